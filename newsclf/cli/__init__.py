@@ -1,0 +1,1 @@
+"""The command line: Typer, one error boundary (`main`), one module that prints (`output`)."""

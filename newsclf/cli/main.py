@@ -1,0 +1,52 @@
+"""The app, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from newsclf import __version__
+from newsclf.cli.demo import demo
+from newsclf.cli.evaluate import evaluate
+from newsclf.cli.optimize import optimize
+from newsclf.cli.output import Output
+from newsclf.cli.predict import predict
+from newsclf.cli.train import train
+from newsclf.core.errors import NewsclfError
+
+app = typer.Typer(
+    name="newsclf",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="From labelled news headlines to a measured sentiment API.",
+    epilog="Start with: newsclf demo",
+)
+for command in (train, evaluate, optimize, predict, demo):
+    app.command()(command)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if wanted:
+        sys.stdout.write(f"newsclf {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; an error that the user can act on is one line and a hint."""
+    try:
+        app()
+    except NewsclfError as error:
+        Output().error(error.message, error.hint)
+        sys.exit(error.exit_code)

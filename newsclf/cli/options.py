@@ -1,0 +1,81 @@
+"""Options that several commands share, and what each command begins with."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from newsclf.cli.output import Output
+
+if TYPE_CHECKING:
+    from newsclf.core.settings import Settings
+
+ConfigOpt = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings in TOML; see configs/default.toml."),
+]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
+VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Log what libraries do.")]
+ModelOpt = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="DIR", help="Model directory.", show_default="model"),
+]
+OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+DataOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="phrasebank, sample, or a .zip (PhraseBank), .csv, .jsonl or .parquet file.",
+        show_default="phrasebank",
+    ),
+]
+TextColumnOpt = Annotated[
+    str | None,
+    typer.Option("--text-column", metavar="NAME", help="Column with the headlines.",
+                 show_default="text"),
+]  # fmt: skip
+LabelColumnOpt = Annotated[
+    str | None,
+    typer.Option("--label-column", metavar="NAME", help="Column with the labels.",
+                 show_default="label"),
+]  # fmt: skip
+LabelOpt = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="THEIRS=OURS", help="What a label means; repeatable."),
+]
+
+
+def start(*, as_json: bool, quiet: bool, verbose: bool) -> Output:
+    """Set up logging and output for a command."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(message)s")
+    return Output(as_json=as_json, quiet=quiet)
+
+
+def settings_from(config: Path | None, flags: dict[str, Any]) -> Settings:
+    """Settings of the file, the environment and these flags (None: not given)."""
+    from newsclf.core.settings import load_settings
+
+    return load_settings(config, environ=os.environ, flags=flags)
+
+
+def pairs(values: list[str] | None, option: str) -> dict[str, str]:
+    """Split repeated `NAME=VALUE` arguments.
+
+    Raises:
+        ConfigError: one has no `=`.
+    """
+    from newsclf.core.errors import ConfigError
+
+    found = {}
+    for value in values or []:
+        name, equals, rest = value.partition("=")
+        if not (name and equals and rest):
+            raise ConfigError(f"{option} {value}: expected NAME=VALUE")
+        found[name] = rest
+    return found

@@ -1,0 +1,96 @@
+"""Everything that reaches the terminal goes through here.
+
+Data go to stdout, talk goes to stderr. `--json` turns data into one JSON document; `--quiet` leaves
+out the talk. Text that comes from outside is shown as it is read, never as markup, and control
+characters in it, which could drive the terminal, are made visible.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress, ProgressColumn
+
+
+def visible(text: str) -> str:
+    """A text with its control and direction characters replaced by their escapes."""
+    return "".join(
+        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else ascii(c)[1:-1] for c in text
+    )
+
+
+class Output:
+    """Prints for one command."""
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+
+    def data(self, document: Any) -> None:
+        """Print a document as JSON, if JSON was asked for."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+    def show(self, *parts: RenderableType) -> None:
+        """Print tables and texts for people on stdout, unless JSON was asked for."""
+        if not self.as_json:
+            console = self._console()
+            for part in parts:
+                console.print(part, markup=False, highlight=False)
+
+    def table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> RenderableType:
+        """A titled table whose first column is text and whose other columns are figures."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(header_style="dim", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for i, column in enumerate(columns):
+            table.add_column(column, justify="right" if i else "left", overflow="fold")
+        for row in rows:
+            table.add_row(
+                *(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row)
+            )
+        # Rich would fold a table's own title to the width of the table.
+        return Group(Text(visible(title), style="bold"), table)
+
+    def note(self, message: str) -> None:
+        """Say something on stderr that is not a result."""
+        if not self.quiet:
+            self._console(stderr=True).print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def error(self, message: str, hint: str | None = None) -> None:
+        """Say on stderr what failed, and what to type next."""
+        from rich.text import Text
+
+        console = self._console(stderr=True)
+        console.print(Text.assemble(("error: ", "bold red"), visible(message)), soft_wrap=True)
+        if hint:
+            console.print(Text.assemble(("hint: ", "bold cyan"), visible(hint)), soft_wrap=True)
+
+    @contextmanager
+    def progress(self, *columns: str | ProgressColumn) -> Iterator[Progress]:
+        """A progress bar on stderr; it shows nothing when quiet or not on a terminal."""
+        from rich.progress import Progress
+
+        console = self._console(stderr=True)
+        hidden = self.quiet or not console.is_terminal
+        with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
+            yield progress
+
+    @staticmethod
+    def _console(*, stderr: bool = False) -> Console:
+        from rich.console import Console
+
+        # Wide enough for a table when the output goes to a file, where there is no width.
+        console = Console(stderr=stderr)
+        return console if console.is_terminal else Console(stderr=stderr, width=110)

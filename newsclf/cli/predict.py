@@ -1,0 +1,144 @@
+"""`newsclf predict`"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsclf.cli.options import (
+    ConfigOpt,
+    JsonOpt,
+    ModelOpt,
+    OverwriteOpt,
+    QuietOpt,
+    TextColumnOpt,
+    VerboseOpt,
+    settings_from,
+    start,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from newsclf.cli.output import Output
+    from newsclf.lifecycle.predict import Predicted
+
+_BAR_CELLS = 20
+_COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
+
+
+def predict(
+    headlines: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[HEADLINE]...", help="Headlines, or - to read lines from stdin."),
+    ] = None,
+    *,
+    model: ModelOpt = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="FILE", help="Score a .csv, .jsonl, .parquet or .txt."),
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Where --input's rows and scores go."),
+    ] = None,
+    text_column: TextColumnOpt = None,
+    overwrite: OverwriteOpt = False,
+    config: ConfigOpt = None,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Classify headlines: given here, on stdin, or in a file of any size."""
+    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.core.errors import ConfigError
+    from newsclf.lifecycle.predict import predict as run
+
+    settings = settings_from(config, {"model": model, "data": {"text_column": text_column}})
+    if source is not None or target is not None:
+        if source is None or target is None or headlines:
+            raise ConfigError(
+                "--input and --output go together, and without headlines",
+                hint="newsclf predict --input headlines.csv --output scored.csv",
+            )
+        _score(output, source, target, settings.model, settings.data.text_column,
+               overwrite=overwrite)  # fmt: skip
+        return
+    texts = _stdin_lines() if headlines == ["-"] else headlines or []
+    _show(output, texts, run(texts, settings.model))
+
+
+def _stdin_lines() -> list[str]:
+    from newsclf.core.errors import DataError
+
+    try:
+        lines = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"stdin is not UTF-8 (byte {error.start + 1})", hint="iconv -f LATIN1 -t UTF-8"
+        ) from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _show(output: Output, texts: Sequence[str], predicted: Predicted) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from newsclf.cli.output import visible
+    from newsclf.core.contract import LABELS
+
+    output.data(
+        {
+            "predictions": [
+                {"headline": text, **prediction.as_dict()}
+                for text, prediction in zip(texts, predicted.predictions, strict=True)
+            ],
+            "latency_ms": round(predicted.latency_ms, 3),
+        }
+    )
+    for text, prediction in zip(texts, predicted.predictions, strict=True):
+        grid = Table.grid(padding=(0, 1))
+        for label, score in zip(LABELS, prediction.scores, strict=True):
+            chosen = label == prediction.label
+            grid.add_row(
+                "▸" if chosen else " ",
+                Text(label, style=f"bold {_COLOURS[label]}" if chosen else ""),
+                Text(_bar(score), style=_COLOURS[label]),
+                Text(f"{100 * score:5.1f} %", style="bold" if chosen else ""),
+            )
+        output.show(Text(visible(text), style="bold"), grid, "")
+    count = len(predicted.predictions)
+    output.note(f"{count} headline{'s' * (count != 1)} in {predicted.latency_ms:.1f} ms")
+
+
+def _bar(share: float) -> str:
+    """A bar of _BAR_CELLS cells, exact to an eighth of a cell."""
+    eighths = round(share * _BAR_CELLS * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(_BAR_CELLS)
+
+
+def _score(
+    output: Output, source: Path, target: Path, model: Path, text_column: str, *, overwrite: bool
+) -> None:
+    from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from newsclf.lifecycle.predict import score_file
+
+    with output.progress(
+        SpinnerColumn(), TextColumn("rows"), MofNCompleteColumn(), TimeElapsedColumn()
+    ) as progress:
+        task = progress.add_task("", total=None)
+        rows = score_file(
+            source,
+            target,
+            model,
+            text_column=text_column,
+            overwrite=overwrite,
+            on_rows=lambda done: progress.update(task, completed=done),
+        )
+    output.data({"rows": rows, "output": str(target)})
+    output.note(f"{rows} rows → {target}")

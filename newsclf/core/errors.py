@@ -1,0 +1,75 @@
+"""Every error that a user is meant to see.
+
+    NewsclfError                exit 1   anything below, or a failure that fits nowhere else
+    ├─ ConfigError              exit 2   a flag, an environment variable or a TOML field is wrong
+    ├─ DataError                exit 2   a data file can't be used; names the file and the line
+    ├─ MissingExtraError        exit 2   the command needs packages that are not installed
+    ├─ ModelError               exit 3   a model directory is missing, damaged or of another make
+    ├─ DownloadError            exit 5   the Hub did not deliver a data set or a base model
+    ├─ CheckFailedError         exit 6   an accuracy or parity gate was not met
+    └─ InterruptedRunError      exit 130 Ctrl-C stopped something that can be resumed
+
+A message says what failed and on what; a hint holds the next command to type. The CLI turns these,
+and only these, into one line on stderr: anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class NewsclfError(Exception):
+    """Base of the errors that are shown to the user instead of a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(NewsclfError):
+    """A flag, an environment variable or a settings file holds something unusable."""
+
+    exit_code = 2
+
+
+class DataError(NewsclfError):
+    """A data file can't be read or does not hold what it must."""
+
+    exit_code = 2
+
+
+class MissingExtraError(NewsclfError):
+    """A package that belongs to an optional extra is not installed."""
+
+    exit_code = 2
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package '{package}', which is not installed",
+            hint=f"pip install 'newsclf[{extra}]'",
+        )
+
+
+class ModelError(NewsclfError):
+    """A model directory is missing, incomplete or not what its card says."""
+
+    exit_code = 3
+
+
+class DownloadError(NewsclfError):
+    """A data set or a base model could not be fetched."""
+
+    exit_code = 5
+
+
+class CheckFailedError(NewsclfError):
+    """A gate that the user or the project set was not met."""
+
+    exit_code = 6
+
+
+class InterruptedRunError(NewsclfError):
+    """The user interrupted a run; what it had done is kept and can be gone on with."""
+
+    exit_code = 130

@@ -1,0 +1,54 @@
+"""Labelled headlines in memory: one example, a data set, and its three parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from newsclf.core.contract import LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled headline."""
+
+    text: str
+    label_id: int
+    """Index in LABELS."""
+    agreement: int | None = None
+    """Lowest share of annotators who agreed, percent (50, 66, 75 or 100); PhraseBank only."""
+    extra: bool = False
+    """A training row below the chosen agreement level, which gets a smaller weight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledData:
+    """What was read from one source, without exact duplicates, in the file's order."""
+
+    name: str
+    examples: Sequence[Example]
+    extra: Sequence[Example] = field(default=())
+    digest: str
+    """SHA-256 of the bytes that were read, hexadecimal."""
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """The three parts; no normalised text of one stands in another."""
+
+    train: Sequence[Example]
+    validation: Sequence[Example]
+    test: Sequence[Example]
+
+
+def normalised(text: str) -> str:
+    """A text's letters and digits, case-folded: equal for headlines that a reader calls the same."""
+    return "".join(character for character in text.casefold() if character.isalnum())
+
+
+def class_counts(examples: Sequence[Example]) -> dict[str, int]:
+    """How many examples each class has, in the order of LABELS."""
+    counts = Counter(example.label_id for example in examples)
+    return {label: counts[i] for i, label in enumerate(LABELS)}

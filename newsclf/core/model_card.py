@@ -1,0 +1,201 @@
+"""What is known of a trained model: `card.json`, and the README made from it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from newsclf.core.contract import LABELS
+from newsclf.core.errors import ModelError
+from newsclf.core.model_dir import CARD_FILE, find_model, write_text
+from newsclf.core.settings import DataSettings, TrainSettings
+
+Interval = tuple[float, float]
+"""Lower and upper end of a 95 % interval."""
+
+
+class _Document(BaseModel):
+    # Lenient with what newer versions may have added, strict with what this one writes.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class CardBase(_Document):
+    """The model that was fine-tuned."""
+
+    name: str
+    revision: str
+
+
+class CardData(_Document):
+    """The data that the model was trained on, and how it was parted."""
+
+    name: str
+    digest: str
+    licence: str | None
+    settings: DataSettings
+    train: dict[str, int]
+    """Rows per class."""
+    validation: dict[str, int]
+    test: dict[str, int]
+
+
+class Score(_Document):
+    """Accuracy and macro-F1 on one part of the data."""
+
+    rows: int
+    accuracy: float
+    accuracy_interval: Interval
+    macro_f1: float
+    macro_f1_interval: Interval | None = None
+    runtime: Literal["int8", "float"]
+
+
+class Parity(_Document):
+    """The int8 model beside the float one, on validation data."""
+
+    rows: int
+    agreement: float
+    float_accuracy: float
+    int8_accuracy: float
+
+
+class ModelCard(_Document):
+    """Everything that is needed to judge a model, and to make it again."""
+
+    schema_version: Literal[1] = 1
+    created: str
+    """UTC, ISO 8601."""
+    base: CardBase
+    data: CardData
+    training: TrainSettings
+    learning_rate: float
+    """The peak rate that was used."""
+    best_epoch: int
+    epochs_run: int
+    device: str
+    history: list[dict[str, float]]
+    validation: Score
+    int8: Parity | None = None
+    test: Score | None = None
+    """From the latest `newsclf evaluate` on the held-out part."""
+    versions: dict[str, str]
+    files: Annotated[dict[str, str], Field(default_factory=dict)]
+    """SHA-256 of each file of the directory, hexadecimal."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the names and digests of the files: the model's identity."""
+        lines = "".join(f"{name} {sha}\n" for name, sha in sorted(self.files.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def read_card(path: Path) -> tuple[Path, ModelCard]:
+    """Find a model directory and read its card.
+
+    Raises:
+        ModelError: there is no directory, or its card is of another version.
+    """
+    folder = find_model(path)
+    text = (folder / CARD_FILE).read_text(encoding="utf-8")
+    try:
+        return folder, ModelCard.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        raise ModelError(
+            f"{folder / CARD_FILE}: {field}: {problem['msg']}",
+            hint="this model is of another version of newsclf: newsclf train",
+        ) from error
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write `card.json` and the README that is made from it."""
+    write_text(folder / CARD_FILE, card.model_dump_json(indent=2) + "\n")
+    write_text(folder / "README.md", render_readme(card))
+
+
+def render_readme(card: ModelCard) -> str:
+    """The model card in Markdown, with the front matter that the Hugging Face Hub reads."""
+    rows = [("validation", card.validation)] + ([("test", card.test)] if card.test else [])
+    scores = "\n".join(
+        f"| {part} | {s.rows} | {_percent(s.accuracy)} "
+        f"({_percent(s.accuracy_interval[0])} to {_percent(s.accuracy_interval[1])}) "
+        f"| {_percent(s.macro_f1)} | {s.runtime} |"
+        for part, s in rows
+    )
+    counts = "\n".join(
+        f"| {part} | " + " | ".join(str(sizes.get(label, 0)) for label in LABELS) + " |"
+        for part, sizes in (
+            ("training", card.data.train),
+            ("validation", card.data.validation),
+            ("test", card.data.test),
+        )
+    )
+    hyper_parameters = "\n".join(
+        f"- {name}: {value}" for name, value in _hyper_parameters(card).items()
+    )
+    int8 = (
+        f"The int8 file `model.onnx` gives the same label as the float model on "
+        f"{_percent(card.int8.agreement)} of {card.int8.rows} validation rows; accuracy there is "
+        f"{_percent(card.int8.int8_accuracy)} against {_percent(card.int8.float_accuracy)}."
+        if card.int8
+        else "There is no int8 file; `newsclf optimize` makes it."
+    )
+    test_note = (
+        ""
+        if card.test
+        else "\nThe test part has not been read yet; `newsclf evaluate` reads it.\n"
+    )
+    return f"""---
+library_name: transformers
+pipeline_tag: text-classification
+base_model: {card.base.name}
+language: en
+---
+
+# Headline sentiment: {card.base.name} on {card.data.name}
+
+Says whether a news headline is negative, neutral or positive for an investor. Made with newsclf
+{card.versions.get("newsclf", "")} on {card.created}; digest `{card.digest}`.
+
+## Scores
+
+| part | rows | accuracy (95 % interval) | macro-F1 | runtime |
+|---|---|---|---|---|
+{scores}
+{test_note}
+{int8}
+
+## Data
+
+{card.data.name}, SHA-256 `{card.data.digest}`, licence: {card.data.licence or "not stated"}.
+A model trained on data that may not be used commercially should not be either.
+
+| part | {" | ".join(LABELS)} |
+|---|{"---|" * len(LABELS)}
+{counts}
+
+## Training
+
+Base {card.base.name}, revision `{card.base.revision}`. Epoch {card.best_epoch} of {card.epochs_run}
+was best on validation data; `training.svg` shows the curve.
+
+{hyper_parameters}
+
+## Limits
+
+English business headlines of the kind above. The labels are an investor's view of one sentence
+without its context; figures, irony and several companies in one headline are where it errs.
+"""
+
+
+def _hyper_parameters(card: ModelCard) -> dict[str, Any]:
+    settings = card.training.model_dump(exclude={"base", "revision", "threads", "device"})
+    return settings | {"learning_rate": card.learning_rate, "device": card.device}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,101 @@
+"""A model directory on disk: finding it, checking its digests, replacing it whole.
+
+    config.json, model.safetensors, tokenizer.json, …   as Hugging Face writes them
+    model.onnx                                          the int8 form, which serving runs
+    card.json                                           where it came from, and SHA-256 of each file
+    README.md, training.svg                             generated from the card
+
+`newsclf train --seeds N` writes a folder with `seeds.json` and one such directory per seed; opening
+it opens the one that was best on validation data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from newsclf.core.errors import ModelError
+
+CARD_FILE = "card.json"
+SEEDS_FILE = "seeds.json"
+FLOAT_FILE = "model.safetensors"
+
+
+def find_model(path: Path) -> Path:
+    """The model directory at a path; the best one, if the path holds several seeds.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if (path / SEEDS_FILE).is_file():
+        path = path / str(_read_json(path / SEEDS_FILE)["best"])
+    if not (path / CARD_FILE).is_file():
+        raise ModelError(
+            f"{path}: no model directory (it has no {CARD_FILE})",
+            hint=f"newsclf train --out {path}, or name another with --model",
+        )
+    return path
+
+
+def find_seeds(path: Path) -> list[Path]:
+    """The model directories of all seeds at a path: one, unless it holds several."""
+    if (path / SEEDS_FILE).is_file():
+        return [path / name for name in _read_json(path / SEEDS_FILE)["seeds"]]
+    return [find_model(path)]
+
+
+def check_files(folder: Path, names: Iterable[str]) -> None:
+    """Compare files with the digests in the card.
+
+    Raises:
+        ModelError: a file is missing, has no digest, or is not the one that was written.
+    """
+    digests = _read_json(folder / CARD_FILE).get("files", {})
+    for name in names:
+        if not (folder / name).is_file() or name not in digests:
+            raise ModelError(
+                f"{folder}: it has no {name}",
+                hint=f"newsclf optimize --model {folder}"
+                if name == "model.onnx"
+                else "copy the directory again, or newsclf train",
+            )
+        if digests[name] != file_digest(folder / name):
+            raise ModelError(
+                f"{folder}: {name} is not the file that its card describes (SHA-256 differs)",
+                hint="the copy is damaged or was changed: copy it again, or newsclf train",
+            )
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def replace_directory(new: Path, target: Path) -> None:
+    """Put a finished directory where `target` is, on the same disk; the old one goes last."""
+    old = target.with_name(f"{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f"{path.name}.tmp")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _read_json(path: Path) -> dict[str, object | dict[str, str]]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{path}: cannot be read ({error})", hint="copy the directory again, or newsclf train"
+        ) from error

@@ -1,0 +1,197 @@
+"""Settings: what the commands can be told, from a TOML file, the environment and flags.
+
+Precedence: flag > `NEWSCLF_<SECTION>_<FIELD>` > TOML file > default. Nothing here is global: a
+command loads its settings and hands each function the section that it needs.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from newsclf.core.contract import LABELS
+from newsclf.core.errors import ConfigError
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Agreement = Literal[50, 66, 75, 100]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(_Section):
+    """Which labelled headlines to read, and how they are parted."""
+
+    source: str = "phrasebank"
+    """`phrasebank`, `sample`, or the path of a PhraseBank zip, CSV, JSONL or Parquet file."""
+    agreement: Agreement = 75
+    """PhraseBank: keep sentences on which at least this share of annotators agreed, percent."""
+    extra_agreement: Agreement | None = 50
+    """PhraseBank: sentences from this level up to `agreement` become extra training rows."""
+    text_column: str = "text"
+    label_column: str = "label"
+    labels: dict[str, str] = Field(default_factory=dict)
+    """The file's name of a class → ours, for example {"bearish": "negative"}."""
+    test_fraction: Fraction = 0.2
+    validation_fraction: Fraction = 0.1
+    """Share of the training part that is held back for early stopping and model choice."""
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 200
+
+
+class TrainSettings(_Section):
+    """How the classifier is fine-tuned."""
+
+    base: str = "distilbert-base-uncased"
+    """A Hub id, a folder, or `minilm`."""
+    revision: str | None = None
+    """Branch, tag or commit of the base on the Hub."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    epochs: Annotated[int, Field(ge=1)] = 8
+    patience: Annotated[int, Field(ge=1)] = 4
+    """Stop after this many epochs without a better validation macro-F1."""
+    batch_size: Annotated[int, Field(ge=1)] = 16
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Peak rate; without one, 5e-5 for bases at least 512 wide and 2e-4 for narrower ones."""
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of all steps over which the rate rises linearly; it then falls linearly to zero."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    """Decay per step of the moving average of weights, which is what is kept; 0 turns it off."""
+    extra_weight: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Weight in the loss of rows below `data.agreement`."""
+    class_weights: Literal["none", "balanced"] = "none"
+    max_tokens: Annotated[int, Field(ge=8, le=512)] = 128
+    """Headlines are cut to this many tokens, in training and in serving."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """CPU threads; without it, one per core that this process may use."""
+
+
+class OptimizeSettings(_Section):
+    """When an int8 model is good enough to replace the float one."""
+
+    min_agreement: Annotated[float, Field(ge=0, le=1)] = 0.99
+    """Smallest share of validation rows to which both models give the same label."""
+    max_accuracy_drop: Annotated[float, Field(ge=0, le=1)] = 0.005
+    """Largest fall in validation accuracy, as a fraction."""
+
+
+class Settings(_Section):
+    """All settings of a command."""
+
+    model: Path = Path("model")
+    """The model directory that `train` writes and the other commands read."""
+    data: DataSettings = Field(default_factory=DataSettings)
+    train: TrainSettings = Field(default_factory=TrainSettings)
+    optimize: OptimizeSettings = Field(default_factory=OptimizeSettings)
+
+
+def shipped_config(name: str) -> Path:
+    """The path of a settings file of `configs/`: beside the package in a checkout, else in it."""
+    package = Path(__file__).parents[1]
+    installed = package / "configs" / name
+    return installed if installed.is_file() else package.parent / "configs" / name
+
+
+def load_settings(
+    path: Path | None,
+    *,
+    environ: Mapping[str, str],
+    flags: Mapping[str, Mapping[str, object] | object] | None = None,
+) -> Settings:
+    """Merge a TOML file, the environment and flags into validated settings.
+
+    Args:
+        path: A TOML file, or None for the defaults.
+        environ: Environment variables; those named `NEWSCLF_<SECTION>_<FIELD>` are read.
+        flags: Section → field → value, or field → value; a value of None means 'not given'.
+
+    Raises:
+        ConfigError: the file can't be read, or a field of any of the three is unknown or invalid;
+            the message names the field's path and where it came from.
+    """
+    origins: dict[str, str] = {}
+    merged: dict[str, Any] = {}
+    layers = [
+        (f"in {path}" if path else "", _read_toml(path) if path else {}),
+        ("from the environment", _from_environment(environ)),
+        ("on the command line", flags or {}),
+    ]
+    for origin, layer in layers:
+        _overlay(merged, layer, origin, origins)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(
+            "; ".join(_describe(problem, origins) for problem in error.errors()),
+            hint="configs/default.toml lists every setting with its default",
+        ) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such settings file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    known: dict[str, tuple[str, ...]] = {}
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            known |= {f"NEWSCLF_{name}_{f}".upper(): (name, f) for f in section.model_fields}
+        else:
+            known[f"NEWSCLF_{name}".upper()] = (name,)
+    found: dict[str, Any] = {}
+    for variable, value in environ.items():
+        if not variable.startswith("NEWSCLF_"):
+            continue
+        if variable not in known:
+            raise ConfigError(
+                f"the environment variable {variable} names no setting",
+                hint="configs/default.toml lists them: NEWSCLF_<SECTION>_<FIELD>",
+            )
+        *section_path, field_name = known[variable]
+        target = found.setdefault(section_path[0], {}) if section_path else found
+        target[field_name] = value
+    return found
+
+
+def _overlay(
+    base: dict[str, Any], layer: Mapping[str, Any], origin: str, origins: dict[str, str], at: str = ""
+) -> None:
+    for key, value in layer.items():
+        path = f"{at}{key}"
+        if isinstance(value, Mapping) and isinstance(base.get(key, {}), dict):
+            _overlay(base.setdefault(key, {}), value, origin, origins, f"{path}.")
+        elif value is not None:
+            base[key] = value
+            origins[path] = origin
+
+
+def _describe(problem: Any, origins: Mapping[str, str]) -> str:
+    path = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        said = "there is no such setting"
+    else:
+        said = f"{problem['msg'][:1].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+    return f"{path} {origins.get(path, '')}".rstrip() + f": {said}"
+
+
+def check_label_names(labels: Mapping[str, str]) -> None:
+    """Raise ConfigError if a label mapping names a class that newsclf does not have."""
+    for name, ours in labels.items():
+        if ours not in LABELS:
+            raise ConfigError(
+                f"data.labels.{name}: '{ours}' is no class; the classes are {', '.join(LABELS)}"
+            )

@@ -1,0 +1,130 @@
+"""A bias probe: does the label change when a name is swapped for another of its kind?
+
+A headline about a fall in profit is as bad for one company as for another. Each probe swaps the
+companies, the countries or the currencies of a headline, always in the same way for the same
+headline, and counts the labels that flip.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from newsclf.core.contract import Prediction
+from newsclf.evaluation.metrics import wilson_interval
+from newsclf.evaluation.report import Flip, Swap
+
+Kind = Literal["company", "country", "currency"]
+_EXAMPLES = 5
+
+# Listed companies: the Nordic ones that PhraseBank is about, and large ones elsewhere.
+_COMPANIES = (
+    "Nokia", "Finnair", "Outokumpu", "Kesko", "Metso", "Neste Oil", "Nordea", "Stora Enso",
+    "UPM-Kymmene", "Elisa", "Fortum", "Wärtsilä", "Wartsila", "YIT", "Kone", "Cargotec",
+    "Rautaruukki", "Ruukki", "Sampo", "Tieto", "TietoEnator", "Stockmann", "Raisio", "Fiskars",
+    "Uponor", "Orion", "Konecranes", "Huhtamaki", "HKScan", "Atria", "Componenta", "Ramirent",
+    "Lemminkäinen", "Lemminkainen", "Talentum", "Olvi", "Amer Sports", "Sanoma", "Alma Media",
+    "TeliaSonera", "Ericsson", "Volvo", "Vaisala", "Tekla", "Basware", "F-Secure", "Glaston",
+    "Siemens", "Samsung", "Apple", "Microsoft", "Toyota", "Barclays", "Santander", "Vodafone",
+    "Petrobras", "Tata Steel",
+)  # fmt: skip
+_LEGAL_FORMS = r"Oyj|Abp|Oy|AB|ASA|A/S|AG|GmbH|SE|SA|S\.A\.|NV|N\.V\.|SpA|PLC|plc|Inc|Corp|Ltd|LLC"
+_COMPANY = re.compile(
+    # a known name, or up to three capitalised words before a legal form
+    r"\b(?:"
+    + "|".join(re.escape(name) for name in sorted(_COMPANIES, key=len, reverse=True))
+    + r"|[A-Z][\w&-]*(?: [A-Z][\w&-]*){0,2}(?= (?:"
+    + _LEGAL_FORMS
+    + r")\b))(?!\w)"
+)
+_COUNTRIES = {
+    "Finland": "Finnish", "Sweden": "Swedish", "Norway": "Norwegian", "Denmark": "Danish",
+    "Estonia": "Estonian", "Latvia": "Latvian", "Lithuania": "Lithuanian", "Russia": "Russian",
+    "Poland": "Polish", "Germany": "German", "France": "French", "Spain": "Spanish",
+    "Italy": "Italian", "Japan": "Japanese", "China": "Chinese", "India": "Indian",
+    "Brazil": "Brazilian", "Mexico": "Mexican", "Canada": "Canadian", "Australia": "Australian",
+    "Nigeria": "Nigerian", "Egypt": "Egyptian", "Turkey": "Turkish", "Ukraine": "Ukrainian",
+}  # fmt: skip
+_COUNTRY_OF = {adjective: country for country, adjective in _COUNTRIES.items()}
+_COUNTRY = re.compile(rf"\b(?:{'|'.join([*_COUNTRIES, *_COUNTRIES.values()])})\b")
+_CURRENCY_CYCLES = (
+    ("EUR", "USD", "GBP", "SEK", "JPY"),
+    ("€", "$", "£"),
+    ("euros", "dollars", "pounds", "yen"),
+    ("euro", "dollar", "pound"),
+)
+_NEXT_CURRENCY = {
+    name: cycle[(i + 1) % len(cycle)] for cycle in _CURRENCY_CYCLES for i, name in enumerate(cycle)
+}
+_CURRENCY = re.compile(r"[€$£]|\b(?:EUR|USD|GBP|SEK|JPY|euros?|dollars?|pounds?|yen)\b")
+
+
+def swap(text: str, kind: Kind) -> str:
+    """Swap every name of a kind for another, the same name always for the same other.
+
+    Returns the text unchanged if it holds no such name. The choice depends on the text alone.
+    """
+    if kind == "currency":
+        return _CURRENCY.sub(lambda match: _NEXT_CURRENCY[match[0]], text)
+    chooser = random.Random(text)  # noqa: S311 - a reproducible choice, not a secret
+    others = list(_COMPANIES if kind == "company" else _COUNTRIES)
+    chosen: dict[str, str] = {}
+
+    def other(name: str) -> str:
+        if name not in chosen:
+            chosen[name] = chooser.choice([o for o in others if o != name])
+        return chosen[name]
+
+    if kind == "company":
+        return _COMPANY.sub(lambda match: other(match[0]), text)
+    return _COUNTRY.sub(
+        lambda match: other(match[0])
+        if match[0] in _COUNTRIES
+        else _COUNTRIES[other(_COUNTRY_OF[match[0]])],
+        text,
+    )
+
+
+def probe(
+    texts: Sequence[str],
+    predictions: Sequence[Prediction],
+    classify: Callable[[Sequence[str]], list[Prediction]],
+) -> list[Swap]:
+    """Swap the names in headlines and count the labels that flip.
+
+    Args:
+        texts: Headlines.
+        predictions: What `classify` said of them as they are.
+        classify: The classifier.
+    """
+    kinds: tuple[Kind, ...] = ("company", "country", "currency")
+    return [_probe(kind, texts, predictions, classify) for kind in kinds]
+
+
+def _probe(
+    kind: Kind,
+    texts: Sequence[str],
+    predictions: Sequence[Prediction],
+    classify: Callable[[Sequence[str]], list[Prediction]],
+) -> Swap:
+    changed = [
+        (text, swapped, before)
+        for text, before in zip(texts, predictions, strict=True)
+        if (swapped := swap(text, kind)) != text
+    ]
+    after = classify([swapped for _, swapped, _ in changed])
+    flips = [
+        Flip(before=text, after=swapped, label_before=old.label, label_after=new.label)
+        for (text, swapped, old), new in zip(changed, after, strict=True)
+        if old.label != new.label
+    ]
+    return Swap(
+        kind=kind,
+        rows=len(changed),
+        flips=len(flips),
+        rate=len(flips) / len(changed) if changed else 0.0,
+        interval=wilson_interval(len(flips), len(changed)),
+        examples=flips[:_EXAMPLES],
+    )

