@@ -1,4 +1,4 @@
-"""`newsclf demo`"""
+"""The command `newsclf demo`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`newsclf evaluate`"""
+"""The command `newsclf evaluate`."""
 
 from __future__ import annotations
 

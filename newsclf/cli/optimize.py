@@ -1,4 +1,4 @@
-"""`newsclf optimize`"""
+"""The command `newsclf optimize`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`newsclf predict`"""
+"""The command `newsclf predict`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`newsclf train`"""
+"""The command `newsclf train`."""
 
 from __future__ import annotations
 
@@ -109,9 +109,7 @@ def train(
         _refuse_changes(flags, seeds=seeds, optimize=optimize, config=config)
         request = interrupted_request(settings.model)
     else:
-        request = TrainRequest(
-            settings=settings, seeds=seeds or 1, optimize=optimize is not False
-        )
+        request = TrainRequest(settings=settings, seeds=seeds or 1, optimize=optimize is not False)
     with _Bar(output, request) as watch:
         result = run(request, watch, resume=resume, overwrite=overwrite)
     _show(output, result)
@@ -135,7 +133,7 @@ def _refuse_changes(
     ]
     if given:
         raise ConfigError(
-            f"--resume goes on with the settings of the interrupted run, so drop {', '.join(given)}",
+            f"--resume goes on with the settings of the interrupted run; drop {', '.join(given)}",
             hint="to start again with other settings: newsclf train --overwrite …",
         )
 

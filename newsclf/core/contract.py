@@ -1,8 +1,7 @@
-"""The words that training, serving and clients share. Standard library only: it ships everywhere."""
+"""The words that training, serving and clients share; standard library only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 LABELS = ("negative", "neutral", "positive")
@@ -45,8 +44,3 @@ def label_mapping_error(id2label: object) -> str | None:
     if isinstance(id2label, dict) and {str(k): v for k, v in id2label.items()} == expected:
         return None
     return f"its config.json has id2label {id2label!r}, but newsclf models have {expected!r}"
-
-
-def label_ids(labels: Sequence[str]) -> list[int]:
-    """Indices in LABELS of the given class names."""
-    return [LABELS.index(label) for label in labels]

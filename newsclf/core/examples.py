@@ -44,7 +44,7 @@ class Split:
 
 
 def normalised(text: str) -> str:
-    """A text's letters and digits, case-folded: equal for headlines that a reader calls the same."""
+    """A text's letters and digits, case-folded: equal for headlines that read the same."""
     return "".join(character for character in text.casefold() if character.isalnum())
 
 

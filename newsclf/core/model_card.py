@@ -145,9 +145,7 @@ def render_readme(card: ModelCard) -> str:
         else "There is no int8 file; `newsclf optimize` makes it."
     )
     test_note = (
-        ""
-        if card.test
-        else "\nThe test part has not been read yet; `newsclf evaluate` reads it.\n"
+        "" if card.test else "\nThe test part has not been read yet; `newsclf evaluate` reads it.\n"
     )
     return f"""---
 library_name: transformers

@@ -16,6 +16,7 @@ import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from newsclf.core.errors import ModelError
 
@@ -92,10 +93,11 @@ def write_text(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _read_json(path: Path) -> dict[str, object | dict[str, str]]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{path}: cannot be read ({error})", hint="copy the directory again, or newsclf train"
         ) from error
+    return document

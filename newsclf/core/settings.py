@@ -168,7 +168,11 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _overlay(
-    base: dict[str, Any], layer: Mapping[str, Any], origin: str, origins: dict[str, str], at: str = ""
+    base: dict[str, Any],
+    layer: Mapping[str, Any],
+    origin: str,
+    origins: dict[str, str],
+    at: str = "",
 ) -> None:
     for key, value in layer.items():
         path = f"{at}{key}"

@@ -142,15 +142,15 @@ def _txt_records(path: Path) -> Iterator[Record]:
 
 def _parquet_records(path: Path) -> Iterator[Record]:
     require_extra("pyarrow", extra="train", purpose="reading Parquet")
-    import pyarrow
+    import pyarrow as pa
     import pyarrow.parquet
 
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pa.parquet.ParquetFile(path) as file:
             number = 0
             for batch in file.iter_batches(batch_size=1024):
                 for values in batch.to_pylist():
                     number += 1
                     yield Record(f"row {number}", values)
-    except pyarrow.ArrowInvalid as error:
+    except pa.ArrowInvalid as error:
         raise DataError(f"{path}: broken Parquet ({error})", hint="write the file again") from None

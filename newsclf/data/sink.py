@@ -104,19 +104,19 @@ class _ParquetSink:
         self._writer: ParquetWriter | None = None
 
     def write(self, rows: Rows) -> None:
-        import pyarrow
+        import pyarrow as pa
         import pyarrow.parquet
 
         schema = self._writer.schema if self._writer else None
         try:
-            table = pyarrow.Table.from_pylist([dict(row) for row in rows], schema=schema)
-        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
+            table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise DataError(
                 f"a column has values of different kinds ({error})",
                 hint="write JSONL: --output FILE.jsonl",
             ) from error
         if self._writer is None:
-            self._writer = pyarrow.parquet.ParquetWriter(self._path, table.schema)
+            self._writer = pa.parquet.ParquetWriter(self._path, table.schema)
         self._writer.write_table(table)
 
     def close(self) -> None:

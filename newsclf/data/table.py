@@ -44,11 +44,12 @@ def read(path: Path, settings: DataSettings, *, name: str | None = None) -> Labe
     rows = zip(table[settings.text_column], table[settings.label_column], strict=True)
     examples = [
         Example(
-            _checked_text(text, path, index), LABELS.index(_checked_label(label, known, path, index))
+            _checked_text(text, path, index),
+            LABELS.index(_checked_label(label, known, path, index)),
         )
         for index, (text, label) in enumerate(rows)
     ]
-    if len({example.label_id for example in examples}) < 2:
+    if len({example.label_id for example in examples}) == 1:
         raise DataError(
             f"{path}: all {len(examples)} rows are '{LABELS[examples[0].label_id]}';"
             " a classifier needs at least two classes",
@@ -87,9 +88,7 @@ def _load(path: Path) -> Dataset:
                     encoding="utf-8-sig",
                 )
             if path.suffix.lower() == ".jsonl":
-                return datasets.Dataset.from_json(
-                    str(path), cache_dir=cache, keep_in_memory=True
-                )
+                return datasets.Dataset.from_json(str(path), cache_dir=cache, keep_in_memory=True)
             return datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
         except (DatasetGenerationError, ValueError) as error:
             for _ in read_records(path):  # says which line, if a line is to blame

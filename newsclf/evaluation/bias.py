@@ -80,9 +80,9 @@ def swap(text: str, kind: Kind) -> str:
     if kind == "company":
         return _COMPANY.sub(lambda match: other(match[0]), text)
     return _COUNTRY.sub(
-        lambda match: other(match[0])
-        if match[0] in _COUNTRIES
-        else _COUNTRIES[other(_COUNTRY_OF[match[0]])],
+        lambda match: (
+            other(match[0]) if match[0] in _COUNTRIES else _COUNTRIES[other(_COUNTRY_OF[match[0]])]
+        ),
         text,
     )
 

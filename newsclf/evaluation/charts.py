@@ -18,8 +18,9 @@ from newsclf.core.contract import LABELS
 from newsclf.evaluation.report import Calibration
 
 INK = "#20242b"
+_DARK_SHADE = 0.5
 _BLUE, _ORANGE = "#3a6ea5", "#d9772b"
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "newsclf",
     "font.family": "sans-serif",
@@ -49,7 +50,7 @@ def confusion_svg(counts: Sequence[Sequence[int]]) -> str:
                     f"{cell}\n{100 * shares[i][j]:.1f} %",
                     ha="center",
                     va="center",
-                    color="white" if shares[i][j] > 0.5 else "#16304d",
+                    color="white" if shares[i][j] > _DARK_SHADE else "#16304d",
                 )
         axes.set_xticks(range(len(LABELS)), LABELS)
         axes.set_yticks(range(len(LABELS)), LABELS)

@@ -35,9 +35,7 @@ def wilson_interval(successes: int, trials: int) -> Interval:
 
 def confusion(truth: Sequence[int], predicted: Sequence[int]) -> list[list[int]]:
     """3 × 3 counts; rows are true classes, columns predicted ones."""
-    counts: list[list[int]] = confusion_matrix(
-        truth, predicted, labels=range(len(LABELS))
-    ).tolist()
+    counts: list[list[int]] = confusion_matrix(truth, predicted, labels=range(len(LABELS))).tolist()
     return counts
 
 
@@ -164,9 +162,7 @@ def compare(
     truth: Sequence[int], predicted: Sequence[int], other_predicted: Sequence[int], *, other: str
 ) -> Comparison:
     """McNemar's exact test (McNemar 1947) of two models on the same rows."""
-    pairs = [
-        (p == t, o == t) for t, p, o in zip(truth, predicted, other_predicted, strict=True)
-    ]
+    pairs = [(p == t, o == t) for t, p, o in zip(truth, predicted, other_predicted, strict=True)]
     only_this, only_other = pairs.count((True, False)), pairs.count((False, True))
     disagreements = only_this + only_other
     p_value = stats.binomtest(only_this, disagreements).pvalue if disagreements else 1.0

@@ -92,7 +92,9 @@ def score_file(
             rows += len(window)
             on_rows(rows)
         if rows == 0:
-            raise DataError(f"{source}: the file has no rows", hint="check that it was written whole")
+            raise DataError(
+                f"{source}: the file has no rows", hint="check that it was written whole"
+            )
     return rows
 
 

@@ -6,9 +6,7 @@ import json
 import shutil
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,14 +19,15 @@ from newsclf.core.errors import (
     InterruptedRunError,
     ModelError,
 )
-from newsclf.core.examples import LabelledData, Split, class_counts
+from newsclf.core.examples import LabelledData, Split
 from newsclf.core.extras import require_extra
-from newsclf.core.model_card import CardBase, CardData, ModelCard, Score, write_card
-from newsclf.core.model_dir import SEEDS_FILE, file_digest, replace_directory, write_text
+from newsclf.core.model_card import CardBase, ModelCard
+from newsclf.core.model_dir import SEEDS_FILE, replace_directory, write_text
 from newsclf.core.settings import Settings
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.lifecycle.optimize import add_int8
+from newsclf.lifecycle.write_model import describe_data, write_model
 
 if TYPE_CHECKING:
     from newsclf.ml.base import Base
@@ -71,7 +70,9 @@ class TrainResult:
     @property
     def best(self) -> ModelCard:
         """The seed that was best on validation data."""
-        return max(self.cards, key=lambda card: (card.validation.macro_f1, card.validation.accuracy))
+        return max(
+            self.cards, key=lambda card: (card.validation.macro_f1, card.validation.accuracy)
+        )
 
 
 def work_folder(model: Path) -> Path:
@@ -142,17 +143,23 @@ def train(
                 ModelCard.model_validate_json((folder / "card.json").read_text(encoding="utf-8"))
             )
             continue
-        fitted = _fit_seed(seed, request, parts, base, work, watch)
+        fitted = _fit_seed(request, seed, parts, base, watch)
         unfinished = work / f"seed-{seed}.new"
         shutil.rmtree(unfinished, ignore_errors=True)
-        card = _write_model(unfinished, fitted, request, data, parts, base, seed)
+        card = write_model(
+            unfinished,
+            fitted,
+            base=CardBase(name=base.name, revision=base.revision),
+            data=describe_data(data, parts, settings.data),
+            settings=settings.train.model_copy(update={"seed": seed}),
+        )
         if request.optimize:
             try:
                 card = add_int8(unfinished, card, parts.validation, settings.optimize)
             except CheckFailedError as error:
                 gate_failure = error
         replace_directory(unfinished, folder)
-        shutil.rmtree(_checkpoint(work, seed))
+        shutil.rmtree(_checkpoint(target, seed))
         cards.append(card)
         rates.append(fitted.rows_per_s)
 
@@ -169,9 +176,7 @@ def _check_target(target: Path, work: Path, *, resume: bool, overwrite: bool) ->
             f"{target} already exists",
             hint="add --overwrite to replace it, or name another with --out",
         )
-    if target.exists() and not any(
-        (target / name).is_file() for name in ("card.json", SEEDS_FILE)
-    ):
+    if target.exists() and not any((target / name).is_file() for name in ("card.json", SEEDS_FILE)):
         raise ConfigError(
             f"{target} is not a model directory, and will not be replaced",
             hint="name another with --out",
@@ -183,16 +188,16 @@ def _check_target(target: Path, work: Path, *, resume: bool, overwrite: bool) ->
         )
 
 
-def _checkpoint(work: Path, seed: int) -> Path:
-    return work / f"seed-{seed}.checkpoint"
+def _checkpoint(model: Path, seed: int) -> Path:
+    return work_folder(model) / f"seed-{seed}.checkpoint"
 
 
 def _fit_seed(
-    seed: int, request: TrainRequest, parts: Split, base: Base, work: Path, watch: TrainWatch
+    request: TrainRequest, seed: int, parts: Split, base: Base, watch: TrainWatch
 ) -> FitResult:
     from newsclf.ml.train import fit
 
-    checkpoint = _checkpoint(work, seed)
+    checkpoint = _checkpoint(request.settings.model, seed)
     checkpoint.mkdir(exist_ok=True)
     try:
         return fit(
@@ -213,56 +218,6 @@ def _fit_seed(
             f"training of seed {seed} was interrupted; {kept}",
             hint=f"newsclf train --resume --out {request.settings.model}",
         ) from None
-
-
-def _write_model(
-    folder: Path,
-    fitted: FitResult,
-    request: TrainRequest,
-    data: LabelledData,
-    parts: Split,
-    base: Base,
-    seed: int,
-) -> ModelCard:
-    from newsclf.evaluation.charts import training_svg
-    from newsclf.evaluation.metrics import wilson_interval
-
-    fitted.model.save_pretrained(folder)
-    fitted.tokenizer.save_pretrained(folder)
-    history = [asdict(result) for result in fitted.history]
-    files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
-    write_text(folder / "training.svg", training_svg(history, fitted.best.epoch))
-    rows = len(parts.validation)
-    card = ModelCard(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        base=CardBase(name=base.name, revision=base.revision),
-        data=CardData(
-            name=data.name,
-            digest=data.digest,
-            licence=data.licence,
-            settings=request.settings.data,
-            train=class_counts(parts.train),
-            validation=class_counts(parts.validation),
-            test=class_counts(parts.test),
-        ),
-        training=request.settings.train.model_copy(update={"seed": seed}),
-        learning_rate=fitted.learning_rate,
-        best_epoch=fitted.best.epoch,
-        epochs_run=len(history),
-        device=fitted.device,
-        history=history,
-        validation=Score(
-            rows=rows,
-            accuracy=fitted.best.accuracy,
-            accuracy_interval=wilson_interval(round(fitted.best.accuracy * rows), rows),
-            macro_f1=fitted.best.macro_f1,
-            runtime="float",
-        ),
-        versions={name: version(name) for name in ("newsclf", "torch", "transformers")},
-        files=files,
-    )
-    write_card(folder, card)
-    return card
 
 
 def _finish(work: Path, target: Path, result: TrainResult) -> None:

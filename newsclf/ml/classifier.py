@@ -23,9 +23,7 @@ from newsclf.ml.batches import Row, collate, in_length_order, tokenise
 _INFERENCE_BATCH = 32
 
 
-def load_base(
-    base: Base, *, max_tokens: int
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_base(base: Base, *, max_tokens: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a base with a new, randomly initialised head of three classes, in float32.
 
     Raises:
@@ -90,9 +88,9 @@ def logits_of(model: PreTrainedModel, rows: Sequence[Row]) -> torch.Tensor:
     device = next(model.parameters()).device
     logits = torch.empty(len(rows), len(LABELS))
     for indices in in_length_order(rows, _INFERENCE_BATCH):
-        batch = collate(
-            [rows[i] for i in indices], pad_token_id=model.config.pad_token_id or 0
-        ).to(device)
+        batch = collate([rows[i] for i in indices], pad_token_id=model.config.pad_token_id or 0).to(
+            device
+        )
         logits[indices] = model(**batch.inputs).logits.float().cpu()
     return logits
 

@@ -113,8 +113,9 @@ def fit(
     )
     validation_rows = tokenise(tokenizer, split.validation, max_tokens=settings.max_tokens)
 
-    model.to(device)
+    model.to(device)  # type: ignore[arg-type] # transformers hides the signature
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
+    average: PreTrainedModel = averaged.module  # type: ignore[assignment] # a copy of model
     peak_rate = settings.learning_rate or _default_rate(model)
     optimizer = torch.optim.AdamW(_parameter_groups(model, settings.weight_decay), lr=peak_rate)
     class_weights = _class_weights(train_rows, settings.class_weights).to(device)
@@ -168,11 +169,11 @@ def fit(
                     rows_done / seconds,
                 )
             )
-        result = _validate(averaged.module, validation_rows, epoch, loss_sum / len(batches))
+        result = _validate(average, validation_rows, epoch, loss_sum / len(batches))
         history.append(result)
         if result.better_than(best):
             best = result
-            _save_weights(averaged.module, checkpoint / "best.safetensors")
+            _save_weights(average, checkpoint / "best.safetensors")
         _save_state(checkpoint / "last.pt", model, averaged, optimizer, history)
         on_epoch(result)
 

@@ -66,7 +66,8 @@ class Engine:
         run = self._workers.map if self._workers else map
         scores = np.empty((len(encodings), len(LABELS)), dtype=np.float32)
         for indices, result in zip(
-            batches, run(lambda batch: self._run([encodings[i] for i in batch]), batches),
+            batches,
+            run(lambda batch: self._run([encodings[i] for i in batch]), batches),
             strict=True,
         ):
             scores[indices] = result

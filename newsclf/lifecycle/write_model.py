@@ -1,0 +1,67 @@
+"""A finished training run as the files of a model directory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsclf.core.examples import LabelledData, Split, class_counts
+from newsclf.core.model_card import CardBase, CardData, ModelCard, Score, write_card
+from newsclf.core.model_dir import file_digest, write_text
+from newsclf.core.settings import DataSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from newsclf.ml.train import FitResult
+
+
+def describe_data(data: LabelledData, parts: Split, settings: DataSettings) -> CardData:
+    """What the card says of the data."""
+    return CardData(
+        name=data.name,
+        digest=data.digest,
+        licence=data.licence,
+        settings=settings,
+        train=class_counts(parts.train),
+        validation=class_counts(parts.validation),
+        test=class_counts(parts.test),
+    )
+
+
+def write_model(
+    folder: Path, fitted: FitResult, *, base: CardBase, data: CardData, settings: TrainSettings
+) -> ModelCard:
+    """Write weights, tokenizer, training curve, card and README to a new folder."""
+    from newsclf.evaluation.charts import training_svg
+    from newsclf.evaluation.metrics import wilson_interval
+
+    fitted.model.save_pretrained(folder)
+    fitted.tokenizer.save_pretrained(folder)
+    files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
+    history = [asdict(result) for result in fitted.history]
+    write_text(folder / "training.svg", training_svg(history, fitted.best.epoch))
+    rows = sum(data.validation.values())
+    card = ModelCard(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        base=base,
+        data=data,
+        training=settings,
+        learning_rate=fitted.learning_rate,
+        best_epoch=fitted.best.epoch,
+        epochs_run=len(history),
+        device=fitted.device,
+        history=history,
+        validation=Score(
+            rows=rows,
+            accuracy=fitted.best.accuracy,
+            accuracy_interval=wilson_interval(round(fitted.best.accuracy * rows), rows),
+            macro_f1=fitted.best.macro_f1,
+            runtime="float",
+        ),
+        versions={name: version(name) for name in ("newsclf", "torch", "transformers")},
+        files=files,
+    )
+    write_card(folder, card)
+    return card
