@@ -7,7 +7,6 @@ from pathlib import Path
 
 from newsclf.core.errors import DataError
 from newsclf.core.examples import LabelledData
-from newsclf.core.extras import require_extra
 from newsclf.core.settings import DataSettings
 from newsclf.data import phrasebank, table
 
@@ -20,7 +19,6 @@ def load_data(settings: DataSettings) -> LabelledData:
         DownloadError: the Hub does not deliver PhraseBank.
         MissingExtraError: the packages that read training data are not installed.
     """
-    require_extra("datasets", "sklearn", extra="train", purpose="reading labelled data")
     if settings.source == "phrasebank":
         return phrasebank.read(phrasebank.download(), settings)
     if settings.source == "sample":

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from newsclf.core.errors import DataError
 from newsclf.core.examples import Example, LabelledData, Split, normalised
+from newsclf.core.extras import require_extra
 from newsclf.core.settings import DataSettings
 
 
@@ -21,6 +22,7 @@ def split(data: LabelledData, settings: DataSettings) -> Split:
     Raises:
         DataError: there are too few rows to part, or a part would lack a class.
     """
+    require_extra("sklearn", extra="train", purpose="parting data")
     from sklearn.model_selection import train_test_split
 
     examples = list(data.examples)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import DataError
 from newsclf.core.examples import Example, LabelledData
+from newsclf.core.extras import require_extra
 from newsclf.core.settings import DataSettings, check_label_names
 from newsclf.data.records import Record, file_format, missing_column, read_records
 
@@ -63,6 +64,7 @@ def read(path: Path, settings: DataSettings, *, name: str | None = None) -> Labe
 
 
 def _load(path: Path) -> Dataset:
+    require_extra("datasets", extra="train", purpose="reading labelled tables")
     import datasets
     from datasets.exceptions import DatasetGenerationError
 

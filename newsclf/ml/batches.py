@@ -14,18 +14,23 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from newsclf.core.contract import LABELS
 from newsclf.core.examples import Example
+from newsclf.core.settings import TrainSettings
 
 _POOL_BATCHES = 50
+_NEUTRAL = LABELS.index("neutral")
+_NEIGHBOUR_SHARE = 0.85
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A tokenised example."""
+    """A tokenised headline."""
 
     token_ids: list[int]
-    label_id: int
-    weight: float
+    target: tuple[float, ...]
+    """Probability of each of LABELS that the model should give."""
+    weight: float = 1.0
     """Weight in the loss."""
 
 
@@ -33,37 +38,57 @@ class Row:
 class Batch:
     """Tensors of one step, for n rows padded to the longest of them."""
 
-    inputs: dict[str, torch.Tensor]
-    """`input_ids` and `attention_mask`, (n, tokens) int64."""
-    label_ids: torch.Tensor
-    """(n,) int64."""
+    input_ids: torch.Tensor
+    """(n, tokens) int64."""
+    mask: torch.Tensor
+    """(n, tokens) int64: 1 for tokens, 0 for padding."""
+    targets: torch.Tensor
+    """(n, 3) float32, rows sum to 1."""
     weights: torch.Tensor
     """(n,) float32."""
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        return Batch(
-            {name: tensor.to(device, non_blocking=True) for name, tensor in self.inputs.items()},
-            self.label_ids.to(device, non_blocking=True),
-            self.weights.to(device, non_blocking=True),
-        )
+        tensors = (self.input_ids, self.mask, self.targets, self.weights)
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in tensors))
 
 
-def tokenise(
-    tokenizer: PreTrainedTokenizerBase,
-    examples: Sequence[Example],
-    *,
-    max_tokens: int,
-    extra_weight: float = 1.0,
+def training_rows(
+    tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], settings: TrainSettings
 ) -> list[Row]:
-    """Turn examples into rows of at most `max_tokens` tokens, extra rows at `extra_weight`."""
-    encoded = tokenizer(
-        [example.text for example in examples], truncation=True, max_length=max_tokens
-    )
-    return [
-        Row(token_ids, example.label_id, extra_weight if example.extra else 1.0)
-        for token_ids, example in zip(encoded["input_ids"], examples, strict=True)
-    ]
+    """Tokenise examples, and soften and weigh their labels as the settings say."""
+    rows = []
+    for token_ids, example in zip(
+        token_ids_of(tokenizer, [e.text for e in examples], settings.max_tokens),
+        examples,
+        strict=True,
+    ):
+        smoothing = settings.label_smoothing
+        if example.agreement is not None:
+            smoothing = settings.agreement_smoothing.get(example.agreement, smoothing)
+        weight = settings.extra_weight if example.extra else 1.0
+        rows.append(Row(token_ids, soft_target(example.label_id, smoothing), weight))
+    return rows
+
+
+def token_ids_of(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int
+) -> list[list[int]]:
+    """Token ids of texts, cut to `max_tokens`."""
+    encoded = tokenizer(list(texts), truncation=True, max_length=max_tokens)
+    return list(encoded["input_ids"])
+
+
+def soft_target(label_id: int, smoothing: float) -> tuple[float, float, float]:
+    """A label as probabilities, `smoothing` of which lies on the other two classes.
+
+    The classes are ordered: a headline that annotators dispute is hardly ever positive to one and
+    negative to another. So an outer class shares most with neutral, and neutral with both alike.
+    """
+    if label_id == _NEUTRAL:
+        return (smoothing / 2, 1 - smoothing, smoothing / 2)
+    near, far = smoothing * _NEIGHBOUR_SHARE, smoothing * (1 - _NEIGHBOUR_SHARE)
+    return (1 - smoothing, near, far) if label_id < _NEUTRAL else (far, near, 1 - smoothing)
 
 
 def bucketed(rows: Sequence[Row], batch_size: int, *, seed: int) -> list[list[Row]]:
@@ -89,14 +114,15 @@ def collate(rows: Sequence[Row], *, pad_token_id: int) -> Batch:
         input_ids[i, : len(row.token_ids)] = torch.tensor(row.token_ids)
         mask[i, : len(row.token_ids)] = 1
     return Batch(
-        {"input_ids": input_ids, "attention_mask": mask},
-        torch.tensor([row.label_id for row in rows]),
+        input_ids,
+        mask,
+        torch.tensor([row.target for row in rows]),
         torch.tensor([row.weight for row in rows]),
     )
 
 
-def in_length_order(rows: Sequence[Row], batch_size: int) -> Iterator[list[int]]:
+def in_length_order(token_ids: Sequence[list[int]], batch_size: int) -> Iterator[list[int]]:
     """Yield batches of indices of like length, for inference, where order does not matter."""
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i].token_ids))
+    order = sorted(range(len(token_ids)), key=lambda i: len(token_ids[i]))
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]

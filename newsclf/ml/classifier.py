@@ -16,9 +16,8 @@ from transformers import (
 
 from newsclf.core.contract import LABELS, Prediction
 from newsclf.core.errors import ModelError
-from newsclf.core.examples import Example
 from newsclf.ml.base import Base
-from newsclf.ml.batches import Row, collate, in_length_order, tokenise
+from newsclf.ml.batches import in_length_order, token_ids_of
 
 _INFERENCE_BATCH = 32
 
@@ -82,16 +81,17 @@ def _load(
 
 
 @torch.inference_mode()
-def logits_of(model: PreTrainedModel, rows: Sequence[Row]) -> torch.Tensor:
-    """Run rows through a model in batches of like length; (n, 3) float32 on the CPU."""
+def logits_of(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
+) -> torch.Tensor:
+    """Run headlines through a model in batches of like length; (n, 3) float32 on the CPU."""
     model.eval()
     device = next(model.parameters()).device
-    logits = torch.empty(len(rows), len(LABELS))
-    for indices in in_length_order(rows, _INFERENCE_BATCH):
-        batch = collate([rows[i] for i in indices], pad_token_id=model.config.pad_token_id or 0).to(
-            device
-        )
-        logits[indices] = model(**batch.inputs).logits.float().cpu()
+    token_ids = token_ids_of(tokenizer, texts, tokenizer.model_max_length)
+    logits = torch.empty(len(texts), len(LABELS))
+    for indices in in_length_order(token_ids, _INFERENCE_BATCH):
+        batch = tokenizer.pad({"input_ids": [token_ids[i] for i in indices]}, return_tensors="pt")
+        logits[indices] = model(**batch.to(device)).logits.float().cpu()
     return logits
 
 
@@ -99,8 +99,5 @@ def classify_float(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
 ) -> list[Prediction]:
     """Classify headlines with the float model; the answers are in the order of `texts`."""
-    rows = tokenise(
-        tokenizer, [Example(text, 0) for text in texts], max_tokens=tokenizer.model_max_length
-    )
-    probabilities = torch.softmax(logits_of(model, rows), dim=-1)
+    probabilities = torch.softmax(logits_of(model, tokenizer, texts), dim=-1)
     return [Prediction(tuple(row)) for row in probabilities.tolist()]

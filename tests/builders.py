@@ -1,0 +1,76 @@
+"""Builders of the small things that tests need: a base model, a PhraseBank zip, a data file."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+REAL_PHRASEBANK = Path(__file__).parents[2] / "shared" / "data" / "FinancialPhraseBank-v1.0.zip"
+"""The real data, where a checkout lies beside it; its licence forbids shipping it."""
+SAMPLE = Path(__file__).parents[1] / "newsclf" / "data" / "sample.csv"
+_MEMBERS = {
+    50: "Sentences_50Agree.txt",
+    66: "Sentences_66Agree.txt",
+    75: "Sentences_75Agree.txt",
+    100: "Sentences_AllAgree.txt",
+}
+
+
+def sample_rows() -> list[tuple[str, str]]:
+    """(headline, label) of the shipped sample."""
+    with SAMPLE.open(encoding="utf-8", newline="") as file:
+        return [(row["text"], row["label"]) for row in csv.DictReader(file)]
+
+
+def build_tiny_base(folder: Path) -> Path:
+    """Write a two-layer DistilBERT with random weights and a WordPiece tokenizer."""
+    import torch
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertTokenizerFast, DistilBertConfig, DistilBertModel
+
+    trainer = BertWordPieceTokenizer()
+    trainer.train_from_iterator(
+        (text for text, _ in sample_rows()), vocab_size=1500, show_progress=False
+    )
+    folder.mkdir(parents=True)
+    trainer.save_model(str(folder))
+    tokenizer = BertTokenizerFast.from_pretrained(folder)
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    torch.manual_seed(0)
+    config = DistilBertConfig(
+        vocab_size=len(tokenizer), dim=64, hidden_dim=128, n_layers=2, n_heads=4,
+        max_position_embeddings=128,
+    )  # fmt: skip
+    DistilBertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def build_phrasebank(
+    path: Path, levels: Mapping[int, Sequence[tuple[str, str]]], *, encoding: str = "latin-1"
+) -> Path:
+    """Write a zip of PhraseBank's shape; rows of each level are `sentence@label` lines."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("__MACOSX/FinancialPhraseBank-v1.0/._README.txt", b"\x00\x05")
+        for level, name in _MEMBERS.items():
+            text = "".join(f"{sentence}@{label}\r\n" for sentence, label in levels[level])
+            archive.writestr(f"FinancialPhraseBank-v1.0/{name}", text.encode(encoding))
+    return path
+
+
+def sample_as_phrasebank(path: Path) -> Path:
+    """The shipped sample as a PhraseBank zip: a fifth of it below each agreement level."""
+    rows = sample_rows()
+    step = len(rows) // 8
+    return build_phrasebank(
+        path, {50: rows, 66: rows[step:], 75: rows[2 * step :], 100: rows[4 * step :]}
+    )
+
+
+def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> Path:
+    """Write rows, the header first."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path

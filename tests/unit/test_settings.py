@@ -1,0 +1,85 @@
+"""Settings: precedence, and errors that name the field and where it came from."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from newsclf.core.errors import ConfigError
+from newsclf.core.settings import Settings, load_settings, shipped_config
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    document = tomllib.loads(shipped_config("default.toml").read_text(encoding="utf-8"))
+
+    assert Settings.model_validate(document) == Settings()
+
+
+def test_default_file_names_every_setting() -> None:
+    text = shipped_config("default.toml").read_text(encoding="utf-8")
+
+    for section in ("data", "train", "optimize"):
+        fields = Settings.model_fields[section].annotation.model_fields  # type: ignore[union-attr]
+        for field in fields:
+            assert f"\n{field} =" in text or f"\n# {field} =" in text, f"{section}.{field}"
+
+
+def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("[train]\nepochs = 2\nbatch_size = 2\nseed = 2\n", encoding="utf-8")
+
+    settings = load_settings(
+        file,
+        environ={"NEWSCLF_TRAIN_BATCH_SIZE": "3", "NEWSCLF_TRAIN_SEED": "3", "PATH": "/bin"},
+        flags={"train": {"seed": 4, "epochs": None}},
+    )
+
+    assert (settings.train.epochs, settings.train.batch_size, settings.train.seed) == (2, 3, 4)
+    assert settings.train.ema_decay == Settings().train.ema_decay
+
+
+def test_labels_of_a_flag_add_to_those_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[data.labels]\nbad = "negative"\n', encoding="utf-8")
+
+    settings = load_settings(file, environ={}, flags={"data": {"labels": {"good": "positive"}}})
+
+    assert settings.data.labels == {"bad": "negative", "good": "positive"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[train]\nepochs = 0\n", "train.epochs in {file}: input should be greater than or equal"),
+        ("[train]\nepoch = 3\n", "train.epoch in {file}: there is no such setting"),
+        ("[train]\nepochs = 'x'\n", "not 'x'"),
+        ("[data]\nagreement = 80\n", "data.agreement in {file}: input should be 50, 66, 75 or 100"),
+        ("train = 3\n", "train in {file}"),
+        ("[train\n", "{file}: "),
+    ],
+)
+def test_a_bad_file_is_an_error_with_the_field(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file, environ={})
+
+    assert said.format(file=file) in caught.value.message
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such settings file"):
+        load_settings(tmp_path / "none.toml", environ={})
+
+
+def test_a_misspelt_variable_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="NEWSCLF_TRAIN_EPOCH names no setting"):
+        load_settings(None, environ={"NEWSCLF_TRAIN_EPOCH": "3"})
+
+
+def test_a_bad_variable_says_that_it_is_the_environment() -> None:
+    with pytest.raises(ConfigError, match=r"train\.epochs from the environment: .* not 'many'"):
+        load_settings(None, environ={"NEWSCLF_TRAIN_EPOCHS": "many"})

@@ -1,0 +1,71 @@
+"""The three parts share no headline, whatever the data."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsclf.core.errors import DataError
+from newsclf.core.examples import Example, LabelledData, normalised
+from newsclf.core.settings import DataSettings
+from newsclf.data.split import split
+
+# Few words, many cases and marks: most of these headlines are others' twins.
+headlines = st.builds(
+    lambda words, end: " ".join(words) + end,
+    st.lists(st.sampled_from(["Profit", "profit", "rose", "ROSE", "fell", "1"]), min_size=1),
+    st.sampled_from(["", ".", " !", "?"]),
+)
+
+
+def labelled(texts: list[str], extra: list[str] | None = None) -> LabelledData:
+    return LabelledData(
+        name="test",
+        examples=list(dict.fromkeys(Example(text, i % 3) for i, text in enumerate(texts))),
+        extra=[Example(text, 0, extra=True) for text in extra or []],
+        digest="",
+    )
+
+
+def numbered(n: int) -> list[str]:
+    return [f"Headline number {i}" for i in range(n)]
+
+
+@settings(max_examples=50)
+@given(st.lists(headlines, max_size=40), st.lists(headlines, max_size=20), st.integers(0, 99))
+def test_no_normalised_text_stands_in_two_parts(
+    texts: list[str], extra: list[str], seed: int
+) -> None:
+    parts = split(
+        labelled([*numbered(120), *texts], [*extra, "headline NUMBER 7!"]),
+        DataSettings(split_seed=seed),
+    )
+
+    train, validation, test = (
+        {normalised(example.text) for example in part}
+        for part in (parts.train, parts.validation, parts.test)
+    )
+    assert not train & test
+    assert not train & validation
+    assert not validation & test
+
+
+def test_the_same_seed_gives_the_same_parts() -> None:
+    data = labelled(numbered(100))
+
+    assert split(data, DataSettings()) == split(data, DataSettings())
+    assert split(data, DataSettings()) != split(data, DataSettings(split_seed=1))
+
+
+def test_extra_rows_only_train() -> None:
+    parts = split(labelled(numbered(100), ["An extra row"]), DataSettings())
+
+    assert [example.text for example in parts.train if example.extra] == ["An extra row"]
+    assert not [e for e in [*parts.validation, *parts.test] if e.extra]
+
+
+@pytest.mark.parametrize("rows", [2, 5, 9])
+def test_too_few_rows_are_an_error(rows: int) -> None:
+    with pytest.raises(DataError, match="test"):
+        split(labelled(numbered(rows)), DataSettings())
