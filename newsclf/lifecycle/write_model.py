@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from newsclf import __version__
 from newsclf.core.examples import LabelledData, Split, class_counts
 from newsclf.core.model_card import CardBase, CardData, ModelCard, Score, write_card
 from newsclf.core.model_dir import file_digest, write_text
@@ -60,7 +61,8 @@ def write_model(
             macro_f1=fitted.best.macro_f1,
             runtime="float",
         ),
-        versions={name: version(name) for name in ("newsclf", "torch", "transformers")},
+        versions={"newsclf": __version__}
+        | {name: version(name) for name in ("torch", "transformers", "onnxruntime")},
         files=files,
     )
     write_card(folder, card)
