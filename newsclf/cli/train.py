@@ -214,7 +214,7 @@ def _show(output: Output, result: TrainResult) -> None:
             f"{100 * card.validation.accuracy:.1f} %",
             f"{100 * card.validation.macro_f1:.1f} %",
             f"{100 * card.int8.agreement:.1f} %" if card.int8 else "–",
-            f"{card.best_epoch} of {card.epochs_run}",
+            f"{card.kept_epoch} of {card.epochs_run}",
         ]
         for card in result.cards
     ]
@@ -230,7 +230,7 @@ def _show(output: Output, result: TrainResult) -> None:
     output.show(
         output.table(
             f"{result.model}: validation part",
-            ["", "rows", "accuracy", "macro-F1", "int8 agrees", "best epoch"],
+            ["", "rows", "accuracy", "macro-F1", "int8 agrees", "epoch kept"],
             rows,
         )
     )

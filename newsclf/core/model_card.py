@@ -73,7 +73,7 @@ class ModelCard(_Document):
     training: TrainSettings
     learning_rate: float
     """The peak rate that was used."""
-    best_epoch: int
+    kept_epoch: int
     epochs_run: int
     device: str
     history: list[dict[str, float]]
@@ -178,8 +178,8 @@ A model trained on data that may not be used commercially should not be either.
 
 ## Training
 
-Base {card.base.name}, revision `{card.base.revision}`. Epoch {card.best_epoch} of {card.epochs_run}
-was best on validation data; `training.svg` shows the curve.
+Base {card.base.name}, revision `{card.base.revision}`. Epoch {card.kept_epoch} of {card.epochs_run}
+was kept; `training.svg` shows the curve.
 
 {hyper_parameters}
 

@@ -52,7 +52,7 @@ class TrainSettings(_Section):
     """Branch, tag or commit of the base on the Hub."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     epochs: Annotated[int, Field(ge=1)] = 6
-    patience: Annotated[int, Field(ge=1)] = 3
+    patience: Annotated[int, Field(ge=1)] = 5
     """Stop after this many epochs without a better validation macro-F1."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     learning_rate: Annotated[float, Field(gt=0)] | None = None

@@ -101,7 +101,7 @@ def reliability_svg(calibration: Calibration) -> str:
     return _svg(draw, width_in=4.2, height_in=3.8)
 
 
-def training_svg(history: Sequence[dict[str, float]], best_epoch: int) -> str:
+def training_svg(history: Sequence[dict[str, float]], kept_epoch: int) -> str:
     """Losses and validation macro-F1 by epoch; a line marks the epoch that was kept."""
 
     def draw(axes: Axes) -> None:
@@ -117,7 +117,7 @@ def training_svg(history: Sequence[dict[str, float]], best_epoch: int) -> str:
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
         axes.set_xticks(epochs)
-        axes.axvline(best_epoch, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
+        axes.axvline(kept_epoch, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
         right = axes.twinx()
         right.plot(
             epochs,

@@ -195,6 +195,7 @@ def _checkpoint(model: Path, seed: int) -> Path:
 def _fit_seed(
     request: TrainRequest, seed: int, parts: Split, base: Base, watch: TrainWatch
 ) -> FitResult:
+    from newsclf.ml.checkpoint import BEST_FILE
     from newsclf.ml.train import fit
 
     checkpoint = _checkpoint(request.settings.model, seed)
@@ -210,8 +211,8 @@ def _fit_seed(
         )
     except KeyboardInterrupt:
         kept = (
-            f"the best checkpoint so far is {checkpoint / 'best.safetensors'}"
-            if (checkpoint / "best.safetensors").is_file()
+            f"the best checkpoint so far is {checkpoint / BEST_FILE}"
+            if (checkpoint / BEST_FILE).is_file()
             else "no epoch was finished"
         )
         raise InterruptedRunError(

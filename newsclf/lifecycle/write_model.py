@@ -42,7 +42,7 @@ def write_model(
     fitted.tokenizer.save_pretrained(folder)
     files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
     history = [asdict(result) for result in fitted.history]
-    write_text(folder / "training.svg", training_svg(history, fitted.best.epoch))
+    write_text(folder / "training.svg", training_svg(history, fitted.kept.epoch))
     rows = sum(data.validation.values())
     card = ModelCard(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -50,15 +50,15 @@ def write_model(
         data=data,
         training=settings,
         learning_rate=fitted.learning_rate,
-        best_epoch=fitted.best.epoch,
+        kept_epoch=fitted.kept.epoch,
         epochs_run=len(history),
         device=fitted.device,
         history=history,
         validation=Score(
             rows=rows,
-            accuracy=fitted.best.accuracy,
-            accuracy_interval=wilson_interval(round(fitted.best.accuracy * rows), rows),
-            macro_f1=fitted.best.macro_f1,
+            accuracy=fitted.kept.accuracy,
+            accuracy_interval=wilson_interval(round(fitted.kept.accuracy * rows), rows),
+            macro_f1=fitted.kept.macro_f1,
             runtime="float",
         ),
         versions={"newsclf": __version__}

@@ -1,4 +1,4 @@
-"""Fine-tune a sequence classifier: one flat loop, from base model to best checkpoint.
+"""Fine-tune a sequence classifier: one flat loop, from base model to the checkpoint to keep.
 
 Resuming gives the same result as never having stopped: an epoch's batches and dropout come from a
 seed made of the run's seed and the epoch's number, the learning rate from the step's number, and
@@ -56,31 +56,37 @@ class EpochResult:
     accuracy: float
     macro_f1: float
 
-    def better_than(self, other: EpochResult | None) -> bool:
-        """Higher macro-F1, or the same with a lower loss."""
-        return other is None or (self.macro_f1, -self.validation_loss) > (
-            other.macro_f1,
-            -other.validation_loss,
-        )
 
+def epoch_to_keep(history: Sequence[EpochResult], validation_rows: int) -> EpochResult | None:
+    """The latest epoch that is not clearly worse than the best one before it; None for no epochs.
 
-def best_of(history: Sequence[EpochResult]) -> EpochResult | None:
-    """The epoch to keep: the first of the best."""
-    best: EpochResult | None = None
+    A few hundred validation rows cannot tell neighbouring epochs apart, and the later one has the
+    more settled weights, since the learning rate falls to zero. So an epoch is kept unless its
+    macro-F1 is more than a standard error (of a share, at the best value) below the best so far:
+    the one-standard-error rule of Breiman et al. 1984.
+    """
+    kept, top = None, 0.0
     for result in history:
-        if result.better_than(best):
-            best = result
-    return best
+        top = max(top, result.macro_f1)
+        if result.macro_f1 >= top - (top * (1 - top) / validation_rows) ** 0.5:
+            kept = result
+    return kept
+
+
+def epochs_without_progress(history: Sequence[EpochResult]) -> int:
+    """How many epochs have passed since the highest macro-F1."""
+    top = max(history, key=lambda result: result.macro_f1, default=None)
+    return len(history) - top.epoch if top else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitResult:
-    """The best checkpoint of a finished run."""
+    """The checkpoint that a finished run keeps."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     history: Sequence[EpochResult]
-    best: EpochResult
+    kept: EpochResult
     rows_per_s: float
     """Training rows per second of this process, without validation and checkpoints."""
     learning_rate: float
@@ -124,11 +130,10 @@ def fit(
     steps_per_epoch = -(-len(rows) // settings.batch_size)
     steps = steps_per_epoch * settings.epochs
     history = [EpochResult(**entry) for entry in load_state(checkpoint, training)]
-    best = best_of(history)
     rows_done, seconds = 0, 0.0
 
     for epoch in range(len(history) + 1, settings.epochs + 1):
-        if best is not None and epoch - 1 - best.epoch >= settings.patience:
+        if epochs_without_progress(history) >= settings.patience:
             break
         torch.manual_seed(settings.seed + 1_000_003 * epoch)
         model.train()
@@ -162,19 +167,19 @@ def fit(
             )
         result = _validate(average, tokenizer, split.validation, epoch, loss_sum / len(batches))
         history.append(result)
-        if result.better_than(best):
-            best = result
+        if epoch_to_keep(history, len(split.validation)) is result:
             save_best(checkpoint, average)
         save_state(checkpoint, training, [asdict(entry) for entry in history])
         on_epoch(result)
 
-    assert best is not None  # settings ask for at least one epoch  # noqa: S101
+    kept = epoch_to_keep(history, len(split.validation))
+    assert kept is not None  # settings ask for at least one epoch  # noqa: S101
     load_best(checkpoint, model)
     return FitResult(
         model=model.eval(),
         tokenizer=tokenizer,
         history=history,
-        best=best,
+        kept=kept,
         rows_per_s=rows_done / seconds if seconds else 0.0,
         learning_rate=peak_rate,
         device=str(device),

@@ -108,7 +108,7 @@ def test_charts_are_well_formed_and_reproducible() -> None:
     for make in (
         lambda: charts.confusion_svg([[71, 1, 1], [3, 423, 12], [9, 18, 152]]),
         lambda: charts.reliability_svg(CALIBRATION),
-        lambda: charts.training_svg(history, best_epoch=3),
+        lambda: charts.training_svg(history, kept_epoch=3),
     ):
         svg = make()
         assert ET.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - ours
