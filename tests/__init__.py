@@ -1,0 +1,1 @@
+"""Tests, by what they touch: unit (nothing), local (a model on this machine), architecture."""

@@ -28,7 +28,7 @@ def build_tiny_base(folder: Path) -> Path:
     """Write a two-layer DistilBERT with random weights and a WordPiece tokenizer."""
     import torch
     from tokenizers import BertWordPieceTokenizer
-    from transformers import BertTokenizerFast, DistilBertConfig, DistilBertModel
+    from transformers import BertTokenizer, DistilBertConfig, DistilBertModel
 
     trainer = BertWordPieceTokenizer()
     trainer.train_from_iterator(
@@ -36,7 +36,7 @@ def build_tiny_base(folder: Path) -> Path:
     )
     folder.mkdir(parents=True)
     trainer.save_model(str(folder))
-    tokenizer = BertTokenizerFast.from_pretrained(folder)
+    tokenizer = BertTokenizer.from_pretrained(folder)
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     torch.manual_seed(0)
     config = DistilBertConfig(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -82,7 +82,7 @@ class ModelCard(_Document):
     test: Score | None = None
     """From the latest `newsclf evaluate` on the held-out part."""
     versions: dict[str, str]
-    files: Annotated[dict[str, str], Field(default_factory=dict)]
+    files: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of each file of the directory, hexadecimal."""
 
     @property

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from newsclf.core.contract import LABELS
 from newsclf.evaluation.report import Calibration
 
-INK = "#20242b"
+INK = "#1f2329"
 _DARK_SHADE = 0.5
 _BLUE, _ORANGE = "#3a6ea5", "#d9772b"
 _STYLE: Any = {

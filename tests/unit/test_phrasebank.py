@@ -17,7 +17,7 @@ ROW = ("Profit rose", "positive")
 
 
 def levels(*rows: tuple[str, str]) -> dict[int, list[tuple[str, str]]]:
-    return dict.fromkeys((50, 66, 75, 100), list(rows))
+    return {level: list(rows) for level in (50, 66, 75, 100)}
 
 
 def read(path: Path, **settings: object) -> list[tuple[str, int, int | None]]:

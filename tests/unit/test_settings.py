@@ -23,7 +23,8 @@ def test_default_file_names_every_setting() -> None:
     for section in ("data", "train", "optimize"):
         fields = Settings.model_fields[section].annotation.model_fields  # type: ignore[union-attr]
         for field in fields:
-            assert f"\n{field} =" in text or f"\n# {field} =" in text, f"{section}.{field}"
+            forms = (f"\n{field} =", f"\n# {field} =", f"\n[{section}.{field}]")
+            assert any(form in text for form in forms), f"{section}.{field}"
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
