@@ -48,21 +48,23 @@ def build_tiny_base(folder: Path) -> Path:
     return folder
 
 
-def build_phrasebank(
-    path: Path, levels: Mapping[int, Sequence[tuple[str, str]]], *, encoding: str = "latin-1"
-) -> Path:
+def build_phrasebank(path: Path, levels: Mapping[int, Sequence[tuple[str, str]]]) -> Path:
     """Write a zip of PhraseBank's shape; rows of each level are `sentence@label` lines."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("__MACOSX/FinancialPhraseBank-v1.0/._README.txt", b"\x00\x05")
         for level, name in _MEMBERS.items():
             text = "".join(f"{sentence}@{label}\r\n" for sentence, label in levels[level])
-            archive.writestr(f"FinancialPhraseBank-v1.0/{name}", text.encode(encoding))
+            archive.writestr(f"FinancialPhraseBank-v1.0/{name}", text.encode("latin-1"))
     return path
 
 
 def sample_as_phrasebank(path: Path) -> Path:
     """The shipped sample as a PhraseBank zip: a fifth of it below each agreement level."""
-    rows = sample_rows()
+    rows = [
+        row
+        for row in sample_rows()
+        if row[0] == row[0].encode("latin-1", "ignore").decode("latin-1")
+    ]
     step = len(rows) // 8
     return build_phrasebank(
         path, {50: rows, 66: rows[step:], 75: rows[2 * step :], 100: rows[4 * step :]}

@@ -39,7 +39,7 @@ def download() -> Path:
     try:
         return Path(hf_hub_download(HUB_DATASET, HUB_FILE, repo_type="dataset"))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).split())[:200]
         raise DownloadError(
             f"Financial PhraseBank could not be downloaded from the Hub ({reason})",
             hint="pass a copy of the zip with --data PATH, or train on what ships: --data sample",

@@ -60,7 +60,7 @@ def _download(name: str, revision: str | None) -> Base:
     try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(_FILES)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).split())[:200]
         raise DownloadError(
             f"the base model {name} could not be downloaded from the Hub ({reason})",
             hint="without the Hub, pass a folder with --base DIR, or --base minilm"
