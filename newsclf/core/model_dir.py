@@ -22,7 +22,6 @@ from newsclf.core.errors import ModelError
 
 CARD_FILE = "card.json"
 SEEDS_FILE = "seeds.json"
-FLOAT_FILE = "model.safetensors"
 
 
 def find_model(path: Path) -> Path:

@@ -12,7 +12,7 @@ from newsclf.core.examples import Example
 from newsclf.core.extras import require_extra
 from newsclf.core.machine import available_cores
 from newsclf.core.model_card import ModelCard, Parity, read_card, write_card
-from newsclf.core.model_dir import FLOAT_FILE, check_files, file_digest
+from newsclf.core.model_dir import check_files, file_digest
 from newsclf.core.settings import OptimizeSettings, Settings
 from newsclf.lifecycle.card_data import card_data
 from newsclf.serving import engine
@@ -84,7 +84,7 @@ def _check(parity: Parity, limits: OptimizeSettings, folder: Path) -> None:
     kept = (
         "the previous model.onnx is kept"
         if (folder / engine.MODEL_FILE).is_file()
-        else f"the float model {folder / FLOAT_FILE} is kept"
+        else "the float model is kept"
     )
     raise CheckFailedError(
         f"the int8 model was not accepted: on {parity.rows} validation rows its labels agree with"

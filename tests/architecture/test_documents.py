@@ -1,0 +1,82 @@
+"""What the documents say is true: versions, commands, sizes, and nothing that must not be there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import newsclf
+from newsclf.core.settings import load_settings
+from tests.conftest import Cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [ROOT / name for name in listed.stdout.splitlines()]
+
+
+def test_the_changelog_speaks_of_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    assert f"## [{newsclf.__version__}]" in text or "## [Unreleased]" in text
+
+
+def test_the_readme_begins_with_its_two_commands() -> None:
+    commands = re.findall(r"^make \w+", README, flags=re.MULTILINE)
+
+    assert commands[:2] == ["make demo", "make test"]
+
+
+def commands_of_the_readme() -> list[str]:
+    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", README, flags=re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    return sorted({line for line in lines if line.startswith("newsclf ")})
+
+
+@pytest.mark.parametrize("command", commands_of_the_readme())
+def test_every_command_of_the_readme_parses(command: str, newsclf: Cli) -> None:
+    words = shlex.split(command, comments=True)[1:]
+
+    # An option that does not exist is found before --help is acted upon.
+    result = newsclf(words[0], *words[1:], "--help")
+
+    assert result.exit_code == 0, result.err
+    options = {word.partition("=")[0] for word in words if word.startswith("--")}
+    assert all(option in result.out for option in options), options
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda p: p.name)
+def test_shipped_settings_are_valid(path: Path) -> None:
+    load_settings(path, environ={})
+
+
+def test_modules_have_one_reason_to_exist() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in [*ROOT.glob("newsclf/**/*.py"), *ROOT.glob("lambda_src/**/*.py")]
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 300
+    }
+
+    assert long == {}
+
+
+def test_nothing_large_and_no_registry_is_tracked() -> None:
+    for path in tracked_files():
+        assert path.stat().st_size < 1_000_000, path
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert pins
+    for line in pins:
+        assert re.fullmatch(r"[\w.-]+==[\w.]+|#.*", line), line

@@ -1,0 +1,337 @@
+"""A trained tiny model: evaluating it, its gates, and classifying with it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from newsclf.core.contract import LABELS
+from newsclf.lifecycle.predict import score_file
+from newsclf.serving.engine import Engine
+from tests.builders import sample_rows, write_csv
+from tests.conftest import Cli
+
+CONFIG = """
+[data]
+source = "sample"
+[train]
+base = "{base}"
+epochs = 4
+batch_size = 32
+learning_rate = 3e-3
+adversarial_step = 0.0
+threads = 1
+[optimize]
+min_agreement = 0.9
+max_accuracy_drop = 0.1
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a model was trained: the folder holds `model`."""
+    from newsclf.core.settings import load_settings
+    from newsclf.lifecycle.train import TrainRequest, TrainWatch, train
+
+    folder = tmp_path_factory.mktemp("trained")
+    config = folder / "tiny.toml"
+    config.write_text(CONFIG.format(base=tiny_base), encoding="utf-8")
+    settings = load_settings(config, environ={}, flags={"model": folder / "model"})
+    silent = TrainWatch(lambda *_: None, lambda _: None, lambda *_: None)
+    train(TrainRequest(settings=settings), silent)
+    return folder
+
+
+@pytest.fixture
+def model(trained: Path) -> Path:
+    """A copy of the trained model in the working folder, as `model`."""
+    shutil.copytree(trained / "model", "model")
+    return Path("model")
+
+
+# --- evaluate
+
+
+def test_evaluate_reports_on_the_held_out_part_and_notes_it_in_the_card(
+    model: Path, newsclf: Cli
+) -> None:
+    shown = newsclf("evaluate")
+    assert shown.exit_code == 0, shown.err
+    for part in ("accuracy", "macro-F1", "Confusion matrix", "currency", "most confident errors"):
+        assert part in shown.out
+
+    report = json.loads((model / "evaluation" / "report.json").read_text(encoding="utf-8"))
+    assert report["part"] == "test"
+    assert sum(map(sum, report["confusion"])) == report["score"]["rows"] == 125
+    right = sum(report["confusion"][i][i] for i in range(3))
+    assert report["score"]["accuracy"] == pytest.approx(right / 125)
+    assert len(report["errors"]) == min(20, 125 - right)
+    files = {path.name for path in (model / "evaluation").iterdir()}
+    assert files == {"report.json", "report.html", "confusion.svg", "reliability.svg"}
+
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    assert card["test"] == report["score"]
+    assert "| test | 125 |" in (model / "README.md").read_text(encoding="utf-8")
+    assert newsclf("predict", "Profit rose").exit_code == 0  # the card still fits its files
+
+
+def test_json_is_the_report(model: Path, newsclf: Cli) -> None:
+    result = newsclf("evaluate", "--json", "--quiet", "--model", model, "--out", "elsewhere")
+
+    assert json.loads(result.out) == json.loads(Path("elsewhere/report.json").read_text("utf-8"))
+    assert result.err == ""
+    assert not (model / "evaluation").exists()
+
+
+def test_gates_work_both_ways(model: Path, newsclf: Cli) -> None:
+    met = newsclf("evaluate", "--gate", "accuracy=0.05", "--gate", "recall.neutral=0")
+    assert met.exit_code == 0, met.err
+    assert "recall.neutral" in met.out
+
+    missed = newsclf("evaluate", "--gate", "accuracy=0.05", "--gate", "macro_f1=0.999")
+    assert missed.exit_code == 6
+    assert "gate not met: macro_f1 is 0." in missed.err
+    assert "below 0.999" in missed.err
+    assert "accuracy is" not in missed.err
+    assert (model / "evaluation" / "report.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("accurracy=0.9", "no such metric"),
+        ("accuracy", "expected NAME=VALUE"),
+        ("accuracy=high", "the minimum is not a number"),
+    ],
+)
+@pytest.mark.usefixtures("model")
+def test_a_gate_that_cannot_be_read_is_an_error(newsclf: Cli, gate: str, said: str) -> None:
+    result = newsclf("evaluate", "--gate", gate)
+
+    assert result.exit_code == 2
+    assert said in result.err
+
+
+@pytest.mark.usefixtures("model")
+def test_the_float_model_can_be_evaluated_too(newsclf: Cli) -> None:
+    int8 = json.loads(newsclf("evaluate", "--json").out)
+    by_float = json.loads(newsclf("evaluate", "--json", "--float").out)
+
+    assert (int8["score"]["runtime"], by_float["score"]["runtime"]) == ("int8", "float")
+    assert by_float["score"]["accuracy"] == pytest.approx(int8["score"]["accuracy"], abs=0.1)
+
+
+@pytest.mark.usefixtures("model")
+def test_a_model_compared_with_itself_does_not_differ(newsclf: Cli) -> None:
+    report = json.loads(newsclf("evaluate", "--json", "--compare", "model").out)
+
+    assert report["comparison"]["p_value"] == 1.0
+    assert report["comparison"]["only_this_right"] == 0
+
+
+@pytest.mark.usefixtures("model")
+def test_other_data_is_evaluated_row_by_row(newsclf: Cli) -> None:
+    write_csv(Path("mine.csv"), [("title", "mood"), ("Profit rose", "up"), ("Loss grew", "down")])
+
+    result = newsclf(
+        "evaluate", "--json", "--data", "mine.csv", "--text-column", "title",
+        "--label-column", "mood", "--label", "up=positive", "--label", "down=negative",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.err
+    report = json.loads(result.out)
+    assert (report["part"], report["score"]["rows"]) == ("all", 2)
+
+
+def test_data_that_has_changed_since_training_is_an_error(model: Path, newsclf: Cli) -> None:
+    write_csv(Path("moved.csv"), [("text", "label"), *sample_rows()[:400]])
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    card["data"]["settings"]["source"] = "moved.csv"
+    (model / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+    result = newsclf("evaluate")
+
+    assert result.exit_code == 2
+    assert "moved.csv: the data has changed since the model was trained" in result.err
+
+
+# --- the engine
+
+
+def test_scores_do_not_depend_on_neighbours_or_threads(model: Path) -> None:
+    texts = [text for text, _ in sample_rows()[:40]]
+
+    alone = [Engine(model).classify([text])[0] for text in texts[:5]]
+    together = Engine(model, threads=3).classify(texts)
+
+    assert together[:5] == alone
+    assert Engine(model).classify(texts) == together
+    assert Engine(model).classify([]) == []
+    assert all(sum(prediction.scores) == pytest.approx(1, abs=1e-6) for prediction in together)
+
+
+def test_long_and_strange_texts_are_classified(model: Path) -> None:
+    texts = ["word " * 20_000, "\0\x1b[2J", "\U0001f4c8" * 50, "利益が増えた", "."]
+
+    assert len(Engine(model).classify(texts)) == len(texts)
+
+
+def test_int8_scores_are_near_the_float_model_s(model: Path) -> None:
+    from newsclf.ml.classifier import classify_float, load_trained
+
+    texts = [text for text, _ in sample_rows()[:40]]
+    expected = classify_float(*load_trained(model), texts)
+
+    for found, wanted in zip(Engine(model).classify(texts), expected, strict=True):
+        assert found.scores == pytest.approx(wanted.scores, abs=0.1)
+
+
+# --- predict
+
+
+@pytest.mark.usefixtures("model")
+def test_predict_shows_labels_bars_and_time(newsclf: Cli) -> None:
+    result = newsclf("predict", "Profit rose [bold]sharply[/bold]", "Loss \x1b[2Jwidened")
+
+    assert result.exit_code == 0, result.err
+    assert "Profit rose [bold]sharply[/bold]" in result.out
+    assert r"Loss \x1b[2Jwidened" in result.out
+    assert "\x1b[2J" not in result.out
+    assert result.out.count("▸") == 2
+    assert "█" in result.out
+    assert "2 headlines in" in result.err
+
+
+@pytest.mark.usefixtures("model")
+def test_predict_reads_stdin(newsclf: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = io.TextIOWrapper(io.BytesIO("Profit rose\n\n  Ä loss  \n".encode()))
+    monkeypatch.setattr(sys, "stdin", lines)
+
+    result = newsclf("predict", "-", "--json")
+
+    predictions = json.loads(result.out)["predictions"]
+    assert [p["headline"] for p in predictions] == ["Profit rose", "Ä loss"]
+    assert set(predictions[0]["scores"]) == set(LABELS)
+    assert predictions[0]["label"] == max(LABELS, key=predictions[0]["scores"].__getitem__)
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".txt"])
+def test_a_file_is_scored_with_its_columns_kept(newsclf: Cli, suffix: str) -> None:
+    texts = [text for text, _ in sample_rows()[:30]]
+    source = Path(f"in{suffix}")
+    if suffix == ".csv":
+        write_csv(source, [("id", "text"), *((str(i), t) for i, t in enumerate(texts))])
+    elif suffix == ".jsonl":
+        source.write_text(
+            "".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(texts))
+        )
+    elif suffix == ".parquet":
+        table = pyarrow.table({"id": range(30), "text": texts})
+        pyarrow.parquet.write_table(table, source)
+    else:
+        source.write_text("\n".join(texts), encoding="utf-8")
+    target = Path("out.jsonl")
+
+    result = newsclf("predict", "--input", source, "--output", target)
+
+    assert result.exit_code == 0, result.err
+    rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    assert [row["text"] for row in rows] == texts
+    if suffix != ".txt":
+        assert [int(row["id"]) for row in rows] == list(range(30))
+    one = json.loads(newsclf("predict", "--json", texts[7]).out)["predictions"][0]
+    assert rows[7]["predicted_label"] == one["label"]
+    assert rows[7]["p_positive"] == pytest.approx(one["scores"]["positive"], abs=1e-6)
+
+
+@pytest.mark.usefixtures("model")
+def test_order_is_kept_over_several_windows(newsclf: Cli) -> None:
+    write_csv(Path("in.csv"), [("text",), *((f"Headline {i}",) for i in range(5000))])
+
+    assert newsclf("predict", "--input", "in.csv", "--output", "out.csv").exit_code == 0
+
+    with Path("out.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["text"] for row in csv.DictReader(file)] == [
+            f"Headline {i}" for i in range(5000)
+        ]
+
+
+def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
+    """Earlier windows were done before it was read: the file is streamed."""
+    from newsclf.core.errors import DataError
+
+    write_csv(Path("in.csv"), [("text",), *((f"Headline {i}",) for i in range(3000)), (" ",)])
+    done: list[int] = []
+
+    with pytest.raises(DataError, match="line 3002: the headline is empty"):
+        score_file(Path("in.csv"), Path("out.csv"), model, on_rows=done.append)
+
+    assert done == [2048]
+    assert sorted(path.name for path in Path().iterdir()) == ["in.csv", "model"]
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "said"),
+    [
+        ([], 2, "no headline was given"),
+        (["Profit rose", " "], 2, "headline 2 of 2 is empty"),
+        (["--input", "in.csv"], 2, "--input and --output go together"),
+        (["--input", "no.csv", "--output", "out.csv"], 2, "no.csv: No such file"),
+        (["--input", "in.csv", "--output", "out.txt"], 2, "no columns for predictions"),
+        (["--input", "in.csv", "--output", "there.csv"], 2, "there.csv already exists"),
+        (["--input", "in.csv", "--output", "in.csv", "--overwrite"], 2, "in.csv already exists"),
+        (["--input", "in.csv", "--output", "o.csv", "--text-column", "title"], 2,
+         "in.csv, line 2: no column 'title'; the columns are 'text'"),
+        (["--input", "empty.csv", "--output", "o.csv"], 2, "empty.csv: the file has no rows"),
+        (["--input", "scored.csv", "--output", "o.csv"], 2,
+         "it already has a column 'predicted_label'"),
+        (["Profit rose", "--model", "nowhere"], 3, "nowhere: no model directory"),
+    ],
+)  # fmt: skip
+def test_what_predict_says_when_it_cannot(
+    newsclf: Cli, arguments: list[str], exit_code: int, said: str
+) -> None:
+    write_csv(Path("in.csv"), [("text",), ("Profit rose",)])
+    write_csv(Path("scored.csv"), [("text", "predicted_label"), ("Profit rose", "positive")])
+    Path("empty.csv").touch()
+    Path("there.csv").write_text("mine", encoding="utf-8")
+
+    result = newsclf("predict", *arguments)
+
+    assert result.exit_code == exit_code
+    assert said in result.err
+    assert "hint: " in result.err or "No such file" in result.err
+    assert result.out == ""
+    assert Path("there.csv").read_text(encoding="utf-8") == "mine"
+    assert not Path("o.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "config.json"])
+def test_a_damaged_model_is_refused(model: Path, newsclf: Cli, name: str) -> None:
+    with (model / name).open("ab") as file:
+        file.write(b" ")
+
+    result = newsclf("predict", "Profit rose")
+
+    assert result.exit_code == 3
+    assert f"{name} is not the file that its card describes" in result.err
+
+
+def test_a_model_with_other_classes_is_refused(model: Path) -> None:
+    from newsclf.core.errors import ModelError
+
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    config["id2label"] = {"0": "bad", "1": "good"}
+    (model / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+    with pytest.raises(ModelError, match="id2label"):
+        Engine(model)

@@ -1,0 +1,121 @@
+"""The pieces of the training loop: batches, targets, rates, and which epoch is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsclf.core.settings import TrainSettings
+from newsclf.ml.base import Base
+from newsclf.ml.batches import Row, bucketed, collate, soft_target
+from newsclf.ml.classifier import load_base
+from newsclf.ml.schedule import parameter_groups, rate_factor
+from newsclf.ml.train import EpochResult, epoch_to_keep, epochs_without_progress
+
+rows_of_any_length = st.lists(
+    st.integers(1, 60).map(lambda n: Row(list(range(n)), (1.0, 0.0, 0.0))), max_size=300
+)
+
+
+@given(rows_of_any_length, st.integers(1, 16), st.integers(0, 9))
+def test_batches_hold_every_row_once(rows: list[Row], batch_size: int, seed: int) -> None:
+    batches = bucketed(rows, batch_size, seed=seed)
+
+    assert sorted(id(row) for batch in batches for row in batch) == sorted(id(row) for row in rows)
+    assert all(1 <= len(batch) <= batch_size for batch in batches)
+    assert len(batches) == -(-len(rows) // batch_size)
+    assert batches == bucketed(rows, batch_size, seed=seed)
+
+
+def test_batches_of_like_length_hold_little_padding() -> None:
+    rows = [Row(list(range(1 + i % 50)), (1.0, 0.0, 0.0)) for i in range(800)]
+
+    padded = sum(
+        len(batch) * max(len(row.token_ids) for row in batch)
+        for batch in bucketed(rows, 16, seed=0)
+    )
+
+    assert padded < 1.05 * sum(len(row.token_ids) for row in rows)
+    assert bucketed(rows, 16, seed=0) != bucketed(rows, 16, seed=1)
+
+
+def test_padding_is_masked() -> None:
+    batch = collate(
+        [Row([5, 6, 7], (1.0, 0.0, 0.0)), Row([8], (0.0, 0.0, 1.0), 0.5)], pad_token_id=9
+    )
+
+    assert batch.input_ids.tolist() == [[5, 6, 7], [8, 9, 9]]
+    assert batch.mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch.weights.tolist() == [1.0, 0.5]
+
+
+@given(st.integers(0, 2), st.floats(0, 0.6))
+def test_soft_targets_are_probabilities_that_favour_the_neighbour(
+    label_id: int, smoothing: float
+) -> None:
+    target = soft_target(label_id, smoothing)
+
+    assert sum(target) == pytest.approx(1)
+    assert target[label_id] == pytest.approx(1 - smoothing)
+    if label_id != 1:
+        assert target[1] >= target[2 - label_id]
+    else:
+        assert target[0] == target[2]
+
+
+@given(st.integers(1, 500), st.floats(0, 0.9))
+def test_rates_rise_once_and_fall_to_nearly_nothing(steps: int, warmup_fraction: float) -> None:
+    factors = [rate_factor(step, steps, warmup_fraction) for step in range(steps)]
+    peak = factors.index(max(factors))
+
+    assert all(0 < factor <= 1 for factor in factors)
+    assert factors[: peak + 1] == sorted(factors[: peak + 1])
+    assert factors[peak:] == sorted(factors[peak:], reverse=True)
+    assert max(factors) == 1
+
+
+def test_lower_layers_learn_more_slowly(tiny_base: Path) -> None:
+    model, _ = load_base(Base("tiny", tiny_base, "local"), max_tokens=64)
+
+    groups = parameter_groups(model, TrainSettings(layer_decay=0.5, weight_decay=0.1), 1.0)
+
+    # Embeddings below layer 0, two layers, and the head above them.
+    assert sorted({group["peak"] for group in groups}) == [0.25, 0.5, 1.0]
+    grouped = [parameter for group in groups for parameter in group["params"]]
+    assert len(grouped) == len(list(model.parameters()))
+    assert all(
+        (group["weight_decay"] == 0.1) == (parameter.ndim > 1)
+        for group in groups
+        for parameter in group["params"]
+    )
+    flat = parameter_groups(model, TrainSettings(layer_decay=1.0), 1.0)
+    assert {group["peak"] for group in flat} == {1.0}
+
+
+def history(*macro_f1: float) -> list[EpochResult]:
+    return [EpochResult(i, 0.0, 0.0, f1, f1) for i, f1 in enumerate(macro_f1, start=1)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "kept"),
+    [
+        ((0.5, 0.6, 0.9), 3),  # still rising
+        ((0.90, 0.91, 0.90), 3),  # no telling them apart: the more settled one
+        ((0.5, 0.9, 0.6), 2),  # clearly worse
+        ((0.9, 0.6, 0.89), 3),
+        ((0.0,), 1),
+    ],
+)
+def test_the_epoch_that_is_kept(scores: tuple[float, ...], kept: int) -> None:
+    found = epoch_to_keep(history(*scores), validation_rows=100)
+
+    assert found is not None
+    assert found.epoch == kept
+
+
+def test_progress_is_counted_from_the_highest_score() -> None:
+    assert epochs_without_progress(history()) == 0
+    assert epochs_without_progress(history(0.5, 0.7, 0.6, 0.7)) == 2
