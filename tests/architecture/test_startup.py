@@ -29,6 +29,8 @@ def run_python(code: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["predict", "--help"]])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    # Typer itself loads pydantic to read the arguments of a command.
+    heavy = HEAVY if arguments == ["--help"] else [name for name in HEAVY if name != "pydantic"]
     result = run_python(
         f"""
 import sys
@@ -38,7 +40,7 @@ try:
     main()
 except SystemExit:
     pass
-print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
 """
     )
 
