@@ -59,10 +59,10 @@ def _ours(data: LabelledData, base: Base, settings: TrainSettings) -> float:
         if now.step == _OUR_STEPS:
             raise _EnoughError
 
-    # Enough rows for the steps; the other parts are not reached.
-    parts = Split(
-        train=data.examples[: _OUR_STEPS * settings.batch_size * 2], validation=[], test=[]
-    )
+    # Enough rows for the steps, repeated if need be; the end of the epoch is not reached.
+    wanted = _OUR_STEPS * settings.batch_size * 2
+    rows = list(data.examples) * (1 + wanted // len(data.examples))
+    parts = Split(train=rows[:wanted], validation=[], test=[])
     with tempfile.TemporaryDirectory() as checkpoint, suppress(_EnoughError):
         fit(
             parts,

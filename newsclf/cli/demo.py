@@ -13,6 +13,8 @@ from newsclf.cli.options import QuietOpt, start
 from newsclf.cli.predict import predict
 from newsclf.cli.train import train
 
+_FOLDER = Path(".newsclf/demo")
+"""What the demo itself made, and may replace."""
 _HEADLINES = [
     "Operating profit rose to EUR 13.1 mn from EUR 8.7 mn a year earlier",
     "The plant will be closed and 240 people lose their jobs",
@@ -24,7 +26,7 @@ def demo(
     *,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for what the demo makes.")
-    ] = Path(".newsclf/demo"),
+    ] = _FOLDER,
     quiet: QuietOpt = False,
 ) -> None:
     """Train, evaluate and predict with what ships in the package: no account, no download."""
@@ -36,7 +38,7 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     config = shipped_config("demo.toml")
     output.note(f"$ newsclf train --config {shlex.quote(str(config))} --out {shown} --overwrite")
-    train(config=config, out=model, overwrite=True, quiet=quiet)
+    train(config=config, out=model, overwrite=out == _FOLDER, quiet=quiet)
     output.note(f"\n$ newsclf evaluate --model {shown}")
     evaluate(model=model, quiet=quiet)
     output.note(f"\n$ newsclf predict --model {shown} {shlex.join(_HEADLINES)}")

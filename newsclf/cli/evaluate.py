@@ -33,7 +33,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Other data, every row of which counts.",
+            help="Other data, every row of which counts; or where the training data now is.",
             show_default="the held-out part of the training data",
         ),
     ] = None,
@@ -110,8 +110,6 @@ def _interval(ends: tuple[float, float] | None) -> str:
 
 
 def _show(output: Output, report: EvaluationReport) -> None:
-    from newsclf.lifecycle.evaluate import mean_and_deviation
-
     score = report.score
     part = "held-out test part" if report.part == "test" else "all rows"
     output.show(
@@ -166,16 +164,9 @@ def _show(output: Output, report: EvaluationReport) -> None:
             [f"seed {s.seed}", _percent(s.score.accuracy), _percent(s.score.macro_f1)]
             for s in report.seeds
         ]
-        means = [
-            "{:.2f} ± {:.2f} %".format(
-                *(
-                    100 * figure
-                    for figure in mean_and_deviation([getattr(s.score, m) for s in report.seeds])
-                )
-            )
-            for m in ("accuracy", "macro_f1")
-        ]
-        rows.append(["mean ± sd", *means])
+        if report.seeds_accuracy and report.seeds_macro_f1:
+            spreads = (report.seeds_accuracy, report.seeds_macro_f1)
+            rows.append(["mean ± sd", *(spread.percent() for spread in spreads)])
         output.show(output.table("Seeds", ["", "accuracy", "macro-F1"], rows), "")
     if (other := report.comparison) is not None:
         output.show(

@@ -13,6 +13,7 @@ from newsclf.cli.evaluate import evaluate
 from newsclf.cli.optimize import optimize
 from newsclf.cli.output import Output
 from newsclf.cli.predict import predict
+from newsclf.cli.serve import serve
 from newsclf.cli.train import train
 from newsclf.core.errors import NewsclfError
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     help="From labelled news headlines to a measured sentiment API.",
     epilog="Start with: newsclf demo",
 )
-for command in (train, evaluate, optimize, predict, demo):
+for command in (train, evaluate, optimize, predict, serve, demo):
     app.command()(command)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from newsclf.cli.options import (
     ConfigOpt,
     JsonOpt,
@@ -16,6 +20,14 @@ from newsclf.cli.options import (
 def optimize(
     *,
     model: ModelOpt = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Where the training data now is.",
+            show_default="where it was",
+        ),
+    ] = None,
     config: ConfigOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
@@ -26,17 +38,27 @@ def optimize(
     from newsclf.lifecycle.optimize import optimize as run
 
     settings = settings_from(config, {"model": model})
-    card = run(settings)
-    assert card.int8 is not None  # noqa: S101 - run() made it or raised
-    output.data({"digest": card.digest, "int8": card.int8.model_dump()})
+    cards = run(settings, source=data)
+    made = [(card, card.int8) for card in cards if card.int8 is not None]
+    output.data(
+        [
+            {"seed": card.training.seed, "digest": card.digest, "int8": int8.model_dump()}
+            for card, int8 in made
+        ]
+    )
     output.show(
         output.table(
-            f"{settings.model}: int8 beside float, {card.int8.rows} validation rows",
-            ["", "value"],
+            f"{settings.model}: int8 beside float, on validation rows",
+            ["", "rows", "same label", "accuracy, float", "accuracy, int8"],
             [
-                ["same label", f"{100 * card.int8.agreement:.2f} %"],
-                ["accuracy, float", f"{100 * card.int8.float_accuracy:.2f} %"],
-                ["accuracy, int8", f"{100 * card.int8.int8_accuracy:.2f} %"],
+                [
+                    f"seed {card.training.seed}",
+                    int8.rows,
+                    f"{100 * int8.agreement:.2f} %",
+                    f"{100 * int8.float_accuracy:.2f} %",
+                    f"{100 * int8.int8_accuracy:.2f} %",
+                ]
+                for card, int8 in made
             ],
         )
     )

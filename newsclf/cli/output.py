@@ -66,7 +66,8 @@ class Output:
     def note(self, message: str) -> None:
         """Say something on stderr that is not a result."""
         if not self.quiet:
-            self._console(stderr=True).print(message, markup=False, highlight=False, soft_wrap=True)
+            text = "\n".join(visible(line) for line in message.split("\n"))
+            self._console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Say on stderr what failed, and what to type next."""

@@ -67,7 +67,14 @@ def predict(
         _score(output, source, target, settings.model, settings.data.text_column,
                overwrite=overwrite)  # fmt: skip
         return
-    texts = _stdin_lines() if headlines == ["-"] else headlines or []
+    texts = headlines or []
+    if "-" in texts:
+        if len(texts) > 1:
+            raise ConfigError(
+                "- reads headlines from stdin, and takes no others beside it",
+                hint="newsclf predict - < headlines.txt",
+            )
+        texts = _stdin_lines()
     _show(output, texts, run(texts, settings.model))
 
 
@@ -75,7 +82,8 @@ def _stdin_lines() -> list[str]:
     from newsclf.core.errors import DataError
 
     try:
-        lines = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
+        # Not splitlines(), which also parts at characters that may stand in a headline.
+        lines = sys.stdin.buffer.read().decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(
             f"stdin is not UTF-8 (byte {error.start + 1})", hint="iconv -f LATIN1 -t UTF-8"

@@ -56,8 +56,8 @@ def train(
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Train several seeds.", show_default="1")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(show_default="see configs/default.toml")] = None,
-    batch_size: Annotated[int | None, typer.Option(show_default="16")] = None,
+    epochs: Annotated[int | None, typer.Option(show_default="6")] = None,
+    batch_size: Annotated[int | None, typer.Option(show_default="32")] = None,
     learning_rate: Annotated[float | None, typer.Option(show_default="by width of base")] = None,
     text_column: TextColumnOpt = None,
     label_column: LabelColumnOpt = None,
@@ -109,10 +109,13 @@ def train(
         _refuse_changes(flags, seeds=seeds, optimize=optimize, config=config)
         request = interrupted_request(settings.model)
     else:
-        request = TrainRequest(settings=settings, seeds=seeds or 1, optimize=optimize is not False)
+        request = TrainRequest(
+            settings=settings, seeds=seeds or 1, optimize=optimize is not False, overwrite=overwrite
+        )
     with _Bar(output, request) as watch:
-        result = run(request, watch, resume=resume, overwrite=overwrite)
+        result = run(request, watch, resume=resume)
     _show(output, result)
+    result.check_int8()
 
 
 def _refuse_changes(
@@ -194,14 +197,13 @@ class _Bar:
 
 
 def _show(output: Output, result: TrainResult) -> None:
-    from newsclf.lifecycle.evaluate import mean_and_deviation
-
     output.data(
         {
             "model": str(result.model),
             "digest": result.best.digest,
             "best_seed": result.best.training.seed,
             "rows_per_s": result.rows_per_s,
+            "spread": {name: spread._asdict() for name, spread in (result.spread or {}).items()},
             "validation": {
                 str(card.training.seed): card.validation.model_dump() for card in result.cards
             },
@@ -218,15 +220,8 @@ def _show(output: Output, result: TrainResult) -> None:
         ]
         for card in result.cards
     ]
-    if len(result.cards) > 1:
-        summaries = [
-            "{:.1f} ± {:.1f} %".format(
-                *(100 * figure for figure in mean_and_deviation([getattr(c.validation, metric)
-                                                                 for c in result.cards]))
-            )
-            for metric in ("accuracy", "macro_f1")
-        ]  # fmt: skip
-        rows.append(["mean ± sd", "", *summaries, "", ""])
+    if result.spread:
+        rows.append(["mean ± sd", "", *(s.percent() for s in result.spread.values()), "", ""])
     output.show(
         output.table(
             f"{result.model}: validation part",

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+from typing import Any, NamedTuple
 
 LABELS = ("negative", "neutral", "positive")
 """The classes, in the order of every logit, score tuple and confusion matrix of the project."""
+
+MAX_HEADLINES = 512
+"""Headlines that one request may hold."""
+MAX_BODY_BYTES = 6 * 1024 * 1024
+"""Size of a request's body; the documented limit of a Lambda's payload and of InvokeEndpoint."""
+
+
+class ContractError(Exception):
+    """A request is not of the agreed form; the message names the field, never its text."""
 
 
 class Prediction(NamedTuple):
@@ -29,6 +39,14 @@ class Prediction(NamedTuple):
         """Probability of the most probable class."""
         return self.scores[self.label_id]
 
+    def as_pipeline(self) -> list[dict[str, object]]:
+        """The prediction as a transformers text-classification pipeline gives it with top_k=None.
+
+        That is a label and a score for each class, the most probable first.
+        """
+        ranked = sorted(zip(self.scores, LABELS, strict=True), key=lambda pair: -pair[0])
+        return [{"label": label, "score": score} for score, label in ranked]
+
     def as_dict(self) -> dict[str, object]:
         """The prediction in the shape of the public API."""
         return {
@@ -44,3 +62,60 @@ def label_mapping_error(id2label: object) -> str | None:
     if isinstance(id2label, dict) and {str(k): v for k, v in id2label.items()} == expected:
         return None
     return f"its config.json has id2label {id2label!r}, but newsclf models have {expected!r}"
+
+
+def parse_json(body: bytes) -> object:
+    """Decode a request's body.
+
+    Raises:
+        ContractError: it is no UTF-8, no JSON, or holds NaN or Infinity, which are not JSON.
+    """
+
+    def refuse(constant: str) -> None:
+        message = f"the body is not JSON: {constant} is no JSON value"
+        raise ContractError(message)
+
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=refuse)
+    except UnicodeDecodeError:
+        message = "the body is not UTF-8"
+        raise ContractError(message) from None
+    except (ValueError, RecursionError) as error:
+        message = f"the body is not JSON ({error})"
+        raise ContractError(message) from None
+
+
+def check_headlines(value: object, field: str) -> list[str]:
+    """Check one headline or a list of them.
+
+    Args:
+        value: What the request holds.
+        field: The field's name, for messages.
+
+    Raises:
+        ContractError: it is neither, the list is empty or longer than MAX_HEADLINES, or a headline
+            is blank or not a text that UTF-8 can hold.
+    """
+    headlines: list[Any] = value if isinstance(value, list) else [value]
+    if not 1 <= len(headlines) <= MAX_HEADLINES:
+        message = f"'{field}' must hold 1 to {MAX_HEADLINES} headlines, not {len(headlines)}"
+        raise ContractError(message)
+    for i, headline in enumerate(headlines):
+        name = f"'{field}[{i}]'" if isinstance(value, list) else f"'{field}'"
+        if not isinstance(headline, str):
+            kind = "null" if headline is None else type(headline).__name__
+            message = f"{name} must be a text, not {kind}"
+            raise ContractError(message)
+        if problem := headline_problem(headline):
+            message = f"{name} {problem}"
+            raise ContractError(message)
+    return headlines
+
+
+def headline_problem(text: str) -> str | None:
+    """Say why a text can't be classified, or None if it can."""
+    if not text.strip():
+        return "is empty"
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "holds half of a surrogate pair, which is no character"
+    return None

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
 def available_cores() -> int:
-    """Cores that this process may run on, which in a container can be fewer than the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use: those it may run on, or fewer by a container's quota."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return min(cores, _cgroup_cores(_CPU_MAX) or cores)
+
+
+def _cgroup_cores(cpu_max: Path) -> int | None:
+    """The quota of control group version 2, rounded up; None without one.
+
+    Source: the Linux kernel's cgroup-v2 documentation, `cpu.max`: "quota period", or "max".
+    """
+    try:
+        quota, period = cpu_max.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else max(1, -(-int(quota) // int(period)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import ModelError
-from newsclf.core.model_dir import CARD_FILE, find_model, write_text
+from newsclf.core.model_dir import CARD_FILE, digest_of, find_model, write_text
 from newsclf.core.settings import DataSettings, TrainSettings
 
 Interval = tuple[float, float]
@@ -79,6 +78,8 @@ class ModelCard(_Document):
     history: list[dict[str, float]]
     validation: Score
     int8: Parity | None = None
+    int8_rejected: str | None = None
+    """Why there is no int8 file although one was made."""
     test: Score | None = None
     """From the latest `newsclf evaluate` on the held-out part."""
     versions: dict[str, str]
@@ -87,9 +88,8 @@ class ModelCard(_Document):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the names and digests of the files: the model's identity."""
-        lines = "".join(f"{name} {sha}\n" for name, sha in sorted(self.files.items()))
-        return hashlib.sha256(lines.encode()).hexdigest()
+        """The model's identity: SHA-256 over the names and digests of its files."""
+        return digest_of(self.files)
 
 
 def read_card(path: Path) -> tuple[Path, ModelCard]:
@@ -142,6 +142,8 @@ def render_readme(card: ModelCard) -> str:
         f"{_percent(card.int8.agreement)} of {card.int8.rows} validation rows; accuracy there is "
         f"{_percent(card.int8.int8_accuracy)} against {_percent(card.int8.float_accuracy)}."
         if card.int8
+        else f"There is no int8 file: {card.int8_rejected}."
+        if card.int8_rejected
         else "There is no int8 file; `newsclf optimize` makes it."
     )
     test_note = (

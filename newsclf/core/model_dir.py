@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterable
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from newsclf.core.errors import ModelError
 
 CARD_FILE = "card.json"
 SEEDS_FILE = "seeds.json"
+ONNX_FILE = "model.onnx"
+_SEED_NAME = re.compile(r"seed-\d+")
 
 
 def find_model(path: Path) -> Path:
@@ -31,7 +34,7 @@ def find_model(path: Path) -> Path:
         ModelError: there is none.
     """
     if (path / SEEDS_FILE).is_file():
-        path = path / str(_read_json(path / SEEDS_FILE)["best"])
+        path = path / _seed_names(path)[0]
     if not (path / CARD_FILE).is_file():
         raise ModelError(
             f"{path}: no model directory (it has no {CARD_FILE})",
@@ -43,7 +46,7 @@ def find_model(path: Path) -> Path:
 def find_seeds(path: Path) -> list[Path]:
     """The model directories of all seeds at a path: one, unless it holds several."""
     if (path / SEEDS_FILE).is_file():
-        return [path / name for name in _read_json(path / SEEDS_FILE)["seeds"]]
+        return [path / name for name in _seed_names(path)[1:]]
     return [find_model(path)]
 
 
@@ -59,14 +62,27 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
             raise ModelError(
                 f"{folder}: it has no {name}",
                 hint=f"newsclf optimize --model {folder}"
-                if name == "model.onnx"
+                if name == ONNX_FILE
                 else "copy the directory again, or newsclf train",
             )
         if digests[name] != file_digest(folder / name):
             raise ModelError(
                 f"{folder}: {name} is not the file that its card describes (SHA-256 differs)",
-                hint="the copy is damaged or was changed: copy it again, or newsclf train",
+                hint=f"newsclf optimize --model {folder} makes it again"
+                if name == ONNX_FILE
+                else "the copy is damaged or was changed: copy it again, or newsclf train",
             )
+
+
+def model_digest(folder: Path) -> str:
+    """The identity of the model in a directory; see `digest_of`."""
+    return digest_of(_read_json(folder / CARD_FILE).get("files", {}))
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """SHA-256 over the names and digests of a model's files, hexadecimal."""
+    lines = "".join(f"{name} {sha}\n" for name, sha in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
@@ -77,12 +93,10 @@ def file_digest(path: Path) -> str:
 
 def replace_directory(new: Path, target: Path) -> None:
     """Put a finished directory where `target` is, on the same disk; the old one goes last."""
-    old = target.with_name(f"{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    new.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as aside:
+        if target.exists():
+            target.rename(Path(aside) / "old")
+        new.rename(target)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -90,6 +104,18 @@ def write_text(path: Path, text: str) -> None:
     partial = path.with_name(f"{path.name}.tmp")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
+
+
+def _seed_names(path: Path) -> list[str]:
+    """The names in `seeds.json`: the best one, then all; plain names, which lead nowhere else."""
+    document = _read_json(path / SEEDS_FILE)
+    names = [document.get("best"), *document.get("seeds", [])]
+    if not all(isinstance(name, str) and _SEED_NAME.fullmatch(name) for name in names):
+        raise ModelError(
+            f"{path / SEEDS_FILE}: must name the seeds and the best of them, as seed-0",
+            hint="copy the directory again, or newsclf train",
+        )
+    return names
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import ConfigError
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Agreement = Literal[50, 66, 75, 100]
+Agreement = Annotated[
+    Literal[50, 66, 75, 100],
+    BeforeValidator(lambda value: int(value) if str(value).isdecimal() else value),
+]
 
 
 class _Section(BaseModel):
@@ -31,8 +34,9 @@ class DataSettings(_Section):
     """`phrasebank`, `sample`, or the path of a PhraseBank zip, CSV, JSONL or Parquet file."""
     agreement: Agreement = 75
     """PhraseBank: keep sentences on which at least this share of annotators agreed, percent."""
-    extra_agreement: Agreement | None = 50
-    """PhraseBank: sentences from this level up to `agreement` become extra training rows."""
+    extra_agreement: Agreement = 50
+    """PhraseBank: sentences from this level up to `agreement` become extra training rows; the same
+    as `agreement` for none."""
     text_column: str = "text"
     label_column: str = "label"
     labels: dict[str, str] = Field(default_factory=dict)
@@ -132,7 +136,7 @@ def load_settings(
     layers = [
         (f"in {path}" if path else "", _read_toml(path) if path else {}),
         ("from the environment", _from_environment(environ)),
-        ("on the command line", flags or {}),
+        ("on the command line", _given(flags or {})),
     ]
     for origin, layer in layers:
         _overlay(merged, layer, origin, origins)
@@ -173,8 +177,28 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             )
         *section_path, field_name = known[variable]
         target = found.setdefault(section_path[0], {}) if section_path else found
-        target[field_name] = value
+        target[field_name] = _table_or_text(value)
     return found
+
+
+def _table_or_text(value: str) -> object:
+    """A variable's value: a TOML inline table such as `{ bearish = "negative" }`, or plain text."""
+    if not value.lstrip().startswith("{"):
+        return value
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags without those that are None, at any depth."""
+    given = {
+        name: _given(value) if isinstance(value, Mapping) else value
+        for name, value in flags.items()
+        if value is not None
+    }
+    return {name: value for name, value in given.items() if value != {}}
 
 
 def _overlay(
@@ -188,7 +212,7 @@ def _overlay(
         path = f"{at}{key}"
         if isinstance(value, Mapping) and isinstance(base.get(key, {}), dict):
             _overlay(base.setdefault(key, {}), value, origin, origins, f"{path}.")
-        elif value is not None:
+        else:
             base[key] = value
             origins[path] = origin
 

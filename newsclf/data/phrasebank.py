@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 from newsclf.core.contract import LABELS
@@ -51,9 +52,9 @@ def read(path: Path, settings: DataSettings) -> LabelledData:
 
     Raises:
         DataError: the file is no such zip, or a line can't be used; names the file and the line.
-        ConfigError: `extra_agreement` is not below `agreement`.
+        ConfigError: `extra_agreement` is above `agreement`.
     """
-    if settings.extra_agreement is not None and settings.extra_agreement > settings.agreement:
+    if settings.extra_agreement > settings.agreement:
         raise ConfigError(
             f"data.extra_agreement ({settings.extra_agreement}) is above data.agreement"
             f" ({settings.agreement}); extra rows are those with less agreement"
@@ -70,7 +71,7 @@ def read(path: Path, settings: DataSettings) -> LabelledData:
 
     chosen = levels[settings.agreement]
     chosen_texts = {text for text, _ in chosen}
-    below = levels[settings.extra_agreement] if settings.extra_agreement is not None else []
+    below = levels[settings.extra_agreement]
     return LabelledData(
         name=f"Financial PhraseBank, agreement ≥ {settings.agreement} %",
         examples=examples(chosen, extra=False),
@@ -98,7 +99,8 @@ def _read_levels(raw: bytes, path: Path) -> dict[int, list[tuple[str, int]]]:
                 level: _parse(archive.read(names[member]), f"{path}/{member}")
                 for level, member in _MEMBERS.items()
             }
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        # the last two: encrypted, and compressed in a way that zipfile does not know
         raise DataError(
             f"{path}: not a zip file, or a damaged one ({error})",
             hint="download it again, or train on what ships: --data sample",

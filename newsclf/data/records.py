@@ -100,6 +100,11 @@ def _csv_records(path: Path) -> Iterator[Record]:
         for row in reader:
             if row and header is None:
                 header = row
+                if twice := sorted({name for name in row if row.count(name) > 1}):
+                    raise DataError(
+                        f"{path}, line {start}: two columns are called '{twice[0]}'",
+                        hint="rename one of them",
+                    )
             elif row and header is not None:
                 if len(row) != len(header):
                     raise DataError(
@@ -122,7 +127,7 @@ def _jsonl_records(path: Path) -> Iterator[Record]:
             continue
         try:
             values = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{path}, line {number}: broken JSON ({error})", hint="write one object a line"
             ) from None

@@ -14,6 +14,7 @@ from newsclf.core.extras import require_extra
 from newsclf.data.records import file_format
 
 if TYPE_CHECKING:
+    from pyarrow import Schema
     from pyarrow.parquet import ParquetWriter
 
 Rows = Sequence[Mapping[str, object]]
@@ -102,21 +103,33 @@ class _ParquetSink:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writer: ParquetWriter | None = None
+        self._schema: Schema | None = None
 
     def write(self, rows: Rows) -> None:
         import pyarrow as pa
         import pyarrow.parquet
 
-        schema = self._writer.schema if self._writer else None
         try:
-            table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+            table = pa.Table.from_pylist([dict(row) for row in rows], schema=self._schema)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise DataError(
                 f"a column has values of different kinds ({error})",
                 hint="write JSONL: --output FILE.jsonl",
             ) from error
-        if self._writer is None:
-            self._writer = pa.parquet.ParquetWriter(self._path, table.schema)
+        if self._writer is None or self._schema is None:
+            # A column that is empty so far is most likely to be text.
+            fields = [
+                field.with_type(pa.string()) if pa.types.is_null(field.type) else field
+                for field in table.schema
+            ]
+            self._schema = pa.schema(fields)
+            table = table.cast(self._schema)
+            self._writer = pa.parquet.ParquetWriter(self._path, self._schema)
+        if any(set(row) != set(self._schema.names) for row in rows):
+            raise DataError(
+                "rows have different columns, which Parquet cannot hold",
+                hint="write JSONL: --output FILE.jsonl",
+            )
         self._writer.write_table(table)
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ _COMPANY = re.compile(
     + "|".join(re.escape(name) for name in sorted(_COMPANIES, key=len, reverse=True))
     + r"|[A-Z][\w&-]*(?: [A-Z][\w&-]*){0,2}(?= (?:"
     + _LEGAL_FORMS
-    + r")\b))(?!\w)"
+    + r")(?!\w)))(?!\w)"
 )
 _COUNTRIES = {
     "Finland": "Finnish", "Sweden": "Swedish", "Norway": "Norwegian", "Denmark": "Danish",
@@ -69,13 +69,21 @@ def swap(text: str, kind: Kind) -> str:
     if kind == "currency":
         return _CURRENCY.sub(lambda match: _NEXT_CURRENCY[match[0]], text)
     chooser = random.Random(text)  # noqa: S311 - a reproducible choice, not a secret
-    others = list(_COMPANIES if kind == "company" else _COUNTRIES)
+    # Never a name that the headline holds, nor one name for two: "from X to X" means another thing.
+    others = [
+        name
+        for name, adjective in (
+            [(name, name) for name in _COMPANIES] if kind == "company" else _COUNTRIES.items()
+        )
+        if name not in text and adjective not in text
+    ]
+    chooser.shuffle(others)
     chosen: dict[str, str] = {}
 
     def other(name: str) -> str:
-        if name not in chosen:
-            chosen[name] = chooser.choice([o for o in others if o != name])
-        return chosen[name]
+        if name not in chosen and others:
+            chosen[name] = others.pop()
+        return chosen.get(name, name)
 
     if kind == "company":
         return _COMPANY.sub(lambda match: other(match[0]), text)

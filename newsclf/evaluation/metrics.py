@@ -46,7 +46,7 @@ def accuracy_of(counts: Sequence[Sequence[int]]) -> float:
 
 
 def macro_f1_of(counts: Sequence[Sequence[int]]) -> float:
-    """Mean over classes of F1; a class that never occurs and is never predicted counts as 0."""
+    """Mean of F1 over the classes that occur or are predicted, as scikit-learn has it."""
     return float(_macro_f1(np.asarray(counts)))
 
 
@@ -68,7 +68,8 @@ def _macro_f1(matrices: np.ndarray) -> np.ndarray:
     right = np.diagonal(matrices, axis1=-2, axis2=-1)
     # F1 = 2·TP / (true + predicted)
     total = matrices.sum(axis=-1) + matrices.sum(axis=-2)
-    return np.asarray((2 * right / np.maximum(total, 1)).mean(axis=-1))
+    f1 = 2 * right / np.maximum(total, 1)
+    return np.asarray(f1.sum(axis=-1) / np.maximum((total > 0).sum(axis=-1), 1))
 
 
 def class_scores(truth: Sequence[int], predicted: Sequence[int]) -> list[ClassScore]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from newsclf.core.contract import LABELS
 from newsclf.core.model_card import Interval, Score
+from newsclf.core.spread import Spread
 
 
 class _Document(BaseModel):
@@ -142,3 +143,5 @@ class EvaluationReport(_Document):
     gates: list[Gate] = []
     seeds: list[SeedScore] = []
     """Empty for a single model."""
+    seeds_accuracy: Spread | None = None
+    seeds_macro_f1: Spread | None = None

@@ -1,31 +1,42 @@
-"""The data that a model's card speaks of, read again and parted in the same way."""
+"""The data that a model's card speaks of, read again."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from newsclf.core.errors import DataError
-from newsclf.core.examples import LabelledData, Split
+from newsclf.core.examples import LabelledData
 from newsclf.core.model_card import ModelCard
+from newsclf.core.settings import DataSettings
 from newsclf.data.sources import load_data
-from newsclf.data.split import split
+
+_BY_NAME = ("phrasebank", "sample")
 
 
-def load_card_data(card: ModelCard) -> LabelledData:
-    """Read the data that a model was trained on.
+def load_card_data(
+    card: ModelCard, *, source: str | None = None
+) -> tuple[LabelledData, DataSettings]:
+    """Read the data that a model was trained on, and the settings by which it is parted.
+
+    Args:
+        source: Where it now is, if it has moved.
 
     Raises:
         DataError: it is gone, or its bytes have changed since.
     """
-    source = card.data.settings.source
-    data = load_data(card.data.settings)
+    settings = card.data.settings
+    if source is not None:
+        settings = settings.model_copy(update={"source": source})
+    if settings.source not in _BY_NAME and not Path(settings.source).is_file():
+        raise DataError(
+            f"{settings.source}: the data that the model was trained on is not there",
+            hint="if it has moved, name it with --data: it is known by its contents",
+        )
+    data = load_data(settings)
     if data.digest != card.data.digest:
         raise DataError(
-            f"{source}: the data has changed since the model was trained on it, so its parts can't"
-            " be told apart",
+            f"{settings.source}: the data has changed since the model was trained on it, so its"
+            " parts can't be told apart",
             hint="restore the file, or train again",
         )
-    return data
-
-
-def card_data(card: ModelCard) -> Split:
-    """The parts of the data that a model was trained on."""
-    return split(load_card_data(card), card.data.settings)
+    return data, settings

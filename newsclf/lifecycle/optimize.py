@@ -12,24 +12,33 @@ from newsclf.core.examples import Example
 from newsclf.core.extras import require_extra
 from newsclf.core.machine import available_cores
 from newsclf.core.model_card import ModelCard, Parity, read_card, write_card
-from newsclf.core.model_dir import check_files, file_digest
+from newsclf.core.model_dir import ONNX_FILE, check_files, file_digest, find_seeds
 from newsclf.core.settings import OptimizeSettings, Settings
-from newsclf.lifecycle.card_data import card_data
+from newsclf.data.split import split
+from newsclf.lifecycle.card_data import load_card_data
 from newsclf.serving import engine
 
+_SCRATCH = ".optimize-"
 
-def optimize(settings: Settings) -> ModelCard:
-    """Make or remake `model.onnx` of the model at `settings.model`.
+
+def optimize(settings: Settings, *, source: str | None = None) -> list[ModelCard]:
+    """Make or remake `model.onnx` of the model at `settings.model`, or of each of its seeds.
+
+    Args:
+        source: Where the data now is that the model was trained on, if it has moved.
 
     Raises:
         ModelError: there is no model, or its files are not what its card says.
         DataError: the data that it was trained on is gone or has changed.
         CheckFailedError: the int8 model differs too much; the previous file is kept.
     """
-    folder, card = read_card(settings.model)
-    check_files(folder, [name for name in card.files if name != engine.MODEL_FILE])
-    parts = card_data(card)
-    return add_int8(folder, card, parts.validation, settings.optimize)
+    cards = []
+    for path in find_seeds(settings.model):
+        folder, card = read_card(path)
+        check_files(folder, [name for name in card.files if name != ONNX_FILE])
+        validation = split(*load_card_data(card, source=source)).validation
+        cards.append(add_int8(folder, card, validation, settings.optimize))
+    return cards
 
 
 def add_int8(
@@ -44,15 +53,17 @@ def add_int8(
     from newsclf.ml.classifier import classify_float, load_trained
     from newsclf.ml.export import export_int8
 
+    for stale in folder.glob(f"{_SCRATCH}*"):  # of a run that was killed
+        shutil.rmtree(stale)
     texts = [example.text for example in validation]
     model, tokenizer = load_trained(folder)
     expected = classify_float(model, tokenizer, texts)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".optimize-") as scratch_name:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_SCRATCH) as scratch_name:
         scratch = Path(scratch_name)
         for name in engine.FILES:
-            if name != engine.MODEL_FILE:
+            if name != ONNX_FILE:
                 shutil.copy(folder / name, scratch / name)
-        candidate = scratch / engine.MODEL_FILE
+        candidate = scratch / ONNX_FILE
         export_int8(folder, candidate)
         answers = engine.Engine(scratch, threads=available_cores()).classify(texts)
 
@@ -70,9 +81,9 @@ def add_int8(
             ),
         )
         _check(parity, limits, folder)
-        candidate.replace(folder / engine.MODEL_FILE)
-    files = card.files | {engine.MODEL_FILE: file_digest(folder / engine.MODEL_FILE)}
-    card = card.model_copy(update={"files": files, "int8": parity})
+        files = card.files | {ONNX_FILE: file_digest(candidate)}
+        candidate.replace(folder / ONNX_FILE)
+    card = card.model_copy(update={"files": files, "int8": parity, "int8_rejected": None})
     write_card(folder, card)
     return card
 
@@ -83,7 +94,7 @@ def _check(parity: Parity, limits: OptimizeSettings, folder: Path) -> None:
         return
     kept = (
         "the previous model.onnx is kept"
-        if (folder / engine.MODEL_FILE).is_file()
+        if (folder / ONNX_FILE).is_file()
         else "the float model is kept"
     )
     raise CheckFailedError(

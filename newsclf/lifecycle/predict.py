@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsclf.core.contract import LABELS, Prediction
+from newsclf.core.contract import LABELS, Prediction, headline_problem
 from newsclf.core.errors import ConfigError, DataError
 from newsclf.core.machine import available_cores
 from newsclf.core.model_dir import check_files, find_model
-from newsclf.data.records import Record, column_of, read_records
+from newsclf.data.records import TEXT_COLUMN_OF_TXT, Record, column_of, read_records
 from newsclf.data.sink import open_sink
 from newsclf.serving import engine
 
@@ -40,8 +40,8 @@ def predict(texts: Sequence[str], model: Path) -> Predicted:
     if not texts:
         raise DataError("no headline was given", hint='newsclf predict "Profit rose by a third"')
     for number, text in enumerate(texts, start=1):
-        if not text.strip():
-            raise DataError(f"headline {number} of {len(texts)} is empty", hint="leave it out")
+        if problem := headline_problem(text):
+            raise DataError(f"headline {number} of {len(texts)} {problem}", hint="leave it out")
     classifier = _open(model, threads=min(len(texts), available_cores()))
     started = time.perf_counter()
     predictions = classifier.classify(texts)
@@ -73,10 +73,16 @@ def score_file(
         ConfigError: the target exists, or is the source.
         ModelError: the model can't be used.
     """
-    if target.exists() and (not overwrite or target.samefile(source)):
+    if not source.is_file():
+        raise DataError(f"{source}: no such file", hint="name the file to score with --input")
+    if target.exists() and target.samefile(source):
+        raise ConfigError(f"{target} is the file to score", hint="name another with --output")
+    if target.exists() and not overwrite:
         raise ConfigError(
             f"{target} already exists", hint="add --overwrite, or name another file with --output"
         )
+    if source.suffix.lower() == ".txt":
+        text_column = TEXT_COLUMN_OF_TXT
     classifier = _open(model, threads=available_cores())
     rows = 0
     with open_sink(target) as sink:
@@ -106,9 +112,10 @@ def _open(model: Path, *, threads: int) -> engine.Engine:
 
 def _text(record: Record, column: str, path: Path) -> str:
     text = column_of(record, column, path)
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or (problem := headline_problem(text)):
+        problem = problem if isinstance(text, str) else "is not a text"
         raise DataError(
-            f"{path}, {record.place}: the headline is empty or not a text",
+            f"{path}, {record.place}: the headline {problem}",
             hint="remove the row, or name the right column with --text-column",
         )
     return text

@@ -55,10 +55,16 @@ def resolve_base(name: str, *, revision: str | None = None) -> Base:
 
 def _download(name: str, revision: str | None) -> Base:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(_FILES)))
+    except HFValidationError as error:
+        raise ConfigError(f"{name}: neither a folder nor a Hub id ({error})") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DownloadError(

@@ -59,7 +59,7 @@ def training_rows(
     """Tokenise examples, and soften and weigh their labels as the settings say."""
     rows = []
     for token_ids, example in zip(
-        token_ids_of(tokenizer, [e.text for e in examples], settings.max_tokens),
+        token_ids_of(tokenizer, [e.text for e in examples]),
         examples,
         strict=True,
     ):
@@ -71,11 +71,9 @@ def training_rows(
     return rows
 
 
-def token_ids_of(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int
-) -> list[list[int]]:
-    """Token ids of texts, cut to `max_tokens`."""
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_tokens)
+def token_ids_of(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of texts, cut to the tokenizer's `model_max_length`."""
+    encoded = tokenizer(list(texts), truncation=True, max_length=tokenizer.model_max_length)
     return list(encoded["input_ids"])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -63,11 +64,12 @@ def _load(
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True)
+        # A folder's own Python is never run, nor asked about.
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
         model = AutoModelForSequenceClassification.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, **options
+            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **options
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"{name}: cannot be loaded as a text classifier ({str(error).splitlines()[0]})",
             hint="a base needs config.json, tokenizer.json and model.safetensors of an encoder",
@@ -87,7 +89,7 @@ def logits_of(
     """Run headlines through a model in batches of like length; (n, 3) float32 on the CPU."""
     model.eval()
     device = next(model.parameters()).device
-    token_ids = token_ids_of(tokenizer, texts, tokenizer.model_max_length)
+    token_ids = token_ids_of(tokenizer, texts)
     logits = torch.empty(len(texts), len(LABELS))
     for indices in in_length_order(token_ids, _INFERENCE_BATCH):
         batch = tokenizer.pad({"input_ids": [token_ids[i] for i in indices]}, return_tensors="pt")

@@ -218,7 +218,7 @@ def _backward(
 
 
 def _class_weights(rows: Sequence[Row], mode: str) -> torch.Tensor:
-    """(3,) float32: ones, or `balanced` as in scikit-learn: n / (classes · count)."""
+    """(3,) float32: ones, or `balanced`: n / (classes · count), counting softened targets."""
     if mode == "none":
         return torch.ones(len(LABELS))
     counts = torch.tensor([row.target for row in rows]).sum(dim=0)

@@ -13,9 +13,9 @@ from tokenizers import Encoding, Tokenizer
 
 from newsclf.core.contract import Prediction, label_mapping_error
 from newsclf.core.errors import ModelError
+from newsclf.core.model_dir import ONNX_FILE
 
-MODEL_FILE = "model.onnx"
-FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", MODEL_FILE)
+FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", ONNX_FILE)
 """The files of a model directory that the engine reads."""
 
 
@@ -42,7 +42,7 @@ class Engine:
             options.intra_op_num_threads = 1
             options.inter_op_num_threads = 1
             self._session = onnxruntime.InferenceSession(
-                str(folder / MODEL_FILE), options, providers=["CPUExecutionProvider"]
+                str(folder / ONNX_FILE), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # tokenizers and onnxruntime raise their own, and plain ones
             raise ModelError(

@@ -61,7 +61,7 @@ def test_rows_know_their_agreement_and_lower_levels_become_extra(tmp_path: Path)
         ("c", 66, True),
         ("d", 50, True),
     ]
-    assert phrasebank.read(zip_path, DataSettings(extra_agreement=None)).extra == []
+    assert phrasebank.read(zip_path, DataSettings(extra_agreement=75)).extra == []
 
 
 def test_extra_rows_must_be_below_the_level(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_single_words_do_not_give_the_label_away() -> None:
 
 @pytest.mark.skipif(not REAL_PHRASEBANK.is_file(), reason="the real data lies beside a checkout")
 def test_nothing_is_taken_from_phrasebank() -> None:
-    settings = DataSettings(agreement=50, extra_agreement=None)
+    settings = DataSettings(agreement=50)
     real = phrasebank.read(REAL_PHRASEBANK, settings).examples
     runs = {run for example in real for run in _runs_of_seven(example.text)}
 

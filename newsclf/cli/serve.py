@@ -1,0 +1,47 @@
+"""The command `newsclf serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from newsclf.cli.options import ConfigOpt, QuietOpt, VerboseOpt, settings_from, start
+
+
+def serve(
+    model: Annotated[
+        Path | None,
+        typer.Argument(metavar="[MODEL]", help="Model directory.", show_default="model"),
+    ] = None,
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes.", show_default="one per core")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
+    config: ConfigOpt = None,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Serve a model over HTTP in the foreground, as a SageMaker container would."""
+    output = start(as_json=False, quiet=quiet, verbose=verbose)
+    from newsclf.core.machine import available_cores
+    from newsclf.lifecycle.serve import ServerOptions
+    from newsclf.lifecycle.serve import serve as run
+
+    options = ServerOptions(
+        model=settings_from(config, {"model": model}).model,
+        host=host,
+        port=port,
+        workers=workers or available_cores(),
+        threads=threads,
+    )
+    run(
+        options,
+        on_listening=lambda url: output.note(
+            f"serving {options.model} on {url} with {options.workers} workers; Ctrl-C stops it"
+        ),
+    )

@@ -1,0 +1,202 @@
+"""The model server: what a SageMaker container must answer, on one port.
+
+    GET  /ping                          200 when every worker has made a real prediction, else 503
+    POST /invocations                   {"inputs": str | [str]} → scores as a pipeline gives them
+    POST /endpoints/{name}/invocations  the same, where boto3's invoke_endpoint sends it
+    GET  /metrics                       Prometheus text
+
+Errors are {"error": {"code", "message"}}: 400 and what is wrong, 413, 415, and 503 with Retry-After
+when too much is waiting. No headline is ever logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from newsclf.core.contract import MAX_BODY_BYTES, ContractError, check_headlines, parse_json
+from newsclf.core.errors import ConfigError
+from newsclf.core.model_dir import check_files, find_model, model_digest
+from newsclf.serving.engine import FILES
+from newsclf.serving.pool import OverloadedError, Pool, WorkerLostError
+
+_DRAIN_S = 25.0
+"""SageMaker kills a container 30 s after SIGTERM."""
+_RETRY_AFTER_S = 1
+_log = logging.getLogger(__name__)
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How a model is served."""
+
+    model: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    """Processes, each with an engine."""
+    threads: int = 1
+    """Threads of each engine."""
+    queue_headlines: int = 200
+    """Waiting headlines beyond which requests are refused."""
+    deadline_s: float = 20.0
+    """A request that is not answered by then is refused."""
+
+
+class _Metrics:
+    def __init__(self, pool: Pool, digest: str) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "newsclf_requests", "Answered requests", ["status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "newsclf_request_seconds",
+            "From a request's head to its answer",
+            buckets=[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20],
+            registry=self.registry,
+        )
+        self.batch = Histogram(
+            "newsclf_request_headlines",
+            "Headlines in a request",
+            buckets=[1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+            registry=self.registry,
+        )
+        Gauge(
+            "newsclf_waiting_headlines", "Admitted and not yet answered", registry=self.registry
+        ).set_function(lambda: pool.waiting_headlines)
+        Gauge(
+            "newsclf_workers_ready", "Workers that can answer", registry=self.registry
+        ).set_function(lambda: sum(pool.workers_ready))
+        Gauge("newsclf_model_info", "The model", ["digest"], registry=self.registry).labels(
+            digest
+        ).set(1)
+
+
+def serve(options: ServerOptions, *, on_listening: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was begun.
+
+    Args:
+        on_listening: Called with the address once the port is open.
+
+    Raises:
+        ModelError: the model can't be used.
+        ConfigError: the port can't be had.
+    """
+    folder = find_model(options.model)
+    check_files(folder, FILES)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(folder, options, on_listening))
+
+
+async def _serve(folder: Path, options: ServerOptions, on_listening: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    pool = Pool(
+        folder,
+        workers=options.workers,
+        threads=options.threads,
+        queue_headlines=options.queue_headlines,
+        deadline_s=options.deadline_s,
+    )
+    runner = web.AppRunner(
+        make_app(pool, model_digest(folder)), access_log=None, shutdown_timeout=_DRAIN_S
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, options.host, options.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(
+                f"{options.host}:{options.port}: the port cannot be had"
+                f" ({os.strerror(error.errno or 0)})",
+                hint="newsclf serve --port 0 takes a free one",
+            ) from None
+        pool.start()
+        host, port = runner.addresses[0][:2]
+        on_listening(f"http://{host}:{port}")
+        await stop.wait()
+    finally:
+        await runner.cleanup()  # closes the port, then waits for the requests under way
+        await pool.stop()
+
+
+def make_app(pool: Pool, digest: str) -> web.Application:
+    """The HTTP application over a pool of workers."""
+    metrics = _Metrics(pool, digest)
+
+    @web.middleware
+    async def measured(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        if request.method != "POST":
+            return await handler(request)
+        started = time.perf_counter()
+        response = await _guarded(request, handler)
+        metrics.requests.labels(str(response.status)).inc()
+        metrics.seconds.observe(time.perf_counter() - started)
+        return response
+
+    async def ping(_: web.Request) -> web.Response:
+        ready = sum(pool.workers_ready)
+        return web.json_response(
+            {"workers_ready": ready, "workers": len(pool.workers_ready), "model": digest},
+            status=200 if ready == len(pool.workers_ready) else 503,
+        )
+
+    async def invocations(request: web.Request) -> web.Response:
+        if request.content_type not in ("application/json", "application/octet-stream"):
+            return _error(415, "unsupported_media_type", "send application/json")
+        document = parse_json(await request.read())
+        if not isinstance(document, dict) or "inputs" not in document:
+            message = "the body must be an object with 'inputs': a headline or a list of them"
+            raise ContractError(message)
+        inputs = document["inputs"]
+        texts = check_headlines(inputs, "inputs")
+        metrics.batch.observe(len(texts))
+        predictions = [prediction.as_pipeline() for prediction in await pool.classify(texts)]
+        return web.json_response(predictions if isinstance(inputs, list) else predictions[0])
+
+    async def prometheus(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), content_type="text/plain")
+
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[measured])
+    app.router.add_get("/ping", ping)
+    app.router.add_post("/invocations", invocations)
+    app.router.add_post("/endpoints/{name}/invocations", invocations)
+    app.router.add_get("/metrics", prometheus)
+    return app
+
+
+async def _guarded(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Run a handler, and turn what it raises into an answer of the contract."""
+    try:
+        return await handler(request)
+    except ContractError as error:
+        return _error(400, "bad_request", str(error))
+    except web.HTTPRequestEntityTooLarge:
+        return _error(413, "too_large", f"the body is larger than {MAX_BODY_BYTES} bytes")
+    except OverloadedError:
+        return _error(503, "overloaded", "too many requests are waiting", retry=True)
+    except WorkerLostError:
+        return _error(503, "worker_lost", "the worker with this request died", retry=True)
+    except web.HTTPException as error:
+        return _error(error.status, error.reason.lower().replace(" ", "_"), error.reason)
+
+
+def _error(status: int, code: str, message: str, *, retry: bool = False) -> web.Response:
+    return web.json_response(
+        {"error": {"code": code, "message": message}},
+        status=status,
+        headers={"Retry-After": str(_RETRY_AFTER_S)} if retry else None,
+    )
