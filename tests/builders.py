@@ -10,6 +10,11 @@ from pathlib import Path
 REAL_PHRASEBANK = Path(__file__).parents[2] / "shared" / "data" / "FinancialPhraseBank-v1.0.zip"
 """The real data, where a checkout lies beside it; its licence forbids shipping it."""
 SAMPLE = Path(__file__).parents[1] / "newsclf" / "data" / "sample.csv"
+EXTRAS = [
+    "torch", "transformers", "datasets", "sklearn", "scipy", "matplotlib", "jinja2", "onnx",
+    "pyarrow", "safetensors",
+]  # fmt: skip
+"""Import names of what is not in the base install."""
 _MEMBERS = {
     50: "Sentences_50Agree.txt",
     66: "Sentences_66Agree.txt",

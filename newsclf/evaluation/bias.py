@@ -39,7 +39,7 @@ _COMPANY = re.compile(
     + _LEGAL_FORMS
     + r")(?!\w)))(?!\w)"
 )
-_COUNTRIES = {
+COUNTRIES = {
     "Finland": "Finnish", "Sweden": "Swedish", "Norway": "Norwegian", "Denmark": "Danish",
     "Estonia": "Estonian", "Latvia": "Latvian", "Lithuania": "Lithuanian", "Russia": "Russian",
     "Poland": "Polish", "Germany": "German", "France": "French", "Spain": "Spanish",
@@ -47,8 +47,8 @@ _COUNTRIES = {
     "Brazil": "Brazilian", "Mexico": "Mexican", "Canada": "Canadian", "Australia": "Australian",
     "Nigeria": "Nigerian", "Egypt": "Egyptian", "Turkey": "Turkish", "Ukraine": "Ukrainian",
 }  # fmt: skip
-_COUNTRY_OF = {adjective: country for country, adjective in _COUNTRIES.items()}
-_COUNTRY = re.compile(rf"\b(?:{'|'.join([*_COUNTRIES, *_COUNTRIES.values()])})\b")
+_COUNTRY_OF = {adjective: country for country, adjective in COUNTRIES.items()}
+_COUNTRY = re.compile(rf"\b(?:{'|'.join([*COUNTRIES, *COUNTRIES.values()])})\b")
 _CURRENCY_CYCLES = (
     ("EUR", "USD", "GBP", "SEK", "JPY"),
     ("€", "$", "£"),
@@ -73,7 +73,7 @@ def swap(text: str, kind: Kind) -> str:
     others = [
         name
         for name, adjective in (
-            [(name, name) for name in _COMPANIES] if kind == "company" else _COUNTRIES.items()
+            [(name, name) for name in _COMPANIES] if kind == "company" else COUNTRIES.items()
         )
         if name not in text and adjective not in text
     ]
@@ -89,7 +89,7 @@ def swap(text: str, kind: Kind) -> str:
         return _COMPANY.sub(lambda match: other(match[0]), text)
     return _COUNTRY.sub(
         lambda match: (
-            other(match[0]) if match[0] in _COUNTRIES else _COUNTRIES[other(_COUNTRY_OF[match[0]])]
+            other(match[0]) if match[0] in COUNTRIES else COUNTRIES[other(_COUNTRY_OF[match[0]])]
         ),
         text,
     )

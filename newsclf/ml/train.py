@@ -124,7 +124,7 @@ def fit(
     peak_rate = settings.learning_rate or default_rate(model)
     optimizer = torch.optim.AdamW(parameter_groups(model, settings, peak_rate))
     training = TrainingState(model, averaged, optimizer)
-    class_weights = _class_weights(rows, settings.class_weights).to(device)
+    weights = class_weights(rows, settings.class_weights).to(device)
     pad_token_id = tokenizer.pad_token_id or 0
 
     steps_per_epoch = -(-len(rows) // settings.batch_size)
@@ -146,7 +146,7 @@ def fit(
                 group["lr"] = group["peak"] * rate_factor(step, steps, settings.warmup_fraction)
             batch = collate(batch_rows, pad_token_id=pad_token_id).to(device)
             optimizer.zero_grad(set_to_none=True)
-            loss = _backward(model, batch, class_weights, settings.adversarial_step)
+            loss = _backward(model, batch, weights, settings.adversarial_step)
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_gradient_norm)
             optimizer.step()
             averaged.update_parameters(model)
@@ -187,7 +187,7 @@ def fit(
 
 
 def _backward(
-    model: PreTrainedModel, batch: Batch, class_weights: torch.Tensor, adversarial_step: float
+    model: PreTrainedModel, batch: Batch, weights: torch.Tensor, adversarial_step: float
 ) -> float:
     """Add the gradients of a batch's loss to the parameters, and return the loss.
 
@@ -202,7 +202,7 @@ def _backward(
         with autocast(batch.input_ids.device):
             logits = model(inputs_embeds=embeddings, attention_mask=batch.mask).logits
         losses = functional.cross_entropy(
-            logits.float(), batch.targets, weight=class_weights, reduction="none"
+            logits.float(), batch.targets, weight=weights, reduction="none"
         )
         return (losses * batch.weights).sum() / batch.weights.sum().clamp_min(1e-6)
 
@@ -217,7 +217,7 @@ def _backward(
     return loss.item()
 
 
-def _class_weights(rows: Sequence[Row], mode: str) -> torch.Tensor:
+def class_weights(rows: Sequence[Row], mode: str) -> torch.Tensor:
     """(3,) float32: ones, or `balanced`: n / (classes · count), counting softened targets."""
     if mode == "none":
         return torch.ones(len(LABELS))

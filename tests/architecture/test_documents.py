@@ -31,7 +31,9 @@ def tracked_files() -> list[Path]:
 def test_the_changelog_speaks_of_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
-    assert f"## [{newsclf.__version__}]" in text or "## [Unreleased]" in text
+    newest = re.search(r"^## \[(.+?)\]", text, flags=re.MULTILINE)
+    assert newest is not None
+    assert newest[1] in ("Unreleased", newsclf.__version__)
 
 
 def test_the_readme_begins_with_its_two_commands() -> None:

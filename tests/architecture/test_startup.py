@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import EXTRAS
+
 ROOT = Path(__file__).parents[2]
 HEAVY = [
     "torch", "transformers", "datasets", "boto3", "sagemaker", "httpx", "pydantic", "onnxruntime",
     "numpy", "sklearn", "huggingface_hub", "tokenizers", "matplotlib",
 ]  # fmt: skip
-EXTRAS = ["torch", "transformers", "datasets", "sklearn", "scipy", "matplotlib", "jinja2", "onnx",
-          "pyarrow", "safetensors"]  # fmt: skip
-"""Import names of what is not in the base install."""
 
 
 def run_python(code: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -60,7 +59,6 @@ def test_the_base_install_asks_for_no_training_packages() -> None:
     [
         (["train", "--data", "sample"], "pip install 'newsclf[train]'"),
         (["evaluate"], "pip install 'newsclf[train]'"),
-        (["predict", "Profit rose"], "newsclf train"),  # no model yet, but nothing is missing
     ],
 )
 def test_without_the_extras_commands_say_what_to_install(

@@ -8,10 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file, save_file
 
 from newsclf.core.examples import LabelledData, Split
@@ -142,12 +145,6 @@ def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on(
     assert (tmp_path / "model.partial" / "seed-0.checkpoint" / "best.safetensors").is_file()
     assert not (tmp_path / "model").exists()
 
-    # The run goes on with its own settings; here they are cut short, as 500 epochs would take long.
-    request = tmp_path / "model.partial" / "request.json"
-    document = json.loads(request.read_text(encoding="utf-8"))
-    document["settings"]["train"]["epochs"] = 3
-    request.write_text(json.dumps(document), encoding="utf-8")
-
     in_the_way = newsclf("train", "--config", config)
     assert in_the_way.exit_code == 2
     assert "model.partial holds an interrupted run" in in_the_way.err
@@ -156,11 +153,43 @@ def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on(
     assert changed.exit_code == 2
     assert "drop --epochs" in changed.err
 
-    resumed = newsclf("train", "--resume")
+
+def test_resume_from_anywhere_ends_with_the_same_weights(
+    config: Path, tmp_path: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is interrupted in its second epoch, moved, and named from another folder."""
+    import newsclf.ml.train as ml_train
+
+    whole = newsclf("train", "--config", config, "--out", "whole")
+    assert whole.exit_code == 0, whole.err
+    real_backward = ml_train._backward  # noqa: SLF001 - where Ctrl-C mostly strikes
+    steps = iter(range(10))
+
+    def interrupted(*args: Any) -> float:
+        if next(steps) == 9:
+            raise KeyboardInterrupt
+        return real_backward(*args)
+
+    monkeypatch.setattr(ml_train, "_backward", interrupted)
+    stopped = newsclf("train", "--config", config, "--out", "there")
+    assert stopped.exit_code == 130
+    monkeypatch.setattr(ml_train, "_backward", real_backward)
+
+    (tmp_path / "there.partial").rename(tmp_path / "moved.partial")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    resumed = newsclf("train", "--resume", "--out", "../moved")
+
     assert resumed.exit_code == 0, resumed.err
     assert "epoch 1:" not in resumed.err
-    assert (tmp_path / "model" / "card.json").is_file()
-    assert not (tmp_path / "model.partial").exists()
+    assert list(elsewhere.iterdir()) == []
+    expected = load_file(tmp_path / "whole" / "model.safetensors")
+    weights = load_file(tmp_path / "moved" / "model.safetensors")
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "elsewhere", "moved", "tiny.toml", "whole",
+    ]  # fmt: skip
 
 
 def test_there_must_be_something_to_resume(newsclf: Cli) -> None:
@@ -220,6 +249,87 @@ def test_a_run_of_two_seeds_resumes_where_it_stopped(
     assert Path("model/seeds.json").is_file()
 
 
+def test_a_seed_whose_int8_file_is_refused_is_named_after_the_table(
+    config: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from newsclf.ml import export
+
+    real_export = export.export_int8
+    monkeypatch.setattr(
+        export,
+        "export_int8",
+        lambda folder, target: (
+            _export_mixed_up(folder, target, real_export)
+            if "seed-0" in folder.name
+            else real_export(folder, target)
+        ),
+    )
+
+    result = newsclf("train", "--config", config, "--seeds", 2)
+
+    assert result.exit_code == 6
+    assert "mean ± sd" in result.out
+    assert "error: seed 0: the int8 model was not accepted" in result.err
+    assert "seed 1:" not in result.err
+    assert json.loads(Path("model/seeds.json").read_text(encoding="utf-8"))["best"] == "seed-1"
+    assert newsclf("predict", "Profit rose").exit_code == 0
+    card = json.loads(Path("model/seed-0/card.json").read_text(encoding="utf-8"))
+    assert card["int8_rejected"] is not None
+    assert "There is no int8 file: the int8 model" in Path("model/seed-0/README.md").read_text()
+
+    monkeypatch.setattr(export, "export_int8", real_export)
+    mended = newsclf("optimize", "--config", config, "--json")
+    assert mended.exit_code == 0, mended.err
+    assert [row["seed"] for row in json.loads(mended.out)] == [0, 1]
+
+
+def test_folders_that_are_not_ours_are_left_alone(config: Path, newsclf: Cli) -> None:
+    assert newsclf("train", "--config", config, "--epochs", 1).exit_code == 0
+    for name in ("model.old", "model.partial"):
+        Path(name).mkdir()
+        Path(name, "mine.txt").write_text("mine", encoding="utf-8")
+
+    refused = newsclf("train", "--config", config, "--epochs", 1, "--overwrite")
+    assert refused.exit_code == 2
+    assert "model.partial is not newsclf's, and will not be replaced" in refused.err
+
+    shutil.rmtree("model.partial")
+    assert newsclf("train", "--config", config, "--epochs", 1, "--overwrite").exit_code == 0
+    assert Path("model.old/mine.txt").is_file()
+
+
+def test_two_trainings_do_not_share_a_folder(config: Path, newsclf: Cli) -> None:
+    Path("model.partial").mkdir()
+    with FileLock("model.partial/.lock"):
+        result = newsclf("train", "--config", config, "--overwrite")
+
+    assert result.exit_code == 2
+    assert "another training is under way there" in result.err
+    assert Path("model.partial").is_dir()
+
+
+def test_training_stops_when_patience_ends(config: Path, newsclf: Cli) -> None:
+    config.write_text(
+        config.read_text(encoding="utf-8")
+        .replace("learning_rate = 2e-3", "learning_rate = 1e-12\npatience = 2")
+        .replace("epochs = 3", "epochs = 50"),
+        encoding="utf-8",
+    )
+
+    result = newsclf("train", "--config", config, "--no-optimize")
+
+    assert result.exit_code == 0, result.err
+    card = json.loads(Path("model/card.json").read_text(encoding="utf-8"))
+    assert card["epochs_run"] == 3  # the first one, and two that were no better
+
+
+def test_the_working_folder_is_no_model_directory(config: Path, newsclf: Cli) -> None:
+    result = newsclf("train", "--config", config, "--out", ".", "--overwrite")
+
+    assert result.exit_code == 2
+    assert ". is not a model directory, and will not be replaced" in result.err
+
+
 def test_what_exists_is_replaced_only_when_asked(config: Path, newsclf: Cli) -> None:
     first = newsclf("train", "--config", config, "--epochs", 1)
     assert first.exit_code == 0, first.err
@@ -268,13 +378,7 @@ def test_a_failed_parity_gate_says_both_numbers_and_leaves_what_was_there(
     real_export = export.export_int8
 
     def export_mixed_up(folder: Path, target: Path) -> None:
-        mixed_up = target.parent / "mixed-up"
-        shutil.copytree(folder, mixed_up, ignore=shutil.ignore_patterns(".optimize-*"))
-        weights = load_file(mixed_up / "model.safetensors")
-        for name in ("classifier.weight", "classifier.bias"):
-            weights[name] = weights[name][[2, 0, 1]].contiguous()
-        save_file(weights, mixed_up / "model.safetensors", metadata={"format": "pt"})
-        real_export(mixed_up, target)
+        _export_mixed_up(folder, target, real_export)
 
     monkeypatch.setattr(export, "export_int8", export_mixed_up)
     trained = newsclf("train", "--config", config)
@@ -282,8 +386,7 @@ def test_a_failed_parity_gate_says_both_numbers_and_leaves_what_was_there(
     assert "the int8 model was not accepted: on 50 validation rows" in trained.err
     assert "at least 90.00 % wanted" in trained.err
     assert "accuracy falls by" in trained.err
-    assert "the float model model.partial" not in trained.err
-    assert "is kept" in trained.err
+    assert "the float model is kept" in trained.err
     assert Path("model/model.safetensors").is_file()
     assert not Path("model/model.onnx").exists()
     no_int8 = newsclf("predict", "Profit rose")
@@ -303,15 +406,33 @@ def test_a_failed_parity_gate_says_both_numbers_and_leaves_what_was_there(
     assert not list(Path("model").glob(".optimize*"))
 
 
+def _export_mixed_up(folder: Path, target: Path, real_export: Callable[[Path, Path], None]) -> None:
+    """Export the model with its classes mixed up, as a broken quantiser might."""
+    mixed_up = target.parent / "mixed-up"
+    shutil.copytree(folder, mixed_up, ignore=shutil.ignore_patterns(".optimize-*"))
+    weights = load_file(mixed_up / "model.safetensors")
+    for name in ("classifier.weight", "classifier.bias"):
+        weights[name] = weights[name][[2, 0, 1]].contiguous()
+    save_file(weights, mixed_up / "model.safetensors", metadata={"format": "pt"})
+    real_export(mixed_up, target)
+
+
 @pytest.mark.parametrize(
     ("base", "said"),
     [
+        ("a--b", "neither a folder nor a Hub id"),
+        ("cut", "cannot be loaded as a text classifier"),
         ("no/such/folder", "not a folder with a model"),
         ("empty", "not a folder with a model (it has no config.json)"),
         ("broken", "cannot be loaded as a text classifier"),
     ],
 )
-def test_a_base_that_is_none_is_an_error(newsclf: Cli, base: str, said: str) -> None:
+def test_a_base_that_is_none_is_an_error(
+    tiny_base: Path, newsclf: Cli, base: str, said: str
+) -> None:
+    shutil.copytree(tiny_base, "cut")
+    weights = Path("cut/model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:1000])
     Path("empty").mkdir()
     Path("broken").mkdir()
     Path("broken/config.json").write_text('{"model_type": "distilbert"}', encoding="utf-8")
@@ -321,6 +442,48 @@ def test_a_base_that_is_none_is_an_error(newsclf: Cli, base: str, said: str) -> 
     assert result.exit_code in (2, 3)
     assert said in result.err
     assert not Path("model").exists()
+
+
+def test_a_base_with_few_positions_gets_shorter_headlines(
+    tiny_base: Path, config: Path, newsclf: Cli
+) -> None:
+    shutil.copytree(tiny_base, "short")
+    document = json.loads(Path("short/config.json").read_text(encoding="utf-8"))
+    Path("short/config.json").write_text(
+        json.dumps(document | {"max_position_embeddings": 12}), encoding="utf-8"
+    )
+    weights = load_file("short/model.safetensors")
+    name = "embeddings.position_embeddings.weight"
+    weights[name] = weights[name][:12].contiguous()
+    save_file(weights, "short/model.safetensors", metadata={"format": "pt"})
+
+    result = newsclf("train", "--config", config, "--base", "short", "--epochs", 1)
+
+    assert result.exit_code == 0, result.err
+    assert (
+        newsclf("predict", "A headline with more words than " + "there is room for " * 9).exit_code
+        == 0
+    )
+
+
+def test_the_python_of_a_base_is_never_run(tiny_base: Path, config: Path, newsclf: Cli) -> None:
+    shutil.copytree(tiny_base, "hostile")
+    Path("hostile/evil.py").write_text("open('was-run', 'w')\nclass Evil: pass\n", encoding="utf-8")
+    document = json.loads(Path("hostile/config.json").read_text(encoding="utf-8"))
+    document |= {
+        "model_type": "evil",
+        "auto_map": {
+            "AutoConfig": "evil.Evil",
+            "AutoModelForSequenceClassification": "evil.Evil",
+        },
+    }
+    Path("hostile/config.json").write_text(json.dumps(document), encoding="utf-8")
+
+    result = newsclf("train", "--config", config, "--base", "hostile")
+
+    assert result.exit_code == 3
+    assert "cannot be loaded as a text classifier" in result.err
+    assert not Path("was-run").exists()
 
 
 def test_a_device_that_is_not_there_is_an_error(config: Path, newsclf: Cli) -> None:

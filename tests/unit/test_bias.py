@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsclf.core.contract import Prediction
+from newsclf.evaluation import bias
 from newsclf.evaluation.bias import probe, swap
 
 NEGATIVE, POSITIVE = Prediction((1.0, 0.0, 0.0)), Prediction((0.0, 0.0, 1.0))
@@ -38,11 +39,25 @@ def test_a_company_is_known_by_its_name_or_its_legal_form() -> None:
 
 
 def test_the_same_name_is_swapped_for_the_same_other() -> None:
-    country = swap("Finland imports more than Finland exports", "country").split()
-    pair = swap("Finnish firms in Finland", "country").split()
+    first, *_, second, _ = swap("Finland imports more than Finland exports", "country").split()
+    adjective, _, _, country = swap("Finnish firms in Finland", "country").split()
 
-    assert country[0] == country[4] != "Finland"
-    assert {"Sweden": "Swedish", "Norway": "Norwegian"}.get(pair[3], pair[0]) == pair[0]
+    assert first == second != "Finland"
+    assert bias.COUNTRIES[country] == adjective
+
+
+@pytest.mark.parametrize("kind", ["company", "country"])
+def test_two_names_stay_two(kind: Literal["company", "country"]) -> None:
+    """A ship from X to X, or a merger of X with X, would be other news."""
+    names = {"company": ["Nokia", "Kone"], "country": ["Finland", "Sweden"]}[kind]
+    for number in range(200):
+        text = f"{names[0]} sells unit {number} to {names[1]}"
+        one, *_, other = swap(text, kind).split(" ")
+        assert len({one, other, *names}) == 4
+
+
+def test_legal_forms_with_dots_are_known() -> None:
+    assert swap("Ferrum Nowa S.A. pays", "company") != "Ferrum Nowa S.A. pays"
 
 
 @given(st.text())

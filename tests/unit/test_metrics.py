@@ -130,3 +130,7 @@ def test_mcnemar_by_hand() -> None:
 
 def test_a_model_does_not_differ_from_itself() -> None:
     assert metrics.compare([0, 1], [0, 2], [0, 2], other="same").p_value == 1.0
+
+
+def test_a_perfect_classifier_of_two_classes_is_perfect() -> None:
+    assert metrics.macro_f1_of([[5, 0, 0], [0, 0, 0], [0, 0, 5]]) == 1.0

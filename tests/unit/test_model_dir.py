@@ -124,6 +124,17 @@ def test_several_seeds_open_as_the_best_of_them(model: Path, tmp_path: Path) -> 
     assert find_seeds(model) == [model]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"best": "../model", "seeds": []}', '{"seeds": ["seed-0"]}', '{"best": "seed-0/.."}'],
+)
+def test_seeds_lead_nowhere_else(tmp_path: Path, text: str) -> None:
+    (tmp_path / "seeds.json").write_text(text, encoding="utf-8")
+
+    with pytest.raises(ModelError, match=r"seeds\.json: must name the seeds"):
+        read_card(tmp_path)
+
+
 def test_a_directory_is_replaced_whole(model: Path, tmp_path: Path) -> None:
     new = tmp_path / "new"
     new.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -108,9 +109,20 @@ def test_a_cut_zip_is_an_error(tmp_path: Path) -> None:
         read(path)
 
 
-def test_another_zip_is_an_error(tmp_path: Path) -> None:
-    import zipfile
+def test_a_zip_with_damaged_contents_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "p.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("50Agree", "66Agree", "75Agree", "AllAgree"):
+            archive.writestr(f"Sentences_{name}.txt", "Profit rose@positive\r\n" * 50)
+    damaged = bytearray(path.read_bytes())
+    damaged[60:70] = b"\xff" * 10
+    path.write_bytes(damaged)
 
+    with pytest.raises(DataError, match="damaged"):
+        read(path)
+
+
+def test_another_zip_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "p.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("notes.txt", "hello")

@@ -93,3 +93,27 @@ def test_rows_with_other_columns_do_not_fit_a_csv(tmp_path: Path) -> None:
         sink.write([{"text": "A"}])
         with pytest.raises(DataError, match="rows have different columns"):
             sink.write([{"text": "B", "id": "2"}])
+
+
+def test_rows_with_other_columns_do_not_fit_a_parquet(tmp_path: Path) -> None:
+    with open_sink(tmp_path / "o.parquet") as sink:
+        sink.write([{"text": "A", "note": None}])
+        sink.write([{"text": "A", "note": "a column that was empty so far"}])
+        with pytest.raises(DataError, match="rows have different columns"):
+            sink.write([{"text": "B", "id": "2"}])
+
+
+def test_two_columns_of_one_name_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text("text,text\na,b\n", encoding="utf-8")
+
+    with pytest.raises(DataError, match="line 1: two columns are called 'text'"):
+        list(read_records(path))
+
+
+def test_json_nested_too_deeply_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text("[" * 100_000 + "\n", encoding="utf-8")
+
+    with pytest.raises(DataError, match="line 1: broken JSON"):
+        list(read_records(path))

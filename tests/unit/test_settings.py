@@ -84,3 +84,30 @@ def test_a_misspelt_variable_is_an_error() -> None:
 def test_a_bad_variable_says_that_it_is_the_environment() -> None:
     with pytest.raises(ConfigError, match=r"train\.epochs from the environment: .* not 'many'"):
         load_settings(None, environ={"NEWSCLF_TRAIN_EPOCHS": "many"})
+
+
+def test_every_kind_of_field_can_come_from_the_environment() -> None:
+    settings = load_settings(
+        None,
+        environ={
+            "NEWSCLF_DATA_AGREEMENT": "100",
+            "NEWSCLF_DATA_LABELS": '{ bearish = "negative" }',
+            "NEWSCLF_TRAIN_AGREEMENT_SMOOTHING": "{ 100 = 0.5 }",
+            "NEWSCLF_TRAIN_LEARNING_RATE": "1e-3",
+            "NEWSCLF_MODEL": "elsewhere",
+        },
+    )
+
+    assert settings.data.agreement == 100
+    assert settings.data.labels == {"bearish": "negative"}
+    assert settings.train.agreement_smoothing == {100: 0.5}
+    assert settings.train.learning_rate == 1e-3
+    assert settings.model == Path("elsewhere")
+
+
+def test_flags_that_were_not_given_hide_no_mistake_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("train = 3\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"^train in .*: input should be a valid dictionary"):
+        load_settings(file, environ={}, flags={"model": None, "train": {"epochs": None}})

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsclf.core.examples import Example
 from newsclf.core.settings import TrainSettings
+from newsclf.core.spread import spread_of
 from newsclf.ml.base import Base
-from newsclf.ml.batches import Row, bucketed, collate, soft_target
+from newsclf.ml.batches import Row, bucketed, collate, soft_target, training_rows
 from newsclf.ml.classifier import load_base
 from newsclf.ml.schedule import parameter_groups, rate_factor
-from newsclf.ml.train import EpochResult, epoch_to_keep, epochs_without_progress
+from newsclf.ml.train import EpochResult, class_weights, epoch_to_keep, epochs_without_progress
 
 rows_of_any_length = st.lists(
     st.integers(1, 60).map(lambda n: Row(list(range(n)), (1.0, 0.0, 0.0))), max_size=300
@@ -119,3 +121,41 @@ def test_the_epoch_that_is_kept(scores: tuple[float, ...], kept: int) -> None:
 def test_progress_is_counted_from_the_highest_score() -> None:
     assert epochs_without_progress(history()) == 0
     assert epochs_without_progress(history(0.5, 0.7, 0.6, 0.7)) == 2
+
+
+def test_disputed_rows_have_softer_targets_and_extra_rows_weigh_less(tiny_base: Path) -> None:
+    _, tokenizer = load_base(Base("tiny", tiny_base, "local"), max_tokens=16)
+    settings = TrainSettings(
+        label_smoothing=0.2, agreement_smoothing={100: 0.0, 50: 0.5}, extra_weight=0.25
+    )
+    examples = [
+        Example("Profit rose", 2, agreement=100),
+        Example("Profit rose", 2, agreement=50, extra=True),
+        Example("Profit rose", 2),
+        Example("Profit rose " * 100, 1, agreement=66),
+    ]
+
+    agreed, disputed, unknown, other = training_rows(tokenizer, examples, settings)
+
+    assert agreed.target == (0, 0, 1)
+    assert disputed.target[2] == 0.5
+    assert unknown.target[2] == other.target[1] == 0.8
+    assert [row.weight for row in (agreed, disputed, unknown)] == [1.0, 0.25, 1.0]
+    assert len(other.token_ids) == 16
+
+
+def test_balanced_classes_weigh_the_same_together() -> None:
+    rows = [Row([1], soft_target(label_id, 0.0)) for label_id in [0, 1, 1, 1, 2, 2]]
+
+    weights = class_weights(rows, "balanced")
+
+    assert weights.tolist() == pytest.approx([2.0, 2 / 3, 1.0])
+    assert class_weights(rows, "none").tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_spread_is_a_mean_and_a_sample_deviation() -> None:
+    spread = spread_of([0.94, 0.95, 0.96])
+
+    assert spread.mean == pytest.approx(0.95)
+    assert spread.deviation == pytest.approx(0.01)
+    assert spread.percent() == "95.00 ± 1.00 %"
