@@ -85,6 +85,32 @@ def parse_json(body: bytes) -> object:
         raise ContractError(message) from None
 
 
+def parse_classify(document: object) -> list[str]:
+    """The headlines of a request to the public API, in any of its three forms.
+
+    Raises:
+        ContractError: it is of none, or of two at once; or a headline can't be used.
+    """
+    forms = "{'headline': …}, {'headlines': […]} or {'query': {'headline': …}}"
+    if not isinstance(document, dict):
+        message = f"the body must be an object: {forms}"
+        raise ContractError(message)
+    given = [name for name in ("headline", "headlines", "query") if name in document]
+    if len(given) != 1:
+        message = f"the body must have one of the forms {forms}"
+        raise ContractError(message)
+    value, field = document[given[0]], given[0]
+    if field == "query":
+        if not isinstance(value, dict) or "headline" not in value:
+            message = "'query' must be an object with 'headline'"
+            raise ContractError(message)
+        value, field = value["headline"], "query.headline"
+    if isinstance(value, list) != (field == "headlines"):
+        message = f"'{field}' must be a {'list' if field == 'headlines' else 'text'}"
+        raise ContractError(message)
+    return check_headlines(value, field)
+
+
 def check_headlines(value: object, field: str) -> list[str]:
     """Check one headline or a list of them.
 

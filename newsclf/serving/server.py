@@ -2,7 +2,8 @@
 
     GET  /ping                          200 when every worker has made a real prediction, else 503
     POST /invocations                   {"inputs": str | [str]} → scores as a pipeline gives them
-    POST /endpoints/{name}/invocations  the same, where boto3's invoke_endpoint sends it
+    POST /endpoints/{name}/invocations  the same as SageMaker's runtime gives it to boto3: an error
+                                        of the model comes as ModelError, with its own status inside
     GET  /metrics                       Prometheus text
 
 Errors are {"error": {"code", "message"}}: 400 and what is wrong, 413, 415, and 503 with Retry-After
@@ -18,6 +19,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import uvloop
@@ -170,10 +172,14 @@ def make_app(pool: Pool, digest: str) -> web.Application:
     async def prometheus(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(metrics.registry), content_type="text/plain")
 
+    async def invoke_endpoint(request: web.Request) -> web.StreamResponse:
+        answer = await _guarded(request, invocations)
+        return answer if answer.status == HTTPStatus.OK else _as_model_error(answer)
+
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[measured])
     app.router.add_get("/ping", ping)
     app.router.add_post("/invocations", invocations)
-    app.router.add_post("/endpoints/{name}/invocations", invocations)
+    app.router.add_post("/endpoints/{name}/invocations", invoke_endpoint)
     app.router.add_get("/metrics", prometheus)
     return app
 
@@ -192,6 +198,18 @@ async def _guarded(request: web.Request, handler: _Handler) -> web.StreamRespons
         return _error(503, "worker_lost", "the worker with this request died", retry=True)
     except web.HTTPException as error:
         return _error(error.status, error.reason.lower().replace(" ", "_"), error.reason)
+
+
+def _as_model_error(answer: web.StreamResponse) -> web.Response:
+    """A container's error as InvokeEndpoint passes it on (botocore's shape ModelError, 424)."""
+    text = answer.text or "" if isinstance(answer, web.Response) else ""
+    document = {
+        "Message": f"Received client error ({answer.status}) from primary with message {text}",
+        "OriginalStatusCode": answer.status,
+        "OriginalMessage": text,
+        "LogStreamArn": "",
+    }
+    return web.json_response(document, status=424, headers={"x-amzn-ErrorType": "ModelError"})
 
 
 def _error(status: int, code: str, message: str, *, retry: bool = False) -> web.Response:

@@ -113,6 +113,6 @@ print(json.dumps(zipfile.ZipFile(glob.glob({str(tmp_path / "*.whl")!r})[0]).name
         "newsclf/configs/demo.toml",
         "newsclf/evaluation/templates/report.html.jinja",
         "newsclf/py.typed",
-        "lambda_src/__init__.py",
+        "lambda_src/handler.py",
     } <= names
     assert not [name for name in names if name.startswith("tests")]

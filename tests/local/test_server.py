@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import httpx
 import pytest
@@ -235,3 +238,63 @@ def test_a_port_in_use_is_an_error(server: Server, trained: Path) -> None:
     assert second.returncode == 2
     assert f"127.0.0.1:{port}: the port cannot be had (Address already in use)" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+# --- the Lambda handler in front of it
+
+
+@pytest.fixture
+def handler(server: Server, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The unmodified handler, whose boto3 client is told to find SageMaker here."""
+    for name, value in {
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": str(server.client.base_url),
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "ENDPOINT_NAME": "news",
+        "MODEL_DIGEST": "abc",
+    }.items():
+        monkeypatch.setenv(name, value)
+    import lambda_src.handler
+
+    return importlib.reload(lambda_src.handler)
+
+
+def classify(handler: ModuleType, document: object) -> tuple[int, dict[str, Any]]:
+    event = {
+        "rawPath": "/classify",
+        "requestContext": {"http": {"method": "POST"}, "requestId": "1"},
+        "body": json.dumps(document),
+    }
+    answer = handler.handle(event, None)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_the_handler_gives_the_engine_s_scores(handler: ModuleType, trained: Path) -> None:
+    texts = [text for text, _ in sample_rows()[:20]]
+
+    status, body = classify(handler, {"headlines": texts})
+
+    assert status == 200
+    expected = [prediction.as_dict() for prediction in Engine(trained / "model").classify(texts)]
+    assert body["predictions"] == expected
+
+
+def test_an_error_of_the_server_reaches_boto3_as_a_model_error(
+    handler: ModuleType,
+) -> None:
+    with pytest.raises(handler._client.exceptions.ModelError) as caught:  # noqa: SLF001 - boto3
+        handler._client.invoke_endpoint(EndpointName="news", Body=b'{"inputs": 7}')  # noqa: SLF001
+
+    assert caught.value.response["OriginalStatusCode"] in (400, 415)
+
+
+def test_an_endpoint_that_is_gone_is_unavailable(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "http://127.0.0.1:9")
+    gone = importlib.reload(handler)
+
+    status, body = classify(gone, {"headline": "Profit rose"})
+
+    assert (status, body["error"]["code"]) == (503, "endpoint_unreachable")

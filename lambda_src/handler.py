@@ -1,0 +1,239 @@
+"""The API's Lambda function: API Gateway events in, the endpoint's predictions out.
+
+    POST /classify  {"headline": "…"} | {"headlines": ["…"]} | {"query": {"headline": "…"}}
+                    → {"predictions": [{"label", "score", "scores"}], "model": "<digest>"}
+    GET  /health    → {"status": "ok", "model": "<digest>"}
+
+Errors are {"error": {"code", "message"}, "request_id"}. Reads events of payload format 2.0 (HTTP
+APIs) and 1.0 (REST APIs). Standard library, boto3 and the contract only, so the archive is a few
+kilobytes. Each request is logged as one line of JSON, from which CloudWatch makes metrics; no
+headline is ever logged.
+
+Environment: ENDPOINT_NAME, MODEL_DIGEST.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import sys
+import time
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from newsclf.core.contract import (
+    LABELS,
+    MAX_BODY_BYTES,
+    ContractError,
+    parse_classify,
+    parse_json,
+)
+
+# API Gateway gives up after 30 s, the function after 29; a retry would double the load of an
+# endpoint that is already slow, and the caller knows better whether to try again.
+_CONFIG = Config(connect_timeout=2, read_timeout=25, retries={"total_max_attempts": 1})
+_client = boto3.client("sagemaker-runtime", config=_CONFIG)
+
+_CLIENT_STATUSES = (400, 413, 415, 422)
+_BUSY_STATUSES = (429, 503)
+_RETRY_AFTER_S = "1"
+
+
+class _ApiError(Exception):
+    """An answer that is not 200."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class _Request(NamedTuple):
+    """What the two payload formats have in common."""
+
+    request_id: str
+    method: str
+    path: str
+    body: bytes
+
+
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one API Gateway event."""
+    started = time.perf_counter()
+    request_id = getattr(context, "aws_request_id", "")
+    figures: dict[str, float] = {}
+    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    try:
+        request = _parse_event(event, request_id)
+        request_id = request.request_id
+        status, document = 200, _route(request, figures)
+    except ContractError as error:
+        status, document = 400, _error_document("bad_request", str(error), request_id)
+    except _ApiError as error:
+        status, document = error.status, _error_document(error.code, error.message, request_id)
+        if status in _BUSY_STATUSES:
+            headers["retry-after"] = _RETRY_AFTER_S
+    figures["LatencyMs"] = 1000 * (time.perf_counter() - started)
+    _log(request_id, status, figures)
+    return {
+        "statusCode": status,
+        "headers": headers,
+        "body": json.dumps(document, ensure_ascii=False),
+        "isBase64Encoded": False,
+    }
+
+
+def _parse_event(event: dict[str, Any], fallback_id: str) -> _Request:
+    about = event.get("requestContext") or {}
+    http = about.get("http")
+    method, path = (
+        (http.get("method"), event.get("rawPath"))  # payload 2.0
+        if isinstance(http, dict)
+        else (event.get("httpMethod"), event.get("path"))  # payload 1.0
+    )
+    if not isinstance(method, str) or not isinstance(path, str):
+        message = "the event is not one of API Gateway's, of payload format 1.0 or 2.0"
+        raise _ApiError(400, "bad_event", message)
+    text = event.get("body") or ""
+    try:
+        body = (
+            base64.b64decode(text, validate=True)
+            if event.get("isBase64Encoded")
+            else text.encode("utf-8", "surrogatepass")
+        )
+    except binascii.Error:
+        message = "the body is not base64"
+        raise ContractError(message) from None
+    return _Request(about.get("requestId") or fallback_id, method.upper(), path, body)
+
+
+def _route(request: _Request, figures: dict[str, float]) -> dict[str, Any]:
+    path = request.path.rstrip("/")
+    if path.endswith("/health"):
+        _require_method(request, "GET")
+        return {"status": "ok", "model": os.environ["MODEL_DIGEST"]}
+    if path.endswith("/classify"):
+        _require_method(request, "POST")
+        return _classify(request.body, figures)
+    raise _ApiError(404, "not_found", "there is POST /classify and GET /health")
+
+
+def _require_method(request: _Request, method: str) -> None:
+    if request.method != method:
+        raise _ApiError(405, "method_not_allowed", f"use {method}")
+
+
+def _classify(body: bytes, figures: dict[str, float]) -> dict[str, Any]:
+    if len(body) > MAX_BODY_BYTES:
+        raise _ApiError(413, "too_large", f"the body is larger than {MAX_BODY_BYTES} bytes")
+    headlines = parse_classify(parse_json(body))
+    figures["Headlines"] = len(headlines)
+    started = time.perf_counter()
+    try:
+        answer = _invoke(json.dumps({"inputs": headlines}).encode())
+    finally:
+        figures["ModelLatencyMs"] = 1000 * (time.perf_counter() - started)
+    return {
+        "predictions": _predictions(answer, len(headlines)),
+        "model": os.environ["MODEL_DIGEST"],
+    }
+
+
+def _invoke(body: bytes) -> bytes:
+    try:
+        response = _client.invoke_endpoint(
+            EndpointName=os.environ["ENDPOINT_NAME"],
+            ContentType="application/json",
+            Accept="application/json",
+            Body=body,
+        )
+        answer: bytes = response["Body"].read()
+    except ReadTimeoutError:
+        raise _ApiError(504, "endpoint_timeout", "the endpoint did not answer in time") from None
+    except (ConnectTimeoutError, EndpointConnectionError):
+        raise _ApiError(503, "endpoint_unreachable", "the endpoint cannot be reached") from None
+    except ClientError as error:
+        raise _translated(error.response) from None
+    except BotoCoreError as error:
+        raise _ApiError(502, "endpoint_failed", type(error).__name__) from None
+    return answer
+
+
+def _translated(response: Any) -> _ApiError:
+    """The answer for an error of InvokeEndpoint, whose shapes botocore's service model lists."""
+    code = response["Error"]["Code"]
+    if code in ("ThrottlingException", "Throttling", "TooManyRequestsException"):
+        return _ApiError(429, "throttled", "too many requests; try again later")
+    if code in ("ModelNotReadyException", "ServiceUnavailable", "ServiceUnavailableException"):
+        return _ApiError(503, "endpoint_busy", "the endpoint is not ready; try again later")
+    if code != "ModelError":
+        return _ApiError(502, "endpoint_failed", f"the endpoint refused the request ({code})")
+    # The container itself answered with an error.
+    status = int(response.get("OriginalStatusCode") or 500)
+    message = str(response.get("OriginalMessage") or "")
+    if status in _BUSY_STATUSES:
+        return _ApiError(503, "endpoint_busy", "the endpoint has too much to do; try again later")
+    # The stock Hugging Face container turns every failure into 400, so there the message says
+    # whose fault it was; see newsclf's inference code.
+    if status in _CLIENT_STATUSES and "internal:" not in message:
+        return _ApiError(
+            413 if status == 413 else 400, "bad_request", "the model refused the input"
+        )
+    return _ApiError(502, "model_failed", "the model failed on this request")
+
+
+def _predictions(answer: bytes, count: int) -> list[dict[str, Any]]:
+    try:
+        rows = [
+            {entry["label"]: float(entry["score"]) for entry in row} for row in json.loads(answer)
+        ]
+    except (ValueError, TypeError, KeyError):
+        rows = []
+    if len(rows) != count or any(set(row) != set(LABELS) for row in rows):
+        raise _ApiError(502, "bad_answer", "the endpoint's answer is not of the contract")
+    predictions = []
+    for row in rows:
+        label = max(row, key=row.__getitem__)
+        scores = {name: row[name] for name in LABELS}
+        predictions.append({"label": label, "score": row[label], "scores": scores})
+    return predictions
+
+
+def _error_document(code: str, message: str, request_id: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message}, "request_id": request_id}
+
+
+def _log(request_id: str, status: int, figures: dict[str, float]) -> None:
+    """Write one line in CloudWatch's embedded metric format."""
+    units = {"LatencyMs": "Milliseconds", "ModelLatencyMs": "Milliseconds", "Headlines": "Count"}
+    metrics = [{"Name": name, "Unit": units[name]} for name in figures]
+    line = {
+        "_aws": {
+            "Timestamp": int(time.time() * 1000),
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "newsclf",
+                    "Dimensions": [["Endpoint"], ["Endpoint", "Status"]],
+                    "Metrics": metrics,
+                }
+            ],
+        },
+        "Endpoint": os.environ.get("ENDPOINT_NAME", ""),
+        "Status": str(status),
+        "request_id": request_id,
+        **{name: round(value, 3) for name, value in figures.items()},
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
