@@ -9,6 +9,7 @@ import typer
 
 from newsclf import __version__
 from newsclf.cli.demo import demo
+from newsclf.cli.deploy import deploy, logs, status, teardown
 from newsclf.cli.evaluate import evaluate
 from newsclf.cli.optimize import optimize
 from newsclf.cli.output import Output
@@ -24,7 +25,7 @@ app = typer.Typer(
     help="From labelled news headlines to a measured sentiment API.",
     epilog="Start with: newsclf demo",
 )
-for command in (train, evaluate, optimize, predict, serve, demo):
+for command in (train, evaluate, optimize, predict, serve, deploy, status, logs, teardown, demo):
     app.command()(command)
 
 

@@ -25,6 +25,13 @@ ModelOpt = Annotated[
     Path | None,
     typer.Option("--model", metavar="DIR", help="Model directory.", show_default="model"),
 ]
+StateDirOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir", metavar="DIR", help="Where deployments are recorded.",
+        show_default=".newsclf",
+    ),
+]  # fmt: skip
 OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 DataOpt = Annotated[
     str | None,

@@ -14,6 +14,7 @@ from newsclf.cli.options import (
     ModelOpt,
     OverwriteOpt,
     QuietOpt,
+    StateDirOpt,
     TextColumnOpt,
     VerboseOpt,
     settings_from,
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from newsclf.cli.output import Output
-    from newsclf.lifecycle.predict import Predicted
+    from newsclf.core.settings import Settings
+    from newsclf.lifecycle.predict import Classify, Predicted
 
 _BAR_CELLS = 20
 _COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
@@ -46,18 +48,29 @@ def predict(
         typer.Option("--output", metavar="FILE", help="Where --input's rows and scores go."),
     ] = None,
     text_column: TextColumnOpt = None,
+    deployment: Annotated[
+        str, typer.Option("--deployment", metavar="NAME", help="Deployment to ask.")
+    ] = "news",
+    state_dir: StateDirOpt = None,
     overwrite: OverwriteOpt = False,
     config: ConfigOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
-    """Classify headlines: given here, on stdin, or in a file of any size."""
+    """Classify headlines: given here, on stdin, or in a file of any size.
+
+    Headlines go to the deployment if there is one, else to the model directory; files always to
+    the model directory.
+    """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.core.errors import ConfigError
     from newsclf.lifecycle.predict import predict as run
 
-    settings = settings_from(config, {"model": model, "data": {"text_column": text_column}})
+    settings = settings_from(
+        config,
+        {"model": model, "state_dir": state_dir, "data": {"text_column": text_column}},
+    )
     if source is not None or target is not None:
         if source is None or target is None or headlines:
             raise ConfigError(
@@ -75,7 +88,25 @@ def predict(
                 hint="newsclf predict - < headlines.txt",
             )
         texts = _stdin_lines()
-    _show(output, texts, run(texts, settings.model))
+    classify = _classifier(output, settings, deployment=deployment, use_model=model is not None)
+    _show(output, texts, run(texts, classify))
+
+
+def _classifier(
+    output: Output, settings: Settings, *, deployment: str, use_model: bool
+) -> Classify:
+    """A deployment, where there is one and no model was named; else the model directory."""
+    from newsclf.core.deployment import Deployments
+    from newsclf.lifecycle.predict import open_model
+
+    found = None if use_model else Deployments(settings.state_dir).find(deployment)
+    if found is None:
+        output.note(f"model {settings.model}")
+        return open_model(settings.model).classify
+    from newsclf.targets.local.client import classify
+
+    output.note(f"deployment {found.name} at {found.url}")
+    return lambda texts: classify(found, texts)
 
 
 def _stdin_lines() -> list[str]:

@@ -21,6 +21,7 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes.", show_default="one per core")
     ] = None,
+    descriptor: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
     config: ConfigOpt = None,
     quiet: QuietOpt = False,
@@ -36,6 +37,7 @@ def serve(
         model=settings_from(config, {"model": model}).model,
         host=host,
         port=port,
+        descriptor=descriptor,
         workers=workers or available_cores(),
         threads=threads,
     )

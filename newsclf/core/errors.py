@@ -4,7 +4,11 @@
     ├─ ConfigError              exit 2   a flag, an environment variable or a TOML field is wrong
     ├─ DataError                exit 2   a data file can't be used; names the file and the line
     ├─ MissingExtraError        exit 2   the command needs packages that are not installed
+    ├─ StateError               exit 3   a deployment is unknown, in the way, or of another version
     ├─ ModelError               exit 3   a model directory is missing, damaged or of another make
+    ├─ TargetError              exit 4   the target refused, or what was deployed did not come up
+    ├─ RequestRejectedError     exit 5   a deployment did not take a request
+    ├─ ServiceError             exit 5   a deployment did not answer, or failed
     ├─ DownloadError            exit 5   the Hub did not deliver a data set or a base model
     ├─ CheckFailedError         exit 6   an accuracy or parity gate was not met
     └─ InterruptedRunError      exit 130 Ctrl-C stopped something that can be resumed
@@ -49,6 +53,30 @@ class MissingExtraError(NewsclfError):
             f"{purpose} needs the package '{package}', which is not installed",
             hint=f"pip install 'newsclf[{extra}]'",
         )
+
+
+class StateError(NewsclfError):
+    """A deployment is unknown, in the way, or recorded by another version."""
+
+    exit_code = 3
+
+
+class TargetError(NewsclfError):
+    """The target refused something, or what was deployed did not come up."""
+
+    exit_code = 4
+
+
+class RequestRejectedError(NewsclfError):
+    """A deployment did not take a request."""
+
+    exit_code = 5
+
+
+class ServiceError(NewsclfError):
+    """A deployment did not answer, or failed."""
+
+    exit_code = 5
 
 
 class ModelError(NewsclfError):

@@ -102,6 +102,8 @@ class Settings(_Section):
 
     model: Path = Path("model")
     """The model directory that `train` writes and the other commands read."""
+    state_dir: Path = Path(".newsclf")
+    """Where deployments are recorded."""
     data: DataSettings = Field(default_factory=DataSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
     optimize: OptimizeSettings = Field(default_factory=OptimizeSettings)

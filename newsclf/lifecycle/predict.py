@@ -17,6 +17,7 @@ from newsclf.data.sink import open_sink
 from newsclf.serving import engine
 
 _WINDOW_ROWS = 2048
+Classify = Callable[[Sequence[str]], list[Prediction]]
 COLUMNS = ("predicted_label", *(f"p_{label}" for label in LABELS))
 """What scoring a file adds to its columns."""
 
@@ -27,25 +28,34 @@ class Predicted:
 
     predictions: Sequence[Prediction]
     latency_ms: float
-    """For all of them together, without loading the model."""
+    """For all of them together, without loading a model."""
 
 
-def predict(texts: Sequence[str], model: Path) -> Predicted:
-    """Classify headlines.
+def predict(texts: Sequence[str], classify: Classify) -> Predicted:
+    """Classify headlines with a model directory or a deployment.
 
     Raises:
-        DataError: there is none, or one is empty.
-        ModelError: the model can't be used.
+        DataError: there is none, or one can't be used.
     """
     if not texts:
         raise DataError("no headline was given", hint='newsclf predict "Profit rose by a third"')
     for number, text in enumerate(texts, start=1):
         if problem := headline_problem(text):
             raise DataError(f"headline {number} of {len(texts)} {problem}", hint="leave it out")
-    classifier = _open(model, threads=min(len(texts), available_cores()))
     started = time.perf_counter()
-    predictions = classifier.classify(texts)
+    predictions = classify(texts)
     return Predicted(predictions, 1000 * (time.perf_counter() - started))
+
+
+def open_model(model: Path) -> engine.Engine:
+    """The engine of a model directory, on all cores.
+
+    Raises:
+        ModelError: there is none, or its files are not what its card says.
+    """
+    folder = find_model(model)
+    check_files(folder, engine.FILES)
+    return engine.Engine(folder, threads=available_cores())
 
 
 def score_file(
@@ -83,7 +93,7 @@ def score_file(
         )
     if source.suffix.lower() == ".txt":
         text_column = TEXT_COLUMN_OF_TXT
-    classifier = _open(model, threads=available_cores())
+    classifier = open_model(model)
     rows = 0
     with open_sink(target) as sink:
         records = read_records(source)
@@ -102,12 +112,6 @@ def score_file(
                 f"{source}: the file has no rows", hint="check that it was written whole"
             )
     return rows
-
-
-def _open(model: Path, *, threads: int) -> engine.Engine:
-    folder = find_model(model)
-    check_files(folder, engine.FILES)
-    return engine.Engine(folder, threads=threads)
 
 
 def _text(record: Record, column: str, path: Path) -> str:

@@ -16,6 +16,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class ServerOptions:
     model: Path
     host: str = "127.0.0.1"
     port: int = 8080
+    descriptor: int | None = None
+    """A socket that listens already, instead of host and port."""
     workers: int = 1
     """Processes, each with an engine."""
     threads: int = 1
@@ -117,9 +120,8 @@ async def _serve(folder: Path, options: ServerOptions, on_listening: Callable[[s
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, options.host, options.port)
         try:
-            await site.start()
+            await _site(runner, options).start()
         except OSError as error:
             raise ConfigError(
                 f"{options.host}:{options.port}: the port cannot be had"
@@ -133,6 +135,12 @@ async def _serve(folder: Path, options: ServerOptions, on_listening: Callable[[s
     finally:
         await runner.cleanup()  # closes the port, then waits for the requests under way
         await pool.stop()
+
+
+def _site(runner: web.AppRunner, options: ServerOptions) -> web.BaseSite:
+    if options.descriptor is not None:
+        return web.SockSite(runner, socket.socket(fileno=options.descriptor))
+    return web.TCPSite(runner, options.host, options.port)
 
 
 def make_app(pool: Pool, digest: str) -> web.Application:

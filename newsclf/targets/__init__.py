@@ -1,0 +1,1 @@
+"""Where a model can be deployed; today `local`, this machine."""

@@ -1,0 +1,99 @@
+"""Background processes that are known again later, and never mistaken for others."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from newsclf.core.errors import ConfigError
+
+_STOP_S = 30
+"""What the server takes at most to finish what it has."""
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on loopback; 0 takes a free port.
+
+    Raises:
+        ConfigError: the port is in use; the message says by whom.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"port {port} cannot be had: {_holder_of(port) or error.strerror}",
+            hint="name another with --port, or leave it out for a free one",
+        ) from None
+    return listener
+
+
+def start_server(model: Path, listener: socket.socket, log: Path, workers: int) -> psutil.Process:
+    """Start `newsclf serve` in the background, on a socket that listens already.
+
+    The process has a session of its own, so that Ctrl-C and a closed terminal do not reach it.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "newsclf", "serve", str(model),
+             "--socket", str(listener.fileno()), "--workers", str(workers)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )  # fmt: skip
+    known = psutil.Process(process.pid)
+    process.returncode = 0  # it is left to run: Popen need not warn that nobody waits for it
+    return known
+
+
+def find(pid: int | None, started: float | None) -> psutil.Process | None:
+    """The process of this pid that began at this time, or None if it is gone."""
+    if pid is None:
+        return None
+    try:
+        process = psutil.Process(pid)
+        # A pid is given out again, at the latest after a reboot; the time of its start is not.
+        alive = process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return None
+    return process if alive else None
+
+
+def stop(process: psutil.Process) -> None:
+    """End a process and its children: SIGTERM, then SIGKILL for what is left after 30 s."""
+    try:
+        family = [process, *process.children(recursive=True)]
+        process.terminate()
+    except psutil.NoSuchProcess:
+        return
+    _, left = psutil.wait_procs(family, timeout=_STOP_S)
+    for survivor in left:
+        survivor.kill()
+    psutil.wait_procs(left, timeout=_STOP_S)
+
+
+def _holder_of(port: int) -> str | None:
+    """Who listens on a port, as far as this user may see it."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return None
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,):
+            if connection.pid is None:
+                return "another user's process listens there"
+            try:
+                return f"{psutil.Process(connection.pid).name()} ({connection.pid}) listens there"
+            except psutil.NoSuchProcess:
+                return None
+    return None

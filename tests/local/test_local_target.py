@@ -1,0 +1,260 @@
+"""The local target: a model is deployed, looked at, asked, and taken away, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from newsclf.core.deployment import Deployments
+from newsclf.core.errors import StateError
+from newsclf.targets.local import process
+from newsclf.targets.local.target import LocalTarget
+from tests.conftest import Cli
+
+
+@pytest.fixture
+def model(trained: Path) -> Iterator[Path]:
+    """A copy of the trained model as `model`; whatever is deployed is removed at the end."""
+    shutil.copytree(trained / "model", "model")
+    yield Path("model")
+    target = LocalTarget(Path(".newsclf"))
+    for name in target.names():
+        target.teardown(name)
+
+
+def deploy(newsclf: Cli, *options: object) -> dict[str, object]:
+    result = newsclf("deploy", "--json", "--workers", 1, *options)
+    assert result.exit_code == 0, result.err
+    document: dict[str, object] = json.loads(result.out)
+    return document
+
+
+def server_of(name: str = "news") -> psutil.Process:
+    server = Deployments(Path(".newsclf")).get(name).server
+    found = process.find(server.pid, server.process_started)
+    assert found is not None
+    return found
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def left_behind() -> list[str]:
+    files = [path for path in Path(".newsclf").rglob("*") if path.is_file()]
+    return [path.name for path in files if path.suffix != ".lock"]
+
+
+@pytest.mark.usefixtures("model")
+def test_a_model_is_deployed_asked_and_removed(newsclf: Cli) -> None:
+    deployment = deploy(newsclf)
+    deployed = Deployments(Path(".newsclf")).get("news")
+    assert deployed.server.status == "ready"
+    assert deployment["model_digest"] == httpx.get(f"{deployed.url}/ping").json()["model"]
+
+    through_it = newsclf("predict", "--json", "Profit rose")
+    assert f"deployment news at {deployed.url}" in through_it.err
+    by_itself = newsclf("predict", "--json", "--model", "model", "Profit rose")
+    assert "model model" in by_itself.err
+    assert json.loads(through_it.out)["predictions"] == json.loads(by_itself.out)["predictions"]
+
+    status = json.loads(newsclf("status", "--json").out)
+    assert (status[0]["running"], status[0]["healthy"]) == (True, True)
+    assert status[0]["requests"] == 2  # the smoke test and the prediction
+    assert status[0]["uptime_s"] > 0
+    assert "healthy" in newsclf("status").out
+    assert "serving" in newsclf("logs").out
+
+    processes = [server_of(), *server_of().children(recursive=True)]
+    removed = newsclf("teardown")
+    assert removed.exit_code == 0, removed.err
+    assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+    assert not is_open(deployed.server.port)
+    assert left_behind() == []
+    assert "nothing is deployed" in newsclf("status").err
+
+
+@pytest.mark.usefixtures("model")
+def test_deploying_again_changes_nothing_while_it_runs(newsclf: Cli) -> None:
+    first = deploy(newsclf)
+    again = newsclf("deploy", "--json")
+
+    assert json.loads(again.out) == first
+    assert "was up already" in again.err
+
+
+@pytest.mark.usefixtures("model")
+def test_what_was_killed_is_down_and_can_be_started_again(newsclf: Cli) -> None:
+    deploy(newsclf)
+    server = server_of()
+    server.send_signal(signal.SIGKILL)
+    server.wait()
+
+    assert "down; newsclf deploy starts it again" in newsclf("status").err
+    asked = newsclf("predict", "Profit rose")
+    assert asked.exit_code == 5
+    assert "the deployment 'news' does not answer" in asked.err
+
+    deploy(newsclf)
+    assert newsclf("predict", "Profit rose").exit_code == 0
+
+
+@pytest.mark.usefixtures("model")
+def test_what_was_killed_can_be_removed(newsclf: Cli) -> None:
+    deploy(newsclf)
+    server = server_of()
+    server.send_signal(signal.SIGKILL)
+    server.wait()
+
+    assert newsclf("teardown").exit_code == 0
+    assert left_behind() == []
+
+
+@pytest.mark.usefixtures("model")
+def test_a_process_that_is_not_its_own_is_never_stopped(newsclf: Cli) -> None:
+    """After a reboot the pid in the state may belong to anyone: here, to this test."""
+    deploy(newsclf)
+    deployments = Deployments(Path(".newsclf"))
+    deployment = deployments.get("news")
+    real = server_of()
+    someone = deployment.server.model_copy(update={"pid": os.getpid()})
+    deployments.save(deployment.model_copy(update={"server": someone}))
+
+    assert json.loads(newsclf("status", "--json").out)[0]["running"] is False
+    assert newsclf("teardown").exit_code == 0
+
+    assert real.is_running()  # nobody knows of it any more
+    process.stop(real)
+
+
+@pytest.mark.usefixtures("model")
+def test_teardown_works_from_a_half_built_state(newsclf: Cli) -> None:
+    deploy(newsclf)
+    deployments = Deployments(Path(".newsclf"))
+    deployment = deployments.get("news")
+    server = server_of()
+    creating = deployment.server.model_copy(update={"status": "creating"})
+    deployments.save(deployment.model_copy(update={"server": creating}))
+
+    assert newsclf("teardown", "news").exit_code == 0
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+
+    before_the_process = creating.model_copy(update={"pid": None, "process_started": None})
+    deployments.save(deployment.model_copy(update={"server": before_the_process}))
+    assert newsclf("teardown", "news").exit_code == 0
+    assert left_behind() == []
+
+
+@pytest.mark.usefixtures("model")
+def test_a_port_in_use_is_an_error_that_says_whose(newsclf: Cli) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = newsclf("deploy", "--port", port)
+
+    assert result.exit_code == 2
+    assert f"port {port} cannot be had: " in result.err
+    assert f"({os.getpid()}) listens there" in result.err
+    assert left_behind() == []
+
+
+def test_a_server_that_does_not_come_up_leaves_nothing(model: Path, newsclf: Cli) -> None:
+    """The file is whole, so the check passes, but ONNX Runtime cannot read it."""
+    from newsclf.core.model_dir import file_digest
+
+    (model / "model.onnx").write_bytes(b"no model")
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    card["files"]["model.onnx"] = file_digest(model / "model.onnx")
+    (model / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+    result = newsclf("deploy", "--workers", 1)
+
+    assert result.exit_code == 4
+    assert "the model can't be loaded" in result.err
+    assert left_behind() == []
+    assert "nothing is deployed" in newsclf("status").err
+
+
+@pytest.mark.usefixtures("model")
+def test_several_deployments_live_side_by_side(newsclf: Cli) -> None:
+    deploy(newsclf, "--name", "one")
+    deploy(newsclf, "--name", "two")
+    assert [s["deployment"]["name"] for s in json.loads(newsclf("status", "--json").out)] == [
+        "one",
+        "two",
+    ]
+    assert newsclf("predict", "--deployment", "two", "Profit rose").exit_code == 0
+
+    assert newsclf("teardown", "one", "--all").exit_code == 2
+    removed = newsclf("teardown", "--all", "--json")
+    assert json.loads(removed.out) == {"removed": ["one", "two"]}
+
+
+def test_another_model_under_the_same_name_is_an_error(model: Path, newsclf: Cli) -> None:
+    deploy(newsclf)
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    card["files"]["extra"] = "0"
+    (model / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+    result = newsclf("deploy")
+
+    assert result.exit_code == 3
+    assert "another model is deployed as 'news'" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "said"),
+    [
+        (["teardown"], 3, "no deployment is called 'news'; there are: none"),
+        (["logs", "other"], 3, "no deployment is called 'other'"),
+        (["deploy"], 3, "model: no model directory"),
+    ],
+)
+def test_what_is_not_there_is_an_error(
+    newsclf: Cli, arguments: list[str], exit_code: int, said: str
+) -> None:
+    result = newsclf(*arguments)
+
+    assert result.exit_code == exit_code
+    assert said in result.err
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("name", ["../x", "Ä", "UPPER", "-", "a" * 41, ""])
+def test_a_name_that_is_none_is_an_error(newsclf: Cli, name: str) -> None:
+    result = newsclf("deploy", "--name", name)
+
+    assert result.exit_code == 2
+    assert f"'{name}' is no deployment name" in result.err
+
+
+def test_state_of_another_version_is_an_error(newsclf: Cli) -> None:
+    folder = Path(".newsclf/deployments")
+    folder.mkdir(parents=True)
+    (folder / "news.json").write_text('{"schema_version": 9}', encoding="utf-8")
+
+    result = newsclf("status")
+
+    assert result.exit_code == 3
+    assert "not a deployment of this version of newsclf (schema_version:" in result.err
+
+
+def test_two_commands_do_not_work_on_one_deployment_at_once(tmp_path: Path) -> None:
+    with (
+        Deployments(tmp_path).locked("news"),
+        pytest.raises(StateError, match="another command is at work on 'news'"),
+        Deployments(tmp_path).locked("news"),
+    ):
+        time.monotonic()
