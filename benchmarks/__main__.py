@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scoring, training
+from benchmarks import scoring, serving, training
 from benchmarks.headlines import read_headlines
 from newsclf.core.machine import available_cores
 
@@ -25,12 +25,13 @@ def main() -> None:
             training.against_full_padding(headlines),
             training.cost_of_the_adversarial_step(headlines),
             scoring.against_pipeline(headlines, Path(scratch)),
+            *serving.against_engine(headlines, Path(scratch)),
         ]:
             table.add_row(
                 result.what,
                 f"{result.ours_per_s:.0f}",
                 f"{result.other_per_s:.0f}",
-                f"{result.ratio:.1f}",
+                f"{result.ratio:.2f}",
                 result.wanted,
             )
     Console(width=110).print(table)

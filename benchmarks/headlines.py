@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from newsclf.core.examples import LabelledData
+from newsclf.core.model_dir import file_digest, write_text
 from newsclf.core.settings import DataSettings
 from newsclf.data.sources import load_data
+from newsclf.ml.base import resolve_base
+from newsclf.ml.classifier import load_base
+from newsclf.ml.export import export_int8
 
 _PHRASEBANK = Path(__file__).parents[2] / "shared" / "data" / "FinancialPhraseBank-v1.0.zip"
 
@@ -31,3 +36,14 @@ def read_headlines() -> LabelledData:
     """PhraseBank where it lies beside the checkout, else the shipped sample."""
     source = str(_PHRASEBANK) if _PHRASEBANK.is_file() else "sample"
     return load_data(DataSettings(source=source))
+
+
+def untrained_model(folder: Path) -> Path:
+    """A model directory with a new head: speed does not depend on what the head has learnt."""
+    model, tokenizer = load_base(resolve_base("minilm"), max_tokens=256)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    export_int8(folder, folder / "model.onnx")
+    files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
+    write_text(folder / "card.json", json.dumps({"files": files}))
+    return folder

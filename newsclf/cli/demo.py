@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from newsclf.cli.deploy import deploy, status, teardown
 from newsclf.cli.evaluate import evaluate
 from newsclf.cli.options import QuietOpt, start
 from newsclf.cli.predict import predict
@@ -29,24 +30,36 @@ def demo(
     ] = _FOLDER,
     quiet: QuietOpt = False,
 ) -> None:
-    """Train, evaluate and predict with what ships in the package: no account, no download."""
+    """Train, evaluate, deploy, predict and tear down with what ships: no account, no download."""
     output = start(as_json=False, quiet=quiet, verbose=False)
     from newsclf.core.settings import shipped_config
 
-    model = out / "model"
-    shown = shlex.quote(str(model))
-    out.mkdir(parents=True, exist_ok=True)
+    model, state = out / "model", out / "state"
     config = shipped_config("demo.toml")
-    output.note(f"$ newsclf train --config {shlex.quote(str(config))} --out {shown} --overwrite")
+    out.mkdir(parents=True, exist_ok=True)
+
+    def say(*words: object) -> None:
+        output.note("\n$ newsclf " + shlex.join(str(word) for word in words))
+
+    say("train", "--config", config, "--out", model, "--overwrite")
     train(config=config, out=model, overwrite=out == _FOLDER, quiet=quiet)
-    output.note(f"\n$ newsclf evaluate --model {shown}")
+    say("evaluate", "--model", model)
     evaluate(model=model, quiet=quiet)
-    output.note(f"\n$ newsclf predict --model {shown} {shlex.join(_HEADLINES)}")
-    predict(_HEADLINES, model=model, quiet=quiet)
+    say("deploy", "--model", model, "--state-dir", state)
+    deploy(model=model, state_dir=state, quiet=quiet)
+    try:
+        say("predict", "--state-dir", state, *_HEADLINES)
+        predict(_HEADLINES, state_dir=state, quiet=quiet)
+        say("status", "--state-dir", state)
+        status(state_dir=state, quiet=quiet)
+    finally:
+        say("teardown", "--state-dir", state)
+        teardown(state_dir=state, quiet=quiet)
     output.note(
-        f"The report with its charts: {model / 'evaluation' / 'report.html'}\n"
+        f"\nThe report with its charts: {model / 'evaluation' / 'report.html'}\n"
         "Next, on the real data (CC BY-NC-SA 3.0, from the Hugging Face Hub):\n"
         "  newsclf train --data phrasebank --base minilm\n"
         "  newsclf evaluate\n"
+        "  newsclf deploy\n"
         '  newsclf predict "your headline"'
     )
