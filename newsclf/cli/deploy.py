@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ from newsclf.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from newsclf.targets.local.target import LocalTarget
+    from newsclf.targets.local.target import LocalTarget, Status
 
 NameArg = Annotated[str, typer.Argument(metavar="[NAME]", help="Deployment.")]
 _NAME = "news"
@@ -54,9 +55,58 @@ def deploy(
         name, settings.model, port=port, workers=workers or available_cores()
     )
     output.data(deployment.model_dump(mode="json"))
-    output.show(f"{name}: {deployment.model} on {deployment.url}")
+    output.show(f"{name}: {deployment.model} on {deployment.server.url}")
     output.note("started, and answers as it should" if started else "was up already; left as it is")
-    output.note('next: newsclf predict "headline", newsclf status, newsclf teardown')
+    output.note('next: newsclf wire-api, newsclf predict "headline", newsclf teardown')
+
+
+def wire_api(
+    name: NameArg = _NAME,
+    *,
+    auth: Annotated[
+        str, typer.Option(metavar="api-key|none", help="Who may call the API.")
+    ] = "api-key",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    runtimes: Annotated[
+        int, typer.Option(min=1, help="Lambda runtimes: requests at the same time.")
+    ] = 4,
+    rate: Annotated[float, typer.Option(min=0.1, help="Requests per second.")] = 500,
+    burst: Annotated[int, typer.Option(min=1, help="Requests at once.")] = 500,
+    state_dir: StateDirOpt = None,
+    config: ConfigOpt = None,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Put the API before a deployment: a gateway and the Lambda handler, on this machine."""
+    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.core.errors import ConfigError
+
+    if auth not in ("api-key", "none"):
+        raise ConfigError(f"--auth {auth}: there are api-key and none")
+    deployment, started = _target(config, state_dir).wire_api(
+        name,
+        auth="none" if auth == "none" else "api-key",
+        port=port,
+        runtimes=runtimes,
+        rate_per_s=rate,
+        burst=burst,
+    )
+    if deployment.api is None:
+        raise AssertionError  # it was wired, or an error was raised
+    output.data(deployment.model_dump(mode="json"))
+    output.show(f"{name}: {deployment.api.url}/classify")
+    if not started:
+        output.note("was up already; left as it is")
+    key = ""
+    if deployment.api.auth == "api-key":
+        key = f' -H "x-api-key: $(cat {shlex.quote(str(deployment.key_file))})"'
+        if started:
+            output.note(f"API key, shown this once: {deployment.key_file.read_text().strip()}")
+    output.note(
+        f"curl -s {deployment.api.url}/classify{key} -H 'content-type: application/json'"
+        """ -d '{"headline": "Profit rose by a third"}'"""
+    )
 
 
 def status(
@@ -77,6 +127,7 @@ def status(
                 "deployment": s.deployment.model_dump(mode="json"),
                 "running": s.running,
                 "healthy": s.healthy,
+                "api_running": s.api_running,
                 "uptime_s": s.uptime_s,
                 "requests": s.requests,
             }
@@ -89,13 +140,14 @@ def status(
     output.show(
         output.table(
             "Deployments",
-            ["name", "target", "pid", "port", "health", "uptime", "requests", "USD/h"],
+            ["name", "target", "pid", "port", "API", "health", "uptime", "requests", "USD/h"],
             [
                 [
                     s.deployment.name,
                     s.deployment.target,
                     s.deployment.server.pid or "–",
                     s.deployment.server.port,
+                    _api(s),
                     "healthy" if s.healthy else "not ready" if s.running else "down",
                     "–" if s.uptime_s is None else _duration(s.uptime_s),
                     "–" if s.requests is None else s.requests,
@@ -112,6 +164,9 @@ def status(
 def logs(
     name: NameArg = _NAME,
     *,
+    api: Annotated[
+        bool, typer.Option("--api", help="The gateway's and the handler's log.")
+    ] = False,
     lines: Annotated[int, typer.Option(min=1, help="How many of the last lines.")] = 50,
     state_dir: StateDirOpt = None,
     config: ConfigOpt = None,
@@ -122,7 +177,8 @@ def logs(
     output = start(as_json=False, quiet=quiet, verbose=verbose)
     from newsclf.cli.output import visible
 
-    log = _target(config, state_dir).get(name).server.log
+    deployment = _target(config, state_dir).get(name)
+    log = deployment.gateway_log if api else deployment.server_log
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     for line in text.splitlines()[-lines:]:
         output.show(visible(line))
@@ -154,6 +210,13 @@ def teardown(
     output.data({"removed": names})
     if not names:
         output.note("nothing is deployed")
+
+
+def _api(status: Status) -> str:
+    api = status.deployment.api
+    if api is None:
+        return "–"
+    return f"port {api.port}" if status.api_running else "down"
 
 
 def _duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from newsclf import __version__
 from newsclf.cli.demo import demo
-from newsclf.cli.deploy import deploy, logs, status, teardown
+from newsclf.cli.deploy import deploy, logs, status, teardown, wire_api
 from newsclf.cli.evaluate import evaluate
 from newsclf.cli.optimize import optimize
 from newsclf.cli.output import Output
@@ -25,8 +25,12 @@ app = typer.Typer(
     help="From labelled news headlines to a measured sentiment API.",
     epilog="Start with: newsclf demo",
 )
-for command in (train, evaluate, optimize, predict, serve, deploy, status, logs, teardown, demo):
-    app.command()(command)
+for command in (
+    *(train, evaluate, optimize, predict, serve),
+    *(deploy, wire_api, status, logs, teardown),
+    demo,
+):
+    app.command(command.__name__.replace("_", "-"))(command)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so

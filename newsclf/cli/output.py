@@ -26,6 +26,10 @@ def visible(text: str) -> str:
     )
 
 
+def _visible_lines(message: str) -> str:
+    return "\n".join(visible(line) for line in message.split("\n"))
+
+
 class Output:
     """Prints for one command."""
 
@@ -43,7 +47,8 @@ class Output:
         if not self.as_json:
             console = self._console()
             for part in parts:
-                console.print(part, markup=False, highlight=False)
+                # Text is left to the terminal to wrap, so that it can be copied and searched.
+                console.print(part, markup=False, highlight=False, soft_wrap=isinstance(part, str))
 
     def table(
         self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
@@ -66,15 +71,18 @@ class Output:
     def note(self, message: str) -> None:
         """Say something on stderr that is not a result."""
         if not self.quiet:
-            text = "\n".join(visible(line) for line in message.split("\n"))
-            self._console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+            self._console(stderr=True).print(
+                _visible_lines(message), markup=False, highlight=False, soft_wrap=True
+            )
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Say on stderr what failed, and what to type next."""
         from rich.text import Text
 
         console = self._console(stderr=True)
-        console.print(Text.assemble(("error: ", "bold red"), visible(message)), soft_wrap=True)
+        console.print(
+            Text.assemble(("error: ", "bold red"), _visible_lines(message)), soft_wrap=True
+        )
         if hint:
             console.print(Text.assemble(("hint: ", "bold cyan"), visible(hint)), soft_wrap=True)
 

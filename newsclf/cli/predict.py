@@ -103,9 +103,9 @@ def _classifier(
     if found is None:
         output.note(f"model {settings.model}")
         return open_model(settings.model).classify
-    from newsclf.targets.local.client import classify
+    from newsclf.targets.local.client import classify, url_of
 
-    output.note(f"deployment {found.name} at {found.url}")
+    output.note(f"deployment {found.name} at {url_of(found)}")
     return lambda texts: classify(found, texts)
 
 

@@ -21,8 +21,8 @@ class _Document(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class ServerProcess(_Document):
-    """A model server of the local target."""
+class Process(_Document):
+    """A background process of the local target that listens on a port."""
 
     status: Literal["creating", "ready"]
     port: int
@@ -31,7 +31,17 @@ class ServerProcess(_Document):
     process_started: float | None = None
     """When the operating system says that the process began, seconds since the epoch; together
     with the pid it names one process for ever, a pid alone does not."""
-    log: Path
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+class Api(Process):
+    """The gateway before a deployment, with its Lambda runtimes."""
+
+    auth: Literal["api-key", "none"]
 
 
 class Deployment(_Document):
@@ -44,12 +54,25 @@ class Deployment(_Document):
     """UTC, ISO 8601."""
     model: Path
     model_digest: str
-    server: ServerProcess
+    folder: Path
+    """Where its logs and its API key are."""
+    server: Process
+    api: Api | None = None
 
     @property
-    def url(self) -> str:
-        """Where the model server listens."""
-        return f"http://127.0.0.1:{self.server.port}"
+    def server_log(self) -> Path:
+        """What the model server says."""
+        return self.folder / "server.log"
+
+    @property
+    def gateway_log(self) -> Path:
+        """What the gateway and the Lambda runtimes say."""
+        return self.folder / "gateway.log"
+
+    @property
+    def key_file(self) -> Path:
+        """The API key, readable by the user alone."""
+        return self.folder / "api.key"
 
 
 class Deployments:

@@ -51,8 +51,11 @@ class Pool:
         self._deadline_s = deadline_s
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()  # bounded by `classify`
         self._ready = [False] * workers
+        self._was_ready = False
         self._pids: list[int | None] = [None] * workers
         self._tasks: list[asyncio.Task[None]] = []
+        self.failed = asyncio.Event()
+        """Set when a worker ends before any has ever been ready: starting more would not help."""
         self.waiting_headlines = 0
         """Headlines that are admitted and not yet answered."""
 
@@ -110,6 +113,9 @@ class Pool:
             try:
                 await self._run_worker(index)
             except (OSError, asyncio.IncompleteReadError) as error:
+                if not self._was_ready:
+                    self.failed.set()
+                    return
                 _log.error("worker %d died (%s); starting another", index, type(error).__name__)
             finally:
                 self._ready[index] = False
@@ -128,7 +134,7 @@ class Pool:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             await _read_message(reader)  # the prediction that shows that it works
-            self._ready[index] = True
+            self._ready[index] = self._was_ready = True
             while True:
                 job = await self._next_job(process)
                 await self._answer(job, reader, writer)

@@ -28,7 +28,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from newsclf.core.contract import MAX_BODY_BYTES, ContractError, check_headlines, parse_json
-from newsclf.core.errors import ConfigError
+from newsclf.core.errors import ConfigError, ModelError
 from newsclf.core.model_dir import check_files, find_model, model_digest
 from newsclf.serving.engine import FILES
 from newsclf.serving.pool import OverloadedError, Pool, WorkerLostError
@@ -131,10 +131,22 @@ async def _serve(folder: Path, options: ServerOptions, on_listening: Callable[[s
         pool.start()
         host, port = runner.addresses[0][:2]
         on_listening(f"http://{host}:{port}")
-        await stop.wait()
+        await _first_of(stop, pool.failed)
+        if pool.failed.is_set():
+            raise ModelError(
+                f"{folder}: the model cannot be served: its worker ended before it was ready",
+                hint="the lines above say why",
+            )
     finally:
         await runner.cleanup()  # closes the port, then waits for the requests under way
         await pool.stop()
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 def _site(runner: web.AppRunner, options: ServerOptions) -> web.BaseSite:

@@ -15,6 +15,7 @@ import struct
 import sys
 from pathlib import Path
 
+from newsclf.core.errors import ModelError
 from newsclf.serving.engine import Engine
 
 HEADER = struct.Struct(">I")
@@ -27,7 +28,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     descriptor, folder, threads = sys.argv[1:]
     with socket.socket(fileno=int(descriptor)) as connection:
-        engine = Engine(Path(folder), threads=int(threads))
+        try:
+            engine = Engine(Path(folder), threads=int(threads))
+        except ModelError as error:
+            # Said before the socket closes, at which the server ends this process.
+            sys.stderr.write(f"{error.message}\n")
+            sys.exit(error.exit_code)
         _send(connection, engine, [PROBE])
         while (message := _receive(connection)) is not None:
             _send(connection, engine, json.loads(message))

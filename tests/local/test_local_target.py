@@ -61,10 +61,10 @@ def test_a_model_is_deployed_asked_and_removed(newsclf: Cli) -> None:
     deployment = deploy(newsclf)
     deployed = Deployments(Path(".newsclf")).get("news")
     assert deployed.server.status == "ready"
-    assert deployment["model_digest"] == httpx.get(f"{deployed.url}/ping").json()["model"]
+    assert deployment["model_digest"] == httpx.get(f"{deployed.server.url}/ping").json()["model"]
 
     through_it = newsclf("predict", "--json", "Profit rose")
-    assert f"deployment news at {deployed.url}" in through_it.err
+    assert f"deployment news at {deployed.server.url}/invocations" in through_it.err
     by_itself = newsclf("predict", "--json", "--model", "model", "Profit rose")
     assert "model model" in by_itself.err
     assert json.loads(through_it.out)["predictions"] == json.loads(by_itself.out)["predictions"]

@@ -3,43 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import httpx
 
 from newsclf.core.contract import LABELS, MAX_HEADLINES, Prediction
 from newsclf.core.deployment import Deployment
 from newsclf.core.errors import RequestRejectedError, ServiceError
+from newsclf.targets.local.gateway_files import key_header
 
 _TIMEOUT_S = 30
 
 
 def classify(deployment: Deployment, texts: Sequence[str]) -> list[Prediction]:
-    """Classify headlines with the model server of a deployment, in requests of at most 512.
+    """Classify headlines through a deployment's API, if it has one, else its model server.
 
     Raises:
-        RequestRejectedError: the server does not take them.
-        ServiceError: the server can't be reached, or fails.
+        RequestRejectedError: it does not take them.
+        ServiceError: it can't be reached, or fails.
     """
     predictions: list[Prediction] = []
-    with httpx.Client(base_url=deployment.url, timeout=_TIMEOUT_S) as client:
+    with httpx.Client(headers=key_header(deployment), timeout=_TIMEOUT_S) as client:
         for start in range(0, len(texts), MAX_HEADLINES):
-            inputs = list(texts[start : start + MAX_HEADLINES])
+            headlines = list(texts[start : start + MAX_HEADLINES])
             try:
-                answer = client.post("/invocations", json={"inputs": inputs})
+                predictions += _ask(client, deployment, headlines)
             except httpx.TransportError as error:
                 raise ServiceError(
-                    f"the deployment '{deployment.name}' does not answer at {deployment.url}"
+                    f"the deployment '{deployment.name}' does not answer at {url_of(deployment)}"
                     f" ({type(error).__name__})",
                     hint="newsclf status; newsclf deploy starts it again",
                 ) from error
-            predictions += _parse(answer)
     return predictions
 
 
-def _parse(answer: httpx.Response) -> list[Prediction]:
+def url_of(deployment: Deployment) -> str:
+    """Where `classify` sends headlines."""
+    if deployment.api is not None:
+        return f"{deployment.api.url}/classify"
+    return f"{deployment.server.url}/invocations"
+
+
+def _ask(client: httpx.Client, deployment: Deployment, headlines: list[str]) -> list[Prediction]:
+    if deployment.api is not None:
+        document = _checked(client.post(url_of(deployment), json={"headlines": headlines}))
+        rows = [row["scores"] for row in document["predictions"]]
+    else:
+        document = _checked(client.post(url_of(deployment), json={"inputs": headlines}))
+        rows = [{entry["label"]: entry["score"] for entry in row} for row in document]
+    return [Prediction(tuple(row[label] for label in LABELS)) for row in rows]
+
+
+def _checked(answer: httpx.Response) -> Any:
     if answer.status_code == httpx.codes.OK:
-        rows = ({entry["label"]: entry["score"] for entry in row} for row in answer.json())
-        return [Prediction(tuple(row[label] for label in LABELS)) for row in rows]
+        return answer.json()
     message = f"{answer.status_code}: {answer.text[:500]}"
     if httpx.codes.is_client_error(answer.status_code):
         raise RequestRejectedError(message)

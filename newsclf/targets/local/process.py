@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -35,22 +36,27 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def start_server(model: Path, listener: socket.socket, log: Path, workers: int) -> psutil.Process:
-    """Start `newsclf serve` in the background, on a socket that listens already.
+def start(arguments: Sequence[str], listener: socket.socket, log: Path) -> psutil.Process:
+    """Start a module of ours in the background, on a socket that listens already.
 
     The process has a session of its own, so that Ctrl-C and a closed terminal do not reach it.
+
+    Args:
+        arguments: What follows `python -m`; `{socket}` stands for the socket's descriptor.
+        listener: Stays open in the process.
+        log: Where its output goes.
     """
+    words = [word.replace("{socket}", str(listener.fileno())) for word in arguments]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "newsclf", "serve", str(model),
-             "--socket", str(listener.fileno()), "--workers", str(workers)],
+            [sys.executable, "-m", *words],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             pass_fds=[listener.fileno()],
             start_new_session=True,
-        )  # fmt: skip
+        )
     known = psutil.Process(process.pid)
     process.returncode = 0  # it is left to run: Popen need not warn that nobody waits for it
     return known

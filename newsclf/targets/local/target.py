@@ -9,21 +9,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import httpx
 import psutil
 
 from newsclf.core.contract import LABELS
-from newsclf.core.deployment import Deployment, Deployments, ServerProcess
+from newsclf.core.deployment import Api, Deployment, Deployments, Process
 from newsclf.core.errors import StateError, TargetError
+from newsclf.core.extras import require_extra
 from newsclf.core.model_card import read_card
 from newsclf.core.model_dir import check_files
 from newsclf.serving.engine import FILES
 from newsclf.targets.local import process
+from newsclf.targets.local.gateway_files import key_header, remove_files, write_settings
+from newsclf.targets.local.readiness import wait_until_ready
 
-_READY_S = 60
-_PAUSE_S = 0.1
-_LOG_LINES = 20
+Auth = Literal["api-key", "none"]
+_AnyProcess = TypeVar("_AnyProcess", bound=Process)
 _SMOKE_TEST = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
 
 
@@ -35,6 +38,7 @@ class Status:
     running: bool
     healthy: bool = False
     """Whether /ping answered 200."""
+    api_running: bool = False
     uptime_s: float | None = None
     requests: int | None = None
     """Answered since the start, of any status."""
@@ -66,7 +70,7 @@ class LocalTarget:
         check_files(folder, FILES)
         with self._deployments.locked(name):
             found = self._deployments.find(name)
-            if found is not None and self._process(found) is not None:
+            if found is not None and _find(found.server) is not None:
                 if found.model_digest != card.digest:
                     raise StateError(
                         f"another model is deployed as '{name}'",
@@ -83,11 +87,8 @@ class LocalTarget:
                     created=datetime.now(UTC).isoformat(timespec="seconds"),
                     model=folder.resolve(),
                     model_digest=card.digest,
-                    server=ServerProcess(
-                        status="creating",
-                        port=listener.getsockname()[1],
-                        log=(self._state_dir / "logs" / name / "server.log").resolve(),
-                    ),
+                    folder=(self._state_dir / "run" / name).resolve(),
+                    server=Process(status="creating", port=listener.getsockname()[1]),
                 )
                 self._deployments.save(deployment)
                 try:
@@ -98,16 +99,72 @@ class LocalTarget:
         return deployment, True
 
     def _start(self, deployment: Deployment, listener: socket.socket, workers: int) -> Deployment:
-        server = deployment.server
-        started = process.start_server(deployment.model, listener, server.log, workers)
-        deployment = _with_server(
-            deployment, pid=started.pid, process_started=started.create_time()
-        )
+        arguments = ["newsclf", "serve", str(deployment.model), "--socket", "{socket}",
+                     "--workers", str(workers)]  # fmt: skip
+        running = process.start(arguments, listener, deployment.server_log)
+        server = _running(deployment.server, running)
+        deployment = deployment.model_copy(update={"server": server})
         self._deployments.save(deployment)
         listener.close()  # only the server's copy stays, so the port closes with it
-        _wait_until_ready(deployment, started)
-        _smoke_test(deployment.url)
-        deployment = _with_server(deployment, status="ready")
+        wait_until_ready(f"{server.url}/ping", {}, running, deployment.server_log)
+        _smoke_test(server.url)
+        ready = server.model_copy(update={"status": "ready"})
+        deployment = deployment.model_copy(update={"server": ready})
+        self._deployments.save(deployment)
+        return deployment
+
+    def wire_api(
+        self, name: str, *, auth: Auth, port: int, runtimes: int, rate_per_s: float, burst: int
+    ) -> tuple[Deployment, bool]:
+        """Put a gateway and Lambda runtimes before a deployment, and wait until they answer.
+
+        Wiring again changes nothing while the gateway runs, and starts it again if it has died.
+
+        Returns:
+            The deployment, and whether anything was started.
+
+        Raises:
+            StateError: there is no such deployment, it is down, or its API is wired otherwise.
+            ConfigError: the port is in use.
+            TargetError: the gateway did not come up; nothing is left of it.
+        """
+        require_extra("awslambdaric", "boto3", extra="api", purpose="the API on this machine")
+        with self._deployments.locked(name):
+            deployment = self._deployments.get(name)
+            if not self.status(deployment).healthy:
+                raise StateError(f"'{name}' is down", hint="newsclf deploy starts it again")
+            if deployment.api is not None and _find(deployment.api) is not None:
+                if deployment.api.auth != auth:
+                    raise StateError(
+                        f"the API of '{name}' is up with --auth {deployment.api.auth}",
+                        hint=f"newsclf teardown {name}, then deploy and wire it again",
+                    )
+                return deployment, False
+            with process.listen(port) as listener:
+                api = Api(status="creating", port=listener.getsockname()[1], auth=auth)
+                deployment = deployment.model_copy(update={"api": api})
+                self._deployments.save(deployment)
+                try:
+                    settings = write_settings(deployment, api, runtimes, rate_per_s, burst)
+                    deployment = self._start_gateway(deployment, api, listener, settings)
+                except BaseException:  # Ctrl-C too: nothing may be left running
+                    self._remove_api(self._deployments.get(name))
+                    raise
+        return deployment, True
+
+    def _start_gateway(
+        self, deployment: Deployment, api: Api, listener: socket.socket, settings: Path
+    ) -> Deployment:
+        arguments = ["newsclf.targets.local.gateway", "{socket}", str(settings)]
+        running = process.start(arguments, listener, deployment.gateway_log)
+        api = _running(api, running)
+        deployment = deployment.model_copy(update={"api": api})
+        self._deployments.save(deployment)
+        listener.close()
+        headers = key_header(deployment)
+        wait_until_ready(f"{api.url}/health", headers, running, deployment.gateway_log)
+        ready = api.model_copy(update={"status": "ready"})
+        deployment = deployment.model_copy(update={"api": ready})
         self._deployments.save(deployment)
         return deployment
 
@@ -121,11 +178,11 @@ class LocalTarget:
 
     def status(self, deployment: Deployment) -> Status:
         """Look at a deployment; changes nothing."""
-        running = self._process(deployment)
+        running = _find(deployment.server)
         if running is None:
             return Status(deployment=deployment, running=False)
         try:
-            with httpx.Client(base_url=deployment.url, timeout=2) as client:
+            with httpx.Client(base_url=deployment.server.url, timeout=2) as client:
                 healthy = client.get("/ping").status_code == httpx.codes.OK
                 requests = _answered(client.get("/metrics").text)
         except httpx.TransportError:
@@ -134,6 +191,7 @@ class LocalTarget:
             deployment=deployment,
             running=True,
             healthy=healthy,
+            api_running=deployment.api is not None and _find(deployment.api) is not None,
             uptime_s=time.time() - running.create_time(),
             requests=requests,
         )
@@ -148,48 +206,27 @@ class LocalTarget:
             self._remove(self._deployments.get(name))
 
     def _remove(self, deployment: Deployment) -> None:
-        if running := self._process(deployment):
+        self._remove_api(deployment)
+        if running := _find(deployment.server):
             process.stop(running)
-        shutil.rmtree(deployment.server.log.parent, ignore_errors=True)
+        shutil.rmtree(deployment.folder, ignore_errors=True)
         self._deployments.remove(deployment.name)
 
-    @staticmethod
-    def _process(deployment: Deployment) -> psutil.Process | None:
-        return process.find(deployment.server.pid, deployment.server.process_started)
+    def _remove_api(self, deployment: Deployment) -> None:
+        if deployment.api is None:
+            return
+        if running := _find(deployment.api):
+            process.stop(running)
+        remove_files(deployment)
+        self._deployments.save(deployment.model_copy(update={"api": None}))
 
 
-def _with_server(deployment: Deployment, **changes: object) -> Deployment:
-    return deployment.model_copy(update={"server": deployment.server.model_copy(update=changes)})
+def _find(known: Process) -> psutil.Process | None:
+    return process.find(known.pid, known.process_started)
 
 
-def _wait_until_ready(deployment: Deployment, server: psutil.Process) -> None:
-    deadline = time.monotonic() + _READY_S
-    with httpx.Client(base_url=deployment.url, timeout=2) as client:
-        while True:
-            try:
-                if client.get("/ping").status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                pass  # not yet there, or gone: the next line tells
-            if _has_ended(server):
-                raise _failed(deployment, "the model server ended")
-            if time.monotonic() > deadline:
-                raise _failed(deployment, f"the model server was not ready after {_READY_S} s")
-
-
-def _has_ended(server: psutil.Process) -> bool:
-    """Wait a moment for the process to end."""
-    try:
-        server.wait(timeout=_PAUSE_S)
-    except psutil.TimeoutExpired:
-        return False
-    return True
-
-
-def _failed(deployment: Deployment, what: str) -> TargetError:
-    lines = deployment.server.log.read_text(encoding="utf-8", errors="replace").splitlines()
-    log = "\n".join(lines[-_LOG_LINES:]) or "(its log is empty)"
-    return TargetError(f"{what}:\n{log}", hint="newsclf serve shows it in the foreground")
+def _running(known: _AnyProcess, running: psutil.Process) -> _AnyProcess:
+    return known.model_copy(update={"pid": running.pid, "process_started": running.create_time()})
 
 
 def _smoke_test(url: str) -> None:

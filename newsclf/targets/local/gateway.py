@@ -1,0 +1,199 @@
+"""An API Gateway on loopback: HTTP in, events of payload format 2.0 out to the Lambda runtimes.
+
+Of the real one (HTTP API) it has the event, request ids, CORS, throttling by a token bucket, the
+limits of 6 MB (Lambda's) and 30 s, and an API key, which there takes an authorizer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import signal
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from aiohttp import web
+
+from newsclf.core.contract import MAX_BODY_BYTES
+from newsclf.targets.local.runtime import Function, FunctionError
+
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET,POST,OPTIONS",
+    "Access-Control-Allow-Headers": "content-type,x-api-key",
+    "Access-Control-Max-Age": "600",
+}
+
+
+class TokenBucket:
+    """Lets `burst` requests through at once, and `rate_per_s` of them in the long run."""
+
+    def __init__(self, rate_per_s: float, burst: int, *, now_s: float) -> None:
+        self._rate_per_s = rate_per_s
+        self._burst = burst
+        self._tokens = float(burst)
+        self._then_s = now_s
+
+    def take(self, now_s: float) -> bool:
+        """Take a token, if there is one."""
+        grown = self._tokens + (now_s - self._then_s) * self._rate_per_s
+        self._tokens = min(self._burst, grown)
+        self._then_s = now_s
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+def make_app(
+    function: Function, *, key_digest: str | None, rate_per_s: float, burst: int
+) -> web.Application:
+    """The gateway's application.
+
+    Args:
+        key_digest: SHA-256 of the API key, hexadecimal; None lets everybody in.
+        rate_per_s: Requests per second in the long run.
+        burst: Requests at once.
+    """
+    bucket = TokenBucket(rate_per_s, burst, now_s=time.monotonic())
+
+    async def answer(request: web.Request) -> web.Response:
+        request_id = str(uuid.uuid4())
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers=_CORS)
+        if not _is_allowed(request.headers.get("x-api-key"), key_digest):
+            return _refusal(request_id, 401, "unauthorized", "a valid x-api-key is needed")
+        if not bucket.take(time.monotonic()):
+            return _refusal(request_id, 429, "throttled", "too many requests; try again later")
+        return await _invoke(function, request, request_id)
+
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app.router.add_route("*", "/{path:.*}", answer)
+    return app
+
+
+async def _invoke(function: Function, request: web.Request, request_id: str) -> web.Response:
+    try:
+        event = make_event(request, await request.read(), request_id)
+        return _as_response(await function.invoke(event), request_id)
+    except web.HTTPRequestEntityTooLarge:
+        message = f"the body is larger than {MAX_BODY_BYTES} bytes"
+        return _refusal(request_id, 413, "too_large", message)
+    except TimeoutError:
+        return _refusal(request_id, 504, "timeout", "the function did not answer in time")
+    except FunctionError:
+        return _refusal(request_id, 502, "function_failed", "the function failed")
+
+
+def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, Any]:
+    """An event of payload format 2.0.
+
+    Source: docs.aws.amazon.com/apigateway/latest/developerguide/
+    http-api-develop-integrations-lambda.html.
+    """
+    try:
+        text, is_base64 = body.decode("utf-8"), False
+    except UnicodeDecodeError:
+        text, is_base64 = base64.b64encode(body).decode("ascii"), True
+    headers = {
+        name.lower(): value
+        for name, value in request.headers.items()
+        if name.lower() != "x-api-key"  # not for the function, nor for its logs
+    }
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": request.path,
+        "rawQueryString": request.query_string,
+        "headers": headers,
+        "requestContext": {
+            "apiId": "local",
+            "domainName": request.host,
+            "http": {
+                "method": request.method,
+                "path": request.path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": request.remote or "",
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "requestId": request_id,
+            "routeKey": "$default",
+            "stage": "$default",
+            "timeEpoch": int(time.time() * 1000),
+        },
+        "body": text,
+        "isBase64Encoded": is_base64,
+    }
+
+
+def _is_allowed(key: str | None, key_digest: str | None) -> bool:
+    if key_digest is None:
+        return True
+    given = hashlib.sha256((key or "").encode("utf-8", "surrogateescape")).hexdigest()
+    return hmac.compare_digest(given, key_digest)
+
+
+def _as_response(result: Mapping[str, Any], request_id: str) -> web.Response:
+    body = str(result.get("body", ""))
+    return web.Response(
+        status=int(result.get("statusCode", 502)),
+        body=base64.b64decode(body) if result.get("isBase64Encoded") else body.encode(),
+        headers={**_CORS, **result.get("headers", {}), "apigw-requestid": request_id},
+    )
+
+
+def _refusal(request_id: str, status: int, code: str, message: str) -> web.Response:
+    headers = _CORS | {"apigw-requestid": request_id}
+    if status == web.HTTPTooManyRequests.status_code:
+        headers["Retry-After"] = "1"
+    return web.json_response(
+        {"error": {"code": code, "message": message}, "request_id": request_id},
+        status=status,
+        headers=headers,
+    )
+
+
+def main() -> None:
+    """Run the gateway as `sys.argv` says: a listening socket and a JSON file of settings."""
+    descriptor, settings = sys.argv[1:]
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    document = json.loads(Path(settings).read_text(encoding="utf-8"))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(socket.socket(fileno=int(descriptor)), document))
+
+
+async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    function = Function(runtimes=settings["runtimes"], environment=settings["environment"])
+    app = make_app(
+        function,
+        key_digest=settings["key_digest"],
+        rate_per_s=settings["rate_per_s"],
+        burst=settings["burst"],
+    )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=25)
+    await runner.setup()
+    function.start()
+    try:
+        await web.SockSite(runner, listener).start()
+        logging.getLogger(__name__).info("listening on port %s", listener.getsockname()[1])
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+        await function.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""The API on this machine: gateway, AWS's own Lambda client, the unmodified handler, the server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from newsclf.core.deployment import Deployment
+from newsclf.serving.engine import Engine
+from newsclf.targets.local import process
+from newsclf.targets.local.gateway_files import key_header
+from newsclf.targets.local.target import LocalTarget
+from tests.builders import sample_rows
+from tests.conftest import Cli
+
+WITHIN_S = 60
+
+
+@pytest.fixture(scope="module")
+def state(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state directory with the deployment `news` and its API."""
+    folder = tmp_path_factory.mktemp("state")
+    target = LocalTarget(folder)
+    target.deploy("news", trained / "model", port=0, workers=1)
+    wire(target)
+    yield folder
+    for name in target.names():
+        target.teardown(name)
+
+
+def wire(target: LocalTarget) -> tuple[Deployment, bool]:
+    return target.wire_api("news", auth="api-key", port=0, runtimes=2, rate_per_s=1000, burst=1000)
+
+
+@pytest.fixture
+def deployment(state: Path) -> Deployment:
+    return LocalTarget(state).get("news")
+
+
+@pytest.fixture
+def client(deployment: Deployment) -> Iterator[httpx.Client]:
+    """A client with the key."""
+    assert deployment.api is not None
+    headers = key_header(deployment)
+    with httpx.Client(base_url=deployment.api.url, headers=headers, timeout=40) as opened:
+        yield opened
+
+
+def gateway_of(deployment: Deployment) -> psutil.Process:
+    assert deployment.api is not None
+    found = process.find(deployment.api.pid, deployment.api.process_started)
+    assert found is not None
+    return found
+
+
+def runtimes_of(deployment: Deployment) -> list[psutil.Process]:
+    return [p for p in gateway_of(deployment).children() if "awslambdaric" in " ".join(p.cmdline())]
+
+
+def test_the_api_gives_the_engine_s_scores(client: httpx.Client, trained: Path) -> None:
+    texts = [text for text, _ in sample_rows()[:20]]
+    expected = [prediction.as_dict() for prediction in Engine(trained / "model").classify(texts)]
+
+    many = client.post("/classify", json={"headlines": texts})
+    one = client.post("/classify", json={"query": {"headline": texts[0]}})
+
+    assert many.json()["predictions"] == expected
+    assert one.json()["predictions"] == expected[:1]
+    assert many.headers["apigw-requestid"]
+    assert client.get("/health").json() == {"status": "ok", "model": many.json()["model"]}
+
+
+def test_predict_goes_through_the_api(
+    state: Path, deployment: Deployment, newsclf: Cli, trained: Path
+) -> None:
+    result = newsclf("predict", "--json", "--state-dir", state, "Profit rose")
+
+    assert deployment.api is not None
+    assert f"deployment news at {deployment.api.url}/classify" in result.err
+    scores = json.loads(result.out)["predictions"][0]["scores"]
+    expected = Engine(trained / "model").classify(["Profit rose"])[0].as_dict()["scores"]
+    assert scores == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}, {"x-api-key": "wrong"}])
+def test_without_the_key_nothing_reaches_the_handler(
+    deployment: Deployment, headers: dict[str, str]
+) -> None:
+    assert deployment.api is not None
+    before = deployment.gateway_log.read_text(encoding="utf-8").count('"request_id"')
+
+    answer = httpx.post(
+        f"{deployment.api.url}/classify", json={"headline": "Profit rose"}, headers=headers
+    )
+
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "unauthorized"
+    after = deployment.gateway_log.read_text(encoding="utf-8").count('"request_id"')
+    assert after == before
+
+
+def test_the_key_is_the_user_s_alone_and_stands_nowhere_else(
+    state: Path, deployment: Deployment, client: httpx.Client
+) -> None:
+    key = key_header(deployment)["x-api-key"]
+    client.post("/classify", json={"headline": "Profit rose"})
+
+    assert stat.S_IMODE(deployment.key_file.stat().st_mode) == 0o600
+    files = [path for path in state.rglob("*") if path.is_file() and path != deployment.key_file]
+    assert len(files) >= 4
+    assert not [path for path in files if key in path.read_text(encoding="utf-8")]
+    commands = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True)  # noqa: S607 - procps
+    assert key not in commands.stdout
+
+
+def test_browsers_may_ask_from_elsewhere(deployment: Deployment) -> None:
+    assert deployment.api is not None
+    preflight = httpx.options(f"{deployment.api.url}/classify")
+
+    assert preflight.status_code == 204
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    assert "x-api-key" in preflight.headers["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b"", 400, "not JSON"),
+        (b"\xff\xfe\x00", 400, "not UTF-8"),
+        (b'{"headline": Infinity}', 400, "no JSON value"),
+        (b'{"headlines": []}', 400, "1 to 512"),
+        (json.dumps({"headlines": ["a"] * 513}).encode(), 400, "513"),
+        (b'{"headline": "\\ud800"}', 400, "surrogate"),
+        (b" " * (7 * 1024 * 1024), 413, "larger than"),
+    ],
+)
+def test_what_is_not_of_the_contract_is_refused_and_the_next_is_answered(
+    client: httpx.Client, body: bytes, status: int, said: str
+) -> None:
+    answer = client.post("/classify", content=body)
+
+    assert answer.status_code == status
+    assert said in answer.json()["error"]["message"]
+    assert answer.json()["request_id"]
+    good = client.post("/classify", json={"headline": "Profit\0 rose " * 10_000})
+    assert good.status_code == 200
+
+
+def test_paths_and_methods_are_the_handler_s_to_judge(client: httpx.Client) -> None:
+    assert client.get("/nothing").status_code == 404
+    assert client.get("/classify").status_code == 405
+
+
+def test_wiring_again_changes_nothing(state: Path, deployment: Deployment, newsclf: Cli) -> None:
+    again, started = wire(LocalTarget(state))
+    assert (again, started) == (deployment, False)
+
+    otherwise = newsclf("wire-api", "--state-dir", state, "--auth", "none")
+    assert otherwise.exit_code == 3
+    assert "is up with --auth api-key" in otherwise.err
+
+
+def test_a_runtime_that_is_killed_is_replaced(deployment: Deployment, client: httpx.Client) -> None:
+    before = {runtime.pid for runtime in runtimes_of(deployment)}
+    assert len(before) == 2
+
+    psutil.Process(min(before)).send_signal(signal.SIGKILL)
+
+    deadline = time.monotonic() + WITHIN_S
+    while len({r.pid for r in runtimes_of(deployment)} - before) < 1:
+        assert time.monotonic() < deadline, "no runtime took its place"
+        assert client.post("/classify", json={"headline": "Profit rose"}).status_code == 200
+
+
+def test_a_gateway_that_is_killed_is_down_and_can_be_wired_again(
+    state: Path, deployment: Deployment, newsclf: Cli
+) -> None:
+    runtimes = runtimes_of(deployment)
+    gateway = gateway_of(deployment)
+    gateway.send_signal(signal.SIGKILL)
+    gateway.wait()
+
+    assert (
+        json.loads(newsclf("status", "--json", "--state-dir", state).out)[0]["api_running"] is False
+    )
+    _, left = psutil.wait_procs(runtimes, timeout=WITHIN_S)
+    assert [runtime for runtime in left if runtime.status() != psutil.STATUS_ZOMBIE] == []
+    assert newsclf("predict", "--state-dir", state, "Profit rose").exit_code == 5
+
+    again, started = wire(LocalTarget(state))
+    assert started
+    assert again.api != deployment.api
+    assert newsclf("predict", "--state-dir", state, "Profit rose").exit_code == 0
+
+
+def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf: Cli) -> None:
+    """The commands themselves, with an API that asks for no key and lets two through."""
+    shutil.copytree(trained / "model", "model")
+    assert newsclf("deploy", "--workers", 1).exit_code == 0
+    wired = newsclf(
+        "wire-api", "--json", "--auth", "none", "--rate", "0.1", "--burst", 20, "--runtimes", 1
+    )
+    assert wired.exit_code == 0, wired.err
+    assert "API key" not in wired.err
+    assert "curl -s http://127.0.0.1:" in wired.err
+    api = json.loads(wired.out)["api"]
+    url = f"http://127.0.0.1:{api['port']}/classify"
+
+    statuses = [httpx.post(url, json={"headline": "Profit rose"}).status_code for _ in range(25)]
+    assert set(statuses) == {200, 429}
+    assert statuses == sorted(statuses)
+    throttled = httpx.post(url, json={"headline": "Profit rose"})
+    assert throttled.headers["Retry-After"] == "1"
+
+    assert "request_id" in newsclf("logs", "--api").out
+    assert newsclf("teardown").exit_code == 0
+    assert not psutil.pid_exists(api["pid"])
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", api["port"])) != 0
+    assert [p.name for p in Path(".newsclf").rglob("*") if p.is_file()] == [".news.lock"]
+
+
+def test_there_must_be_something_to_wire(trained: Path, newsclf: Cli) -> None:
+    nothing = newsclf("wire-api")
+    assert nothing.exit_code == 3
+    assert "no deployment is called 'news'" in nothing.err
+
+    shutil.copytree(trained / "model", "model")
+    assert newsclf("deploy", "--workers", 1).exit_code == 0
+    server = LocalTarget(Path(".newsclf")).get("news").server
+    found = process.find(server.pid, server.process_started)
+    assert found is not None
+    process.stop(found)
+    down = newsclf("wire-api")
+    assert down.exit_code == 3
+    assert "'news' is down" in down.err
+    assert newsclf("wire-api", "--auth", "open").exit_code == 2
+    assert newsclf("teardown").exit_code == 0
