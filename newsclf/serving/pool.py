@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import sys
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from newsclf.core.contract import Prediction
 from newsclf.serving.worker import HEADER
 
 _CHUNK_HEADLINES = 16
+_JOBS_AHEAD = 2
 _RESTART_PAUSE_S = 0.5
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Pool:
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()  # bounded by `classify`
         self._ready = [False] * workers
         self._was_ready = False
+        self._idle = 0
         self._pids: list[int | None] = [None] * workers
         self._tasks: list[asyncio.Task[None]] = []
         self.failed = asyncio.Event()
@@ -135,46 +138,65 @@ class Pool:
         try:
             await _read_message(reader)  # the prediction that shows that it works
             self._ready[index] = self._was_ready = True
-            while True:
-                job = await self._next_job(process)
-                await self._answer(job, reader, writer)
+            await self._feed(process, reader, writer)
         finally:
             writer.close()
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
 
-    async def _next_job(self, process: asyncio.subprocess.Process) -> _Job:
-        """Wait for a job, or raise ConnectionResetError if the worker dies while it is idle."""
+    async def _feed(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Give a worker jobs until it dies, one ahead, so that it need not wait for the next."""
         death = asyncio.create_task(process.wait())
+        sent: deque[_Job] = deque()
         try:
             while True:
-                arrival = asyncio.create_task(self._jobs.get())
-                await asyncio.wait({arrival, death}, return_when=asyncio.FIRST_COMPLETED)
-                if death.done():
-                    if not arrival.cancel():
-                        self._jobs.put_nowait(arrival.result())
-                    raise ConnectionResetError
-                if not (job := arrival.result()).answer.done():
-                    return job
+                if not sent:
+                    self._send(await self._next_job(death), writer, sent)
+                # What an idle worker is about to take is not for a busy one.
+                while len(sent) < _JOBS_AHEAD and self._jobs.qsize() > self._idle:
+                    self._send(self._jobs.get_nowait(), writer, sent)
+                if not sent:
+                    continue  # all that waited has been given up
+                scores = json.loads(await _read_message(reader))
+                job = sent.popleft()
+                if not job.answer.done():
+                    job.answer.set_result([Prediction(tuple(row)) for row in scores])
         finally:
             death.cancel()
+            for job in sent:
+                if not job.answer.done():
+                    job.answer.set_exception(WorkerLostError())
+
+    async def _next_job(self, death: asyncio.Task[int]) -> _Job:
+        """Wait for a job, or raise ConnectionResetError if the worker dies while it is idle."""
+        arrival = asyncio.create_task(self._jobs.get())
+        self._idle += 1
+        try:
+            await asyncio.wait({arrival, death}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            arrival.cancel()
+            raise
+        finally:
+            self._idle -= 1
+        if death.done():
+            if not arrival.cancel():
+                self._jobs.put_nowait(arrival.result())
+            raise ConnectionResetError
+        return arrival.result()
 
     @staticmethod
-    async def _answer(
-        job: _Job, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        try:
-            body = json.dumps(job.texts).encode()
-            writer.write(HEADER.pack(len(body)) + body)
-            await writer.drain()
-            scores = json.loads(await _read_message(reader))
-        except (OSError, asyncio.IncompleteReadError):
-            if not job.answer.done():
-                job.answer.set_exception(WorkerLostError())
-            raise
-        if not job.answer.done():
-            job.answer.set_result([Prediction(tuple(row)) for row in scores])
+    def _send(job: _Job, writer: asyncio.StreamWriter, sent: deque[_Job]) -> None:
+        if job.answer.done():  # nobody waits for it any more
+            return
+        body = json.dumps(job.texts).encode()
+        writer.write(HEADER.pack(len(body)) + body)
+        sent.append(job)
 
 
 async def _read_message(reader: asyncio.StreamReader) -> bytes:
