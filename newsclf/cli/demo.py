@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from newsclf.cli.deploy import deploy, status, teardown
+from newsclf.cli.deploy import deploy, status, teardown, wire_api
 from newsclf.cli.evaluate import evaluate
 from newsclf.cli.options import QuietOpt, start
 from newsclf.cli.predict import predict
@@ -30,7 +30,7 @@ def demo(
     ] = _FOLDER,
     quiet: QuietOpt = False,
 ) -> None:
-    """Train, evaluate, deploy, predict and tear down with what ships: no account, no download."""
+    """Run the whole life of a classifier on what ships: no account, no download."""
     output = start(as_json=False, quiet=quiet, verbose=False)
     from newsclf.core.settings import shipped_config
 
@@ -48,6 +48,8 @@ def demo(
     say("deploy", "--model", model, "--state-dir", state)
     deploy(model=model, state_dir=state, quiet=quiet)
     try:
+        say("wire-api", "--state-dir", state)
+        wire_api(state_dir=state, quiet=quiet)
         say("predict", "--state-dir", state, *_HEADLINES)
         predict(_HEADLINES, state_dir=state, quiet=quiet)
         say("status", "--state-dir", state)
@@ -61,5 +63,6 @@ def demo(
         "  newsclf train --data phrasebank --base minilm\n"
         "  newsclf evaluate\n"
         "  newsclf deploy\n"
+        "  newsclf wire-api\n"
         '  newsclf predict "your headline"'
     )

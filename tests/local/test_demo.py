@@ -20,9 +20,9 @@ def test_the_demo_runs_the_whole_life_and_leaves_only_its_results(
     result = newsclf("demo")
 
     assert result.exit_code == 0, result.err
-    for command in ("train", "evaluate", "deploy", "predict", "status", "teardown"):
+    for command in ("train", "evaluate", "deploy", "wire-api", "predict", "status", "teardown"):
         assert f"$ newsclf {command}" in result.err
-    assert "deployment news at http://127.0.0.1:" in result.err
+    assert "/classify\n" in result.err.partition("deployment news at http://127.0.0.1:")[2]
     assert "healthy" in result.out
     assert result.out.count("▸") == 3
     assert Path(".newsclf/demo/model/evaluation/report.html").is_file()
