@@ -30,8 +30,8 @@ def serve(
     """Serve a model over HTTP in the foreground, as a SageMaker container would."""
     output = start(as_json=False, quiet=quiet, verbose=verbose)
     from newsclf.core.machine import available_cores
-    from newsclf.lifecycle.serve import ServerOptions
-    from newsclf.lifecycle.serve import serve as run
+    from newsclf.serving.server import ServerOptions
+    from newsclf.serving.server import serve as run
 
     options = ServerOptions(
         model=settings_from(config, {"model": model}).model,

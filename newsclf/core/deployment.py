@@ -142,9 +142,14 @@ class Deployments:
 
         self.path(name)
         self._folder.mkdir(parents=True, exist_ok=True)
+        lock = self._folder / f".{name}.lock"
         try:
-            with FileLock(self._folder / f".{name}.lock", timeout=0):
-                yield
+            with FileLock(lock, timeout=0):
+                try:
+                    yield
+                finally:
+                    if not self.path(name).exists():
+                        lock.unlink(missing_ok=True)
         except Timeout:
             raise StateError(
                 f"another command is at work on '{name}'", hint="wait until it is done"

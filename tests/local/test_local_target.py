@@ -52,8 +52,7 @@ def is_open(port: int) -> bool:
 
 
 def left_behind() -> list[str]:
-    files = [path for path in Path(".newsclf").rglob("*") if path.is_file()]
-    return [path.name for path in files if path.suffix != ".lock"]
+    return [path.name for path in Path(".newsclf").rglob("*") if path.is_file()]
 
 
 @pytest.mark.usefixtures("model")
