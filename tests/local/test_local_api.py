@@ -178,9 +178,15 @@ def test_a_runtime_that_is_killed_is_replaced(deployment: Deployment, client: ht
     psutil.Process(min(before)).send_signal(signal.SIGKILL)
 
     deadline = time.monotonic() + WITHIN_S
+    statuses = []
     while len({r.pid for r in runtimes_of(deployment)} - before) < 1:
         assert time.monotonic() < deadline, "no runtime took its place"
-        assert client.post("/classify", json={"headline": "Profit rose"}).status_code == 200
+        statuses.append(client.post("/classify", json={"headline": "Profit rose"}).status_code)
+
+    # One event may have gone to the dying process, which is a bad gateway, as in AWS.
+    assert statuses.count(502) <= 1
+    assert set(statuses) <= {200, 502}
+    assert client.post("/classify", json={"headline": "Profit rose"}).status_code == 200
 
 
 def test_a_gateway_that_is_killed_is_down_and_can_be_wired_again(
