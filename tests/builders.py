@@ -10,6 +10,15 @@ from pathlib import Path
 REAL_PHRASEBANK = Path(__file__).parents[2] / "shared" / "data" / "FinancialPhraseBank-v1.0.zip"
 """The real data, where a checkout lies beside it; its licence forbids shipping it."""
 SAMPLE = Path(__file__).parents[1] / "newsclf" / "data" / "sample.csv"
+LAMBDA_ENVIRONMENT = {
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "ENDPOINT_NAME": "news",
+    "MODEL_DIGEST": "abc",
+}
+"""What the handler finds around it."""
 EXTRAS = [
     "torch", "transformers", "datasets", "sklearn", "scipy", "matplotlib", "jinja2", "onnx",
     "pyarrow", "safetensors",

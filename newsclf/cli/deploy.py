@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsclf.cli.options import (
+    DEFAULT_DEPLOYMENT,
     ConfigOpt,
     JsonOpt,
     ModelOpt,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from newsclf.targets.local.target import LocalTarget, Status
 
 NameArg = Annotated[str, typer.Argument(metavar="[NAME]", help="Deployment.")]
-_NAME = "news"
 
 
 def _target(config: Path | None, state_dir: Path | None) -> LocalTarget:
@@ -34,7 +34,7 @@ def _target(config: Path | None, state_dir: Path | None) -> LocalTarget:
 
 def deploy(
     *,
-    name: Annotated[str, typer.Option(help="Name of the deployment.")] = _NAME,
+    name: Annotated[str, typer.Option(help="Name of the deployment.")] = DEFAULT_DEPLOYMENT,
     model: ModelOpt = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     workers: Annotated[
@@ -61,7 +61,7 @@ def deploy(
 
 
 def wire_api(
-    name: NameArg = _NAME,
+    name: NameArg = DEFAULT_DEPLOYMENT,
     *,
     auth: Annotated[
         str, typer.Option(metavar="api-key|none", help="Who may call the API.")
@@ -162,7 +162,7 @@ def status(
 
 
 def logs(
-    name: NameArg = _NAME,
+    name: NameArg = DEFAULT_DEPLOYMENT,
     *,
     api: Annotated[
         bool, typer.Option("--api", help="The gateway's and the handler's log.")
@@ -186,7 +186,8 @@ def logs(
 
 def teardown(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Deployment.", show_default=_NAME)
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Deployment.", show_default=DEFAULT_DEPLOYMENT),
     ] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Every deployment.")] = False,
@@ -203,7 +204,7 @@ def teardown(
     if everything and name is not None:
         raise ConfigError("--all removes every deployment, so name none beside it")
     target = _target(config, state_dir)
-    names = list(target.names()) if everything else [name or _NAME]
+    names = list(target.names()) if everything else [name or DEFAULT_DEPLOYMENT]
     for each in names:
         target.teardown(each)
         output.note(f"{each}: removed")

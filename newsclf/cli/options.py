@@ -18,6 +18,7 @@ ConfigOpt = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings in TOML; see configs/default.toml."),
 ]
+DEFAULT_DEPLOYMENT = "news"
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
 VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Log what libraries do.")]

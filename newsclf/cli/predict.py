@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsclf.cli.options import (
+    DEFAULT_DEPLOYMENT,
     ConfigOpt,
     JsonOpt,
     ModelOpt,
@@ -50,7 +51,7 @@ def predict(
     text_column: TextColumnOpt = None,
     deployment: Annotated[
         str, typer.Option("--deployment", metavar="NAME", help="Deployment to ask.")
-    ] = "news",
+    ] = DEFAULT_DEPLOYMENT,
     state_dir: StateDirOpt = None,
     overwrite: OverwriteOpt = False,
     config: ConfigOpt = None,

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from newsclf.core.errors import ConfigError, StateError
 from newsclf.core.model_dir import write_text
 
-DEFAULT_NAME = "news"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 

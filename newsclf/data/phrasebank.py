@@ -99,8 +99,8 @@ def _read_levels(raw: bytes, path: Path) -> dict[int, list[tuple[str, int]]]:
                 level: _parse(archive.read(names[member]), f"{path}/{member}")
                 for level, member in _MEMBERS.items()
             }
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
-        # the last two: encrypted, and compressed in a way that zipfile does not know
+    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        # RuntimeError: encrypted, or compressed in a way that zipfile does not know
         raise DataError(
             f"{path}: not a zip file, or a damaged one ({error})",
             hint="download it again, or train on what ships: --data sample",

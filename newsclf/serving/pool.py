@@ -55,7 +55,6 @@ class Pool:
         self._ready = [False] * workers
         self._was_ready = False
         self._idle = 0
-        self._pids: list[int | None] = [None] * workers
         self._tasks: list[asyncio.Task[None]] = []
         self.failed = asyncio.Event()
         """Set when a worker ends before any has ever been ready: starting more would not help."""
@@ -66,11 +65,6 @@ class Pool:
     def workers_ready(self) -> Sequence[bool]:
         """For each worker, whether it is alive and has made a prediction."""
         return self._ready
-
-    @property
-    def worker_pids(self) -> Sequence[int | None]:
-        """For each worker, its process id, None while there is none."""
-        return self._pids
 
     def start(self) -> None:
         """Start the workers; they become ready one by one."""
@@ -122,7 +116,6 @@ class Pool:
                 _log.error("worker %d died (%s); starting another", index, type(error).__name__)
             finally:
                 self._ready[index] = False
-                self._pids[index] = None
             await asyncio.sleep(_RESTART_PAUSE_S)
 
     async def _run_worker(self, index: int) -> None:
@@ -133,7 +126,6 @@ class Pool:
                 str(theirs.fileno()), str(self._folder), str(self._threads),
                 pass_fds=[theirs.fileno()],
             )  # fmt: skip
-        self._pids[index] = process.pid
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             await _read_message(reader)  # the prediction that shows that it works

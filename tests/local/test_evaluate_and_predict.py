@@ -186,6 +186,13 @@ def test_a_report_that_cannot_be_written_is_an_error_before_the_work(
     assert "--out" in result.err
 
 
+def test_a_failed_evaluation_leaves_no_empty_report(model: Path, newsclf: Cli) -> None:
+    (model / "model.onnx").unlink()
+
+    assert newsclf("evaluate").exit_code == 3
+    assert not list((model / "evaluation").iterdir())
+
+
 # --- the engine
 
 

@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from newsclf.serving.engine import Engine
-from tests.builders import sample_rows
+from tests.builders import LAMBDA_ENVIRONMENT, sample_rows
 
 READY_WITHIN_S = 60
 
@@ -246,14 +246,9 @@ def test_a_port_in_use_is_an_error(server: Server, trained: Path) -> None:
 @pytest.fixture
 def handler(server: Server, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The unmodified handler, whose boto3 client is told to find SageMaker here."""
-    for name, value in {
-        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": str(server.client.base_url),
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "ENDPOINT_NAME": "news",
-        "MODEL_DIGEST": "abc",
-    }.items():
+    url = str(server.client.base_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
+    for name, value in LAMBDA_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     import lambda_src.handler
 

@@ -19,6 +19,8 @@ from botocore.exceptions import (
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from tests.builders import LAMBDA_ENVIRONMENT
+
 SCORES = [{"label": "positive", "score": 0.7}, {"label": "neutral", "score": 0.2},
           {"label": "negative", "score": 0.1}]  # fmt: skip
 CONTEXT = SimpleNamespace(aws_request_id="lambda-1")
@@ -28,14 +30,7 @@ Answer = dict[str, Any]
 @pytest.fixture
 def handler(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module as Lambda imports it, with an environment of its own."""
-    for name, value in {
-        "AWS_REGION": "eu-west-1",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "ENDPOINT_NAME": "news",
-        "MODEL_DIGEST": "abc",
-    }.items():
+    for name, value in LAMBDA_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     import lambda_src.handler
 
