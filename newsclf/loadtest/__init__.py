@@ -1,0 +1,1 @@
+"""Load tests: schedules, the generator, what its samples mean, and the report."""

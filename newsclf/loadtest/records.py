@@ -1,0 +1,201 @@
+"""What a run writes beside its raw samples, and what is derived from both.
+
+    runs/<UTC>-<name>/
+      run.json                        Run: what was asked for, on what, with what
+      points/<id>/requests.csv.gz     the raw samples
+      points/<id>/point.json          Point: written last, so a point that has it is complete
+      search.json                     Search: only with --slo
+      summary.json  points.csv  cost.csv  report.md  report.html     derived: `newsclf report RUN`
+
+The JSON Schema of `summary.json` is published as docs/summary.schema.json.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Load(_Record):
+    """The load of one point."""
+
+    model: Literal["closed", "constant", "poisson", "stairs", "burst", "replay"]
+    """closed: `concurrency` users who each wait for their answer; the others are open: requests are
+    due by a schedule, whether or not earlier ones were answered."""
+    concurrency: int | None = None
+    """Users of a closed loop."""
+    rate_per_s: float | None = None
+    """Mean rate of an open loop; None for replay and burst."""
+    warmup_s: float
+    duration_s: float
+    """Length of the measured window, after the warm-up; both belong to one unbroken load."""
+    max_in_flight: int
+    """Connections, and so requests at once."""
+
+
+class WorkerHealth(_Record):
+    """How one process of the generator was doing during the measured window."""
+
+    cpu_fraction: float
+    """CPU seconds of the process per second: 1 is a whole core."""
+    lag_p99_ms: float
+    """How late a 10 ms heartbeat of its event loop came."""
+    lag_max_ms: float
+
+
+class Point(_Record):
+    """One load, as it was run."""
+
+    id: str
+    """Such as `closed-8-r1`."""
+    load: Load
+    repeat: int = 1
+    instance: str
+    """What was measured: `ml.c5.large`, `local:2`, or `url`."""
+    started_utc: str
+    window_begin_ns: int
+    """The measured window on the clock of the samples."""
+    window_end_ns: int
+    schedule_sha256: str | None = None
+    """Of the schedule of an open loop."""
+    workers: list[WorkerHealth]
+    connections_opened: int
+    interrupted: bool = False
+
+
+class Interval(_Record):
+    """A figure and its 95 % interval; None where the data do not support one."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+Verdict = Literal["OK", "UNSTABLE", "CLIENT-LIMITED", "ERRORS"]
+
+
+class PointSummary(_Record):
+    """What the samples of one point say. Latencies in ms, rates per second."""
+
+    id: str
+    instance: str
+    load: Load
+    repeat: int
+    requests: int
+    """Scheduled (open) or sent (closed) in the measured window."""
+    outcomes: dict[str, int]
+    """Outcome → count, without zeros; sums to `requests`."""
+    error_fraction: float
+    """Of `requests`, those that are not OK."""
+    offered_per_s: float
+    throughput_per_s: float
+    """Good answers completed in the window."""
+    response_ms: dict[str, Interval]
+    """p50, p90, p95, p99, p99.9 of OK requests, from the scheduled time."""
+    response_all_ms: dict[str, Interval]
+    """The same with failed requests at the time they took."""
+    service_ms: dict[str, Interval]
+    """From sending to the answer's end, of OK requests."""
+    mean_in_flight: float
+    send_delay_p99_ms: float
+    late_fraction: float
+    """Sent more than 10 ms after they were due."""
+    achieved_fraction: float
+    """Of the scheduled requests, those sent in time (client side)."""
+    little_gap: float
+    """|N − X·R| / N; more than .03 is a fault of the measurement."""
+    windows: list[dict[str, float]]
+    """Three thirds of the measured window: throughput_per_s, p50_ms, p95_ms, in_flight."""
+    verdict: Verdict
+    reasons: list[str]
+    """Why the verdict is not OK, in words; and warnings."""
+
+
+class Probe(_Record):
+    """One rate that the search tried."""
+
+    rate_per_s: float
+    requests: int
+    misses: int
+    """Requests of the measured window over the objective or failed, for the worst objective."""
+    passed: bool
+    reason: str
+    point: str
+    """Id of the point with its samples."""
+
+
+class Objective(_Record):
+    """A latency objective, such as p95=200ms."""
+
+    percentile: float = Field(gt=0, lt=100)
+    limit_ms: float = Field(gt=0)
+
+
+class Search(_Record):
+    """The highest Poisson rate that meets the objectives: at least `low`, below `high`."""
+
+    objectives: list[Objective]
+    instance: str
+    low_per_s: float | None
+    """The highest rate that passed, confirmed by repeats; None if none passed."""
+    high_per_s: float | None
+    """The lowest rate that failed; None if none failed."""
+    confirmed: bool
+    note: str
+    probes: list[Probe]
+
+
+class Payloads(_Record):
+    """What was sent."""
+
+    source: str
+    count: int
+    sha256: str
+    characters_mean: float
+    characters_p50: int
+    characters_p95: int
+    characters_max: int
+
+
+class Machine(_Record):
+    """Where the generator ran."""
+
+    cpu: str
+    cores: int
+    kernel: str
+    python: str
+    packages: dict[str, str]
+
+
+class Run(_Record):
+    """What a load test was asked for, on what, with what."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str
+    started_utc: str
+    config_sha256: str
+    """Of everything that decides what is sent; `--resume` goes on only with the same."""
+    target: str
+    """The URL; never a key."""
+    kind: Literal["local", "url", "sagemaker", "api-gateway"]
+    model_digest: str | None = None
+    seed: int
+    loads: list[Load]
+    repeats: int
+    objectives: list[Objective] = Field(default_factory=list)
+    payloads: Payloads
+    machine: Machine
+    shares_host: bool
+    """The server runs on the generator's machine, and competes with it for cores."""
+    price_as: str | None = None
+    """Hosting instance whose price the machine is given."""
+    region: str | None = None
+    utilisation: float = 0.5
+    interrupted: bool = False
