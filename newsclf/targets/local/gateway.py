@@ -25,8 +25,9 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
-from newsclf.core.contract import MAX_BODY_BYTES
+from newsclf.core.contract import MAX_BODY_BYTES, ContractError
 from newsclf.core.sigv4 import Credentials, SignatureError, verify
+from newsclf.serving.intake import make_runner, read_body
 from newsclf.targets.local.credentials import API_SCOPE
 from newsclf.targets.local.runtime import Function, FunctionError
 
@@ -41,7 +42,19 @@ _CORS = {
     "Access-Control-Allow-Headers": "authorization,content-type,x-amz-date,x-api-key",
     "Access-Control-Max-Age": "600",
 }
+_DRAIN_S = 25.0
+"""Less than what a stopped process is given; see `process.stop`."""
 _CREDENTIAL_HEADERS = ("authorization", "x-api-key", "x-amz-security-token")
+
+
+class _RefusedError(Exception):
+    """The gateway itself answers a request, with this status."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
 
 
 class TokenBucket:
@@ -83,37 +96,52 @@ def make_app(
     """
     bucket = TokenBucket(rate_per_s, burst, now_s=time.monotonic())
 
+    async def admit(request: web.Request) -> bytes:
+        """The body of a request that may reach the function."""
+        if key_digest is not None and not _is_key(request.headers.get("x-api-key"), key_digest):
+            raise _RefusedError(401, "unauthorized", "a valid x-api-key is needed")
+        body = await _read(request)
+        if signer is not None:
+            _check_signature(request, body, signer)
+        if not bucket.take(time.monotonic()):
+            raise _RefusedError(429, "throttled", "too many requests; try again later")
+        return body
+
     async def answer(request: web.Request) -> web.Response:
         request_id = str(uuid.uuid4())
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_CORS)
-        if key_digest is not None and not _is_key(request.headers.get("x-api-key"), key_digest):
-            return _refusal(request_id, 401, "unauthorized", "a valid x-api-key is needed")
         try:
-            body = await request.read()
-            if signer is not None:
-                _check_signature(request, body, signer)
-        except SignatureError as error:
-            return _refusal(request_id, 403, error.code, error.message)
-        except web.HTTPRequestEntityTooLarge:
-            message = f"the body is larger than {MAX_BODY_BYTES} bytes"
-            return _refusal(request_id, 413, "too_large", message)
-        if not bucket.take(time.monotonic()):
-            return _refusal(request_id, 429, "throttled", "too many requests; try again later")
-        return await _invoke(function, make_event(request, body, request_id), request_id)
+            event = make_event(request, await admit(request), request_id)
+            return _as_response(await _invoke(function, event), request_id)
+        except _RefusedError as refused:
+            return _refusal(refused, request_id)
 
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_route("*", "/{path:.*}", answer)
     return app
 
 
-async def _invoke(function: Function, event: dict[str, Any], request_id: str) -> web.Response:
+async def _read(request: web.Request) -> bytes:
     try:
-        return _as_response(await function.invoke(event), request_id)
+        return await read_body(request)
+    except ContractError as error:
+        raise _RefusedError(400, "bad_request", str(error)) from None
+    except web.HTTPRequestTimeout:
+        raise _RefusedError(408, "timeout", "the body did not come in time") from None
+    except web.HTTPRequestEntityTooLarge:
+        message = f"the body is larger than {MAX_BODY_BYTES} bytes"
+        raise _RefusedError(413, "too_large", message) from None
+
+
+async def _invoke(function: Function, event: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return await function.invoke(event)
     except TimeoutError:
-        return _refusal(request_id, 504, "timeout", "the function did not answer in time")
+        message = "the function did not answer in time"
+        raise _RefusedError(504, "timeout", message) from None
     except FunctionError:
-        return _refusal(request_id, 502, "function_failed", "the function failed")
+        raise _RefusedError(502, "function_failed", "the function failed") from None
 
 
 def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, Any]:
@@ -163,12 +191,14 @@ def _is_key(given: str | None, key_digest: str) -> bool:
 
 
 def _check_signature(request: web.Request, body: bytes, signer: Credentials) -> None:
-    """Raise SignatureError unless `signer` has just signed this request."""
     headers = request.headers.items()
-    verify(
-        request.method, request.raw_path, headers, body, signer,
-        scope=API_SCOPE, time_s=time.time(),
-    )  # fmt: skip
+    try:
+        verify(
+            request.method, request.raw_path, headers, body, signer,
+            scope=API_SCOPE, time_s=time.time(),
+        )  # fmt: skip
+    except SignatureError as error:
+        raise _RefusedError(403, error.code, error.message) from None
 
 
 def _as_response(result: Mapping[str, Any], request_id: str) -> web.Response:
@@ -180,14 +210,13 @@ def _as_response(result: Mapping[str, Any], request_id: str) -> web.Response:
     )
 
 
-def _refusal(request_id: str, status: int, code: str, message: str) -> web.Response:
+def _refusal(refused: _RefusedError, request_id: str) -> web.Response:
     headers = _CORS | {"apigw-requestid": request_id}
-    if status == web.HTTPTooManyRequests.status_code:
+    if refused.status == web.HTTPTooManyRequests.status_code:
         headers["Retry-After"] = "1"
+    error = {"code": refused.code, "message": refused.message}
     return web.json_response(
-        {"error": {"code": code, "message": message}, "request_id": request_id},
-        status=status,
-        headers=headers,
+        {"error": error, "request_id": request_id}, status=refused.status, headers=headers
     )
 
 
@@ -212,7 +241,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
         rate_per_s=settings["rate_per_s"],
         burst=settings["burst"],
     )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=25)
+    runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
     function.start()
     try:
