@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import random
 import socket
@@ -51,11 +52,13 @@ def large(endpoint: Endpoint) -> list[Malformed]:
     """What is so large that a few must do."""
     many = json.dumps({endpoint.field_of_many: ["a"] * 513}).encode()
     long = json.dumps({endpoint.field: "long " * 20_000}).encode()
+    bomb = endpoint.post(gzip.compress(b" " * 100_000_000), b"Content-Encoding: gzip")
     nested = b'{"%s": ' % endpoint.field.encode() + b"[" * 100_000
     return [
         Malformed("7 MB", endpoint.post(b" " * 7_000_000), frozenset({0, 413})),
         Malformed("513 headlines", endpoint.post(many), frozenset({400})),
         Malformed("100,000 characters", endpoint.post(long), frozenset({200})),
+        Malformed("100 MB in 100 kB", bomb, frozenset({400})),
         Malformed("deep nesting", endpoint.post(nested), frozenset({400})),
         Malformed("a header of 100 kB", endpoint.post(b"", b"X-Long: " + b"a" * 100_000),
                   frozenset({0, 400})),
@@ -92,11 +95,12 @@ def _wrong_json(endpoint: Endpoint, rng: random.Random) -> Malformed:
 def _wrong_value(endpoint: Endpoint, rng: random.Random) -> Malformed:
     one, many = endpoint.field, endpoint.field_of_many
     wrong = rng.choice([None, True, 0, -1.5, 10**30, {}, {"a": []}, [[]], "", " \t\n", "\u2003"])
-    body = rng.choice([
+    bodies: list[object] = [
         {one: wrong}, {many: [wrong]}, {many: ["a", wrong]}, {many: []}, {one.upper(): "a"},
         {}, [], wrong, "a", [{one: "a"}],
-    ])  # fmt: skip
-    return Malformed("wrong value", endpoint.post(json.dumps(body).encode()), frozenset({400}))
+    ]  # fmt: skip
+    body = json.dumps(rng.choice(bodies)).encode()
+    return Malformed("wrong value", endpoint.post(body), frozenset({400}))
 
 
 def _odd_headline(endpoint: Endpoint, rng: random.Random) -> Malformed:

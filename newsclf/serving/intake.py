@@ -17,6 +17,9 @@ from newsclf.core.contract import ContractError
 BODY_WITHIN_S = 30
 """What a client has to send a body; API Gateway gives it 30 s for the whole request."""
 
+_LINGER_S = 1.0
+"""How long the rest of a refused body is read and dropped, so that its client sees the answer."""
+
 
 class _OwnFaultsOnly(logging.Filter):
     """Drops what aiohttp says of requests that are no HTTP: a traceback each, with their bytes."""
@@ -34,7 +37,7 @@ def make_runner(app: web.Application, *, shutdown_timeout_s: float) -> web.AppRu
     """What serves an application; bodies are not decompressed, as in AWS."""
     return web.AppRunner(
         app, access_log=None, logger=_log, auto_decompress=False,
-        shutdown_timeout=shutdown_timeout_s,
+        lingering_time=_LINGER_S, shutdown_timeout=shutdown_timeout_s,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Ten thousand malformed requests: no fault, no hang, no leak, and the next good one is answered."""
+"""Ten thousand malformed requests: no fault, hang or leak, and the next good one is answered."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -72,10 +73,10 @@ def test_malformed_requests_are_refused_and_leave_nothing_behind(
     resident = {each.pid: each.memory_info().rss for each in processes}
     open_before = descriptors(processes)
 
-    rest = list(itertools.islice(stream, REQUESTS - WARM_UP))
-    seen = asyncio.run(send_all(known.port, rest + 2 * large(endpoint)))
+    rest = list(itertools.islice(stream, REQUESTS - WARM_UP)) + large(endpoint)
+    seen = asyncio.run(send_all(known.port, rest))
 
-    assert sum(seen.values()) == REQUESTS - WARM_UP + 2 * len(large(endpoint))
+    assert sum(seen.values()) == len(rest)
     assert max(status for _, status in seen) < 500
     content = endpoint.good().partition(b"\r\n\r\n")[2]
     headers = {"Content-Type": "application/json"}
@@ -86,8 +87,10 @@ def test_malformed_requests_are_refused_and_leave_nothing_behind(
     deadline = time.monotonic() + WITHIN_S
     while any(n > open_before[pid] for pid, n in descriptors(processes).items()):
         assert time.monotonic() < deadline, (open_before, descriptors(processes))
-    for each in processes:
-        assert each.memory_info().rss < resident[each.pid] + GROWTH_BYTES, each.cmdline()
+    grown = {each.pid: each.memory_info().rss - resident[each.pid] for each in processes}
+    assert max(grown.values()) < GROWTH_BYTES
+    for log in (deployment.server_log, deployment.gateway_log):
+        assert "Traceback" not in log.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
@@ -95,14 +98,17 @@ def test_the_api_does_what_its_document_says(
     deployment: Deployment, mode: schemathesis.GenerationMode
 ) -> None:
     assert deployment.api is not None
-    schema = schemathesis.openapi.from_url(f"{deployment.api.url}/openapi.json")
-    operations = [found.ok() for found in schema.get_all_operations()]
-    assert len(operations) == 3
+    url = deployment.api.url
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    operations = [
+        schema[path][method]
+        for path, method in (("/classify", "POST"), ("/health", "GET"), ("/openapi.json", "GET"))
+    ]
     cases = st.one_of([operation.as_strategy(generation_mode=mode) for operation in operations])
 
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=cases)
-    def check(case: schemathesis.Case) -> None:
-        case.call_and_validate(base_url=deployment.api.url, timeout=WITHIN_S)
+    def check(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(base_url=url, timeout=WITHIN_S)
 
     check()
