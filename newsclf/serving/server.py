@@ -31,6 +31,7 @@ from newsclf.core.contract import MAX_BODY_BYTES, ContractError, check_headlines
 from newsclf.core.errors import ConfigError, ModelError
 from newsclf.core.model_dir import check_files, find_model, model_digest
 from newsclf.serving.engine import FILES
+from newsclf.serving.intake import make_runner, read_body
 from newsclf.serving.pool import OverloadedError, Pool, WorkerLostError
 
 _DRAIN_S = 25.0
@@ -115,9 +116,7 @@ async def _serve(folder: Path, options: ServerOptions, on_listening: Callable[[s
         queue_headlines=options.queue_headlines,
         deadline_s=options.deadline_s,
     )
-    runner = web.AppRunner(
-        make_app(pool, model_digest(folder)), access_log=None, shutdown_timeout=_DRAIN_S
-    )
+    runner = make_runner(make_app(pool, model_digest(folder)), shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
     try:
         try:
@@ -179,7 +178,7 @@ def make_app(pool: Pool, digest: str) -> web.Application:
     async def invocations(request: web.Request) -> web.Response:
         if request.content_type not in ("application/json", "application/octet-stream"):
             return _error(415, "unsupported_media_type", "send application/json")
-        document = parse_json(await request.read())
+        document = parse_json(await read_body(request))
         if not isinstance(document, dict) or "inputs" not in document:
             message = "the body must be an object with 'inputs': a headline or a list of them"
             raise ContractError(message)
