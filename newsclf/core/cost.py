@@ -33,8 +33,10 @@ class _Record(BaseModel):
 
 
 class CostRow(_Record):
-    """The cost of one instance type. Costs are None where its points are not OK, or have no price;
-    all are per million successful inferences."""
+    """The cost of one instance type, per million successful inferences.
+
+    Costs are None where no point of it is OK, or where it is a machine that has no price.
+    """
 
     instance: str
     status: str

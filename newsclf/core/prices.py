@@ -1,7 +1,7 @@
 """The price book: what AWS asks for, where, since when, and who says so.
 
-`configs/prices.toml` ships with the package and shows the form. Other files of that form come before
-it: the one that `newsclf prices refresh` writes, and before that the user's own.
+`configs/prices.toml` ships with the package and shows the form. Other files of that form come
+before it: the one that `newsclf prices refresh` writes, and before that the user's own.
 
 Prices are floats. They have at most ten significant digits and are multiplied by measured rates,
 which have three, so binary rounding (1e-16) is far below both; Decimal would have to be left again
@@ -10,7 +10,7 @@ at the first measured figure.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,27 +52,29 @@ def _check_tiers(tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
 Tiers = Annotated[tuple[Tier, ...], Field(min_length=1), AfterValidator(_check_tiers)]
 
 
-class _Priced(_Table):
+class Priced(_Table):
+    """Prices of one region, date and source."""
+
     region: str
-    date: datetime.date
+    date: dt.date
     """When the source said so."""
     source: Annotated[str, Field(min_length=1)]
 
 
-class HostingPrices(_Priced):
+class HostingPrices(Priced):
     """SageMaker real-time hosting."""
 
     usd_per_hour: dict[Annotated[str, Field(pattern=r"^ml\.[\w-]+\.[\w-]+$")], Usd]
     """Instance → price of one."""
 
 
-class ServerlessPrice(_Priced):
+class ServerlessPrice(Priced):
     """SageMaker serverless inference: per GB of memory and second, billed by the millisecond."""
 
     usd_per_gb_second: Usd
 
 
-class LambdaPrice(_Priced):
+class LambdaPrice(Priced):
     """Lambda on demand, without the free tier."""
 
     architecture: Architecture
@@ -81,7 +83,7 @@ class LambdaPrice(_Priced):
     """Tiers of GB-seconds per month."""
 
 
-class ApiGatewayPrice(_Priced):
+class ApiGatewayPrice(Priced):
     """API Gateway, without the free tier, for requests of up to 512 KB."""
 
     kind: ApiKind
@@ -89,7 +91,7 @@ class ApiGatewayPrice(_Priced):
     """Tiers of requests per month."""
 
 
-class DataPrice(_Priced):
+class DataPrice(Priced):
     """Bytes through a SageMaker endpoint (in and out), or out to the internet."""
 
     kind: Literal["endpoint", "internet"]
@@ -103,11 +105,11 @@ class HostingPrice:
     instance: str
     region: str
     usd_per_hour: float
-    date: datetime.date
+    date: dt.date
     source: str
 
 
-_AnyPriced = TypeVar("_AnyPriced", bound=_Priced)
+_AnyPrice = TypeVar("_AnyPrice", bound=Priced)
 
 
 class PriceBook(_Table):
@@ -239,7 +241,7 @@ def merge(books: Iterable[PriceBook]) -> PriceBook:
     )
 
 
-def _first(prices: Sequence[_AnyPriced], region: str, what: str, hint: str) -> _AnyPriced:
+def _first(prices: Sequence[_AnyPrice], region: str, what: str, hint: str) -> _AnyPrice:
     for price in prices:
         if price.region == region:
             return price

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from newsclf.core.cost import (
+    HOURS_PER_MONTH,
     MILLION,
     CostRow,
     MonthlyCost,
@@ -22,7 +23,6 @@ from newsclf.core.cost import (
     serverless_usd_per_request,
     usd_per_million,
 )
-from newsclf.core.cost import HOURS_PER_MONTH as HOURS
 from newsclf.core.prices import HostingPrice, PriceBook
 from newsclf.loadtest.records import PointSummary, Search
 
@@ -110,7 +110,7 @@ def monthly_costs(
             alone.append(measured.alone_ms)
         capacity = _capacity(measured.rate_per_s, basis)
         needed = [instances_needed(d, capacity, minimum=basis.minimum) for d in volumes]
-        hosting = [n * price.usd_per_hour * HOURS for n in needed]
+        hosting = [n * price.usd_per_hour * HOURS_PER_MONTH for n in needed]
         latency = measured.latency_ms
         before = [path_usd(d, latency, basis.path, path) for d in volumes]
         curves.append(

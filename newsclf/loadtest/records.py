@@ -12,13 +12,13 @@ The JSON Schema of `summary.json` is published as docs/summary.schema.json.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from newsclf.core.cost import CostRow
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 
 class _Record(BaseModel):
