@@ -12,9 +12,13 @@ The JSON Schema of `summary.json` is published as docs/summary.schema.json.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from newsclf.core.cost import CostRow
+
+SCHEMA_VERSION: Final = 1
 
 
 class _Record(BaseModel):
@@ -206,3 +210,13 @@ class Run(_Record):
     """It ended before all points were run."""
     stop_reason: str | None = None
     """Why it did."""
+
+
+class Summary(_Record):
+    """All that is derived from a run: the contents of `summary.json`."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run: Run
+    points: list[PointSummary]
+    searches: list[Search]
+    costs: list[CostRow]
