@@ -16,6 +16,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from newsclf.core.cost import CostRow
+
 SCHEMA_VERSION = 1
 
 
@@ -199,3 +201,13 @@ class Run(_Record):
     region: str | None = None
     utilisation: float = 0.5
     interrupted: bool = False
+
+
+class Summary(_Record):
+    """All that is derived from a run; the report shows it and nothing else but raw samples."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run: Run
+    points: list[PointSummary]
+    searches: list[Search]
+    costs: list[CostRow]
