@@ -12,7 +12,7 @@ from newsclf.loadtest.report.load_charts import style_of
 from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, WIDTH, Key, Panel, legend
 from newsclf.loadtest.report.scale import logarithmic, suited
 from newsclf.loadtest.report.svg import drawing, path
-from newsclf.loadtest.report.text import NONE, number, short, usd
+from newsclf.loadtest.report.text import NONE, amount, number, short, usd
 
 
 def cost_by_latency(key: str, rows: Sequence[CostRow], about: str) -> Figure:
@@ -34,12 +34,12 @@ def cost_by_latency(key: str, rows: Sequence[CostRow], about: str) -> Figure:
             for row, p95, cost in points
         ],
     )
-    sub = f"{len(points)} of {len(rows)} priced instances · {about}"
+    sub = f"{len(points)} of {len(rows)} instances · {about}"
     if len(points) < 2:  # noqa: PLR2004 - a comparison
         why = "A comparison needs at least two instances with a verdict of OK and a price."
         return Figure(key, title, sub, "", why, table)
     x = suited([p95 for _, p95, _ in points], LEFT, RIGHT - 10, most=7)
-    y = suited([cost for _, _, cost in points], HEIGHT - 40, 24)
+    y = suited([cost for _, _, cost in points], HEIGHT - 40, 34)
     panel = Panel(x, y, y_title=f"$ per million, {what}", x_title="p95 response time, ms")
     steps: list[tuple[float, float]] = []
     for (p95, cost), (next_p95, next_cost) in pairwise(best):
@@ -117,14 +117,11 @@ def cost_by_volume(
     )
     crossings = _crossings(curves, rows)
     x = logarithmic([*volumes, *(volume for _, volume, _ in crossings)], LEFT, RIGHT)
-    y = logarithmic([c for _, line in curves for _, c in line], HEIGHT - 40, top + 22)
+    y = logarithmic([c for _, line in curves for _, c in line], HEIGHT - 40, top + 26)
     panel = Panel(x, y, y_title="$ per month", x_title="Requests per month")
     for i, (_, line) in enumerate(curves):
         panel.line(line, f"{_ink(i)} line {_dash(i)}")
-    labels = [
-        Label(f"break-even {short(float(number(v).replace(',', '')))}", x.at(v), y.at(cost))
-        for _, v, cost in crossings
-    ]
+    labels = [Label(f"break-even {amount(v)}", x.at(v), y.at(cost)) for _, v, cost in crossings]
     drawn = [
         Box(
             min(x.at(a), x.at(c)),
@@ -137,12 +134,12 @@ def cost_by_volume(
     ]
     boxes = place(labels, panel.frame, drawn)
     for (name, volume, cost), label, box in zip(crossings, labels, boxes, strict=True):
-        hint = f"{name}: break-even at {number(volume)} requests a month, {usd(cost)}"
+        hint = f"{name}: break-even at {amount(volume)} requests a month, {usd(cost)}"
         panel.mark(volume, cost, "circle", "ink", hollow=True, hint=hint)
         if box is not None:
             panel.parts.append(_leader(label, box))
             panel.note(label.text, box.left, box.bottom - 3)
-    even = "; ".join(f"{n} at {number(v)} requests a month" for n, v, _ in crossings)
+    even = "; ".join(f"{n} at {amount(v)} requests a month" for n, v, _ in crossings)
     caption = f"Break-even: {even}." if even else "No break-even among these volumes."
     svg = drawing(key, title, f"{about}. {caption}", WIDTH, HEIGHT, [*keys, *panel.parts])
     return Figure(key, title, about, svg, "", table, caption)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from newsclf.loadtest.records import PointSummary
-from newsclf.loadtest.report.text import number
+from newsclf.loadtest.report.text import MODELS, short
 
 
 class Table(NamedTuple):
@@ -72,23 +72,25 @@ def subtitle(points: Sequence[PointSummary]) -> str:
     """What every chart of points says first: n, window, load model, verdict."""
     if not points:
         return "no points"
-    models = " and ".join(
-        sorted(
-            {f"{p.load.model} loop" if p.load.model == "closed" else p.load.model for p in points}
-        )
-    )
-    windows = sorted({p.load.duration_s for p in points})
-    span = (
-        number(windows[0]) if len(windows) == 1 else f"{number(windows[0])}–{number(windows[-1])}"
-    )
-    verdicts = Counter(p.verdict for p in points)
-    verdict = (
-        points[0].verdict
-        if len(points) == 1
-        else ", ".join(f"{n} {name}" for name, n in sorted(verdicts.items()))
-    )
+    instances = ", ".join(dict.fromkeys(p.instance for p in points))
+    return f"{instances} · {about(points)}"
+
+
+def about(points: Sequence[PointSummary]) -> str:
+    """n, window, load models and verdicts of some points."""
+    models = " and ".join(sorted({MODELS[p.load.model] for p in points}))
+    spans = sorted({p.load.duration_s for p in points})
+    span = "–".join(short(s) for s in dict.fromkeys([spans[0], spans[-1]])) if spans else "0"
     n = sum(p.requests for p in points)
-    return f"n = {n:,} · window {span} s · {models} · {verdict}"
+    return f"n = {n:,} · window {span} s · {models} · {verdicts(p.verdict for p in points)}"
+
+
+def verdicts(names: Iterable[str]) -> str:
+    """How many have which verdict; of a single one, the verdict."""
+    counts = Counter(names)
+    if counts.total() == 1:
+        return next(iter(counts))
+    return ", ".join(f"{n} {name}" for name, n in counts.most_common())
 
 
 def middle(values: Iterable[float]) -> float:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from newsclf.core.cost import CostRow
 from newsclf.loadtest.records import PointSummary, Search, Summary
 from newsclf.loadtest.report.tables import objective_words
-from newsclf.loadtest.report.text import interval, load_words, number, percent, usd
+from newsclf.loadtest.report.text import amount, interval, load_words, percent, usd
 
 _LITTLE_LIMIT = 0.03
 """A larger gap in Little's law is a fault of the measurement."""
@@ -92,7 +92,7 @@ def warnings(summary: Summary) -> list[str]:
     found += [
         f"The rate of {s.instance} was not confirmed by repeats: {s.note}"
         for s in summary.searches
-        if not s.confirmed
+        if s.low_per_s is not None and not s.confirmed
     ]
     if run.shares_host:
         found.append(
@@ -114,12 +114,12 @@ def warnings(summary: Summary) -> list[str]:
 def _of_search(search: Search) -> tuple[str, bool, str]:
     aim = objective_words(search)
     if search.low_per_s is None:
-        at = "" if search.high_per_s is None else f", not even at {number(search.high_per_s)}/s"
+        at = "" if search.high_per_s is None else f", not even at {amount(search.high_per_s)}/s"
         return "no rate", False, f"{aim} was not met{at}."
-    text = f"meets {aim} at {number(search.low_per_s)}/s of Poisson arrivals"
-    text += f", misses at {number(search.high_per_s)}/s" if search.high_per_s else ""
+    text = f"meets {aim} at {amount(search.low_per_s)}/s of Poisson arrivals"
+    text += f", misses at {amount(search.high_per_s)}/s" if search.high_per_s else ""
     text += "; confirmed by repeats." if search.confirmed else "; not confirmed."
-    return f"{number(search.low_per_s)}/s", search.confirmed, text
+    return f"{amount(search.low_per_s)}/s", search.confirmed, text
 
 
 def _of_points(points: list[PointSummary]) -> tuple[str, bool, str]:
@@ -132,7 +132,7 @@ def _of_points(points: list[PointSummary]) -> tuple[str, bool, str]:
     text = (
         f"most good answers: {load_words(best.load)}, p95 {p95} ms. No objective was searched for."
     )
-    return f"{number(best.throughput_per_s)}/s", True, text
+    return f"{amount(best.throughput_per_s)}/s", True, text
 
 
 def _price(row: CostRow | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 LETTER = 6.3
@@ -61,18 +62,27 @@ def place(labels: Sequence[Label], frame: Box, taken: Sequence[Box] = ()) -> lis
     used = [*taken, *(Box(a.x - 4, a.y - 4, a.x + 4, a.y + 4) for a in labels)]
     found: list[Box | None] = []
     for label in labels:
-        box = next(
-            (
-                box
-                for box in _around(label)
-                if frame.holds(box) and not any(box.meets(other) for other in used)
-            ),
-            None,
-        )
+        box = first_free([box for box in _around(label) if frame.holds(box)], used)
         found.append(box)
         if box is not None:
             used.append(box)
     return found
+
+
+def first_free(choices: Iterable[Box], used: Sequence[Box]) -> Box | None:
+    """The first choice that meets nothing that is used."""
+    return next((box for box in choices if not any(box.meets(other) for other in used)), None)
+
+
+def along(points: Sequence[tuple[float, float]]) -> list[Box]:
+    """Small boxes that cover a line through points, so that labels keep off it."""
+    boxes = []
+    for (x0, y0), (x1, y1) in pairwise(points):
+        steps = max(1, round(max(abs(x1 - x0), abs(y1 - y0)) / 6))
+        for i in range(steps + 1):
+            x, y = x0 + (x1 - x0) * i / steps, y0 + (y1 - y0) * i / steps
+            boxes.append(Box(x - 3, y - 3, x + 3, y + 3))
+    return boxes
 
 
 def _around(label: Label) -> list[Box]:

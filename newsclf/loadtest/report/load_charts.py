@@ -6,11 +6,19 @@ from collections.abc import Sequence
 
 from newsclf.loadtest.records import Objective, PointSummary, Search
 from newsclf.loadtest.report.figure import Figure, Group, Table, middle, size_of, subtitle
-from newsclf.loadtest.report.labels import width_of
 from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, WIDTH, Key, Panel, legend
-from newsclf.loadtest.report.scale import Scale, Tick, linear, logarithmic, suited
+from newsclf.loadtest.report.scale import Scale, Tick, linear, suited
 from newsclf.loadtest.report.svg import SERIES, SHAPES, drawing
-from newsclf.loadtest.report.text import interval, load_words, number, percent, percentile_name
+from newsclf.loadtest.report.text import (
+    MODELS,
+    amount,
+    interval,
+    load_words,
+    number,
+    percent,
+    percentile_name,
+    short,
+)
 
 PERCENTILES = ("p50", "p95", "p99")
 IN_TIME = 0.99
@@ -21,18 +29,17 @@ def latency_by_throughput(
     key: str, group: Group, objectives: Sequence[Objective], search: Search | None
 ) -> Figure:
     """Response-time percentiles against good answers per second, with the objectives."""
-    title = f"Latency against throughput: {group.instance}"
+    title = f"Latency against throughput, {MODELS[group.model]}"
     table = _percentile_table(group)
     if len(group.loads) < 2:  # noqa: PLR2004 - a curve
         return Figure(key, title, subtitle(group.points), "", _one_load(group), table)
     keys, top = legend(_percentile_keys(group.points))
-    y = _latency_scale(group.points, objectives, HEIGHT - 40, top + 22)
+    y = _latency_scale(group.points, objectives, HEIGHT - 40, top + 26)
     ends = [e for e in (search.low_per_s, search.high_per_s) if e] if search else []
     x = linear([*(p.throughput_per_s for p in group.points), *ends], LEFT, RIGHT, most=8)
     panel = Panel(x, y, y_title="Response time, ms", x_title="Good answers per second")
     if search:
         _draw_search(panel, search)
-    _draw_objectives(panel, objectives)
     for i, name in enumerate(PERCENTILES):
         panel.line(
             [
@@ -44,6 +51,10 @@ def latency_by_throughput(
         )
         for point in group.points:
             _draw_percentile(panel, point, name, i, point.throughput_per_s)
+    for objective in objectives:
+        limit = objective.limit_ms
+        text = f"{percentile_name(objective.percentile)} ≤ {amount(limit)} ms"
+        panel.level(limit, text, "objective")
     text = f"{subtitle(group.points)}. {_range_words(group)}"
     svg = drawing(key, title, text, WIDTH, HEIGHT, [*keys, *panel.parts])
     caption = "Lines join the middle repeats; bars are 95 % intervals."
@@ -56,7 +67,7 @@ def latency_by_throughput(
 
 def latency_by_concurrency(key: str, group: Group) -> Figure:
     """Response-time percentiles and throughput against the users of a closed loop."""
-    title = f"Latency and throughput against concurrency: {group.instance}"
+    title = "Latency and throughput against concurrency"
     table = _percentile_table(group)
     if len(group.loads) < 2:  # noqa: PLR2004 - a curve
         return Figure(key, title, subtitle(group.points), "", _one_load(group), table)
@@ -68,18 +79,18 @@ def latency_by_concurrency(key: str, group: Group) -> Figure:
         users[-1] * 1.1,
         LEFT,
         RIGHT,
-        tuple(Tick(u, number(u, 1)) for u in users),
+        tuple(Tick(u, short(u)) for u in users),
     )
     upper = Panel(
         x,
-        _latency_scale(group.points, [], 190, top + 22),
+        _latency_scale(group.points, [], 190, top + 26),
         y_title="Response time, ms",
         x_texts=False,
     )
     rates = [p.throughput_per_s for p in group.points]
     lower = Panel(
         x,
-        linear(rates, HEIGHT - 40, 222, most=4),
+        linear(rates, HEIGHT - 40, 226, most=4),
         y_title="Good answers per second",
         x_title="Users at once",
     )
@@ -117,61 +128,49 @@ def latency_by_concurrency(key: str, group: Group) -> Figure:
 
 
 def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
-    """What open loops offered, what was answered well, and what the client sent in time."""
+    """What the open loops of an instance offered, what was answered, what the client sent in time."""
     title = "Offered against achieved rate"
-    shown = sorted(
-        (p for p in points if p.load.model != "closed" and p.offered_per_s > 0),
-        key=lambda p: (p.offered_per_s, p.id),
-    )
+    points = sorted(points, key=lambda p: (p.offered_per_s, p.id))
     head = ("point", "offered per s", "good answers per s", "sent in time", "verdict")
     table = Table(
         head,
         [
             (
-                p.id,
-                number(p.offered_per_s),
-                number(p.throughput_per_s),
-                percent(p.achieved_fraction, 2),
-                p.verdict,
+                *(p.id, number(p.offered_per_s), number(p.throughput_per_s)),
+                *(percent(p.achieved_fraction, 2), p.verdict),
             )
-            for p in shown
+            for p in points
         ],
     )
-    if not shown:
-        why = "A closed loop offers no rate of its own: its users send when they are answered."
-        return Figure(key, title, subtitle(points), "", why, table)
-    instances = list(dict.fromkeys(p.instance for p in shown))
-    keys, top = legend([Key(name, *style_of(i)) for i, name in enumerate(instances)])
-    rates = [r for p in shown for r in (p.offered_per_s, p.throughput_per_s)]
+    keys, top = legend(
+        [Key("answered well", "s3 mark", "diamond"), Key("sent in time", "s0 mark", "circle")]
+        + _hollow_key(points)
+    )
+    rates = [r for p in points for r in (p.offered_per_s, p.throughput_per_s)]
     x = linear(rates, LEFT, RIGHT, most=8)
     upper = Panel(
-        x, linear(rates, 190, top + 22, most=5), y_title="Good answers per second", x_texts=False
+        x, linear(rates, 190, top + 26, most=5), y_title="Good answers per second", x_texts=False
     )
     upper.line([(0, 0), (x.high, x.high)], "ideal")
-    least = min([*(p.achieved_fraction for p in shown), 0.975])
-    y = linear([100 * least, 100], HEIGHT - 40, 222, most=4, low=None)
+    least = min([*(p.achieved_fraction for p in points), 0.975])
+    y = linear([100 * least, 100], HEIGHT - 40, 226, most=4, low=None)
     lower = Panel(x, y, y_title="Sent in time, %", x_title="Offered per second")
-    lower.level(100 * IN_TIME, "below 99 %: the client was the limit", "limit", below=True)
-    for point in shown:
-        css, shape = style_of(instances.index(point.instance))
-        hollow = point.verdict != "OK"
+    lower.floor(100 * IN_TIME, "zone")
+    for point in points:
+        offered, hollow = point.offered_per_s, point.verdict != "OK"
         hint = (
-            f"{point.id}: offered {number(point.offered_per_s)}/s, answered "
-            f"{number(point.throughput_per_s)}/s, {percent(point.achieved_fraction, 2)} sent in time, "
-            f"{point.verdict}"
+            f"{point.id}: offered {number(offered)}/s, answered {number(point.throughput_per_s)}/s, "
+            f"{percent(point.achieved_fraction, 2)} sent in time, {point.verdict}"
         )
-        upper.mark(
-            point.offered_per_s, point.throughput_per_s, shape, css, hollow=hollow, hint=hint
-        )
-        lower.mark(
-            point.offered_per_s, 100 * point.achieved_fraction, shape, css, hollow=hollow, hint=hint
-        )
-    svg = drawing(key, title, subtitle(shown), WIDTH, HEIGHT, [*keys, *upper.parts, *lower.parts])
+        upper.mark(offered, point.throughput_per_s, "diamond", "s3", hollow=hollow, hint=hint)
+        lower.mark(offered, 100 * point.achieved_fraction, "circle", "s0", hollow=hollow, hint=hint)
+    lower.level(100 * IN_TIME, "below 99 % the client is the limit", "limit")
+    svg = drawing(key, title, subtitle(points), WIDTH, HEIGHT, [*keys, *upper.parts, *lower.parts])
     caption = (
-        "On the dashed line all that was offered was answered well. What falls below it above, "
-        "but not below, is the server's doing."
+        "On the dotted line, all that was offered was answered well. Falling below it while the "
+        "client sends in time is the server's doing."
     )
-    return Figure(key, title, subtitle(shown), svg, "", table, caption)
+    return Figure(key, title, subtitle(points), svg, "", table, caption)
 
 
 def style_of(index: int) -> tuple[str, str]:
@@ -186,26 +185,11 @@ def _draw_search(panel: Panel, search: Search) -> None:
     for value in (low, high):
         if value:
             panel.upright(value, "edge")
-    texts = [f"met at {number(low)}/s"] if low else []
-    texts += [f"missed at {number(high)}/s"] if high else []
-    at = panel.x.at(low or high or 0)
-    right = at > (panel.x.begin + panel.x.end) / 2
-    for i, text in enumerate(texts):
-        x, anchor = (at - 6, "end") if right else (panel.x.at(high or low or 0) + 6, "start")
-        panel.note(text, x, panel.y.begin - 20 + 13 * i, anchor)
-
-
-def _draw_objectives(panel: Panel, objectives: Sequence[Objective]) -> None:
-    last = float("inf")
-    for objective in sorted(objectives, key=lambda o: o.limit_ms):
-        at = panel.y.at(objective.limit_ms)
-        text = f"{percentile_name(objective.percentile)} ≤ {number(objective.limit_ms)} ms"
-        if last - at >= 14:  # noqa: PLR2004 - a line of text
-            panel.level(objective.limit_ms, text, "objective")
-        else:  # too near the one before: its text goes to its right
-            panel.level(objective.limit_ms, "", "objective")
-            panel.note(text, panel.x.begin + 12 + width_of(text) * 1.2, at - 4)
-        last = at
+    texts = [f"met at {amount(low)}/s"] if low else []
+    texts += [f"missed at {amount(high)}/s"] if high else []
+    ends = [end for end in (low, high) if end]
+    if ends:
+        panel.above(sum(ends) / len(ends), ", ".join(texts))
 
 
 def _draw_percentile(panel: Panel, point: PointSummary, name: str, i: int, x: float) -> None:
@@ -243,9 +227,12 @@ def _latency_scale(
 
 def _percentile_keys(points: Sequence[PointSummary]) -> list[Key]:
     keys = [Key(name, f"s{i} mark", SHAPES[i]) for i, name in enumerate(PERCENTILES)]
-    if any(p.verdict != "OK" for p in points):
-        keys.append(Key("hollow: verdict not OK", "s0 hollow", "circle"))
-    return keys
+    return keys + _hollow_key(points)
+
+
+def _hollow_key(points: Sequence[PointSummary]) -> list[Key]:
+    hollow = any(p.verdict != "OK" for p in points)
+    return [Key("hollow: not OK", "ink hollow", "circle")] if hollow else []
 
 
 def _percentile_table(group: Group) -> Table:
@@ -265,7 +252,7 @@ def _percentile_table(group: Group) -> Table:
 
 def _range_words(group: Group) -> str:
     rates = [p.throughput_per_s for p in group.points]
-    return f"Throughput from {number(min(rates))} to {number(max(rates))} per second."
+    return f"Throughput from {amount(min(rates))} to {amount(max(rates))} per second."
 
 
 def _one_load(group: Group) -> str:

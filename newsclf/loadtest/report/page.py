@@ -16,7 +16,7 @@ from newsclf.core.cost import MonthlyCost
 from newsclf.loadtest.records import PointSummary, Summary
 from newsclf.loadtest.report import tables, text
 from newsclf.loadtest.report.cost_charts import cost_by_latency, cost_by_volume
-from newsclf.loadtest.report.figure import Figure, groups_of
+from newsclf.loadtest.report.figure import Figure, about, groups_of
 from newsclf.loadtest.report.headline import answers, verdict, warnings
 from newsclf.loadtest.report.load_charts import (
     latency_by_concurrency,
@@ -33,7 +33,8 @@ SHOWN_POINTS = 8
 class Charts(NamedTuple):
     """All charts of a page."""
 
-    load: list[Figure]
+    load: list[tuple[str, list[Figure]]]
+    """By instance."""
     cost: list[Figure]
     points: list[tuple[PointSummary, list[Figure]]]
     """The first of each instance comes first."""
@@ -82,25 +83,35 @@ def draw_charts(
     """Every chart; samples are read for the points that are shown, one at a time."""
     keys = (f"chart-{i}" for i in count(1))
     searches = {search.instance: search for search in summary.searches}
-    load: list[Figure] = []
-    for group in groups_of(summary.points):
-        search = searches.get(group.instance) if group.model == "poisson" else None
-        objectives = summary.run.objectives
-        load.append(latency_by_throughput(next(keys), group, objectives, search))
-        if group.model == "closed":
-            load.append(latency_by_concurrency(next(keys), group))
-    load.append(offered_and_achieved(next(keys), summary.points))
-    about = _about(summary)
+    objectives = summary.run.objectives
+    load: list[tuple[str, list[Figure]]] = []
+    for instance in dict.fromkeys(p.instance for p in summary.points):
+        points = [p for p in summary.points if p.instance == instance]
+        groups = groups_of(points)
+        opened = [group for group in groups if group.model != "closed"]
+        closed = [group for group in groups if group.model == "closed"]
+        figures = []
+        for group in opened:
+            search = searches.get(instance) if group.model == "poisson" else None
+            figures.append(latency_by_throughput(next(keys), group, objectives, search))
+        if opened:
+            members = [point for group in opened for point in group.points]
+            figures.append(offered_and_achieved(next(keys), members))
+        for group in closed:
+            figures.append(latency_by_throughput(next(keys), group, objectives, None))
+            figures.append(latency_by_concurrency(next(keys), group))
+        load.append((instance, figures))
+    run = about(summary.points)
     cost = [
-        cost_by_latency(next(keys), summary.costs, about),
-        cost_by_volume(next(keys), monthly, summary.costs, about),
+        cost_by_latency(next(keys), summary.costs, run),
+        cost_by_volume(next(keys), monthly, summary.costs, run),
     ]
-    points = []
+    drawn = []
     for point in shown_points(summary):
         found = samples[point.id]
         figures = [percentiles(next(keys), point, found), course(next(keys), point, found)]
-        points.append((point, figures))
-    return Charts(load, cost, points, len(summary.points) - len(points))
+        drawn.append((point, figures))
+    return Charts(load, cost, drawn, len(summary.points) - len(drawn))
 
 
 def shown_points(summary: Summary) -> list[PointSummary]:
@@ -138,16 +149,6 @@ def _weight(point: PointSummary, passed: Iterable[str]) -> tuple[bool, bool, boo
         point.load.model != "closed",
         point.throughput_per_s,
     )
-
-
-def _about(summary: Summary) -> str:
-    models = " and ".join(sorted({p.load.model for p in summary.points})) or "no load"
-    statuses = ", ".join(dict.fromkeys(row.status for row in summary.costs)) or "no price"
-    n = sum(p.requests for p in summary.points)
-    windows = sorted({p.load.duration_s for p in summary.points})
-    span = f" · window {text.number(windows[0])}" if windows else ""
-    span += f"–{text.number(windows[-1])}" if len(windows) > 1 else ""
-    return f"n = {n:,}{span}{' s' if windows else ''} · {models} · {statuses}"
 
 
 def _visible(value: Any) -> Any:

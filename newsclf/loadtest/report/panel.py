@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from newsclf.loadtest.records import Interval
 from newsclf.loadtest.report import svg
-from newsclf.loadtest.report.labels import LETTER, LINE, Box, width_of
+from newsclf.loadtest.report.labels import LETTER, LINE, Box, along, first_free, width_of
 from newsclf.loadtest.report.scale import Scale, apart
 
 WIDTH = 480.0
@@ -34,7 +34,9 @@ class Panel:
     ) -> None:
         self.x, self.y = x, y
         self.frame = Box(x.begin, y.end, x.end, y.begin)
-        self.parts: list[str] = [svg.words(y_title, 4, y.end - 9, "axis")]
+        self.parts: list[str] = [svg.words(y_title, 4, y.end - 13, "axis")]
+        self.used: list[Box] = []
+        """Where labels would hide data."""
         for tick in y.ticks:
             at = y.at(tick.value)
             self.parts.append(svg.path([(x.begin, at), (x.end, at)], "grid"))
@@ -52,7 +54,9 @@ class Panel:
 
     def line(self, points: Iterable[tuple[float, float]], css: str) -> None:
         """A line through values."""
-        self.parts.append(svg.path([(self.x.at(a), self.y.at(b)) for a, b in points], css))
+        through = [(self.x.at(a), self.y.at(b)) for a, b in points]
+        self.used += along(through)
+        self.parts.append(svg.path(through, css))
 
     def area(self, points: Sequence[tuple[float, float]], css: str) -> None:
         """The area between values and the base line."""
@@ -67,7 +71,9 @@ class Panel:
     ) -> None:
         """A marker; hollow where the figure must not be relied on."""
         style = f"{css} {'hollow' if hollow else 'mark'}"
-        self.parts.append(svg.marker(self.x.at(x), self.y.at(y), shape, style, hint))
+        at_x, at_y = self.x.at(x), self.y.at(y)
+        self.used.append(Box(at_x - 5, at_y - 5, at_x + 5, at_y + 5))
+        self.parts.append(svg.marker(at_x, at_y, shape, style, hint))
 
     def bar(self, x: float, figure: Interval, css: str) -> None:
         """The 95 % interval of a figure as a bar with ends."""
@@ -111,13 +117,41 @@ class Panel:
                 )
             )
 
-    def level(self, value: float, text: str, css: str, *, below: bool = False) -> None:
-        """A horizontal line with its meaning written on it."""
+    def floor(self, value: float, css: str) -> None:
+        """All below a value of y."""
+        top = self.y.at(value)
+        self.parts.append(
+            svg.tag(
+                "rect",
+                x=self.x.begin,
+                y=top,
+                width=self.x.end - self.x.begin,
+                height=self.y.begin - top,
+                css=css,
+            )
+        )
+
+    def level(self, value: float, text: str, css: str) -> None:
+        """A horizontal line with its meaning written on it, where it hides no data drawn before."""
         at = self.y.at(value)
         self.parts.append(svg.path([(self.x.begin, at), (self.x.end, at)], css))
-        self.parts.append(
-            svg.words(text, self.x.begin + 6, at + 12 if below else at - 4, "note halo")
-        )
+        wide, room = width_of(text), self.x.end - self.x.begin - 12
+        choices = [
+            Box(left, top, left + wide, top + LINE)
+            for share in (0.0, 1.0, 0.5, 0.25, 0.75)
+            for top in (at - LINE - 2, at + 2)
+            for left in [self.x.begin + 6 + share * (room - wide)]
+        ]
+        inside = [box for box in choices if self.frame.holds(box)]
+        box = first_free(inside, self.used) or choices[0]
+        self.used.append(box)
+        self.note(text, box.left, box.bottom - 3)
+
+    def above(self, value: float, text: str) -> None:
+        """Text above the axes, over a value of x, right of the y axis' title."""
+        half = width_of(text) / 2
+        at = min(max(self.x.at(value), LEFT + 90 + half), WIDTH - 4 - half)
+        self.parts.append(svg.words(text, at, self.y.end - 13, "", "middle"))
 
     def upright(self, value: float, css: str) -> None:
         """A vertical line."""

@@ -36,7 +36,7 @@ def percentiles(key: str, point: PointSummary, samples: Samples) -> Figure:
     values = [v for v in (*curves.response_ms, *curves.service_ms) if v > 0]
     panel = Panel(
         nines(curves.percentiles[-1], LEFT, RIGHT - 6),
-        suited(values or [1.0], HEIGHT - 40, top + 22),
+        suited(values or [1.0], HEIGHT - 40, top + 26),
         y_title="ms",
         x_title="Percentile of the good answers",
     )
@@ -84,13 +84,13 @@ def course(key: str, point: PointSummary, samples: Samples) -> Figure:
     lows = [b.p50_ms for b in buckets if b.p50_ms]
     upper = Panel(
         x,
-        suited([*measured, *lows] or [1.0], 168, top + 22, most=5),
+        suited([*measured, *lows] or [1.0], 166, top + 26, most=5),
         y_title="Response time, ms",
         x_texts=False,
     )
     flights = [b.in_flight for b in buckets] + [b.waiting for b in buckets]
-    middle = Panel(x, linear([*flights, 1], 244, 196, most=3), y_title="Requests", x_texts=False)
-    errors = linear([*(b.errors for b in buckets), 1], HEIGHT - 40, 272, most=2)
+    middle = Panel(x, linear([*flights, 1], 244, 198, most=3), y_title="Requests", x_texts=False)
+    errors = linear([*(b.errors for b in buckets), 1], HEIGHT - 40, 276, most=2)
     lower = Panel(x, errors, y_title="Errors", x_title="Seconds since the load began")
     for panel in (upper, middle, lower):
         panel.shade(0, point.load.warmup_s, "warmup")

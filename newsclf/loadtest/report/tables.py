@@ -11,12 +11,12 @@ from newsclf.loadtest.records import Interval, PointSummary, Search, Summary
 from newsclf.loadtest.report.figure import Table
 from newsclf.loadtest.report.text import (
     NONE,
+    amount,
     interval,
     load_words,
     number,
     percent,
     percentile_name,
-    short,
     usd,
 )
 
@@ -26,7 +26,8 @@ COST_GROUPS = (
     ("at the highest rate, fully used", 4),
     ("as the client saw it", 4),
     ("at the objective", 3),
-    ("with the way there", 3),
+    ("whole path, $ per million", 2),
+    ("", 1),
 )
 """Groups of columns of the cost table, and how many columns each has."""
 
@@ -37,10 +38,10 @@ def cost_table(rows: Sequence[CostRow]) -> Table:
     at = percent(used[0], 0) if len(used) == 1 else "its use"
     head = (
         *("instance", "status", "count"),
-        *("model latency, ms", "$ per hour", "$ per million", "max invocations per minute"),
+        *("model latency, ms", "$ per hour", "$ per million", "max invocations per min"),
         *("p50, ms", "p95, ms", "p99, ms", "errors"),
         *("rate per s", "$ per million", f"$ per million at {at}"),
-        *("Lambda and gateway, $ per million", "total, $ per million", "break-even per month"),
+        *("Lambda and gateway", "total", "break-even per month"),
     )
     return Table(head, [_cost_cells(row) for row in rows])
 
@@ -89,7 +90,7 @@ def error_words(point: PointSummary) -> str:
 def objective_words(search: Search) -> str:
     """The objectives of a search."""
     return " and ".join(
-        f"{percentile_name(o.percentile)} ≤ {number(o.limit_ms)} ms" for o in search.objectives
+        f"{percentile_name(o.percentile)} ≤ {amount(o.limit_ms)} ms" for o in search.objectives
     )
 
 
@@ -149,17 +150,15 @@ def _cost_cells(row: CostRow) -> tuple[str, ...]:
         usd(row.usd_per_million_at_slo),
         usd(row.usd_per_million_at_utilisation),
         *(usd(row.path_usd_per_million), usd(row.total_usd_per_million)),
-        NONE
-        if row.breakeven_requests_per_month is None
-        else short(float(number(row.breakeven_requests_per_month).replace(",", ""))),
+        amount(row.breakeven_requests_per_month),
     )
 
 
 def rate_words(low: float | None, high: float | None) -> str:
     """The rate that an objective allows: met at the first, missed at the second."""
     if low is None:
-        return NONE if high is None else f"below {number(high)}"
-    return f"{number(low)} or more" if high is None else f"{number(low)} to {number(high)}"
+        return NONE if high is None else f"below {amount(high)}"
+    return f"{amount(low)} or more" if high is None else f"{amount(low)} to {amount(high)}"
 
 
 def _csv(lines: Sequence[dict[str, object]], head: Sequence[str] | None = None) -> str:

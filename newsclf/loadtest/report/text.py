@@ -7,6 +7,15 @@ import math
 from newsclf.loadtest.records import Interval, Load
 
 NONE = "–"
+MODELS = {
+    "closed": "closed loop",
+    "constant": "constant rate",
+    "poisson": "Poisson arrivals",
+    "stairs": "rising steps",
+    "burst": "one burst",
+    "replay": "replayed arrivals",
+}
+"""The models of a load in words."""
 
 
 def shown(text: str) -> str:
@@ -31,6 +40,14 @@ def short(value: float) -> str:
             unit = 1e3 if letter == "k" else size
             return f"{_stripped(value / unit)}{letter}"
     return _stripped(value)
+
+
+def amount(value: float | None) -> str:
+    """A number inside a sentence: three significant digits, no trailing zeros, k, M, B."""
+    if value is None or not math.isfinite(value) or value == 0:
+        return number(value)
+    digits = 2 - math.floor(math.log10(abs(value)))
+    return short(round(value, digits if abs(value) >= 1e4 else max(0, digits)))
 
 
 def usd(value: float | None) -> str:
@@ -67,10 +84,12 @@ def percentile_name(percentile: float) -> str:
 def load_words(load: Load) -> str:
     """A load in words, without its times."""
     if load.model == "closed":
-        return f"closed, {load.concurrency} user{'' if load.concurrency == 1 else 's'}"
+        return (
+            f"{MODELS[load.model]}, {load.concurrency} user{'' if load.concurrency == 1 else 's'}"
+        )
     if load.rate_per_s is None:
-        return load.model
-    return f"{load.model}, {number(load.rate_per_s)}/s"
+        return MODELS[load.model]
+    return f"{MODELS[load.model]}, {amount(load.rate_per_s)}/s"
 
 
 def _stripped(value: float) -> str:
