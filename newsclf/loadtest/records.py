@@ -12,13 +12,13 @@ The JSON Schema of `summary.json` is published as docs/summary.schema.json.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from newsclf.core.cost import CostRow
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 
 class _Record(BaseModel):
@@ -204,7 +204,7 @@ class Run(_Record):
 
 
 class Summary(_Record):
-    """All that is derived from a run; the report shows it and nothing else but raw samples."""
+    """All that is derived from a run: the contents of `summary.json`."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     run: Run

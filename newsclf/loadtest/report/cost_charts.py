@@ -9,7 +9,7 @@ from newsclf.core.cost import CostRow, MonthlyCost
 from newsclf.loadtest.report.figure import Figure, Table
 from newsclf.loadtest.report.labels import Box, Label, place
 from newsclf.loadtest.report.load_charts import style_of
-from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, WIDTH, Key, Panel, legend
+from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, WIDTH, Key, Panel, legend
 from newsclf.loadtest.report.scale import logarithmic, suited
 from newsclf.loadtest.report.svg import drawing, path
 from newsclf.loadtest.report.text import NONE, amount, number, short, usd
@@ -68,15 +68,15 @@ def cost_by_latency(key: str, rows: Sequence[CostRow], about: str) -> Figure:
     if unlabelled := sum(box is None for box in boxes):
         caption += f" {unlabelled} crowded points have no label here: see the table."
     if left_out:
-        caption += f" Without figures: {', '.join(left_out)}."
+        caption += f" Without a cost: {', '.join(left_out)}."
     cheapest = min(points, key=lambda p: p[2])
     text = f"{sub}. Cheapest: {cheapest[0].instance} at {usd(cheapest[2])} per million."
-    svg = drawing(key, title, text, WIDTH, HEIGHT, panel.parts)
+    svg = drawing(key, title, text, SIZE, panel.parts)
     return Figure(key, title, sub, svg, "", table, caption)
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points that no other beats or equals in both coordinates, by the first (less is better)."""
+    """The points that no other beats or equals in both, by the first; less is better."""
     kept: list[tuple[float, float]] = []
     for point in sorted(set(points)):
         if not kept or point[1] < kept[-1][1]:
@@ -140,8 +140,8 @@ def cost_by_volume(
             panel.parts.append(_leader(label, box))
             panel.note(label.text, box.left, box.bottom - 3)
     even = "; ".join(f"{n} at {amount(v)} requests a month" for n, v, _ in crossings)
-    caption = f"Break-even: {even}." if even else "No break-even among these volumes."
-    svg = drawing(key, title, f"{about}. {caption}", WIDTH, HEIGHT, [*keys, *panel.parts])
+    caption = f"From here on cheaper than serverless: {even}." if even else "No break-even among these volumes."
+    svg = drawing(key, title, f"{about}. {caption}", SIZE, [*keys, *panel.parts])
     return Figure(key, title, about, svg, "", table, caption)
 
 

@@ -14,7 +14,7 @@ class Table(NamedTuple):
     """A table of texts."""
 
     head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 class Figure(NamedTuple):

@@ -21,7 +21,7 @@ def write_report(
     samples: Mapping[str, Samples],
     monthly: Sequence[MonthlyCost] = (),
 ) -> list[Path]:
-    """Write summary.json, points.csv, cost.csv, report.md and report.html; the paths, in that order.
+    """Write summary.json, points.csv, cost.csv, report.md and report.html; their paths.
 
     The same arguments give the same bytes. Nothing is written before all is rendered, and each file
     is replaced whole. `samples`: point id → raw samples; asked only for the points that are drawn,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from newsclf.loadtest.records import Objective, PointSummary, Search
 from newsclf.loadtest.report.figure import Figure, Group, Table, middle, size_of, subtitle
-from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, WIDTH, Key, Panel, legend
+from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Panel, legend
 from newsclf.loadtest.report.scale import Scale, Tick, linear, suited
 from newsclf.loadtest.report.svg import SERIES, SHAPES, drawing
 from newsclf.loadtest.report.text import (
@@ -56,7 +56,7 @@ def latency_by_throughput(
         text = f"{percentile_name(objective.percentile)} ≤ {amount(limit)} ms"
         panel.level(limit, text, "objective")
     text = f"{subtitle(group.points)}. {_range_words(group)}"
-    svg = drawing(key, title, text, WIDTH, HEIGHT, [*keys, *panel.parts])
+    svg = drawing(key, title, text, SIZE, [*keys, *panel.parts])
     caption = "Lines join the middle repeats; bars are 95 % intervals."
     if group.model == "closed":
         caption += (
@@ -123,7 +123,7 @@ def latency_by_concurrency(key: str, group: Group) -> Figure:
             hint=hint,
         )
     text = f"{subtitle(group.points)}. {_range_words(group)}"
-    svg = drawing(key, title, text, WIDTH, HEIGHT, [*keys, *upper.parts, *lower.parts])
+    svg = drawing(key, title, text, SIZE, [*keys, *upper.parts, *lower.parts])
     return Figure(key, title, subtitle(group.points), svg, "", table)
 
 
@@ -165,7 +165,7 @@ def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
         upper.mark(offered, point.throughput_per_s, "diamond", "s3", hollow=hollow, hint=hint)
         lower.mark(offered, 100 * point.achieved_fraction, "circle", "s0", hollow=hollow, hint=hint)
     lower.level(100 * IN_TIME, "below 99 % the client is the limit", "limit")
-    svg = drawing(key, title, subtitle(points), WIDTH, HEIGHT, [*keys, *upper.parts, *lower.parts])
+    svg = drawing(key, title, subtitle(points), SIZE, [*keys, *upper.parts, *lower.parts])
     caption = (
         "On the dotted line, all that was offered was answered well. Falling below it while the "
         "client sends in time is the server's doing."

@@ -13,6 +13,7 @@ from newsclf.loadtest.report.scale import Scale, apart
 
 WIDTH = 480.0
 HEIGHT = 340.0
+SIZE = (WIDTH, HEIGHT)
 LEFT, RIGHT = 50.0, 464.0
 """Where the axes of every chart begin and end, in pixels."""
 
@@ -66,7 +67,7 @@ class Panel:
             outline = [(along[0][0], floor), *along, (along[-1][0], floor)]
             self.parts.append(svg.path(outline, css, closed=True))
 
-    def mark(  # noqa: PLR0913 - a marker is all of these
+    def mark(
         self, x: float, y: float, shape: str, css: str, *, hollow: bool = False, hint: str = ""
     ) -> None:
         """A marker; hollow where the figure must not be relied on."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from newsclf.loadtest.records import PointSummary
 from newsclf.loadtest.report.figure import Figure, Table, subtitle
-from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, WIDTH, Key, Panel, legend
+from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Panel, legend
 from newsclf.loadtest.report.scale import linear, nines, suited
 from newsclf.loadtest.report.series import Bucket, Percentiles, over_time, percentile_curves
 from newsclf.loadtest.report.svg import drawing
@@ -52,8 +52,8 @@ def percentiles(key: str, point: PointSummary, samples: Samples) -> Figure:
                 percentile, figure.value, "square", "s1", hollow=point.verdict != "OK", hint=hint
             )
     caption = (
-        "Closed loop: a request is due when it is sent, so both times are the same, and stalls that "
-        "independent users would see are hidden."
+        "Closed loop: a request is due when it is sent, so both times are the same, and stalls "
+        "that independent users would see are hidden."
         if closed
         else "Where the lines part, requests waited to be sent: service time alone would hide that "
         "wait (coordinated omission)."
@@ -61,7 +61,7 @@ def percentiles(key: str, point: PointSummary, samples: Samples) -> Figure:
     failed = sum(n for outcome, n in point.outcomes.items() if outcome != "OK")
     if failed:
         caption += f" {failed:,} failed requests are not in it."
-    svg = drawing(key, title, subtitle([point]), WIDTH, HEIGHT, [*keys, *panel.parts])
+    svg = drawing(key, title, subtitle([point]), SIZE, [*keys, *panel.parts])
     return Figure(key, title, subtitle([point]), svg, "", table, caption)
 
 
@@ -110,7 +110,7 @@ def course(key: str, point: PointSummary, samples: Samples) -> Figure:
         lower.note("none", x.at(buckets[-1].end_s / 2), 290, "middle")
     text = f"{subtitle([point])}. Slowest {number(max(measured, default=None))} ms; {total} errors."
     parts = [*keys, *upper.parts, *middle.parts, *lower.parts]
-    svg = drawing(key, title, text, WIDTH, HEIGHT, parts)
+    svg = drawing(key, title, text, SIZE, parts)
     width = number(buckets[0].end_s - buckets[0].begin_s, 1)
     caption = (
         f"One value for each {width} s, by when requests were due; the slowest of each is kept."

@@ -10,6 +10,7 @@ from newsclf.loadtest.report.text import shown
 SHAPES = ("circle", "square", "triangle", "diamond", "down")
 SERIES = 8
 """Colours that report.css defines, as classes s0 to s7."""
+_SIZE = 3.6
 _OUTLINES = {
     "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
     "triangle": ((0, -1.25), (1.15, 0.9), (-1.15, 0.9)),
@@ -39,20 +40,20 @@ def path(points: Iterable[tuple[float, float]], css: str, *, closed: bool = Fals
     return tag("path", d=steps + ("Z" if closed else ""), css=css) if steps else ""
 
 
-def marker(x: float, y: float, shape: str, css: str, hint: str = "", size: float = 3.6) -> str:
+def marker(x: float, y: float, shape: str, css: str, hint: str = "") -> str:
     """A marker with a hint that browsers show under the pointer."""
     content = tag("title", escape(shown(hint))) if hint else ""
     if shape == "circle":
-        return tag("circle", content, cx=x, cy=y, r=size, css=css)
+        return tag("circle", content, cx=x, cy=y, r=_SIZE, css=css)
     corners = "".join(
-        f"{'L' if i else 'M'}{pixel(x + size * dx)} {pixel(y + size * dy)}"
+        f"{'L' if i else 'M'}{pixel(x + _SIZE * dx)} {pixel(y + _SIZE * dy)}"
         for i, (dx, dy) in enumerate(_OUTLINES[shape])
     )
     return tag("path", content, d=corners + "Z", css=css)
 
 
 def drawing(
-    key: str, title: str, description: str, width: float, height: float, parts: Sequence[str]
+    key: str, title: str, description: str, size: tuple[float, float], parts: Sequence[str]
 ) -> str:
     """The `<svg>` element, named and described for those who don't see it."""
     return tag(
@@ -61,7 +62,7 @@ def drawing(
         + tag("desc", escape(shown(description)), id=f"{key}-desc")
         + "".join(parts),
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {pixel(width)} {pixel(height)}",
+        viewBox=f"0 0 {pixel(size[0])} {pixel(size[1])}",
         role="img",
         aria_labelledby=f"{key}-title {key}-desc",
     )

@@ -7,6 +7,8 @@ import math
 from newsclf.loadtest.records import Interval, Load
 
 NONE = "–"
+_THOUSANDS = 1e4
+"""From here on, thousands are written as k; below, they are clearer in full."""
 MODELS = {
     "closed": "closed loop",
     "constant": "constant rate",
@@ -35,9 +37,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def short(value: float) -> str:
     """A number for an axis: no trailing zeros, thousands as k, M, B."""
-    for size, letter in ((1e9, "B"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            unit = 1e3 if letter == "k" else size
+    for letter, unit, least in (("B", 1e9, 1e9), ("M", 1e6, 1e6), ("k", 1e3, _THOUSANDS)):
+        if abs(value) >= least:
             return f"{_stripped(value / unit)}{letter}"
     return _stripped(value)
 
@@ -47,7 +48,7 @@ def amount(value: float | None) -> str:
     if value is None or not math.isfinite(value) or value == 0:
         return number(value)
     digits = 2 - math.floor(math.log10(abs(value)))
-    return short(round(value, digits if abs(value) >= 1e4 else max(0, digits)))
+    return short(round(value, digits if abs(value) >= _THOUSANDS else max(0, digits)))
 
 
 def usd(value: float | None) -> str:
