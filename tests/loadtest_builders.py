@@ -50,7 +50,12 @@ def simulate(
     """Samples of a load on a queue, first come first served.
 
     By Lindley's recursion with several servers: a request starts when it has come and the earliest
-    server is free. Service times are lognormal around their median. `freeze_s`: how long all servers stand still, in the middle of the window.
+    server is free. Service times are lognormal around their median.
+
+    Args:
+        load: Poisson and constant loads wait for one of `max_in_flight` connections.
+        failing: share of requests that get a 500.
+        freeze_s: how long all servers stand still, in the middle of the window.
     """
     random = np.random.default_rng(seed)
     length = load.warmup_s + load.duration_s

@@ -12,13 +12,11 @@ The JSON Schema of `summary.json` is published as docs/summary.schema.json.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from newsclf.core.cost import CostRow
-
-SCHEMA_VERSION: Final = 1
 
 
 class _Record(BaseModel):
@@ -34,7 +32,13 @@ class Load(_Record):
     concurrency: int | None = None
     """Users of a closed loop."""
     rate_per_s: float | None = None
-    """Mean rate of an open loop; None for replay and burst."""
+    """Mean rate of `constant` and `poisson`."""
+    rates_per_s: list[float] | None = None
+    """Rates of `stairs`, each for an equal part of the window."""
+    requests: int | None = None
+    """Of a `burst`."""
+    timestamps_sha256: str | None = None
+    """Of the file of a `replay`."""
     warmup_s: float
     duration_s: float
     """Length of the measured window, after the warm-up; both belong to one unbroken load."""
@@ -179,7 +183,7 @@ class Machine(_Record):
 class Run(_Record):
     """What a load test was asked for, on what, with what."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: str
     started_utc: str
     config_sha256: str
@@ -201,12 +205,15 @@ class Run(_Record):
     region: str | None = None
     utilisation: float = 0.5
     interrupted: bool = False
+    """It ended before all points were run."""
+    stop_reason: str | None = None
+    """Why it did."""
 
 
 class Summary(_Record):
     """All that is derived from a run: the contents of `summary.json`."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     run: Run
     points: list[PointSummary]
     searches: list[Search]

@@ -68,7 +68,8 @@ def warnings(summary: Summary) -> list[str]:
     run, points = summary.run, summary.points
     found = []
     if run.interrupted:
-        found.append("The run was interrupted: only what was finished is shown.")
+        why = f" ({run.stop_reason})" if run.stop_reason else ""
+        found.append(f"The run ended early{why}: only what was finished is shown.")
     limited = [p.id for p in points if p.verdict == "CLIENT-LIMITED"]
     if limited:
         found.append(
@@ -138,7 +139,8 @@ def _of_points(points: list[PointSummary]) -> tuple[str, bool, str]:
 def _price(row: CostRow | None) -> str:
     if row is None or row.usd_per_million_at_utilisation is None:
         return ""
-    text = f"{usd(row.usd_per_million_at_utilisation)} per million at {percent(row.utilisation, 0)} use"
+    cost, used = usd(row.usd_per_million_at_utilisation), percent(row.utilisation, 0)
+    text = f"{cost} per million at {used} use"
     if row.total_usd_per_million is not None and row.path_usd_per_million:
         text += f", {usd(row.total_usd_per_million)} with Lambda and gateway"
     return text

@@ -128,7 +128,7 @@ def latency_by_concurrency(key: str, group: Group) -> Figure:
 
 
 def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
-    """What the open loops of an instance offered, what was answered, what the client sent in time."""
+    """What open loops offered, what was answered well, and what the client sent in time."""
     title = "Offered against achieved rate"
     points = sorted(points, key=lambda p: (p.offered_per_s, p.id))
     head = ("point", "offered per s", "good answers per s", "sent in time", "verdict")
@@ -142,10 +142,9 @@ def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
             for p in points
         ],
     )
-    keys, top = legend(
-        [Key("answered well", "s3 mark", "diamond"), Key("sent in time", "s0 mark", "circle")]
-        + _hollow_key(points)
-    )
+    answered = Key("answered well", "s3 mark", "diamond")
+    sent = Key("sent in time", "s0 mark", "circle")
+    keys, top = legend([answered, sent, *_hollow_key(points)])
     rates = [r for p in points for r in (p.offered_per_s, p.throughput_per_s)]
     x = linear(rates, LEFT, RIGHT, most=8)
     upper = Panel(
@@ -159,8 +158,8 @@ def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
     for point in points:
         offered, hollow = point.offered_per_s, point.verdict != "OK"
         hint = (
-            f"{point.id}: offered {number(offered)}/s, answered {number(point.throughput_per_s)}/s, "
-            f"{percent(point.achieved_fraction, 2)} sent in time, {point.verdict}"
+            f"{point.id}: offered {number(offered)}/s, "
+            f"answered {number(point.throughput_per_s)}/s, {percent(point.achieved_fraction, 2)} sent in time, {point.verdict}"
         )
         upper.mark(offered, point.throughput_per_s, "diamond", "s3", hollow=hollow, hint=hint)
         lower.mark(offered, 100 * point.achieved_fraction, "circle", "s0", hollow=hollow, hint=hint)

@@ -39,9 +39,7 @@ def render_markdown(summary: Summary, prices: list[str]) -> str:
 def _run(summary: Summary) -> list[str]:
     run = summary.run
     payloads = run.payloads
-    packages = ", ".join(
-        f"{name} {version}" for name, version in sorted(run.machine.packages.items())
-    )
+    packages = "".join(f", {name} {v}" for name, v in sorted(run.machine.packages.items()))
     facts = {
         "started": run.started_utc,
         "target": f"{run.target} ({run.kind})",
@@ -53,7 +51,7 @@ def _run(summary: Summary) -> list[str]:
             f"{payloads.characters_max}), SHA-256 {payloads.sha256}"
         ),
         "client": f"{run.machine.cpu}, {run.machine.cores} cores, {run.machine.kernel}",
-        "software": f"Python {run.machine.python}, {packages}",
+        "software": f"Python {run.machine.python}{packages}",
         "seed": str(run.seed),
         "configuration": run.config_sha256,
     }

@@ -58,7 +58,7 @@ def percentiles(key: str, point: PointSummary, samples: Samples) -> Figure:
         else "Where the lines part, requests waited to be sent: service time alone would hide that "
         "wait (coordinated omission)."
     )
-    failed = sum(n for outcome, n in point.outcomes.items() if outcome != "OK")
+    failed = sum(n for name, n in point.outcomes.items() if name.upper() != "OK")
     if failed:
         caption += f" {failed:,} failed requests are not in it."
     svg = drawing(key, title, subtitle([point]), SIZE, [*keys, *panel.parts])

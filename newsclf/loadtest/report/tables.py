@@ -83,7 +83,7 @@ def probe_table(search: Search) -> Table:
 
 def error_words(point: PointSummary) -> str:
     """The share of failed requests, and what became of them."""
-    failed = [f"{n:,} {name}" for name, n in sorted(point.outcomes.items()) if name != "OK"]
+    failed = [f"{n:,} {name}" for name, n in sorted(point.outcomes.items()) if name.upper() != "OK"]
     return " · ".join([percent(point.error_fraction), *failed])
 
 
@@ -106,7 +106,7 @@ def points_csv(points: Iterable[PointSummary]) -> str:
             "repeat": p.repeat,
             "verdict": p.verdict,
             "requests": p.requests,
-            "ok": p.outcomes.get("OK", 0),
+            "failed": sum(n for name, n in p.outcomes.items() if name.upper() != "OK"),
             "error_fraction": p.error_fraction,
             "offered_per_s": p.offered_per_s,
             "throughput_per_s": p.throughput_per_s,
