@@ -14,6 +14,7 @@ from newsclf.cli.deploy import deploy, logs, status, teardown, wire_api
 from newsclf.cli.evaluate import evaluate
 from newsclf.cli.optimize import optimize
 from newsclf.cli.output import Output
+from newsclf.cli.package import package
 from newsclf.cli.predict import predict
 from newsclf.cli.prices import prices
 from newsclf.cli.serve import serve
@@ -28,7 +29,7 @@ app = typer.Typer(
     epilog="Start with: newsclf demo",
 )
 for command in (
-    *(train, evaluate, optimize, predict, serve),
+    *(train, evaluate, optimize, predict, serve, package),
     *(deploy, wire_api, status, logs, teardown),
     cost,
     demo,
