@@ -34,8 +34,10 @@ def loadtest(
     concurrency: Annotated[
         str | None,
         typer.Option(
-            metavar="N,…", help="Users who each wait for their answer.",
-            show_default="1,2,4,8,16,32", rich_help_panel=_LOAD,
+            metavar="N,…",
+            help="Users who each wait for their answer.",
+            show_default="1,2,4,8,16,32",
+            rich_help_panel=_LOAD,
         ),
     ] = None,
     rate: Annotated[
@@ -61,7 +63,8 @@ def loadtest(
     slo: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="p95=200ms", help="Find the highest rate that meets it; repeatable.",
+            metavar="p95=200ms",
+            help="Find the highest rate that meets it; repeatable.",
             rich_help_panel=_LOAD,
         ),
     ] = None,
@@ -87,8 +90,10 @@ def loadtest(
     payloads: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Headlines: .txt, .csv, .jsonl or .parquet.",
-            show_default="the shipped sample", rich_help_panel=_LOAD,
+            metavar="FILE",
+            help="Headlines: .txt, .csv, .jsonl or .parquet.",
+            show_default="the shipped sample",
+            rich_help_panel=_LOAD,
         ),
     ] = None,
     text_column: TextColumnOpt = None,
@@ -114,14 +119,16 @@ def loadtest(
     instances: Annotated[
         str | None,
         typer.Option(
-            metavar="local:1,local:2", help="Deploy, measure and remove each.",
+            metavar="local:1,local:2",
+            help="Deploy, measure and remove each.",
             rich_help_panel=_TARGET,
         ),
     ] = None,
     price_as: Annotated[
         str | None,
         typer.Option(
-            metavar="ml.c5.large", help="Price this machine as that instance.",
+            metavar="ml.c5.large",
+            help="Price this machine as that instance.",
             rich_help_panel=_COST,
         ),
     ] = None,
@@ -145,8 +152,9 @@ def loadtest(
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="RUN_A RUN_B", help="Only say whether B is slower than A.",
-                     rich_help_panel=_RUN),
+        typer.Option(
+            metavar="RUN_A RUN_B", help="Only say whether B is slower than A.", rich_help_panel=_RUN
+        ),
     ] = None,
     state_dir: StateDirOpt = None,
     config: ConfigOpt = None,
@@ -164,11 +172,9 @@ def loadtest(
     require_extra("httptools", "jinja2", "scipy", extra="loadtest", purpose="a load test")
     from newsclf.cli import loadtest_view as view
 
-    if compare is not None:
-        view.compare(output, *compare)
-        return
     from newsclf.cli.loadtest_subjects import Where, find_subjects
-    from newsclf.lifecycle.loadtest import LoadtestRequest, Limits
+    from newsclf.core.prices import prices_at
+    from newsclf.lifecycle.loadtest import Limits, LoadtestRequest
     from newsclf.lifecycle.loadtest import loadtest as run
     from newsclf.loadtest.plan import make_loads, parse_objective
 
@@ -181,6 +187,9 @@ def loadtest(
         concurrency, rate, arrival, stairs, burst, replay,
         warmup_s=warmup, duration_s=duration, max_in_flight=max_in_flight,
     )  # fmt: skip
+    book = prices_at(settings.state_dir, prices)
+    # A wrong instance or region is said before anything is measured.
+    usd_per_hour = book.hosting_usd_per_hour(price_as, region) if price_as else 0.0
     request = LoadtestRequest(
         subjects=find_subjects(where),
         loads=make_loads(choice),
@@ -196,10 +205,10 @@ def loadtest(
         price_as=price_as,
         region=region,
         utilisation=utilisation,
-        prices=prices,
-        limits=Limits(max_requests, max_cost),
-        folder=resume,
+        prices=book,
+        limits=Limits(max_requests, max_cost, usd_per_hour),
         runs=settings.state_dir / "runs",
+        resume=resume,
     )
     with view.live(output) as watch:
         folder, summary = run(request, watch)

@@ -108,7 +108,9 @@ class _Live:
             f"p50 {p50:.1f}  p95 {p95:.1f}  p99 {p99:.1f} ms",
         )
         errors = Text(f"{self._failed} failed", style="red" if self._failed else "dim")
-        grid.add_row(f"{self._in_flight:6} in flight", errors, Text("Ctrl-C ends it in order", "dim"))
+        grid.add_row(
+            f"{self._in_flight:6} in flight", errors, Text("Ctrl-C ends it in order", "dim")
+        )
         return grid
 
 

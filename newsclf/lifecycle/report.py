@@ -31,7 +31,9 @@ def report(path: Path) -> Summary:
     run = folder.read_run()
     points = [(point, summarise(point, samples)) for point, samples in _complete(folder)]
     if not points:
-        raise StateError(f"{path}: no point of it is complete", hint=f"newsclf loadtest --resume {path}")
+        raise StateError(
+            f"{path}: no point of it is complete", hint=f"newsclf loadtest --resume {path}"
+        )
     summaries = [summary for _, summary in points]
     searches = folder.read_searches()
     prices = folder.read_prices()

@@ -210,7 +210,8 @@ class Run(_Record):
     """The server runs on the generator's machine, and competes with it for cores."""
     price_as: str | None = None
     """Hosting instance whose price the machine is given."""
-    region: str | None = None
+    region: str = "us-east-1"
+    """Of the prices."""
     utilisation: float = 0.5
     interrupted: bool = False
     """It ended before all points were run."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from newsclf.core.errors import StateError
 from newsclf.core.model_dir import write_text
+from newsclf.core.prices import PriceBook
 from newsclf.loadtest.records import Point, Run, Search
 from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
 
@@ -55,6 +56,14 @@ class RunFolder:
         """The complete points, in the order in which they were run."""
         found = [_read(path, Point) for path in self.path.glob("points/*/point.json")]
         return [point.id for point in sorted(found, key=lambda p: (p.started_utc, p.id))]
+
+    def write_prices(self, prices: PriceBook) -> None:
+        """Keep the prices of the day, so that the report can be made again."""
+        _write(self.path / "prices.json", prices)
+
+    def read_prices(self) -> PriceBook:
+        """The prices of the day of the run."""
+        return _read(self.path / "prices.json", PriceBook)
 
     def write_searches(self, searches: list[Search]) -> None:
         """Write what the searches for a rate found."""

@@ -46,6 +46,7 @@ class Order:
     worker: int
     url: str
     headers: dict[str, str]
+    auth: httpx.Auth | None
     bodies: list[bytes]
     headlines: int
     """In each body."""
@@ -105,12 +106,12 @@ class _Worker:
         self._order = order
         self._schedule = None if order.schedule is None else order.schedule.tolist()
         self._choices: list[int] = order.choices.tolist()
-        url = httpx.URL(order.url)
-        tls = httpx.create_ssl_context() if url.scheme == "https" else None
-        self._connections = [Connection(url, tls=tls, number=i) for i in range(order.connections)]
-        self._requests = [
-            httpx.Request("POST", url, headers=order.headers, content=body) for body in order.bodies
+        self._url = httpx.URL(order.url)
+        tls = httpx.create_ssl_context() if self._url.scheme == "https" else None
+        self._connections = [
+            Connection(self._url, tls=tls, number=i) for i in range(order.connections)
         ]
+        self._requests = [self._build(body) for body in order.bodies]
         self._records: list[Sample] = []
         self._in_flight = 0
         self._tally = _Tally()
@@ -215,11 +216,18 @@ class _Worker:
         while (number := await due.get()) is not None:
             await self._ask(connection, schedule[number], self._choices[number])
 
+    def _build(self, body: bytes) -> httpx.Request:
+        headers = {"content-type": "application/json", **self._order.headers}
+        return httpx.Request("POST", self._url, headers=headers, content=body)
+
     def _give_up(self, intended_ns: int, payload: int, outcome: Outcome) -> None:
         self._record(Sample(intended_ns, payload, outcome, worker=self._order.worker))
 
     async def _ask(self, connection: Connection, intended_ns: int, payload: int) -> None:
         request = self._requests[payload]
+        if self._order.auth is not None:  # a signature holds the time of its request
+            request = self._build(self._order.bodies[payload])
+            request = next(self._order.auth.auth_flow(request))
         begun_ns = self._clock_ns()
         deadline_ns = intended_ns + round(self._order.timeout_s * 1e9)
         sample = Sample(
