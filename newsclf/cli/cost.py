@@ -163,15 +163,15 @@ def _show(output: Output, costs: Costs) -> None:
         ),
         "",
     )  # fmt: skip
-    path = "called directly" if basis.path.api == "none" else f"behind a {basis.path.api.upper()}"
-    direct = "" if basis.path.api == "none" else f" API and a Lambda of {basis.path.memory_mb} MB"
     for row in costs.rows:
         if row.price_date is not None:
             output.note(f"{row.instance}: {row.price_source}, {row.price_date}, {row.price_region}")
+    before = f"behind a {basis.path.api.upper()} API and a Lambda of {basis.path.memory_mb} MB"
     output.note(
-        f"{path}{direct}; at a peak of {basis.peak_factor:g} times the mean rate an instance carries"
-        f" {share} of what it was measured to. That more instances carry more in proportion is"
-        " assumed. Cold starts are not counted."
+        f"{'called directly' if basis.path.api == 'none' else before}; at a peak of"
+        f" {basis.peak_factor:g} times the mean rate an instance carries {share} of what it was"
+        " measured to, and more instances are assumed to carry more in proportion; cold starts of"
+        " serverless inference and Lambda are not counted"
     )
 
 

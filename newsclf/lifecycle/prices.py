@@ -35,18 +35,6 @@ class PriceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceLine:
-    """One price, for reading."""
-
-    region: str
-    what: str
-    usd: float
-    unit: str
-    date: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
     """What a refresh found."""
 
@@ -81,7 +69,8 @@ def list_prices(
                 f"no prices are known in '{each}' (regions: {', '.join(book.regions())})",
                 hint=f"newsclf prices refresh --region {each}",
             )
-        lines += [_hosting_line(book.hosting_price(name, each)) for name in names]
+        hosting = [_hosting_line(book.hosting_price(name, each)) for name in names]
+        lines += sorted(hosting, key=lambda line: (line.what.rpartition(".")[0], line.usd))
         lines += _other_lines(book, each)
     return lines
 

@@ -89,10 +89,11 @@ def monthly_costs(
     basis: CostBasis,
     volumes: Sequence[float],
 ) -> list[MonthlyCost]:
-    """C(D) = N(D)·h·730 + D·C_path for each instance; then serverless inference and Lambda.
+    """C(D) = N(D)·h·730 + D·C_path for each instance; then the ways to pay by the request.
 
-    The last two are given the slowest latency that an instance showed without queueing. Cold starts
-    are not counted, so both cost more than this.
+    Those are serverless inference and, where there is an API, a Lambda behind it that holds the
+    model. Both are given the slowest latency that an instance showed at the least concurrency. Cold
+    starts are not counted, so both cost more than this.
 
     Args:
         volumes: D, successful requests per month.
@@ -134,15 +135,18 @@ def _by_request(
     volumes: Sequence[float],
 ) -> list[MonthlyCost]:
     per_request = _serverless_usd(latency_ms, prices, basis)
-    function = prices.lambda_price(basis.region, basis.path.architecture)
+    serverless = MonthlyCost(
+        instance=f"SageMaker serverless, {basis.memory_mb} MB",
+        requests_per_month=list(volumes),
+        usd_per_month=[
+            d * per_request + path_usd(d, latency_ms, basis.path, path) for d in volumes
+        ],
+    )
+    if path.function is None:
+        return [serverless]
+    function = path.function
     return [
-        MonthlyCost(
-            instance=f"SageMaker serverless, {basis.memory_mb} MB",
-            requests_per_month=list(volumes),
-            usd_per_month=[
-                d * per_request + path_usd(d, latency_ms, basis.path, path) for d in volumes
-            ],
-        ),
+        serverless,
         MonthlyCost(
             instance=f"Lambda with the model, {basis.memory_mb} MB",
             requests_per_month=list(volumes),
