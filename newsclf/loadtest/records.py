@@ -12,11 +12,13 @@ The JSON Schema of `summary.json` is published as docs/summary.schema.json.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from newsclf.core.cost import CostRow
+
+SCHEMA_VERSION: Final = 1
 
 
 class _Record(BaseModel):
@@ -103,6 +105,8 @@ class PointSummary(_Record):
     offered_per_s: float
     throughput_per_s: float
     """Good answers completed in the window."""
+    throughput_interval: Interval = Interval(value=None)
+    """The same, with the interval that its fluctuation within the window gives."""
     response_ms: dict[str, Interval]
     """p50, p90, p95, p99, p99.9 of OK requests, from the scheduled time."""
     response_all_ms: dict[str, Interval]
@@ -111,14 +115,18 @@ class PointSummary(_Record):
     """From sending to the answer's end, of OK requests."""
     mean_in_flight: float
     send_delay_p99_ms: float
+    """Of the requests with a free connection, from due to sent."""
     late_fraction: float
-    """Sent more than 10 ms after they were due."""
+    """Of the requests with a free connection, those sent more than 10 ms after they were due."""
+    held_fraction: float = 0.0
+    """Of the requests, those due while all connections were taken: their wait is the server's."""
     achieved_fraction: float
-    """Of the scheduled requests, those sent in time (client side)."""
+    """Of the scheduled requests, those sent within 10 ms, whatever held up the others."""
     little_gap: float
     """|N − X·R| / N; more than .03 is a fault of the measurement."""
-    windows: list[dict[str, float]]
-    """Three thirds of the measured window: throughput_per_s, p50_ms, p95_ms, in_flight."""
+    windows: list[dict[str, float | None]]
+    """Three thirds of the measured window: throughput_per_s, p50_ms, p95_ms, in_flight. None where
+    nothing was answered."""
     verdict: Verdict
     reasons: list[str]
     """Why the verdict is not OK, in words; and warnings."""
@@ -213,7 +221,7 @@ class Run(_Record):
 class Summary(_Record):
     """All that is derived from a run: the contents of `summary.json`."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = SCHEMA_VERSION
     run: Run
     points: list[PointSummary]
     searches: list[Search]

@@ -9,23 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import httpx
 import psutil
 
 from newsclf.core.contract import LABELS
-from newsclf.core.deployment import Api, Deployment, Deployments, Process
+from newsclf.core.deployment import Api, Auth, Deployment, Deployments, Process
 from newsclf.core.errors import StateError, TargetError
 from newsclf.core.extras import require_extra
 from newsclf.core.model_card import read_card
 from newsclf.core.model_dir import check_files
 from newsclf.serving.engine import FILES
 from newsclf.targets.local import process
-from newsclf.targets.local.gateway_files import key_header, remove_files, write_settings
+from newsclf.targets.local.credentials import auth_of
+from newsclf.targets.local.gateway_files import remove_files, write_settings
 from newsclf.targets.local.readiness import wait_until_ready
 
-Auth = Literal["api-key", "none"]
 _AnyProcess = TypeVar("_AnyProcess", bound=Process)
 _SMOKE_TEST = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
 
@@ -106,7 +106,7 @@ class LocalTarget:
         deployment = deployment.model_copy(update={"server": server})
         self._deployments.save(deployment)
         listener.close()  # only the server's copy stays, so the port closes with it
-        wait_until_ready(f"{server.url}/ping", {}, running, deployment.server_log)
+        wait_until_ready(f"{server.url}/ping", None, running, deployment.server_log)
         _smoke_test(server.url)
         ready = server.model_copy(update={"status": "ready"})
         deployment = deployment.model_copy(update={"server": ready})
@@ -161,8 +161,7 @@ class LocalTarget:
         deployment = deployment.model_copy(update={"api": api})
         self._deployments.save(deployment)
         listener.close()
-        headers = key_header(deployment)
-        wait_until_ready(f"{api.url}/health", headers, running, deployment.gateway_log)
+        wait_until_ready(f"{api.url}/health", auth_of(deployment), running, deployment.gateway_log)
         ready = api.model_copy(update={"status": "ready"})
         deployment = deployment.model_copy(update={"api": ready})
         self._deployments.save(deployment)
