@@ -140,7 +140,11 @@ def cost_by_volume(
             panel.parts.append(_leader(label, box))
             panel.note(label.text, box.left, box.bottom - 3)
     even = "; ".join(f"{n} at {amount(v)} requests a month" for n, v, _ in crossings)
-    caption = f"From here on cheaper than serverless: {even}." if even else "No break-even among these volumes."
+    caption = (
+        f"From here on cheaper than serverless: {even}."
+        if even
+        else "No break-even among these volumes."
+    )
     svg = drawing(key, title, f"{about}. {caption}", SIZE, [*keys, *panel.parts])
     return Figure(key, title, about, svg, "", table, caption)
 

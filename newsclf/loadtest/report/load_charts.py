@@ -159,7 +159,8 @@ def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
         offered, hollow = point.offered_per_s, point.verdict != "OK"
         hint = (
             f"{point.id}: offered {number(offered)}/s, "
-            f"answered {number(point.throughput_per_s)}/s, {percent(point.achieved_fraction, 2)} sent in time, {point.verdict}"
+            f"answered {number(point.throughput_per_s)}/s, "
+            f"{percent(point.achieved_fraction, 2)} sent in time, {point.verdict}"
         )
         upper.mark(offered, point.throughput_per_s, "diamond", "s3", hollow=hollow, hint=hint)
         lower.mark(offered, 100 * point.achieved_fraction, "circle", "s0", hollow=hollow, hint=hint)

@@ -46,8 +46,9 @@ def _run(summary: Summary) -> list[str]:
         "model": run.model_digest or "not known",
         "loads": "; ".join(load_words(load) for load in run.loads) + f"; {run.repeats} times",
         "payloads": (
-            f"{payloads.count} from {payloads.source}, {number(payloads.characters_mean)} characters "
-            f"on average (p50 {payloads.characters_p50}, p95 {payloads.characters_p95}, at most "
+            f"{payloads.count} from {payloads.source}, {number(payloads.characters_mean)} "
+            f"characters on average (p50 {payloads.characters_p50}, "
+            f"p95 {payloads.characters_p95}, at most "
             f"{payloads.characters_max}), SHA-256 {payloads.sha256}"
         ),
         "client": f"{run.machine.cpu}, {run.machine.cores} cores, {run.machine.kernel}",
