@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from newsclf.core.deployment import Deployment
 from newsclf.core.errors import ConfigError
 from newsclf.core.machine import available_cores
 from newsclf.core.settings import Settings
 from newsclf.lifecycle.loadtest import Address, Subject
 from newsclf.loadtest.payloads import Form
-from newsclf.core.deployment import Deployment
 from newsclf.targets.local.credentials import auth_of
 from newsclf.targets.local.target import LocalTarget
 

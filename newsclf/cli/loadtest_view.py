@@ -14,6 +14,7 @@ import numpy as np
 
 from newsclf.loadtest.points import Watch
 from newsclf.loadtest.records import Interval, Load, PointSummary, Search, Summary
+from newsclf.loadtest.report.text import load_words
 from newsclf.loadtest.worker import Progress
 
 if TYPE_CHECKING:
@@ -181,6 +182,49 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
     output.note(f"report: {folder / 'report.html'}")
 
 
+def show_comparison(output: Output, before: Path, after: Path) -> None:
+    """Show how the second run differs from the first.
+
+    Raises:
+        CheckFailedError: it is slower.
+    """
+    from newsclf.core.errors import CheckFailedError
+    from newsclf.lifecycle.report import compare
+
+    comparison = compare(before, after)
+    output.data(comparison.model_dump(mode="json"))
+    output.show(
+        output.table(
+            f"{comparison.after} against {comparison.before}",
+            ["load", "figure", "before", "after", "change", "interval", ""],
+            [
+                [
+                    f"{point.instance} {load_words(point.load)}",
+                    change.figure,
+                    _figure(change.before, "{:.1f}"),
+                    _figure(change.after, "{:.1f}"),
+                    _percent(change.change.value),
+                    f"{_percent(change.change.low)} to {_percent(change.change.high)}",
+                    change.verdict,
+                ]
+                for point in comparison.points
+                for change in point.changes
+            ],
+        )
+    )
+    for point in comparison.points:
+        for warning in point.warnings:
+            output.note(warning)
+    if comparison.unmatched:
+        output.note(f"only in one of the two: {', '.join(comparison.unmatched)}")
+    if comparison.regression:
+        worse = [p for p in comparison.points if p.regression]
+        raise CheckFailedError(
+            f"{comparison.after} is slower at {len(worse)} of {len(comparison.points)} loads",
+            hint=f"newsclf report {after} shows its points",
+        )
+
+
 def _points_of(search: Search) -> list[str]:
     return [point for probe in search.probes for point in probe.points]
 
@@ -197,6 +241,10 @@ def _rate(low: float | None, high: float | None) -> str:
     if low is None:
         return "–" if high is None else f"below {high:.4g}/s"
     return f"{low:.4g}/s or more" if high is None else f"{low:.4g}–{high:.4g}/s"
+
+
+def _percent(fraction: float | None) -> str:
+    return "–" if fraction is None else f"{100 * fraction:+.1f} %"
 
 
 def _ms(figure: Interval) -> str:

@@ -17,7 +17,6 @@ from newsclf.loadtest.search import ProbeResult, find_rate, probe_result
 from newsclf.loadtest.summary import summarise
 from newsclf.loadtest.worker import Progress
 
-
 _PROBE_WARMUP_S = 2.0
 _PROBE_CONNECTIONS = 256
 _ALONE = Load(model="closed", concurrency=1, warmup_s=1, duration_s=4, max_in_flight=1)
