@@ -33,7 +33,7 @@ def cost(
     *,
     volume: Annotated[
         str | None,
-        typer.Option(metavar="N,N,…", help="Requests per month.", show_default="1e5 to 1e9"),
+        typer.Option(metavar="N,N,…", help="Requests per month.", show_default="1e5 to 1e8"),
     ] = None,
     utilisation: Annotated[
         float | None,
