@@ -174,6 +174,7 @@ def loadtest(
         return
 
     from newsclf.cli.loadtest_subjects import Where, find_subjects
+    from newsclf.core.cost import RequestPath, path_prices
     from newsclf.core.prices import prices_at
     from newsclf.lifecycle.loadtest import Limits, LoadtestRequest
     from newsclf.lifecycle.loadtest import loadtest as run
@@ -205,7 +206,8 @@ def loadtest(
         max_in_flight=max_in_flight,
     )
     book = prices_at(settings.state_dir, prices)
-    # A wrong instance or region is said before anything is measured.
+    # What has no price is said before anything is measured.
+    path_prices(book, region, RequestPath())
     usd_per_hour = book.hosting_usd_per_hour(price_as, region) if price_as else 0.0
     request = LoadtestRequest(
         subjects=find_subjects(where),
@@ -230,3 +232,4 @@ def loadtest(
     with view.live(output) as watch:
         folder, summary = run(request, watch)
     view.show(output, folder, summary)
+    view.check(folder, summary)

@@ -69,8 +69,10 @@ def _of_url(where: Where, url: str) -> Subject:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"--url {url}: expected http://host/path or https://host/path")
     if parts.username is not None:
-        raise ConfigError("--url must not hold a password: it is written into the report",
-                          hint="put the header into a file and name it with --header-file")  # fmt: skip
+        raise ConfigError(
+            "--url must not hold a password: it is written into the report",
+            hint="put the header into a file and name it with --header-file",
+        )
     if not _is_loopback(parts.hostname) and where.owned_host != parts.hostname:
         raise ConfigError(
             f"{parts.hostname} is neither this machine nor a deployment of yours",
