@@ -156,7 +156,7 @@ def _check_layout(path: Path, members: Mapping[str, Member]) -> None:
         if f"{folder}/{missing[0]}" in members and folder != CODE.rstrip("/"):
             raise ModelError(
                 f"{path}: the files must be at the root of the archive, not in {folder}/",
-                hint=f"tar -C {folder} -czf model.tar.gz . puts them there, or {_AGAIN}",
+                hint=_AGAIN,
             )
     raise ModelError(f"{path}: it has no {missing[0]}", hint=_AGAIN)
 

@@ -136,6 +136,15 @@ def test_an_archive_is_replaced_only_when_asked_and_only_by_a_whole_one(
     assert sorted(path.name for path in Path().iterdir()) == ["model", "model.tar.gz", "wheels"]
 
 
+def test_a_place_that_cannot_be_written_to_is_said(model: Path, pack: Any) -> None:
+    Path("file").touch()
+
+    result = pack(model, "--out", "file/model.tar.gz")
+
+    assert result.exit_code == 2
+    assert "file/model.tar.gz: the archive cannot be written" in result.err
+
+
 def test_what_is_missing_is_said(model: Path, pack: Any) -> None:
     assert pack("nowhere").exit_code == 3
     (model / "model.onnx").unlink()
