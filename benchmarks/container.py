@@ -2,15 +2,16 @@
 
 Run with `make bench-dlc`. Two workers of one thread, eight connections, one headline a request. The
 handlers take turns, and the ratio is the median over the turns: machines drift, and a neighbour
-that comes or goes would otherwise decide.
+that comes or goes would otherwise decide. Such a one disturbs the time on a core much less.
 """
 
 from __future__ import annotations
 
 import shutil
-import statistics
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -34,6 +35,13 @@ _WARM_UP_SECONDS = 10
 _HEADLINES = 400
 
 
+@dataclass(frozen=True, slots=True)
+class _Speed:
+    requests_per_s: float
+    cpu_ms: float
+    """Time on a core for each request, of workers, toolkit and Java together."""
+
+
 def main() -> None:
     """Measure, and print requests per second and ratios."""
     headlines = read_headlines()
@@ -48,17 +56,20 @@ def main() -> None:
             _packed_base(distilbert, scratch / "packed-distilbert"),
             _packed_base(minilm, scratch / "packed-minilm"),
         ]
-        rounds = [[_requests_per_s(base, script) for base in bases] for _ in range(_ROUNDS)]
+        rounds = [[_measure(base, script) for base in bases] for _ in range(_ROUNDS)]
     table = Table(
-        "handler", "requests/s", "ratio", "wanted",
+        "handler", "requests/s", "ratio", "wanted", "CPU ms a request", "ratio",
         title=f"{_WORKERS} workers, {_CONNECTIONS} connections, {headlines.name}",
     )  # fmt: skip
     for i, (what, wanted) in enumerate(_HANDLERS):
+        turns = [turn[i] for turn in rounds]
         table.add_row(
             what,
-            " ".join(f"{rates[i]:.0f}" for rates in rounds),
-            f"{statistics.median(rates[i] / rates[0] for rates in rounds):.2f}",
+            " ".join(f"{speed.requests_per_s:.0f}" for speed in turns),
+            f"{median([turn[i].requests_per_s / turn[0].requests_per_s for turn in rounds]):.2f}",
             wanted,
+            f"{median([speed.cpu_ms for speed in turns]):.1f}",
+            f"{median([turn[0].cpu_ms / turn[i].cpu_ms for turn in rounds]):.2f}",
         )
     Console(width=110).print(table)
 
@@ -80,11 +91,13 @@ def _packed_base(model: Path, base: Path) -> Path:
     return base
 
 
-def _requests_per_s(base: Path, script: Path) -> float:
+def _measure(base: Path, script: Path) -> _Speed:
     with running(base, workers=_WORKERS) as toolkit:
         url = str(toolkit.client.base_url).rstrip("/")
         wrk.requests_per_s(script, url, _CONNECTIONS, _WARM_UP_SECONDS)
-        return wrk.requests_per_s(script, url, _CONNECTIONS, _SECONDS)
+        before_s = toolkit.cpu_s()
+        rate = wrk.requests_per_s(script, url, _CONNECTIONS, _SECONDS)
+        return _Speed(rate, 1000 * (toolkit.cpu_s() - before_s) / (rate * _SECONDS))
 
 
 if __name__ == "__main__":
