@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fix bench clean
+.PHONY: help demo test test-load lint fix bench clean
 
 help: ## Show the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # torch comes as whatever build pip finds. Where pip's settings (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS)
 # offer PyTorch's CPU build, its local version ranks above the plain one, so it is the one taken.
@@ -22,6 +22,9 @@ demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package
 
 test: $(INSTALLED) ## Run the tests.
 	$(BIN)/python -m pytest
+
+test-load: $(INSTALLED) ## Run the long simulations and load tests.
+	$(BIN)/python -m pytest -m load
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .
