@@ -3,9 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The stock container's packages, for its Python; needs root and java, and 6 GB with a CUDA torch.
+DLC_PYTHON ?= python3.12
+DLC_VENV := .venv-dlc
+DLC_INSTALLED := $(DLC_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-load lint fix bench clean
+.PHONY: help demo test test-load test-dlc lint fix bench bench-dlc clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +21,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
 	@touch $@
 
+$(DLC_INSTALLED): tests/dlc/requirements.txt
+	$(DLC_PYTHON) -m venv --clear $(DLC_VENV)
+	$(DLC_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/dlc/requirements.txt
+	@touch $@
+
 demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package.
 	$(BIN)/newsclf demo
 
@@ -26,11 +35,15 @@ test: $(INSTALLED) ## Run the tests.
 test-load: $(INSTALLED) ## Run the long simulations and load tests.
 	$(BIN)/python -m pytest -m load
 
-lint: $(INSTALLED) ## Check style, types and the direction of imports.
+test-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Test the archive under SageMaker's own toolkit and Java.
+	$(BIN)/python -m pytest tests/dlc
+
+lint: $(INSTALLED) ## Check style, types, the direction of imports, and the Dockerfile.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint container/Dockerfile
 
 fix: $(INSTALLED) ## Format, and mend what can be mended by a tool.
 	$(BIN)/ruff check --fix .
@@ -39,5 +52,8 @@ fix: $(INSTALLED) ## Format, and mend what can be mended by a tool.
 bench: $(INSTALLED) ## Measure speed, as ratios within one run.
 	$(BIN)/python -m benchmarks
 
+bench-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Measure the archive under SageMaker's own toolkit.
+	$(BIN)/python -m benchmarks.container
+
 clean: ## Remove the virtual environment and caches.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DLC_VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

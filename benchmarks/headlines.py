@@ -6,6 +6,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from transformers import (
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from newsclf.core.contract import LABELS
 from newsclf.core.examples import LabelledData
 from newsclf.core.model_dir import file_digest, write_text
 from newsclf.core.settings import DataSettings
@@ -41,6 +49,25 @@ def read_headlines() -> LabelledData:
 def untrained_model(folder: Path) -> Path:
     """A model directory with a new head: speed does not depend on what the head has learnt."""
     model, tokenizer = load_base(resolve_base("minilm"), max_tokens=256)
+    return _finished(folder, model, tokenizer)
+
+
+def random_distilbert(folder: Path) -> Path:
+    """A model directory of DistilBERT's size with random weights, and MiniLM's tokenizer.
+
+    Both have BERT's lower-case vocabulary, so headlines have as many tokens as with the real one.
+    """
+    _, tokenizer = load_base(resolve_base("minilm"), max_tokens=256)
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    config = DistilBertConfig(
+        vocab_size=len(tokenizer),
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: i for i, label in enumerate(LABELS)},
+    )
+    return _finished(folder, DistilBertForSequenceClassification(config), tokenizer)
+
+
+def _finished(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     export_int8(folder, folder / "model.onnx")

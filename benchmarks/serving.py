@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks import wrk
 from benchmarks.headlines import Result, untrained_model
 from newsclf.core.examples import LabelledData
 from newsclf.core.machine import available_cores
@@ -32,17 +32,6 @@ while time.perf_counter() - started < float(sys.argv[3]):
     done += 50
 print(done / (time.perf_counter() - started))
 """
-_WRK = """
-local bodies = {}
-for line in io.lines("BODIES") do bodies[#bodies + 1] = line end
-local i = 0
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-request = function()
-  i = i + 1
-  return wrk.format(nil, nil, nil, bodies[(i % #bodies) + 1])
-end
-"""
 
 
 def against_engine(data: LabelledData, scratch: Path) -> list[Result]:
@@ -50,18 +39,13 @@ def against_engine(data: LabelledData, scratch: Path) -> list[Result]:
 
     The engine runs before and after the server, since machines drift; their mean counts.
     """
-    wrk = shutil.which("wrk")
-    if wrk is None:
+    if shutil.which("wrk") is None:
         sys.stderr.write("serving is left out: wrk is not installed (apt-get install wrk)\n")
         return []
     model = untrained_model(scratch / "served")
     texts = [example.text for example in data.examples][:_HEADLINES]
     (scratch / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
-    bodies = "".join(json.dumps({"inputs": text}) + "\n" for text in texts)
-    (scratch / "bodies.txt").write_text(bodies, encoding="utf-8")
-    script = scratch / "post.lua"
-    script.write_text(_WRK.replace("BODIES", str(scratch / "bodies.txt")), encoding="utf-8")
-
+    script = wrk.write_script(texts, scratch)
     before = _engine_per_s(model, scratch)
     server = subprocess.Popen(
         [sys.executable, "-m", "newsclf", "serve", str(model), "--port", "0"],
@@ -72,7 +56,7 @@ def against_engine(data: LabelledData, scratch: Path) -> list[Result]:
         assert server.stderr is not None  # noqa: S101 - it is a pipe
         url = server.stderr.readline().partition(" on ")[2].partition(" ")[0]
         _wait_until_ready(url)
-        rates = {count: _wrk_per_s(wrk, script, url, count) for count in _CONNECTIONS}
+        rates = {count: wrk.requests_per_s(script, url, count, _SECONDS) for count in _CONNECTIONS}
     finally:
         server.terminate()
         server.wait()
@@ -106,17 +90,3 @@ def _wait_until_ready(url: str) -> None:
     while httpx.get(f"{url}/ping").status_code != httpx.codes.OK:
         if time.monotonic() > deadline:
             raise TimeoutError(url)
-
-
-def _wrk_per_s(wrk: str, script: Path, url: str, connections: int) -> float:
-    done = subprocess.run(
-        [wrk, "-t1", f"-c{connections}", f"-d{_SECONDS}s", "-s", str(script), f"{url}/invocations"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    if "Non-2xx" in done.stdout:
-        raise RuntimeError(done.stdout)
-    found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
-    assert found is not None  # noqa: S101 - wrk always prints it
-    return float(found[1])

@@ -3,13 +3,15 @@
     POST /classify  {"headline": "…"} | {"headlines": ["…"]} | {"query": {"headline": "…"}}
                     → {"predictions": [{"label", "score", "scores"}], "model": "<digest>"}
     GET  /health    → {"status": "ok", "model": "<digest>"}
+    GET  /openapi.json → the OpenAPI document of all this
 
 Errors are {"error": {"code", "message"}, "request_id"}. Reads events of payload format 2.0 (HTTP
 APIs) and 1.0 (REST APIs). Standard library, boto3 and the contract only, so the archive is a few
 kilobytes. Each request is logged as one line of JSON, from which CloudWatch makes metrics; no
 headline is ever logged.
 
-Environment: ENDPOINT_NAME, MODEL_DIGEST.
+Environment: ENDPOINT_NAME, MODEL_DIGEST, and API_AUTH (api-key, iam or none), which only the
+document speaks of: by the time that the handler runs, credentials have been checked.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from lambda_src import openapi
 from newsclf.core.contract import (
     LABELS,
     MAX_BODY_BYTES,
@@ -127,7 +130,11 @@ def _route(request: _Request, figures: dict[str, float]) -> dict[str, Any]:
     if path.endswith("/classify"):
         _require_method(request, "POST")
         return _classify(request.body, figures)
-    raise _ApiError(404, "not_found", "there is POST /classify and GET /health")
+    if path.endswith("/openapi.json"):
+        _require_method(request, "GET")
+        return openapi.document(os.environ.get("API_AUTH", "none"))
+    message = "there are POST /classify, GET /health and GET /openapi.json"
+    raise _ApiError(404, "not_found", message)
 
 
 def _require_method(request: _Request, method: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -90,3 +92,34 @@ def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
     return path
+
+
+def build_wheels(folder: Path, *pins: str) -> Path:
+    """Write an empty but valid wheel for each `name==version`; returns the file of their hashes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for pin in pins:
+        name, _, version = pin.partition("==")
+        info = f"{name}-{version}.dist-info"
+        files = {
+            f"{name}/__init__.py": "",
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        }
+        record = "".join(
+            f"{path},sha256={_urlsafe_sha256(text)},{len(text)}\n" for path, text in files.items()
+        )
+        wheel = folder / f"{name}-{version}-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            for path, text in (files | {f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}).items():
+                archive.writestr(path, text)
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        lines.append(f"{pin} --hash=sha256:{digest}\n")
+    requirements = folder / "requirements.txt"
+    requirements.write_text("".join(lines), encoding="utf-8")
+    return requirements
+
+
+def _urlsafe_sha256(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -14,6 +14,21 @@ import pytest
 from newsclf.cli.main import main
 from tests.builders import build_tiny_base
 
+CONFIG = """
+[data]
+source = "sample"
+[train]
+base = "{base}"
+epochs = 4
+batch_size = 32
+learning_rate = 3e-3
+adversarial_step = 0.0
+threads = 1
+[optimize]
+min_agreement = 0.9
+max_accuracy_drop = 0.1
+"""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -60,3 +75,18 @@ def newsclf(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A randomly initialised DistilBERT of a few kilobytes, with a vocabulary of the sample."""
     return build_tiny_base(tmp_path_factory.mktemp("base") / "tiny-distilbert")
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a tiny model was trained, once for all tests: the folder holds `model`."""
+    from newsclf.core.settings import load_settings
+    from newsclf.lifecycle.train import TrainRequest, TrainWatch, train
+
+    folder = tmp_path_factory.mktemp("trained")
+    config = folder / "tiny.toml"
+    config.write_text(CONFIG.format(base=tiny_base), encoding="utf-8")
+    settings = load_settings(config, environ={}, flags={"model": folder / "model"})
+    silent = TrainWatch(lambda *_: None, lambda _: None, lambda *_: None)
+    train(TrainRequest(settings=settings), silent)
+    return folder

@@ -21,6 +21,7 @@ from newsclf.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from newsclf.core.deployment import Auth
     from newsclf.targets.local.target import LocalTarget, Status
 
 NameArg = Annotated[str, typer.Argument(metavar="[NAME]", help="Deployment.")]
@@ -64,7 +65,7 @@ def wire_api(
     name: NameArg = DEFAULT_DEPLOYMENT,
     *,
     auth: Annotated[
-        str, typer.Option(metavar="api-key|none", help="Who may call the API.")
+        str, typer.Option(metavar="api-key|iam|none", help="Who may call the API.")
     ] = "api-key",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     runtimes: Annotated[
@@ -80,13 +81,9 @@ def wire_api(
 ) -> None:
     """Put the API before a deployment: a gateway and the Lambda handler, on this machine."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.core.errors import ConfigError
-
-    if auth not in ("api-key", "none"):
-        raise ConfigError(f"--auth {auth}: there are api-key and none")
     deployment, started = _target(config, state_dir).wire_api(
         name,
-        auth="none" if auth == "none" else "api-key",
+        auth=_auth(auth),
         port=port,
         runtimes=runtimes,
         rate_per_s=rate,
@@ -98,13 +95,13 @@ def wire_api(
     output.show(f"{name}: {deployment.api.url}/classify")
     if not started:
         output.note("was up already; left as it is")
-    key = ""
-    if deployment.api.auth == "api-key":
-        key = f' -H "x-api-key: $(cat {shlex.quote(str(deployment.key_file))})"'
-        if started:
-            output.note(f"API key, shown this once: {deployment.key_file.read_text().strip()}")
+    option = ""
+    if deployment.api.auth != "none":
+        # In a file, since other users can read the command line of a process.
+        option = f" -K {shlex.quote(str(deployment.key_file))}"
+        output.note(f"its credential, readable by you alone: {deployment.key_file}")
     output.note(
-        f"curl -s {deployment.api.url}/classify{key} -H 'content-type: application/json'"
+        f"curl -s{option} {deployment.api.url}/classify -H 'content-type: application/json'"
         """ -d '{"headline": "Profit rose by a third"}'"""
     )
 
@@ -211,6 +208,16 @@ def teardown(
     output.data({"removed": names})
     if not names:
         output.note("nothing is deployed")
+
+
+def _auth(word: str) -> Auth:
+    from newsclf.core.errors import ConfigError
+
+    known: tuple[Auth, ...] = ("api-key", "iam", "none")
+    for auth in known:
+        if word == auth:
+            return auth
+    raise ConfigError(f"--auth {word}: there are {', '.join(known)}")
 
 
 def _api(status: Status) -> str:

@@ -33,6 +33,10 @@ StateDirOpt = Annotated[
         show_default=".newsclf",
     ),
 ]  # fmt: skip
+PricesOpt = Annotated[
+    Path | None,
+    typer.Option("--prices", metavar="FILE", help="Prices of your own; see configs/prices.toml."),
+]
 OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 DataOpt = Annotated[
     str | None,

@@ -111,6 +111,19 @@ def parse_classify(document: object) -> list[str]:
     return check_headlines(value, field)
 
 
+def parse_inputs(document: object) -> tuple[list[str], bool]:
+    """The headlines of a request to a model server, and whether they came as a list.
+
+    Raises:
+        ContractError: it is not {"inputs": …}, or a headline can't be used.
+    """
+    if not isinstance(document, dict) or "inputs" not in document:
+        message = "the body must be an object with 'inputs': a headline or a list of them"
+        raise ContractError(message)
+    inputs = document["inputs"]
+    return check_headlines(inputs, "inputs"), isinstance(inputs, list)
+
+
 def check_headlines(value: object, field: str) -> list[str]:
     """Check one headline or a list of them.
 

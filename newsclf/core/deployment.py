@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from newsclf.core.errors import ConfigError, StateError
 from newsclf.core.model_dir import write_text
 
+Auth = Literal["api-key", "iam", "none"]
+"""What an API asks for: a key in a header, a signature of each request (SigV4), or nothing."""
+
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -40,7 +43,7 @@ class Process(_Document):
 class Api(Process):
     """The gateway before a deployment, with its Lambda runtimes."""
 
-    auth: Literal["api-key", "none"]
+    auth: Auth
 
 
 class Deployment(_Document):
@@ -54,7 +57,7 @@ class Deployment(_Document):
     model: Path
     model_digest: str
     folder: Path
-    """Where its logs and its API key are."""
+    """Where its logs and its API's credential are."""
     server: Process
     api: Api | None = None
 
@@ -70,7 +73,7 @@ class Deployment(_Document):
 
     @property
     def key_file(self) -> Path:
-        """The API key, readable by the user alone."""
+        """The credential of the API, readable by the user alone."""
         return self.folder / "api.key"
 
 

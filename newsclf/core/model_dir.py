@@ -56,7 +56,7 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
     Raises:
         ModelError: a file is missing, has no digest, or is not the one that was written.
     """
-    digests = _read_json(folder / CARD_FILE).get("files", {})
+    digests = listed_files(folder)
     for name in names:
         if not (folder / name).is_file() or name not in digests:
             raise ModelError(
@@ -76,7 +76,13 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
 
 def model_digest(folder: Path) -> str:
     """The identity of the model in a directory; see `digest_of`."""
-    return digest_of(_read_json(folder / CARD_FILE).get("files", {}))
+    return digest_of(listed_files(folder))
+
+
+def listed_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of a model, hexadecimal, as its card says."""
+    files: dict[str, str] = _read_json(folder / CARD_FILE).get("files", {})
+    return files
 
 
 def digest_of(files: Mapping[str, str]) -> str:

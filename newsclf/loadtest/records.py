@@ -4,7 +4,8 @@
       run.json                        Run: what was asked for, on what, with what
       points/<id>/requests.csv.gz     the raw samples
       points/<id>/point.json          Point: written last, so a point that has it is complete
-      search.json                     Search: only with --slo
+      search-<instance>.json          Search: only with --slo
+      prices.json                     PriceBook: the prices of the day
       summary.json  points.csv  cost.csv  report.md  report.html     derived: `newsclf report RUN`
 
 The JSON Schema of `summary.json` is published as docs/summary.schema.json.
@@ -12,11 +13,13 @@ The JSON Schema of `summary.json` is published as docs/summary.schema.json.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION: Literal[1] = 1
+from newsclf.core.cost import CostRow
+
+SCHEMA_VERSION: Final = 1
 
 
 class _Record(BaseModel):
@@ -32,7 +35,13 @@ class Load(_Record):
     concurrency: int | None = None
     """Users of a closed loop."""
     rate_per_s: float | None = None
-    """Mean rate of an open loop; None for replay and burst."""
+    """Mean rate of `constant` and `poisson`."""
+    rates_per_s: list[float] | None = None
+    """Rates of `stairs`, each for an equal part of the window."""
+    requests: int | None = None
+    """Of a `burst`."""
+    timestamps_sha256: str | None = None
+    """Of the file of a `replay`."""
     warmup_s: float
     duration_s: float
     """Length of the measured window, after the warm-up; both belong to one unbroken load."""
@@ -232,7 +241,7 @@ class Machine(_Record):
 class Run(_Record):
     """What a load test was asked for, on what, with what."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: str
     started_utc: str
     config_sha256: str
@@ -251,6 +260,20 @@ class Run(_Record):
     """The server runs on the generator's machine, and competes with it for cores."""
     price_as: str | None = None
     """Hosting instance whose price the machine is given."""
-    region: str | None = None
+    region: str = "us-east-1"
+    """Of the prices."""
     utilisation: float = 0.5
     interrupted: bool = False
+    """It ended before all points were run."""
+    stop_reason: str | None = None
+    """Why it did."""
+
+
+class Summary(_Record):
+    """All that is derived from a run: the contents of `summary.json`."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run: Run
+    points: list[PointSummary]
+    searches: list[Search]
+    costs: list[CostRow]

@@ -6,7 +6,7 @@ Times are nanoseconds since the point's load began; NEVER where the moment did n
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -53,20 +53,43 @@ class Outcome(IntEnum):
     """In flight when the run was interrupted."""
 
 
+class Sample(NamedTuple):
+    """One request."""
+
+    intended_ns: int
+    """When it was due; in a closed loop, when it was sent."""
+    payload: int
+    """Index into the payloads."""
+    outcome: Outcome
+    sent_ns: int = NEVER
+    first_byte_ns: int = NEVER
+    ended_ns: int = NEVER
+    """The answer was complete, or the request had failed."""
+    status: int = 0
+    """Of HTTP; 0 without one."""
+    response_bytes: int = 0
+    worker: int = 0
+    connection: int = 0
+    """Number of the connection in its worker."""
+    reused: bool = False
+    """A request had been answered on this connection before."""
+
+
 SAMPLE = np.dtype(
     [
-        ("intended_ns", "i8"),  # when it was due; in a closed loop, when it was sent
+        ("intended_ns", "i8"),
+        ("payload", "u4"),
+        ("outcome", "u1"),
         ("sent_ns", "i8"),
         ("first_byte_ns", "i8"),
-        ("ended_ns", "i8"),  # the answer was complete, or it failed
-        ("outcome", "u1"),
-        ("status", "u2"),  # HTTP status, 0 without one
+        ("ended_ns", "i8"),
+        ("status", "u2"),
         ("response_bytes", "u4"),
-        ("payload", "u4"),  # index into the payloads
         ("worker", "u1"),
-        ("connection", "u4"),  # number of the connection in its worker
-        ("reused", "?"),  # a request had been answered on this connection before
+        ("connection", "u4"),
+        ("reused", "?"),
     ]
 )
+"""The fields of a Sample as a row of an array."""
 Samples: TypeAlias = npt.NDArray[np.void]
 """An array of SAMPLE, in the order of `intended_ns`."""

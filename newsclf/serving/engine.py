@@ -17,6 +17,8 @@ from newsclf.core.model_dir import ONNX_FILE
 
 FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", ONNX_FILE)
 """The files of a model directory that the engine reads."""
+PROBE = "Sales rose in the third quarter"
+"""A headline to classify before others, to see that the model runs and not only loads."""
 
 
 class Engine:

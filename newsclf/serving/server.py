@@ -27,10 +27,11 @@ import uvloop
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from newsclf.core.contract import MAX_BODY_BYTES, ContractError, check_headlines, parse_json
+from newsclf.core.contract import MAX_BODY_BYTES, ContractError, parse_inputs, parse_json
 from newsclf.core.errors import ConfigError, ModelError
 from newsclf.core.model_dir import check_files, find_model, model_digest
 from newsclf.serving.engine import FILES
+from newsclf.serving.intake import make_runner, read_body
 from newsclf.serving.pool import OverloadedError, Pool, WorkerLostError
 
 _DRAIN_S = 25.0
@@ -115,9 +116,7 @@ async def _serve(folder: Path, options: ServerOptions, on_listening: Callable[[s
         queue_headlines=options.queue_headlines,
         deadline_s=options.deadline_s,
     )
-    runner = web.AppRunner(
-        make_app(pool, model_digest(folder)), access_log=None, shutdown_timeout=_DRAIN_S
-    )
+    runner = make_runner(make_app(pool, model_digest(folder)), shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
     try:
         try:
@@ -179,15 +178,10 @@ def make_app(pool: Pool, digest: str) -> web.Application:
     async def invocations(request: web.Request) -> web.Response:
         if request.content_type not in ("application/json", "application/octet-stream"):
             return _error(415, "unsupported_media_type", "send application/json")
-        document = parse_json(await request.read())
-        if not isinstance(document, dict) or "inputs" not in document:
-            message = "the body must be an object with 'inputs': a headline or a list of them"
-            raise ContractError(message)
-        inputs = document["inputs"]
-        texts = check_headlines(inputs, "inputs")
+        texts, is_list = parse_inputs(parse_json(await read_body(request)))
         metrics.batch.observe(len(texts))
         predictions = [prediction.as_pipeline() for prediction in await pool.classify(texts)]
-        return web.json_response(predictions if isinstance(inputs, list) else predictions[0])
+        return web.json_response(predictions if is_list else predictions[0])
 
     async def prometheus(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(metrics.registry), content_type="text/plain")

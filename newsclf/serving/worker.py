@@ -16,10 +16,9 @@ import sys
 from pathlib import Path
 
 from newsclf.core.errors import ModelError
-from newsclf.serving.engine import Engine
+from newsclf.serving.engine import PROBE, Engine
 
 HEADER = struct.Struct(">I")
-PROBE = "Sales rose in the third quarter"
 
 
 def main() -> None:

@@ -60,9 +60,9 @@ def test_every_command_of_the_readme_parses(command: str, newsclf: Cli) -> None:
     assert all(option in result.out for option in options), options
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda p: p.name)
-def test_shipped_settings_are_valid(path: Path) -> None:
-    load_settings(path, environ={})
+@pytest.mark.parametrize("name", ["default.toml", "demo.toml"])
+def test_shipped_settings_are_valid(name: str) -> None:
+    load_settings(ROOT / "configs" / name, environ={})
 
 
 def test_modules_have_one_reason_to_exist() -> None:

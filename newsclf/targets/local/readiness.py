@@ -15,14 +15,14 @@ _PAUSE_S = 0.1
 _LOG_LINES = 20
 
 
-def wait_until_ready(url: str, headers: dict[str, str], running: psutil.Process, log: Path) -> None:
+def wait_until_ready(url: str, auth: httpx.Auth | None, running: psutil.Process, log: Path) -> None:
     """Ask a URL until it answers 200.
 
     Raises:
         TargetError: the process ended, or time is up; the message holds the end of its log.
     """
     deadline = time.monotonic() + _READY_S
-    with httpx.Client(headers=headers, timeout=2) as client:
+    with httpx.Client(auth=auth, timeout=2) as client:
         while True:
             try:
                 if client.get(url).status_code == httpx.codes.OK:

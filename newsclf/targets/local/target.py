@@ -9,23 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import httpx
 import psutil
 
 from newsclf.core.contract import LABELS
-from newsclf.core.deployment import Api, Deployment, Deployments, Process
+from newsclf.core.deployment import Api, Auth, Deployment, Deployments, Process
 from newsclf.core.errors import StateError, TargetError
 from newsclf.core.extras import require_extra
 from newsclf.core.model_card import read_card
 from newsclf.core.model_dir import check_files
 from newsclf.serving.engine import FILES
 from newsclf.targets.local import process
-from newsclf.targets.local.gateway_files import key_header, remove_files, write_settings
+from newsclf.targets.local.credentials import auth_of
+from newsclf.targets.local.gateway_files import remove_files, write_settings
 from newsclf.targets.local.readiness import wait_until_ready
 
-Auth = Literal["api-key", "none"]
 _AnyProcess = TypeVar("_AnyProcess", bound=Process)
 _SMOKE_TEST = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
 
@@ -51,11 +51,20 @@ class LocalTarget:
         self._state_dir = state_dir
         self._deployments = Deployments(state_dir)
 
-    def deploy(self, name: str, model: Path, *, port: int, workers: int) -> tuple[Deployment, bool]:
+    def deploy(
+        self, name: str, model: Path, *, port: int, workers: int, cores: int | None = None
+    ) -> tuple[Deployment, bool]:
         """Start a server for a model, wait until it answers, and record it.
 
         Deploying the same model again changes nothing while it runs, and starts it again if it
         has died.
+
+        Args:
+            name: Of the deployment.
+            model: Its directory.
+            port: Where it listens; 0 takes a free one.
+            workers: Processes.
+            cores: Keep it to so many cores of this machine (Linux only); None: all.
 
         Returns:
             The deployment, and whether anything was started.
@@ -92,21 +101,25 @@ class LocalTarget:
                 )
                 self._deployments.save(deployment)
                 try:
-                    deployment = self._start(deployment, listener, workers)
+                    deployment = self._start(deployment, listener, workers, cores)
                 except BaseException:  # Ctrl-C too: nothing may be left running
                     self._remove(self._deployments.get(name))
                     raise
         return deployment, True
 
-    def _start(self, deployment: Deployment, listener: socket.socket, workers: int) -> Deployment:
+    def _start(
+        self, deployment: Deployment, listener: socket.socket, workers: int, cores: int | None
+    ) -> Deployment:
         arguments = ["newsclf", "serve", str(deployment.model), "--socket", "{socket}",
                      "--workers", str(workers)]  # fmt: skip
         running = process.start(arguments, listener, deployment.server_log)
+        if cores is not None:
+            process.pin(running, cores)  # before it has started its workers, which inherit it
         server = _running(deployment.server, running)
         deployment = deployment.model_copy(update={"server": server})
         self._deployments.save(deployment)
         listener.close()  # only the server's copy stays, so the port closes with it
-        wait_until_ready(f"{server.url}/ping", {}, running, deployment.server_log)
+        wait_until_ready(f"{server.url}/ping", None, running, deployment.server_log)
         _smoke_test(server.url)
         ready = server.model_copy(update={"status": "ready"})
         deployment = deployment.model_copy(update={"server": ready})
@@ -161,8 +174,7 @@ class LocalTarget:
         deployment = deployment.model_copy(update={"api": api})
         self._deployments.save(deployment)
         listener.close()
-        headers = key_header(deployment)
-        wait_until_ready(f"{api.url}/health", headers, running, deployment.gateway_log)
+        wait_until_ready(f"{api.url}/health", auth_of(deployment), running, deployment.gateway_log)
         ready = api.model_copy(update={"status": "ready"})
         deployment = deployment.model_copy(update={"api": ready})
         self._deployments.save(deployment)

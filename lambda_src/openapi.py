@@ -1,0 +1,159 @@
+"""What the API takes and answers, as an OpenAPI 3.1 document; limits are those of the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from newsclf import __version__
+from newsclf.core.contract import LABELS, MAX_BODY_BYTES, MAX_HEADLINES
+
+_Schema = dict[str, Any]
+_JSON = "application/json"
+_SECURITY: dict[str, _Schema] = {
+    "api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    "iam": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "AWS Signature Version 4, service `execute-api`.",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    },
+}
+
+
+def document(auth: str) -> _Schema:
+    """The document.
+
+    Args:
+        auth: `api-key`, `iam`, or anything else for an API that is open to everybody.
+    """
+    security = {name: scheme for name, scheme in _SECURITY.items() if name == auth}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "newsclf",
+            "version": __version__,
+            "summary": "The sentiment of news headlines",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": ".", "description": "Where this document is."}],
+        "security": [{name: []} for name in security],
+        "paths": {
+            "/classify": {
+                "post": {
+                    "operationId": "classify",
+                    "summary": "Classify headlines.",
+                    "requestBody": {
+                        "description": f"At most {MAX_BODY_BYTES} bytes.",
+                        "required": True,
+                        "content": {_JSON: {"schema": _ref("schemas", "Request")}},
+                    },
+                    "responses": {
+                        "200": _response("A prediction for each headline, in order.", "Answer"),
+                        **_errors(400, 413, 429, 502, 503, 504),
+                    },
+                }
+            },
+            "/health": _get("health", "Whether the API is up.", "Health"),
+            "/openapi.json": _get("openapi", "This document.", None),
+        },
+        "components": {"schemas": _schemas(), "securitySchemes": security},
+    }
+
+
+def _get(name: str, summary: str, schema: str | None) -> _Schema:
+    return {
+        "get": {
+            "operationId": name,
+            "summary": summary,
+            "responses": {"200": _response(summary, schema), **_errors(429, 502, 504)},
+        }
+    }
+
+
+def _errors(*statuses: int) -> _Schema:
+    said = {
+        400: "The body is not of the contract; the message says why.",
+        413: "The body is too large.",
+        429: "Too many requests.",
+        502: "The model failed.",
+        503: "The model has too much to do, or cannot be reached.",
+        504: "The model did not answer in time.",
+    }
+    # What API Gateway itself refuses has a body of its own form.
+    gateway = {
+        "401": {"description": "The credential is missing or wrong."},
+        "403": {"description": "The signature is missing, wrong or expired."},
+    }
+    errors = {str(status): _response(said[status], "Error") for status in statuses}
+    for status in ("429", "503"):
+        if status in errors:
+            errors[status]["headers"] = {
+                "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
+            }
+    return gateway | errors
+
+
+def _response(description: str, schema: str | None) -> _Schema:
+    content = {"schema": _ref("schemas", schema) if schema else {"type": "object"}}
+    return {"description": description, "content": {_JSON: content}}
+
+
+def _ref(kind: str, name: str) -> _Schema:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _object(**properties: _Schema) -> _Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _schemas() -> _Schema:
+    forms: dict[str, _Schema] = {
+        "headline": _ref("schemas", "Headline"),
+        "headlines": {
+            "type": "array",
+            "items": _ref("schemas", "Headline"),
+            "minItems": 1,
+            "maxItems": MAX_HEADLINES,
+        },
+        "query": _object(headline=_ref("schemas", "Headline")),
+    }
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    return {
+        "Headline": {
+            "type": "string",
+            "description": "Not blank. What is longer than the model reads is cut off.",
+            "pattern": r"\S",
+            "examples": ["Operating profit rose to EUR 13.1 mn from EUR 8.7 mn"],
+        },
+        "Request": {
+            "description": "One of the three forms, and no part of another.",
+            "oneOf": [
+                {
+                    "type": "object",
+                    "properties": {other: other == name and form for other in forms},
+                    "required": [name],
+                }
+                for name, form in forms.items()
+            ],
+        },
+        "Prediction": _object(
+            label={"enum": list(LABELS)},
+            score={"description": "Probability of the label.", **probability},
+            scores=_object(**dict.fromkeys(LABELS, probability)),
+        ),
+        "Answer": _object(
+            predictions={
+                "type": "array",
+                "items": _ref("schemas", "Prediction"),
+                "minItems": 1,
+                "maxItems": MAX_HEADLINES,
+            },
+            model={"type": "string", "description": "Digest of the model."},
+        ),
+        "Health": _object(status={"const": "ok"}, model={"type": "string"}),
+        "Error": _object(
+            error=_object(code={"type": "string"}, message={"type": "string"}),
+            request_id={"type": "string"},
+        ),
+    }

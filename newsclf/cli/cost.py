@@ -1,0 +1,191 @@
+"""The command `newsclf cost`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsclf.cli.options import (
+    ConfigOpt,
+    JsonOpt,
+    PricesOpt,
+    QuietOpt,
+    StateDirOpt,
+    VerboseOpt,
+    settings_from,
+    start,
+)
+
+if TYPE_CHECKING:
+    from newsclf.cli.output import Output
+    from newsclf.core.cost import CostRow, MonthlyCost
+    from newsclf.lifecycle.cost import Costs
+
+_DEFAULT_REGION = "us-east-1"
+_LAMBDA_MB, _SERVERLESS_MB = (128, 10240), (1024, 6144)
+
+
+def cost(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a load test.")],
+    *,
+    volume: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,…", help="Requests per month.", show_default="1e5 to 1e9"),
+    ] = None,
+    utilisation: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of its measured rate that an instance carries at the peak.",
+            show_default="the run's",
+        ),
+    ] = None,
+    peak_factor: Annotated[
+        float, typer.Option(min=1, help="Rate at the peak over the mean rate of the month.")
+    ] = 3,
+    ha: Annotated[bool, typer.Option("--ha", help="Never fewer than two instances.")] = False,
+    api: Annotated[
+        str, typer.Option(metavar="http|rest|none", help="API Gateway before the endpoint.")
+    ] = "http",
+    memory: Annotated[
+        int, typer.Option(min=_LAMBDA_MB[0], max=_LAMBDA_MB[1], help="MB of the Lambda before it.")
+    ] = 128,
+    serverless_memory: Annotated[
+        int,
+        typer.Option(
+            min=_SERVERLESS_MB[0],
+            max=_SERVERLESS_MB[1],
+            help="MB of serverless inference, and of a Lambda with the model.",
+        ),
+    ] = 2048,
+    data_bytes: Annotated[
+        int, typer.Option(min=0, help="Bytes of a request, and of its answer; 0: not counted.")
+    ] = 300,
+    region: Annotated[
+        str | None, typer.Option(metavar="REGION", show_default="the run's, or us-east-1")
+    ] = None,
+    price_as: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANCE", help="Whose price a machine of another kind is given."),
+    ] = None,
+    prices_file: PricesOpt = None,
+    state_dir: StateDirOpt = None,
+    config: ConfigOpt = None,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Say what a measured model costs: by the million, and by the month at rising volumes."""
+    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.core.cost import RequestPath
+    from newsclf.core.errors import ConfigError
+    from newsclf.core.prices import prices_at
+    from newsclf.lifecycle.cost import VOLUMES, read_summary
+    from newsclf.lifecycle.cost import cost as price
+    from newsclf.loadtest.costs import CostBasis
+
+    if api not in ("http", "rest", "none"):
+        raise ConfigError(f"--api {api}: there are http, rest and none")
+    if utilisation is not None and not 0 < utilisation <= 1:
+        raise ConfigError(f"--utilisation {utilisation:g}: must be above 0, and 1 at most")
+    folder = settings_from(config, {"state_dir": state_dir}).state_dir
+    volumes = _volumes(volume) if volume is not None else list(VOLUMES)
+    summary = read_summary(run)
+    basis = CostBasis(
+        region=region or summary.run.region or _DEFAULT_REGION,
+        price_as=price_as or summary.run.price_as,
+        utilisation=utilisation or summary.run.utilisation,
+        peak_factor=peak_factor,
+        minimum=2 if ha else 1,
+        path=RequestPath(
+            api="rest" if api == "rest" else "http" if api == "http" else "none",
+            memory_mb=memory,
+            data_bytes=data_bytes,
+        ),
+        memory_mb=serverless_memory,
+    )
+    costs = price(summary, prices_at(folder, prices_file), basis, volumes=volumes)
+    output.data(
+        {
+            "region": basis.region,
+            "costs": [row.model_dump(mode="json") for row in costs.rows],
+            "months": [month.model_dump(mode="json") for month in costs.months],
+        }
+    )
+    _show(output, costs)
+
+
+def _volumes(text: str) -> list[float]:
+    from newsclf.core.errors import ConfigError
+
+    try:
+        volumes = [float(part) for part in text.split(",")]
+    except ValueError:
+        volumes = []
+    if not volumes or not all(1 <= volume < math.inf for volume in volumes):
+        raise ConfigError(f"--volume {text}: expected requests per month, such as 1e6,1e8")
+    return sorted(set(volumes))
+
+
+def _usd(amount: float | None) -> str:
+    return "–" if amount is None else f"{amount:,.2f}"
+
+
+def _number(figure: float | None) -> str:
+    return "–" if figure is None else f"{figure:,.0f}"
+
+
+def _show(output: Output, costs: Costs) -> None:
+    basis = costs.basis
+    share = f"{100 * basis.utilisation:g} %"
+    output.show(
+        output.table(
+            f"USD per million good answers, {basis.region}",
+            ["", "status", "USD/h", "max/min", "100 % utilised", "at objective", f"at {share}",
+             "path", "total", "break-even"],
+            [
+                [row.instance if row.priced_as is None else f"{row.instance} as {row.priced_as}",
+                 row.status, "–" if row.usd_per_hour is None else f"{row.usd_per_hour:g}",
+                 _number(row.max_invocations_per_minute), _usd(row.usd_per_million),
+                 _usd(row.usd_per_million_at_slo), _usd(row.usd_per_million_at_utilisation),
+                 _usd(row.path_usd_per_million), _usd(row.total_usd_per_million),
+                 _breakeven(row)]
+                for row in costs.rows
+            ],
+        ),
+        "",
+        output.table(
+            "USD per month, by good answers per month; * is the cheapest",
+            ["", *(f"{volume:,.0f}" for volume in costs.months[0].requests_per_month)],
+            [[month.instance, *_months(month, costs.months)] for month in costs.months],
+        ),
+        "",
+    )  # fmt: skip
+    for row in costs.rows:
+        if row.price_date is not None:
+            output.note(f"{row.instance}: {row.price_source}, {row.price_date}, {row.price_region}")
+    before = f"behind a {basis.path.api.upper()} API and a Lambda of {basis.path.memory_mb} MB"
+    output.note(
+        f"{'called directly' if basis.path.api == 'none' else before}; at a peak of"
+        f" {basis.peak_factor:g} times the mean rate an instance carries {share} of what it was"
+        " measured to, and more instances are assumed to carry more in proportion; cold starts of"
+        " serverless inference and Lambda are not counted"
+    )
+
+
+def _breakeven(row: CostRow) -> str:
+    if row.total_usd_per_million is None:
+        return "–"
+    months = row.breakeven_requests_per_month
+    return "never" if months is None else f"{months / 1e6:,.1f} M/month"
+
+
+def _months(month: MonthlyCost, others: list[MonthlyCost]) -> list[str]:
+    cells = []
+    for i, usd in enumerate(month.usd_per_month):
+        cheapest = usd == min(other.usd_per_month[i] for other in others)
+        count = f" ({month.instances[i]})" if month.instances else ""
+        cells.append(f"{usd:,.2f}{count}{'*' if cheapest else ''}")
+    return cells

@@ -1,0 +1,207 @@
+"""What `newsclf loadtest` shows: a live view, a line for each point, the final tables."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from newsclf.loadtest.points import Watch
+from newsclf.loadtest.records import Interval, Load, PointSummary, Search, Summary
+from newsclf.loadtest.worker import Progress
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from newsclf.cli.output import Output
+
+_TICK_S = 0.5
+_RECENT_TICKS = 10
+_SPARK_TICKS = 40
+_SPARKS = "▁▂▃▄▅▆▇█"
+
+
+@contextmanager
+def live(output: Output) -> Iterator[Watch]:
+    """Show how a load test goes: on a terminal as it changes, else a line for each point."""
+    shown = _Live()
+
+    def done(point: PointSummary) -> None:
+        output.note(_line(point))
+
+    with output.live(shown.view) as refresh:
+
+        def on_point(name: str, load: Load) -> None:
+            shown.begin(name, load)
+            refresh()
+
+        def on_progress(progress: Progress) -> None:
+            shown.add(progress)
+            refresh()
+
+        yield Watch(on_point=on_point, on_progress=on_progress, on_point_done=done)
+
+
+@dataclass(slots=True)
+class _Tick:
+    ok: int = 0
+    failed: int = 0
+    response_ms: list[float] = field(default_factory=list)
+
+
+class _Live:
+    """The point that is running."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._load: Load | None = None
+        self._began_s = self._ticked_s = 0.0
+        self._in_flight = self._failed = 0
+        self._ticks: deque[_Tick] = deque(maxlen=_SPARK_TICKS)
+
+    def begin(self, name: str, load: Load) -> None:
+        self._name, self._load = name, load
+        self._began_s = self._ticked_s = time.monotonic()
+        self._in_flight = self._failed = 0
+        self._ticks.clear()
+        self._ticks.append(_Tick())
+
+    def add(self, progress: Progress) -> None:
+        if time.monotonic() - self._ticked_s >= _TICK_S:
+            self._ticked_s += _TICK_S
+            self._ticks.append(_Tick())
+        tick = self._ticks[-1]
+        tick.ok += progress.ok
+        tick.failed += progress.failed
+        tick.response_ms += progress.response_ms
+        self._in_flight = progress.in_flight
+        self._failed += progress.failed
+
+    def view(self) -> RenderableType:
+        from rich.table import Table
+        from rich.text import Text
+
+        if self._load is None:
+            return Text("connecting …", style="dim")
+        load = self._load
+        elapsed_s = time.monotonic() - self._began_s
+        left_s = max(0.0, load.warmup_s + load.duration_s - elapsed_s)
+        phase = "warm-up" if elapsed_s < load.warmup_s else "measuring"
+        complete = list(self._ticks)[:-1] or list(self._ticks)
+        recent = complete[-_RECENT_TICKS:]
+        rate = sum(tick.ok for tick in recent) / (_TICK_S * len(recent))
+        latencies = [ms for tick in recent for ms in tick.response_ms]
+        p50, p95, p99 = np.percentile(latencies, [50, 95, 99]) if latencies else (0.0, 0.0, 0.0)
+        grid = Table.grid(padding=(0, 2))
+        grid.add_row(
+            Text(self._name, style="bold"), Text(phase, style="dim"), f"{left_s:.0f} s left"
+        )
+        grid.add_row(
+            f"{rate:8.1f}/s",
+            Text(_spark([tick.ok for tick in complete]), style="cyan"),
+            f"p50 {p50:.1f}  p95 {p95:.1f}  p99 {p99:.1f} ms",
+        )
+        errors = Text(f"{self._failed} failed", style="red" if self._failed else "dim")
+        grid.add_row(
+            f"{self._in_flight:6} in flight", errors, Text("Ctrl-C ends it in order", "dim")
+        )
+        return grid
+
+
+def _spark(counts: list[int]) -> str:
+    highest = max(counts, default=0) or 1
+    return "".join(_SPARKS[round(count / highest * (len(_SPARKS) - 1))] for count in counts)
+
+
+def _line(point: PointSummary) -> str:
+    figures = ", ".join(
+        f"{name} {_ms(point.response_ms[name])} ms" for name in ("p50", "p95", "p99")
+    )
+    failed = f", {100 * point.error_fraction:.1f} % failed" if point.error_fraction else ""
+    verdict = "" if point.verdict == "OK" else f" · {point.verdict}: {'; '.join(point.reasons)}"
+    return f"{point.id}: {point.throughput_per_s:.1f}/s, {figures}{failed}{verdict}"
+
+
+def show(output: Output, folder: Path, summary: Summary) -> None:
+    """Show what a load test found."""
+    output.data(summary.model_dump(mode="json") | {"folder": str(folder)})
+    searched = {probe for search in summary.searches for probe in _points_of(search)}
+    points = [point for point in summary.points if point.id not in searched]
+    output.show(
+        output.table(
+            "Load",
+            ["point", "good/s", "p50", "p95", "p99 ms", "errors", "verdict"],
+            [
+                [
+                    point.id,
+                    f"{point.throughput_per_s:.1f}",
+                    *(_ms(point.response_ms[name]) for name in ("p50", "p95", "p99")),
+                    f"{100 * point.error_fraction:.1f} %",
+                    point.verdict,
+                ]
+                for point in points
+            ],
+        ),
+        "",
+        output.table(
+            "Cost",
+            ["instance", "status", "count", "latency", "USD/h", "USD/M", "max/min",
+             "rate at SLO", f"USD/M at {100 * summary.run.utilisation:.0f} %", "with API", "break-even"],
+            [
+                [
+                    row.instance if row.priced_as is None else f"{row.instance} as {row.priced_as}",
+                    row.status,
+                    row.count,
+                    _figure(row.model_latency_ms, "{:.1f} ms"),
+                    _figure(row.usd_per_hour, "{:.4f}"),
+                    _figure(row.usd_per_million, "{:.3f}"),
+                    _figure(row.max_invocations_per_minute, "{:.0f}"),
+                    _rate(row.slo_rate_low_per_s, row.slo_rate_high_per_s),
+                    _figure(row.usd_per_million_at_utilisation, "{:.3f}"),
+                    _figure(row.total_usd_per_million, "{:.3f}"),
+                    _figure(row.breakeven_requests_per_month, "{:.3g}/month"),
+                ]
+                for row in summary.costs
+            ],
+        ),
+    )  # fmt: skip
+    for point in points:
+        if point.reasons:
+            output.note(f"{point.id}: {'; '.join(point.reasons)}")
+    for search in summary.searches:
+        output.note(_searched(search))
+    if summary.run.stop_reason:
+        output.note(f"ended early: {summary.run.stop_reason}; --resume {folder} goes on")
+    output.note(f"report: {folder / 'report.html'}")
+
+
+def _points_of(search: Search) -> list[str]:
+    return [point for probe in search.probes for point in probe.points]
+
+
+def _searched(search: Search) -> str:
+    goals = " and ".join(f"p{o.percentile:g} ≤ {o.limit_ms:g} ms" for o in search.objectives)
+    found = _rate(search.low_per_s, search.high_per_s)
+    confirmed = "" if search.confirmed else ", not confirmed"
+    note = f" ({search.note})" if search.note else ""
+    return f"{search.instance}: {goals} holds up to {found} Poisson requests{confirmed}{note}"
+
+
+def _rate(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "–" if high is None else f"below {high:.4g}/s"
+    return f"{low:.4g}/s or more" if high is None else f"{low:.4g}–{high:.4g}/s"
+
+
+def _ms(figure: Interval) -> str:
+    return "n/a" if figure.value is None else f"{figure.value:.1f}"
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)

@@ -1,0 +1,68 @@
+"""What a measured model costs a month, at rising volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from newsclf.core.cost import CostRow, MonthlyCost
+from newsclf.core.errors import ConfigError, StateError
+from newsclf.core.prices import PriceBook
+from newsclf.loadtest.costs import CostBasis, cost_rows, monthly_costs
+from newsclf.loadtest.records import Summary
+
+SUMMARY_FILE = "summary.json"
+VOLUMES = (1e5, 1e6, 1e7, 1e8, 1e9)
+"""Requests per month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """The cost of what a run measured."""
+
+    summary: Summary
+    basis: CostBasis
+    rows: list[CostRow]
+    months: list[MonthlyCost]
+
+
+def read_summary(run: Path) -> Summary:
+    """What was derived from a run; StateError if its folder has nothing of this version."""
+    path = run / SUMMARY_FILE
+    try:
+        return Summary.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StateError(
+            f"{run} is no folder of a finished load test (it has no {SUMMARY_FILE})",
+            hint="newsclf loadtest makes one, below .newsclf/runs",
+        ) from None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(str(part) for part in problem["loc"]) or "document"
+        raise StateError(
+            f"{path}: {place}: {problem['msg']}", hint=f"newsclf report {run} writes it again"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise StateError(f"{path}: {error}", hint=f"newsclf report {run} writes it again") from None
+
+
+def cost(
+    summary: Summary, prices: PriceBook, basis: CostBasis, *, volumes: Sequence[float] = VOLUMES
+) -> Costs:
+    """Price a run.
+
+    Raises:
+        ConfigError: a price is missing, or nothing in the run can be priced.
+    """
+    rows = cost_rows(summary.points, summary.searches, prices, basis)
+    if all(row.usd_per_hour is None for row in rows):
+        measured = ", ".join(f"{row.instance} ({row.status})" for row in rows) or "nothing"
+        raise ConfigError(
+            f"nothing in this run can be priced; it measured {measured}",
+            hint="--price-as ml.c5.xlarge gives another machine that instance's price",
+        )
+    months = monthly_costs(summary.points, summary.searches, prices, basis, volumes)
+    return Costs(summary=summary, basis=basis, rows=rows, months=months)

@@ -1,0 +1,260 @@
+"""Measure what a deployment can take, and write down everything that the figures come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import httpx
+
+from newsclf.core.errors import ServiceError, StateError
+from newsclf.core.machine import available_cores, cpu_name
+from newsclf.core.prices import PriceBook
+from newsclf.lifecycle.report import report
+from newsclf.loadtest import plan, preflight
+from newsclf.loadtest.generator import Stop, Target
+from newsclf.loadtest.payloads import SAMPLE_NAME, Form, describe, make_bodies, read_headlines
+from newsclf.loadtest.points import Bench, StoppedError, Watch, measure, search_rate
+from newsclf.loadtest.records import Load, Machine, Objective, Run, Search, Summary
+from newsclf.loadtest.run_folder import RunFolder, file_name
+from newsclf.loadtest.worker import Progress
+
+_COOLDOWN_S = 1.0
+_PACKAGES = ("newsclf", "httptools", "httpx", "numpy", "scipy", "uvloop")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where requests go while a subject is up."""
+
+    url: str
+    form: Form
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: httpx.Auth | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Something to measure."""
+
+    instance: str
+    """Such as `ml.c5.large`, `local:2` or `url`."""
+    kind: Literal["local", "url", "sagemaker", "api-gateway"]
+    identity: str
+    """What it is, the same the next time; a port may have changed."""
+    model_digest: str | None
+    shares_host: bool
+    open: Callable[[], AbstractContextManager[Address]]
+    """Brings it up, if need be, and takes away again what it brought up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a load test ends by itself."""
+
+    max_requests: int | None = None
+    max_cost_usd: float | None = None
+    usd_per_hour: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadtestRequest:
+    """What to measure, and how."""
+
+    subjects: Sequence[Subject]
+    loads: Sequence[Load]
+    objectives: Sequence[Objective] = ()
+    payloads: Path | None = None
+    text_column: str = "text"
+    headlines_per_request: int = 1
+    timeout_s: float = 30.0
+    repeats: int = 1
+    seed: int = 42
+    workers: int = 1
+    replay: plan.Replay | None = None
+    prices: PriceBook
+    price_as: str | None = None
+    region: str = "us-east-1"
+    utilisation: float = 0.5
+    limits: Limits = field(default_factory=Limits)
+    runs: Path
+    """Where the folder of a new run goes."""
+    resume: Path | None = None
+    """The folder of a run to go on with."""
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What a run has used up so far."""
+
+    limits: Limits
+    stop: Stop
+    began_s: float = field(default_factory=time.monotonic)
+    requests: int = 0
+    reason: str | None = None
+
+    def add(self, progress: Progress) -> None:
+        self.requests += progress.ok + progress.failed
+        limits = self.limits
+        cost_usd = (time.monotonic() - self.began_s) / 3600 * limits.usd_per_hour
+        if limits.max_requests is not None and self.requests >= limits.max_requests:
+            self._end(f"--max-requests {limits.max_requests} was reached")
+        if limits.max_cost_usd is not None and cost_usd >= limits.max_cost_usd:
+            self._end(f"--max-cost {limits.max_cost_usd:g} was reached")
+
+    def _end(self, reason: str) -> None:
+        if self.stop.asked == 0:
+            self.stop.ask()
+            self.reason = reason
+
+
+def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
+    """Run the points of a load test that are not yet done, search for rates, and report.
+
+    Ctrl-C once ends it in order: what was measured so far is a valid run, which `--resume` goes on
+    with.
+
+    Returns:
+        The run's folder and what was found.
+
+    Raises:
+        StateError: the folder to go on with holds another load test.
+        RequestRejectedError: the target refuses what is sent.
+        ServiceError: the target can't be reached, or answered nothing at all under a load.
+        ConfigError: a price is missing.
+    """
+    texts = read_headlines(request.payloads, request.text_column)
+    run = _describe(request, texts)
+    folder = _open_folder(request, run)
+    stop = Stop()
+    spent = _Spent(request.limits, stop)
+
+    def on_progress(progress: Progress) -> None:
+        spent.add(progress)
+        watch.on_progress(progress)
+
+    searches: list[Search] = []
+    with stop.on_interrupt(), suppress(StoppedError):
+        for subject in request.subjects:
+            with subject.open() as address:
+                bench = Bench(
+                    folder=folder,
+                    target=_target(address, texts, request),
+                    instance=subject.instance,
+                    seed=request.seed,
+                    workers=request.workers,
+                    stop=stop,
+                    watch=replace(watch, on_progress=on_progress),
+                    timestamps_s=request.replay.timestamps_s if request.replay else None,
+                )
+                preflight.check(bench.target)
+                alone_s = _run_points(bench, request)
+                if request.objectives:
+                    searches.append(search_rate(bench, request.objectives, alone_s))
+            if stop.asked:
+                break
+    reason = spent.reason or ("interrupted" if stop.asked else None)
+    folder.write_run(run.model_copy(update={"interrupted": bool(reason), "stop_reason": reason}))
+    folder.write_searches(searches)
+    return folder.path, report(folder.path)
+
+
+def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
+    payloads = describe(texts, request.payloads.name if request.payloads else SAMPLE_NAME)
+    subjects = request.subjects
+    # All that decides what is sent, and what is made of it.
+    decisive = {
+        "subjects": [(subject.instance, subject.identity) for subject in subjects],
+        "loads": [load.model_dump() for load in request.loads],
+        "objectives": [objective.model_dump() for objective in request.objectives],
+        "payloads": payloads.sha256,
+        "headlines_per_request": request.headlines_per_request,
+        "timeout_s": request.timeout_s,
+        "repeats": request.repeats,
+        "seed": request.seed,
+        "workers": request.workers,
+    }
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    return Run(
+        name=subjects[0].instance if len(subjects) == 1 else f"{len(subjects)} instances",
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        config_sha256=digest,
+        target=", ".join(subject.identity for subject in subjects),
+        kind=subjects[0].kind,
+        model_digest=subjects[0].model_digest,
+        seed=request.seed,
+        loads=list(request.loads),
+        repeats=request.repeats,
+        objectives=list(request.objectives),
+        payloads=payloads,
+        machine=Machine(
+            cpu=cpu_name(),
+            cores=available_cores(),
+            kernel=platform.platform(),
+            python=platform.python_version(),
+            packages={name: version(name) for name in _PACKAGES},
+        ),
+        shares_host=any(subject.shares_host for subject in subjects),
+        price_as=request.price_as,
+        region=request.region,
+        utilisation=request.utilisation,
+    )
+
+
+def _open_folder(request: LoadtestRequest, run: Run) -> RunFolder:
+    if request.resume is not None:
+        folder = RunFolder(request.resume)
+        if folder.read_run().config_sha256 != run.config_sha256:
+            raise StateError(
+                f"{request.resume} is a load test of something else, or with other loads, options"
+                " or payloads",
+                hint="give --resume the options of the first time, or begin a new run",
+            )
+        return folder
+    moment = run.started_utc.replace("+00:00", "Z").replace(":", "").replace("-", "")
+    folder = RunFolder(request.runs / f"{moment}-{file_name(run.name)}")
+    folder.write_run(run)
+    folder.write_prices(request.prices)
+    return folder
+
+
+def _target(address: Address, texts: Sequence[str], request: LoadtestRequest) -> Target:
+    return Target(
+        url=address.url,
+        headers=address.headers,
+        auth=address.auth,
+        bodies=make_bodies(texts, address.form, request.headlines_per_request),
+        headlines_per_request=request.headlines_per_request,
+        timeout_s=request.timeout_s,
+    )
+
+
+def _run_points(bench: Bench, request: LoadtestRequest) -> float | None:
+    """Run all points; the service time of one request at a time, if it was among them."""
+    prefix = file_name(bench.instance)
+    alone_s = None
+    for number, (load, repeat) in enumerate(plan.interleaved(request.loads, request.repeats)):
+        if number:
+            bench.stop.wait(_COOLDOWN_S)
+        summary = measure(bench, load, repeat, plan.point_id(load, repeat, prefix))
+        if bench.stop.asked:
+            raise StoppedError
+        if summary.requests and summary.error_fraction == 1:
+            raise ServiceError(
+                f"{summary.id}: not one of {summary.requests} requests was answered well"
+                f" ({', '.join(f'{n} {what.lower()}' for what, n in summary.outcomes.items())})",
+                hint=f"newsclf status; newsclf loadtest --resume {bench.folder.path} goes on",
+            )
+        service_ms = summary.service_ms["p50"].value
+        if load.concurrency == 1 and service_ms is not None:
+            alone_s = service_ms / 1000
+    return alone_s

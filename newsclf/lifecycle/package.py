@@ -1,0 +1,108 @@
+"""A model as `model.tar.gz` for SageMaker's stock Hugging Face container."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import newsclf
+from newsclf.core.errors import ConfigError
+from newsclf.core.model_dir import CARD_FILE, check_files, file_digest, find_model, listed_files
+from newsclf.core.settings import shipped_config
+from newsclf.lifecycle.wheels import fetched_wheels, read_pins, wheels_in
+from newsclf.serving import archive, engine
+
+REQUIREMENTS_FILE = "container-requirements.txt"
+_RUNTIME = "onnxruntime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageRequest:
+    """What to pack, and where to."""
+
+    model: Path
+    out: Path
+    cache: Path
+    """A folder that keeps downloaded wheels."""
+    wheels: Path | None = None
+    """A folder that has the wheels, instead of a download."""
+    requirements: Path | None = None
+    """Pins and hashes of the wheels; without it, those for the stock container."""
+    float_weights: bool = False
+    """Whether to pack every file that the card lists, the float weights among them."""
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An archive that has been checked."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    contents: archive.Contents
+
+
+def package(request: PackageRequest) -> Package:
+    """Write the archive and check it; it appears when it is whole.
+
+    Raises:
+        ModelError: there is no model, or its files are not what its card says.
+        ConfigError: the archive exists, or the wheels or their pins can't be used.
+        DownloadError: the wheels could not be fetched.
+    """
+    out = request.out
+    if out.is_dir():
+        raise ConfigError(f"{out} is a folder", hint="name a file with --out")
+    if out.exists() and not request.overwrite:
+        raise ConfigError(
+            f"{out} already exists", hint="add --overwrite, or name another file with --out"
+        )
+    folder = find_model(request.model)
+    names = sorted({*engine.FILES, *(listed_files(folder) if request.float_weights else ())})
+    check_files(folder, names)
+    code = _code(request)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+        unfinished = Path(scratch) / out.name
+        archive.write_archive(
+            unfinished, {name: folder / name for name in (*names, CARD_FILE)}, code
+        )
+        packed = check(unfinished)  # a file may have changed while it was read
+        unfinished.replace(out)
+    return replace(packed, path=out)
+
+
+def check(path: Path) -> Package:
+    """Check an archive.
+
+    Raises:
+        ModelError: it is not one that the container could serve, or it is damaged.
+    """
+    contents = archive.check_archive(path)
+    return Package(path, path.stat().st_size, file_digest(path), contents)
+
+
+def _code(request: PackageRequest) -> dict[str, Path | bytes]:
+    """The files under `code/`, by their path there."""
+    requirements = request.requirements or shipped_config(REQUIREMENTS_FILE)
+    pins = read_pins(requirements)
+    runtime = next((pin for pin in pins if pin.name == _RUNTIME), None)
+    if runtime is None:
+        raise ConfigError(f"{requirements}: it does not pin {_RUNTIME}")
+    wheels = (
+        wheels_in(request.wheels, pins)
+        if request.wheels
+        else fetched_wheels(requirements, pins, request.cache)
+    )
+    # Only the runtime is asked for: pip takes what it needs besides from the container, and from
+    # the wheels what the container lacks.
+    asked = f"--no-index\n--find-links wheels\n{runtime}\n"
+    root = Path(newsclf.__file__).parents[1]
+    return {
+        "requirements.txt": asked.encode(),
+        "inference.py": root / "newsclf/serving/inference.py",
+        **{name: root / name for name in archive.MODULES},
+        **{f"wheels/{path.name}": path for path in wheels},
+    }

@@ -1,0 +1,78 @@
+"""Everything that is derived from a load test, made from its raw files; again, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from newsclf.core.errors import StateError
+from newsclf.core.prices import PriceBook
+from newsclf.loadtest.costs import CostBasis, cost_rows, monthly_costs
+from newsclf.loadtest.records import Point, Run, Summary
+from newsclf.loadtest.report.files import write_report
+from newsclf.loadtest.run_folder import RunFolder
+from newsclf.loadtest.samples import Samples
+from newsclf.loadtest.summary import summarise
+
+_VOLUMES = [10 ** (5 + i / 4) for i in range(17)]
+"""Requests per month, 100,000 to 1,000 million."""
+
+
+def report(path: Path) -> Summary:
+    """Write summary.json, points.csv, cost.csv, report.md and report.html of a run.
+
+    Costs come from the prices that the run kept, so a later change of prices changes nothing here.
+
+    Raises:
+        StateError: this is no load test, it has no complete point, or a file of it is damaged.
+        ConfigError: a price is missing.
+    """
+    folder = RunFolder(path)
+    run = folder.read_run()
+    points = [(point, summarise(point, samples)) for point, samples in _complete(folder)]
+    if not points:
+        raise StateError(
+            f"{path}: no point of it is complete", hint=f"newsclf loadtest --resume {path}"
+        )
+    summaries = [summary for _, summary in points]
+    searches = folder.read_searches()
+    prices = folder.read_prices()
+    basis = _basis(run)
+    summary = Summary(
+        run=run,
+        points=summaries,
+        searches=searches,
+        costs=cost_rows(summaries, searches, prices, basis),
+    )
+    months = monthly_costs(summaries, searches, prices, basis, _VOLUMES)
+    write_report(path, summary, _SamplesOnDisk(folder), months)
+    return summary
+
+
+def _basis(run: Run) -> CostBasis:
+    return CostBasis(region=run.region, price_as=run.price_as, utilisation=run.utilisation)
+
+
+def _complete(folder: RunFolder) -> Iterator[tuple[Point, Samples]]:
+    for point_id in folder.point_ids():
+        if (found := folder.read_point(point_id)) is not None:
+            yield found
+
+
+class _SamplesOnDisk(Mapping[str, Samples]):
+    """The raw samples by point, read when they are asked for."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+
+    def __getitem__(self, point_id: str) -> Samples:
+        found = self._folder.read_point(point_id)
+        if found is None:
+            raise KeyError(point_id)
+        return found[1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._folder.point_ids())
+
+    def __len__(self) -> int:
+        return len(self._folder.point_ids())

@@ -1,0 +1,236 @@
+"""Runs one load with one or several processes, and gathers what they saw."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+from typing import Any, cast
+
+import httpx
+import numpy as np
+
+from newsclf.core.errors import NewsclfError, ServiceError
+from newsclf.loadtest import worker
+from newsclf.loadtest.records import Load
+from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
+from newsclf.loadtest.schedule import Schedule, deal
+from newsclf.loadtest.worker import Order, Progress, Result
+
+BACKLOG_PER_CONNECTION = 10
+_START_PAUSE_NS = 50_000_000
+_LOOK_S = 0.2
+_CONNECT_S = 60.0
+_DRAIN_S = 10.0
+"""After word to stop, requests have so long to be answered; then they are given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests go, and what is in them."""
+
+    url: str
+    headers: Mapping[str, str]
+    """Beside the content type; may hold a credential, so they are never written anywhere."""
+    auth: httpx.Auth | None
+    """Puts a credential into each request."""
+    bodies: Sequence[bytes]
+    headlines_per_request: int
+    timeout_s: float
+
+
+class Stop:
+    """How often the user has asked to stop: once drains, twice cancels, three times kills."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._changed = threading.Event()
+
+    def ask(self) -> None:
+        """Ask once more."""
+        self.asked += 1
+        self._changed.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, unless and until it is asked to stop."""
+        self._changed.wait(seconds)
+
+    @contextmanager
+    def on_interrupt(self) -> Iterator[None]:
+        """Count SIGINT here instead of raising KeyboardInterrupt, up to the third."""
+
+        def count(_number: int, _frame: FrameType | None) -> None:
+            self.ask()
+            if self.asked > 2:  # noqa: PLR2004
+                raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, count)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a load gave."""
+
+    samples: Samples
+    window_end_ns: int
+    """Earlier than planned, if the run was interrupted."""
+    results: Sequence[Result]
+    interrupted: bool
+
+
+def generate(
+    load: Load,
+    target: Target,
+    *,
+    schedule: Schedule | None,
+    choices: Schedule,
+    workers: int,
+    stop: Stop,
+    on_progress: Callable[[Progress], None],
+) -> Generated:
+    """Run one load.
+
+    Args:
+        load: What to send.
+        target: Where.
+        schedule: When, for an open loop; covers warm-up and window.
+        choices: Which payload each request has, in turn.
+        workers: Processes.
+        stop: Looked at while it runs.
+        on_progress: Called some four times a second for each process.
+
+    Raises:
+        ServiceError: a connection could not be opened.
+        NewsclfError: a process of the generator died; its samples are lost, so nothing is kept.
+    """
+    orders = _orders(load, target, schedule, choices, workers)
+    context = multiprocessing.get_context("spawn")
+    pipes: list[Pipe] = []
+    processes: list[SpawnProcess] = []
+    try:
+        for order in orders:
+            ours, theirs = context.Pipe()
+            process = context.Process(target=worker.main, args=(theirs, order), daemon=True)
+            process.start()
+            theirs.close()
+            pipes.append(ours)
+            processes.append(process)
+        for pipe in pipes:
+            _expect_connected(pipe, target.url)
+        t0_ns = time.perf_counter_ns() + _START_PAUSE_NS
+        for pipe in pipes:
+            pipe.send(("start", t0_ns))
+        results, stopped_ns = _gather(pipes, stop, on_progress, t0_ns)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+        for pipe in pipes:
+            pipe.close()
+    samples = np.concatenate([result.samples for result in results]).astype(SAMPLE)
+    samples = samples[np.argsort(samples["intended_ns"], kind="stable")]
+    end_ns = orders[0].window_end_ns
+    return Generated(
+        samples=samples,
+        window_end_ns=end_ns if stopped_ns is None else min(end_ns, stopped_ns),
+        results=results,
+        interrupted=stopped_ns is not None,
+    )
+
+
+def _orders(
+    load: Load,
+    target: Target,
+    schedule: Schedule | None,
+    choices: Schedule,
+    workers: int,
+) -> list[Order]:
+    connections = load.max_in_flight
+    workers = min(workers, connections)
+    begin_ns = round(load.warmup_s * 1e9)
+    common = Order(
+        worker=0,
+        url=target.url,
+        headers=dict(target.headers),
+        auth=target.auth,
+        bodies=list(target.bodies),
+        headlines=target.headlines_per_request,
+        connections=0,
+        timeout_s=target.timeout_s,
+        window_begin_ns=begin_ns,
+        window_end_ns=begin_ns + round(load.duration_s * 1e9),
+        schedule=None,
+        choices=choices,
+        max_backlog=0,
+    )
+    schedules = deal(schedule, workers) if schedule is not None else [None] * workers
+    shares = [connections // workers + (i < connections % workers) for i in range(workers)]
+    return [
+        replace(
+            common,
+            worker=i,
+            connections=share,
+            schedule=part,
+            choices=choices[i::workers],
+            max_backlog=BACKLOG_PER_CONNECTION * share,
+        )
+        for i, (share, part) in enumerate(zip(shares, schedules, strict=True))
+    ]
+
+
+def _expect_connected(pipe: Pipe, url: str) -> None:
+    if not pipe.poll(_CONNECT_S):
+        raise NewsclfError("a process of the load generator did not start")
+    word, what = _receive(pipe)
+    if word == "failed":
+        raise ServiceError(
+            f"{url}: no connection ({Outcome(what).name.lower().replace('_', ' ')})",
+            hint="newsclf status shows what is up",
+        )
+
+
+def _gather(
+    pipes: Sequence[Pipe], stop: Stop, on_progress: Callable[[Progress], None], t0_ns: int
+) -> tuple[list[Result], int | None]:
+    results: dict[int, Result] = {}
+    asked, stopped_ns = 0, None
+    while len(results) < len(pipes):
+        now_ns = time.perf_counter_ns() - t0_ns
+        if stopped_ns is not None and now_ns - stopped_ns > _DRAIN_S * 1e9:
+            stop.asked = max(stop.asked, 2)
+        if stop.asked > asked:
+            stopped_ns = stopped_ns or now_ns
+            asked = stop.asked
+            for pipe in pipes:
+                pipe.send(("drain",) if asked == 1 else ("cancel",))
+        at_work = [pipe for i, pipe in enumerate(pipes) if i not in results]
+        for pipe in cast("list[Pipe]", wait(at_work, timeout=_LOOK_S)):
+            word, what = _receive(pipe)
+            if word == "done":
+                results[pipes.index(pipe)] = what
+            else:
+                on_progress(what)
+    return [results[i] for i in range(len(pipes))], stopped_ns
+
+
+def _receive(pipe: Pipe) -> tuple[str, Any]:
+    try:
+        word, what = pipe.recv()
+    except (EOFError, ConnectionResetError):
+        raise NewsclfError(
+            "a process of the load generator died; what it had seen is lost",
+            hint="run it again; --resume keeps the points that were complete",
+        ) from None
+    return word, what

@@ -1,0 +1,59 @@
+"""One request before a load test, so that a wrong address or key is not tested for minutes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import httpx
+
+from newsclf.core.errors import RequestRejectedError, ServiceError
+from newsclf.loadtest.generator import Target
+from newsclf.loadtest.judge import judge
+from newsclf.loadtest.samples import Outcome
+from newsclf.loadtest.transport import Connection, FailedRequestError
+
+
+def check(target: Target) -> None:
+    """Send one request.
+
+    Raises:
+        RequestRejectedError: the credential is refused, or this is no classifier.
+        ServiceError: it can't be reached, or fails.
+    """
+    answer = asyncio.run(_ask(target))
+    outcome = judge(answer, target.headlines_per_request)
+    if outcome == Outcome.OK:
+        return
+    said = f"{target.url} answered {answer.status_code}"
+    if outcome == Outcome.AUTH:
+        raise RequestRejectedError(
+            said, hint="--header-file names a file with the header of your credential"
+        )
+    if outcome in (Outcome.BAD_BODY, Outcome.HTTP_3XX, Outcome.HTTP_4XX):
+        raise RequestRejectedError(
+            f"{said}, which is no answer of a newsclf classifier",
+            hint="the URL ends with /classify (API) or /invocations (model server)",
+        )
+    raise ServiceError(said, hint="newsclf status; newsclf logs")
+
+
+async def _ask(target: Target) -> httpx.Response:
+    url = httpx.URL(target.url)
+    tls = httpx.create_ssl_context() if url.scheme == "https" else None
+    connection = Connection(url, tls=tls)
+    deadline_ns = time.perf_counter_ns() + round(target.timeout_s * 1e9)
+    headers = {"content-type": "application/json", **target.headers}
+    request = httpx.Request("POST", url, headers=headers, content=target.bodies[0])
+    if target.auth is not None:
+        request = next(target.auth.auth_flow(request))
+    request.extensions["deadline_ns"] = deadline_ns
+    try:
+        return await connection.handle_async_request(request)
+    except FailedRequestError as error:
+        raise ServiceError(
+            f"{target.url}: no answer ({error.outcome.name.lower().replace('_', ' ')})",
+            hint="newsclf status shows what is up",
+        ) from None
+    finally:
+        await connection.aclose()

@@ -1,0 +1,48 @@
+"""The files of a report, and the published schema of its summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from newsclf.core.cost import MonthlyCost
+from newsclf.core.model_dir import write_text
+from newsclf.loadtest.records import Summary
+from newsclf.loadtest.report.markdown import render_markdown
+from newsclf.loadtest.report.page import price_words, render_page
+from newsclf.loadtest.report.tables import cost_csv, points_csv
+from newsclf.loadtest.samples import Samples
+
+
+def write_report(
+    folder: Path,
+    summary: Summary,
+    samples: Mapping[str, Samples],
+    monthly: Sequence[MonthlyCost] = (),
+) -> list[Path]:
+    """Write summary.json, points.csv, cost.csv, report.md and report.html; their paths.
+
+    The same arguments give the same bytes. Nothing is written before all is rendered, and each file
+    is replaced whole. `samples`: point id → raw samples; asked only for the points that are drawn,
+    one after the other, so it may read them from disk.
+    """
+    texts = {
+        "summary.json": summary.model_dump_json(indent=2) + "\n",
+        "points.csv": points_csv(summary.points),
+        "cost.csv": cost_csv(summary),
+        "report.md": render_markdown(summary, price_words(summary)),
+        "report.html": render_page(summary, samples, monthly),
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def summary_schema() -> str:
+    """The JSON Schema of summary.json, published as docs/summary.schema.json."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Summary.model_json_schema(mode="serialization"),
+    }
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,153 @@
+"""What a load test found, first; and what a reader must know before relying on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from newsclf.core.cost import CostRow
+from newsclf.loadtest.records import PointSummary, Search, Summary
+from newsclf.loadtest.report.tables import objective_words
+from newsclf.loadtest.report.text import amount, interval, load_words, percent, usd
+
+_LITTLE_LIMIT = 0.03
+"""A larger gap in Little's law is a fault of the measurement."""
+
+
+class Answer(NamedTuple):
+    """What one instance can do."""
+
+    instance: str
+    figure: str
+    """Such as `112/s`; `no figure` without one."""
+    good: bool
+    sentence: str
+    cost: str
+    """Empty without a price."""
+
+
+def answers(summary: Summary) -> list[Answer]:
+    """One answer for each instance, in the order in which they were run."""
+    costs = {row.instance: row for row in summary.costs}
+    searches = {search.instance: search for search in summary.searches}
+    found = []
+    for instance in dict.fromkeys([*(p.instance for p in summary.points), *searches]):
+        points = [p for p in summary.points if p.instance == instance]
+        search = searches.get(instance)
+        figure, good, sentence = _of_search(search) if search else _of_points(points)
+        found.append(Answer(instance, figure, good, sentence, _price(costs.get(instance))))
+    return found
+
+
+def verdict(summary: Summary) -> str:
+    """The one sentence to take away."""
+    bounded = [s for s in summary.searches if s.low_per_s is not None]
+    if summary.searches and not bounded:
+        return "No instance met the objective at any rate that was tried."
+    priced = [
+        (cost, row)
+        for row in summary.costs
+        if (cost := row.total_usd_per_million or row.usd_per_million_at_utilisation) is not None
+    ]
+    if len(priced) > 1:
+        cost, row = min(priced, key=lambda pair: pair[0])
+        held = " that meets the objective" if bounded else ""
+        return (
+            f"Cheapest{held}: {row.instance}, {usd(cost)} per million at "
+            f"{percent(row.utilisation, 0)} use."
+        )
+    found = answers(summary)
+    if not found:
+        return "Nothing was measured."
+    first = found[0]
+    return f"{first.instance}: {first.sentence}"
+
+
+def warnings(summary: Summary) -> list[str]:
+    """What limits the figures, the gravest first."""
+    run, points = summary.run, summary.points
+    found = []
+    if run.interrupted:
+        why = f" ({run.stop_reason})" if run.stop_reason else ""
+        found.append(f"The run ended early{why}: only what was finished is shown.")
+    limited = [p.id for p in points if p.verdict == "CLIENT-LIMITED"]
+    if limited:
+        found.append(
+            f"At {_some(limited)} the client was the limit: those figures describe this machine "
+            "and have no cost."
+        )
+    unstable = [p.id for p in points if p.verdict == "UNSTABLE"]
+    if unstable:
+        found.append(
+            f"At {_some(unstable)} no steady state was reached: those figures have no cost."
+        )
+    failing = [p.id for p in points if p.verdict == "ERRORS"]
+    if failing:
+        found.append(f"At {_some(failing)} too many requests failed: those figures have no cost.")
+    gaps = [p.id for p in points if p.little_gap > _LITTLE_LIMIT]
+    if gaps:
+        found.append(
+            f"At {_some(gaps)} Little's law is off by more than {percent(_LITTLE_LIMIT, 0)}: "
+            "the measurement itself may be wrong."
+        )
+    found += [
+        f"The rate of {s.instance} was not confirmed by repeats: {s.note}"
+        for s in summary.searches
+        if s.low_per_s is not None and not s.confirmed
+    ]
+    if run.shares_host:
+        found.append(
+            "The client runs on the server's machine and competes with it for "
+            f"{run.machine.cores} cores: a server of its own would do better."
+        )
+    if any(p.load.model == "closed" for p in points):
+        found.append(
+            "A closed loop says nothing about stalls seen by independent users: while the server "
+            "stalls, its users send nothing. Judge latency by the Poisson loads."
+        )
+    if run.price_as:
+        found.append(f"Prices are those of {run.price_as}, which is not what was measured.")
+    own = Counter(reason for p in points if p.verdict == "OK" for reason in p.reasons)
+    found += [f"{reason} ({n} of {len(points)} points)" for reason, n in sorted(own.items())]
+    return found
+
+
+def _of_search(search: Search) -> tuple[str, bool, str]:
+    aim = objective_words(search)
+    if search.low_per_s is None:
+        at = "" if search.high_per_s is None else f", not even at {amount(search.high_per_s)}/s"
+        return "no rate", False, f"{aim} was not met{at}."
+    text = f"meets {aim} at {amount(search.low_per_s)}/s of Poisson arrivals"
+    text += f", misses at {amount(search.high_per_s)}/s" if search.high_per_s else ""
+    text += "; confirmed by repeats." if search.confirmed else "; not confirmed."
+    return f"{amount(search.low_per_s)}/s", search.confirmed, text
+
+
+def _of_points(points: list[PointSummary]) -> tuple[str, bool, str]:
+    good = [p for p in points if p.verdict == "OK"]
+    if not good:
+        kinds = ", ".join(sorted({p.verdict for p in points}))
+        return "no figure", False, f"No point of {len(points)} has a verdict of OK ({kinds})."
+    best = max(good, key=lambda p: (p.throughput_per_s, p.id))
+    p95 = interval(best.response_ms.get("p95"))
+    text = (
+        f"most good answers: {load_words(best.load)}, p95 {p95} ms. No objective was searched for."
+    )
+    return f"{amount(best.throughput_per_s)}/s", True, text
+
+
+def _price(row: CostRow | None) -> str:
+    if row is None or row.usd_per_million_at_utilisation is None:
+        return ""
+    cost, used = usd(row.usd_per_million_at_utilisation), percent(row.utilisation, 0)
+    text = f"{cost} per million at {used} use"
+    if row.total_usd_per_million is not None and row.path_usd_per_million:
+        text += f", {usd(row.total_usd_per_million)} with Lambda and gateway"
+    return text
+
+
+def _some(ids: list[str]) -> str:
+    """Names, the first few."""
+    most = 4
+    text = ", ".join(ids[:most])
+    return f"{text} and {len(ids) - most} more" if len(ids) > most else text

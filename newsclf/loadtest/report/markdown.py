@@ -1,0 +1,72 @@
+"""The report as Markdown, for a pull request or a terminal."""
+
+from __future__ import annotations
+
+import re
+
+from newsclf.loadtest.records import Summary
+from newsclf.loadtest.report import tables
+from newsclf.loadtest.report.figure import Table
+from newsclf.loadtest.report.headline import answers, verdict, warnings
+from newsclf.loadtest.report.text import load_words, number, shown
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@:$])")
+
+
+def render_markdown(summary: Summary, prices: list[str]) -> str:
+    """The headline, the tables and what was run; nothing of the data is taken as Markdown."""
+    lines = [f"# Load test {_plain(summary.run.name)}", "", f"**{_plain(verdict(summary))}**", ""]
+    for answer in answers(summary):
+        cost = f" {answer.cost}." if answer.cost else ""
+        lines.append(
+            f"- **{_plain(answer.instance)}: {_plain(answer.figure)}** – "
+            f"{_plain(answer.sentence + cost)}"
+        )
+    if summary.costs:
+        lines += ["", "## Cost", "", *_table(tables.cost_table(summary.costs))]
+        lines += ["", *(f"{_plain(line)}.  " for line in prices)]
+    lines += ["", "## What was run", "", *_run(summary)]
+    if found := warnings(summary):
+        lines += ["", "## Warnings", "", *(f"- {_plain(line)}" for line in found)]
+    lines += ["", "## Points", "", *_table(tables.point_table(summary.points))]
+    for search in summary.searches:
+        title = f"## Search on {_plain(search.instance)}: {_plain(tables.objective_words(search))}"
+        lines += ["", title, "", *_table(tables.probe_table(search))]
+    lines += ["", "Brackets hold 95 % intervals. The charts are in `report.html`."]
+    return "\n".join(lines) + "\n"
+
+
+def _run(summary: Summary) -> list[str]:
+    run = summary.run
+    payloads = run.payloads
+    packages = "".join(f", {name} {v}" for name, v in sorted(run.machine.packages.items()))
+    facts = {
+        "started": run.started_utc,
+        "target": f"{run.target} ({run.kind})",
+        "model": run.model_digest or "not known",
+        "loads": "; ".join(load_words(load) for load in run.loads) + f"; {run.repeats} times",
+        "payloads": (
+            f"{payloads.count} from {payloads.source}, {number(payloads.characters_mean)} "
+            f"characters on average (p50 {payloads.characters_p50}, "
+            f"p95 {payloads.characters_p95}, at most "
+            f"{payloads.characters_max}), SHA-256 {payloads.sha256}"
+        ),
+        "client": f"{run.machine.cpu}, {run.machine.cores} cores, {run.machine.kernel}",
+        "software": f"Python {run.machine.python}{packages}",
+        "seed": str(run.seed),
+        "configuration": run.config_sha256,
+    }
+    return [f"- {name}: {_plain(value)}" for name, value in facts.items()]
+
+
+def _table(table: Table) -> list[str]:
+    return [
+        f"| {' | '.join(_plain(cell) for cell in table.head)} |",
+        f"|{' --- |' + ' ---: |' * (len(table.head) - 1)}",
+        *(f"| {' | '.join(_plain(cell) for cell in row)} |" for row in table.rows),
+    ]
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", shown(text))

@@ -1,0 +1,155 @@
+"""The report as one HTML file that opens offline, loads nothing and runs nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from itertools import count
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from newsclf.core.cost import MonthlyCost
+from newsclf.loadtest.records import PointSummary, Summary
+from newsclf.loadtest.report import tables, text
+from newsclf.loadtest.report.cost_charts import cost_by_latency, cost_by_volume
+from newsclf.loadtest.report.figure import Figure, about, groups_of
+from newsclf.loadtest.report.headline import answers, verdict, warnings
+from newsclf.loadtest.report.load_charts import (
+    latency_by_concurrency,
+    latency_by_throughput,
+    offered_and_achieved,
+)
+from newsclf.loadtest.report.sample_charts import course, percentiles
+from newsclf.loadtest.samples import Samples
+
+SHOWN_POINTS = 8
+"""Points whose samples are drawn; more would make the page too large to mail."""
+
+
+class Charts(NamedTuple):
+    """All charts of a page."""
+
+    load: list[tuple[str, list[Figure]]]
+    """By instance."""
+    cost: list[Figure]
+    points: list[tuple[PointSummary, list[Figure]]]
+    """The first of each instance comes first."""
+    left_out: int
+    """Points whose samples are not drawn."""
+
+
+def render_page(
+    summary: Summary, samples: Mapping[str, Samples], monthly: Sequence[MonthlyCost]
+) -> str:
+    """HTML of a report. Every text of the data is escaped; only our own charts are markup."""
+    templates = "newsclf.loadtest.report"
+    environment = Environment(
+        loader=PackageLoader(templates, "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    style = files(templates).joinpath("templates", "report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template("report.html.jinja").render(
+        summary=summary,
+        run=summary.run,
+        style=Markup(style),  # noqa: S704 - our own file
+        style_source=Markup(f"'sha256-{digest}'"),  # noqa: S704 - base64
+        verdict=verdict(summary),
+        answers=answers(summary),
+        warnings=warnings(summary),
+        charts=draw_charts(summary, samples, monthly),
+        costs=tables.cost_table(summary.costs),
+        cost_groups=tables.COST_GROUPS,
+        prices=price_words(summary),
+        points=tables.point_table(summary.points),
+        searches=[(s, tables.objective_words(s), tables.probe_table(s)) for s in summary.searches],
+        load_words=text.load_words,
+        number=text.number,
+        markup=Markup,
+    )
+
+
+def draw_charts(
+    summary: Summary, samples: Mapping[str, Samples], monthly: Sequence[MonthlyCost]
+) -> Charts:
+    """Every chart; samples are read for the points that are shown, one at a time."""
+    keys = (f"chart-{i}" for i in count(1))
+    searches = {search.instance: search for search in summary.searches}
+    objectives = summary.run.objectives
+    load: list[tuple[str, list[Figure]]] = []
+    for instance in dict.fromkeys(p.instance for p in summary.points):
+        points = [p for p in summary.points if p.instance == instance]
+        groups = groups_of(points)
+        opened = [group for group in groups if group.model != "closed"]
+        closed = [group for group in groups if group.model == "closed"]
+        figures = []
+        for group in opened:
+            search = searches.get(instance) if group.model == "poisson" else None
+            figures.append(latency_by_throughput(next(keys), group, objectives, search))
+        if opened:
+            members = [point for group in opened for point in group.points]
+            figures.append(offered_and_achieved(next(keys), members))
+        for group in closed:
+            figures.append(latency_by_throughput(next(keys), group, objectives, None))
+            figures.append(latency_by_concurrency(next(keys), group))
+        load.append((instance, figures))
+    run = about(summary.points)
+    cost = [
+        cost_by_latency(next(keys), summary.costs, run),
+        cost_by_volume(next(keys), monthly, summary.costs, run),
+    ]
+    drawn = []
+    for point in shown_points(summary):
+        found = samples[point.id]
+        figures = [percentiles(next(keys), point, found), course(next(keys), point, found)]
+        drawn.append((point, figures))
+    return Charts(load, cost, drawn, len(summary.points) - len(drawn))
+
+
+def shown_points(summary: Summary) -> list[PointSummary]:
+    """The points whose samples are drawn: for each instance the one that its answer rests on.
+
+    Then the others, the first repeats first, up to SHOWN_POINTS.
+    """
+    passed = {p.point for s in summary.searches for p in s.probes if p.passed}
+    first: dict[str, PointSummary] = {}
+    for point in summary.points:
+        best = first.get(point.instance)
+        if best is None or _weight(point, passed) > _weight(best, passed):
+            first[point.instance] = point
+    leading = [point.id for point in first.values()]
+    others = sorted((p for p in summary.points if p.id not in leading), key=lambda p: p.repeat)
+    return [*first.values(), *others][:SHOWN_POINTS]
+
+
+def price_words(summary: Summary) -> list[str]:
+    """Where the prices of the cost table come from, each source once."""
+    return list(
+        dict.fromkeys(
+            f"Prices of {row.price_date}, {row.price_region}, from {row.price_source}"
+            + (f"; {row.instance} is priced as {row.priced_as}" if row.priced_as else "")
+            for row in summary.costs
+            if row.price_date
+        )
+    )
+
+
+def _weight(point: PointSummary, passed: Iterable[str]) -> tuple[bool, bool, bool, float]:
+    return (
+        point.id in passed,
+        point.verdict == "OK",
+        point.load.model != "closed",
+        point.throughput_per_s,
+    )
+
+
+def _visible(value: Any) -> Any:
+    return text.shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,0 +1,128 @@
+"""A run's folder on disk: raw samples and records, each file written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from newsclf.core.errors import StateError
+from newsclf.core.model_dir import write_text
+from newsclf.core.prices import PriceBook
+from newsclf.loadtest.records import Point, Run, Search
+from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
+
+_Record = TypeVar("_Record", bound=BaseModel)
+_COLUMNS = SAMPLE.names or ()
+
+
+class RunFolder:
+    """The files of one load test, as `records` draws them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write_run(self, run: Run) -> None:
+        """Write `run.json`, and the folder if need be."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        _write(self.path / "run.json", run)
+
+    def read_run(self) -> Run:
+        """What the run was asked for; StateError if this is no run's folder."""
+        return _read(self.path / "run.json", Run)
+
+    def write_point(self, point: Point, samples: Samples) -> None:
+        """Write a point's samples, then the record that says that they are complete."""
+        folder = self.path / "points" / point.id
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / "requests.csv.gz.tmp"
+        partial.write_bytes(_as_csv(samples))
+        partial.replace(folder / "requests.csv.gz")
+        _write(folder / "point.json", point)
+
+    def read_point(self, point_id: str) -> tuple[Point, Samples] | None:
+        """A complete point, or None."""
+        folder = self.path / "points" / point_id
+        if not (folder / "point.json").is_file():
+            return None
+        return _read(folder / "point.json", Point), _from_csv(folder / "requests.csv.gz")
+
+    def point_ids(self) -> list[str]:
+        """The complete points, in the order in which they were run."""
+        found = [_read(path, Point) for path in self.path.glob("points/*/point.json")]
+        return [point.id for point in sorted(found, key=lambda p: (p.started_utc, p.id))]
+
+    def write_prices(self, prices: PriceBook) -> None:
+        """Keep the prices of the day, so that the report can be made again."""
+        _write(self.path / "prices.json", prices)
+
+    def read_prices(self) -> PriceBook:
+        """The prices of the day of the run."""
+        return _read(self.path / "prices.json", PriceBook)
+
+    def write_searches(self, searches: list[Search]) -> None:
+        """Write what the searches for a rate found."""
+        for search in searches:
+            _write(self.path / f"search-{file_name(search.instance)}.json", search)
+
+    def read_searches(self) -> list[Search]:
+        """What the searches for a rate found, if there were any."""
+        return [_read(path, Search) for path in sorted(self.path.glob("search-*.json"))]
+
+
+def file_name(text: str) -> str:
+    """A text as part of a file's name: what is not a letter, digit or dot becomes a hyphen."""
+    return "".join(c if c.isalnum() or c == "." else "-" for c in text)
+
+
+def _write(path: Path, record: BaseModel) -> None:
+    write_text(path, record.model_dump_json(indent=2) + "\n")
+
+
+def _read(path: Path, kind: type[_Record]) -> _Record:
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StateError(
+            f"{path.parent}: no load test (it has no {path.name})",
+            hint="newsclf loadtest prints the folder of its run",
+        ) from None
+    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        raise StateError(
+            f"{path}: cannot be read ({str(error).splitlines()[0]})",
+            hint="it may be of another version of newsclf; newsclf loadtest makes a new one",
+        ) from None
+
+
+def _as_csv(samples: Samples) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    place = _COLUMNS.index("outcome")
+    for row in samples.tolist():
+        name = Outcome(row[place]).name.lower()
+        writer.writerow((*row[:place], name, *row[place + 1 : -1], int(row[-1])))
+    return gzip.compress(text.getvalue().encode(), mtime=0)
+
+
+def _from_csv(path: Path) -> Samples:
+    place = _COLUMNS.index("outcome")
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            next(reader)
+            rows = [
+                (*map(int, row[:place]), Outcome[row[place].upper()], *map(int, row[place + 1 :]))
+                for row in reader
+            ]
+            return np.array(rows, dtype=SAMPLE)
+    except (OSError, EOFError, ValueError, KeyError, StopIteration) as error:
+        raise StateError(
+            f"{path}: the samples cannot be read ({error})",
+            hint="remove this point's folder; newsclf loadtest --resume runs it again",
+        ) from None

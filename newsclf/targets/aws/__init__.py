@@ -1,0 +1,1 @@
+"""AWS: everything that calls it through boto3."""

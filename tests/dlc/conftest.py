@@ -1,0 +1,27 @@
+"""The archive that the container's toolkit is given."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.dlc.toolkit import PYTHON
+
+
+@pytest.fixture(scope="session")
+def archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made by the real command, with the real wheels; those stay in `.venv-dlc/wheels`."""
+    out = tmp_path_factory.mktemp("archive") / "model.tar.gz"
+    command: list[str | Path] = [
+        "package",
+        trained / "model",
+        "--out",
+        out,
+        "--state-dir",
+        PYTHON.parents[1],
+    ]
+    subprocess.run([sys.executable, "-m", "newsclf", *command], check=True)
+    return out

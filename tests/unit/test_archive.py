@@ -1,0 +1,187 @@
+"""`model.tar.gz`: what is written, and what a check finds."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from newsclf.core.errors import ModelError
+from newsclf.core.model_dir import CARD_FILE, file_digest
+from newsclf.serving.archive import SUMS, check_archive, write_archive
+from newsclf.serving.engine import FILES
+
+Members = dict[str, bytes | tarfile.TarInfo]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """A small archive of the right form."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in FILES:
+        (folder / name).write_text(f"content of {name}", encoding="utf-8")
+    files = {name: file_digest(folder / name) for name in FILES} | {"model.safetensors": "0" * 64}
+    (folder / CARD_FILE).write_text(json.dumps({"files": files}), encoding="utf-8")
+    path = tmp_path / "model.tar.gz"
+    code: dict[str, Path | bytes] = {
+        "inference.py": b"",
+        "requirements.txt": b"--no-index\n",
+        "wheels/a-1-py3-none-any.whl": b"wheel",
+    }
+    write_archive(path, {name: folder / name for name in (*FILES, CARD_FILE)}, code)
+    return path
+
+
+def rewrite(path: Path, change: Callable[[Members], None]) -> Path:
+    """The archive with changed members, as any other program would write it."""
+    members: Members = {}
+    with tarfile.open(path) as archive:
+        for info in archive:
+            source = archive.extractfile(info)
+            members[info.name] = source.read() if source else info
+    change(members)
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            if isinstance(content, tarfile.TarInfo):
+                archive.addfile(content)
+            else:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def link(name: str, kind: bytes) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, "/etc/passwd"
+    return info
+
+
+def in_folder(members: Members) -> None:
+    for name in list(members):
+        members[f"news/{name}"] = members.pop(name)
+
+
+def add(name: str, content: bytes | tarfile.TarInfo) -> Callable[[Members], None]:
+    return lambda members: members.update({name: content})
+
+
+def drop(name: str) -> Callable[[Members], None]:
+    return lambda members: members.pop(name) and None
+
+
+def test_an_archive_is_what_was_written(archive: Path) -> None:
+    contents = check_archive(archive)
+
+    names = [member.name for member in contents.members]
+    assert names == sorted(names)
+    assert {*FILES, CARD_FILE, SUMS, "code/wheels/a-1-py3-none-any.whl"} <= set(names)
+    sizes = {member.name: member.size_bytes for member in contents.members}
+    assert sizes["model.onnx"] == len("content of model.onnx")
+    with tarfile.open(archive) as members:
+        assert {(m.uid, m.gid, m.uname, m.mtime, m.mode) for m in members} == {(0, 0, "", 0, 0o644)}
+
+
+def test_the_same_contents_are_the_same_bytes(archive: Path, tmp_path: Path) -> None:
+    source = tmp_path / "elsewhere"
+    (tmp_path / "model").rename(source)
+    before = os.umask(0o077)
+    try:
+        for name in reversed(FILES):
+            (source / name).chmod(0o600)
+            os.utime(source / name, (1, 1))
+        again = tmp_path / "again.tar.gz"
+        code: dict[str, Path | bytes] = {
+            "wheels/a-1-py3-none-any.whl": b"wheel",
+            "requirements.txt": b"--no-index\n",
+            "inference.py": b"",
+        }
+        write_archive(again, {name: source / name for name in (CARD_FILE, *FILES)}, code)
+    finally:
+        os.umask(before)
+
+    assert again.read_bytes() == archive.read_bytes()
+
+
+def test_what_tar_itself_makes_of_the_folder_is_accepted(archive: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "unpacked"
+    with tarfile.open(archive) as members:
+        members.extractall(folder, filter="data")
+    with tarfile.open(archive, "w:gz") as members:
+        members.add(folder, ".")  # with folders, and names that begin with ./
+
+    assert len(check_archive(archive).members) == len(FILES) + 5
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (in_folder, "must be at the root of the archive, not in news/"),
+        (drop("model.onnx"), "it has no model.onnx"),
+        (drop("code/inference.py"), "it has no code/inference.py"),
+        (drop("code/wheels/a-1-py3-none-any.whl"), "which code/SHA256SUMS lists"),
+        (add("model.onnx", b"other"), "model.onnx is not the file that card.json describes"),
+        (add("code/inference.py", b"x"), "inference.py is not the file that code/SHA256SUMS"),
+        (add("model.safetensors", b"x"), "model.safetensors is not the file that card.json"),
+        (add("code/__pycache__/a.pyc", b""), "a.pyc is in neither card.json nor code/SHA256SUMS"),
+        (add("/etc/cron.d/job", b""), "/etc/cron.d/job leads out of the archive"),
+        (add("code/../../x", b""), "code/../../x leads out of the archive"),
+        (add("./config.json", b"x"), "it has config.json twice"),
+        (add("link", link("link", tarfile.SYMTYPE)), "link is a link or a device"),
+        (add("link", link("link", tarfile.LNKTYPE)), "link is a link or a device"),
+        (add("pipe", link("pipe", tarfile.FIFOTYPE)), "pipe is a link or a device"),
+        (add(CARD_FILE, b"{"), "its card.json is not a model's card"),
+        (add(CARD_FILE, b'{"files": []}'), "its card.json is not a model's card"),
+        (add(CARD_FILE, b" " * 2_000_000), "its card.json is not a model's card"),
+        (add(SUMS, b"abc"), "its code/SHA256SUMS is not a list of sums"),
+        (add(SUMS, b"\xff"), "its code/SHA256SUMS is not a list of sums"),
+        (dict.clear, "it has no config.json"),
+    ],
+)
+def test_a_check_says_what_is_wrong(
+    archive: Path, change: Callable[[Members], None], said: str
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        check_archive(rewrite(archive, change))
+
+    assert said in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b\x08\x00 damaged"])
+def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(content)
+
+    with pytest.raises(ModelError, match="can't be read through"):
+        check_archive(path)
+    with pytest.raises(ModelError, match="can't be read through"):
+        check_archive(tmp_path)
+    with pytest.raises(ModelError, match="no such archive"):
+        check_archive(tmp_path / "none")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_a_damaged_archive_is_refused_or_reads_the_same(archive: Path, data: st.DataObject) -> None:
+    whole = archive.read_bytes()
+    expected = check_archive(archive)
+    damaged = bytearray(whole)
+    damaged[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
+    shortened = whole[: data.draw(st.integers(0, len(whole) - 1))]
+
+    for content in (bytes(damaged), shortened):
+        path = archive.with_name("damaged.tar.gz")
+        path.write_bytes(content)
+        try:
+            assert check_archive(path) == expected
+        except ModelError:
+            continue
