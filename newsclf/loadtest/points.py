@@ -9,15 +9,14 @@ from datetime import UTC, datetime
 
 from newsclf.loadtest.generator import Stop, Target, generate
 from newsclf.loadtest.plan import choose_payloads, make_schedule, point_id, point_seed
+from newsclf.loadtest.probes import ProbeResult, probe_result
 from newsclf.loadtest.records import Load, Objective, Point, PointSummary, Search
 from newsclf.loadtest.run_folder import RunFolder, file_name
 from newsclf.loadtest.samples import Samples
 from newsclf.loadtest.schedule import digest
-from newsclf.loadtest.probes import ProbeResult, probe_result
 from newsclf.loadtest.search import find_rate
 from newsclf.loadtest.summary import summarise
 from newsclf.loadtest.worker import Progress
-
 
 _PROBE_WARMUP_S = 2.0
 _PROBE_CONNECTIONS = 256
