@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import uvloop
 
@@ -52,8 +52,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of TCP it is
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # of TCP it is; uvloop has its own
 
     async def ask(self, request: bytes) -> bytes:
         """Send a request; returns the head of its answer."""

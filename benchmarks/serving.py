@@ -19,6 +19,7 @@ from newsclf.core.machine import available_cores
 _HEADLINES = 400
 _CONNECTIONS = (1, 2, 4, 8, 32)
 _SECONDS = 5
+_OVERLOAD = 3
 _LOOP = """
 import json, sys, time
 from pathlib import Path
@@ -73,6 +74,8 @@ def against_engine(data: LabelledData, scratch: Path) -> list[Result]:
         url = server.stderr.readline().partition(" on ")[2].partition(" ")[0]
         _wait_until_ready(url)
         rates = {count: _wrk_per_s(wrk, script, url, count) for count in _CONNECTIONS}
+        peak = max(rates.values())
+        goodput = _goodput_per_s(url, scratch / "bodies.txt", offered_per_s=_OVERLOAD * peak)
     finally:
         server.terminate()
         server.wait()
@@ -85,7 +88,7 @@ def against_engine(data: LabelledData, scratch: Path) -> list[Result]:
             wanted="≥ 0.85" if count == max(_CONNECTIONS) else "",
         )
         for count, rate in rates.items()
-    ]
+    ] + [Result(f"goodput at {_OVERLOAD} times the peak, against the peak", goodput, peak, "≥ 0.9")]
 
 
 def _engine_per_s(model: Path, scratch: Path) -> float:
@@ -106,6 +109,17 @@ def _wait_until_ready(url: str) -> None:
     while httpx.get(f"{url}/ping").status_code != httpx.codes.OK:
         if time.monotonic() > deadline:
             raise TimeoutError(url)
+
+
+def _goodput_per_s(url: str, bodies: Path, *, offered_per_s: float) -> float:
+    """Requests answered per second when more are offered than can be, from another process."""
+    with bodies.open("rb") as lines:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.open_loop", url.rpartition(":")[2],
+             str(offered_per_s), str(_SECONDS)],
+            stdin=lines, stdout=subprocess.PIPE, check=True,
+        )  # fmt: skip
+    return float(json.loads(done.stdout)["goodput_per_s"])
 
 
 def _wrk_per_s(wrk: str, script: Path, url: str, connections: int) -> float:
