@@ -171,7 +171,7 @@ def _parse(values: Sequence[str]) -> _Claim:
     algorithm, _, rest = values[0].partition(" ")
     pairs = [part.strip().partition("=") for part in rest.split(",")]
     fields = {name: value for name, _, value in pairs}
-    expected = ["Credential", "SignedHeaders", "Signature"]
+    expected = ["Credential", "Signature", "SignedHeaders"]
     given = sorted(name for name, _, _ in pairs)
     if len(values) > 1 or algorithm != _ALGORITHM or given != expected:
         message = f"the Authorization header must be one of {_ALGORITHM}, with {expected}"
