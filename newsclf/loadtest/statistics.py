@@ -18,7 +18,13 @@ from newsclf.loadtest.records import Interval
 
 Floats = npt.NDArray[np.float64]
 
-PERCENTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+PERCENTILES: Mapping[str, float] = {
+    "p50": 0.5,
+    "p90": 0.9,
+    "p95": 0.95,
+    "p99": 0.99,
+    "p99.9": 0.999,
+}
 CONFIDENCE = 0.95
 BATCHES = 10
 """Schmeiser, "Batch size effects in the analysis of simulation output", Operations Research 30(3),

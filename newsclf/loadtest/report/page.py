@@ -28,6 +28,8 @@ from newsclf.loadtest.samples import Samples
 
 SHOWN_POINTS = 8
 """Points whose samples are drawn; more would make the page too large to mail."""
+CHARTED_POINTS = 120
+"""Load charts are drawn for instances until they hold so many points, for the same reason."""
 
 
 class Charts(NamedTuple):
@@ -40,6 +42,8 @@ class Charts(NamedTuple):
     """The first of each instance comes first."""
     left_out: int
     """Points whose samples are not drawn."""
+    instances_left_out: int
+    """Instances without load charts."""
 
 
 def render_page(
@@ -70,6 +74,7 @@ def render_page(
         cost_groups=tables.COST_GROUPS,
         prices=price_words(summary),
         points=tables.point_table(summary.points),
+        remarks=[point for point in summary.points if point.reasons],
         searches=[(s, tables.objective_words(s), tables.probe_table(s)) for s in summary.searches],
         load_words=text.load_words,
         number=text.number,
@@ -85,8 +90,13 @@ def draw_charts(
     searches = {search.instance: search for search in summary.searches}
     objectives = summary.run.objectives
     load: list[tuple[str, list[Figure]]] = []
-    for instance in dict.fromkeys(p.instance for p in summary.points):
+    instances = list(dict.fromkeys(p.instance for p in summary.points))
+    charted = 0
+    for instance in instances:
+        if charted >= CHARTED_POINTS:
+            break
         points = [p for p in summary.points if p.instance == instance]
+        charted += len(points)
         groups = groups_of(points)
         opened = [group for group in groups if group.model != "closed"]
         closed = [group for group in groups if group.model == "closed"]
@@ -111,13 +121,13 @@ def draw_charts(
         found = samples[point.id]
         figures = [percentiles(next(keys), point, found), course(next(keys), point, found)]
         drawn.append((point, figures))
-    return Charts(load, cost, drawn, len(summary.points) - len(drawn))
+    return Charts(load, cost, drawn, len(summary.points) - len(drawn), len(instances) - len(load))
 
 
 def shown_points(summary: Summary) -> list[PointSummary]:
     """The points whose samples are drawn: for each instance the one that its answer rests on.
 
-    Then the others, the first repeats first, up to SHOWN_POINTS.
+    Then those with another verdict than OK, then first repeats, up to SHOWN_POINTS.
     """
     passed = {p.point for s in summary.searches for p in s.probes if p.passed}
     first: dict[str, PointSummary] = {}
@@ -126,7 +136,10 @@ def shown_points(summary: Summary) -> list[PointSummary]:
         if best is None or _weight(point, passed) > _weight(best, passed):
             first[point.instance] = point
     leading = [point.id for point in first.values()]
-    others = sorted((p for p in summary.points if p.id not in leading), key=lambda p: p.repeat)
+    others = sorted(
+        (p for p in summary.points if p.id not in leading),
+        key=lambda p: (p.verdict == "OK", p.repeat),
+    )
     return [*first.values(), *others][:SHOWN_POINTS]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import NamedTuple
 
 from newsclf.loadtest.records import Interval
@@ -25,6 +24,15 @@ class Key(NamedTuple):
     css: str
     shape: str = ""
     """Empty for a line."""
+
+
+class Mark(NamedTuple):
+    """A marker, in the values of the axes."""
+
+    x: float
+    y: float
+    shape: str
+    css: str
 
 
 class Panel:
@@ -67,25 +75,31 @@ class Panel:
             outline = [(along[0][0], floor), *along, (along[-1][0], floor)]
             self.parts.append(svg.path(outline, css, closed=True))
 
-    def mark(
-        self, x: float, y: float, shape: str, css: str, *, hollow: bool = False, hint: str = ""
-    ) -> None:
-        """A marker; hollow where the figure must not be relied on."""
-        style = f"{css} {'hollow' if hollow else 'mark'}"
-        at_x, at_y = self.x.at(x), self.y.at(y)
-        self.used.append(Box(at_x - 5, at_y - 5, at_x + 5, at_y + 5))
-        self.parts.append(svg.marker(at_x, at_y, shape, style, hint))
+    def marks(self, marks: Sequence[Mark], hint: str, *, hollow: bool = False) -> None:
+        """Markers that share a hint; hollow where their figures must not be relied on."""
+        drawn = []
+        for mark in marks:
+            x, y = self.x.at(mark.x), self.y.at(mark.y)
+            self.used.append(Box(x - 5, y - 5, x + 5, y + 5))
+            drawn.append(
+                svg.marker(x, y, mark.shape, f"{mark.css} {'hollow' if hollow else 'mark'}")
+            )
+        self.parts.append(svg.tag("g", svg.hint(hint) + "".join(drawn)))
 
-    def bar(self, x: float, figure: Interval, css: str) -> None:
-        """The 95 % interval of a figure as a bar with ends."""
-        if figure.low is None or figure.high is None:
-            return
-        at, low, high = self.x.at(x), self.y.at(figure.low), self.y.at(figure.high)
-        if abs(low - high) < 1:
-            return
-        ends = "".join(f"M{svg.pixel(at - 3)} {svg.pixel(y)}h6" for y in (low, high))
-        upright = f"M{svg.pixel(at)} {svg.pixel(low)}V{svg.pixel(high)}"
-        self.parts.append(svg.tag("path", d=upright + ends, css=f"{css} bar"))
+    def bars(self, figures: Iterable[tuple[float, Interval]], css: str) -> None:
+        """95 % intervals as bars; an end that is not known has no cross line."""
+        steps = ""
+        for x, figure in figures:
+            known = [self.y.at(end) for end in (figure.low, figure.high) if end is not None]
+            if figure.value is None or not known:
+                continue
+            at, reach = svg.pixel(self.x.at(x)), [self.y.at(figure.value), *known]
+            low, high = max(reach), min(reach)
+            if low - high >= 1:
+                steps += f"M{at} {svg.pixel(low)}V{svg.pixel(high)}"
+                steps += "".join(f"M{at} {svg.pixel(end)}m-3 0h6" for end in known)
+        if steps:
+            self.parts.append(svg.tag("path", d=steps, css=f"{css} bar"))
 
     def column(self, x_low: float, x_high: float, value: float, css: str, hint: str) -> None:
         """A column of a histogram from the base line."""
@@ -94,7 +108,7 @@ class Panel:
         self.parts.append(
             svg.tag(
                 "rect",
-                svg.tag("title", escape(hint)),
+                svg.hint(hint),
                 x=left,
                 y=self.y.begin - height,
                 width=max(1.0, right - left),
