@@ -155,7 +155,8 @@ def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
     for p in points:
         hint = (
             f"{p.id}: offered {number(p.offered_per_s)}/s, "
-            f"answered {number(p.throughput_per_s)}/s, {percent(p.late_fraction, 2)} late, {p.verdict}"
+            f"answered {number(p.throughput_per_s)}/s, "
+            f"{percent(p.late_fraction, 2)} late, {p.verdict}"
         )
         well = Mark(p.offered_per_s, p.throughput_per_s, "diamond", "s3")
         on_time = Mark(p.offered_per_s, 100 * (1 - p.late_fraction), "circle", "s0")

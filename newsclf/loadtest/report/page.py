@@ -28,8 +28,11 @@ from newsclf.loadtest.samples import Samples
 
 SHOWN_POINTS = 8
 """Points whose samples are drawn; more would make the page too large to mail."""
-CHARTED_POINTS = 120
-"""Load charts are drawn for instances until they hold so many points, for the same reason."""
+CHARTED_POINTS = 80
+CHARTED_INSTANCES = 10
+"""Load charts are drawn until they show so many points or instances, for the same reason."""
+LISTED_POINTS = 250
+"""Rows of the table of every point; all are in points.csv."""
 
 
 class Charts(NamedTuple):
@@ -60,6 +63,7 @@ def render_page(
         finalize=_visible,
     )
     style = files(templates).joinpath("templates", "report.css").read_text(encoding="utf-8")
+    listed = summary.points[:LISTED_POINTS]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("report.html.jinja").render(
         summary=summary,
@@ -73,8 +77,9 @@ def render_page(
         costs=tables.cost_table(summary.costs),
         cost_groups=tables.COST_GROUPS,
         prices=price_words(summary),
-        points=tables.point_table(summary.points),
-        remarks=[point for point in summary.points if point.reasons],
+        points=tables.point_table(listed),
+        remarks=[point for point in listed if point.reasons],
+        unlisted=len(summary.points) - len(listed),
         searches=[(s, tables.objective_words(s), tables.probe_table(s)) for s in summary.searches],
         load_words=text.load_words,
         number=text.number,
@@ -93,7 +98,7 @@ def draw_charts(
     instances = list(dict.fromkeys(p.instance for p in summary.points))
     charted = 0
     for instance in instances:
-        if charted >= CHARTED_POINTS:
+        if charted >= CHARTED_POINTS or len(load) == CHARTED_INSTANCES:
             break
         points = [p for p in summary.points if p.instance == instance]
         charted += len(points)

@@ -46,18 +46,27 @@ class Panel:
         self.parts: list[str] = [svg.words(y_title, 4, y.end - 13, "axis")]
         self.used: list[Box] = []
         """Where labels would hide data."""
-        for tick in y.ticks:
-            at = y.at(tick.value)
-            self.parts.append(svg.path([(x.begin, at), (x.end, at)], "grid"))
-            self.parts.append(svg.words(tick.text, x.begin - 7, at + 4, "tick", "end"))
-        self.parts.append(svg.path([(x.begin, y.begin), (x.end, y.begin)], "base"))
-        if not x_texts:
-            return
-        widest = max((len(tick.text) for tick in x.ticks), default=1)
-        for tick in apart(x, widest * LETTER + 8):
-            at = x.at(tick.value)
-            self.parts.append(svg.path([(at, y.begin), (at, y.begin + 4)], "base"))
-            self.parts.append(svg.words(tick.text, at, y.begin + 17, "tick", "middle"))
+        self.texts: list[Box] = []
+        """Where labels are."""
+        rungs = [(tick.text, y.at(tick.value)) for tick in y.ticks]
+        grid = "".join(
+            f"M{svg.pixel(x.begin)} {svg.pixel(at)}H{svg.pixel(x.end)}" for _, at in rungs
+        )
+        texts = [svg.words(text, x.begin - 7, at + 4) for text, at in rungs]
+        base = f"M{svg.pixel(x.begin)} {svg.pixel(y.begin)}H{svg.pixel(x.end)}"
+        below = []
+        if x_texts:
+            widest = max((len(tick.text) for tick in x.ticks), default=1)
+            for tick in apart(x, widest * LETTER + 8):
+                at = x.at(tick.value)
+                base += f"M{svg.pixel(at)} {svg.pixel(y.begin)}v4"
+                below.append(svg.words(tick.text, at, y.begin + 17))
+        self.parts += [
+            svg.tag("path", d=grid, css="grid"),
+            svg.tag("path", d=base, css="base"),
+            svg.tag("g", "".join(texts), css="tick", text_anchor="end"),
+            svg.tag("g", "".join(below), css="tick", text_anchor="middle"),
+        ]
         if x_title:
             self.parts.append(svg.words(x_title, x.end, y.begin + 34, "axis", "end"))
 
@@ -147,7 +156,7 @@ class Panel:
         )
 
     def level(self, value: float, text: str, css: str) -> None:
-        """A horizontal line with its meaning written on it, where it hides no data drawn before."""
+        """A horizontal line with its meaning written on it, if need be over data, never over text."""
         at = self.y.at(value)
         self.parts.append(svg.path([(self.x.begin, at), (self.x.end, at)], css))
         wide, room = width_of(text), self.x.end - self.x.begin - 12
@@ -158,8 +167,10 @@ class Panel:
             for left in [self.x.begin + 6 + share * (room - wide)]
         ]
         inside = [box for box in choices if self.frame.holds(box)]
-        box = first_free(inside, self.used) or choices[0]
-        self.used.append(box)
+        box = first_free(inside, [*self.used, *self.texts]) or first_free(inside, self.texts)
+        if box is None:
+            return
+        self.texts.append(box)
         self.note(text, box.left, box.bottom - 3)
 
     def above(self, value: float, text: str) -> None:

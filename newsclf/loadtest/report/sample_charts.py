@@ -13,7 +13,7 @@ from newsclf.loadtest.report.svg import drawing
 from newsclf.loadtest.report.text import interval, load_words, number
 from newsclf.loadtest.samples import Samples
 
-_BUCKETS = 80
+_BUCKETS = 60
 _LEAST = 20
 """Fewer requests are no distribution."""
 _NAMED = (0.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.99, 99.999)
