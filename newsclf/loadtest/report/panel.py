@@ -156,7 +156,7 @@ class Panel:
         )
 
     def level(self, value: float, text: str, css: str) -> None:
-        """A horizontal line with its meaning written on it, if need be over data, never over text."""
+        """A horizontal line with its meaning on it, if need be over data, never over text."""
         at = self.y.at(value)
         self.parts.append(svg.path([(self.x.begin, at), (self.x.end, at)], css))
         wide, room = width_of(text), self.x.end - self.x.begin - 12
