@@ -29,7 +29,12 @@ def fifo(arrival_s: Floats, service_s: Floats) -> Floats:
 
 
 def closed(
-    rng: np.random.Generator, users: int, servers: int, n: int, service_s: Floats, jitter: float = 0.0
+    rng: np.random.Generator,
+    users: int,
+    servers: int,
+    n: int,
+    service_s: Floats,
+    jitter: float = 0.0,
 ) -> tuple[Floats, Floats]:
     """Users who each wait for their answer, before a number of servers: (sent, ended) of n requests.
 

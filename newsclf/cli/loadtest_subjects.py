@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from newsclf.core.deployment import Deployment
 from newsclf.core.errors import ConfigError
 from newsclf.core.machine import available_cores
 from newsclf.core.settings import Settings
 from newsclf.lifecycle.loadtest import Address, Subject
-from newsclf.targets.local.client import address_of
+from newsclf.loadtest.payloads import Form
+from newsclf.targets.local.credentials import auth_of
 from newsclf.targets.local.target import LocalTarget
 
 _LOCAL = "local:"
@@ -50,15 +52,14 @@ def find_subjects(where: Where) -> list[Subject]:
         return [_of_instance(target, where.settings.model, each.strip())
                 for each in where.instances.split(",")]  # fmt: skip
     deployment = target.get(where.name)
-    url, headers, form = address_of(deployment, direct=where.direct)
     return [
         Subject(
             instance="local",
             kind="local",
-            identity=f"{deployment.name} {'endpoint' if where.direct else 'api'}",
+            identity=f"{deployment.name} ({_what(deployment, direct=where.direct)})",
             model_digest=deployment.model_digest,
             shares_host=True,
-            open=_always(Address(url, headers, form)),
+            open=_always(_address(deployment, direct=where.direct)),
         )
     ]
 
@@ -68,14 +69,16 @@ def _of_url(where: Where, url: str) -> Subject:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"--url {url}: expected http://host/path or https://host/path")
     if parts.username is not None:
-        raise ConfigError("--url must not hold a password: it is written into the report",
-                          hint="put the header into a file and name it with --header-file")  # fmt: skip
+        raise ConfigError(
+            "--url must not hold a password: it is written into the report",
+            hint="put the header into a file and name it with --header-file",
+        )
     if not _is_loopback(parts.hostname) and where.owned_host != parts.hostname:
         raise ConfigError(
             f"{parts.hostname} is neither this machine nor a deployment of yours",
             hint=f"if you may put load on it: --i-own-this {parts.hostname}",
         )
-    form: str = "endpoint" if parts.path.endswith("/invocations") else "api"
+    form: Form = "endpoint" if parts.path.endswith("/invocations") else "api"
     headers = _read_headers(where.header_file) if where.header_file else {}
     return Subject(
         instance="url",
@@ -83,7 +86,7 @@ def _of_url(where: Where, url: str) -> Subject:
         identity=url,
         model_digest=None,
         shares_host=_is_loopback(parts.hostname),
-        open=_always(Address(url, headers, "endpoint" if form == "endpoint" else "api")),
+        open=_always(Address(url, form, headers)),
     )
 
 
@@ -120,7 +123,7 @@ def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         name = f"loadtest-{cores}"
         deployment, _ = target.deploy(name, model, port=0, workers=int(cores), cores=int(cores))
         try:
-            yield Address(*address_of(deployment, direct=True))
+            yield _address(deployment, direct=True)
         finally:
             target.teardown(name)
 
@@ -132,6 +135,16 @@ def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         shares_host=True,
         open=brought_up,
     )
+
+
+def _what(deployment: Deployment, *, direct: bool) -> str:
+    return "endpoint" if deployment.api is None or direct else f"API, {deployment.api.auth}"
+
+
+def _address(deployment: Deployment, *, direct: bool) -> Address:
+    if deployment.api is None or direct:
+        return Address(f"{deployment.server.url}/invocations", "endpoint")
+    return Address(f"{deployment.api.url}/classify", "api", auth=auth_of(deployment))
 
 
 def _always(address: Address) -> Callable[[], AbstractContextManager[Address]]:

@@ -12,11 +12,13 @@ from newsclf.cli.cost import cost
 from newsclf.cli.demo import demo
 from newsclf.cli.deploy import deploy, logs, status, teardown, wire_api
 from newsclf.cli.evaluate import evaluate
+from newsclf.cli.loadtest import loadtest
 from newsclf.cli.optimize import optimize
 from newsclf.cli.output import Output
 from newsclf.cli.package import package
 from newsclf.cli.predict import predict
 from newsclf.cli.prices import prices
+from newsclf.cli.report import report
 from newsclf.cli.serve import serve
 from newsclf.cli.train import train
 from newsclf.core.errors import NewsclfError
@@ -31,7 +33,7 @@ app = typer.Typer(
 for command in (
     *(train, evaluate, optimize, predict, serve, package),
     *(deploy, wire_api, status, logs, teardown),
-    cost,
+    *(loadtest, report, cost),
     demo,
 ):
     app.command(command.__name__.replace("_", "-"))(command)

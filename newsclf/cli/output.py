@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,23 @@ class Output:
         hidden = self.quiet or not console.is_terminal
         with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
             yield progress
+
+    @contextmanager
+    def live(self, view: Callable[[], RenderableType]) -> Iterator[Callable[[], None]]:
+        """Show something that changes, on stderr; what is yielded shows it anew.
+
+        Nothing is shown when quiet or not on a terminal. Notes appear above it.
+        """
+        from rich.live import Live
+
+        console = self._console(stderr=True)
+        if self.quiet or not console.is_terminal:
+            yield lambda: None
+            return
+        with Live(
+            get_renderable=view, console=console, transient=True, auto_refresh=False
+        ) as shown:
+            yield shown.refresh
 
     @staticmethod
     def _console(*, stderr: bool = False) -> Console:

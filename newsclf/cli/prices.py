@@ -42,25 +42,29 @@ def show(
 ) -> None:
     """Show the prices that costs are computed with, each with its date and source."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.cli.output import visible
     from newsclf.core.prices import prices_at
     from newsclf.lifecycle.prices import list_prices
 
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
     lines = list_prices(prices_at(folder, prices_file), region=region, instance=instance)
     output.data([asdict(line) for line in lines])
+    sources = list(dict.fromkeys(line.source for line in lines))
     for each in dict.fromkeys(line.region for line in lines):
         output.show(
             output.table(
                 f"{each}: on demand, without free tiers and taxes",
                 ["", "USD", "per", "date", "source"],
                 [
-                    [line.what, usd(line.usd), line.unit, line.date, line.source]
+                    [line.what, usd(line.usd), line.unit, line.date,
+                     f"[{sources.index(line.source) + 1}]"]
                     for line in lines
                     if line.region == each
                 ],
             ),
             "",
-        )
+        )  # fmt: skip
+    output.show(*(f"[{i}] {visible(source)}" for i, source in enumerate(sources, start=1)))
 
 
 @prices.command()

@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+import httpx
+
 from newsclf.core.errors import ServiceError, StateError
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.prices import PriceBook
@@ -35,8 +37,9 @@ class Address:
     """Where requests go while a subject is up."""
 
     url: str
-    headers: Mapping[str, str]
     form: Form
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: httpx.Auth | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +230,8 @@ def _open_folder(request: LoadtestRequest, run: Run) -> RunFolder:
 def _target(address: Address, texts: Sequence[str], request: LoadtestRequest) -> Target:
     return Target(
         url=address.url,
-        headers={"content-type": "application/json", **address.headers},
+        headers=address.headers,
+        auth=address.auth,
         bodies=make_bodies(texts, address.form, request.headlines_per_request),
         headlines_per_request=request.headlines_per_request,
         timeout_s=request.timeout_s,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomli_w
+
 from newsclf.core.errors import ConfigError, TargetError
 from newsclf.core.extras import require_extra
 from newsclf.core.model_dir import write_text
@@ -20,18 +22,6 @@ from newsclf.core.prices import (
     prices_at,
     read_prices,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceLine:
-    """One price, for reading."""
-
-    region: str
-    what: str
-    usd: float
-    unit: str
-    date: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +71,8 @@ def list_prices(
                 f"no prices are known in '{each}' (regions: {', '.join(book.regions())})",
                 hint=f"newsclf prices refresh --region {each}",
             )
-        lines += [_hosting_line(book.hosting_price(name, each)) for name in names]
+        hosting = [_hosting_line(book.hosting_price(name, each)) for name in names]
+        lines += sorted(hosting, key=lambda line: (line.what.rpartition(".")[0], line.usd))
         lines += _other_lines(book, each)
     return lines
 
@@ -189,8 +180,6 @@ def _price(book: PriceBook, instance: str, region: str) -> HostingPrice | None:
 
 
 def _write(file: Path, new: PriceBook, older: PriceBook | None) -> None:
-    import tomli_w
-
     document = new.model_dump(by_alias=True, exclude_none=True)
     if older is not None:
         replaced = new.regions()

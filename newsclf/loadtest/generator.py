@@ -15,6 +15,7 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import Any, cast
 
+import httpx
 import numpy as np
 
 from newsclf.core.errors import NewsclfError, ServiceError
@@ -28,6 +29,8 @@ BACKLOG_PER_CONNECTION = 10
 _START_PAUSE_NS = 50_000_000
 _LOOK_S = 0.2
 _CONNECT_S = 60.0
+_DRAIN_S = 10.0
+"""After word to stop, requests have so long to be answered; then they are given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,9 @@ class Target:
 
     url: str
     headers: Mapping[str, str]
-    """With the credential; never written anywhere."""
+    """Beside the content type; may hold a credential, so they are never written anywhere."""
+    auth: httpx.Auth | None
+    """Puts a credential into each request."""
     bodies: Sequence[bytes]
     headlines_per_request: int
     timeout_s: float
@@ -159,6 +164,7 @@ def _orders(
         worker=0,
         url=target.url,
         headers=dict(target.headers),
+        auth=target.auth,
         bodies=list(target.bodies),
         headlines=target.headlines_per_request,
         connections=0,
@@ -201,9 +207,11 @@ def _gather(
     results: dict[int, Result] = {}
     asked, stopped_ns = 0, None
     while len(results) < len(pipes):
+        now_ns = time.perf_counter_ns() - t0_ns
+        if stopped_ns is not None and now_ns - stopped_ns > _DRAIN_S * 1e9:
+            stop.asked = max(stop.asked, 2)
         if stop.asked > asked:
-            if stopped_ns is None:
-                stopped_ns = time.perf_counter_ns() - t0_ns
+            stopped_ns = stopped_ns or now_ns
             asked = stop.asked
             for pipe in pipes:
                 pipe.send(("drain",) if asked == 1 else ("cancel",))

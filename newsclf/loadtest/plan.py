@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +21,82 @@ from newsclf.loadtest.schedule import Schedule
 _OBJECTIVE = re.compile(r"p(\d+(?:\.\d+)?)=(\d+(?:\.\d+)?)(ms|s)")
 _STAIRS = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 _CLOSED_CHOICES = 100_000
+DEFAULT_CONCURRENCY = (1, 2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Requests as they once came."""
+
+    timestamps_s: Sequence[float]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadChoice:
+    """What the user chose; nothing chosen means a closed loop of 1 to 32 users."""
+
+    concurrency: Sequence[int] = ()
+    rates_per_s: Sequence[float] = ()
+    arrival: Literal["poisson", "constant"] = "poisson"
+    stairs_per_s: Sequence[float] = ()
+    burst: int | None = None
+    replay: Replay | None = None
+    warmup_s: float
+    duration_s: float
+    max_in_flight: int
+
+
+def make_loads(choice: LoadChoice) -> list[Load]:
+    """The loads of a run, in the order in which they were asked for."""
+    timing = {"warmup_s": choice.warmup_s, "duration_s": choice.duration_s}
+    opened = timing | {"max_in_flight": choice.max_in_flight}
+    loads = [
+        Load.model_validate({"model": choice.arrival, "rate_per_s": rate, **opened})
+        for rate in choice.rates_per_s
+    ]
+    if choice.stairs_per_s:
+        loads.append(
+            Load.model_validate({"model": "stairs", "rates_per_s": choice.stairs_per_s, **opened})
+        )
+    at_once = {"warmup_s": 0.0, "max_in_flight": choice.max_in_flight}
+    if choice.burst is not None:
+        loads.append(
+            Load.model_validate(
+                {"model": "burst", "requests": choice.burst, "duration_s": 1.0, **at_once}
+            )
+        )
+    if choice.replay is not None:
+        moments = choice.replay.timestamps_s
+        loads.append(
+            Load.model_validate(
+                {
+                    "model": "replay",
+                    "timestamps_sha256": choice.replay.sha256,
+                    "duration_s": max(moments) - min(moments) + 1,
+                    **at_once,
+                }
+            )
+        )
+    concurrency = choice.concurrency or (() if loads else DEFAULT_CONCURRENCY)
+    return [
+        Load.model_validate(
+            {"model": "closed", "concurrency": users, "max_in_flight": users, **timing}
+        )
+        for users in concurrency
+    ] + loads
+
+
+def read_replay(path: Path) -> Replay:
+    """Seconds, one a line; ConfigError if the file holds something else, or nothing."""
+    try:
+        text = path.read_bytes()
+        moments = [float(line) for line in text.split()]
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}", hint="--replay reads seconds, one a line") from None
+    if not moments or not all(math.isfinite(moment) for moment in moments):
+        raise ConfigError(f"{path}: no seconds in it", hint="--replay reads seconds, one a line")
+    return Replay(moments, hashlib.sha256(text).hexdigest())
 
 
 def parse_objective(text: str) -> Objective:
@@ -40,6 +120,23 @@ def parse_numbers(text: str, option: str) -> list[float]:
     if not numbers or not all(0 < number < float("inf") for number in numbers):
         raise ConfigError(f"{option} {text}: expected numbers over zero, such as 1,2,4")
     return numbers
+
+
+def parse_users(text: str) -> list[int]:
+    """Numbers of users with commas between; ConfigError if one is not whole."""
+    users = parse_numbers(text, "--concurrency")
+    if any(number != int(number) for number in users):
+        raise ConfigError(f"--concurrency {text}: users are whole numbers")
+    return [int(number) for number in users]
+
+
+def parse_arrival(text: str) -> Literal["poisson", "constant"]:
+    """How the requests of a rate come; ConfigError if it is neither."""
+    if text == "poisson":
+        return "poisson"
+    if text == "constant":
+        return "constant"
+    raise ConfigError(f"--arrival {text}: there are poisson and constant")
 
 
 def parse_stairs(text: str) -> list[float]:

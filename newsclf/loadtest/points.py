@@ -1,18 +1,35 @@
-"""Running one point of a load test, and keeping what came of it."""
+"""Running the points of a load test, alone and in a search, and keeping what came of them."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from newsclf.loadtest.generator import Stop, Target, generate
-from newsclf.loadtest.plan import choose_payloads, make_schedule, point_seed
-from newsclf.loadtest.records import Load, Point
-from newsclf.loadtest.run_folder import RunFolder
+from newsclf.loadtest.plan import choose_payloads, make_schedule, point_id, point_seed
+from newsclf.loadtest.records import Load, Objective, Point, PointSummary, Search
+from newsclf.loadtest.run_folder import RunFolder, file_name
 from newsclf.loadtest.samples import Samples
 from newsclf.loadtest.schedule import digest
+from newsclf.loadtest.search import ProbeResult, find_rate, probe_result
+from newsclf.loadtest.summary import summarise
 from newsclf.loadtest.worker import Progress
+
+_PROBE_WARMUP_S = 2.0
+_PROBE_CONNECTIONS = 256
+_ALONE = Load(model="closed", concurrency=1, warmup_s=1, duration_s=4, max_in_flight=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Is told what happens."""
+
+    on_point: Callable[[str, Load], None]
+    """Name and load of a point that begins."""
+    on_progress: Callable[[Progress], None]
+    on_point_done: Callable[[PointSummary], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +42,28 @@ class Bench:
     seed: int
     workers: int
     stop: Stop
-    on_progress: Callable[[Progress], None]
+    watch: Watch
     timestamps_s: Sequence[float] | None = None
     """Of a replay."""
+
+
+class StoppedError(Exception):
+    """The user asked to stop, or a limit was reached."""
 
 
 def run_point(bench: Bench, load: Load, repeat: int, name: str) -> tuple[Point, Samples]:
     """Run a point and write it down; one that is complete already is read instead.
 
     Raises:
+        StoppedError: there was word to stop before it began.
         ServiceError: the target can't be reached.
         NewsclfError: the generator failed.
     """
     found = bench.folder.read_point(name)
     if found is not None and not found[0].interrupted:
         return found
+    if bench.stop.asked:
+        raise StoppedError
     seed = point_seed(bench.seed, name)
     due = make_schedule(load, seed, bench.timestamps_s)
     started = datetime.now(UTC)
@@ -50,7 +74,7 @@ def run_point(bench: Bench, load: Load, repeat: int, name: str) -> tuple[Point, 
         choices=choose_payloads(due, len(bench.target.bodies), seed),
         workers=bench.workers,
         stop=bench.stop,
-        on_progress=bench.on_progress,
+        on_progress=bench.watch.on_progress,
     )
     point = Point(
         id=name,
@@ -67,3 +91,51 @@ def run_point(bench: Bench, load: Load, repeat: int, name: str) -> tuple[Point, 
     )
     bench.folder.write_point(point, generated.samples)
     return point, generated.samples
+
+
+def measure(bench: Bench, load: Load, repeat: int, name: str) -> PointSummary:
+    """Run a point and summarise it; raises what `run_point` does."""
+    bench.watch.on_point(name, load)
+    summary = summarise(*run_point(bench, load, repeat, name))
+    bench.watch.on_point_done(summary)
+    return summary
+
+
+def search_rate(bench: Bench, objectives: Sequence[Objective], alone_s: float | None) -> Search:
+    """Find the highest Poisson rate that meets the objectives.
+
+    The points are numbered as they come; a search that is gone on with reads those that it has.
+
+    Args:
+        bench: What to load.
+        objectives: At least one.
+        alone_s: Service time of one request at a time, if it was measured.
+
+    Raises:
+        StoppedError: there was word to stop.
+    """
+    prefix = f"{file_name(bench.instance)}-search"
+    if alone_s is None:
+        alone = measure(bench, _ALONE, 1, f"{prefix}-alone").service_ms["p50"].value
+        alone_s = (alone or 1000.0) / 1000
+    points = itertools.count(1)
+
+    def probe(rate_per_s: float, requests: int) -> ProbeResult:
+        load = Load(
+            model="poisson",
+            rate_per_s=rate_per_s,
+            warmup_s=_PROBE_WARMUP_S,
+            duration_s=requests / rate_per_s,
+            max_in_flight=_PROBE_CONNECTIONS,
+        )
+        number = next(points)
+        name = point_id(load, 1, f"{prefix}-{number:02}")
+        bench.watch.on_point(name, load)
+        point, samples = run_point(bench, load, 1, name)
+        if point.interrupted:
+            raise StoppedError
+        summary = summarise(point, samples)
+        bench.watch.on_point_done(summary)
+        return probe_result(point, samples, objectives, summary.verdict, summary.reasons)
+
+    return find_rate(probe, objectives, 0.5 / alone_s, instance=bench.instance)

@@ -43,13 +43,11 @@ async def _ask(target: Target) -> httpx.Response:
     tls = httpx.create_ssl_context() if url.scheme == "https" else None
     connection = Connection(url, tls=tls)
     deadline_ns = time.perf_counter_ns() + round(target.timeout_s * 1e9)
-    request = httpx.Request(
-        "POST",
-        url,
-        headers=dict(target.headers),
-        content=target.bodies[0],
-        extensions={"deadline_ns": deadline_ns},
-    )
+    headers = {"content-type": "application/json", **target.headers}
+    request = httpx.Request("POST", url, headers=headers, content=target.bodies[0])
+    if target.auth is not None:
+        request = next(target.auth.auth_flow(request))
+    request.extensions["deadline_ns"] = deadline_ns
     try:
         return await connection.handle_async_request(request)
     except FailedRequestError as error:

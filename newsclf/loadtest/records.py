@@ -4,7 +4,8 @@
       run.json                        Run: what was asked for, on what, with what
       points/<id>/requests.csv.gz     the raw samples
       points/<id>/point.json          Point: written last, so a point that has it is complete
-      search.json                     Search: only with --slo
+      search-<instance>.json          Search: only with --slo
+      prices.json                     PriceBook: the prices of the day
       summary.json  points.csv  cost.csv  report.md  report.html     derived: `newsclf report RUN`
 
 The JSON Schema of `summary.json` is published as docs/summary.schema.json.
@@ -53,6 +54,8 @@ class WorkerHealth(_Record):
 
     cpu_fraction: float
     """CPU seconds of the process per second: 1 is a whole core."""
+    cpu_wait_fraction: float = 0.0
+    """Seconds per second for which it could have run, but others had the core (Linux)."""
     lag_p99_ms: float
     """How late a 10 ms heartbeat of its event loop came."""
     lag_max_ms: float
@@ -140,9 +143,13 @@ class Probe(_Record):
     misses: int
     """Requests of the measured window over the objective or failed, for the worst objective."""
     passed: bool
+    decision: Literal["pass", "fail", "inconclusive"] = "inconclusive"
+    """Both of the last two are not passed; only a fail is significant."""
     reason: str
     point: str
-    """Id of the point with its samples."""
+    """Id of the last point with its samples."""
+    points: list[str] = Field(default_factory=list)
+    """Of all."""
 
 
 class Objective(_Record):
@@ -160,10 +167,55 @@ class Search(_Record):
     low_per_s: float | None
     """The highest rate that passed, confirmed by repeats; None if none passed."""
     high_per_s: float | None
-    """The lowest rate that failed; None if none failed."""
+    """The lowest rate that failed significantly; None if none did."""
     confirmed: bool
     note: str
     probes: list[Probe]
+
+
+Figure = Literal["p50_ms", "p95_ms", "p99_ms", "throughput_per_s"]
+
+
+class Change(_Record):
+    """How one figure of one load differs between two runs."""
+
+    figure: Figure
+    before: float | None
+    after: float | None
+    """Geometric mean of the repeats."""
+    change: Interval
+    """Relative: .2 is a fifth more. The intervals of a comparison hold together at 95 %."""
+    verdict: Literal["better", "same", "worse", "unknown"]
+    """same: not shown to differ by more than the minimal effect."""
+
+
+class PointComparison(_Record):
+    """One load in two runs."""
+
+    instance: str
+    load: Load
+    repeats_before: int
+    repeats_after: int
+    changes: list[Change]
+    warnings: list[str]
+    """Repeats whose verdict is not OK."""
+    regression: bool
+    """p95 or throughput is worse, or requests fail that did not."""
+
+
+class Comparison(_Record):
+    """Two runs, at the loads that both have."""
+
+    before: str
+    after: str
+    minimal_effect: float
+    """Smaller relative changes are never called a difference."""
+    confidence: float
+    """Of each single interval, so that all of those that decide hold together at 95 %."""
+    points: list[PointComparison]
+    unmatched: list[str]
+    """Ids of points whose load the other run does not have."""
+    regression: bool
 
 
 class Payloads(_Record):
@@ -210,7 +262,8 @@ class Run(_Record):
     """The server runs on the generator's machine, and competes with it for cores."""
     price_as: str | None = None
     """Hosting instance whose price the machine is given."""
-    region: str | None = None
+    region: str = "us-east-1"
+    """Of the prices."""
     utilisation: float = 0.5
     interrupted: bool = False
     """It ended before all points were run."""

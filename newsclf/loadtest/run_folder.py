@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from newsclf.core.errors import StateError
 from newsclf.core.model_dir import write_text
+from newsclf.core.prices import PriceBook
 from newsclf.loadtest.records import Point, Run, Search
 from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
 
@@ -56,6 +57,14 @@ class RunFolder:
         found = [_read(path, Point) for path in self.path.glob("points/*/point.json")]
         return [point.id for point in sorted(found, key=lambda p: (p.started_utc, p.id))]
 
+    def write_prices(self, prices: PriceBook) -> None:
+        """Keep the prices of the day, so that the report can be made again."""
+        _write(self.path / "prices.json", prices)
+
+    def read_prices(self) -> PriceBook:
+        """The prices of the day of the run."""
+        return _read(self.path / "prices.json", PriceBook)
+
     def write_searches(self, searches: list[Search]) -> None:
         """Write what the searches for a rate found."""
         for search in searches:
@@ -72,7 +81,7 @@ def file_name(text: str) -> str:
 
 
 def _write(path: Path, record: BaseModel) -> None:
-    write_text(path, record.model_dump_json(indent=2) + "\n")
+    write_text(path, record.model_dump_json(indent=2, by_alias=True) + "\n")
 
 
 def _read(path: Path, kind: type[_Record]) -> _Record:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import botocore.exceptions as aws
+from botocore.parsers import ResponseParserError
 
 from newsclf.core.errors import ServiceError, TargetError
 
@@ -48,7 +49,7 @@ def aws_errors(doing: str, *, permission: str) -> Iterator[None]:
         ) from error
     except aws.ClientError as error:
         raise _from_client_error(error, doing, permission) from error
-    except (aws.HTTPClientError, aws.ResponseParserError) as error:
+    except (aws.ConnectionError, aws.HTTPClientError, ResponseParserError) as error:
         raise ServiceError(
             f"{doing}: AWS can't be reached ({error})", hint="check the network, and try again"
         ) from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ def pricing_client() -> Any:
         TargetError: the profile does not exist.
     """
     with aws_errors("reading prices", permission="pricing:GetProducts"):
-        return boto3.client(
+        return boto3.Session().client(
             "pricing",
             region_name=_ENDPOINT_REGION,
             config=Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"}),
@@ -70,8 +70,8 @@ def fetch_prices(
         _products(client, _SAGEMAKER, regionCode=region, productFamily="ML Serverless"),
         r"ServerlessInf:Mem-1GB",
     )
-    functions = list(_products(client, _LAMBDA, regionCode=region))
-    gateways = list(_products(client, _API_GATEWAY, regionCode=region))
+    functions = _products(client, _LAMBDA, regionCode=region)
+    gateways = _products(client, _API_GATEWAY, regionCode=region)
     document: dict[str, Any] = {
         "schema_version": 1,
         "hosting": [{"usd_per_hour": wanted, **origin(_SAGEMAKER)}] if wanted else [],
@@ -98,7 +98,7 @@ def fetch_prices(
     return PriceBook.model_validate(document)
 
 
-def _products(client: Any, service: str, **filters: str) -> Iterator[_Product]:
+def _products(client: Any, service: str, **filters: str) -> list[_Product]:
     pages = client.get_paginator("get_products").paginate(
         ServiceCode=service,
         FormatVersion="aws_v1",
@@ -108,11 +108,8 @@ def _products(client: Any, service: str, **filters: str) -> Iterator[_Product]:
         ],
     )
     with aws_errors("reading prices", permission="pricing:GetProducts"):
-        for page in pages:
-            for text in page["PriceList"]:
-                product = _read(text)
-                if product.tiers:
-                    yield product
+        texts = [text for page in pages for text in page["PriceList"]]
+    return [product for text in texts if (product := _read(text)).tiers]
 
 
 def _read(text: str) -> _Product:

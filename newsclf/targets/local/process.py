@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -60,6 +61,17 @@ def start(arguments: Sequence[str], listener: socket.socket, log: Path) -> psuti
     known = psutil.Process(process.pid)
     process.returncode = 0  # it is left to run: Popen need not warn that nobody waits for it
     return known
+
+
+def pin(process: psutil.Process, cores: int) -> None:
+    """Keep a process, and those that it starts, to the first few of the cores that we have.
+
+    Raises:
+        ConfigError: this system does not let processes be pinned.
+    """
+    if not hasattr(process, "cpu_affinity"):
+        raise ConfigError("this system does not keep a process to some cores", hint="use Linux")
+    process.cpu_affinity(sorted(os.sched_getaffinity(0))[:cores])
 
 
 def find(pid: int | None, started: float | None) -> psutil.Process | None:

@@ -51,11 +51,20 @@ class LocalTarget:
         self._state_dir = state_dir
         self._deployments = Deployments(state_dir)
 
-    def deploy(self, name: str, model: Path, *, port: int, workers: int) -> tuple[Deployment, bool]:
+    def deploy(
+        self, name: str, model: Path, *, port: int, workers: int, cores: int | None = None
+    ) -> tuple[Deployment, bool]:
         """Start a server for a model, wait until it answers, and record it.
 
         Deploying the same model again changes nothing while it runs, and starts it again if it
         has died.
+
+        Args:
+            name: Of the deployment.
+            model: Its directory.
+            port: Where it listens; 0 takes a free one.
+            workers: Processes.
+            cores: Keep it to so many cores of this machine (Linux only); None: all.
 
         Returns:
             The deployment, and whether anything was started.
@@ -92,16 +101,20 @@ class LocalTarget:
                 )
                 self._deployments.save(deployment)
                 try:
-                    deployment = self._start(deployment, listener, workers)
+                    deployment = self._start(deployment, listener, workers, cores)
                 except BaseException:  # Ctrl-C too: nothing may be left running
                     self._remove(self._deployments.get(name))
                     raise
         return deployment, True
 
-    def _start(self, deployment: Deployment, listener: socket.socket, workers: int) -> Deployment:
+    def _start(
+        self, deployment: Deployment, listener: socket.socket, workers: int, cores: int | None
+    ) -> Deployment:
         arguments = ["newsclf", "serve", str(deployment.model), "--socket", "{socket}",
                      "--workers", str(workers)]  # fmt: skip
         running = process.start(arguments, listener, deployment.server_log)
+        if cores is not None:
+            process.pin(running, cores)  # before it has started its workers, which inherit it
         server = _running(deployment.server, running)
         deployment = deployment.model_copy(update={"server": server})
         self._deployments.save(deployment)

@@ -1,0 +1,28 @@
+"""The command `newsclf report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from newsclf.cli.options import JsonOpt, QuietOpt, VerboseOpt, start
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a load test.")],
+    *,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Make the tables and the report of a load test again from its raw samples."""
+    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.core.extras import require_extra
+
+    require_extra("httptools", "jinja2", "scipy", extra="loadtest", purpose="a load test")
+    from newsclf.cli.loadtest_view import show
+    from newsclf.lifecycle.report import report as run_report
+
+    show(output, run, run_report(run))
