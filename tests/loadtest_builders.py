@@ -237,6 +237,7 @@ def _searched(
             requests=p.requests,
             misses=p.requests // (40 if low and (p.load.rate_per_s or 0) <= low else 6),
             passed=bool(low and (p.load.rate_per_s or 0) <= low),
+            decision="pass" if low and (p.load.rate_per_s or 0) <= low else "fail",
             reason="binomial test of p95",
             point=p.id,
         )

@@ -134,7 +134,13 @@ def shown_points(summary: Summary) -> list[PointSummary]:
 
     Then those with another verdict than OK, then first repeats, up to SHOWN_POINTS.
     """
-    passed = {p.point for s in summary.searches for p in s.probes if p.passed}
+    passed = {
+        point
+        for s in summary.searches
+        for p in s.probes
+        if p.passed
+        for point in [p.point, *p.points]
+    }
     first: dict[str, PointSummary] = {}
     for point in summary.points:
         best = first.get(point.instance)

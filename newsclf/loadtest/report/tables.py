@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from newsclf.core.cost import CostRow
-from newsclf.loadtest.records import Interval, PointSummary, Search, Summary
+from newsclf.loadtest.records import Interval, PointSummary, Probe, Search, Summary
 from newsclf.loadtest.report.figure import Table
 from newsclf.loadtest.report.text import (
     NONE,
@@ -74,12 +74,18 @@ def probe_table(search: Search) -> Table:
     head = ("point", "result", "why", "rate per s", "requests", "misses")
     rows = [
         (
-            *(p.point, "met" if p.passed else "missed", p.reason),
+            *(p.point, _decided(p), p.reason),
             *(number(p.rate_per_s), f"{p.requests:,}", f"{p.misses:,}"),
         )
         for p in search.probes
     ]
     return Table(head, rows, texts=3)
+
+
+def _decided(probe: Probe) -> str:
+    if probe.passed:
+        return "met"
+    return "missed" if probe.decision == "fail" else "not decided"
 
 
 def error_words(point: PointSummary) -> str:
