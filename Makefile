@@ -9,10 +9,10 @@ DLC_VENV := .venv-dlc
 DLC_INSTALLED := $(DLC_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-load test-dlc lint fix bench bench-dlc clean
+.PHONY: help demo test test-load test-browser test-dlc lint fix bench bench-dlc clean
 
 help: ## Show the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # torch comes as whatever build pip finds. Where pip's settings (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS)
 # offer PyTorch's CPU build, its local version ranks above the plain one, so it is the one taken.
@@ -34,6 +34,9 @@ test: $(INSTALLED) ## Run the tests.
 
 test-load: $(INSTALLED) ## Run the long simulations and load tests.
 	$(BIN)/python -m pytest -m load
+
+test-browser: $(INSTALLED) ## Open the load test's report in Chromium, which must be installed.
+	$(BIN)/python -m pytest tests/browser
 
 test-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Test the archive under SageMaker's own toolkit and Java.
 	$(BIN)/python -m pytest tests/dlc

@@ -9,7 +9,7 @@ from newsclf.core.cost import CostRow, MonthlyCost
 from newsclf.loadtest.report.figure import Figure, Table
 from newsclf.loadtest.report.labels import Box, Label, place
 from newsclf.loadtest.report.load_charts import style_of
-from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, WIDTH, Key, Panel, legend
+from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, WIDTH, Key, Mark, Panel, legend
 from newsclf.loadtest.report.scale import logarithmic, suited
 from newsclf.loadtest.report.svg import drawing, path
 from newsclf.loadtest.report.text import NONE, amount, number, short, usd
@@ -60,7 +60,8 @@ def cost_by_latency(key: str, rows: Sequence[CostRow], about: str) -> Figure:
     boxes = place(labels, frame, line)
     for (row, p95, cost), label, box in zip(ordered, labels, boxes, strict=True):
         hint = f"{row.instance}: p95 {number(p95)} ms, {usd(cost)} per million"
-        panel.mark(p95, cost, "circle", "s0" if (p95, cost) in best else "other", hint=hint)
+        css = "s0" if (p95, cost) in best else "other"
+        panel.marks([Mark(p95, cost, "circle", css)], hint)
         if box is not None:
             panel.parts.append(_leader(label, box))
             panel.note(row.instance, box.left, box.bottom - 3)
@@ -135,7 +136,7 @@ def cost_by_volume(
     boxes = place(labels, panel.frame, drawn)
     for (name, volume, cost), label, box in zip(crossings, labels, boxes, strict=True):
         hint = f"{name}: break-even at {amount(volume)} requests a month, {usd(cost)}"
-        panel.mark(volume, cost, "circle", "ink", hollow=True, hint=hint)
+        panel.marks([Mark(volume, cost, "circle", "ink")], hint, hollow=True)
         if box is not None:
             panel.parts.append(_leader(label, box))
             panel.note(label.text, box.left, box.bottom - 3)

@@ -15,6 +15,8 @@ class Table(NamedTuple):
 
     head: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+    texts: int = 1
+    """Columns at the left that hold words, not figures."""
 
 
 class Figure(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import NamedTuple
 
 from newsclf.core.cost import CostRow
@@ -107,8 +106,9 @@ def warnings(summary: Summary) -> list[str]:
         )
     if run.price_as:
         found.append(f"Prices are those of {run.price_as}, which is not what was measured.")
-    own = Counter(reason for p in points if p.verdict == "OK" for reason in p.reasons)
-    found += [f"{reason} ({n} of {len(points)} points)" for reason, n in sorted(own.items())]
+    noted = [p.id for p in points if p.verdict == "OK" and p.reasons]
+    if noted:
+        found.append(f"{_some(noted)} come with a remark of their own, below the table of points.")
     return found
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from newsclf.loadtest.records import Objective, PointSummary, Search
 from newsclf.loadtest.report.figure import Figure, Group, Table, middle, size_of, subtitle
-from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Panel, legend
+from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Mark, Panel, legend
 from newsclf.loadtest.report.scale import Scale, Tick, linear, suited
 from newsclf.loadtest.report.svg import SERIES, SHAPES, drawing
 from newsclf.loadtest.report.text import (
@@ -40,17 +40,7 @@ def latency_by_throughput(
     panel = Panel(x, y, y_title="Response time, ms", x_title="Good answers per second")
     if search:
         _draw_search(panel, search)
-    for i, name in enumerate(PERCENTILES):
-        panel.line(
-            [
-                (middle(p.throughput_per_s for p in repeats), value)
-                for repeats in group.loads
-                if (value := _middle_percentile(repeats, name)) is not None
-            ],
-            f"s{i} line",
-        )
-        for point in group.points:
-            _draw_percentile(panel, point, name, i, point.throughput_per_s)
+    _draw_percentiles(panel, group, lambda p: p.throughput_per_s)
     for objective in objectives:
         limit = objective.limit_ms
         text = f"{percentile_name(objective.percentile)} ≤ {amount(limit)} ms"
@@ -68,7 +58,17 @@ def latency_by_throughput(
 def latency_by_concurrency(key: str, group: Group) -> Figure:
     """Response-time percentiles and throughput against the users of a closed loop."""
     title = "Latency and throughput against concurrency"
-    table = _percentile_table(group)
+    table = Table(
+        ("users", "point", "good answers per s", "p50, ms", "p95, ms", "p99, ms"),
+        [
+            (
+                *(short(size_of(p)), p.id, interval(p.throughput_interval)),
+                *(number(p.response_ms[name].value) for name in PERCENTILES),
+            )
+            for p in group.points
+        ],
+        texts=2,
+    )
     if len(group.loads) < 2:  # noqa: PLR2004 - a curve
         return Figure(key, title, subtitle(group.points), "", _one_load(group), table)
     keys, top = legend(_percentile_keys(group.points))
@@ -87,24 +87,19 @@ def latency_by_concurrency(key: str, group: Group) -> Figure:
         y_title="Response time, ms",
         x_texts=False,
     )
-    rates = [p.throughput_per_s for p in group.points]
+    rates = [
+        rate
+        for p in group.points
+        for rate in (p.throughput_per_s, p.throughput_interval.high)
+        if rate is not None
+    ]
     lower = Panel(
         x,
         linear(rates, HEIGHT - 40, 226, most=4),
         y_title="Good answers per second",
         x_title="Users at once",
     )
-    for i, name in enumerate(PERCENTILES):
-        upper.line(
-            [
-                (size_of(repeats[0]), value)
-                for repeats in group.loads
-                if (value := _middle_percentile(repeats, name)) is not None
-            ],
-            f"s{i} line",
-        )
-        for point in group.points:
-            _draw_percentile(upper, point, name, i, size_of(point))
+    _draw_percentiles(upper, group, size_of)
     lower.line(
         [
             (size_of(repeats[0]), middle(p.throughput_per_s for p in repeats))
@@ -112,38 +107,40 @@ def latency_by_concurrency(key: str, group: Group) -> Figure:
         ],
         "s3 line",
     )
-    for point in group.points:
-        hint = f"{point.id}: {number(point.throughput_per_s)}/s, {point.verdict}"
-        lower.mark(
-            size_of(point),
-            point.throughput_per_s,
-            "diamond",
-            "s3",
-            hollow=point.verdict != "OK",
-            hint=hint,
-        )
+    lower.bars([(size_of(p), p.throughput_interval) for p in group.points], "s3")
+    for p in group.points:
+        mark = Mark(size_of(p), p.throughput_per_s, "diamond", "s3")
+        hint = f"{p.id}: {number(p.throughput_per_s)}/s, {p.verdict}"
+        lower.marks([mark], hint, hollow=p.verdict != "OK")
     text = f"{subtitle(group.points)}. {_range_words(group)}"
     svg = drawing(key, title, text, SIZE, [*keys, *upper.parts, *lower.parts])
     return Figure(key, title, subtitle(group.points), svg, "", table)
 
 
 def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
-    """What open loops offered, what was answered well, and what the client sent in time."""
+    """What open loops offered, what was answered well, and whether the client kept up."""
     title = "Offered against achieved rate"
     points = sorted(points, key=lambda p: (p.offered_per_s, p.id))
-    head = ("point", "offered per s", "good answers per s", "sent in time", "verdict")
+    head = (
+        "point",
+        "offered per s",
+        "good answers per s",
+        "sent in time",
+        "late though free",
+        "verdict",
+    )
     table = Table(
         head,
         [
             (
                 *(p.id, number(p.offered_per_s), number(p.throughput_per_s)),
-                *(percent(p.achieved_fraction, 2), p.verdict),
+                *(percent(p.achieved_fraction, 2), percent(p.late_fraction, 2), p.verdict),
             )
             for p in points
         ],
     )
     answered = Key("answered well", "s3 mark", "diamond")
-    sent = Key("sent in time", "s0 mark", "circle")
+    sent = Key("client on time", "s0 mark", "circle")
     keys, top = legend([answered, sent, *_hollow_key(points)])
     rates = [r for p in points for r in (p.offered_per_s, p.throughput_per_s)]
     x = linear(rates, LEFT, RIGHT, most=8)
@@ -151,24 +148,25 @@ def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
         x, linear(rates, 190, top + 26, most=5), y_title="Good answers per second", x_texts=False
     )
     upper.line([(0, 0), (x.high, x.high)], "ideal")
-    least = min([*(p.achieved_fraction for p in points), 0.975])
+    least = min([*(1 - p.late_fraction for p in points), 0.975])
     y = linear([100 * least, 100], HEIGHT - 40, 226, most=4, low=None)
-    lower = Panel(x, y, y_title="Sent in time, %", x_title="Offered per second")
+    lower = Panel(x, y, y_title="Client on time, %", x_title="Offered per second")
     lower.floor(100 * IN_TIME, "zone")
-    for point in points:
-        offered, hollow = point.offered_per_s, point.verdict != "OK"
+    for p in points:
         hint = (
-            f"{point.id}: offered {number(offered)}/s, "
-            f"answered {number(point.throughput_per_s)}/s, "
-            f"{percent(point.achieved_fraction, 2)} sent in time, {point.verdict}"
+            f"{p.id}: offered {number(p.offered_per_s)}/s, "
+            f"answered {number(p.throughput_per_s)}/s, "
+            f"{percent(p.late_fraction, 2)} late, {p.verdict}"
         )
-        upper.mark(offered, point.throughput_per_s, "diamond", "s3", hollow=hollow, hint=hint)
-        lower.mark(offered, 100 * point.achieved_fraction, "circle", "s0", hollow=hollow, hint=hint)
+        well = Mark(p.offered_per_s, p.throughput_per_s, "diamond", "s3")
+        on_time = Mark(p.offered_per_s, 100 * (1 - p.late_fraction), "circle", "s0")
+        upper.marks([well], hint, hollow=p.verdict != "OK")
+        lower.marks([on_time], hint, hollow=p.verdict != "OK")
     lower.level(100 * IN_TIME, "below 99 % the client is the limit", "limit")
     svg = drawing(key, title, subtitle(points), SIZE, [*keys, *upper.parts, *lower.parts])
     caption = (
-        "On the dotted line, all that was offered was answered well. Falling below it while the "
-        "client sends in time is the server's doing."
+        "On the dotted line, all that was offered was answered well; falling below it is the "
+        "server's doing while the client sends within 10 ms wherever a connection is free."
     )
     return Figure(key, title, subtitle(points), svg, "", table, caption)
 
@@ -192,21 +190,32 @@ def _draw_search(panel: Panel, search: Search) -> None:
         panel.above(sum(ends) / len(ends), ", ".join(texts))
 
 
-def _draw_percentile(panel: Panel, point: PointSummary, name: str, i: int, x: float) -> None:
-    figure = point.response_ms.get(name)
-    if figure is None or figure.value is None:
-        return
-    panel.bar(x, figure, f"s{i}")
-    hint = f"{point.id}: {name} {interval(figure)} ms, {load_words(point.load)}, {point.verdict}"
-    panel.mark(x, figure.value, SHAPES[i], f"s{i}", hollow=point.verdict != "OK", hint=hint)
+def _draw_percentiles(panel: Panel, group: Group, x_of: Callable[[PointSummary], float]) -> None:
+    """Lines through the middle repeats, intervals, and the markers of each point."""
+    for i, name in enumerate(PERCENTILES):
+        panel.line(
+            [
+                (middle(map(x_of, repeats)), value)
+                for repeats in group.loads
+                if (value := _middle_percentile(repeats, name)) is not None
+            ],
+            f"s{i} line",
+        )
+    for i, name in enumerate(PERCENTILES):
+        panel.bars([(x_of(p), p.response_ms[name]) for p in group.points], f"s{i}")
+    for p in group.points:
+        marks = [
+            Mark(x_of(p), value, SHAPES[i], f"s{i}")
+            for i, name in enumerate(PERCENTILES)
+            if (value := p.response_ms[name].value) is not None
+        ]
+        texts = [f"{name} {interval(p.response_ms[name])}" for name in PERCENTILES]
+        hint = f"{p.id}: {', '.join(texts)} ms; {p.verdict}"
+        panel.marks(marks, hint, hollow=p.verdict != "OK")
 
 
 def _middle_percentile(repeats: Sequence[PointSummary], name: str) -> float | None:
-    values = [
-        figure.value
-        for p in repeats
-        if (figure := p.response_ms.get(name)) is not None and figure.value is not None
-    ]
+    values = [figure.value for p in repeats if (figure := p.response_ms[name]).value is not None]
     return middle(values) if values else None
 
 
@@ -217,8 +226,7 @@ def _latency_scale(
         value
         for point in points
         for name in PERCENTILES
-        if (figure := point.response_ms.get(name)) is not None
-        for value in (figure.value, figure.low, figure.high)
+        for value in point.response_ms[name].model_dump().values()
         if value is not None and value > 0
     ]
     most = 6 if begin - end > 180 else 5  # noqa: PLR2004 - pixels
@@ -242,12 +250,12 @@ def _percentile_table(group: Group) -> Table:
             p.id,
             load_words(p.load),
             number(p.throughput_per_s),
-            *(interval(p.response_ms.get(name)) for name in PERCENTILES),
+            *(interval(p.response_ms[name]) for name in PERCENTILES),
             p.verdict,
         )
         for p in group.points
     ]
-    return Table(head, rows)
+    return Table(head, rows, texts=2)
 
 
 def _range_words(group: Group) -> str:

@@ -29,6 +29,9 @@ def render_markdown(summary: Summary, prices: list[str]) -> str:
     if found := warnings(summary):
         lines += ["", "## Warnings", "", *(f"- {_plain(line)}" for line in found)]
     lines += ["", "## Points", "", *_table(tables.point_table(summary.points))]
+    remarks = [(p, "; ".join(p.reasons)) for p in summary.points if p.reasons]
+    lines += [""] if remarks else []
+    lines += [f"- {_plain(f'{p.id}, {p.verdict}: {why}')}" for p, why in remarks]
     for search in summary.searches:
         title = f"## Search on {_plain(search.instance)}: {_plain(tables.objective_words(search))}"
         lines += ["", title, "", *_table(tables.probe_table(search))]
@@ -62,7 +65,7 @@ def _run(summary: Summary) -> list[str]:
 def _table(table: Table) -> list[str]:
     return [
         f"| {' | '.join(_plain(cell) for cell in table.head)} |",
-        f"|{' --- |' + ' ---: |' * (len(table.head) - 1)}",
+        f"|{' --- |' * table.texts + ' ---: |' * (len(table.head) - table.texts)}",
         *(f"| {' | '.join(_plain(cell) for cell in row)} |" for row in table.rows),
     ]
 

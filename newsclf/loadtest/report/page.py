@@ -28,6 +28,11 @@ from newsclf.loadtest.samples import Samples
 
 SHOWN_POINTS = 8
 """Points whose samples are drawn; more would make the page too large to mail."""
+CHARTED_POINTS = 80
+CHARTED_INSTANCES = 10
+"""Load charts are drawn until they show so many points or instances, for the same reason."""
+LISTED_POINTS = 250
+"""Rows of the table of every point; all are in points.csv."""
 
 
 class Charts(NamedTuple):
@@ -40,6 +45,8 @@ class Charts(NamedTuple):
     """The first of each instance comes first."""
     left_out: int
     """Points whose samples are not drawn."""
+    instances_left_out: int
+    """Instances without load charts."""
 
 
 def render_page(
@@ -56,6 +63,7 @@ def render_page(
         finalize=_visible,
     )
     style = files(templates).joinpath("templates", "report.css").read_text(encoding="utf-8")
+    listed = summary.points[:LISTED_POINTS]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("report.html.jinja").render(
         summary=summary,
@@ -69,7 +77,9 @@ def render_page(
         costs=tables.cost_table(summary.costs),
         cost_groups=tables.COST_GROUPS,
         prices=price_words(summary),
-        points=tables.point_table(summary.points),
+        points=tables.point_table(listed),
+        remarks=[point for point in listed if point.reasons],
+        unlisted=len(summary.points) - len(listed),
         searches=[(s, tables.objective_words(s), tables.probe_table(s)) for s in summary.searches],
         load_words=text.load_words,
         number=text.number,
@@ -85,8 +95,13 @@ def draw_charts(
     searches = {search.instance: search for search in summary.searches}
     objectives = summary.run.objectives
     load: list[tuple[str, list[Figure]]] = []
-    for instance in dict.fromkeys(p.instance for p in summary.points):
+    instances = list(dict.fromkeys(p.instance for p in summary.points))
+    charted = 0
+    for instance in instances:
+        if charted >= CHARTED_POINTS or len(load) == CHARTED_INSTANCES:
+            break
         points = [p for p in summary.points if p.instance == instance]
+        charted += len(points)
         groups = groups_of(points)
         opened = [group for group in groups if group.model != "closed"]
         closed = [group for group in groups if group.model == "closed"]
@@ -111,22 +126,31 @@ def draw_charts(
         found = samples[point.id]
         figures = [percentiles(next(keys), point, found), course(next(keys), point, found)]
         drawn.append((point, figures))
-    return Charts(load, cost, drawn, len(summary.points) - len(drawn))
+    return Charts(load, cost, drawn, len(summary.points) - len(drawn), len(instances) - len(load))
 
 
 def shown_points(summary: Summary) -> list[PointSummary]:
     """The points whose samples are drawn: for each instance the one that its answer rests on.
 
-    Then the others, the first repeats first, up to SHOWN_POINTS.
+    Then those with another verdict than OK, then first repeats, up to SHOWN_POINTS.
     """
-    passed = {p.point for s in summary.searches for p in s.probes if p.passed}
+    passed = {
+        point
+        for s in summary.searches
+        for p in s.probes
+        if p.passed
+        for point in [p.point, *p.points]
+    }
     first: dict[str, PointSummary] = {}
     for point in summary.points:
         best = first.get(point.instance)
         if best is None or _weight(point, passed) > _weight(best, passed):
             first[point.instance] = point
     leading = [point.id for point in first.values()]
-    others = sorted((p for p in summary.points if p.id not in leading), key=lambda p: p.repeat)
+    others = sorted(
+        (p for p in summary.points if p.id not in leading),
+        key=lambda p: (p.verdict == "OK", p.repeat),
+    )
     return [*first.values(), *others][:SHOWN_POINTS]
 
 

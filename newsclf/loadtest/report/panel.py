@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import NamedTuple
 
 from newsclf.loadtest.records import Interval
@@ -27,6 +26,15 @@ class Key(NamedTuple):
     """Empty for a line."""
 
 
+class Mark(NamedTuple):
+    """A marker, in the values of the axes."""
+
+    x: float
+    y: float
+    shape: str
+    css: str
+
+
 class Panel:
     """Axes, drawn at once; then marks, in the values of its scales."""
 
@@ -38,18 +46,27 @@ class Panel:
         self.parts: list[str] = [svg.words(y_title, 4, y.end - 13, "axis")]
         self.used: list[Box] = []
         """Where labels would hide data."""
-        for tick in y.ticks:
-            at = y.at(tick.value)
-            self.parts.append(svg.path([(x.begin, at), (x.end, at)], "grid"))
-            self.parts.append(svg.words(tick.text, x.begin - 7, at + 4, "tick", "end"))
-        self.parts.append(svg.path([(x.begin, y.begin), (x.end, y.begin)], "base"))
-        if not x_texts:
-            return
-        widest = max((len(tick.text) for tick in x.ticks), default=1)
-        for tick in apart(x, widest * LETTER + 8):
-            at = x.at(tick.value)
-            self.parts.append(svg.path([(at, y.begin), (at, y.begin + 4)], "base"))
-            self.parts.append(svg.words(tick.text, at, y.begin + 17, "tick", "middle"))
+        self.texts: list[Box] = []
+        """Where labels are."""
+        rungs = [(tick.text, y.at(tick.value)) for tick in y.ticks]
+        grid = "".join(
+            f"M{svg.pixel(x.begin)} {svg.pixel(at)}H{svg.pixel(x.end)}" for _, at in rungs
+        )
+        texts = [svg.words(text, x.begin - 7, at + 4) for text, at in rungs]
+        base = f"M{svg.pixel(x.begin)} {svg.pixel(y.begin)}H{svg.pixel(x.end)}"
+        below = []
+        if x_texts:
+            widest = max((len(tick.text) for tick in x.ticks), default=1)
+            for tick in apart(x, widest * LETTER + 8):
+                at = x.at(tick.value)
+                base += f"M{svg.pixel(at)} {svg.pixel(y.begin)}v4"
+                below.append(svg.words(tick.text, at, y.begin + 17))
+        self.parts += [
+            svg.tag("path", d=grid, css="grid"),
+            svg.tag("path", d=base, css="base"),
+            svg.tag("g", "".join(texts), css="tick", text_anchor="end"),
+            svg.tag("g", "".join(below), css="tick", text_anchor="middle"),
+        ]
         if x_title:
             self.parts.append(svg.words(x_title, x.end, y.begin + 34, "axis", "end"))
 
@@ -67,25 +84,31 @@ class Panel:
             outline = [(along[0][0], floor), *along, (along[-1][0], floor)]
             self.parts.append(svg.path(outline, css, closed=True))
 
-    def mark(
-        self, x: float, y: float, shape: str, css: str, *, hollow: bool = False, hint: str = ""
-    ) -> None:
-        """A marker; hollow where the figure must not be relied on."""
-        style = f"{css} {'hollow' if hollow else 'mark'}"
-        at_x, at_y = self.x.at(x), self.y.at(y)
-        self.used.append(Box(at_x - 5, at_y - 5, at_x + 5, at_y + 5))
-        self.parts.append(svg.marker(at_x, at_y, shape, style, hint))
+    def marks(self, marks: Sequence[Mark], hint: str, *, hollow: bool = False) -> None:
+        """Markers that share a hint; hollow where their figures must not be relied on."""
+        drawn = []
+        for mark in marks:
+            x, y = self.x.at(mark.x), self.y.at(mark.y)
+            self.used.append(Box(x - 5, y - 5, x + 5, y + 5))
+            drawn.append(
+                svg.marker(x, y, mark.shape, f"{mark.css} {'hollow' if hollow else 'mark'}")
+            )
+        self.parts.append(svg.tag("g", svg.hint(hint) + "".join(drawn)))
 
-    def bar(self, x: float, figure: Interval, css: str) -> None:
-        """The 95 % interval of a figure as a bar with ends."""
-        if figure.low is None or figure.high is None:
-            return
-        at, low, high = self.x.at(x), self.y.at(figure.low), self.y.at(figure.high)
-        if abs(low - high) < 1:
-            return
-        ends = "".join(f"M{svg.pixel(at - 3)} {svg.pixel(y)}h6" for y in (low, high))
-        upright = f"M{svg.pixel(at)} {svg.pixel(low)}V{svg.pixel(high)}"
-        self.parts.append(svg.tag("path", d=upright + ends, css=f"{css} bar"))
+    def bars(self, figures: Iterable[tuple[float, Interval]], css: str) -> None:
+        """95 % intervals as bars; an end that is not known has no cross line."""
+        steps = ""
+        for x, figure in figures:
+            known = [self.y.at(end) for end in (figure.low, figure.high) if end is not None]
+            if figure.value is None or not known:
+                continue
+            at, reach = svg.pixel(self.x.at(x)), [self.y.at(figure.value), *known]
+            low, high = max(reach), min(reach)
+            if low - high >= 1:
+                steps += f"M{at} {svg.pixel(low)}V{svg.pixel(high)}"
+                steps += "".join(f"M{at} {svg.pixel(end)}m-3 0h6" for end in known)
+        if steps:
+            self.parts.append(svg.tag("path", d=steps, css=f"{css} bar"))
 
     def column(self, x_low: float, x_high: float, value: float, css: str, hint: str) -> None:
         """A column of a histogram from the base line."""
@@ -94,7 +117,7 @@ class Panel:
         self.parts.append(
             svg.tag(
                 "rect",
-                svg.tag("title", escape(hint)),
+                svg.hint(hint),
                 x=left,
                 y=self.y.begin - height,
                 width=max(1.0, right - left),
@@ -133,7 +156,7 @@ class Panel:
         )
 
     def level(self, value: float, text: str, css: str) -> None:
-        """A horizontal line with its meaning written on it, where it hides no data drawn before."""
+        """A horizontal line with its meaning on it, if need be over data, never over text."""
         at = self.y.at(value)
         self.parts.append(svg.path([(self.x.begin, at), (self.x.end, at)], css))
         wide, room = width_of(text), self.x.end - self.x.begin - 12
@@ -144,8 +167,10 @@ class Panel:
             for left in [self.x.begin + 6 + share * (room - wide)]
         ]
         inside = [box for box in choices if self.frame.holds(box)]
-        box = first_free(inside, self.used) or choices[0]
-        self.used.append(box)
+        box = first_free(inside, [*self.used, *self.texts]) or first_free(inside, self.texts)
+        if box is None:
+            return
+        self.texts.append(box)
         self.note(text, box.left, box.bottom - 3)
 
     def above(self, value: float, text: str) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from newsclf.loadtest.records import PointSummary
 from newsclf.loadtest.report.figure import Figure, Table, subtitle
-from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Panel, legend
+from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Mark, Panel, legend
 from newsclf.loadtest.report.scale import linear, nines, suited
 from newsclf.loadtest.report.series import Bucket, Percentiles, over_time, percentile_curves
 from newsclf.loadtest.report.svg import drawing
-from newsclf.loadtest.report.text import load_words, number
+from newsclf.loadtest.report.text import interval, load_words, number
 from newsclf.loadtest.samples import Samples
 
-_BUCKETS = 80
+_BUCKETS = 60
 _LEAST = 20
 """Fewer requests are no distribution."""
 _NAMED = (0.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.99, 99.999)
@@ -46,11 +46,9 @@ def percentiles(key: str, point: PointSummary, samples: Samples) -> Figure:
     for name, figure in point.response_ms.items():
         percentile = float(name.removeprefix("p"))
         if figure.value is not None and percentile <= curves.percentiles[-1]:
-            panel.bar(percentile, figure, "s1")
-            hint = f"{name}: {number(figure.value)} ms"
-            panel.mark(
-                percentile, figure.value, "square", "s1", hollow=point.verdict != "OK", hint=hint
-            )
+            panel.bars([(percentile, figure)], "s1")
+            mark = Mark(percentile, figure.value, "square", "s1")
+            panel.marks([mark], f"{name}: {interval(figure)} ms", hollow=point.verdict != "OK")
     caption = (
         "Closed loop: a request is due when it is sent, so both times are the same, and stalls "
         "that independent users would see are hidden."

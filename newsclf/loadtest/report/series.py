@@ -113,7 +113,10 @@ def _peaks(
     order = np.argsort(times, kind="stable")
     changes = np.concatenate([np.full(len(ends), -1), np.ones(len(begins), dtype=np.int64)])
     levels = np.concatenate([[0], np.cumsum(changes[order])])
-    edges = np.searchsorted(times[order], np.arange(count + 1) * width)
-    edges[-1] = len(order)
-    # levels[edges[i]] is what a bucket begins with; then comes each change in it.
-    return np.array([levels[edges[i] : edges[i + 1] + 1].max() for i in range(count)])
+    edges = np.arange(1, count) * width
+    firsts = [0, *np.searchsorted(times[order], edges, side="right")]
+    lasts = [*np.searchsorted(times[order], edges, side="left"), len(order)]
+    # levels[first] is what a bucket begins with; then comes each change within it.
+    return np.array(
+        [levels[first : last + 1].max() for first, last in zip(firsts, lasts, strict=True)]
+    )

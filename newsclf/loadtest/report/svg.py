@@ -31,7 +31,14 @@ def tag(name: str, content: str = "", **attributes: float | str) -> str:
 
 def words(text: str, x: float, y: float, css: str = "", anchor: str = "start") -> str:
     """A line of text; `anchor` is start, middle or end."""
-    return tag("text", escape(shown(text)), x=x, y=y, css=css, text_anchor=anchor)
+    return tag(
+        "text",
+        escape(shown(text)),
+        x=x,
+        y=y,
+        css=css,
+        text_anchor="" if anchor == "start" else anchor,
+    )
 
 
 def path(points: Iterable[tuple[float, float]], css: str, *, closed: bool = False) -> str:
@@ -40,16 +47,20 @@ def path(points: Iterable[tuple[float, float]], css: str, *, closed: bool = Fals
     return tag("path", d=steps + ("Z" if closed else ""), css=css) if steps else ""
 
 
-def marker(x: float, y: float, shape: str, css: str, hint: str = "") -> str:
-    """A marker with a hint that browsers show under the pointer."""
-    content = tag("title", escape(shown(hint))) if hint else ""
+def marker(x: float, y: float, shape: str, css: str) -> str:
+    """A marker around a point."""
     if shape == "circle":
-        return tag("circle", content, cx=x, cy=y, r=_SIZE, css=css)
+        return tag("circle", cx=x, cy=y, r=_SIZE, css=css)
     corners = "".join(
         f"{'L' if i else 'M'}{pixel(x + _SIZE * dx)} {pixel(y + _SIZE * dy)}"
         for i, (dx, dy) in enumerate(_OUTLINES[shape])
     )
-    return tag("path", content, d=corners + "Z", css=css)
+    return tag("path", d=corners + "Z", css=css)
+
+
+def hint(text: str) -> str:
+    """What browsers show under the pointer."""
+    return tag("title", escape(shown(text)))
 
 
 def drawing(

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from newsclf.core.cost import CostRow
-from newsclf.loadtest.records import Interval, PointSummary, Search, Summary
+from newsclf.loadtest.records import Interval, PointSummary, Probe, Search, Summary
 from newsclf.loadtest.report.figure import Table
 from newsclf.loadtest.report.text import (
     NONE,
@@ -43,7 +43,7 @@ def cost_table(rows: Sequence[CostRow]) -> Table:
         *("rate per s", "$ per million", f"$ per million at {at}"),
         *("Lambda and gateway", "total", "break-even per month"),
     )
-    return Table(head, [_cost_cells(row) for row in rows])
+    return Table(head, [_cost_cells(row) for row in rows], texts=2)
 
 
 def point_table(points: Iterable[PointSummary]) -> Table:
@@ -51,7 +51,7 @@ def point_table(points: Iterable[PointSummary]) -> Table:
     head = (
         *("point", "instance", "load", "verdict", "n", "offered per s", "good per s"),
         *("p50, ms", "p95, ms", "p99, ms", "p99.9, ms", "service p95, ms", "errors"),
-        *("in flight", "send delay p99, ms", "sent in time", "Little gap"),
+        *("in flight", "send delay p99, ms", "sent in time", "held", "Little gap"),
     )
     rows = [
         (
@@ -61,24 +61,31 @@ def point_table(points: Iterable[PointSummary]) -> Table:
             interval(p.service_ms.get("p95")),
             error_words(p),
             *(number(p.mean_in_flight), number(p.send_delay_p99_ms)),
-            *(percent(p.achieved_fraction), percent(p.little_gap)),
+            percent(p.achieved_fraction),
+            *(percent(p.held_fraction), percent(p.little_gap)),
         )
         for p in points
     ]
-    return Table(head, rows)
+    return Table(head, rows, texts=4)
 
 
 def probe_table(search: Search) -> Table:
     """The rates that a search tried, in order."""
-    head = ("rate per s", "requests", "misses", "result", "why", "point")
+    head = ("point", "result", "why", "rate per s", "requests", "misses")
     rows = [
         (
+            *(p.point, _decided(p), p.reason),
             *(number(p.rate_per_s), f"{p.requests:,}", f"{p.misses:,}"),
-            *("met" if p.passed else "missed", p.reason, p.point),
         )
         for p in search.probes
     ]
-    return Table(head, rows)
+    return Table(head, rows, texts=3)
+
+
+def _decided(probe: Probe) -> str:
+    if probe.passed:
+        return "met"
+    return "missed" if probe.decision == "fail" else "not decided"
 
 
 def error_words(point: PointSummary) -> str:
@@ -110,6 +117,8 @@ def points_csv(points: Iterable[PointSummary]) -> str:
             "error_fraction": p.error_fraction,
             "offered_per_s": p.offered_per_s,
             "throughput_per_s": p.throughput_per_s,
+            "throughput_low_per_s": p.throughput_interval.low,
+            "throughput_high_per_s": p.throughput_interval.high,
         }
         for kind in ("response_ms", "response_all_ms", "service_ms"):
             figures: dict[str, Interval] = getattr(p, kind)
@@ -126,6 +135,7 @@ def points_csv(points: Iterable[PointSummary]) -> str:
                 "mean_in_flight",
                 "send_delay_p99_ms",
                 "late_fraction",
+                "held_fraction",
                 "achieved_fraction",
                 "little_gap",
             }
