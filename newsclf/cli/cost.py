@@ -33,7 +33,7 @@ def cost(
     *,
     volume: Annotated[
         str | None,
-        typer.Option(metavar="N,N,…", help="Requests per month.", show_default="1e5 to 1e9"),
+        typer.Option(metavar="N,N,…", help="Requests per month.", show_default="1e5 to 1e8"),
     ] = None,
     utilisation: Annotated[
         float | None,
@@ -90,6 +90,8 @@ def cost(
         raise ConfigError(f"--api {api}: there are http, rest and none")
     if utilisation is not None and not 0 < utilisation <= 1:
         raise ConfigError(f"--utilisation {utilisation:g}: must be above 0, and 1 at most")
+    if serverless_memory % 1024:
+        raise ConfigError(f"--serverless-memory {serverless_memory}: must be a multiple of 1024")
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
     volumes = _volumes(volume) if volume is not None else list(VOLUMES)
     summary = read_summary(run)
@@ -142,9 +144,9 @@ def _show(output: Output, costs: Costs) -> None:
     share = f"{100 * basis.utilisation:g} %"
     output.show(
         output.table(
-            f"USD per million good answers, {basis.region}",
-            ["", "status", "USD/h", "max/min", "100 % utilised", "at objective", f"at {share}",
-             "path", "total", "break-even"],
+            f"USD per million good answers, {basis.region}; at 100 %: as the Inference Recommender",
+            ["", "status", "USD/h", "max/min", "at 100 %", "at SLO", f"at {share}", "path",
+             "total", "break-even"],
             [
                 [row.instance if row.priced_as is None else f"{row.instance} as {row.priced_as}",
                  row.status, "–" if row.usd_per_hour is None else f"{row.usd_per_hour:g}",
@@ -163,15 +165,16 @@ def _show(output: Output, costs: Costs) -> None:
         ),
         "",
     )  # fmt: skip
-    for row in costs.rows:
-        if row.price_date is not None:
-            output.note(f"{row.instance}: {row.price_source}, {row.price_date}, {row.price_region}")
-    before = f"behind a {basis.path.api.upper()} API and a Lambda of {basis.path.memory_mb} MB"
+    origins = {(row.price_source, row.price_date) for row in costs.rows if row.price_source}
+    for source, date in sorted(origins):
+        output.note(f"hosting prices of {basis.region}: {source}; dated {date}")
+    before = f"behind API Gateway ({basis.path.api}) and a Lambda of {basis.path.memory_mb} MB"
     output.note(
-        f"{'called directly' if basis.path.api == 'none' else before}; at a peak of"
-        f" {basis.peak_factor:g} times the mean rate an instance carries {share} of what it was"
-        " measured to, and more instances are assumed to carry more in proportion; cold starts of"
-        " serverless inference and Lambda are not counted"
+        f"{'called directly' if basis.path.api == 'none' else before}; at {basis.peak_factor:g}"
+        f" times the month's mean rate an instance carries {share} of what it was measured to, and"
+        " more instances are assumed to carry more in proportion; break-even: requests a month from"
+        " which it is cheaper than serverless inference, which is taken to be as fast as the"
+        " slowest instance with one user, without cold starts"
     )
 
 
@@ -179,7 +182,7 @@ def _breakeven(row: CostRow) -> str:
     if row.total_usd_per_million is None:
         return "–"
     months = row.breakeven_requests_per_month
-    return "never" if months is None else f"{months / 1e6:,.1f} M/month"
+    return "never" if months is None else f"{months / 1e6:,.1f} M"
 
 
 def _months(month: MonthlyCost, others: list[MonthlyCost]) -> list[str]:

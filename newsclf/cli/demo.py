@@ -10,6 +10,7 @@ import typer
 
 from newsclf.cli.deploy import deploy, status, teardown, wire_api
 from newsclf.cli.evaluate import evaluate
+from newsclf.cli.loadtest import loadtest
 from newsclf.cli.options import QuietOpt, start
 from newsclf.cli.predict import predict
 from newsclf.cli.train import train
@@ -32,6 +33,7 @@ def demo(
 ) -> None:
     """Run the whole life of a classifier on what ships: no account, no download."""
     output = start(as_json=False, quiet=quiet, verbose=False)
+    from newsclf.core.errors import CheckFailedError
     from newsclf.core.settings import shipped_config
 
     model, state = out / "model", out / "state"
@@ -52,17 +54,26 @@ def demo(
         wire_api(state_dir=state, quiet=quiet)
         say("predict", "--state-dir", state, *_HEADLINES)
         predict(_HEADLINES, state_dir=state, quiet=quiet)
+        say("loadtest", "--concurrency", "1,4,16", "--warmup", 2, "--duration", 6, "--price-as",
+            "ml.c5.large", "--state-dir", state)  # fmt: skip
+        try:
+            loadtest(concurrency="1,4,16", warmup=2, duration=6, price_as="ml.c5.large",
+                     state_dir=state, quiet=quiet)  # fmt: skip
+        except CheckFailedError as error:  # a busy machine; the rest of the demo goes on
+            output.note(f"{error.message}; {error.hint}")
         say("status", "--state-dir", state)
         status(state_dir=state, quiet=quiet)
     finally:
         say("teardown", "--state-dir", state)
         teardown(state_dir=state, quiet=quiet)
     output.note(
-        f"\nThe report with its charts: {model / 'evaluation' / 'report.html'}\n"
+        f"\nThe reports with their charts: {model / 'evaluation' / 'report.html'}\n"
+        f"  and {max(state.glob('runs/*/report.html'), default='none of the load test')}\n"
         "Next, on the real data (CC BY-NC-SA 3.0, from the Hugging Face Hub):\n"
         "  newsclf train --data phrasebank --base minilm\n"
         "  newsclf evaluate\n"
         "  newsclf deploy\n"
         "  newsclf wire-api\n"
+        "  newsclf loadtest --slo p95=100ms --price-as ml.c5.large\n"
         '  newsclf predict "your headline"'
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,9 +18,6 @@ from newsclf.cli.options import (
     settings_from,
     start,
 )
-
-if TYPE_CHECKING:
-    from newsclf.loadtest.plan import LoadChoice
 
 _LOAD = "Load"
 _TARGET = "Target"
@@ -172,23 +169,45 @@ def loadtest(
     require_extra("httptools", "jinja2", "scipy", extra="loadtest", purpose="a load test")
     from newsclf.cli import loadtest_view as view
 
+    if compare is not None:
+        view.show_comparison(output, *compare)
+        return
+
     from newsclf.cli.loadtest_subjects import Where, find_subjects
+    from newsclf.core.cost import RequestPath, path_prices
     from newsclf.core.prices import prices_at
     from newsclf.lifecycle.loadtest import Limits, LoadtestRequest
     from newsclf.lifecycle.loadtest import loadtest as run
-    from newsclf.loadtest.plan import make_loads, parse_objective
+    from newsclf.loadtest.plan import (
+        LoadChoice,
+        make_loads,
+        parse_arrival,
+        parse_numbers,
+        parse_objective,
+        parse_stairs,
+        parse_users,
+        read_replay,
+    )
 
     settings = settings_from(config, {"state_dir": state_dir, "data": {"text_column": text_column}})
     where = Where(
         settings=settings, name=name, direct=direct, url=url, header_file=header_file,
         owned_host=i_own_this, instances=instances,
     )  # fmt: skip
-    choice = _choice(
-        concurrency, rate, arrival, stairs, burst, replay,
-        warmup_s=warmup, duration_s=duration, max_in_flight=max_in_flight,
-    )  # fmt: skip
+    choice = LoadChoice(
+        concurrency=parse_users(concurrency) if concurrency else [],
+        rates_per_s=parse_numbers(rate, "--rate") if rate else [],
+        arrival=parse_arrival(arrival),
+        stairs_per_s=parse_stairs(stairs) if stairs else [],
+        burst=burst,
+        replay=read_replay(replay) if replay else None,
+        warmup_s=warmup,
+        duration_s=duration,
+        max_in_flight=max_in_flight,
+    )
     book = prices_at(settings.state_dir, prices)
-    # A wrong instance or region is said before anything is measured.
+    # What has no price is said before anything is measured.
+    path_prices(book, region, RequestPath())
     usd_per_hour = book.hosting_usd_per_hour(price_as, region) if price_as else 0.0
     request = LoadtestRequest(
         subjects=find_subjects(where),
@@ -213,36 +232,4 @@ def loadtest(
     with view.live(output) as watch:
         folder, summary = run(request, watch)
     view.show(output, folder, summary)
-
-
-def _choice(
-    concurrency: str | None,
-    rate: str | None,
-    arrival: str,
-    stairs: str | None,
-    burst: int | None,
-    replay: Path | None,
-    *,
-    warmup_s: float,
-    duration_s: float,
-    max_in_flight: int,
-) -> LoadChoice:
-    from newsclf.core.errors import ConfigError
-    from newsclf.loadtest.plan import LoadChoice, parse_numbers, parse_stairs, read_replay
-
-    if arrival not in ("poisson", "constant"):
-        raise ConfigError(f"--arrival {arrival}: there are poisson and constant")
-    users = parse_numbers(concurrency, "--concurrency") if concurrency else []
-    if any(n != int(n) for n in users):
-        raise ConfigError(f"--concurrency {concurrency}: users are whole numbers")
-    return LoadChoice(
-        concurrency=[int(n) for n in users],
-        rates_per_s=parse_numbers(rate, "--rate") if rate else [],
-        arrival="constant" if arrival == "constant" else "poisson",
-        stairs_per_s=parse_stairs(stairs) if stairs else [],
-        burst=burst,
-        replay=read_replay(replay) if replay else None,
-        warmup_s=warmup_s,
-        duration_s=duration_s,
-        max_in_flight=max_in_flight,
-    )
+    view.check(folder, summary)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from newsclf.core.deployment import Deployment
 from newsclf.core.errors import ConfigError
 from newsclf.core.machine import available_cores
 from newsclf.core.settings import Settings
 from newsclf.lifecycle.loadtest import Address, Subject
 from newsclf.loadtest.payloads import Form
-from newsclf.core.deployment import Deployment
 from newsclf.targets.local.credentials import auth_of
 from newsclf.targets.local.target import LocalTarget
 
@@ -69,8 +69,10 @@ def _of_url(where: Where, url: str) -> Subject:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"--url {url}: expected http://host/path or https://host/path")
     if parts.username is not None:
-        raise ConfigError("--url must not hold a password: it is written into the report",
-                          hint="put the header into a file and name it with --header-file")  # fmt: skip
+        raise ConfigError(
+            "--url must not hold a password: it is written into the report",
+            hint="put the header into a file and name it with --header-file",
+        )
     if not _is_loopback(parts.hostname) and where.owned_host != parts.hostname:
         raise ConfigError(
             f"{parts.hostname} is neither this machine nor a deployment of yours",

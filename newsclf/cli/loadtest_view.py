@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from newsclf.core.cost import CostRow
 from newsclf.loadtest.points import Watch
 from newsclf.loadtest.records import Interval, Load, PointSummary, Search, Summary
+from newsclf.loadtest.report.text import load_words
 from newsclf.loadtest.worker import Progress
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ def _line(point: PointSummary) -> str:
         f"{name} {_ms(point.response_ms[name])} ms" for name in ("p50", "p95", "p99")
     )
     failed = f", {100 * point.error_fraction:.1f} % failed" if point.error_fraction else ""
-    verdict = "" if point.verdict == "OK" else f" · {point.verdict}: {'; '.join(point.reasons)}"
+    verdict = "" if point.verdict == "OK" else f", {point.verdict}"
     return f"{point.id}: {point.throughput_per_s:.1f}/s, {figures}{failed}{verdict}"
 
 
@@ -151,34 +153,102 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
         "",
         output.table(
             "Cost",
-            ["instance", "status", "count", "latency", "USD/h", "USD/M", "max/min",
-             "rate at SLO", f"USD/M at {100 * summary.run.utilisation:.0f} %", "with API", "break-even"],
+            ["instance", "status", "n", "ms", "USD/h", "USD/M", "max/min", "SLO rate/s",
+             f"at {100 * summary.run.utilisation:.0f} %", "with API", "break-even"],
             [
                 [
                     row.instance if row.priced_as is None else f"{row.instance} as {row.priced_as}",
                     row.status,
                     row.count,
-                    _figure(row.model_latency_ms, "{:.1f} ms"),
-                    _figure(row.usd_per_hour, "{:.4f}"),
-                    _figure(row.usd_per_million, "{:.3f}"),
-                    _figure(row.max_invocations_per_minute, "{:.0f}"),
+                    _figure(row.model_latency_ms, "{:.1f}"),
+                    _figure(row.usd_per_hour, "{:.3f}"),
+                    _figure(row.usd_per_million, "{:.2f}"),
+                    _figure(row.max_invocations_per_minute, "{:,.0f}"),
                     _rate(row.slo_rate_low_per_s, row.slo_rate_high_per_s),
-                    _figure(row.usd_per_million_at_utilisation, "{:.3f}"),
-                    _figure(row.total_usd_per_million, "{:.3f}"),
-                    _figure(row.breakeven_requests_per_month, "{:.3g}/month"),
+                    _figure(row.usd_per_million_at_utilisation, "{:.2f}"),
+                    _figure(row.total_usd_per_million, "{:.2f}"),
+                    _breakeven(row),
                 ]
                 for row in summary.costs
             ],
         ),
     )  # fmt: skip
     for point in points:
-        if point.reasons:
-            output.note(f"{point.id}: {'; '.join(point.reasons)}")
+        for reason in point.reasons:
+            output.note(f"{point.id}: {reason}")
+    for row in summary.costs:
+        if row.price_source is not None:
+            output.note(f"{row.instance}: {row.price_source}, {row.price_region}")
     for search in summary.searches:
         output.note(_searched(search))
     if summary.run.stop_reason:
-        output.note(f"ended early: {summary.run.stop_reason}; --resume {folder} goes on")
+        output.note(f"ended early: {summary.run.stop_reason}")
     output.note(f"report: {folder / 'report.html'}")
+
+
+def check(folder: Path, summary: Summary) -> None:
+    """Say by the exit code whether a load test is complete and can be believed.
+
+    Raises:
+        InterruptedRunError: Ctrl-C ended it.
+        CheckFailedError: no point of it is OK.
+    """
+    from newsclf.core.errors import CheckFailedError, InterruptedRunError
+
+    if summary.run.stop_reason == "interrupted":
+        raise InterruptedRunError(
+            "the load test was interrupted; what it had measured is kept",
+            hint=f"the same command with --resume {folder} goes on",
+        )
+    if not any(point.verdict == "OK" for point in summary.points):
+        verdicts = ", ".join(sorted({point.verdict for point in summary.points}))
+        raise CheckFailedError(
+            f"no point of this load test can be believed: {verdicts}",
+            hint="the reasons stand above and in the report",
+        )
+
+
+def show_comparison(output: Output, before: Path, after: Path) -> None:
+    """Show how the second run differs from the first.
+
+    Raises:
+        CheckFailedError: it is slower.
+    """
+    from newsclf.core.errors import CheckFailedError
+    from newsclf.lifecycle.report import compare
+
+    comparison = compare(before, after)
+    output.data(comparison.model_dump(mode="json"))
+    output.show(
+        output.table(
+            f"{comparison.after} against {comparison.before}",
+            ["load", "figure", "before", "after", "change", "interval", ""],
+            [
+                [
+                    f"{point.instance} {load_words(point.load)}",
+                    change.figure,
+                    _figure(change.before, "{:.1f}"),
+                    _figure(change.after, "{:.1f}"),
+                    _percent(change.change.value),
+                    f"{_percent(change.change.low)} to {_percent(change.change.high)}",
+                    change.verdict,
+                ]
+                for point in comparison.points
+                for change in point.changes
+            ],
+        )
+    )
+    for point in comparison.points:
+        for warning in point.warnings:
+            output.note(warning)
+    if comparison.unmatched:
+        output.note(f"only in one of the two: {', '.join(comparison.unmatched)}")
+    if comparison.regression:
+        worse = [p for p in comparison.points if p.regression]
+        raise CheckFailedError(
+            f"{comparison.after} is slower at {len(worse)} of {len(comparison.points)} loads",
+            hint=f"newsclf report {after} shows its points",
+        )
 
 
 def _points_of(search: Search) -> list[str]:
@@ -190,13 +260,24 @@ def _searched(search: Search) -> str:
     found = _rate(search.low_per_s, search.high_per_s)
     confirmed = "" if search.confirmed else ", not confirmed"
     note = f" ({search.note})" if search.note else ""
-    return f"{search.instance}: {goals} holds up to {found} Poisson requests{confirmed}{note}"
+    return f"{search.instance}: {goals} holds at {found} Poisson requests/s{confirmed}{note}"
 
 
 def _rate(low: float | None, high: float | None) -> str:
     if low is None:
-        return "–" if high is None else f"below {high:.4g}/s"
-    return f"{low:.4g}/s or more" if high is None else f"{low:.4g}–{high:.4g}/s"
+        return "–" if high is None else f"< {high:.4g}"
+    return f"≥ {low:.4g}" if high is None else f"{low:.4g}–{high:.4g}"
+
+
+def _percent(fraction: float | None) -> str:
+    return "–" if fraction is None else f"{100 * fraction:+.1f} %"
+
+
+def _breakeven(row: CostRow) -> str:
+    if row.total_usd_per_million is None:
+        return "–"
+    requests = row.breakeven_requests_per_month
+    return "never" if requests is None else f"{requests / 1e6:,.1f} M/month"
 
 
 def _ms(figure: Interval) -> str:

@@ -15,7 +15,7 @@ from newsclf.loadtest.costs import CostBasis, cost_rows, monthly_costs
 from newsclf.loadtest.records import Summary
 
 SUMMARY_FILE = "summary.json"
-VOLUMES = (1e5, 1e6, 1e7, 1e8, 1e9)
+VOLUMES = (1e5, 1e6, 1e7, 1e8)
 """Requests per month."""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomli_w
+
 from newsclf.core.errors import ConfigError, TargetError
 from newsclf.core.extras import require_extra
 from newsclf.core.model_dir import write_text
@@ -178,8 +180,6 @@ def _price(book: PriceBook, instance: str, region: str) -> HostingPrice | None:
 
 
 def _write(file: Path, new: PriceBook, older: PriceBook | None) -> None:
-    import tomli_w
-
     document = new.model_dump(by_alias=True, exclude_none=True)
     if older is not None:
         replaced = new.regions()

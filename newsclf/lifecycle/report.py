@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from newsclf.core.errors import StateError
-from newsclf.core.prices import PriceBook
+from newsclf.loadtest.compare import compare as compare_points
 from newsclf.loadtest.costs import CostBasis, cost_rows, monthly_costs
-from newsclf.loadtest.records import Point, Run, Summary
+from newsclf.loadtest.records import Comparison, Point, PointSummary, Run, Summary
 from newsclf.loadtest.report.files import write_report
 from newsclf.loadtest.run_folder import RunFolder
 from newsclf.loadtest.samples import Samples
@@ -29,12 +29,11 @@ def report(path: Path) -> Summary:
     """
     folder = RunFolder(path)
     run = folder.read_run()
-    points = [(point, summarise(point, samples)) for point, samples in _complete(folder)]
-    if not points:
+    summaries = _summaries(folder)
+    if not summaries:
         raise StateError(
             f"{path}: no point of it is complete", hint=f"newsclf loadtest --resume {path}"
         )
-    summaries = [summary for _, summary in points]
     searches = folder.read_searches()
     prices = folder.read_prices()
     basis = _basis(run)
@@ -47,6 +46,22 @@ def report(path: Path) -> Summary:
     months = monthly_costs(summaries, searches, prices, basis, _VOLUMES)
     write_report(path, summary, _SamplesOnDisk(folder), months)
     return summary
+
+
+def compare(before: Path, after: Path) -> Comparison:
+    """Say whether the second of two runs is slower than the first, at the loads that both have.
+
+    Raises:
+        StateError: one is no load test, or damaged.
+        DataError: they have no load in common.
+    """
+    found = [_summaries(RunFolder(path)) for path in (before, after)]
+    return compare_points(*found, names=(before.name, after.name))
+
+
+def _summaries(folder: RunFolder) -> list[PointSummary]:
+    folder.read_run()
+    return [summarise(point, samples) for point, samples in _complete(folder)]
 
 
 def _basis(run: Run) -> CostBasis:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +23,7 @@ from newsclf.core.cost import (
     usd_per_million,
 )
 from newsclf.core.prices import HostingPrice, PriceBook
+from newsclf.loadtest.measured import Measured, by_instance
 from newsclf.loadtest.records import PointSummary, Search
 
 
@@ -47,23 +47,6 @@ class CostBasis:
     """Of serverless inference, and of a Lambda that holds the model itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Measured:
-    """The points of one instance that decide its cost."""
-
-    instance: str
-    status: str
-    peak: PointSummary | None
-    """The closed loop at which throughput was highest."""
-    search: Search | None
-    rate_per_s: float | None
-    """That it can be run at: met the objective; without a search, the throughput at the peak."""
-    latency_ms: float | None
-    """Mean at that rate."""
-    alone_ms: float | None
-    """Mean with the least concurrency measured."""
-
-
 def cost_rows(
     points: Sequence[PointSummary],
     searches: Sequence[Search],
@@ -72,14 +55,15 @@ def cost_rows(
 ) -> list[CostRow]:
     """A row for each instance, in the order of the points.
 
+    How fast serverless inference is was not measured: for the break-even it is given the slowest
+    latency that an instance showed at the least concurrency.
+
     Raises:
         ConfigError: a price is missing.
     """
-    rows = []
-    for measured in _by_instance(points, searches):
-        price = _price(measured.instance, prices, basis)
-        rows.append(_row(measured, price, prices, basis))
-    return rows
+    found = by_instance(points, searches)
+    alone_ms = _alone_ms(found)
+    return [_row(measured, alone_ms, prices, basis) for measured in found]
 
 
 def monthly_costs(
@@ -92,8 +76,8 @@ def monthly_costs(
     """C(D) = N(D)·h·730 + D·C_path for each instance; then the ways to pay by the request.
 
     Those are serverless inference and, where there is an API, a Lambda behind it that holds the
-    model. Both are given the slowest latency that an instance showed at the least concurrency. Cold
-    starts are not counted, so both cost more than this.
+    model. Both are given the latency that `cost_rows` gives serverless inference. Cold starts are
+    not counted, so both cost more than this.
 
     Args:
         volumes: D, successful requests per month.
@@ -102,18 +86,17 @@ def monthly_costs(
         ConfigError: a price is missing.
     """
     path = path_prices(prices, basis.region, basis.path)
-    curves, alone = [], []
-    for measured in _by_instance(points, searches):
+    found = by_instance(points, searches)
+    curves = []
+    for measured in found:
         price = _price(measured.instance, prices, basis)
         if price is None or measured.rate_per_s is None or measured.latency_ms is None:
             continue
-        if measured.alone_ms is not None:
-            alone.append(measured.alone_ms)
         capacity = _capacity(measured.rate_per_s, basis)
         needed = [instances_needed(d, capacity, minimum=basis.minimum) for d in volumes]
         hosting = [n * price.usd_per_hour * HOURS_PER_MONTH for n in needed]
-        latency = measured.latency_ms
-        before = [path_usd(d, latency, basis.path, path) for d in volumes]
+        latency, attempts = measured.latency_ms, measured.attempts_per_answer
+        before = [path_usd(d * attempts, latency, basis.path, path) for d in volumes]
         curves.append(
             MonthlyCost(
                 instance=measured.instance,
@@ -122,8 +105,8 @@ def monthly_costs(
                 instances=needed,
             )
         )
-    if alone:
-        curves += _by_request(max(alone), prices, path, basis, volumes)
+    if (alone_ms := _alone_ms(found)) is not None:
+        curves += _by_request(alone_ms, prices, path, basis, volumes)
     return curves
 
 
@@ -159,12 +142,14 @@ def _by_request(
 
 
 def _row(
-    measured: _Measured, price: HostingPrice | None, prices: PriceBook, basis: CostBasis
+    measured: Measured, alone_ms: float | None, prices: PriceBook, basis: CostBasis
 ) -> CostRow:
     peak, search = measured.peak, measured.search
     low = search.low_per_s if search else None
-    usable = measured.rate_per_s is not None
-    usd_per_hour = price.usd_per_hour * basis.count if price and (peak or usable) else None
+    price = _price(measured.instance, prices, basis)
+    if measured.status != "OK":
+        price = None
+    usd_per_hour = price.usd_per_hour * basis.count if price else None
 
     def per_million(rate_per_s: float | None, utilisation: float = 1.0) -> float | None:
         if usd_per_hour is None or rate_per_s is None:
@@ -194,7 +179,7 @@ def _row(
         total_usd_per_million=(
             at_utilisation + path if at_utilisation is not None and path is not None else None
         ),
-        breakeven_requests_per_month=_breakeven(measured, price, prices, basis),
+        breakeven_requests_per_month=_breakeven(measured, price, alone_ms, prices, basis),
         price_date=price.date.isoformat() if price else None,
         price_source=price.source if price else None,
         price_region=price.region if price else None,
@@ -202,24 +187,33 @@ def _row(
     )
 
 
-def _path_per_million(measured: _Measured, prices: PriceBook, basis: CostBasis) -> float | None:
+def _path_per_million(measured: Measured, prices: PriceBook, basis: CostBasis) -> float | None:
     if measured.latency_ms is None:
         return None
     found = path_prices(prices, basis.region, basis.path)
-    return path_usd(MILLION, measured.latency_ms, basis.path, found)
+    attempts = MILLION * measured.attempts_per_answer
+    return path_usd(attempts, measured.latency_ms, basis.path, found)
 
 
 def _breakeven(
-    measured: _Measured, price: HostingPrice | None, prices: PriceBook, basis: CostBasis
+    measured: Measured,
+    price: HostingPrice | None,
+    alone_ms: float | None,
+    prices: PriceBook,
+    basis: CostBasis,
 ) -> float | None:
-    if price is None or measured.rate_per_s is None or measured.alone_ms is None:
+    if price is None or measured.rate_per_s is None or alone_ms is None:
         return None
     return breakeven_requests_per_month(
         price.usd_per_hour,
-        _serverless_usd(measured.alone_ms, prices, basis),
+        _serverless_usd(alone_ms, prices, basis),
         minimum=basis.minimum,
         capacity=_capacity(measured.rate_per_s, basis),
     )
+
+
+def _alone_ms(found: Iterable[Measured]) -> float | None:
+    return max((each.alone_ms for each in found if each.alone_ms is not None), default=None)
 
 
 def _serverless_usd(latency_ms: float, prices: PriceBook, basis: CostBasis) -> float:
@@ -237,61 +231,3 @@ def _price(instance: str, prices: PriceBook, basis: CostBasis) -> HostingPrice |
     """The price of an instance; None for a machine that is none and is not priced as one."""
     name = instance if instance.startswith("ml.") else basis.price_as
     return prices.hosting_price(name, basis.region) if name else None
-
-
-def _by_instance(points: Sequence[PointSummary], searches: Sequence[Search]) -> Iterable[_Measured]:
-    groups: dict[str, list[PointSummary]] = defaultdict(list)
-    for point in points:
-        groups[point.instance].append(point)
-    for instance, group in groups.items():
-        search = next((s for s in searches if s.instance == instance), None)
-        yield _measured(instance, group, search)
-
-
-def _measured(instance: str, points: Sequence[PointSummary], search: Search | None) -> _Measured:
-    levels = _levels(points)
-    peak = max(levels, key=lambda point: point.throughput_per_s, default=None)
-    passed = _passed(points, search)
-    operating = passed or (peak if search is None else None)
-    return _Measured(
-        instance=instance,
-        status="OK" if peak or passed else _worst(points).verdict,
-        peak=peak,
-        search=search,
-        rate_per_s=search.low_per_s if search else peak.throughput_per_s if peak else None,
-        latency_ms=_mean_ms(operating) if operating else None,
-        alone_ms=_mean_ms(levels[0]) if levels else _mean_ms(operating) if operating else None,
-    )
-
-
-def _levels(points: Sequence[PointSummary]) -> list[PointSummary]:
-    """The OK point of each concurrency, rising; of several repeats the one of median throughput."""
-    repeats: dict[int, list[PointSummary]] = defaultdict(list)
-    for point in points:
-        if point.verdict == "OK" and point.load.model == "closed" and point.throughput_per_s > 0:
-            repeats[point.load.concurrency or 1].append(point)
-    return [
-        sorted(repeats[level], key=lambda point: point.throughput_per_s)[
-            (len(repeats[level]) - 1) // 2
-        ]
-        for level in sorted(repeats)
-    ]
-
-
-def _passed(points: Sequence[PointSummary], search: Search | None) -> PointSummary | None:
-    """The point of the highest rate that met the objective."""
-    if search is None or search.low_per_s is None:
-        return None
-    passed = {probe.point: probe.rate_per_s for probe in search.probes if probe.passed}
-    found = [point for point in points if point.id in passed and point.throughput_per_s > 0]
-    return max(found, key=lambda point: passed[point.id], default=None)
-
-
-def _worst(points: Sequence[PointSummary]) -> PointSummary:
-    """A point to show when none is OK: the one that got furthest."""
-    return max(points, key=lambda point: point.throughput_per_s)
-
-
-def _mean_ms(point: PointSummary) -> float:
-    """Mean latency by Little's law, R = N / X, which each OK point obeys within 3 %."""
-    return 1000 * point.mean_in_flight / point.throughput_per_s

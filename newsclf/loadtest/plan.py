@@ -122,6 +122,23 @@ def parse_numbers(text: str, option: str) -> list[float]:
     return numbers
 
 
+def parse_users(text: str) -> list[int]:
+    """Numbers of users with commas between; ConfigError if one is not whole."""
+    users = parse_numbers(text, "--concurrency")
+    if any(number != int(number) for number in users):
+        raise ConfigError(f"--concurrency {text}: users are whole numbers")
+    return [int(number) for number in users]
+
+
+def parse_arrival(text: str) -> Literal["poisson", "constant"]:
+    """How the requests of a rate come; ConfigError if it is neither."""
+    if text == "poisson":
+        return "poisson"
+    if text == "constant":
+        return "constant"
+    raise ConfigError(f"--arrival {text}: there are poisson and constant")
+
+
 def parse_stairs(text: str) -> list[float]:
     """Rates from `START:STOP:STEP`; ConfigError if they do not rise."""
     found = _STAIRS.fullmatch(text)

@@ -54,6 +54,8 @@ class WorkerHealth(_Record):
 
     cpu_fraction: float
     """CPU seconds of the process per second: 1 is a whole core."""
+    cpu_wait_fraction: float = 0.0
+    """Seconds per second for which it could have run, but others had the core (Linux)."""
     lag_p99_ms: float
     """How late a 10 ms heartbeat of its event loop came."""
     lag_max_ms: float

@@ -81,7 +81,7 @@ def file_name(text: str) -> str:
 
 
 def _write(path: Path, record: BaseModel) -> None:
-    write_text(path, record.model_dump_json(indent=2) + "\n")
+    write_text(path, record.model_dump_json(indent=2, by_alias=True) + "\n")
 
 
 def _read(path: Path, kind: type[_Record]) -> _Record:

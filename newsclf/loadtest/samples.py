@@ -29,7 +29,8 @@ class Outcome(IntEnum):
     TIMEOUT = 8
     """No complete answer in time."""
     RESET_STALE = 9
-    """The server had closed an idle connection that this request was sent on."""
+    """A connection that had been used before ended without a byte of the answer: the server may
+    have closed it while it was idle, or may have failed over this request."""
     RESET = 10
     """The connection ended before a complete answer."""
     PROTOCOL = 11

@@ -68,9 +68,11 @@ def _client_limits(summary: PointSummary, point: Point) -> Iterator[str]:
     not held against the client; in a closed loop nothing is due before it is sent.
     """
     for number, worker in enumerate(point.workers):
-        if worker.cpu_fraction > MAX_CPU_FRACTION:
+        busy_fraction = worker.cpu_fraction + worker.cpu_wait_fraction
+        if busy_fraction > MAX_CPU_FRACTION:
             yield (
-                f"worker {number} of the generator used {worker.cpu_fraction:.0%} of a core "
+                f"worker {number} of the generator was busy for {busy_fraction:.0%} of the time, "
+                f"of which {worker.cpu_wait_fraction:.0%} waiting for a core "
                 f"(at most {MAX_CPU_FRACTION:.0%})"
             )
         if worker.lag_p99_ms > MAX_LAG_P99_MS:

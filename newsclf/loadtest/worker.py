@@ -20,6 +20,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -36,6 +37,7 @@ from newsclf.loadtest.transport import Connection, FailedRequestError
 _CONNECT_S = 10.0
 _HEARTBEAT_S = 0.01
 _PROGRESS_S = 0.25
+_SCHEDSTAT = Path("/proc/self/schedstat")
 _now_ns = time.perf_counter_ns
 
 
@@ -120,7 +122,7 @@ class _Worker:
         self._begin: asyncio.Future[int]
         self._work: asyncio.Task[None] | None = None
         self._t0_ns = 0
-        self._cpu_s: list[float] = []
+        self._cpu_s: list[tuple[float, float]] = []
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -299,7 +301,7 @@ class _Worker:
     async def _measure_cpu(self) -> None:
         for moment_ns in (self._order.window_begin_ns, self._order.window_end_ns):
             await self._until(moment_ns)
-            self._cpu_s.append(time.process_time())
+            self._cpu_s.append(_cpu_s())
 
     async def _report(self) -> None:
         while True:
@@ -314,16 +316,30 @@ class _Worker:
         begin_ns, end_ns = self._order.window_begin_ns, self._order.window_end_ns
         lags_ms = [lag for moment, lag in self._lags_ms if begin_ns <= moment < end_ns] or [0.0]
         # When the last answer came before the window's end, or the run was cut off, it ends now.
-        cpu_s = (*self._cpu_s, time.process_time())[:2]
-        window_s = (min(end_ns, self._clock_ns()) - begin_ns) / 1e9
+        begun, ended = (*self._cpu_s, _cpu_s(), _cpu_s())[:2]
+        window_s = max((min(end_ns, self._clock_ns()) - begin_ns) / 1e9, 1e-9)
         health = WorkerHealth(
-            cpu_fraction=(cpu_s[-1] - cpu_s[0]) / window_s if window_s > 0 else 0.0,
+            cpu_fraction=(ended[0] - begun[0]) / window_s,
+            cpu_wait_fraction=(ended[1] - begun[1]) / window_s,
             lag_p99_ms=float(np.percentile(lags_ms, 99)),
             lag_max_ms=max(lags_ms),
         )
         samples = np.array(self._records, dtype=SAMPLE)
         opened = sum(connection.opened for connection in self._connections)
         return Result(samples, health, opened)
+
+
+def _cpu_s() -> tuple[float, float]:
+    """CPU seconds of this process, and seconds for which it waited for a core.
+
+    Source of the second: the Linux kernel's Documentation/scheduler/sched-stats.rst, where
+    /proc/<pid>/schedstat holds both in nanoseconds; elsewhere it is taken to be 0.
+    """
+    try:
+        waited_ns = int(_SCHEDSTAT.read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        waited_ns = 0
+    return time.process_time(), waited_ns / 1e9
 
 
 async def _together(coroutines: list[Coroutine[Any, Any, None]]) -> None:

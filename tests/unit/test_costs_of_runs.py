@@ -91,6 +91,15 @@ def test_the_objectives_rate_is_what_the_honest_figures_are_for(book: PriceBook)
     )
 
 
+def test_what_fails_is_paid_for_on_the_path_too(book: PriceBook) -> None:
+    path = RequestPath(data_bytes=0)
+    (all_good,) = rows([point()], book, path=path)
+    (some_failed,) = rows([point(error_fraction=0.01)], book, path=path)
+
+    assert all_good.path_usd_per_million is not None
+    assert some_failed.path_usd_per_million == pytest.approx(all_good.path_usd_per_million / 0.99)
+
+
 def test_an_objective_that_no_rate_met_has_no_honest_figures(book: PriceBook) -> None:
     (row,) = rows([point()], book, [search(None, instance="ml.c5.xlarge", low=None)])
 
@@ -149,6 +158,23 @@ def test_the_break_even_is_none_where_the_instance_can_not_carry_it(book: PriceB
     assert weak.breakeven_requests_per_month is None
 
 
+def test_break_even_and_months_agree(book: PriceBook) -> None:
+    points = [
+        point(instance="ml.c5.large", concurrency=1, throughput_per_s=10, mean_ms=100),
+        point(instance="ml.c7g.xlarge", concurrency=1, throughput_per_s=500, mean_ms=20),
+    ]
+    basis = CostBasis(region="us-east-1", path=DIRECT)
+    _, fast = rows(points, book)
+    volume = fast.breakeven_requests_per_month
+    assert volume is not None
+
+    _, months, serverless = monthly_costs(points, [], book, basis, [0.99 * volume, 1.01 * volume])
+
+    before, after = zip(months.usd_per_month, serverless.usd_per_month, strict=True)
+    assert before[0] > before[1]
+    assert after[0] < after[1]
+
+
 def test_months_count_instances_path_and_the_alternatives(book: PriceBook) -> None:
     basis = CostBasis(region="us-east-1", path=RequestPath(data_bytes=0))
 
@@ -181,12 +207,12 @@ def test_cost_shows_rows_months_and_where_prices_are_from(run: Path, newsclf: Cl
 
     assert result.exit_code == 0, result.err
     assert "local:2 as ml.c5.large" in result.out
-    assert "100 % utilised" in result.out
+    assert "at 100 %" in result.out
     assert "never" in result.out
     cheapest = [line.split("  ")[0] for line in result.out.splitlines() if "*" in line][1:]
     assert cheapest, result.out
-    assert "2026-09-22, us-east-1" in result.err
-    assert "Cold starts" in result.err or "cold starts" in result.err
+    assert "hosting prices of us-east-1: AWS Price List" in result.err
+    assert "without cold starts" in result.err
 
 
 def test_cost_as_json_follows_its_options(run: Path, newsclf: Cli) -> None:
@@ -214,6 +240,7 @@ def test_cost_as_json_follows_its_options(run: Path, newsclf: Cli) -> None:
         (["--volume", "1e6,-1"], 2, "expected requests per month"),
         (["--volume", "inf"], 2, "expected requests per month"),
         (["--utilisation", "0"], 2, "must be above 0"),
+        (["--serverless-memory", "1500"], 2, "multiple of 1024"),
         (["--api", "soap"], 2, "there are http, rest and none"),
         (["--region", "ca-central-1"], 2, "no price is known for Lambda on x86_64 in ca-central-1"),
         (["--price-as", "ml.x9.large"], 2, "no price is known for ml.x9.large"),

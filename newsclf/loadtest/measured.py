@@ -1,0 +1,93 @@
+"""Which of the points of a run decide what an instance costs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from newsclf.loadtest.records import PointSummary, Search
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The points of one instance that decide its cost."""
+
+    instance: str
+    status: str
+    peak: PointSummary | None
+    """The closed loop at which throughput was highest."""
+    search: Search | None
+    rate_per_s: float | None
+    """That it can be run at: met the objective; without a search, the throughput at the peak."""
+    latency_ms: float | None
+    """Mean at that rate."""
+    attempts_per_answer: float
+    """At that rate: what fails is paid for too."""
+    alone_ms: float | None
+    """Mean with the least concurrency measured."""
+
+
+def by_instance(points: Sequence[PointSummary], searches: Sequence[Search]) -> list[Measured]:
+    """Each instance with its deciding points, in the order of the points."""
+    groups: dict[str, list[PointSummary]] = defaultdict(list)
+    for point in points:
+        groups[point.instance].append(point)
+    return [
+        _measured(instance, group, next((s for s in searches if s.instance == instance), None))
+        for instance, group in groups.items()
+    ]
+
+
+def _measured(instance: str, points: Sequence[PointSummary], search: Search | None) -> Measured:
+    levels = _levels(points)
+    peak = max(levels, key=lambda point: point.throughput_per_s, default=None)
+    passed = _passed(points, search)
+    operating = passed or (peak if search is None else None)
+    return Measured(
+        instance=instance,
+        status="OK" if peak or passed else _worst(points).verdict,
+        peak=peak,
+        search=search,
+        rate_per_s=search.low_per_s if search else peak.throughput_per_s if peak else None,
+        latency_ms=_mean_ms(operating) if operating else None,
+        attempts_per_answer=1 / (1 - operating.error_fraction) if operating else 1.0,
+        alone_ms=_mean_ms(levels[0]) if levels else _mean_ms(operating) if operating else None,
+    )
+
+
+def _levels(points: Sequence[PointSummary]) -> list[PointSummary]:
+    """The OK point of each concurrency, rising; of several repeats the one of median throughput."""
+    repeats: dict[int, list[PointSummary]] = defaultdict(list)
+    for point in points:
+        if point.verdict == "OK" and point.load.model == "closed" and point.throughput_per_s > 0:
+            repeats[point.load.concurrency or 1].append(point)
+    return [
+        sorted(repeats[level], key=lambda point: point.throughput_per_s)[
+            (len(repeats[level]) - 1) // 2
+        ]
+        for level in sorted(repeats)
+    ]
+
+
+def _passed(points: Sequence[PointSummary], search: Search | None) -> PointSummary | None:
+    """The point of the highest rate that met the objective."""
+    if search is None or search.low_per_s is None:
+        return None
+    passed = {
+        probe.point: probe.rate_per_s
+        for probe in search.probes
+        if probe.passed and probe.rate_per_s <= search.low_per_s
+    }
+    found = [point for point in points if point.id in passed and point.throughput_per_s > 0]
+    return max(found, key=lambda point: passed[point.id], default=None)
+
+
+def _worst(points: Sequence[PointSummary]) -> PointSummary:
+    """A point to show when none is OK: the one that got furthest."""
+    return max(points, key=lambda point: point.throughput_per_s)
+
+
+def _mean_ms(point: PointSummary) -> float:
+    """Mean latency by Little's law, R = N / X, which each OK point obeys within 3 %."""
+    return 1000 * point.mean_in_flight / point.throughput_per_s

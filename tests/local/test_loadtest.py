@@ -1,0 +1,316 @@
+"""`newsclf loadtest` through the command line: on servers of known behaviour, and on a model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.conftest import Cli
+from tests.loadserver import Behaviour, running
+
+_QUICK = ("--warmup", "0.2", "--duration", "1")
+
+
+def _only_run(state: Path = Path(".newsclf")) -> Path:
+    (folder,) = (state / "runs").iterdir()
+    return folder
+
+
+@contextmanager
+def _started(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "newsclf", *(str(a) for a in arguments)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _read_until(process: subprocess.Popen[bytes], word: bytes) -> bytes:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if word in line:
+            return line
+    raise AssertionError(word)
+
+
+def test_a_sweep_ends_with_tables_and_files(newsclf: Cli) -> None:
+    with running(Behaviour(service_s=0.01, servers=2)) as server:
+        result = newsclf("loadtest", "--url", server.url, "--concurrency", "1,2", *_QUICK,
+                         "--price-as", "ml.c5.large")  # fmt: skip
+
+    assert result.exit_code in (0, 6), result.err  # a busy machine may make it unsteady
+    assert "url as ml.c5.large" in result.out
+    assert "url-closed-2-r1" in result.out
+    folder = _only_run()
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"run.json", "summary.json", "points.csv", "cost.csv", "report.md",
+                     "report.html", "prices.json"}  # fmt: skip
+    summary = json.loads((folder / "summary.json").read_text())
+    assert [point["load"]["concurrency"] for point in summary["points"]] == [1, 2]
+    assert summary["run"]["payloads"]["source"] == "sample"
+
+
+def test_the_report_is_made_again_byte_for_byte(newsclf: Cli) -> None:
+    with running(Behaviour(service_s=0.005)) as server:
+        newsclf("loadtest", "--url", server.url, "--rate", "50", "--burst", "20", *_QUICK)
+    folder = _only_run()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for name in ("summary.json", "report.html", "report.md", "points.csv", "cost.csv"):
+        (folder / name).unlink()
+
+    assert newsclf("report", folder).exit_code == 0
+    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
+
+
+def test_json_is_the_summary(newsclf: Cli) -> None:
+    with running(Behaviour()) as server:
+        result = newsclf("loadtest", "--url", server.url, "--concurrency", "1", *_QUICK, "--json")
+
+    document = json.loads(result.out)
+    assert document["schema_version"] == 1
+    assert Path(document["folder"]) == _only_run()
+
+
+def test_asked_for_more_than_it_can_send_it_prints_no_cost(newsclf: Cli) -> None:
+    with running(Behaviour()) as server:
+        result = newsclf("loadtest", "--url", server.url, "--rate", "150000", "--arrival",
+                         "constant", "--timeout", "2", "--warmup", "0", "--duration", "1",
+                         "--price-as", "ml.c5.large")  # fmt: skip
+
+    assert result.exit_code == 6
+    assert "CLIENT-LIMITED" in result.out
+    (row,) = json.loads((_only_run() / "summary.json").read_text())["costs"]
+    assert row["usd_per_million"] is None
+    assert row["total_usd_per_million"] is None
+
+
+def test_a_server_that_refuses_is_counted(newsclf: Cli) -> None:
+    with running(Behaviour(script=["ok", "429", "ok", "503"])) as server:
+        result = newsclf("loadtest", "--url", server.url, "--rate", "100", "--arrival",
+                         "constant", *_QUICK)  # fmt: skip
+
+    assert result.exit_code == 6
+    (point,) = json.loads((_only_run() / "summary.json").read_text())["points"]
+    assert point["verdict"] == "ERRORS"
+    assert point["outcomes"] == {"OK": 50, "THROTTLED": 25, "HTTP_5XX": 25}
+
+
+def test_a_server_that_answers_nothing_ends_the_test(newsclf: Cli) -> None:
+    script = ["ok"] + ["500"] * 10_000
+    with running(Behaviour(service_s=0.01, script=script)) as server:
+        result = newsclf("loadtest", "--url", server.url, "--concurrency", "1,2,4", *_QUICK)
+
+    assert result.exit_code == 5
+    assert "not one of" in result.err
+    assert "http_5xx" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--url", "https://example.com/classify"], "--i-own-this example.com"),
+        (["--url", "ftp://127.0.0.1/x"], "expected http://host/path"),
+        (["--url", "http://me:secret@127.0.0.1/x"], "must not hold a password"),
+        (["--url", "http://127.0.0.1:1/classify"], "no answer (connect refused)"),
+        (["--slo", "p95<200ms"], "no latency objective"),
+        (["--slo", "p100=200ms"], "no latency objective"),
+        (["--concurrency", "1,zero"], "expected numbers over zero"),
+        (["--concurrency", "1.5"], "users are whole numbers"),
+        (["--stairs", "10:5:1"], "expected START:STOP:STEP"),
+        (["--arrival", "bursty", "--rate", "1"], "there are poisson and constant"),
+        (["--replay", "no-such-file"], "No such file"),
+        (["--instances", "ml.c5.large"], "there is no such instance"),
+        (["--instances", "local:999"], "this machine has"),
+        (["--price-as", "ml.c5.huge"], "no price is known for ml.c5.huge in us-east-1"),
+        (["--payloads", "no-such-file.txt"], "no-such-file.txt"),
+        (["--resume", "nowhere"], "no load test"),
+        (["other"], "no deployment is called 'other'"),
+        (["--header-file", "x"], "go with --url"),
+    ],
+)
+def test_bad_options_are_said_before_anything_is_sent(
+    newsclf: Cli, arguments: list[str], words: str
+) -> None:
+    if "--url" not in arguments and arguments != ["other"] and "--instances" not in arguments:
+        arguments = [*arguments, *(() if "--header-file" in arguments else
+                     ("--url", "http://127.0.0.1:1/classify"))]  # fmt: skip
+    result = newsclf("loadtest", *arguments)
+
+    assert result.exit_code in (2, 3, 5)
+    assert words in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_refused_credential_is_said_at_once(newsclf: Cli, tmp_path: Path) -> None:
+    headers = tmp_path / "headers"
+    headers.write_text("x-api-key: not-the-key\n")
+    with running(Behaviour(script=["401"])) as server:
+        result = newsclf("loadtest", "--url", server.url, "--header-file", headers, *_QUICK)
+
+    assert result.exit_code == 5
+    assert "answered 401" in result.err
+    written = b"".join(path.read_bytes() for path in _only_run().rglob("*") if path.is_file())
+    assert b"not-the-key" not in written
+
+
+def test_what_is_no_classifier_is_not_loaded(newsclf: Cli) -> None:
+    with running(Behaviour(script=["page"])) as server:
+        result = newsclf("loadtest", "--url", server.url, *_QUICK)
+        assert server.seen()["page"] == 1
+
+    assert result.exit_code == 5
+    assert "no answer of a newsclf classifier" in result.err
+
+
+def test_interrupted_in_order_and_gone_on_with(newsclf: Cli) -> None:
+    with running(Behaviour(service_s=0.02)) as server:
+        options = ("loadtest", "--url", server.url, "--concurrency", "1,2", "--warmup", "0.2",
+                   "--duration", "2")  # fmt: skip
+        with _started(*options) as process:
+            _read_until(process, b"url-closed-1-r1")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+        folder = _only_run()
+        run = json.loads((folder / "run.json").read_text())
+        assert (run["interrupted"], run["stop_reason"]) == (True, "interrupted")
+        assert (folder / "report.html").is_file()
+        first = (folder / "points" / "url-closed-1-r1" / "requests.csv.gz").read_bytes()
+
+        refused = newsclf(*options, "--seed", "7", "--resume", folder)
+        assert refused.exit_code == 3
+        assert "other loads, options or payloads" in refused.err
+
+        assert newsclf(*options, "--resume", folder).exit_code in (0, 6)
+
+    summary = json.loads((folder / "summary.json").read_text())
+    assert [point["id"] for point in summary["points"]] == ["url-closed-1-r1", "url-closed-2-r1"]
+    assert summary["run"]["interrupted"] is False
+    assert (folder / "points" / "url-closed-1-r1" / "requests.csv.gz").read_bytes() == first
+
+
+def test_killed_it_leaves_nothing_running_and_can_be_gone_on_with(newsclf: Cli) -> None:
+    with running(Behaviour(service_s=0.02)) as server:
+        options = ("loadtest", "--url", server.url, "--concurrency", "1,2", "--warmup", "0.2",
+                   "--duration", "2")  # fmt: skip
+        with _started(*options) as process:
+            _read_until(process, b"url-closed-1-r1")
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+        _, alive = psutil.wait_procs(children, timeout=15)
+        assert not alive, "the generator ends with its parent"
+        assert newsclf("loadtest", *options[1:], "--resume", _only_run()).exit_code in (0, 6)
+
+
+def test_max_requests_ends_it_in_order(newsclf: Cli) -> None:
+    with running(Behaviour(service_s=0.01)) as server:
+        result = newsclf("loadtest", "--url", server.url, "--concurrency", "4", "--warmup", "0",
+                         "--duration", "60", "--max-requests", "100")  # fmt: skip
+        assert server.seen()["ok"] < 1500
+
+    assert result.exit_code in (0, 6)
+    assert "ended early: --max-requests 100 was reached" in result.err
+
+
+def test_a_slower_run_is_found(newsclf: Cli) -> None:
+    folders = []
+    for service_s in (0.01, 0.02):
+        with running(Behaviour(service_s=service_s)) as server:
+            state = Path(f"state-{service_s}")
+            newsclf("loadtest", "--url", server.url, "--concurrency", "2", "--warmup", "0.2",
+                    "--duration", "2", "--state-dir", state)  # fmt: skip
+        folders.append(_only_run(state))
+
+    slower = newsclf("loadtest", "--compare", *folders)
+    assert slower.exit_code == 6
+    assert "is slower at 1 of 1 loads" in slower.err
+    assert newsclf("loadtest", "--compare", *reversed(folders)).exit_code == 0
+    assert newsclf("loadtest", "--compare", folders[0], folders[0]).exit_code == 0
+
+
+def _sent(point: dict[str, Any]) -> int:
+    return sum(point["outcomes"].values())
+
+
+def test_replay_stairs_and_headlines_of_ones_own(
+    newsclf: Cli, write_lines: Callable[[str, list[str]], Path]
+) -> None:
+    moments = write_lines("moments.txt", ["100.0", "100.2", "100.2", "101.0"])
+    headlines = write_lines("headlines.txt", ["Sales rose", "Profit fell", "Nothing happened"])
+    with running(Behaviour()) as server:
+        newsclf("loadtest", "--url", server.url, "--replay", moments, "--stairs", "20:60:20",
+                "--payloads", headlines, "--warmup", "0", "--duration", "1.5")  # fmt: skip
+
+    summary = json.loads((_only_run() / "summary.json").read_text())
+    by_model = {point["load"]["model"]: point for point in summary["points"]}
+    assert _sent(by_model["replay"]) == 4
+    assert 30 <= _sent(by_model["stairs"]) <= 95
+    assert summary["run"]["payloads"] | {"sha256": ""} == {
+        "source": "headlines.txt", "count": 3, "sha256": "", "characters_mean": 12.3,
+        "characters_p50": 11, "characters_p95": 16, "characters_max": 16,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def write_lines(tmp_path: Path) -> Callable[[str, list[str]], Path]:
+    def write(name: str, lines: list[str]) -> Path:
+        path = tmp_path / name
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_instances_are_brought_up_and_removed(newsclf: Cli, trained: Path) -> None:
+    config = Path("newsclf.toml")
+    config.write_text(f'model = "{trained / "model"}"\n')
+    result = newsclf("loadtest", "--instances", "local:1", "--concurrency", "1,2", *_QUICK,
+                     "--config", config, "--price-as", "ml.c5.large")  # fmt: skip
+
+    assert result.exit_code in (0, 6), result.err
+    assert "local:1 as ml.c5.large" in result.out
+    assert "nothing is deployed" in newsclf("status").err
+
+
+@pytest.mark.parametrize("auth", ["api-key", "iam"])
+def test_the_api_of_a_deployment_is_loaded_with_its_credential(
+    newsclf: Cli, trained: Path, auth: str
+) -> None:
+    try:
+        newsclf("deploy", "--model", trained / "model")
+        newsclf("wire-api", "--auth", auth)
+        api = newsclf("loadtest", "--concurrency", "2", *_QUICK, "--json")
+        direct = newsclf("loadtest", "--direct", "--concurrency", "2", *_QUICK, "--json")
+    finally:
+        newsclf("teardown")
+
+    for result in (api, direct):
+        (point,) = json.loads(result.out)["points"]
+        assert set(point["outcomes"]) == {"OK"}, result.err
+    assert f"API, {auth}" in json.loads(api.out)["run"]["target"]
+    assert json.loads(direct.out)["run"]["target"] == "news (endpoint)"
+
+
+@pytest.mark.load
+def test_the_rate_that_meets_an_objective_is_found(newsclf: Cli) -> None:
+    """One server of 20 ms: p95 of M/D/1 stays below 100 ms up to about 39/s of its 50/s."""
+    with running(Behaviour(service_s=0.02, servers=1)) as server:
+        result = newsclf("loadtest", "--url", server.url, "--concurrency", "1", "--warmup", "1",
+                         "--duration", "5", "--slo", "p95=100ms")  # fmt: skip
+
+    (search,) = json.loads((_only_run() / "summary.json").read_text())["searches"]
+    assert search["confirmed"], result.err
+    assert 34 <= search["low_per_s"] <= 43
