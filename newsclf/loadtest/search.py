@@ -103,7 +103,7 @@ class _Search:
     decided: dict[float, Decision] = field(default_factory=dict)
     """Rate → the latest word on it."""
     held: dict[float, int] = field(default_factory=dict)
-    """Rate → how many of its repeats were run."""
+    """Rate → how many repeats it has held in since it last missed."""
     points: int = 0
     contradicted: bool = False
 
@@ -160,9 +160,10 @@ class _Search:
             ]
             holds = result.verdict == "OK" and not any(missed)
             reason = "holds" if holds else "; ".join(result.reasons) or "misses an objective"
-            self.held[low] = self.held.get(low, 0) + 1
+            repeat = self.held.get(low, 0) + 1
             decision: Decision = "pass" if holds else "inconclusive"
-            self._note(low, results, decision, f"repeat {self.held[low]}: {reason}")
+            self._note(low, results, decision, f"repeat {repeat}: {reason}")
+            self.held[low] = repeat if holds else 0
             if not holds:
                 return False
         return True

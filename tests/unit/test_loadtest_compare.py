@@ -27,14 +27,16 @@ def _open(rng: np.random.Generator, slower: float, repeats: int, n: int) -> list
     return made
 
 
+def _constant(service_s: float) -> Callable[[float], float]:
+    return lambda _: service_s
+
+
 def _closed(rng: np.random.Generator, slower: float, repeats: int, n: int) -> list[PointSummary]:
     """Repeats differ by 1 %, as runs of one machine do."""
     made = []
     for users, _ in product((1, 4, 16), range(repeats)):
         service_s = 0.02 * slower * math.exp(0.01 * rng.standard_normal())
-        found = closed_point(
-            rng, lambda _, service_s=service_s: service_s, users=users, servers=2, n=n, jitter=0.2
-        )  # type: ignore[misc]
+        found = closed_point(rng, _constant(service_s), users=users, servers=2, n=n, jitter=0.2)
         made.append(summarise(*found))
     return made
 

@@ -81,7 +81,7 @@ def test_a_window_without_requests_is_no_success() -> None:
 @pytest.mark.parametrize(
     ("health", "what"),
     [
-        ({"cpu_fraction": 0.9}, "worker 0 of the generator used 90% of a core"),
+        ({"cpu_fraction": 0.9}, "worker 0 of the generator was busy for 90% of the time"),
         ({"lag_p99_ms": 30.0}, "by more than 30 ms"),
     ],
 )
