@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from newsclf.core.cost import CostRow
+from newsclf.loadtest.orders import Progress
 from newsclf.loadtest.points import Watch
 from newsclf.loadtest.records import Interval, Load, PointSummary, Search, Summary
 from newsclf.loadtest.report.text import load_words
-from newsclf.loadtest.worker import Progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

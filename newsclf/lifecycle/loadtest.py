@@ -22,11 +22,11 @@ from newsclf.core.prices import PriceBook
 from newsclf.lifecycle.report import report
 from newsclf.loadtest import plan, preflight
 from newsclf.loadtest.generator import Stop, Target
+from newsclf.loadtest.orders import Progress
 from newsclf.loadtest.payloads import SAMPLE_NAME, Form, describe, make_bodies, read_headlines
 from newsclf.loadtest.points import Bench, StoppedError, Watch, measure, search_rate
 from newsclf.loadtest.records import Load, Machine, Objective, Run, Search, Summary
 from newsclf.loadtest.run_folder import RunFolder, file_name
-from newsclf.loadtest.worker import Progress
 
 _COOLDOWN_S = 1.0
 _PACKAGES = ("newsclf", "httptools", "httpx", "numpy", "scipy", "uvloop")

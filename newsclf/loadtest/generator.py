@@ -20,10 +20,10 @@ import numpy as np
 
 from newsclf.core.errors import NewsclfError, ServiceError
 from newsclf.loadtest import worker
+from newsclf.loadtest.orders import Order, Progress, Result
 from newsclf.loadtest.records import Load
 from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
 from newsclf.loadtest.schedule import Schedule, deal
-from newsclf.loadtest.worker import Order, Progress, Result
 
 BACKLOG_PER_CONNECTION = 10
 _START_PAUSE_NS = 50_000_000

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from newsclf.loadtest.generator import Stop, Target, generate
+from newsclf.loadtest.orders import Progress
 from newsclf.loadtest.plan import choose_payloads, make_schedule, point_id, point_seed
 from newsclf.loadtest.probes import ProbeResult, probe_result
 from newsclf.loadtest.records import Load, Objective, Point, PointSummary, Search
@@ -16,7 +17,6 @@ from newsclf.loadtest.samples import Samples
 from newsclf.loadtest.schedule import digest
 from newsclf.loadtest.search import find_rate
 from newsclf.loadtest.summary import summarise
-from newsclf.loadtest.worker import Progress
 
 _PROBE_WARMUP_S = 2.0
 _PROBE_CONNECTIONS = 256

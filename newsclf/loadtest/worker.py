@@ -20,7 +20,6 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -28,59 +27,15 @@ import httpx
 import numpy as np
 import uvloop
 
+from newsclf.loadtest.health import HealthWatch
 from newsclf.loadtest.judge import judge
-from newsclf.loadtest.records import WorkerHealth
-from newsclf.loadtest.samples import NEVER, SAMPLE, Outcome, Sample, Samples
-from newsclf.loadtest.schedule import Schedule
+from newsclf.loadtest.orders import Order, Progress, Result
+from newsclf.loadtest.samples import NEVER, SAMPLE, Outcome, Sample
 from newsclf.loadtest.transport import Connection, FailedRequestError
 
 _CONNECT_S = 10.0
-_HEARTBEAT_S = 0.01
 _PROGRESS_S = 0.25
-_SCHEDSTAT = Path("/proc/self/schedstat")
 _now_ns = time.perf_counter_ns
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What one worker is to send."""
-
-    worker: int
-    url: str
-    headers: dict[str, str]
-    auth: httpx.Auth | None
-    bodies: list[bytes]
-    headlines: int
-    """In each body."""
-    connections: int
-    timeout_s: float
-    """From the moment a request is due."""
-    window_begin_ns: int
-    window_end_ns: int
-    schedule: Schedule | None
-    """Of an open loop; in a closed loop each connection sends when it has its answer."""
-    choices: Schedule
-    """Payloads by number, in turn; a closed loop begins again at its end."""
-    max_backlog: int
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What happened since the last one."""
-
-    ok: int
-    failed: int
-    in_flight: int
-    response_ms: list[float]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """All that a worker saw."""
-
-    samples: Samples
-    health: WorkerHealth
-    connections_opened: int
 
 
 def main(pipe: Pipe, order: Order) -> None:
@@ -117,12 +72,11 @@ class _Worker:
         self._records: list[Sample] = []
         self._in_flight = 0
         self._tally = _Tally()
-        self._lags_ms: list[tuple[int, float]] = []
+        self._health = HealthWatch(order.window_begin_ns, order.window_end_ns)
         self._draining = False
         self._begin: asyncio.Future[int]
         self._work: asyncio.Task[None] | None = None
         self._t0_ns = 0
-        self._cpu_s: list[tuple[float, float]] = []
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -142,8 +96,11 @@ class _Worker:
         gc.disable()
         await self._until(0)
         self._work = asyncio.create_task(self._load())
-        watchers = [asyncio.create_task(self._watch_loop()), asyncio.create_task(self._report())]
-        watchers.append(asyncio.create_task(self._measure_cpu()))
+        watchers = [
+            asyncio.create_task(self._health.watch_lag(self._clock_ns)),
+            asyncio.create_task(self._measure_cpu()),
+            asyncio.create_task(self._report()),
+        ]
         with suppress(asyncio.CancelledError):
             await self._work
         for watcher in watchers:
@@ -290,18 +247,10 @@ class _Worker:
         while (left_ns := moment_ns - self._clock_ns()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left_ns / 1e9)
 
-    async def _watch_loop(self) -> None:
-        """Note how late a heartbeat comes: what holds up the loop holds up every request."""
-        while True:
-            due_ns = self._clock_ns() + round(_HEARTBEAT_S * 1e9)
-            await asyncio.sleep(_HEARTBEAT_S)
-            now_ns = self._clock_ns()
-            self._lags_ms.append((now_ns, max(0, now_ns - due_ns) / 1e6))
-
     async def _measure_cpu(self) -> None:
         for moment_ns in (self._order.window_begin_ns, self._order.window_end_ns):
             await self._until(moment_ns)
-            self._cpu_s.append(_cpu_s())
+            self._health.note_cpu()
 
     async def _report(self) -> None:
         while True:
@@ -313,33 +262,9 @@ class _Worker:
             )  # fmt: skip
 
     def _result(self) -> Result:
-        begin_ns, end_ns = self._order.window_begin_ns, self._order.window_end_ns
-        lags_ms = [lag for moment, lag in self._lags_ms if begin_ns <= moment < end_ns] or [0.0]
-        # When the last answer came before the window's end, or the run was cut off, it ends now.
-        begun, ended = (*self._cpu_s, _cpu_s(), _cpu_s())[:2]
-        window_s = max((min(end_ns, self._clock_ns()) - begin_ns) / 1e9, 1e-9)
-        health = WorkerHealth(
-            cpu_fraction=(ended[0] - begun[0]) / window_s,
-            cpu_wait_fraction=(ended[1] - begun[1]) / window_s,
-            lag_p99_ms=float(np.percentile(lags_ms, 99)),
-            lag_max_ms=max(lags_ms),
-        )
         samples = np.array(self._records, dtype=SAMPLE)
         opened = sum(connection.opened for connection in self._connections)
-        return Result(samples, health, opened)
-
-
-def _cpu_s() -> tuple[float, float]:
-    """CPU seconds of this process, and seconds for which it waited for a core.
-
-    Source of the second: the Linux kernel's Documentation/scheduler/sched-stats.rst, where
-    /proc/<pid>/schedstat holds both in nanoseconds; elsewhere it is taken to be 0.
-    """
-    try:
-        waited_ns = int(_SCHEDSTAT.read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        waited_ns = 0
-    return time.process_time(), waited_ns / 1e9
+        return Result(samples, self._health.result(self._clock_ns()), opened)
 
 
 async def _together(coroutines: list[Coroutine[Any, Any, None]]) -> None:

@@ -14,11 +14,11 @@ import pytest
 from newsclf.core.errors import NewsclfError, ServiceError
 from newsclf.loadtest import schedule
 from newsclf.loadtest.generator import Generated, Stop, Target, generate
+from newsclf.loadtest.orders import Progress
 from newsclf.loadtest.records import Load, Point, PointSummary
 from newsclf.loadtest.samples import NEVER, Outcome
 from newsclf.loadtest.schedule import Schedule
 from newsclf.loadtest.summary import summarise
-from newsclf.loadtest.worker import Progress
 from tests.loadserver import Behaviour, running
 
 _BODIES = [b'{"headline": "Sales rose"}', b'{"headline": "The plant will be closed for good"}']

@@ -19,9 +19,9 @@ import pytest
 from newsclf.core.contract import LABELS
 from newsclf.loadtest import schedule
 from newsclf.loadtest.generator import Stop, Target, generate
+from newsclf.loadtest.orders import Progress
 from newsclf.loadtest.records import Load
 from newsclf.loadtest.samples import Outcome, Samples
-from newsclf.loadtest.worker import Progress
 from tests.metronome import JOB_S, SCORES
 
 ROOT = Path(__file__).parents[2]

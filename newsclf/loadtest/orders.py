@@ -1,0 +1,53 @@
+"""What the processes of the generator are told, and what they tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+
+from newsclf.loadtest.records import WorkerHealth
+from newsclf.loadtest.samples import Samples
+from newsclf.loadtest.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one worker is to send."""
+
+    worker: int
+    url: str
+    headers: dict[str, str]
+    auth: httpx.Auth | None
+    bodies: list[bytes]
+    headlines: int
+    """In each body."""
+    connections: int
+    timeout_s: float
+    """From the moment a request is due."""
+    window_begin_ns: int
+    window_end_ns: int
+    schedule: Schedule | None
+    """Of an open loop; in a closed loop each connection sends when it has its answer."""
+    choices: Schedule
+    """Payloads by number, in turn; a closed loop begins again at its end."""
+    max_backlog: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What happened since the last one."""
+
+    ok: int
+    failed: int
+    in_flight: int
+    response_ms: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All that a worker saw."""
+
+    samples: Samples
+    health: WorkerHealth
+    connections_opened: int
