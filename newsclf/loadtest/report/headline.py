@@ -59,7 +59,7 @@ def verdict(summary: Summary) -> str:
     if not found:
         return "Nothing was measured."
     first = found[0]
-    return f"{first.instance}: {first.sentence}"
+    return f"{first.instance}: {first.figure} – {first.sentence}"
 
 
 def warnings(summary: Summary) -> list[str]:
