@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import httptools
 import httpx
@@ -106,7 +107,7 @@ class _Peer(asyncio.Protocol):
         self.fate = "ok"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are of another class
         self._server.seen["connections"] += 1
 
     def data_received(self, data: bytes) -> None:

@@ -94,7 +94,9 @@ def _wrong_json(endpoint: Endpoint, rng: random.Random) -> Malformed:
 
 def _wrong_value(endpoint: Endpoint, rng: random.Random) -> Malformed:
     one, many = endpoint.field, endpoint.field_of_many
-    wrong = rng.choice([None, True, 0, -1.5, 10**30, {}, {"a": []}, [[]], "", " \t\n", "\u2003"])
+    wrong: object = rng.choice(
+        [None, True, 0, -1.5, 10**30, {}, {"a": []}, [[]], "", " \t\n", "\u2003"]
+    )
     bodies: list[object] = [
         {one: wrong}, {many: [wrong]}, {many: ["a", wrong]}, {many: []}, {one.upper(): "a"},
         {}, [], wrong, "a", [{one: "a"}],

@@ -49,7 +49,7 @@ def package(request: PackageRequest) -> Package:
 
     Raises:
         ModelError: there is no model, or its files are not what its card says.
-        ConfigError: the archive exists, or the wheels or their pins can't be used.
+        ConfigError: the archive exists or can't be written; wheels or pins can't be used.
         DownloadError: the wheels could not be fetched.
     """
     out = request.out
@@ -62,15 +62,19 @@ def package(request: PackageRequest) -> Package:
     folder = find_model(request.model)
     names = sorted({*engine.FILES, *(listed_files(folder) if request.float_weights else ())})
     check_files(folder, names)
-    code = _code(request)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
-        unfinished = Path(scratch) / out.name
-        archive.write_archive(
-            unfinished, {name: folder / name for name in (*names, CARD_FILE)}, code
-        )
-        packed = check(unfinished)  # a file may have changed while it was read
-        unfinished.replace(out)
+    try:
+        code = _code(request)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+            unfinished = Path(scratch) / out.name
+            model = {name: folder / name for name in (*names, CARD_FILE)}
+            archive.write_archive(unfinished, model, code)
+            packed = check(unfinished)  # a file may have changed while it was read
+            unfinished.replace(out)
+    except OSError as error:
+        raise ConfigError(
+            f"{out}: the archive cannot be written ({error})", hint="name another file with --out"
+        ) from error
     return replace(packed, path=out)
 
 

@@ -44,9 +44,9 @@ def compare(
     """Compare the points of two runs that had the same load on the same instance.
 
     A figure is better or worse when the interval of its change leaves out 0 and the change is more
-    than the minimal effect. The intervals are wide enough that a comparison of equals finds a
-    regression in at most 5 of 100, however many loads there are (Bonferroni over loads, p95 and
-    throughput). Points limited by the client are shown, but decide nothing.
+    than the minimal effect. The intervals are wide enough that all of them hold in 95 of 100
+    comparisons, however many loads there are (Bonferroni over loads and figures). Points limited by
+    the client are shown, but decide nothing.
 
     Args:
         before: All repeats of all points.
@@ -64,7 +64,7 @@ def compare(
             f"{names[0]} and {names[1]} have no load in common",
             hint="run both with the same load options, on the same instance",
         )
-    confidence = 1 - (1 - CONFIDENCE) / (len(_DECISIVE) * len(shared))
+    confidence = 1 - (1 - CONFIDENCE) / (len(get_args(Figure)) * len(shared))
     points = [_compare_point(old[key], new[key], minimal_effect, confidence) for key in shared]
     return Comparison(
         before=names[0],

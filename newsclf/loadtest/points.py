@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 
 from newsclf.loadtest.generator import Stop, Target, generate
 from newsclf.loadtest.plan import choose_payloads, make_schedule, point_id, point_seed
+from newsclf.loadtest.probes import ProbeResult, probe_result
 from newsclf.loadtest.records import Load, Objective, Point, PointSummary, Search
 from newsclf.loadtest.run_folder import RunFolder, file_name
 from newsclf.loadtest.samples import Samples
 from newsclf.loadtest.schedule import digest
-from newsclf.loadtest.search import ProbeResult, find_rate, probe_result
+from newsclf.loadtest.search import find_rate
 from newsclf.loadtest.summary import summarise
 from newsclf.loadtest.worker import Progress
 
@@ -136,6 +137,6 @@ def search_rate(bench: Bench, objectives: Sequence[Objective], alone_s: float | 
             raise StoppedError
         summary = summarise(point, samples)
         bench.watch.on_point_done(summary)
-        return probe_result(point, samples, objectives, summary.verdict, summary.reasons)
+        return probe_result(point, samples, summary, objectives)
 
     return find_rate(probe, objectives, 0.5 / alone_s, instance=bench.instance)

@@ -211,7 +211,7 @@ class Comparison(_Record):
     minimal_effect: float
     """Smaller relative changes are never called a difference."""
     confidence: float
-    """Of each single interval, so that all of those that decide hold together at 95 %."""
+    """Of each single interval, so that all hold together at 95 %."""
     points: list[PointComparison]
     unmatched: list[str]
     """Ids of points whose load the other run does not have."""

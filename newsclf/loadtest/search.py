@@ -23,18 +23,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-import numpy as np
-
-from newsclf.loadtest.records import Objective, Point, Probe, Search, Verdict
-from newsclf.loadtest.samples import Samples
-from newsclf.loadtest.statistics import effective_size
-from newsclf.loadtest.timeline import timeline
+from newsclf.loadtest.probes import Decision, ProbeResult, allowed_fraction, evidence
+from newsclf.loadtest.records import Objective, Probe, Search
 
 ALLOWED_AT_FIRST_LOOK = 25
 """Misses that the objective allows among the requests of the first look, 500 for p95. Misses come
-in clusters, one to each long queue, so fewer tell nothing: none at all may be one cluster's luck."""
+in clusters, one to each long queue, so fewer tell nothing: none at all may be luck."""
 MIN_LOOK_S = 10.0
 """The first look lasts at least this long, for the same reason."""
 LOOKS = 3
@@ -46,55 +41,9 @@ REFUTE_STEP = 1.10
 MAX_POINTS = 80
 _MAX_FACTOR = 1024
 
-Decision = Literal["pass", "fail", "inconclusive"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many requests of a point missed an objective, late or failed."""
-
-    misses: int
-    effective: float
-    """Independent requests that would tell as much."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """What one point of a search gave."""
-
-    requests: int
-    tallies: tuple[Tally, ...]
-    """One for each objective."""
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    point: str
-    """Its id."""
-
 
 ProbeRate = Callable[[float, int], ProbeResult]
 """Runs one Poisson point: rate per second, and about how many requests to measure."""
-
-
-def probe_result(
-    point: Point,
-    samples: Samples,
-    objectives: Sequence[Objective],
-    verdict: Verdict,
-    reasons: Sequence[str],
-) -> ProbeResult:
-    """Count the misses of a point; a failed request misses each objective.
-
-    Raises:
-        DataError: the samples contradict themselves.
-    """
-    line = timeline(point, samples)
-    response_ms = 1e3 * (line.end_s - line.due_s)[line.measured]
-    ok = line.ok[line.measured]
-    tallies = []
-    for objective in objectives:
-        missed = ~ok | (response_ms > objective.limit_ms)
-        tallies.append(Tally(int(np.count_nonzero(missed)), effective_size(missed)))
-    return ProbeResult(len(ok), tuple(tallies), verdict, tuple(reasons), point.id)
 
 
 def find_rate(
@@ -206,7 +155,7 @@ class _Search:
                 results.append(self._run(low, requests))
             result = results[-1]
             missed = [
-                tally.misses > result.requests * _allowed(objective)
+                tally.misses > result.requests * allowed_fraction(objective)
                 for tally, objective in zip(result.tallies, self.objectives, strict=True)
             ]
             holds = result.verdict == "OK" and not any(missed)
@@ -245,7 +194,7 @@ class _Search:
     def _decide(self, rate: float) -> Decision:
         """Run points at a rate until a look is significant."""
         alpha = (1 - self.confidence) / LOOKS
-        allowed = ALLOWED_AT_FIRST_LOOK / min(map(_allowed, self.objectives))
+        allowed = ALLOWED_AT_FIRST_LOOK / min(map(allowed_fraction, self.objectives))
         first = math.ceil(max(allowed, MIN_LOOK_S * rate))
         results: list[ProbeResult] = []
         decision: Decision = "inconclusive"
@@ -258,17 +207,17 @@ class _Search:
                 decision, reason = "fail", "; ".join(result.reasons)
                 break
             unstable += result.verdict == "UNSTABLE"
-            evidence = [
-                _evidence([r.tallies[i] for r in results], total=sum(r.requests for r in results),
-                          allowed=_allowed(objective), alpha=alpha)
+            words = [
+                evidence([r.tallies[i] for r in results], total=sum(r.requests for r in results),
+                          allowed=allowed_fraction(objective), alpha=alpha)
                 for i, objective in enumerate(self.objectives)
             ]  # fmt: skip
-            if "fail" in evidence or unstable > 1:
-                objective = self.objectives[evidence.index("fail")] if "fail" in evidence else None
+            if "fail" in words or unstable > 1:
+                objective = self.objectives[words.index("fail")] if "fail" in words else None
                 decision = "fail"
                 reason = f"misses {_name(objective)}" if objective else "; ".join(result.reasons)
                 break
-            if result.verdict == "OK" and all(word == "pass" for word in evidence):
+            if result.verdict == "OK" and all(word == "pass" for word in words):
                 decision, reason = "pass", "meets all objectives"
                 break
         self._note(rate, results, decision, reason)
@@ -306,33 +255,8 @@ class _Search:
 
     def _excess(self, results: list[ProbeResult], i: int) -> float:
         """Misses of an objective over those that it allows."""
-        return sum(r.tallies[i].misses for r in results) / _allowed(self.objectives[i])
-
-
-def _allowed(objective: Objective) -> float:
-    """The fraction of requests that may miss."""
-    return round(1 - objective.percentile / 100, 9)
+        return sum(r.tallies[i].misses for r in results) / allowed_fraction(self.objectives[i])
 
 
 def _name(objective: Objective) -> str:
     return f"p{objective.percentile:g}={objective.limit_ms:g}ms"
-
-
-def _evidence(tallies: list[Tally], *, total: int, allowed: float, alpha: float) -> Decision:
-    """Test the misses of some points against the fraction that is allowed.
-
-    Clustered misses count as fewer independent ones: both counts are scaled to the effective
-    number of requests, with the binomial tails read off the beta distribution, which takes
-    fractions (Korn and Graubard 1998, see `effective_size`).
-    """
-    from scipy.special import betainc
-
-    effective = sum(tally.effective for tally in tallies)
-    misses = sum(tally.misses for tally in tallies) * effective / total if total else 0.0
-    if effective <= 0:
-        return "inconclusive"
-    at_most = 1 - betainc(misses + 1, effective - misses, allowed) if misses < effective else 1.0
-    at_least = betainc(misses, effective - misses + 1, allowed) if misses > 0 else 1.0
-    if at_most <= alpha:
-        return "pass"
-    return "fail" if at_least <= alpha else "inconclusive"

@@ -183,7 +183,8 @@ def little_gap(begin: Floats, end: Floats, window: tuple[float, float]) -> float
 def _batch_means(values: npt.NDArray[np.bool_]) -> Floats:
     """Means of `BATCHES` batches of equal size; the samples that are left over come first."""
     size = len(values) // BATCHES
-    return values[len(values) - size * BATCHES :].reshape(BATCHES, size).mean(axis=1)
+    whole = values[len(values) - size * BATCHES :].reshape(BATCHES, size)
+    return np.asarray(whole.mean(axis=1), dtype=np.float64)
 
 
 def _half_width(values: Floats, confidence: float) -> float:

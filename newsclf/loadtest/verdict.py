@@ -84,7 +84,7 @@ def _client_limits(summary: PointSummary, point: Point) -> Iterator[str]:
     limit_ms = max(MIN_SEND_DELAY_MS, MAX_SEND_DELAY * (service_ms or 0.0))
     if summary.send_delay_p99_ms > limit_ms:
         yield (
-            f"1 % of the requests were sent more than {summary.send_delay_p99_ms:.1f} ms after they "
+            f"1 % of requests were sent more than {summary.send_delay_p99_ms:.1f} ms after they "
             f"were due though a connection was free (at most {limit_ms:.1f} ms)"
         )
     if summary.late_fraction > MAX_LATE_FRACTION:

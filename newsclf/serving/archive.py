@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from newsclf.core.errors import ModelError
-from newsclf.core.model_dir import CARD_FILE, digest_of
+from newsclf.core.model_dir import CARD_FILE, digest_of, file_digest
 from newsclf.serving.engine import FILES
 
 CODE = "code/"
@@ -156,7 +156,7 @@ def _check_layout(path: Path, members: Mapping[str, Member]) -> None:
         if f"{folder}/{missing[0]}" in members and folder != CODE.rstrip("/"):
             raise ModelError(
                 f"{path}: the files must be at the root of the archive, not in {folder}/",
-                hint=f"tar -C {folder} -czf model.tar.gz . puts them there, or {_AGAIN}",
+                hint=_AGAIN,
             )
     raise ModelError(f"{path}: it has no {missing[0]}", hint=_AGAIN)
 
@@ -203,7 +203,4 @@ def _sums_digests(path: Path, text: bytes) -> dict[str, str]:
 
 
 def _digest(given: Path | bytes) -> str:
-    if isinstance(given, bytes):
-        return hashlib.sha256(given).hexdigest()
-    with given.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(given) if isinstance(given, Path) else hashlib.sha256(given).hexdigest()

@@ -45,9 +45,17 @@ class Pool:
     """
 
     def __init__(
-        self, folder: Path, *, workers: int, threads: int, queue_headlines: int, deadline_s: float
+        self,
+        folder: Path,
+        *,
+        workers: int,
+        threads: int,
+        queue_headlines: int,
+        deadline_s: float,
+        worker_module: str,
     ) -> None:
         self._folder = folder
+        self._worker_module = worker_module
         self._threads = threads
         self._queue_headlines = queue_headlines
         self._deadline_s = deadline_s
@@ -60,6 +68,11 @@ class Pool:
         """Set when a worker ends before any has ever been ready: starting more would not help."""
         self.waiting_headlines = 0
         """Headlines that are admitted and not yet answered."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a request would be refused at once."""
+        return self.waiting_headlines >= self._queue_headlines or not any(self._ready)
 
     @property
     def workers_ready(self) -> Sequence[bool]:
@@ -83,7 +96,7 @@ class Pool:
             OverloadedError: too many are waiting, or the deadline passed.
             WorkerLostError: a worker died over them.
         """
-        if self.waiting_headlines >= self._queue_headlines or not any(self._ready):
+        if self.is_full:
             raise OverloadedError
         loop = asyncio.get_running_loop()
         jobs = [
@@ -122,7 +135,7 @@ class Pool:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "newsclf.serving.worker",
+                sys.executable, "-m", self._worker_module,
                 str(theirs.fileno()), str(self._folder), str(self._threads),
                 pass_fds=[theirs.fileno()],
             )  # fmt: skip

@@ -58,6 +58,8 @@ class ServerOptions:
     """Waiting headlines beyond which requests are refused."""
     deadline_s: float = 20.0
     """A request that is not answered by then is refused."""
+    worker_module: str = "newsclf.serving.worker"
+    """What each worker process runs; it speaks the protocol of that module."""
 
 
 class _Metrics:
@@ -115,6 +117,7 @@ async def _serve(folder: Path, options: ServerOptions, on_listening: Callable[[s
         threads=options.threads,
         queue_headlines=options.queue_headlines,
         deadline_s=options.deadline_s,
+        worker_module=options.worker_module,
     )
     runner = make_runner(make_app(pool, model_digest(folder)), shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
@@ -176,6 +179,8 @@ def make_app(pool: Pool, digest: str) -> web.Application:
         )
 
     async def invocations(request: web.Request) -> web.Response:
+        if pool.is_full:  # refused before the body is read: an answer costs the least here
+            raise OverloadedError
         if request.content_type not in ("application/json", "application/octet-stream"):
             return _error(415, "unsupported_media_type", "send application/json")
         texts, is_list = parse_inputs(parse_json(await read_body(request)))

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 PYTHON = Path(__file__).parents[2] / ".venv-dlc" / "bin" / "python"
 _CONFIG = Path("/etc/sagemaker-mms.properties")
@@ -34,6 +35,8 @@ class Toolkit:
 
     client: httpx.Client
     log_file: Path
+    session: int
+    """Of all its processes."""
 
     def post(self, body: object, **headers: str) -> httpx.Response:
         """POST bytes as they are, anything else as JSON."""
@@ -41,6 +44,15 @@ class Toolkit:
             kind = {"Content-Type": "application/json"}
             return self.client.post("/invocations", content=body, headers=kind | headers)
         return self.client.post("/invocations", json=body, headers=headers)
+
+    def cpu_s(self) -> float:
+        """Seconds that its processes, Java's included, have spent on a core."""
+        times = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, ProcessLookupError):
+                if os.getsid(process.pid) == self.session:
+                    times.append(process.cpu_times())
+        return sum(spent.user + spent.system for spent in times)
 
     def log(self) -> str:
         """What toolkit, server and workers have written so far."""
@@ -81,7 +93,7 @@ def running(base: Path, *, workers: int) -> Iterator[Toolkit]:
         )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            toolkit = Toolkit(client, log_file)
+            toolkit = Toolkit(client, log_file, process.pid)
             _wait_until_answering(toolkit, process)
             yield toolkit
     finally:
@@ -106,7 +118,7 @@ def _environment(base: Path, port: int, workers: int) -> Mapping[str, str]:
     return {
         "PATH": f"{PYTHON.parent}:{os.environ['PATH']}",
         "HOME": str(base),
-        "TMPDIR": str(base),
+        "TEMP": str(base),
         "LANG": "C.UTF-8",
         "HF_HUB_OFFLINE": "1",
         "PIP_CONFIG_FILE": os.devnull,

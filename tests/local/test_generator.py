@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import psutil
 import pytest
 
@@ -68,9 +69,10 @@ def _summary(load: Load, generated: Generated) -> PointSummary:
     return summarise(point, generated.samples)
 
 
-def _response_ms(generated: Generated) -> np.ndarray:
+def _response_ms(generated: Generated) -> npt.NDArray[np.float64]:
     samples = generated.samples
-    return (samples["ended_ns"] - samples["intended_ns"]) / 1e6
+    response_ms: npt.NDArray[np.float64] = (samples["ended_ns"] - samples["intended_ns"]) / 1e6
+    return response_ms
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -184,6 +186,68 @@ def test_a_server_that_does_not_come_up_leaves_nothing(model: Path, newsclf: Cli
     assert "the model can't be loaded" in result.err
     assert left_behind() == []
     assert "nothing is deployed" in newsclf("status").err
+
+
+# Runs a command, and dies the moment that it would write down the pid of what it has started.
+_DYING = """
+import os, signal
+from newsclf.core.deployment import Deployments
+from newsclf.cli.main import main
+save = Deployments.save
+def save_or_die(self, deployment):
+    newest = deployment.api or deployment.server
+    if newest.pid is not None and newest.status == "creating":
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(self, deployment)
+Deployments.save = save_or_die
+main()
+"""
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("command", ["deploy", "wire-api"])
+@pytest.mark.parametrize("again", [False, True])
+def test_what_a_killed_command_had_just_started_is_found(
+    newsclf: Cli, command: str, *, again: bool
+) -> None:
+    if command == "wire-api":
+        deploy(newsclf)
+    died = subprocess.run(
+        [sys.executable, "-c", _DYING, command],
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert died.returncode == -signal.SIGKILL
+    deployment = Deployments(Path(".newsclf")).get("news")
+    started = deployment.api or deployment.server
+    assert started.pid is None
+    assert is_open(started.port)
+
+    if again:
+        assert newsclf(command).exit_code == 0
+        assert not is_open(started.port)
+    assert newsclf("teardown").exit_code == 0
+
+    assert not is_open(started.port)
+    assert not is_open(deployment.server.port)
+    assert left_behind() == []
+
+
+@pytest.mark.usefixtures("model")
+def test_a_stranger_on_the_port_of_a_half_built_deployment_is_left_alone(newsclf: Cli) -> None:
+    deploy(newsclf)
+    deployments = Deployments(Path(".newsclf"))
+    deployment = deployments.get("news")
+    process.stop(server_of())
+    unrecorded = {"status": "creating", "pid": None, "process_started": None}
+    with process.listen(0) as mine:
+        port = mine.getsockname()[1]
+        server = deployment.server.model_copy(update=unrecorded | {"port": port})
+        deployments.save(deployment.model_copy(update={"server": server}))
+
+        assert newsclf("teardown").exit_code == 0
+
+        assert is_open(port)  # this test's own process, still there
 
 
 @pytest.mark.usefixtures("model")

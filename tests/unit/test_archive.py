@@ -75,7 +75,10 @@ def add(name: str, content: bytes | tarfile.TarInfo) -> Callable[[Members], None
 
 
 def drop(name: str) -> Callable[[Members], None]:
-    return lambda members: members.pop(name) and None
+    def change(members: Members) -> None:
+        del members[name]
+
+    return change
 
 
 def test_an_archive_is_what_was_written(archive: Path) -> None:

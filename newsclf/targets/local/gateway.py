@@ -100,12 +100,11 @@ def make_app(
         """The body of a request that may reach the function."""
         if key_digest is not None and not _is_key(request.headers.get("x-api-key"), key_digest):
             raise _RefusedError(401, "unauthorized", "a valid x-api-key is needed")
-        body = await _read(request)
-        if signer is not None:
-            _check_signature(request, body, signer)
+        if signer is not None:  # the body is signed too
+            _check_signature(request, await _read(request), signer)
         if not bucket.take(time.monotonic()):
             raise _RefusedError(429, "throttled", "too many requests; try again later")
-        return body
+        return await _read(request)  # read once: aiohttp keeps it
 
     async def answer(request: web.Request) -> web.Response:
         request_id = str(uuid.uuid4())

@@ -16,6 +16,9 @@ from newsclf.core.errors import ConfigError
 _STOP_S = 30
 """What the server takes at most to finish what it has."""
 
+_CLOCK_S = 2
+"""How far the start of a process, counted from that of the machine, may be from the clock."""
+
 
 def listen(port: int) -> socket.socket:
     """A listening socket on loopback; 0 takes a free port.
@@ -85,6 +88,32 @@ def find(pid: int | None, started: float | None) -> psutil.Process | None:
     except psutil.NoSuchProcess:
         return None
     return process if alive else None
+
+
+def find_unrecorded(words: Sequence[str], port: int, since_s: float) -> psutil.Process | None:
+    """The process that `start` began, where the command was killed before it wrote the pid down.
+
+    Args:
+        words: How its arguments to `start` begin.
+        port: Where it listens.
+        since_s: It began no earlier, seconds since the epoch.
+    """
+    command = ["-m", *words]
+    for candidate in psutil.process_iter():
+        try:
+            if (
+                candidate.uids().real == os.getuid()
+                and candidate.create_time() >= since_s - _CLOCK_S
+                and candidate.cmdline()[1 : len(command) + 1] == command
+                and any(
+                    held.status == psutil.CONN_LISTEN and held.laddr[1:2] == (port,)
+                    for held in candidate.net_connections("tcp")
+                )
+            ):
+                return candidate
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return None
 
 
 def stop(process: psutil.Process) -> None:

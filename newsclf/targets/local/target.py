@@ -27,6 +27,7 @@ from newsclf.targets.local.gateway_files import remove_files, write_settings
 from newsclf.targets.local.readiness import wait_until_ready
 
 _AnyProcess = TypeVar("_AnyProcess", bound=Process)
+_GATEWAY = "newsclf.targets.local.gateway"
 _SMOKE_TEST = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
 
 
@@ -110,8 +111,7 @@ class LocalTarget:
     def _start(
         self, deployment: Deployment, listener: socket.socket, workers: int, cores: int | None
     ) -> Deployment:
-        arguments = ["newsclf", "serve", str(deployment.model), "--socket", "{socket}",
-                     "--workers", str(workers)]  # fmt: skip
+        arguments = [*_server_words(deployment), "--socket", "{socket}", "--workers", str(workers)]
         running = process.start(arguments, listener, deployment.server_log)
         if cores is not None:
             process.pin(running, cores)  # before it has started its workers, which inherit it
@@ -153,6 +153,8 @@ class LocalTarget:
                         hint=f"newsclf teardown {name}, then deploy and wire it again",
                     )
                 return deployment, False
+            if deployment.api is not None:
+                _stop(deployment, deployment.api, [_GATEWAY])
             with process.listen(port) as listener:
                 api = Api(status="creating", port=listener.getsockname()[1], auth=auth)
                 deployment = deployment.model_copy(update={"api": api})
@@ -168,7 +170,7 @@ class LocalTarget:
     def _start_gateway(
         self, deployment: Deployment, api: Api, listener: socket.socket, settings: Path
     ) -> Deployment:
-        arguments = ["newsclf.targets.local.gateway", "{socket}", str(settings)]
+        arguments = [_GATEWAY, "{socket}", str(settings)]
         running = process.start(arguments, listener, deployment.gateway_log)
         api = _running(api, running)
         deployment = deployment.model_copy(update={"api": api})
@@ -219,22 +221,34 @@ class LocalTarget:
 
     def _remove(self, deployment: Deployment) -> None:
         self._remove_api(deployment)
-        if running := _find(deployment.server):
-            process.stop(running)
+        _stop(deployment, deployment.server, _server_words(deployment))
         shutil.rmtree(deployment.folder, ignore_errors=True)
         self._deployments.remove(deployment.name)
 
     def _remove_api(self, deployment: Deployment) -> None:
         if deployment.api is None:
             return
-        if running := _find(deployment.api):
-            process.stop(running)
+        _stop(deployment, deployment.api, [_GATEWAY])
         remove_files(deployment)
         self._deployments.save(deployment.model_copy(update={"api": None}))
 
 
 def _find(known: Process) -> psutil.Process | None:
     return process.find(known.pid, known.process_started)
+
+
+def _server_words(deployment: Deployment) -> list[str]:
+    return ["newsclf", "serve", str(deployment.model)]
+
+
+def _stop(deployment: Deployment, known: Process, words: Sequence[str]) -> None:
+    """Stop one of a deployment's processes, even one whose pid could not be recorded any more."""
+    running = _find(known)
+    if known.pid is None:
+        since_s = datetime.fromisoformat(deployment.created).timestamp()
+        running = process.find_unrecorded(words, known.port, since_s)
+    if running is not None:
+        process.stop(running)
 
 
 def _running(known: _AnyProcess, running: psutil.Process) -> _AnyProcess:
