@@ -23,7 +23,7 @@ from newsclf.loadtest.report.load_charts import (
     offered_and_achieved,
 )
 from newsclf.loadtest.report.sample_charts import course, percentiles
-from newsclf.loadtest.report.scale import Scale, apart, linear, logarithmic, nines, suited
+from newsclf.loadtest.report.scale import Scale, legible, linear, logarithmic, nines, suited
 from newsclf.loadtest.report.series import over_time, percentile_curves
 from newsclf.loadtest.samples import NEVER, SAMPLE, Outcome, Samples
 from tests.loadtest_builders import (
@@ -66,7 +66,7 @@ def test_each_nine_takes_the_same_room() -> None:
     scale = nines(99.9, 0.0, 600.0)
 
     assert [scale.at(p) for p in (0, 90, 99, 99.9)] == pytest.approx([0, 200, 400, 600])
-    assert [tick.text for tick in apart(scale, 40)] == [
+    assert [tick.text for tick in legible(scale, 6.0)] == [
         "p0",
         "p50",
         "p90",

@@ -46,9 +46,9 @@ class Group(NamedTuple):
     @property
     def loads(self) -> list[list[PointSummary]]:
         """The points of each load, that is, its repeats."""
-        by_load: dict[float, list[PointSummary]] = {}
+        by_load: dict[str, list[PointSummary]] = {}
         for point in self.points:
-            by_load.setdefault(size_of(point), []).append(point)
+            by_load.setdefault(point.load.model_dump_json(), []).append(point)
         return list(by_load.values())
 
 

@@ -47,19 +47,21 @@ def verdict(summary: Summary) -> str:
         (cost, row)
         for row in summary.costs
         if (cost := row.total_usd_per_million or row.usd_per_million_at_utilisation) is not None
+        and (row.slo_rate_low_per_s is not None or not bounded)
     ]
     if len(priced) > 1:
         cost, row = min(priced, key=lambda pair: pair[0])
         held = " that meets the objective" if bounded else ""
+        path = ", with Lambda and gateway" if row.path_usd_per_million else ""
         return (
             f"Cheapest{held}: {row.instance}, {usd(cost)} per million at "
-            f"{percent(row.utilisation, 0)} use."
+            f"{percent(row.utilisation, 0)} use{path}."
         )
     found = answers(summary)
     if not found:
         return "Nothing was measured."
     first = found[0]
-    return f"{first.instance}: {first.sentence}"
+    return f"{first.instance}: {first.figure} – {first.sentence}"
 
 
 def warnings(summary: Summary) -> list[str]:

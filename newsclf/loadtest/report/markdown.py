@@ -47,7 +47,7 @@ def _run(summary: Summary) -> list[str]:
         "started": run.started_utc,
         "target": f"{run.target} ({run.kind})",
         "model": run.model_digest or "not known",
-        "loads": "; ".join(load_words(load) for load in run.loads) + f"; {run.repeats} times",
+        "loads": "; ".join(load_words(load) for load in run.loads) + f"; repeats: {run.repeats}",
         "payloads": (
             f"{payloads.count} from {payloads.source}, {number(payloads.characters_mean)} "
             f"characters on average (p50 {payloads.characters_p50}, "

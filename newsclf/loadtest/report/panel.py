@@ -8,7 +8,7 @@ from typing import NamedTuple
 from newsclf.loadtest.records import Interval
 from newsclf.loadtest.report import svg
 from newsclf.loadtest.report.labels import LETTER, LINE, Box, along, first_free, width_of
-from newsclf.loadtest.report.scale import Scale, apart
+from newsclf.loadtest.report.scale import Scale, legible
 
 WIDTH = 480.0
 HEIGHT = 340.0
@@ -56,8 +56,7 @@ class Panel:
         base = f"M{svg.pixel(x.begin)} {svg.pixel(y.begin)}H{svg.pixel(x.end)}"
         below = []
         if x_texts:
-            widest = max((len(tick.text) for tick in x.ticks), default=1)
-            for tick in apart(x, widest * LETTER + 8):
+            for tick in legible(x, LETTER):
                 at = x.at(tick.value)
                 base += f"M{svg.pixel(at)} {svg.pixel(y.begin)}v4"
                 below.append(svg.words(tick.text, at, y.begin + 17))

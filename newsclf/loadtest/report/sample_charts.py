@@ -37,7 +37,7 @@ def percentiles(key: str, point: PointSummary, samples: Samples) -> Figure:
     panel = Panel(
         nines(curves.percentiles[-1], LEFT, RIGHT - 6),
         suited(values or [1.0], HEIGHT - 40, top + 26),
-        y_title="ms",
+        y_title="Time, ms",
         x_title="Percentile of the good answers",
     )
     if not closed:

@@ -78,16 +78,24 @@ def nines(highest: float, begin: float, end: float) -> Scale:
     """
     named = [0.0, 50.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.99, 99.999, 99.9999]
     ticks = tuple(Tick(p, percentile_name(p)) for p in named if p <= highest)
-    scale = Scale("nines", 0.0, highest, begin, end, ticks)
-    return Scale("nines", 0.0, highest, begin, end, apart(scale, 34))
+    return Scale("nines", 0.0, highest, begin, end, ticks)
 
 
-def apart(scale: Scale, pixels: float) -> tuple[Tick, ...]:
-    """The ticks of a scale without those that would come closer than `pixels` to the one before."""
+def legible(scale: Scale, letter: float, gap: float = 8.0) -> tuple[Tick, ...]:
+    """The ticks of a horizontal scale without those whose text would touch that of the one before.
+
+    Args:
+        scale: The axis.
+        letter: Width of a letter in pixels.
+        gap: Pixels that must stay free between two texts.
+    """
     kept: list[Tick] = []
     for tick in scale.ticks:
-        if not kept or abs(scale.at(tick.value) - scale.at(kept[-1].value)) >= pixels:
-            kept.append(tick)
+        if kept:
+            room = scale.at(tick.value) - scale.at(kept[-1].value)
+            if room < letter * (len(tick.text) + len(kept[-1].text)) / 2 + gap:
+                continue
+        kept.append(tick)
     return tuple(kept)
 
 
