@@ -1,0 +1,79 @@
+"""The name, ARN and tags of everything that a deployment has on AWS, from the deployment's name.
+
+Names that can be told beforehand make every step repeatable: what exists is looked up by name, and
+what a lost state file knew is found again. API Gateway's and Scheduler's own ids are the exception;
+those are found by name and tag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PREFIX = "newsclf"
+TAG = "newsclf:deployment"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Of one deployment; every name has at most 63 characters, as SageMaker wants it."""
+
+    deployment: str
+    """At most 40 lower-case letters, digits and hyphens."""
+    account: str
+    region: str
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What everything of the deployment carries."""
+        return {TAG: self.deployment, "newsclf:managed": "true"}
+
+    @property
+    def bucket(self) -> str:
+        """Shared by all deployments of an account and region."""
+        return f"{PREFIX}-{self.account}-{self.region}"
+
+    @property
+    def endpoint(self) -> str:
+        """Also of the function, the API and what else there is one of."""
+        return f"{PREFIX}-{self.deployment}"
+
+    def model(self, digest: str) -> str:
+        """A model of this content, so that another content is another model."""
+        return f"{self.endpoint}-{digest[:12]}"
+
+    def endpoint_config(self, digest: str) -> str:
+        """A configuration of this content."""
+        return f"{self.endpoint}-{digest[:12]}"
+
+    @property
+    def endpoint_role(self) -> str:
+        """IAM is global, so the region is in the name."""
+        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-ep"
+
+    @property
+    def function_role(self) -> str:
+        """IAM is global, so the region is in the name."""
+        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-fn"
+
+    def role_arn(self, role: str) -> str:
+        """The ARN of a role."""
+        return f"arn:aws:iam::{self.account}:role/{role}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a regional resource, such as `endpoint/newsclf-news` of `sagemaker`."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    @property
+    def log_groups(self) -> tuple[str, ...]:
+        """Of the endpoint, the function and the API; AWS makes the first two by itself."""
+        return (
+            f"/aws/sagemaker/Endpoints/{self.endpoint}",
+            f"/aws/lambda/{self.endpoint}",
+            f"/aws/apigateway/{self.endpoint}",
+        )
+
+
+def _short(region: str) -> str:
+    """`us-east-1` as `use1`: IAM role names have 64 characters at most."""
+    area, direction, number = region.rsplit("-", 2)
+    return f"{area.replace('-', '')}{direction[0]}{number}"
