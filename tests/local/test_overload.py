@@ -26,8 +26,8 @@ CAPACITY_PER_S = WORKERS / JOB_S
 QUEUE = 50
 DEADLINE_S = 20.0
 REQUEST = post("/invocations", b'{"inputs": "Profit rose"}')
-# 2,000 refusals that each left 8 kB behind would be 16 MB.
-GROWTH_BYTES = 8 * 1024 * 1024
+# 800 refusals that each left 8 kB behind would be 6 MB.
+GROWTH_BYTES = 3 * 1024 * 1024
 _SERVE = f"""
 import sys
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_goodput_stays_and_the_rest_is_refused_at_once(
         waiting = await most_waiting(port, run)
         return await run, waiting
 
-    peak = asyncio.run(load(1.0, 2))[0].goodput_per_s
+    peak = asyncio.run(load(1.2, 4))[0].goodput_per_s
     asyncio.run(load(3.0, 1))  # the connections and buffers of the overload are there
     before = process.memory_info().rss
     run, waiting = asyncio.run(load(3.0, 4))
