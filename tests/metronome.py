@@ -30,8 +30,8 @@ def main() -> None:
             if len(header) < HEADER.size:
                 return
             texts = json.loads(stream.read(HEADER.unpack(header)[0]))
-            # A job begins when the one before it was due to end, so that waking late (others use the
-            # processor) does not add up.
+            # A job begins when the one before it was due to end, so that waking late (others use
+            # the processor) does not add up.
             done_s = max(done_s, time.monotonic() - _CATCH_UP_S) + JOB_S
             select.select([], [], [], max(0, done_s - time.monotonic()))
 
