@@ -9,6 +9,8 @@ from newsclf.core.contract import LABELS, MAX_BODY_BYTES, MAX_HEADLINES
 
 _Schema = dict[str, Any]
 _JSON = "application/json"
+# Python's str.strip() and the \s of JSON Schema's patterns (ECMA 262) differ in six characters.
+_NOT_BLANK = r"[^\s\x1c-\x1f\x85]|\ufeff"
 _SECURITY: dict[str, _Schema] = {
     "api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
     "iam": {
@@ -123,7 +125,7 @@ def _schemas() -> _Schema:
         "Headline": {
             "type": "string",
             "description": "Not blank. What is longer than the model reads is cut off.",
-            "pattern": r"\S",
+            "pattern": _NOT_BLANK,
             "examples": ["Operating profit rose to EUR 13.1 mn from EUR 8.7 mn"],
         },
         "Request": {

@@ -87,6 +87,8 @@ def test_what_the_document_allows_is_what_the_contract_takes(body: object) -> No
         ({"headlines": []}, False),
         ({"headline": "a", "headlines": 7}, False),
         ({"headline": "\t\u2003"}, False),
+        ({"headline": "\x1c\x85"}, False),
+        ({"headline": "\ufeff"}, True),
     ],
 )
 def test_both_agree_at_the_limits(body: object, *, valid: bool) -> None:
