@@ -14,7 +14,7 @@ from newsclf.core.errors import ConfigError
 from newsclf.core.machine import available_cores
 from newsclf.core.settings import Settings
 from newsclf.lifecycle.loadtest import Address, Subject
-from newsclf.loadtest.payloads import Form
+from newsclf.core.contract import Form
 from newsclf.targets.local.credentials import auth_of
 from newsclf.targets.local.target import LocalTarget
 
