@@ -29,6 +29,8 @@ from newsclf.targets.client import Address
 
 _COOLDOWN_S = 1.0
 _PACKAGES = ("newsclf", "httptools", "httpx", "numpy", "scipy", "uvloop")
+Kind = Literal["local", "url", "sagemaker", "api-gateway"]
+"""What is measured: something on this machine, any address, an endpoint of AWS, or its API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class Subject:
 
     instance: str
     """Such as `ml.c5.large`, `local:2` or `url`."""
-    kind: Literal["local", "url", "sagemaker", "api-gateway"]
+    kind: Kind
     identity: str
     """What it is, the same the next time; a port may have changed."""
     model_digest: str | None

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
+
 import numpy as np
 
 from newsclf.core.contract import MAX_BODY_BYTES, MAX_HEADLINES, Form, headline_problem

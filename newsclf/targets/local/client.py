@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from newsclf.core.deployment import Deployment
+from newsclf.core.deployment import LocalDeployment
 from newsclf.targets.client import Address
 from newsclf.targets.local.credentials import auth_of
 
 
-def address_of(deployment: Deployment, *, direct: bool = False) -> Address:
+def address_of(deployment: LocalDeployment, *, direct: bool = False) -> Address:
     """A deployment's API, if it has one, else its model server.
 
     Args:

@@ -7,7 +7,7 @@ import secrets
 
 import httpx
 
-from newsclf.core.deployment import Auth, Deployment
+from newsclf.core.deployment import Auth, LocalDeployment
 from newsclf.core.errors import StateError
 from newsclf.core.sigv4 import Credentials, Scope
 from newsclf.targets.credentials import ApiKey, Signature, key_config, key_in, write_private
@@ -16,7 +16,7 @@ API_SCOPE = Scope("us-east-1", "execute-api")
 """What a signature of a request to the local API is for."""
 
 
-def create(deployment: Deployment, auth: Auth) -> str | Credentials | None:
+def create(deployment: LocalDeployment, auth: Auth) -> str | Credentials | None:
     """Make a credential and write it where `read` finds it; returns what `read` does."""
     if auth == "none":
         return None
@@ -33,7 +33,7 @@ def create(deployment: Deployment, auth: Auth) -> str | Credentials | None:
     return credentials
 
 
-def read(deployment: Deployment) -> str | Credentials | None:
+def read(deployment: LocalDeployment) -> str | Credentials | None:
     """The API key, or the access key and its secret, or None if the API wants neither.
 
     Raises:
@@ -53,7 +53,7 @@ def read(deployment: Deployment) -> str | Credentials | None:
     raise _unusable(deployment, "not what newsclf wire-api writes")
 
 
-def auth_of(deployment: Deployment) -> httpx.Auth | None:
+def auth_of(deployment: LocalDeployment) -> httpx.Auth | None:
     """What puts the credential of a deployment's API into requests; StateError as `read`."""
     credential = read(deployment)
     if isinstance(credential, Credentials):
@@ -61,7 +61,7 @@ def auth_of(deployment: Deployment) -> httpx.Auth | None:
     return None if credential is None else ApiKey(credential)
 
 
-def _unusable(deployment: Deployment, problem: str) -> StateError:
+def _unusable(deployment: LocalDeployment, problem: str) -> StateError:
     return StateError(
         f"{deployment.key_file}: {problem}",
         hint="newsclf teardown, then newsclf deploy and newsclf wire-api",
