@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from newsclf.core.deployment import Deployment
+from newsclf.core.deployment import LocalDeployment
 from newsclf.core.errors import ConfigError
 from newsclf.core.machine import available_cores
 from newsclf.core.settings import Settings
@@ -137,11 +137,11 @@ def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
     )
 
 
-def _what(deployment: Deployment, *, direct: bool) -> str:
+def _what(deployment: LocalDeployment, *, direct: bool) -> str:
     return "endpoint" if deployment.api is None or direct else f"API, {deployment.api.auth}"
 
 
-def _address(deployment: Deployment, *, direct: bool) -> Address:
+def _address(deployment: LocalDeployment, *, direct: bool) -> Address:
     if deployment.api is None or direct:
         return Address(f"{deployment.server.url}/invocations", "endpoint")
     return Address(f"{deployment.api.url}/classify", "api", auth=auth_of(deployment))

@@ -10,7 +10,7 @@ import typer
 from newsclf import __version__
 from newsclf.cli.cost import cost
 from newsclf.cli.demo import demo
-from newsclf.cli.deploy import deploy, logs, status, teardown, wire_api
+from newsclf.cli.deploy import deploy
 from newsclf.cli.evaluate import evaluate
 from newsclf.cli.loadtest import loadtest
 from newsclf.cli.optimize import optimize
@@ -20,7 +20,10 @@ from newsclf.cli.predict import predict
 from newsclf.cli.prices import prices
 from newsclf.cli.report import report
 from newsclf.cli.serve import serve
+from newsclf.cli.status import logs, status
+from newsclf.cli.teardown import teardown
 from newsclf.cli.train import train
+from newsclf.cli.wire_api import wire_api
 from newsclf.core.errors import NewsclfError
 
 app = typer.Typer(

@@ -97,10 +97,12 @@ def _classifier(
     output: Output, settings: Settings, *, deployment: str, use_model: bool
 ) -> Classify:
     """A deployment, where there is one and no model was named; else the model directory."""
-    from newsclf.core.deployment import Deployments
+    from newsclf.core.deployment import Deployments, LocalDeployment
     from newsclf.lifecycle.predict import open_model
 
-    found = None if use_model else Deployments(settings.state_dir).find(deployment)
+    found = (
+        None if use_model else Deployments(settings.state_dir).find_of(LocalDeployment, deployment)
+    )
     if found is None:
         output.note(f"model {settings.model}")
         return open_model(settings.model).classify

@@ -8,14 +8,14 @@ from typing import Any
 import httpx
 
 from newsclf.core.contract import LABELS, MAX_HEADLINES, Prediction
-from newsclf.core.deployment import Deployment
+from newsclf.core.deployment import LocalDeployment
 from newsclf.core.errors import RequestRejectedError, ServiceError
 from newsclf.targets.local.credentials import auth_of
 
 _TIMEOUT_S = 30
 
 
-def classify(deployment: Deployment, texts: Sequence[str]) -> list[Prediction]:
+def classify(deployment: LocalDeployment, texts: Sequence[str]) -> list[Prediction]:
     """Classify headlines through a deployment's API, if it has one, else its model server.
 
     Raises:
@@ -38,14 +38,16 @@ def classify(deployment: Deployment, texts: Sequence[str]) -> list[Prediction]:
     return predictions
 
 
-def url_of(deployment: Deployment) -> str:
+def url_of(deployment: LocalDeployment) -> str:
     """Where `classify` sends headlines."""
     if deployment.api is not None:
         return f"{deployment.api.url}/classify"
     return f"{deployment.server.url}/invocations"
 
 
-def _ask(client: httpx.Client, deployment: Deployment, headlines: list[str]) -> list[Prediction]:
+def _ask(
+    client: httpx.Client, deployment: LocalDeployment, headlines: list[str]
+) -> list[Prediction]:
     if deployment.api is not None:
         document = _checked(client.post(url_of(deployment), json={"headlines": headlines}))
         rows = [row["scores"] for row in document["predictions"]]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from newsclf.core.deployment import Auth, Deployment
+from newsclf.core.deployment import Auth, LocalDeployment
 from newsclf.core.errors import StateError
 from newsclf.core.sigv4 import Credentials, Scope, sign
 
@@ -48,7 +48,7 @@ class _Signature(httpx.Auth):
         yield request
 
 
-def create(deployment: Deployment, auth: Auth) -> str | Credentials | None:
+def create(deployment: LocalDeployment, auth: Auth) -> str | Credentials | None:
     """Make a credential and write it where `read` finds it; returns what `read` does."""
     if auth == "none":
         return None
@@ -65,7 +65,7 @@ def create(deployment: Deployment, auth: Auth) -> str | Credentials | None:
     return credentials
 
 
-def read(deployment: Deployment) -> str | Credentials | None:
+def read(deployment: LocalDeployment) -> str | Credentials | None:
     """The API key, or the access key and its secret, or None if the API wants neither.
 
     Raises:
@@ -84,7 +84,7 @@ def read(deployment: Deployment) -> str | Credentials | None:
     raise _unusable(deployment.key_file, "not what newsclf wire-api writes")
 
 
-def auth_of(deployment: Deployment) -> httpx.Auth | None:
+def auth_of(deployment: LocalDeployment) -> httpx.Auth | None:
     """What puts the credential of a deployment's API into requests; StateError as `read`."""
     credential = read(deployment)
     if isinstance(credential, Credentials):
