@@ -6,15 +6,13 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
-
-import httpx
 
 from newsclf.core.errors import ServiceError, StateError
 from newsclf.core.machine import available_cores, cpu_name
@@ -24,32 +22,23 @@ from newsclf.lifecycle.report import report
 from newsclf.loadtest import plan, preflight
 from newsclf.loadtest.generator import Stop, Target
 from newsclf.loadtest.orders import Progress
-from newsclf.loadtest.payloads import SAMPLE_NAME, Form, describe, make_bodies, read_headlines
+from newsclf.loadtest.payloads import SAMPLE_NAME, describe, make_bodies, read_headlines
 from newsclf.loadtest.points import Bench, StoppedError, Watch, measure, search_rate
 from newsclf.loadtest.records import Load, Machine, Objective, Run, Search, Summary
 from newsclf.loadtest.run_folder import RunFolder, file_name
 from newsclf.loadtest.samples import NEVER
 from newsclf.loadtest.server_side import window_of
+from newsclf.targets.client import Address
 
 _COOLDOWN_S = 1.0
 _PACKAGES = ("newsclf", "httptools", "httpx", "numpy", "scipy", "uvloop")
-
-
+Kind = Literal["local", "url", "sagemaker", "api-gateway"]
+"""What is measured: something on this machine, any address, an endpoint of AWS, or its API."""
 ReadFigures = Callable[
     [str, tuple[datetime, datetime], int, Callable[[float], bool]], ServerFigures
 ]
 """From an instance, the time of its load, the requests sent, and something that waits so many
 seconds (False: don't go on) to what the service measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where requests go while a subject is up."""
-
-    url: str
-    form: Form
-    headers: Mapping[str, str] = field(default_factory=dict)
-    auth: httpx.Auth | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +47,7 @@ class Subject:
 
     instance: str
     """Such as `ml.c5.large`, `local:2` or `url`."""
-    kind: Literal["local", "url", "sagemaker", "api-gateway"]
+    kind: Kind
     identity: str
     """What it is, the same the next time; a port may have changed."""
     model_digest: str | None

@@ -20,7 +20,8 @@ from newsclf.targets.aws.errors import RefusedError
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Look
 
-SERVICE_PRINCIPAL: Final = "scheduler.amazonaws.com"
+ROLE_SERVICE: Final = "scheduler.amazonaws.com"
+"""Who takes on the role `Names.schedule_role`, which `statements` tells what it may do."""
 _GROUP: Final = "default"
 _DELETE_ENDPOINT: Final = "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
 """A universal target: any call of AWS's SDKs."""
@@ -30,20 +31,10 @@ _RETRIES: Final = {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 1
 """The most that there is: an endpoint can't be deleted while it is being created or updated."""
 
 
-def trust_condition(names: Names) -> dict[str, Any]:
-    """When Scheduler may assume the role: on behalf of this account's schedules in this region.
-
-    The ARN must be the group's; with a schedule's own the role can't be assumed (EventBridge
-    Scheduler's user guide, on the confused deputy).
-    """
-    group = names.arn("scheduler", f"schedule-group/{_GROUP}")
-    return {"StringEquals": {"aws:SourceAccount": names.account, "aws:SourceArn": group}}
-
-
-def statements(names: Names) -> list[dict[str, Any]]:
+def statements(names: Names) -> tuple[Mapping[str, Any], ...]:
     """All that the role may do: delete this endpoint."""
     endpoint = names.arn("sagemaker", f"endpoint/{names.endpoint}")
-    return [{"Effect": "Allow", "Action": "sagemaker:DeleteEndpoint", "Resource": endpoint}]
+    return ({"Effect": "Allow", "Action": "sagemaker:DeleteEndpoint", "Resource": endpoint},)
 
 
 @dataclass(frozen=True, slots=True)
