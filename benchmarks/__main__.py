@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import scoring, serving, training
+from benchmarks import generator, scoring, serving, training
 from benchmarks.headlines import read_headlines
 from newsclf.core.machine import available_cores
 
@@ -26,6 +26,7 @@ def main() -> None:
             training.cost_of_the_adversarial_step(headlines),
             scoring.against_pipeline(headlines, Path(scratch)),
             *serving.against_engine(headlines, Path(scratch)),
+            *generator.against_httpx(),
         ]:
             table.add_row(
                 result.what,
@@ -34,7 +35,10 @@ def main() -> None:
                 f"{result.ratio:.2f}",
                 result.wanted,
             )
-    Console(width=110).print(table)
+    console = Console(width=110)
+    console.print(table)
+    for line in generator.beside_wrk2():
+        console.print(line, highlight=False)
 
 
 if __name__ == "__main__":

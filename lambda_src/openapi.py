@@ -9,6 +9,8 @@ from newsclf.core.contract import LABELS, MAX_BODY_BYTES, MAX_HEADLINES
 
 _Schema = dict[str, Any]
 _JSON = "application/json"
+# Python's str.strip() and the \s of JSON Schema's patterns (ECMA 262) differ in six characters.
+_NOT_BLANK = r"[^\s\x1c-\x1f\x85]|\ufeff"
 _SECURITY: dict[str, _Schema] = {
     "api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
     "iam": {
@@ -18,6 +20,7 @@ _SECURITY: dict[str, _Schema] = {
         "description": "AWS Signature Version 4, service `execute-api`.",
         "x-amazon-apigateway-authtype": "awsSigv4",
     },
+    "jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
 
 
@@ -25,7 +28,7 @@ def document(auth: str) -> _Schema:
     """The document.
 
     Args:
-        auth: `api-key`, `iam`, or anything else for an API that is open to everybody.
+        auth: `api-key`, `iam`, `jwt`, or anything else for an API that is open to everybody.
     """
     security = {name: scheme for name, scheme in _SECURITY.items() if name == auth}
     return {
@@ -123,7 +126,7 @@ def _schemas() -> _Schema:
         "Headline": {
             "type": "string",
             "description": "Not blank. What is longer than the model reads is cut off.",
-            "pattern": r"\S",
+            "pattern": _NOT_BLANK,
             "examples": ["Operating profit rose to EUR 13.1 mn from EUR 8.7 mn"],
         },
         "Request": {

@@ -103,9 +103,7 @@ def loadtest(
     ] = None,
     header_file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Headers for --url, such as a key.", rich_help_panel=_TARGET
-        ),
+        typer.Option(metavar="FILE", help="Headers, such as a token.", rich_help_panel=_TARGET),
     ] = None,
     i_own_this: Annotated[
         str | None,

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from newsclf.core.deployment import LocalDeployment
+from newsclf.cli.addresses import address_of, read_headers
+from newsclf.core.contract import Form
+from newsclf.core.deployment import AwsDeployment, Deployment, Deployments
 from newsclf.core.errors import ConfigError
 from newsclf.core.machine import available_cores
 from newsclf.core.settings import Settings
-from newsclf.lifecycle.loadtest import Address, Subject
-from newsclf.loadtest.payloads import Form
-from newsclf.targets.local.credentials import auth_of
+from newsclf.lifecycle.loadtest import Kind, Subject
+from newsclf.targets.client import Address
 from newsclf.targets.local.target import LocalTarget
 
 _LOCAL = "local:"
@@ -45,23 +46,32 @@ def find_subjects(where: Where) -> list[Subject]:
         if where.instances is not None or where.direct:
             raise ConfigError("--url is measured as it is, without --instances or --direct")
         return [_of_url(where, where.url)]
-    if where.header_file is not None or where.owned_host is not None:
-        raise ConfigError("--header-file and --i-own-this go with --url")
-    target = LocalTarget(where.settings.state_dir)
+    if where.owned_host is not None:
+        raise ConfigError("--i-own-this goes with --url")
     if where.instances is not None:
+        if where.header_file is not None:
+            raise ConfigError("--header-file goes with a deployment's API or with --url")
+        target = LocalTarget(where.settings.state_dir)
         return [_of_instance(target, where.settings.model, each.strip())
                 for each in where.instances.split(",")]  # fmt: skip
-    deployment = target.get(where.name)
-    return [
-        Subject(
-            instance="local",
-            kind="local",
-            identity=f"{deployment.name} ({_what(deployment, direct=where.direct)})",
-            model_digest=deployment.model_digest,
-            shares_host=True,
-            open=_always(_address(deployment, direct=where.direct)),
-        )
-    ]
+    return [_of_deployment(where, Deployments(where.settings.state_dir).get(where.name))]
+
+
+def _of_deployment(where: Where, deployment: Deployment) -> Subject:
+    instance = "local"
+    kind: Kind = "local"
+    if isinstance(deployment, AwsDeployment):
+        instance = deployment.spec.instance or "serverless"
+        kind = "sagemaker" if deployment.api is None or where.direct else "api-gateway"
+    address = address_of(deployment, direct=where.direct, header_file=where.header_file)
+    return Subject(
+        instance=instance,
+        kind=kind,
+        identity=f"{deployment.name} ({_what(deployment, direct=where.direct)})",
+        model_digest=deployment.model_digest,
+        shares_host=kind == "local",
+        open=_always(address),
+    )
 
 
 def _of_url(where: Where, url: str) -> Subject:
@@ -79,7 +89,7 @@ def _of_url(where: Where, url: str) -> Subject:
             hint=f"if you may put load on it: --i-own-this {parts.hostname}",
         )
     form: Form = "endpoint" if parts.path.endswith("/invocations") else "api"
-    headers = _read_headers(where.header_file) if where.header_file else {}
+    headers = read_headers(where.header_file) if where.header_file else {}
     return Subject(
         instance="url",
         kind="url",
@@ -97,17 +107,6 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _read_headers(path: Path) -> dict[str, str]:
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
-    pairs = [line.partition(":") for line in lines]
-    if not all(name.strip() and colon for name, colon, _ in pairs):
-        raise ConfigError(f"{path}: expected lines of the form `name: value`")
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
 def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
     cores = instance.removeprefix(_LOCAL)
     if not instance.startswith(_LOCAL) or not cores.isdigit() or int(cores) < 1:
@@ -123,7 +122,7 @@ def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         name = f"loadtest-{cores}"
         deployment, _ = target.deploy(name, model, port=0, workers=int(cores), cores=int(cores))
         try:
-            yield _address(deployment, direct=True)
+            yield address_of(deployment, direct=True)
         finally:
             target.teardown(name)
 
@@ -137,14 +136,8 @@ def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
     )
 
 
-def _what(deployment: LocalDeployment, *, direct: bool) -> str:
+def _what(deployment: Deployment, *, direct: bool) -> str:
     return "endpoint" if deployment.api is None or direct else f"API, {deployment.api.auth}"
-
-
-def _address(deployment: LocalDeployment, *, direct: bool) -> Address:
-    if deployment.api is None or direct:
-        return Address(f"{deployment.server.url}/invocations", "endpoint")
-    return Address(f"{deployment.api.url}/classify", "api", auth=auth_of(deployment))
 
 
 def _always(address: Address) -> Callable[[], AbstractContextManager[Address]]:

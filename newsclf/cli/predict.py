@@ -52,6 +52,10 @@ def predict(
     deployment: Annotated[
         str, typer.Option("--deployment", metavar="NAME", help="Deployment to ask.")
     ] = DEFAULT_DEPLOYMENT,
+    header_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A token, where the API of a deployment asks for one."),
+    ] = None,
     state_dir: StateDirOpt = None,
     overwrite: OverwriteOpt = False,
     config: ConfigOpt = None,
@@ -89,27 +93,35 @@ def predict(
                 hint="newsclf predict - < headlines.txt",
             )
         texts = _stdin_lines()
-    classify = _classifier(output, settings, deployment=deployment, use_model=model is not None)
+    classify = _classifier(
+        output, settings, deployment=deployment, header_file=header_file,
+        use_model=model is not None,
+    )  # fmt: skip
     _show(output, texts, run(texts, classify))
 
 
 def _classifier(
-    output: Output, settings: Settings, *, deployment: str, use_model: bool
+    output: Output,
+    settings: Settings,
+    *,
+    deployment: str,
+    header_file: Path | None,
+    use_model: bool,
 ) -> Classify:
     """A deployment, where there is one and no model was named; else the model directory."""
-    from newsclf.core.deployment import Deployments, LocalDeployment
+    from newsclf.core.deployment import Deployments
     from newsclf.lifecycle.predict import open_model
 
-    found = (
-        None if use_model else Deployments(settings.state_dir).find_of(LocalDeployment, deployment)
-    )
+    found = None if use_model else Deployments(settings.state_dir).find(deployment)
     if found is None:
         output.note(f"model {settings.model}")
         return open_model(settings.model).classify
-    from newsclf.targets.local.client import classify, url_of
+    from newsclf.cli.addresses import address_of
+    from newsclf.targets.client import classify
 
-    output.note(f"deployment {found.name} at {url_of(found)}")
-    return lambda texts: classify(found, texts)
+    address = address_of(found, header_file=header_file)
+    output.note(f"deployment {found.name} at {address.url}")
+    return lambda texts: classify(address, texts)
 
 
 def _stdin_lines() -> list[str]:

@@ -15,6 +15,8 @@ from newsclf.core.model_dir import write_text
 
 Auth = Literal["api-key", "iam", "none"]
 """What an API asks for: a key in a header, a signature of each request (SigV4), or nothing."""
+AwsAuth = Literal["iam", "jwt", "api-key", "none"]
+"""The same on AWS, where a JWT of an issuer may be asked for too."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -127,7 +129,7 @@ class AwsApi(_Document):
     """The HTTP API before an endpoint."""
 
     url: str
-    auth: Auth
+    auth: AwsAuth
     key_file: Path | None = None
     """The credential, readable by the user alone; only with `api-key`."""
 

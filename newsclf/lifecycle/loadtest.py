@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,32 +14,31 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-import httpx
-
 from newsclf.core.errors import ServiceError, StateError
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.prices import PriceBook
+from newsclf.core.server_figures import ServerFigures
 from newsclf.lifecycle.report import report
 from newsclf.loadtest import plan, preflight
 from newsclf.loadtest.generator import Stop, Target
 from newsclf.loadtest.orders import Progress
-from newsclf.loadtest.payloads import SAMPLE_NAME, Form, describe, make_bodies, read_headlines
+from newsclf.loadtest.payloads import SAMPLE_NAME, describe, make_bodies, read_headlines
 from newsclf.loadtest.points import Bench, StoppedError, Watch, measure, search_rate
 from newsclf.loadtest.records import Load, Machine, Objective, Run, Search, Summary
 from newsclf.loadtest.run_folder import RunFolder, file_name
+from newsclf.loadtest.samples import NEVER
+from newsclf.loadtest.server_side import window_of
+from newsclf.targets.client import Address
 
 _COOLDOWN_S = 1.0
 _PACKAGES = ("newsclf", "httptools", "httpx", "numpy", "scipy", "uvloop")
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where requests go while a subject is up."""
-
-    url: str
-    form: Form
-    headers: Mapping[str, str] = field(default_factory=dict)
-    auth: httpx.Auth | None = None
+Kind = Literal["local", "url", "sagemaker", "api-gateway"]
+"""What is measured: something on this machine, any address, an endpoint of AWS, or its API."""
+ReadFigures = Callable[
+    [str, tuple[datetime, datetime], int, Callable[[float], bool]], ServerFigures
+]
+"""From an instance, the time of its load, the requests sent, and something that waits so many
+seconds (False: don't go on) to what the service measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +47,15 @@ class Subject:
 
     instance: str
     """Such as `ml.c5.large`, `local:2` or `url`."""
-    kind: Literal["local", "url", "sagemaker", "api-gateway"]
+    kind: Kind
     identity: str
     """What it is, the same the next time; a port may have changed."""
     model_digest: str | None
     shares_host: bool
     open: Callable[[], AbstractContextManager[Address]]
     """Brings it up, if need be, and takes away again what it brought up."""
+    figures: ReadFigures | None = None
+    """Reads what the service measured by itself, if it does that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +163,32 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
                     searches.append(search_rate(bench, request.objectives, alone_s))
             if stop.asked:
                 break
+        _read_figures(request.subjects, folder, stop)
     reason = spent.reason or ("interrupted" if stop.asked else None)
     folder.write_run(run.model_copy(update={"interrupted": bool(reason), "stop_reason": reason}))
     folder.write_searches(searches)
     return folder.path, report(folder.path)
+
+
+def _read_figures(subjects: Sequence[Subject], folder: RunFolder, stop: Stop) -> None:
+    """Read and keep what the services measured while they were under load."""
+
+    def wait(seconds: float) -> bool:
+        stop.wait(seconds)
+        return stop.asked == 0
+
+    for subject in subjects:
+        if subject.figures is None:
+            continue
+        windows, sent = [], 0
+        for point, samples in folder.points():
+            if point.instance == subject.instance:
+                windows.append(window_of(point))
+                sent += int((samples["sent_ns"] != NEVER).sum())
+        if not windows:
+            continue
+        window = min(begin for begin, _ in windows), max(end for _, end in windows)
+        folder.write_server_figures(subject.figures(subject.instance, window, sent, wait))
 
 
 def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:

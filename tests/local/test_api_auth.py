@@ -20,6 +20,7 @@ from botocore.credentials import Credentials as BotoCredentials
 
 from newsclf.core.deployment import Api, Auth, LocalDeployment
 from newsclf.core.sigv4 import MAX_SKEW_S, Credentials, sign
+from newsclf.targets.credentials import write_private
 from newsclf.targets.local import credentials
 from newsclf.targets.local.credentials import API_SCOPE, auth_of
 from newsclf.targets.local.target import LocalTarget
@@ -210,7 +211,7 @@ def test_a_credential_that_is_gone_or_damaged_is_an_error(
     try:
         result = newsclf("predict", "--state-dir", state, "--deployment", closed.name, "Up")
     finally:
-        credentials.write_private(closed.key_file, kept)
+        write_private(closed.key_file, kept)
 
     assert result.exit_code == 3
     assert str(closed.key_file) in result.err.replace("\n", "")

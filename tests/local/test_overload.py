@@ -31,8 +31,8 @@ QUEUE = 50
 DEADLINE_S = 20.0
 BODY = b'{"inputs": ["Profit rose"]}'
 JSON = {"content-type": "application/json"}
-# 2,000 refusals that each left 8 kB behind would be 16 MB.
-GROWTH_BYTES = 8 * 1024 * 1024
+# 800 refusals that each left 8 kB behind would be 6 MB.
+GROWTH_BYTES = 3 * 1024 * 1024
 _SERVE = f"""
 import sys
 from pathlib import Path
@@ -106,7 +106,7 @@ def test_goodput_stays_and_the_rest_is_refused_at_once(
     rows = client.post("/invocations", content=BODY, headers=JSON).json()
     assert {row["label"]: row["score"] for row in rows[0]} == dict(zip(LABELS, SCORES, strict=True))
 
-    peak = goodput_per_s(Overload(client).offer(1.0, 2))
+    peak = goodput_per_s(Overload(client).offer(1.2, 4))
     Overload(client).offer(3.0, 1)  # the connections and buffers of the overload are there
     before = process.memory_info().rss
     overload = Overload(client)

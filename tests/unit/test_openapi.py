@@ -24,7 +24,8 @@ REQUEST = Draft202012Validator(
 
 
 @pytest.mark.parametrize(
-    ("auth", "schemes"), [("api-key", ["api-key"]), ("iam", ["iam"]), ("none", [])]
+    ("auth", "schemes"),
+    [("api-key", ["api-key"]), ("iam", ["iam"]), ("jwt", ["jwt"]), ("none", [])],
 )
 def test_the_document_is_valid_and_names_the_credential(auth: str, schemes: list[str]) -> None:
     made = document(auth)
@@ -87,6 +88,8 @@ def test_what_the_document_allows_is_what_the_contract_takes(body: object) -> No
         ({"headlines": []}, False),
         ({"headline": "a", "headlines": 7}, False),
         ({"headline": "\t\u2003"}, False),
+        ({"headline": "\x1c\x85"}, False),
+        ({"headline": "\ufeff"}, True),
     ],
 )
 def test_both_agree_at_the_limits(body: object, *, valid: bool) -> None:

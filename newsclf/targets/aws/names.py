@@ -55,6 +55,11 @@ class Names:
         """IAM is global, so the region is in the name."""
         return f"{PREFIX}-{self.deployment}-{_short(self.region)}-fn"
 
+    @property
+    def schedule_role(self) -> str:
+        """IAM is global, so the region is in the name."""
+        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-ttl"
+
     def role_arn(self, role: str) -> str:
         """The ARN of a role."""
         return f"arn:aws:iam::{self.account}:role/{role}"

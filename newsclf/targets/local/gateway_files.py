@@ -8,6 +8,7 @@ from pathlib import Path
 
 from newsclf.core.deployment import Api, LocalDeployment
 from newsclf.core.sigv4 import Credentials
+from newsclf.targets.credentials import write_private
 from newsclf.targets.local import credentials
 
 
@@ -51,5 +52,5 @@ def write_settings(
         },
     }
     path = _settings_file(deployment)
-    credentials.write_private(path, json.dumps(document, indent=2) + "\n")
+    write_private(path, json.dumps(document, indent=2) + "\n")
     return path

@@ -1,0 +1,146 @@
+"""The load generator: how much it can send, and whether it sees what wrk2 sees.
+
+The server is a process of its own on the other core. Requests per second against a server that
+does nothing, for our generator and for a default httpx client; then, at the same constant rate on
+a server of exactly 20 ms, percentiles beside wrk2's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+import httpx
+import numpy as np
+import psutil
+
+from benchmarks.headlines import Result
+from newsclf.core.machine import available_cores
+from newsclf.loadtest import schedule
+from newsclf.loadtest.generator import Stop, Target, generate
+from newsclf.loadtest.records import Load
+from newsclf.loadtest.samples import Outcome, Samples
+from newsclf.loadtest.statistics import nearest_rank
+from tests.loadserver import Behaviour, running
+
+_IN_FLIGHT = (1, 16, 64, 128)
+_SECONDS = 4
+_RATE_PER_S = 500
+_STEADY_SECONDS = 30
+_HTTPX_REQUESTS = 2000
+_BODY = b'{"headline": "Profit rose by a third in the last quarter"}'
+_WRK2 = re.compile(r"^\s*(50|99)\.000%\s+([\d.]+)(us|ms|s)$", re.MULTILINE)
+_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+
+class Seen(NamedTuple):
+    """What a tool says of the same load."""
+
+    p50_ms: float
+    p99_ms: float
+    requests: int
+
+
+def against_httpx() -> list[Result]:
+    """Requests per second at some numbers in flight, against httpx's client as it comes."""
+    results = []
+    with running(Behaviour()) as server:
+        _pin(server.pid)
+        for users in _IN_FLIGHT:
+            samples = _closed(server.url, users)
+            theirs = asyncio.run(_httpx_per_s(server.url, users))
+            ours = np.count_nonzero(samples["outcome"] == Outcome.OK) / (_SECONDS + 1)
+            wanted = "≥ 5000 rows/s" if users == 64 else ""  # noqa: PLR2004 - what the design asks
+            results.append(
+                Result(f"load generator, {users} in flight, against httpx", ours, theirs, wanted)
+            )
+    return results
+
+
+def beside_wrk2() -> list[str]:
+    """Lines that set percentiles of one load side by side; says so if wrk2 is not there."""
+    with running(Behaviour(service_s=0.02)) as server:
+        _pin(server.pid)
+        samples = _constant(server.url)
+        ours_ms = np.sort((samples["ended_ns"] - samples["intended_ns"]) / 1e6)
+        ours = Seen(nearest_rank(ours_ms, 0.5), nearest_rank(ours_ms, 0.99), len(samples))
+        lines = [
+            f"{_RATE_PER_S}/s for {_STEADY_SECONDS} s on a server of 20 ms: ours {_words(ours)}"
+        ]
+        if shutil.which("wrk2") is None:
+            return [*lines, "wrk2 is not installed, so there is nothing to compare with"]
+        return [*lines, f"wrk2 {_words(_wrk2(server.url))}"]
+
+
+def _words(seen: Seen) -> str:
+    return f"p50 {seen.p50_ms:.2f} ms, p99 {seen.p99_ms:.2f} ms, {seen.requests} requests"
+
+
+def _pin(server: int) -> None:
+    """The server on the last core, all else on the others."""
+    if available_cores() > 1 and hasattr(psutil.Process, "cpu_affinity"):
+        cores = psutil.Process().cpu_affinity()
+        psutil.Process(server).cpu_affinity(cores[-1:])
+
+
+def _target(url: str) -> Target:
+    return Target(
+        url=url, headers={}, auth=None, bodies=[_BODY], headlines_per_request=1, timeout_s=10
+    )
+
+
+def _closed(url: str, users: int) -> Samples:
+    load = Load(
+        model="closed", concurrency=users, warmup_s=1, duration_s=_SECONDS, max_in_flight=users
+    )
+    return generate(
+        load, _target(url), schedule=None, choices=np.zeros(1, np.int64), workers=1,
+        stop=Stop(), on_progress=lambda _: None,
+    ).samples  # fmt: skip
+
+
+def _constant(url: str) -> Samples:
+    due = schedule.constant(_RATE_PER_S, _STEADY_SECONDS)
+    load = Load(
+        model="constant", rate_per_s=_RATE_PER_S, warmup_s=0, duration_s=_STEADY_SECONDS,
+        max_in_flight=64,
+    )  # fmt: skip
+    return generate(
+        load, _target(url), schedule=due, choices=np.zeros(len(due), np.int64), workers=1,
+        stop=Stop(), on_progress=lambda _: None,
+    ).samples  # fmt: skip
+
+
+async def _httpx_per_s(url: str, users: int) -> float:
+    limits = httpx.Limits(max_connections=users)
+    async with httpx.AsyncClient(limits=limits, timeout=30) as client:
+
+        async def user(requests: int) -> None:
+            for _ in range(requests):
+                (await client.post(url, content=_BODY)).raise_for_status()
+
+        await asyncio.gather(*(user(2) for _ in range(users)))
+        started_s = time.perf_counter()
+        each = max(1, _HTTPX_REQUESTS // users)
+        await asyncio.gather(*(user(each) for _ in range(users)))
+        return users * each / (time.perf_counter() - started_s)
+
+
+def _wrk2(url: str) -> Seen:
+    done = subprocess.run(
+        ["wrk2", "-t1", "-c64", f"-R{_RATE_PER_S}", f"-d{_STEADY_SECONDS}s", "-L", url],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = {p: float(value) * _MS[unit] for p, value, unit in _WRK2.findall(done.stdout)}
+    requests = re.search(r"(\d+) requests in", done.stdout)
+    if requests is None or set(found) != {"50", "99"}:
+        sys.stderr.write(done.stdout)
+        raise RuntimeError("wrk2 said something else")
+    return Seen(found["50"], found["99"], int(requests[1]))
