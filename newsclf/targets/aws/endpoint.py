@@ -11,7 +11,7 @@ from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.errors import RefusedError, is_not_found_yet
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.names import TAG, Names
-from newsclf.targets.aws.resource import Look
+from newsclf.targets.aws.resource import Action, Look
 from newsclf.targets.aws.smoke import smoke_test
 
 _MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
@@ -58,7 +58,8 @@ class Endpoint:
     def look(self) -> Look:  # noqa: D102
         wanted = self._wanted()
         found = self.find()
-        action, detail = "create", wanted.detail
+        action: Action = "create"
+        detail = wanted.detail
         if found is not None:
             self._check_ours(found)
             status = found["EndpointStatus"]
@@ -243,8 +244,7 @@ class Endpoint:
                     f"{self.name}: {message}",
                     f"the last lines of {self._log.name}:",
                     *(f"  {line}" for line in lines),
-                    f"while it is up it bills ({price}); one that failed does not, nor does the"
-                    " rest but for its storage",
+                    f"while it is up it bills ({price}); when it has failed, only storage does",
                 ]
             ),
             hint=f"newsclf teardown {self.names.deployment} removes all of it",

@@ -24,7 +24,7 @@ class LogGroup:
     clients: Clients
     names: Names
     name: str
-    kind: str = "endpoint log"
+    kind: str = "log group"
 
     def look(self) -> Look:  # noqa: D102 - see Resource, here and below
         found = self._find()

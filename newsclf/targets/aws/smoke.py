@@ -1,4 +1,4 @@
-"""One real request to an endpoint, since a stock container says Healthy of a model that is broken."""
+"""A real request to an endpoint: a stock container says Healthy of a broken model too."""
 
 from __future__ import annotations
 
