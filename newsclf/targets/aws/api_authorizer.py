@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from newsclf.targets.aws.clients import Clients
-from newsclf.targets.aws.http_api import api_id_of, find_api_id, items
 from newsclf.targets.aws.errors import RefusedError
+from newsclf.targets.aws.http_api import api_id_of, find_api_id, items
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Look
 

@@ -9,8 +9,8 @@ from typing import Any
 from newsclf.targets.aws.api_authorizer import find_authorizer
 from newsclf.targets.aws.api_integration import Integration
 from newsclf.targets.aws.clients import Clients
-from newsclf.targets.aws.http_api import api_id_of, find_api_id, items
 from newsclf.targets.aws.errors import RefusedError
+from newsclf.targets.aws.http_api import api_id_of, find_api_id, items
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Look
 

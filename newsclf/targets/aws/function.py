@@ -109,6 +109,11 @@ class Function(FunctionRemains):
             self._set_concurrency()
         return {}
 
+    @property
+    def arn(self) -> str:
+        """Its ARN, which is known before it exists."""
+        return self.names.arn("lambda", f"function:{self.name}")
+
     def _settings(self) -> dict[str, Any]:
         return {
             "Runtime": RUNTIME,
