@@ -261,7 +261,7 @@ class Endpoint:
 
     @property
     def _log(self) -> LogGroup:
-        return LogGroup(self.clients, self.names, self.names.log_groups[0])
+        return LogGroup(self.clients, self.names, self.names.endpoint_log)
 
     def _is_serverless(self, config: str) -> bool:
         found = self.clients.find(

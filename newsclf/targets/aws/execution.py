@@ -19,7 +19,7 @@ def statements(names: Names, spec: AwsSpec) -> tuple[Mapping[str, Any], ...]:
     narrowed to this deployment's resources where the action knows resources.
     """
     bucket = f"arn:aws:s3:::{names.bucket}"
-    log = names.arn("logs", f"log-group:{names.log_groups[0]}")
+    log = names.arn("logs", f"log-group:{names.endpoint_log}")
     allowed = [
         _allow(["s3:GetObject"], f"{bucket}/{names.deployment}/*"),
         _allow(

@@ -15,7 +15,7 @@ _KEPT_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class LogGroup:
-    """One of `Names.log_groups`.
+    """A log group with our tags.
 
     Who writes to it may write, but not create it, so that a late line after a teardown does not
     bring it back.

@@ -35,8 +35,3 @@ def endpoint_resources(
 def endpoint_remains(clients: Clients, names: Names) -> Sequence[Remains]:
     """All that `endpoint_resources` can have made, of whatever form, in the same order."""
     raise NotImplementedError
-
-
-def api_remains(_clients: Clients, _names: Names) -> Sequence[Remains]:
-    """All that `wire-api` can have made, in the order of creation; goes before the endpoint."""
-    return ()
