@@ -22,15 +22,15 @@ def statements(names: Names, spec: AwsSpec) -> tuple[Mapping[str, Any], ...]:
     log = names.arn("logs", f"log-group:{names.endpoint_log}")
     allowed = [
         _allow(["s3:GetObject"], f"{bucket}/{names.deployment}/*"),
-        _allow(
-            ["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": f"{names.deployment}/*"}}
-        ),
+        _allow(["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": f"{names.deployment}/*"}}),
         _allow(
             ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
             repository_arn(spec.image),
         ),
         _allow(["ecr:GetAuthorizationToken"], "*"),
-        _allow(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], f"{log}:*"),
+        _allow(
+            ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], f"{log}:*"
+        ),
         _allow(
             ["cloudwatch:PutMetricData"],
             "*",

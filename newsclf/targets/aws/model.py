@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from newsclf.core.deployment import AwsSpec
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.errors import is_not_yet_assumable
 from newsclf.targets.aws.names import Names
@@ -71,6 +72,28 @@ class Model:
             raise AssertionError  # made for a teardown
         container: Mapping[str, Any] = self.definition["PrimaryContainer"]
         return container
+
+
+def model_definition(names: Names, spec: AwsSpec, key: str) -> dict[str, Any]:
+    """The arguments of CreateModel for an archive with this key in the bucket."""
+    network: dict[str, Any] = {}
+    if spec.vpc is not None:
+        network["VpcConfig"] = {
+            "Subnets": list(spec.vpc.subnets),
+            "SecurityGroupIds": list(spec.vpc.security_groups),
+        }
+    if spec.serverless is None:
+        # The archive brings all that it needs. Serverless inference does not offer this.
+        network["EnableNetworkIsolation"] = True
+    return {
+        "PrimaryContainer": {
+            "Image": spec.image,
+            "ModelDataUrl": f"s3://{names.bucket}/{key}",
+            "Environment": {"SAGEMAKER_PROGRAM": "inference.py"},
+        },
+        "ExecutionRoleArn": names.role_arn(names.endpoint_role),
+        **network,
+    }
 
 
 def digest(definition: Mapping[str, Any]) -> str:
