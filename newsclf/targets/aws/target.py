@@ -10,6 +10,7 @@ from pathlib import Path
 
 from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments
 from newsclf.core.errors import InterruptedRunError, NewsclfError, StateError
+from newsclf.core.prices import PriceBook
 from newsclf.targets.aws import discovery
 from newsclf.targets.aws.api import ApiSpec, api_remains
 from newsclf.targets.aws.bucket import Archive
@@ -21,6 +22,7 @@ from newsclf.targets.aws.plan import Plan, planned
 from newsclf.targets.aws.preflight import check_quota
 from newsclf.targets.aws.resource import Remains
 from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources
+from newsclf.targets.aws.status import AwsStatus, look_at
 from newsclf.targets.aws.wire_api import key_sha256, wire_api
 
 Say = Callable[[str], None]
@@ -53,6 +55,15 @@ class AwsTarget:
         self._deployments = Deployments(state_dir)
         self._clients = clients
         self._say = say
+
+    @property
+    def region(self) -> str:
+        """Where."""
+        return self._clients.region
+
+    def check_credentials(self) -> None:
+        """Raise TargetError if AWS does not accept them, ServiceError if it can't be reached."""
+        _ = self._clients.account
 
     def names_of(self, name: str) -> Names:
         """The names of a deployment's resources; ConfigError if it is no name."""
@@ -211,7 +222,31 @@ class AwsTarget:
             problems.append(error.message)
             return True  # as long as it is not known to be gone
 
-    def log(self, name: str, lines: int) -> list[str]:
-        """The last lines that the endpoint's containers wrote."""
+    def log(self, name: str, lines: int, *, api: bool) -> list[str]:
+        """The last lines that the endpoint's containers wrote, or with `api` the function."""
         names = self.names_of(name)
-        return LogGroup(self._clients, names, names.endpoint_log).last_lines(lines)
+        group = names.function_log(names.endpoint) if api else names.endpoint_log
+        return LogGroup(self._clients, names, group).last_lines(lines)
+
+    def status(self, prices: PriceBook) -> list[AwsStatus]:
+        """Every deployment of the account and region, found by tag or recorded here."""
+        recorded = {
+            name: found
+            for name in self._deployments.names()
+            if isinstance(found := self._deployments.find(name), AwsDeployment)
+            and (found.account, found.region) == (self._clients.account, self._clients.region)
+        }
+        return [
+            look_at(
+                self._clients,
+                self.names_of(name),
+                prices,
+                recorded=name in recorded,
+                api=api.url if name in recorded and (api := recorded[name].api) else None,
+            )
+            for name in sorted(self.found() | set(recorded))
+        ]
+
+    def found(self) -> set[str]:
+        """The names of all deployments that have anything here, recorded or not."""
+        return discovery.deployments(self._clients)
