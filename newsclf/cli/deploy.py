@@ -112,7 +112,7 @@ def deploy(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:  # fmt: skip
-    """Serve a model: in the background on this machine, or on AWS with --instance or --serverless."""
+    """Serve a model on this machine, or on AWS with --instance or --serverless."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.core.errors import ConfigError
 

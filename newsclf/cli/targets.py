@@ -44,7 +44,9 @@ def aws_targets(
     output: Output, state_dir: Path, region: str | None, profile: str | None
 ) -> list[AwsTarget]:
     """AWS wherever something is recorded, and in the region that the user named, if any."""
-    places = {(each.region, each.profile) for each in recorded_on_aws(state_dir)}
+    places: set[tuple[str | None, str | None]] = {
+        (each.region, each.profile) for each in recorded_on_aws(state_dir)
+    }
     if region is not None or profile is not None:
         places.add((region, profile))
     found: dict[str, AwsTarget] = {}

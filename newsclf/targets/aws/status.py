@@ -54,7 +54,7 @@ def look_at(
     if instance is None:
         on, usd_per_hour = "serverless" if variant else "?", None
     else:
-        running = next(iter(found.get("ProductionVariants", [])), {})
+        running: dict[str, Any] = next(iter(found.get("ProductionVariants", [])), {})
         count = running.get("CurrentInstanceCount") or variant["InitialInstanceCount"]
         on = f"{instance} × {count}"
         usd_per_hour = _price(prices, instance, names.region, count)
