@@ -17,6 +17,7 @@ from typing import Literal
 from newsclf.core.errors import ServiceError, StateError
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.prices import PriceBook
+from newsclf.core.server_figures import ServerFigures
 from newsclf.lifecycle.report import report
 from newsclf.loadtest import plan, preflight
 from newsclf.loadtest.generator import Stop, Target
@@ -25,12 +26,19 @@ from newsclf.loadtest.payloads import SAMPLE_NAME, describe, make_bodies, read_h
 from newsclf.loadtest.points import Bench, StoppedError, Watch, measure, search_rate
 from newsclf.loadtest.records import Load, Machine, Objective, Run, Search, Summary
 from newsclf.loadtest.run_folder import RunFolder, file_name
+from newsclf.loadtest.samples import NEVER
+from newsclf.loadtest.server_side import window_of
 from newsclf.targets.client import Address
 
 _COOLDOWN_S = 1.0
 _PACKAGES = ("newsclf", "httptools", "httpx", "numpy", "scipy", "uvloop")
 Kind = Literal["local", "url", "sagemaker", "api-gateway"]
 """What is measured: something on this machine, any address, an endpoint of AWS, or its API."""
+ReadFigures = Callable[
+    [str, tuple[datetime, datetime], int, Callable[[float], bool]], ServerFigures
+]
+"""From an instance, the time of its load, the requests sent, and something that waits so many
+seconds (False: don't go on) to what the service measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,8 @@ class Subject:
     shares_host: bool
     open: Callable[[], AbstractContextManager[Address]]
     """Brings it up, if need be, and takes away again what it brought up."""
+    figures: ReadFigures | None = None
+    """Reads what the service measured by itself, if it does that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +163,32 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
                     searches.append(search_rate(bench, request.objectives, alone_s))
             if stop.asked:
                 break
+        _read_figures(request.subjects, folder, stop)
     reason = spent.reason or ("interrupted" if stop.asked else None)
     folder.write_run(run.model_copy(update={"interrupted": bool(reason), "stop_reason": reason}))
     folder.write_searches(searches)
     return folder.path, report(folder.path)
+
+
+def _read_figures(subjects: Sequence[Subject], folder: RunFolder, stop: Stop) -> None:
+    """Read and keep what the services measured while they were under load."""
+
+    def wait(seconds: float) -> bool:
+        stop.wait(seconds)
+        return stop.asked == 0
+
+    for subject in subjects:
+        if subject.figures is None:
+            continue
+        windows, sent = [], 0
+        for point, samples in folder.points():
+            if point.instance == subject.instance:
+                windows.append(window_of(point))
+                sent += int((samples["sent_ns"] != NEVER).sum())
+        if not windows:
+            continue
+        window = min(begin for begin, _ in windows), max(end for _, end in windows)
+        folder.write_server_figures(subject.figures(subject.instance, window, sent, wait))
 
 
 def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:

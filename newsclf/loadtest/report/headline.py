@@ -11,6 +11,8 @@ from newsclf.loadtest.report.text import amount, interval, load_words, percent, 
 
 _LITTLE_LIMIT = 0.03
 """A larger gap in Little's law is a fault of the measurement."""
+_COUNT_LIMIT = 0.01
+"""A larger gap between the service's count of requests and the client's is worth a word."""
 
 
 class Answer(NamedTuple):
@@ -91,6 +93,7 @@ def warnings(summary: Summary) -> list[str]:
             f"At {_some(gaps)} Little's law is off by more than {percent(_LITTLE_LIMIT, 0)}: "
             "the measurement itself may be wrong."
         )
+    found += _of_service(points)
     found += [
         f"The rate of {s.instance} was not confirmed by repeats: {s.note}"
         for s in summary.searches
@@ -111,6 +114,28 @@ def warnings(summary: Summary) -> list[str]:
     noted = [p.id for p in points if p.verdict == "OK" and p.reasons]
     if noted:
         found.append(f"{_some(noted)} come with a remark of their own, below the table of points.")
+    return found
+
+
+def _of_service(points: list[PointSummary]) -> list[str]:
+    """Where what the service measured does not go with what the client did."""
+    counted = {
+        p.instance: p.server.counted_fraction
+        for p in points
+        if p.server is not None and p.server.counted_fraction is not None
+    }
+    found = [
+        f"CloudWatch counted {percent(fraction)} of the requests sent to {instance}: it had not yet"
+        " reported all, or others were sent by someone else."
+        for instance, fraction in counted.items()
+        if abs(fraction - 1) > _COUNT_LIMIT
+    ]
+    coarse = [p.id for p in points if p.server is not None and not p.server.whole_minutes]
+    if coarse:
+        found.append(
+            f"At {_some(coarse)} no whole minute lies in the measured window, so what the service "
+            "measured holds its surroundings too: --duration 130 leaves it one."
+        )
     return found
 
 

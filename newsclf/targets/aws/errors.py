@@ -36,7 +36,11 @@ _NOT_FOUND = {
     "ObjectNotFoundException", "ResourceNotFound", "ResourceNotFoundException",
     "ServerSideEncryptionConfigurationNotFoundError",
 }  # fmt: skip
+_ALREADY_THERE = {"BucketAlreadyOwnedByYou", "EntityAlreadyExists",
+                  "ResourceAlreadyExistsException"}  # fmt: skip
 _SERVER_ERROR = 500
+_SAID_CHARS = 600
+"""Of AWS's words; a refusal is a few lines, and whatever is longer is no refusal."""
 
 
 class RefusedError(TargetError):
@@ -61,6 +65,25 @@ def is_not_found(error: aws.ClientError) -> bool:
     return code in _NOT_FOUND or (
         code == "ValidationException" and "could not find" in said.lower()
     )
+
+
+def is_already_there(error: RefusedError) -> bool:
+    """Whether AWS says that what is to be created exists, as it does when a call is repeated."""
+    return error.code in _ALREADY_THERE or "already exist" in error.said.lower()
+
+
+def is_not_found_yet(error: RefusedError) -> bool:
+    """Whether SageMaker does not find what was created a moment ago.
+
+    Its reads are eventually consistent (docs of CreateEndpoint).
+    """
+    return error.code == "ValidationException" and "could not find" in error.said.lower()
+
+
+def is_not_yet_assumable(error: RefusedError) -> bool:
+    """Whether a service can't take on a role yet: a new one takes 5 to 30 s."""
+    said = error.said.lower()
+    return "assume" in said and "role" in said
 
 
 @contextmanager
@@ -96,7 +119,7 @@ def _from_client_error(
     error: aws.ClientError, doing: str, permission: str
 ) -> RefusedError | ServiceError:
     code = error.response.get("Error", {}).get("Code", "")
-    said = error.response.get("Error", {}).get("Message", "")
+    said = " ".join(error.response.get("Error", {}).get("Message", "").split())[:_SAID_CHARS]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _BUSY:
         return ServiceError(f"{doing}: AWS is throttling ({code})", hint="try again in a minute")
