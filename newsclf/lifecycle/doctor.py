@@ -54,7 +54,10 @@ def check_prices(settings: Settings, region: str, *, today: dt.date) -> Check:
     newest = max(table.date for table in tables)
     old = today - newest > _OLD_PRICES
     return Check(
-        what, "ok", f"{len(book.instances(region))} instances, as of {newest}", refresh if old else ""
+        what,
+        "ok",
+        f"{len(book.instances(region))} instances, as of {newest}",
+        refresh if old else "",
     )
 
 

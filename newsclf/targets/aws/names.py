@@ -57,11 +57,11 @@ class Names:
         return f"{PREFIX}-{self.deployment}-{_short(self.region)}-fn"
 
     @property
-<<<<<<< HEAD
     def schedule_role(self) -> str:
         """IAM is global, so the region is in the name."""
         return f"{PREFIX}-{self.deployment}-{_short(self.region)}-ttl"
-=======
+
+    @property
     def authorizer(self) -> str:
         """The function that checks API keys."""
         return f"{self.endpoint}-auth"
@@ -70,7 +70,6 @@ class Names:
     def authorizer_role(self) -> str:
         """IAM is global, so the region is in the name."""
         return f"{PREFIX}-{self.deployment}-{_short(self.region)}-au"
->>>>>>> aws-api
 
     def role_arn(self, role: str) -> str:
         """The ARN of a role."""

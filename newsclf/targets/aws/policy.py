@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-Command = Literal[
-    "deploy", "wire-api", "predict", "loadtest", "status", "logs", "teardown"
-]
+Command = Literal["deploy", "wire-api", "predict", "loadtest", "status", "logs", "teardown"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
 _RESOURCES: Mapping[str, tuple[str, ...]] = {
