@@ -39,7 +39,7 @@ def stray_arns(clients: Clients, names: Names) -> list[str]:
 
 
 def _tagged(clients: Clients, deployment: str | None = None) -> Iterator[tuple[str, str]]:
-    """(deployment, ARN)"""
+    """Pairs of deployment and ARN."""
     only = {"Values": [deployment]} if deployment else {}
     for each in clients.listed(
         "resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList",

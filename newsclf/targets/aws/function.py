@@ -8,11 +8,10 @@ from typing import Any
 
 from newsclf.core.errors import ServiceError, TargetError
 from newsclf.targets.aws.clients import Clients
-from newsclf.targets.aws.errors import RefusedError
+from newsclf.targets.aws.errors import RefusedError, is_not_yet_assumable
 from newsclf.targets.aws.function_code import code_sha256
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Look
-from newsclf.targets.aws.role import is_not_yet_assumable
 
 RUNTIME = "python3.13"
 ARCHITECTURE = "x86_64"
