@@ -110,7 +110,9 @@ class AwsSpec(_Document):
     ttl_s: int | None = None
     """The endpoint deletes itself so long after the deployment."""
     budget_usd: float | None = None
-    """A warning is sent when a month has cost as much."""
+    """A warning is sent when SageMaker has cost as much in a month."""
+    budget_email: str | None = None
+    """To whom."""
     usd_per_hour: float | None = None
     """Of one instance when it was deployed; None: it bills by use."""
 

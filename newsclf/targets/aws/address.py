@@ -99,7 +99,9 @@ def address_of(
         TargetError: there are no credentials.
     """
     if deployment.api is None or direct:
-        return endpoint_address(clients, Names(deployment.name, clients.account, clients.region))
+        return endpoint_address(
+            clients, Names(deployment.name, deployment.account, deployment.region)
+        )
     url = f"{deployment.api.url}/classify"
     auth: httpx.Auth | None = None
     if deployment.api.auth == "iam":

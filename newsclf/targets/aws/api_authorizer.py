@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from newsclf.core.errors import TargetError
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.errors import RefusedError
 from newsclf.targets.aws.http_api import api_id_of, find_api_id, items
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Look
@@ -55,22 +55,42 @@ class KeyCheck:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Authorizer:
-    """The authorizer of an API, of either kind."""
+@dataclass(frozen=True)
+class AuthorizerRemains:
+    """An authorizer, for taking it away."""
 
     clients: Clients
     names: Names
-    suffix: str
-    """`jwt` or `key`: what was of the other kind is another authorizer."""
-    wanted: Jwt | KeyCheck | None = None
-    """None: only to be found and deleted."""
+    suffix: Literal["jwt", "key"]
+    """What was of the other kind is another authorizer."""
     kind: str = field(default="authorizer", init=False)
 
     @property
     def name(self) -> str:
         """Unique within the API."""
         return f"{self.names.endpoint}-{self.suffix}"
+
+    def delete(self) -> bool:
+        """Delete it; no route may use it any more. Without that it goes with the API."""
+        found = find_authorizer(self.clients, self.names, self.name)
+        if found is None:
+            return False
+        answer = self.clients.find(
+            "apigatewayv2", "delete_authorizer", doing="deleting the authorizer",
+            ApiId=api_id_of(self.clients, self.names), AuthorizerId=found["AuthorizerId"],
+        )  # fmt: skip
+        return answer is not None
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        return find_authorizer(self.clients, self.names, self.name) is not None
+
+
+@dataclass(frozen=True)
+class Authorizer(AuthorizerRemains):
+    """An authorizer, as it is wanted."""
+
+    wanted: Jwt | KeyCheck
 
     def look(self) -> Look:
         """See whether it is there, and as it must be."""
@@ -89,45 +109,24 @@ class Authorizer:
         if not self._is_right(found):
             self.clients.call(
                 "apigatewayv2", "update_authorizer", doing="updating the authorizer",
-                ApiId=api_id, AuthorizerId=found["AuthorizerId"], **self._settings(),
+                ApiId=api_id, AuthorizerId=found["AuthorizerId"], **self.wanted.settings(),
             )  # fmt: skip
         return {"authorizer_id": found["AuthorizerId"]}
 
-    def delete(self) -> bool:
-        """Delete it; no route may use it any more."""
-        found = find_authorizer(self.clients, self.names, self.name)
-        if found is None:
-            return False
-        answer = self.clients.find(
-            "apigatewayv2", "delete_authorizer", doing="deleting the authorizer",
-            ApiId=api_id_of(self.clients, self.names), AuthorizerId=found["AuthorizerId"],
-        )  # fmt: skip
-        return answer is not None
-
-    def exists(self) -> bool:
-        """Whether it is there."""
-        return find_authorizer(self.clients, self.names, self.name) is not None
-
     def _create(self, api_id: str) -> dict[str, Any]:
         try:
-            made: dict[str, Any] = self.clients.call(
+            return self.clients.call(
                 "apigatewayv2", "create_authorizer", doing="creating the authorizer",
-                ApiId=api_id, Name=self.name, **self._settings(),
+                ApiId=api_id, Name=self.name, **self.wanted.settings(),
             )  # fmt: skip
-        except TargetError:
+        except RefusedError:
             found = find_authorizer(self.clients, self.names, self.name)
             if found is None:  # else an attempt before this one has made it
                 raise
             return found
-        return made
-
-    def _settings(self) -> dict[str, Any]:
-        if self.wanted is None:
-            raise AssertionError  # what has no settings is only deleted
-        return self.wanted.settings()
 
     def _is_right(self, found: Mapping[str, Any]) -> bool:
-        return all(found.get(name) == value for name, value in self._settings().items())
+        return all(found.get(name) == value for name, value in self.wanted.settings().items())
 
 
 def find_authorizer(clients: Clients, names: Names, name: str) -> dict[str, Any] | None:

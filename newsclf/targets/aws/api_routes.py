@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from newsclf.core.errors import TargetError
 from newsclf.targets.aws.api_authorizer import find_authorizer
 from newsclf.targets.aws.api_integration import Integration
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.errors import RefusedError
 from newsclf.targets.aws.http_api import api_id_of, find_api_id, items
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Look
@@ -76,7 +76,7 @@ class Routes:
         try:
             self._call("create_route", f"creating the route {key}", api_id,
                        RouteKey=key, **settings)  # fmt: skip
-        except TargetError:
+        except RefusedError:
             there = (route for route in self._find() if route["RouteKey"] == key)
             if not any(_is_right(route, settings) for route in there):
                 raise  # else an attempt before this one has made it

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from newsclf.core.errors import TargetError
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.errors import RefusedError
 from newsclf.targets.aws.http_api import api_id_of, find_api_id, items
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Look
@@ -57,7 +57,7 @@ class Stage:
         if found is None:
             try:
                 self._call("create_stage", "creating the stage", api_id, Tags=self.names.tags)
-            except TargetError:
+            except RefusedError:
                 found = self._find()
                 if found is None:  # else an attempt before this one has made it
                     raise

@@ -5,7 +5,8 @@ Endpoints and credentials come from boto3's own chain: AWS_ENDPOINT_URL, AWS_PRO
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from botocore.config import Config
 
 from newsclf.core.errors import ConfigError
 from newsclf.targets.aws.clock import Clock
-from newsclf.targets.aws.errors import aws_errors, is_not_found
+from newsclf.targets.aws.errors import RefusedError, aws_errors, is_already_there, is_not_found
 from newsclf.targets.aws.permissions import permission_of
 
 _CONFIG = Config(
@@ -23,6 +24,7 @@ _CONFIG = Config(
     read_timeout=60,  # an invocation may take so long; everything else answers within seconds
     retries={"mode": "standard", "total_max_attempts": 5},
 )
+_NOT_YET_S = 60
 
 
 class Clients:
@@ -43,6 +45,8 @@ class Clients:
             TargetError: there is no such profile.
         """
         with aws_errors("opening the AWS session", permission="sts:GetCallerIdentity"):
+            # boto3 itself reads only AWS_DEFAULT_REGION and the profile's.
+            region = region or os.environ.get("AWS_REGION")
             self.session = boto3.Session(profile_name=profile, region_name=region)
         if not self.session.region_name:
             raise ConfigError("no AWS region is named", hint="add --region, or set AWS_REGION")
@@ -85,6 +89,40 @@ class Clients:
         with aws_errors(doing, permission=permission_of(service, operation)):
             answer: dict[str, Any] = getattr(client, operation)(**arguments)
         return answer
+
+    def create(
+        self,
+        service: str,
+        operation: str,
+        *,
+        doing: str,
+        not_yet: Callable[[RefusedError], bool] = lambda _: False,
+        **arguments: Any,
+    ) -> dict[str, Any] | None:
+        """Call an operation that creates; None if that exists already.
+
+        A call whose answer was lost is repeated by boto3, and then finds its own work.
+
+        Args:
+            not_yet: Whether a refusal is for the moment only; then it is tried for a minute.
+        """
+        refusals: list[RefusedError] = []
+
+        def attempt() -> tuple[dict[str, Any] | None] | None:
+            try:
+                return (self.call(service, operation, doing=doing, **arguments),)
+            except RefusedError as error:
+                if is_already_there(error):
+                    return (None,)
+                if not not_yet(error):
+                    raise
+                refusals.append(error)
+                return None
+
+        created = self.clock.until(attempt, at_most_s=_NOT_YET_S)
+        if created is None:
+            raise refusals[-1]
+        return created[0]
 
     def find(
         self, service: str, operation: str, *, doing: str, **arguments: Any

@@ -36,6 +36,8 @@ _NOT_FOUND = {
     "ObjectNotFoundException", "ResourceNotFound", "ResourceNotFoundException",
     "ServerSideEncryptionConfigurationNotFoundError",
 }  # fmt: skip
+_ALREADY_THERE = {"BucketAlreadyOwnedByYou", "EntityAlreadyExists",
+                  "ResourceAlreadyExistsException"}  # fmt: skip
 _SERVER_ERROR = 500
 
 
@@ -61,6 +63,25 @@ def is_not_found(error: aws.ClientError) -> bool:
     return code in _NOT_FOUND or (
         code == "ValidationException" and "could not find" in said.lower()
     )
+
+
+def is_already_there(error: RefusedError) -> bool:
+    """Whether AWS says that what is to be created exists, as it does when a call is repeated."""
+    return error.code in _ALREADY_THERE or "already exist" in error.said.lower()
+
+
+def is_not_found_yet(error: RefusedError) -> bool:
+    """Whether SageMaker does not find what was created a moment ago.
+
+    Its reads are eventually consistent (docs of CreateEndpoint).
+    """
+    return error.code == "ValidationException" and "could not find" in error.said.lower()
+
+
+def is_not_yet_assumable(error: RefusedError) -> bool:
+    """Whether a service can't take on a role yet: a new one takes 5 to 30 s."""
+    said = error.said.lower()
+    return "assume" in said and "role" in said
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from newsclf.core.errors import TargetError
+from newsclf.core.errors import ServiceError, TargetError
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.errors import RefusedError, is_not_yet_assumable
 from newsclf.targets.aws.function_code import code_sha256
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Look
@@ -17,8 +18,6 @@ ARCHITECTURE = "x86_64"
 _STATE_TIMEOUT_S = 120.0
 _ROLE_TIMEOUT_S = 60.0
 """A new role can be assumed after 5 to 30 seconds."""
-_LOOK_S = 2.0
-_NOT_YET = "cannot be assumed by Lambda"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,24 +35,51 @@ class FunctionSpec:
     """None: whatever the account has left."""
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
-    """One function."""
+@dataclass(frozen=True)
+class FunctionRemains:
+    """A function, for taking it away."""
 
     clients: Clients
     names: Names
     name: str
+    kind: str
+    """`function`, or `authorizer function`."""
+
+    def delete(self) -> bool:
+        """Delete it and wait until it is gone."""
+        doing = f"deleting the function {self.name}"
+        gone = self.clients.find("lambda", "delete_function", doing=doing, FunctionName=self.name)
+        there = self.clients.clock.until(
+            lambda: None if self.exists() else True, at_most_s=_STATE_TIMEOUT_S
+        )
+        if there is None:
+            raise ServiceError(f"{doing}: it is still there", hint="newsclf teardown tries again")
+        return gone is not None
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        return self._find() is not None
+
+    def _find(self) -> dict[str, Any] | None:
+        return self.clients.find(
+            "lambda", "get_function", doing=f"looking at the function {self.name}",
+            FunctionName=self.name,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Function(FunctionRemains):
+    """A function, as it is wanted."""
+
     role: str
     """Name of the role that it runs as."""
-    spec: FunctionSpec | None = None
-    """None: only to be found and deleted."""
-    kind: str = field(default="function", init=False)
+    spec: FunctionSpec
 
     def look(self) -> Look:
         """See whether it is there, and as it must be."""
         found = self._find()
         if found is None:
-            return Look("create", f"{RUNTIME}, {self._wanted.memory_mb} MB")
+            return Look("create", f"{RUNTIME}, {self.spec.memory_mb} MB")
         if found["Configuration"].get("State") == "Failed":
             return Look("replace", "AWS could not make it")
         differences = self._differences(found)
@@ -72,7 +98,7 @@ class Function:
         if "code" in differences:
             self._call(
                 "update_function_code", "updating its code",
-                ZipFile=self._wanted.code, Architectures=[ARCHITECTURE],
+                ZipFile=self.spec.code, Architectures=[ARCHITECTURE],
             )  # fmt: skip
             self._wait_until_active()
         if "settings" in differences:
@@ -82,58 +108,30 @@ class Function:
             self._set_concurrency()
         return {}
 
-    def delete(self) -> bool:
-        """Delete it and wait until it is gone."""
-        gone = self.clients.find(
-            "lambda", "delete_function", doing=f"deleting the function {self.name}",
-            FunctionName=self.name,
-        )  # fmt: skip
-        self.clients.wait_until(
-            lambda: self._find() is None or None,
-            doing=f"deleting the function {self.name}", timeout_s=_STATE_TIMEOUT_S, every_s=_LOOK_S,
-        )  # fmt: skip
-        return gone is not None
-
-    def exists(self) -> bool:
-        """Whether it is there."""
-        return self._find() is not None
-
     @property
     def arn(self) -> str:
         """Its ARN, which is known before it exists."""
         return self.names.arn("lambda", f"function:{self.name}")
 
-    @property
-    def _wanted(self) -> FunctionSpec:
-        if self.spec is None:
-            raise AssertionError  # what has no spec is only deleted
-        return self.spec
-
-    def _find(self) -> dict[str, Any] | None:
-        return self.clients.find(
-            "lambda", "get_function", doing=f"looking at the function {self.name}",
-            FunctionName=self.name,
-        )  # fmt: skip
-
     def _settings(self) -> dict[str, Any]:
         return {
             "Runtime": RUNTIME,
             "Role": self.names.role_arn(self.role),
-            "Handler": self._wanted.handler,
-            "Timeout": self._wanted.timeout_s,
-            "MemorySize": self._wanted.memory_mb,
-            "Environment": {"Variables": dict(self._wanted.environment)},
+            "Handler": self.spec.handler,
+            "Timeout": self.spec.timeout_s,
+            "MemorySize": self.spec.memory_mb,
+            "Environment": {"Variables": dict(self.spec.environment)},
         }
 
     def _differences(self, found: Mapping[str, Any]) -> list[str]:
         has = found["Configuration"]
         differences = []
-        if has["CodeSha256"] != code_sha256(self._wanted.code):
+        if has["CodeSha256"] != code_sha256(self.spec.code):
             differences.append("code")
         if any(has.get(name) != value for name, value in self._settings().items()):
             differences.append("settings")
         reserved = found.get("Concurrency", {}).get("ReservedConcurrentExecutions")
-        if reserved != self._wanted.reserved_concurrency:
+        if reserved != self.spec.reserved_concurrency:
             differences.append("concurrency")
         return differences
 
@@ -142,20 +140,22 @@ class Function:
             try:
                 self._call(
                     "create_function", "creating it", **self._settings(),
-                    Code={"ZipFile": self._wanted.code}, Architectures=[ARCHITECTURE],
+                    Code={"ZipFile": self.spec.code}, Architectures=[ARCHITECTURE],
                     Tags=self.names.tags,
                 )  # fmt: skip
-            except TargetError as error:
-                if _NOT_YET in error.message:
+            except RefusedError as error:
+                if is_not_yet_assumable(error):
                     return None
                 if self._find() is None:  # else an attempt before this one has made it
                     raise
             return True
 
-        self.clients.wait_until(
-            attempt, doing=f"waiting until Lambda can assume the role {self.role}",
-            timeout_s=_ROLE_TIMEOUT_S, every_s=_LOOK_S,
-        )  # fmt: skip
+        if self.clients.clock.until(attempt, at_most_s=_ROLE_TIMEOUT_S) is None:
+            raise TargetError(
+                f"Lambda cannot assume the role {self.role}, {_ROLE_TIMEOUT_S:g} s after it was"
+                " made",
+                hint="newsclf wire-api tries again",
+            )
 
     def _wait_until_active(self) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
@@ -173,14 +173,16 @@ class Function:
             updated = has.get("LastUpdateStatus") in (None, "Successful")
             return found if ready and updated else None
 
-        found: dict[str, Any] = self.clients.wait_until(
-            look, doing=f"waiting for the function {self.name}",
-            timeout_s=_STATE_TIMEOUT_S, every_s=_LOOK_S,
-        )  # fmt: skip
+        found = self.clients.clock.until(look, at_most_s=_STATE_TIMEOUT_S)
+        if found is None:
+            raise ServiceError(
+                f"the function {self.name} is not ready after {_STATE_TIMEOUT_S:g} s",
+                hint="newsclf wire-api goes on",
+            )
         return found
 
     def _set_concurrency(self) -> None:
-        reserved = self._wanted.reserved_concurrency
+        reserved = self.spec.reserved_concurrency
         if reserved is None:
             self._call("delete_function_concurrency", "giving back its reserved concurrency")
             return
@@ -189,7 +191,7 @@ class Function:
                 "put_function_concurrency", f"reserving a concurrency of {reserved}",
                 ReservedConcurrentExecutions=reserved,
             )  # fmt: skip
-        except TargetError as error:
+        except RefusedError as error:
             raise TargetError(
                 error.message,
                 hint=error.hint
@@ -197,8 +199,7 @@ class Function:
             ) from error
 
     def _call(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self.clients.call(
+        return self.clients.call(
             "lambda", operation, doing=f"the function {self.name}: {doing}",
             FunctionName=self.name, **arguments,
         )  # fmt: skip
-        return answer

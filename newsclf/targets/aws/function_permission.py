@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from newsclf.core.errors import TargetError
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.errors import RefusedError
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Look
 
@@ -26,7 +26,8 @@ class FunctionPermission:
     sources: Callable[[], Mapping[str, str]]
     """Part of a statement's id → what requests must come from, below the API's ARN; needs the API,
     so it is asked late. Empty while there is no API."""
-    kind: str = field(default="permission", init=False)
+    kind: str
+    """Whose: `function permission`."""
 
     @property
     def name(self) -> str:
@@ -89,7 +90,7 @@ class FunctionPermission:
                 FunctionName=self.function, StatementId=statement, Principal=_PRINCIPAL,
                 Action="lambda:InvokeFunction", SourceArn=source,
             )  # fmt: skip
-        except TargetError:
+        except RefusedError:
             if self._has().get(statement) != source:
                 raise  # else an attempt before this one has added it
 

@@ -22,16 +22,7 @@ _CORS_MAX_AGE_S = 600
 
 def items(clients: Clients, operation: str, doing: str, **arguments: Any) -> list[dict[str, Any]]:
     """All items of one of API Gateway's lists; none where the API is not there."""
-    found: list[dict[str, Any]] = []
-    token: dict[str, str] = {}
-    while True:
-        page = clients.find("apigatewayv2", operation, doing=doing, **arguments, **token)
-        if page is None:
-            return []
-        found += page["Items"]
-        if not page.get("NextToken"):
-            return found
-        token = {"NextToken": page["NextToken"]}
+    return list(clients.listed("apigatewayv2", operation, "Items", doing=doing, **arguments))
 
 
 def find_apis(clients: Clients, names: Names) -> list[dict[str, Any]]:
@@ -138,7 +129,4 @@ class HttpApi:
         self.clients.find("apigatewayv2", "delete_api", doing="deleting the API", ApiId=api_id)
 
     def _call(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self.clients.call(
-            "apigatewayv2", operation, doing=doing, **arguments
-        )
-        return answer
+        return self.clients.call("apigatewayv2", operation, doing=doing, **arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from newsclf.core.deployment import AwsDeployment, AwsStep, Deployments
@@ -26,17 +27,13 @@ class Journal:
 
     def deleting(self, resource: Remains) -> None:
         """Before anything of it is deleted; what was never begun is not recorded."""
-        if self.find(resource.kind) is not None:
+        if any(_is(step, resource) for step in self.deployment.journal):
             self._put(resource, "deleting", {})
 
     def gone(self, resource: Remains) -> None:
         """When nothing of it is left."""
-        kept = tuple(step for step in self.deployment.journal if step.kind != resource.kind)
+        kept = tuple(step for step in self.deployment.journal if not _is(step, resource))
         self.save(journal=kept)
-
-    def find(self, kind: str) -> AwsStep | None:
-        """The step of a kind of resource."""
-        return next((step for step in self.deployment.journal if step.kind == kind), None)
 
     def save(self, **changes: object) -> None:
         """Change fields of the deployment, and write it."""
@@ -50,9 +47,14 @@ class Journal:
         ids: Mapping[str, str],
     ) -> None:
         step = AwsStep(kind=resource.kind, name=resource.name, status=status, ids=dict(ids))
-        steps = self.deployment.journal
-        if any(each.kind == step.kind for each in steps):
-            steps = tuple(step if each.kind == step.kind else each for each in steps)
-        else:
-            steps = (*steps, step)
-        self.save(journal=steps)
+        others = [each for each in self.deployment.journal if not _is(each, resource)]
+        place = next(
+            (i for i, each in enumerate(self.deployment.journal) if _is(each, resource)),
+            len(others),
+        )
+        self.save(journal=(*others[:place], step, *others[place:]))
+
+
+def _is(step: AwsStep, resource: Remains) -> bool:
+    """A teardown's models, which are all that there are, have a name that ends in a star."""
+    return step.kind == resource.kind and fnmatchcase(step.name, resource.name)

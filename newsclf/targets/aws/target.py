@@ -2,29 +2,251 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from newsclf.core.deployment import AwsDeployment, Deployments
+from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments
+from newsclf.core.errors import InterruptedRunError, NewsclfError, StateError
+from newsclf.core.prices import PriceBook
+from newsclf.targets.aws import discovery
+from newsclf.targets.aws.api import ApiSpec, api_remains
+from newsclf.targets.aws.bucket import Archive
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.journal import Journal
+from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.plan import Plan, planned
+from newsclf.targets.aws.preflight import check_quota
+from newsclf.targets.aws.resource import Remains
+from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources
+from newsclf.targets.aws.status import AwsStatus, look_at
+from newsclf.targets.aws.wire_api import key_sha256, wire_api
 
 Say = Callable[[str], None]
 """Is told what happens, a line at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to deploy."""
+
+    name: str
+    model: Path
+    model_digest: str
+    archive: Archive
+    spec: AwsSpec
 
 
 class AwsTarget:
     """Deployments in one account and region, recorded in a state directory."""
 
     def __init__(self, state_dir: Path, clients: Clients, *, say: Say = lambda _: None) -> None:
+        """Nothing is called yet.
+
+        Args:
+            state_dir: Where deployments are recorded.
+            clients: Of the account and region.
+            say: Is told how it goes on.
+        """
+        self._state_dir = state_dir
         self._deployments = Deployments(state_dir)
         self._clients = clients
         self._say = say
 
+    @property
+    def region(self) -> str:
+        """Where."""
+        return self._clients.region
+
+    def check_credentials(self) -> None:
+        """Raise TargetError if AWS does not accept them, ServiceError if it can't be reached."""
+        _ = self._clients.account
+
     def names_of(self, name: str) -> Names:
-        """The names of a deployment's resources."""
+        """The names of a deployment's resources; ConfigError if it is no name."""
+        self._deployments.path(name)
         return Names(name, self._clients.account, self._clients.region)
 
     def get(self, name: str) -> AwsDeployment:
         """A deployment; StateError if none of this name is recorded."""
         return self._deployments.get_of(AwsDeployment, name)
+
+    def plan(self, request: Request) -> Plan:
+        """Look at what there is, and say what would have to change; changes nothing.
+
+        Raises:
+            StateError: the name is taken by a deployment elsewhere.
+            ConfigError: it can't be had like that.
+            TargetError: AWS refuses a look, or the quota is too small.
+            ServiceError: AWS can't be reached, is busy, or failed.
+        """
+        names = self.names_of(request.name)
+        known = self._deployments.find_of(AwsDeployment, request.name)
+        here = (names.account, names.region)
+        if known is not None and (known.account, known.region) != here:
+            raise StateError(
+                f"'{known.name}' is deployed in {known.region} of account {known.account}",
+                hint=f"newsclf teardown {known.name}, or take another name",
+            )
+        spec = request.spec
+        deployment = AwsDeployment(
+            name=request.name,
+            target="aws",
+            created=known.created if known else datetime.now(UTC).isoformat(timespec="seconds"),
+            region=names.region,
+            profile=self._clients.profile,
+            account=names.account,
+            model=request.model.resolve(),
+            model_digest=request.model_digest,
+            spec=spec,
+            journal=known.journal if known else (),
+            api=known.api if known else None,
+        )
+        resources = endpoint_resources(self._clients, names, spec, request.archive, self._say)
+        plan = planned(deployment, resources)
+        if spec.instance is not None and any(
+            step.resource.kind == "endpoint" and step.look.action != "keep" for step in plan.steps
+        ):
+            unknown = check_quota(self._clients, spec.instance, spec.max_instances)
+            if unknown is not None:
+                self._say(f"the quota is not known: {unknown}")
+        return plan
+
+    def apply(self, plan: Plan) -> AwsDeployment:
+        """Carry a plan out, and record each step before and after it.
+
+        Raises:
+            StateError: another command is at work on the deployment.
+            TargetError: AWS refused, or the endpoint did not come up; what there is, is recorded.
+            ServiceError: AWS can't be reached, is busy, or failed.
+            InterruptedRunError: Ctrl-C.
+        """
+        name = plan.deployment.name
+        with self._deployments.locked(name):
+            journal = Journal(self._deployments, plan.deployment)
+            try:
+                for step in plan.steps:
+                    if step.look.action == "keep":
+                        journal.ready(step.resource, step.look.found)
+                        continue
+                    self._say(f"{step.look.action} {step.resource.kind} {step.resource.name}")
+                    journal.creating(step.resource)
+                    journal.ready(step.resource, step.resource.ensure())
+            except KeyboardInterrupt:
+                raise InterruptedRunError(
+                    f"stopped; what was begun of '{name}' goes on, and an endpoint bills",
+                    hint=f"newsclf teardown {name} removes it; newsclf deploy goes on",
+                ) from None
+        return journal.deployment
+
+    def wire_api(self, name: str, wanted: ApiSpec) -> AwsDeployment:
+        """Create or update the API before a deployment's endpoint; see `wire_api.wire_api`.
+
+        Raises:
+            StateError: there is no such deployment, its endpoint is not in service, or another
+                command is at work on it.
+            TargetError: AWS refused, or the API does not answer as it must.
+            ServiceError: AWS can't be reached, is busy, or failed.
+        """
+        with self._deployments.locked(name):
+            journal = Journal(self._deployments, self.get(name))
+            key_file = self.key_file(name)
+            if wanted.auth == "api-key":
+                wanted = replace(wanted, key_sha256=key_sha256(key_file))
+            return wire_api(self._clients, journal, wanted, key_file, say=self._say)
+
+    def key_file(self, name: str) -> Path:
+        """Where the key of a deployment's API is, if it asks for one."""
+        return (self._state_dir / "run" / name / "api.key").resolve()
+
+    def teardown(self, name: str) -> list[str]:
+        """Delete all that a deployment has, known or not, and see that nothing is left.
+
+        Returns:
+            What was deleted; nothing if there was nothing.
+
+        Raises:
+            StateError: another command is at work on it.
+            NewsclfError: something is left; it says what, and why.
+        """
+        names = self.names_of(name)
+        with self._deployments.locked(name):
+            known = self._deployments.find_of(AwsDeployment, name)
+            journal = Journal(self._deployments, known) if known else None
+            # The endpoint goes before what it needs, and all that stands before it first.
+            remains = [*endpoint_remains(self._clients, names), *api_remains(self._clients, names)]
+            removed, problems = self._remove(list(reversed(remains)), journal)
+            left = [each for each in remains if self._is_left(each, problems)]
+            stray = discovery.stray_arns(self._clients, names) if not left else []
+            if left or stray:
+                lines = [f"{each.kind} {each.name}" for each in left] + stray
+                raise NewsclfError(
+                    "\n  ".join([f"of '{name}' is left:", *lines, *problems]),
+                    hint=f"newsclf teardown {name} --region {names.region} tries it again",
+                )
+            shutil.rmtree(self._state_dir / "run" / name, ignore_errors=True)
+            self._deployments.remove(name)
+        return removed
+
+    def _remove(
+        self, remains: Sequence[Remains], journal: Journal | None
+    ) -> tuple[list[str], list[str]]:
+        """Delete one after the other; a refusal does not keep the others from being deleted.
+
+        But without the endpoint gone nothing that it needs is touched.
+        """
+        removed, problems = [], []
+        for each in remains:
+            if journal:
+                journal.deleting(each)
+            try:
+                if each.delete():
+                    self._say(f"deleted {each.kind} {each.name}")
+                    removed.append(f"{each.kind} {each.name}")
+                if journal:
+                    journal.gone(each)
+            except NewsclfError as error:
+                problems.append(error.message)
+                if each.kind == "endpoint":
+                    break
+        return removed, problems
+
+    @staticmethod
+    def _is_left(each: Remains, problems: list[str]) -> bool:
+        try:
+            return each.exists()
+        except NewsclfError as error:
+            problems.append(error.message)
+            return True  # as long as it is not known to be gone
+
+    def log(self, name: str, lines: int, *, api: bool) -> list[str]:
+        """The last lines that the endpoint's containers wrote, or with `api` the function."""
+        names = self.names_of(name)
+        group = names.function_log(names.endpoint) if api else names.endpoint_log
+        return LogGroup(self._clients, names, group).last_lines(lines)
+
+    def status(self, prices: PriceBook) -> list[AwsStatus]:
+        """Every deployment of the account and region, found by tag or recorded here."""
+        recorded = {
+            name: found
+            for name in self._deployments.names()
+            if isinstance(found := self._deployments.find(name), AwsDeployment)
+            and (found.account, found.region) == (self._clients.account, self._clients.region)
+        }
+        return [
+            look_at(
+                self._clients,
+                self.names_of(name),
+                prices,
+                recorded=name in recorded,
+                api=api.url if name in recorded and (api := recorded[name].api) else None,
+            )
+            for name in sorted(self.found() | set(recorded))
+        ]
+
+    def found(self) -> set[str]:
+        """The names of all deployments that have anything here, recorded or not."""
+        return discovery.deployments(self._clients)
