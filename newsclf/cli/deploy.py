@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,35 +12,147 @@ from newsclf.cli.options import (
     ConfigOpt,
     JsonOpt,
     ModelOpt,
+    PricesOpt,
+    ProfileOpt,
     QuietOpt,
+    RegionOpt,
     StateDirOpt,
     VerboseOpt,
-    local_target,
+    YesOpt,
     settings_from,
     start,
 )
+
+if TYPE_CHECKING:
+    from newsclf.cli.output import Output
+    from newsclf.core.settings import Settings
+
+_LOCAL, _AWS = "On this machine", "On AWS"
 
 
 def deploy(
     *,
     name: Annotated[str, typer.Option(help="Name of the deployment.")] = DEFAULT_DEPLOYMENT,
     model: ModelOpt = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="0 takes a free one.", rich_help_panel=_LOCAL)
+    ] = 0,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes.", show_default="one per core")
+        int | None,
+        typer.Option(min=1, help="Processes.", show_default="one per core",
+                     rich_help_panel=_LOCAL),
     ] = None,
+    instance: Annotated[
+        str | None,
+        typer.Option(metavar="ml.…", help="Instance, such as ml.c5.large.", rich_help_panel=_AWS),
+    ] = None,
+    serverless: Annotated[
+        bool, typer.Option("--serverless", help="Bill by use instead.", rich_help_panel=_AWS)
+    ] = False,
+    memory: Annotated[
+        int | None,
+        typer.Option(metavar="MB", help="Of a serverless container.", show_default="4096",
+                     rich_help_panel=_AWS),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, max=200, help="Serverless containers at most.", show_default="10",
+                     rich_help_panel=_AWS),
+    ] = None,
+    minimum: Annotated[
+        int | None,
+        typer.Option("--min", min=1, help="Instances at least.", show_default="1",
+                     rich_help_panel=_AWS),
+    ] = None,
+    maximum: Annotated[
+        int | None,
+        typer.Option("--max", min=1, help="Instances at most; it scales with the load.",
+                     show_default="as --min", rich_help_panel=_AWS),
+    ] = None,
+    ttl: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="The endpoint deletes itself after 90m, 2h or 3d.",
+                     rich_help_panel=_AWS),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="USD", help="Mail when a month has cost so much.",
+                     rich_help_panel=_AWS),
+    ] = None,
+    budget_email: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="To whom.", rich_help_panel=_AWS)
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A model.tar.gz of newsclf package.",
+                     rich_help_panel=_AWS),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="URI", help="Container image in ECR.",
+                     show_default="Amazon's Hugging Face container", rich_help_panel=_AWS),
+    ] = None,
+    vpc: Annotated[
+        str | None,
+        typer.Option(metavar="SUBNETS:GROUPS", help="subnet-1,subnet-2:sg-1",
+                     rich_help_panel=_AWS),
+    ] = None,
+    kms_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Encrypts volumes and archive.", rich_help_panel=_AWS),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show the plan.", rich_help_panel=_AWS)
+    ] = False,
+    region: RegionOpt = None,
+    profile: ProfileOpt = None,
+    prices: PricesOpt = None,
+    yes: YesOpt = False,
     state_dir: StateDirOpt = None,
     config: ConfigOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
-) -> None:
-    """Serve a model in the background on this machine, and wait until it answers."""
+) -> None:  # fmt: skip
+    """Serve a model on this machine, or on AWS with --instance or --serverless."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.core.machine import available_cores
+    from newsclf.core.errors import ConfigError
 
     settings = settings_from(config, {"model": model, "state_dir": state_dir})
-    deployment, started = local_target(config, state_dir).deploy(
+    if instance is None and not serverless:
+        given = {
+            "--memory": memory, "--concurrency": concurrency, "--min": minimum, "--max": maximum,
+            "--ttl": ttl, "--budget": budget, "--budget-email": budget_email, "--archive": archive,
+            "--image": image, "--vpc": vpc, "--kms-key": kms_key, "--dry-run": dry_run or None,
+            "--region": region, "--profile": profile,
+        }  # fmt: skip
+        if only_aws := [option for option, value in given.items() if value is not None]:
+            raise ConfigError(
+                f"{', '.join(only_aws)}: only for a deployment on AWS",
+                hint="add --instance ml.c5.large, or --serverless",
+            )
+        _deploy_here(output, settings, name, port=port, workers=workers)
+        return
+    from newsclf.cli.deploy_aws import Options, deploy_on_aws
+
+    if port or workers:
+        raise ConfigError("--port and --workers are for a deployment on this machine")
+    options = Options(
+        name=name, instance=instance, serverless=serverless, memory_mb=memory,
+        concurrency=concurrency, minimum=minimum or 1, maximum=maximum, ttl=ttl, budget_usd=budget,
+        budget_email=budget_email, archive=archive, image=image, vpc=vpc, kms_key=kms_key,
+        region=region, profile=profile, prices=prices,
+    )  # fmt: skip
+    deploy_on_aws(output, settings, options, dry_run=dry_run, confirmed=yes)
+
+
+def _deploy_here(
+    output: Output, settings: Settings, name: str, *, port: int, workers: int | None
+) -> None:
+    from newsclf.core.machine import available_cores
+    from newsclf.targets.local.target import LocalTarget
+
+    deployment, started = LocalTarget(settings.state_dir).deploy(
         name, settings.model, port=port, workers=workers or available_cores()
     )
     output.data(deployment.model_dump(mode="json"))

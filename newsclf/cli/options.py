@@ -39,6 +39,14 @@ PricesOpt = Annotated[
     Path | None,
     typer.Option("--prices", metavar="FILE", help="Prices of your own; see configs/prices.toml."),
 ]
+RegionOpt = Annotated[
+    str | None,
+    typer.Option("--region", help="AWS region.", show_default="AWS's own: AWS_REGION, profile"),
+]
+ProfileOpt = Annotated[
+    str | None, typer.Option("--profile", help="AWS profile.", show_default="AWS_PROFILE")
+]
+YesOpt = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 DataOpt = Annotated[
     str | None,

@@ -5,6 +5,7 @@ Endpoints and credentials come from boto3's own chain: AWS_ENDPOINT_URL, AWS_PRO
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Any
@@ -44,6 +45,8 @@ class Clients:
             TargetError: there is no such profile.
         """
         with aws_errors("opening the AWS session", permission="sts:GetCallerIdentity"):
+            # boto3 itself reads only AWS_DEFAULT_REGION and the profile's.
+            region = region or os.environ.get("AWS_REGION")
             self.session = boto3.Session(profile_name=profile, region_name=region)
         if not self.session.region_name:
             raise ConfigError("no AWS region is named", hint="add --region, or set AWS_REGION")

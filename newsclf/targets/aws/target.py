@@ -10,6 +10,7 @@ from pathlib import Path
 
 from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments
 from newsclf.core.errors import InterruptedRunError, NewsclfError, StateError
+from newsclf.core.prices import PriceBook
 from newsclf.targets.aws import discovery
 from newsclf.targets.aws.api import api_remains
 from newsclf.targets.aws.bucket import Archive
@@ -19,8 +20,9 @@ from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.plan import Plan, planned
 from newsclf.targets.aws.preflight import check_quota
-from newsclf.targets.aws.resource import Remains
-from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources
+from newsclf.targets.aws.resource import Remains, Resource
+from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources, endpoint_unwanted
+from newsclf.targets.aws.status import AwsStatus, look_at
 
 Say = Callable[[str], None]
 """Is told what happens, a line at a time."""
@@ -52,6 +54,15 @@ class AwsTarget:
         self._deployments = Deployments(state_dir)
         self._clients = clients
         self._say = say
+
+    @property
+    def region(self) -> str:
+        """Where."""
+        return self._clients.region
+
+    def check_credentials(self) -> None:
+        """Raise TargetError if AWS does not accept them, ServiceError if it can't be reached."""
+        _ = self._clients.account
 
     def names_of(self, name: str) -> Names:
         """The names of a deployment's resources; ConfigError if it is no name."""
@@ -93,8 +104,11 @@ class AwsTarget:
             journal=known.journal if known else (),
             api=known.api if known else None,
         )
-        resources = endpoint_resources(self._clients, names, spec, request.archive, self._say)
-        plan = planned(deployment, resources)
+        plan = planned(
+            deployment,
+            endpoint_resources(self._clients, names, spec, request.archive, self._say),
+            endpoint_unwanted(self._clients, names, spec),
+        )
         if spec.instance is not None and any(
             step.resource.kind == "endpoint" and step.look.action != "keep" for step in plan.steps
         ):
@@ -116,19 +130,28 @@ class AwsTarget:
         with self._deployments.locked(name):
             journal = Journal(self._deployments, plan.deployment)
             try:
-                for step in plan.steps:
-                    if step.look.action == "keep":
-                        journal.ready(step.resource, step.look.found)
-                        continue
-                    self._say(f"{step.look.action} {step.resource.kind} {step.resource.name}")
-                    journal.creating(step.resource)
-                    journal.ready(step.resource, step.resource.ensure())
+                for remains in plan.removals:
+                    self._say(f"delete {remains.kind} {remains.name}")
+                    journal.deleting(remains)
+                    remains.delete()
+                    journal.gone(remains)
+                self._ensure([step.resource for step in plan.steps], journal)
             except KeyboardInterrupt:
                 raise InterruptedRunError(
                     f"stopped; what was begun of '{name}' goes on, and an endpoint bills",
                     hint=f"newsclf teardown {name} removes it; newsclf deploy goes on",
                 ) from None
         return journal.deployment
+
+    def _ensure(self, resources: Sequence[Resource], journal: Journal) -> None:
+        for resource in resources:
+            look = resource.look()  # again: the steps before it may have changed what it needs
+            ids = look.found
+            if look.action != "keep":
+                self._say(f"{look.action} {resource.kind} {resource.name}")
+                journal.creating(resource)
+                ids = resource.ensure()
+            journal.ready(resource, ids)
 
     def teardown(self, name: str) -> list[str]:
         """Delete all that a deployment has, known or not, and see that nothing is left.
@@ -190,7 +213,31 @@ class AwsTarget:
             problems.append(error.message)
             return True  # as long as it is not known to be gone
 
-    def log(self, name: str, lines: int) -> list[str]:
-        """The last lines that the endpoint's containers wrote."""
+    def log(self, name: str, lines: int, *, api: bool) -> list[str]:
+        """The last lines that the endpoint's containers wrote, or with `api` the function."""
         names = self.names_of(name)
-        return LogGroup(self._clients, names, names.endpoint_log).last_lines(lines)
+        group = names.function_log(names.endpoint) if api else names.endpoint_log
+        return LogGroup(self._clients, names, group).last_lines(lines)
+
+    def status(self, prices: PriceBook) -> list[AwsStatus]:
+        """Every deployment of the account and region, found by tag or recorded here."""
+        recorded = {
+            name: found
+            for name in self._deployments.names()
+            if isinstance(found := self._deployments.find(name), AwsDeployment)
+            and (found.account, found.region) == (self._clients.account, self._clients.region)
+        }
+        return [
+            look_at(
+                self._clients,
+                self.names_of(name),
+                prices,
+                recorded=name in recorded,
+                api=api.url if name in recorded and (api := recorded[name].api) else None,
+            )
+            for name in sorted(self.found() | set(recorded))
+        ]
+
+    def found(self) -> set[str]:
+        """The names of all deployments that have anything here, recorded or not."""
+        return discovery.deployments(self._clients)
