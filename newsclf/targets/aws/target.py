@@ -15,6 +15,7 @@ from newsclf.targets.aws import discovery
 from newsclf.targets.aws.api import api_remains
 from newsclf.targets.aws.bucket import Archive
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.function_model import FunctionModel
 from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.names import Names
@@ -104,9 +105,12 @@ class AwsTarget:
             journal=known.journal if known else (),
             api=known.api if known else None,
         )
+        wanted = endpoint_resources(self._clients, names, spec, request.archive, self._say)
+        if deployment.api is not None:
+            wanted = [*wanted, FunctionModel(self._clients, names, deployment.model_digest)]
         plan = planned(
             deployment,
-            endpoint_resources(self._clients, names, spec, request.archive, self._say),
+            wanted,
             endpoint_unwanted(self._clients, names, spec),
         )
         if spec.instance is not None and any(
