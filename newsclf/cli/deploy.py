@@ -60,8 +60,10 @@ def deploy(
                      rich_help_panel=_AWS),
     ] = None,
     minimum: Annotated[
-        int, typer.Option("--min", min=1, help="Instances at least.", rich_help_panel=_AWS)
-    ] = 1,
+        int | None,
+        typer.Option("--min", min=1, help="Instances at least.", show_default="1",
+                     rich_help_panel=_AWS),
+    ] = None,
     maximum: Annotated[
         int | None,
         typer.Option("--max", min=1, help="Instances at most; it scales with the load.",
@@ -119,8 +121,8 @@ def deploy(
     settings = settings_from(config, {"model": model, "state_dir": state_dir})
     if instance is None and not serverless:
         given = {
-            "--memory": memory, "--concurrency": concurrency, "--max": maximum, "--ttl": ttl,
-            "--budget": budget, "--budget-email": budget_email, "--archive": archive,
+            "--memory": memory, "--concurrency": concurrency, "--min": minimum, "--max": maximum,
+            "--ttl": ttl, "--budget": budget, "--budget-email": budget_email, "--archive": archive,
             "--image": image, "--vpc": vpc, "--kms-key": kms_key, "--dry-run": dry_run or None,
             "--region": region, "--profile": profile,
         }  # fmt: skip
@@ -137,7 +139,7 @@ def deploy(
         raise ConfigError("--port and --workers are for a deployment on this machine")
     options = Options(
         name=name, instance=instance, serverless=serverless, memory_mb=memory,
-        concurrency=concurrency, minimum=minimum, maximum=maximum, ttl=ttl, budget_usd=budget,
+        concurrency=concurrency, minimum=minimum or 1, maximum=maximum, ttl=ttl, budget_usd=budget,
         budget_email=budget_email, archive=archive, image=image, vpc=vpc, kms_key=kms_key,
         region=region, profile=profile, prices=prices,
     )  # fmt: skip

@@ -168,29 +168,23 @@ def _seconds(text: str | None) -> int | None:
 def _show(output: Output, plan: Plan) -> None:
     from rich.text import Text
 
-    styles = {"create": "green", "update": "yellow", "replace": "red", "keep": "dim"}
-    output.show(
-        output.table(
-            f"{plan.deployment.name} in {plan.deployment.region} of {plan.deployment.account}",
-            ["", "what", "name", "", "USD/h"],
-            [
-                [
-                    Text(step.look.action, style=styles[step.look.action]),
-                    step.resource.kind,
-                    step.resource.name,
-                    step.look.detail,
-                    "" if step.look.usd_per_hour is None else f"{step.look.usd_per_hour:.4f}",
-                ]
-                for step in plan.steps
-            ],
-        )
-    )
+    styles = {"create": "green", "update": "yellow", "replace": "red", "delete": "red"}
+    title = f"{plan.deployment.name} in {plan.deployment.region} of {plan.deployment.account}"
+    output.show(Text(title, style="bold"))
+    lines = [("delete", each, "") for each in plan.removals]
+    lines += [(step.look.action, step.resource, step.look.detail) for step in plan.steps]
+    for action, resource, detail in lines:
+        row = f"{action:8}{resource.kind:23} {resource.name}  {detail}"
+        output.show(Text(row, style=styles.get(action, "dim")))
     spec, usd = plan.deployment.spec, plan.usd_per_hour
-    if spec.serverless is not None:
+    if spec.usd_per_hour is None:
         output.show("It bills by use, and nothing by the hour while nobody asks.")
-    else:
-        month = f"${usd * _HOURS_PER_MONTH:,.0f} a month"
-        output.show(f"While it is up: ${usd:.4f} an hour, ${usd * 24:.2f} a day, {month}.")
+        return
+    month = f"${usd * _HOURS_PER_MONTH:,.0f} a month"
+    output.show(f"While it is up: ${usd:.4f} an hour, ${usd * 24:.2f} a day, {month}.")
+    if spec.max_instances > spec.min_instances:
+        most = spec.usd_per_hour * spec.max_instances
+        output.show(f"With all {spec.max_instances} instances: ${most:.4f} an hour.")
 
 
 def _document(plan: Plan) -> dict[str, Any]:
@@ -198,6 +192,7 @@ def _document(plan: Plan) -> dict[str, Any]:
         "name": plan.deployment.name,
         "region": plan.deployment.region,
         "usd_per_hour": plan.usd_per_hour,
+        "removals": [{"kind": each.kind, "name": each.name} for each in plan.removals],
         "steps": [
             {
                 "action": step.look.action,

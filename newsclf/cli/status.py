@@ -120,6 +120,10 @@ def _show_aws(output: Output, found: Sequence[AwsStatus]) -> None:
         )
     )
     for s in found:
+        if s.recorded and s.endpoint == "none":
+            output.note(
+                f"{s.name}: its endpoint is gone; newsclf teardown {s.name} removes the rest"
+            )
         if not s.recorded:
             output.note(
                 f"warning: nothing here has recorded {s.name} in {s.region};"

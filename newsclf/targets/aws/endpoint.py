@@ -8,8 +8,9 @@ from typing import Any
 
 from newsclf.core.errors import NewsclfError, TargetError
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.endpoint_config import VARIANT
+from newsclf.targets.aws.endpoint_report import failure, last_lines
 from newsclf.targets.aws.errors import RefusedError, is_not_found_yet
-from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.names import TAG, Names
 from newsclf.targets.aws.resource import Action, Look
 from newsclf.targets.aws.smoke import smoke_test
@@ -21,7 +22,6 @@ _SETTLED_WITHIN_S = 45 * 60
 """A container that crashes at each start takes 24 min without our limit of its start."""
 _BAKING_S = 120
 """How long the alarm watches a new fleet with all traffic before the old one goes."""
-_LOG_LINES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,8 @@ class Wanted:
     """Name of its configuration."""
     alarm: str | None
     """Name of the alarm that ends an update; None for serverless, which has no blue/green."""
-    scales: bool
-    """Whether it scales with the load; then an update keeps the number of instances."""
+    instances: int | None
+    """How many; None: not for this to say, since it is serverless or scales with the load."""
     detail: str
     """`ml.c5.xlarge × 1`."""
     usd_per_hour: float | None
@@ -67,7 +67,10 @@ class Endpoint:
             if status in _USELESS:
                 action, detail = "replace", f"{detail}; it is {status}"
             elif same and status == "InService":
-                action = "keep"
+                count = _instances(found)
+                right = wanted.instances is None or count in (None, wanted.instances)
+                action = "keep" if right else "update"
+                detail = detail if right else f"{detail}; it has {count}"
             elif same or status == "Deleting":
                 detail = f"{detail}; it is {status}"
             elif self._is_serverless(found["EndpointConfigName"]) != (wanted.alarm is None):
@@ -85,13 +88,15 @@ class Endpoint:
         before = self.find()
         if before is None:
             self._create(wanted)
+        elif action == "update" and before["EndpointConfigName"] == wanted.config:
+            self._resize(wanted)
         elif action == "update":
             self._update(wanted)
         self._await(wanted)
         try:
             smoke_test(self.clients, self.name)
         except NewsclfError as error:
-            if before is None or action != "update":
+            if before is None or before["EndpointConfigName"] == wanted.config:
                 raise self._failure(f"the endpoint does not work: {error.message}") from error
             self._back_to(before["EndpointConfigName"])
             raise TargetError(
@@ -138,12 +143,23 @@ class Endpoint:
                 doing=f"updating the endpoint {self.name}",
                 EndpointName=self.name,
                 EndpointConfigName=wanted.config,
-                RetainAllVariantProperties=wanted.scales,
+                RetainAllVariantProperties=wanted.alarm is not None and wanted.instances is None,
                 **deployment,
             )
         except RefusedError as error:
             if not _is_moving(error):  # a call was repeated that had done its work
                 raise
+
+    def _resize(self, wanted: Wanted) -> None:
+        self.clients.call(
+            "sagemaker",
+            "update_endpoint_weights_and_capacities",
+            doing=f"changing the number of instances of {self.name}",
+            EndpointName=self.name,
+            DesiredWeightsAndCapacities=[
+                {"VariantName": VARIANT, "DesiredInstanceCount": wanted.instances}
+            ],
+        )
 
     def _await(self, wanted: Wanted) -> None:
         """Wait until it is in service as wanted; TargetError if it is not."""
@@ -234,34 +250,11 @@ class Endpoint:
         return found
 
     def _failure(self, message: str) -> TargetError:
-        """With the last lines of the log, what bills, and how to clean up."""
-        usd = self.wanted.usd_per_hour if self.wanted else None
-        price = f"${usd:.3f} an hour" if usd else "by use"
-        lines = self._log_lines(_LOG_LINES) or ["(its log is empty)"]
-        return TargetError(
-            "\n".join(
-                [
-                    f"{self.name}: {message}",
-                    f"the last lines of {self._log.name}:",
-                    *(f"  {line}" for line in lines),
-                    f"while it is up it bills ({price}); when it has failed, only storage does",
-                ]
-            ),
-            hint=f"newsclf teardown {self.names.deployment} removes all of it",
-        )
+        usd_per_hour = self.wanted.usd_per_hour if self.wanted else None
+        return failure(self.clients, self.names, message, usd_per_hour)
 
     def _last_line(self) -> str:
-        return next(iter(self._log_lines(1)), "")
-
-    def _log_lines(self, count: int) -> list[str]:
-        try:
-            return self._log.last_lines(count)
-        except NewsclfError as error:  # what they explain matters more
-            return [error.message]
-
-    @property
-    def _log(self) -> LogGroup:
-        return LogGroup(self.clients, self.names, self.names.endpoint_log)
+        return next(iter(last_lines(self.clients, self.names, 1)), "")
 
     def _is_serverless(self, config: str) -> bool:
         found = self.clients.find(
@@ -285,6 +278,13 @@ class Endpoint:
         if self.wanted is None:
             raise AssertionError  # made for a teardown
         return self.wanted
+
+
+def _instances(found: Mapping[str, Any]) -> int | None:
+    """How many instances an endpoint is to have at present."""
+    variants = found.get("ProductionVariants") or [{}]
+    count: int | None = variants[0].get("DesiredInstanceCount")
+    return count
 
 
 def _is_moving(error: RefusedError) -> bool:

@@ -39,6 +39,8 @@ _NOT_FOUND = {
 _ALREADY_THERE = {"BucketAlreadyOwnedByYou", "EntityAlreadyExists",
                   "ResourceAlreadyExistsException"}  # fmt: skip
 _SERVER_ERROR = 500
+_SAID_CHARS = 600
+"""Of AWS's words; a refusal is a few lines, and whatever is longer is no refusal."""
 
 
 class RefusedError(TargetError):
@@ -117,7 +119,7 @@ def _from_client_error(
     error: aws.ClientError, doing: str, permission: str
 ) -> RefusedError | ServiceError:
     code = error.response.get("Error", {}).get("Code", "")
-    said = error.response.get("Error", {}).get("Message", "")
+    said = " ".join(error.response.get("Error", {}).get("Message", "").split())[:_SAID_CHARS]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _BUSY:
         return ServiceError(f"{doing}: AWS is throttling ({code})", hint="try again in a minute")

@@ -37,7 +37,8 @@ class Model:
             "sagemaker", "describe_model", doing=f"looking for the model {self.name}",
             ModelName=self.name,
         )  # fmt: skip
-        return Look("create" if found is None else "keep", self._container["Image"])
+        image = str(self._container["Image"]).rpartition("/")[2]
+        return Look("create" if found is None else "keep", image)
 
     def ensure(self) -> Mapping[str, str]:  # noqa: D102
         self.clients.create(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from newsclf.core.deployment import AwsDeployment
-from newsclf.targets.aws.resource import Look, Resource
+from newsclf.targets.aws.resource import Look, Remains, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,14 @@ class Plan:
 
     deployment: AwsDeployment
     """As it will be recorded."""
+    removals: tuple[Remains, ...]
+    """What is there, and not wanted any more; goes first."""
     steps: tuple[Step, ...]
 
     @property
     def changes(self) -> bool:
         """Whether there is anything to do."""
-        return any(step.look.action != "keep" for step in self.steps)
+        return bool(self.removals) or any(step.look.action != "keep" for step in self.steps)
 
     @property
     def usd_per_hour(self) -> float:
@@ -36,6 +38,12 @@ class Plan:
         return sum(step.look.usd_per_hour or 0.0 for step in self.steps)
 
 
-def planned(deployment: AwsDeployment, resources: Iterable[Resource]) -> Plan:
+def planned(
+    deployment: AwsDeployment, wanted: Iterable[Resource], unwanted: Iterable[Remains]
+) -> Plan:
     """Look at the resources. Errors are those of `Clients.call`."""
-    return Plan(deployment, tuple(Step(each, each.look()) for each in resources))
+    return Plan(
+        deployment,
+        removals=tuple(each for each in unwanted if each.exists()),
+        steps=tuple(Step(each, each.look()) for each in wanted),
+    )

@@ -48,7 +48,7 @@ def endpoint_resources(
         Wanted(
             config=config.name,
             alarm=alarm.name if alarm else None,
-            scales=spec.max_instances > spec.min_instances,
+            instances=None if spec.serverless or _scales(spec) else spec.min_instances,
             detail=_detail(spec),
             usd_per_hour=spec.usd_per_hour and spec.usd_per_hour * spec.min_instances,
         ),
@@ -90,6 +90,14 @@ def endpoint_remains(clients: Clients, names: Names) -> Sequence[Remains]:
     ]
 
 
+def endpoint_unwanted(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Remains]:
+    """What an endpoint that was deployed otherwise may have, and must not have any more.
+
+    An end of life or a budget stays when it is not asked for again: they only save money.
+    """
+    return [] if _scaling(clients, names, spec) else [ScaledVariant(clients, names, VARIANT)]
+
+
 def _end_of_life(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Resource]:
     if spec.ttl_s is None:
         return []
@@ -103,7 +111,7 @@ def _end_of_life(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Reso
 
 
 def _scaling(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Resource]:
-    if spec.instance is None or spec.max_instances == spec.min_instances:
+    if spec.instance is None or not _scales(spec):
         return []
     return [
         AutoScaling(
@@ -118,11 +126,15 @@ def _budget(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Resource]
     return [Budget(clients, names, spec.budget_usd, spec.budget_email)]
 
 
+def _scales(spec: AwsSpec) -> bool:
+    return spec.max_instances > spec.min_instances
+
+
 def _detail(spec: AwsSpec) -> str:
     if spec.serverless is not None:
         return (
             f"serverless, {spec.serverless.memory_mb} MB, up to {spec.serverless.max_concurrency}"
         )
-    if spec.max_instances > spec.min_instances:
+    if _scales(spec):
         return f"{spec.instance} × {spec.min_instances} to {spec.max_instances}"
     return f"{spec.instance} × {spec.min_instances}"

@@ -23,8 +23,8 @@ from newsclf.targets.aws.metrics import EndpointMetrics
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.plan import Plan, planned
 from newsclf.targets.aws.preflight import check_quota
-from newsclf.targets.aws.resource import Remains
-from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources
+from newsclf.targets.aws.resource import Remains, Resource
+from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources, endpoint_unwanted
 from newsclf.targets.aws.status import AwsStatus, look_at
 from newsclf.targets.aws.wire_api import key_sha256, wire_api
 from newsclf.targets.client import Address
@@ -117,8 +117,11 @@ class AwsTarget:
             journal=known.journal if known else (),
             api=known.api if known else None,
         )
-        resources = endpoint_resources(self._clients, names, spec, request.archive, self._say)
-        plan = planned(deployment, resources)
+        plan = planned(
+            deployment,
+            endpoint_resources(self._clients, names, spec, request.archive, self._say),
+            endpoint_unwanted(self._clients, names, spec),
+        )
         if spec.instance is not None and any(
             step.resource.kind == "endpoint" and step.look.action != "keep" for step in plan.steps
         ):
@@ -140,19 +143,28 @@ class AwsTarget:
         with self._deployments.locked(name):
             journal = Journal(self._deployments, plan.deployment)
             try:
-                for step in plan.steps:
-                    if step.look.action == "keep":
-                        journal.ready(step.resource, step.look.found)
-                        continue
-                    self._say(f"{step.look.action} {step.resource.kind} {step.resource.name}")
-                    journal.creating(step.resource)
-                    journal.ready(step.resource, step.resource.ensure())
+                for remains in plan.removals:
+                    self._say(f"delete {remains.kind} {remains.name}")
+                    journal.deleting(remains)
+                    remains.delete()
+                    journal.gone(remains)
+                self._ensure([step.resource for step in plan.steps], journal)
             except KeyboardInterrupt:
                 raise InterruptedRunError(
                     f"stopped; what was begun of '{name}' goes on, and an endpoint bills",
                     hint=f"newsclf teardown {name} removes it; newsclf deploy goes on",
                 ) from None
         return journal.deployment
+
+    def _ensure(self, resources: Sequence[Resource], journal: Journal) -> None:
+        for resource in resources:
+            look = resource.look()  # again: the steps before it may have changed what it needs
+            ids = look.found
+            if look.action != "keep":
+                self._say(f"{look.action} {resource.kind} {resource.name}")
+                journal.creating(resource)
+                ids = resource.ensure()
+            journal.ready(resource, ids)
 
     def wire_api(self, name: str, wanted: ApiSpec) -> AwsDeployment:
         """Create or update the API before a deployment's endpoint; see `wire_api.wire_api`.
