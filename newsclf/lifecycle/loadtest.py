@@ -36,11 +36,9 @@ FAILED = "not all could be measured: "
 """How the reason begins why a run ended without an instance."""
 Kind = Literal["local", "url", "sagemaker", "api-gateway"]
 """What is measured: something on this machine, any address, an endpoint of AWS, or its API."""
-ReadFigures = Callable[
-    [str, tuple[datetime, datetime], int, Callable[[float], bool]], ServerFigures
-]
-"""From an instance, the time of its load, the requests sent, and something that waits so many
-seconds (False: don't go on) to what the service measured."""
+ReadFigures = Callable[[str, tuple[datetime, datetime], int, Callable[[], bool]], ServerFigures]
+"""From an instance, the time of its load, the requests sent, and whether to go on waiting for what
+is not there yet, to what the service measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,11 +186,6 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
 
 def _read_figures(subjects: Sequence[Subject], folder: RunFolder, stop: Stop) -> None:
     """Read and keep what the services measured while they were under load."""
-
-    def wait(seconds: float) -> bool:
-        stop.wait(seconds)
-        return stop.asked == 0
-
     for subject in subjects:
         if subject.figures is None:
             continue
@@ -204,7 +197,8 @@ def _read_figures(subjects: Sequence[Subject], folder: RunFolder, stop: Stop) ->
         if not windows:
             continue
         window = min(begin for begin, _ in windows), max(end for _, end in windows)
-        folder.write_server_figures(subject.figures(subject.instance, window, sent, wait))
+        figures = subject.figures(subject.instance, window, sent, lambda: stop.asked == 0)
+        folder.write_server_figures(figures)
 
 
 def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
