@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from newsclf.core.deployment import Deployment
 from newsclf.core.errors import ConfigError
 from newsclf.core.machine import available_cores
+from newsclf.core.model_card import read_card
 from newsclf.core.settings import Settings
 from newsclf.lifecycle.loadtest import Address, Subject
 from newsclf.loadtest.payloads import Form
@@ -117,6 +118,7 @@ def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         )
     if int(cores) > available_cores():
         raise ConfigError(f"--instances {instance}: this machine has {available_cores()} cores")
+    _, card = read_card(model)
 
     @contextmanager
     def brought_up() -> Iterator[Address]:
@@ -131,7 +133,7 @@ def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         instance=instance,
         kind="local",
         identity=instance,
-        model_digest=None,
+        model_digest=card.digest,
         shares_host=True,
         open=brought_up,
     )
