@@ -97,7 +97,8 @@ def test_a_frozen_server_shows_in_the_time_from_the_schedule(
     assert len(got_ms) == rate_per_s * duration_s
     for p, tolerance_ms in ((0.5, 15), (0.9, 30), (0.99, 60), (0.999, 60)):
         rank = int(np.ceil(p * len(due))) - 1
-        assert -2 <= got_ms[rank] - expected_ms[rank] <= tolerance_ms
+        # The server counts from when the first request reached it, a little later.
+        assert -20 <= got_ms[rank] - expected_ms[rank] <= tolerance_ms
     if duration_s == 60:
         assert got_ms[int(0.99 * 6000) - 1] == pytest.approx(410, abs=20)
 
