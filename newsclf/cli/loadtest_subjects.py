@@ -14,6 +14,7 @@ from newsclf.core.contract import Form
 from newsclf.core.deployment import AwsDeployment, Deployment, Deployments
 from newsclf.core.errors import ConfigError
 from newsclf.core.machine import available_cores
+from newsclf.core.model_card import read_card
 from newsclf.core.settings import Settings
 from newsclf.lifecycle.loadtest import Kind, Subject
 from newsclf.targets.client import Address
@@ -116,6 +117,7 @@ def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         )
     if int(cores) > available_cores():
         raise ConfigError(f"--instances {instance}: this machine has {available_cores()} cores")
+    _, card = read_card(model)
 
     @contextmanager
     def brought_up() -> Iterator[Address]:
@@ -130,7 +132,7 @@ def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         instance=instance,
         kind="local",
         identity=instance,
-        model_digest=None,
+        model_digest=card.digest,
         shares_host=True,
         open=brought_up,
     )
