@@ -16,7 +16,7 @@ from newsclf.core.errors import ConfigError
 from newsclf.core.machine import available_cores
 from newsclf.core.model_card import read_card
 from newsclf.core.settings import Settings
-from newsclf.lifecycle.loadtest import Kind, Subject
+from newsclf.lifecycle.loadtest import Kind, ReadFigures, Subject
 from newsclf.targets.client import Address
 from newsclf.targets.local.target import LocalTarget
 
@@ -72,7 +72,18 @@ def _of_deployment(where: Where, deployment: Deployment) -> Subject:
         model_digest=deployment.model_digest,
         shares_host=kind == "local",
         open=_always(address),
+        figures=_metrics(deployment) if isinstance(deployment, AwsDeployment) else None,
     )
+
+
+def _metrics(deployment: AwsDeployment) -> ReadFigures:
+    from newsclf.targets.aws.clients import Clients
+    from newsclf.targets.aws.metrics import EndpointMetrics
+    from newsclf.targets.aws.names import Names
+
+    clients = Clients(deployment.region, deployment.profile)
+    names = Names(deployment.name, deployment.account, deployment.region)
+    return EndpointMetrics(clients, names.endpoint, names.variant).read
 
 
 def _of_url(where: Where, url: str) -> Subject:

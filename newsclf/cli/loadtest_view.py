@@ -16,6 +16,7 @@ from newsclf.core.cost import CostRow
 from newsclf.loadtest.orders import Progress
 from newsclf.loadtest.points import Watch
 from newsclf.loadtest.records import Interval, Load, PointSummary, Search, Summary
+from newsclf.loadtest.report.tables import server_table
 from newsclf.loadtest.report.text import load_words
 
 if TYPE_CHECKING:
@@ -177,6 +178,8 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
             ],
         ),
     )  # fmt: skip
+    if (server := server_table(points)).rows:
+        output.show("", output.table("What the service measured", list(server.head), server.rows))
     for point in points:
         for reason in point.reasons:
             output.note(f"{point.id}: {reason}")

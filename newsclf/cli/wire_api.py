@@ -151,7 +151,7 @@ def _wire_local(
 
 def _wire_aws(output: Output, folder: Path, deployment: AwsDeployment, spec: ApiSpec) -> None:
     from newsclf.targets.aws.clients import Clients
-    from newsclf.targets.aws.target import AwsTarget
+    from newsclf.targets.aws.wire_api import wire_api as wire
 
     if spec.auth == "none":
         output.note(
@@ -159,8 +159,7 @@ def _wire_aws(output: Output, folder: Path, deployment: AwsDeployment, spec: Api
             f" newsclf wire-api {deployment.name} --auth iam closes it"
         )
     clients = Clients(deployment.region, deployment.profile)
-    target = AwsTarget(folder, clients, say=output.note)
-    deployment = target.wire_api(deployment.name, spec)
+    deployment = wire(folder, clients, deployment.name, spec, say=output.note)
     if deployment.api is None:
         raise AssertionError  # it was wired, or an error was raised
     output.data(deployment.model_dump(mode="json"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments
 from newsclf.core.errors import InterruptedRunError, NewsclfError, StateError
 from newsclf.core.prices import PriceBook
 from newsclf.targets.aws import discovery
-from newsclf.targets.aws.api import ApiSpec, api_remains
+from newsclf.targets.aws.api import api_remains
 from newsclf.targets.aws.bucket import Archive
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.function_model import FunctionModel
 from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.names import Names
@@ -23,7 +24,6 @@ from newsclf.targets.aws.preflight import check_quota
 from newsclf.targets.aws.resource import Remains, Resource
 from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources, endpoint_unwanted
 from newsclf.targets.aws.status import AwsStatus, look_at
-from newsclf.targets.aws.wire_api import key_sha256, wire_api
 
 Say = Callable[[str], None]
 """Is told what happens, a line at a time."""
@@ -105,9 +105,12 @@ class AwsTarget:
             journal=known.journal if known else (),
             api=known.api if known else None,
         )
+        wanted = endpoint_resources(self._clients, names, spec, request.archive, self._say)
+        if deployment.api is not None:
+            wanted = [*wanted, FunctionModel(self._clients, names, deployment.model_digest)]
         plan = planned(
             deployment,
-            endpoint_resources(self._clients, names, spec, request.archive, self._say),
+            wanted,
             endpoint_unwanted(self._clients, names, spec),
         )
         if spec.instance is not None and any(
@@ -153,26 +156,6 @@ class AwsTarget:
                 journal.creating(resource)
                 ids = resource.ensure()
             journal.ready(resource, ids)
-
-    def wire_api(self, name: str, wanted: ApiSpec) -> AwsDeployment:
-        """Create or update the API before a deployment's endpoint; see `wire_api.wire_api`.
-
-        Raises:
-            StateError: there is no such deployment, its endpoint is not in service, or another
-                command is at work on it.
-            TargetError: AWS refused, or the API does not answer as it must.
-            ServiceError: AWS can't be reached, is busy, or failed.
-        """
-        with self._deployments.locked(name):
-            journal = Journal(self._deployments, self.get(name))
-            key_file = self.key_file(name)
-            if wanted.auth == "api-key":
-                wanted = replace(wanted, key_sha256=key_sha256(key_file))
-            return wire_api(self._clients, journal, wanted, key_file, say=self._say)
-
-    def key_file(self, name: str) -> Path:
-        """Where the key of a deployment's API is, if it asks for one."""
-        return (self._state_dir / "run" / name / "api.key").resolve()
 
     def teardown(self, name: str) -> list[str]:
         """Delete all that a deployment has, known or not, and see that nothing is left.

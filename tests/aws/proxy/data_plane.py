@@ -23,7 +23,7 @@ from moto.sagemaker.models import sagemaker_backends
 
 from newsclf.core.sigv4 import Credentials, Scope, SignatureError, verify
 from tests.aws.proxy.answers import Answer, RefusedError, ok
-from tests.aws.proxy.function import Runtime
+from tests.aws.proxy.function import FUNCTION, Runtime
 from tests.aws.proxy.requests import Call
 from tests.aws.proxy.sagemaker import write_log
 from tests.aws.proxy.services import functions
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from tests.aws.proxy.server import FakeAws
 
 API_PREFIX = "/@api/"
-USER_SECRET = "secret-of-the-user-4d1f"
+USER, USER_SECRET = "AKIDUSER", "secret-of-the-user-4d1f"
+"""Whoever runs the command line."""
 _SERVING = ("InService", "Updating", "RollingBack", "SystemUpdating")
 
 
@@ -90,8 +91,9 @@ class DataPlane:
         try:
             return self._call_api(environ, body)
         except _HttpError as error:
-            answer = ok({"message": str(error)}, error.status)
-            return answer
+            return ok({"message": str(error)}, error.status)
+        except RefusedError:
+            return ok({"message": "Forbidden"}, 403)
 
     def _call_api(self, environ: Mapping[str, Any], body: bytes) -> Answer:
         raw_path, _, query = environ["RAW_URI"].partition("?")
@@ -110,7 +112,7 @@ class DataPlane:
             case "NONE" | None:
                 pass
             case "AWS_IAM":
-                _check_signature(environ, headers, body, region)
+                check_signature(environ, body, "execute-api", region)
             case "CUSTOM":
                 self._authorize(api, route, region, event, arn)
             case "JWT":
@@ -211,18 +213,19 @@ def _event(
     }  # fmt: skip
 
 
-def _check_signature(
-    environ: Mapping[str, Any], headers: dict[str, str], body: bytes, region: str
+def check_signature(
+    environ: Mapping[str, Any], body: bytes, service: str, region: str
 ) -> None:
-    from tests.aws.proxy.server import USER
-
+    """Raise RefusedError unless the user, or a function, has signed a request."""
     try:
         verify(
-            environ["REQUEST_METHOD"], environ["RAW_URI"], headers.items(), body,
-            Credentials(USER, USER_SECRET), scope=Scope(region, "execute-api"), time_s=time.time(),
+            environ["REQUEST_METHOD"], environ["RAW_URI"], _headers(environ).items(), body,
+            FUNCTION if FUNCTION.access_key in environ.get("HTTP_AUTHORIZATION", "")
+            and service == "sagemaker" else Credentials(USER, USER_SECRET),
+            scope=Scope(region, service), time_s=time.time(),
         )  # fmt: skip
     except SignatureError as error:
-        raise _HttpError(403, f"Forbidden ({error.code})") from None
+        raise RefusedError("InvalidSignatureException", error.message, 403) from None
 
 
 def _lets_in(function: Any, source: str) -> bool:

@@ -13,8 +13,10 @@ import threading
 import zipfile
 from typing import Any
 
-FUNCTION = "AKIDFUNCTION"
-"""Access key of what a function calls."""
+from newsclf.core.sigv4 import Credentials
+
+FUNCTION = Credentials("AKIDFUNCTION", "secret-of-the-function")
+"""As whom a function calls AWS."""
 # Of the archive and the runtime's packages only: what this checkout has beside them must not help.
 _HOST = """
 import importlib, json, os, sys
@@ -52,7 +54,8 @@ class Runtime:
             cwd=self._folder.name, pass_fds=(events, answers), stdout=self._log, stderr=self._log,
             env=bare | function.environment_vars | {
                 "AWS_REGION": region, "AWS_DEFAULT_REGION": region,
-                "AWS_ACCESS_KEY_ID": FUNCTION, "AWS_SECRET_ACCESS_KEY": "function",
+                "AWS_ACCESS_KEY_ID": FUNCTION.access_key,
+                "AWS_SECRET_ACCESS_KEY": FUNCTION.secret_key,
                 "AWS_ENDPOINT_URL": endpoint_url, "AWS_EC2_METADATA_DISABLED": "true",
             },
         )  # fmt: skip

@@ -6,6 +6,7 @@ can see what AWS holds, save it, and put it back.
 
 from __future__ import annotations
 
+import copy
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +21,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
 from tests.aws.proxy.answers import Answer, RefusedError, refusal
-from tests.aws.proxy.data_plane import API_PREFIX, DataPlane
+from tests.aws.proxy.data_plane import API_PREFIX, USER, DataPlane, check_signature
 from tests.aws.proxy.permissions import Permission, permissions_of
 from tests.aws.proxy.requests import Call, read_call
 from tests.aws.proxy.sagemaker import SageMaker
@@ -35,9 +36,6 @@ FAULTS = {
 """Answers instead of the real one; `lost` is the fourth fault: the answer after the work."""
 LOST = "lost"
 
-USER = "AKIDUSER"
-"""Access key of whoever runs the command line; calls of others are not the caller's."""
-
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -51,6 +49,14 @@ class Recorded:
     def permissions(self) -> list[Permission]:
         """What its caller needed."""
         return permissions_of(self.call)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of AWS at one moment."""
+
+    world: dict[int, dict[str, Any]]
+    going_on: tuple[SageMaker, Services]
 
 
 @dataclass
@@ -83,6 +89,15 @@ class FakeAws:
         self.done = lambda _index, _call: None
         self.forget()
         self.sagemaker, self.services = SageMaker(), Services()
+
+    def save(self) -> Snapshot:
+        """Everything that is there, and what is going on."""
+        return Snapshot(self.world.save(), copy.deepcopy((self.sagemaker, self.services)))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put it back; a snapshot can be put back many times."""
+        self.world.restore(snapshot.world)
+        self.sagemaker, self.services = copy.deepcopy(snapshot.going_on)
 
     def forget(self) -> None:
         """Forget what was called, not what is there."""
@@ -137,6 +152,7 @@ class FakeAws:
     def _do(self, call: Call, environ: dict[str, Any], body: bytes) -> Answer:
         try:
             if call.service == "sagemaker-runtime":
+                check_signature(environ, body, "sagemaker", call.region)
                 return self.data_plane.invoke_endpoint(call, body)
             gap = self.sagemaker if call.service == "sagemaker" else self.services
             answer = gap.before(call)
