@@ -1,4 +1,4 @@
-"""`newsclf loadtest --instances ml.…`: each is deployed, measured and gone again, whatever happens."""
+"""`newsclf loadtest --instances ml.…`: each is deployed, measured and gone again in the end."""
 
 from __future__ import annotations
 
