@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from newsclf.core.errors import ConfigError, StateError
 from newsclf.core.machine import available_cores
+from newsclf.core.model_card import read_card
 from newsclf.lifecycle.loadtest import Subject
 from newsclf.targets.client import Address
 
@@ -116,7 +117,6 @@ def aws_instance(wanted: OnAws, instance: str) -> Subject:
 
 
 def _digest(wanted: OnAws) -> str:
-    from newsclf.core.model_card import read_card
     from newsclf.lifecycle.package import check
 
     if wanted.archive is not None:

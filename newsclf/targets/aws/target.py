@@ -16,8 +16,8 @@ from newsclf.targets.aws.address import endpoint_address
 from newsclf.targets.aws.api import api_remains
 from newsclf.targets.aws.bucket import Archive
 from newsclf.targets.aws.clients import Clients
-from newsclf.targets.aws.function_model import FunctionModel
 from newsclf.targets.aws.endpoint_config import VARIANT
+from newsclf.targets.aws.function_model import FunctionModel
 from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.metrics import EndpointMetrics
