@@ -73,8 +73,8 @@ def teardown(
     output.data({"removed": removed})
     if not names:
         output.note("nothing is deployed")
-    for error in failed[1:]:
-        output.error(error.message, error.hint)
+    for other in failed[1:]:
+        output.error(other.message, other.hint)
     if failed:
         raise failed[0]
 
