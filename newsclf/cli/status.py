@@ -55,7 +55,12 @@ def status(
     prices = prices_at(folder)
     targets = aws_targets(output, folder, region, profile)
     on_aws = [each for target in targets for each in target.status(prices)]
-    output.data([*(_local_document(each) for each in found), *(asdict(each) for each in on_aws)])
+    output.data(
+        [
+            *(_local_document(each) for each in found),
+            *({"target": "aws", **asdict(each)} for each in on_aws),
+        ]
+    )
     if not found and not on_aws:
         output.note("nothing is deployed")
     if on_aws:
