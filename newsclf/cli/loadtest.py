@@ -11,10 +11,12 @@ from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     ConfigOpt,
     JsonOpt,
+    ProfileOpt,
     QuietOpt,
     StateDirOpt,
     TextColumnOpt,
     VerboseOpt,
+    YesOpt,
     settings_from,
     start,
 )
@@ -114,8 +116,8 @@ def loadtest(
     instances: Annotated[
         str | None,
         typer.Option(
-            metavar="local:1,local:2",
-            help="Deploy, measure and remove each.",
+            metavar="ml.c5.large,…",
+            help="Deploy, measure and remove each; local:1 is a core of this machine.",
             rich_help_panel=_TARGET,
         ),
     ] = None,
@@ -127,7 +129,16 @@ def loadtest(
             rich_help_panel=_COST,
         ),
     ] = None,
-    region: Annotated[str, typer.Option(help="Of prices.", rich_help_panel=_COST)] = "us-east-1",
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help="Of --instances on AWS, and of prices.",
+            show_default="AWS's own; the deployment's; us-east-1",
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
+    profile: ProfileOpt = None,
+    yes: YesOpt = False,
     utilisation: Annotated[
         float, typer.Option(min=0.01, max=1, help="Share that is used.", rich_help_panel=_COST)
     ] = 0.5,
@@ -171,6 +182,7 @@ def loadtest(
         view.show_comparison(output, *compare)
         return
 
+    from newsclf.cli.loadtest_instances import ask
     from newsclf.cli.loadtest_subjects import Where, find_subjects
     from newsclf.core.cost import RequestPath, path_prices
     from newsclf.core.prices import prices_at
@@ -188,9 +200,10 @@ def loadtest(
     )
 
     settings = settings_from(config, {"state_dir": state_dir, "data": {"text_column": text_column}})
+    book = prices_at(settings.state_dir, prices)
     where = Where(
         settings=settings, name=name, direct=direct, url=url, header_file=header_file,
-        owned_host=i_own_this, instances=instances,
+        owned_host=i_own_this, instances=instances, region=region, profile=profile, prices=book,
     )  # fmt: skip
     choice = LoadChoice(
         concurrency=parse_users(concurrency) if concurrency else [],
@@ -203,12 +216,15 @@ def loadtest(
         duration_s=duration,
         max_in_flight=max_in_flight,
     )
-    book = prices_at(settings.state_dir, prices)
+    subjects = find_subjects(output, where)
+    priced_in = region or subjects[0].region or "us-east-1"
     # What has no price is said before anything is measured.
-    path_prices(book, region, RequestPath())
-    usd_per_hour = book.hosting_usd_per_hour(price_as, region) if price_as else 0.0
+    path_prices(book, priced_in, RequestPath())
+    usd_per_hour = max(subject.usd_per_hour for subject in subjects)
+    if price_as:
+        usd_per_hour = book.hosting_usd_per_hour(price_as, priced_in)
     request = LoadtestRequest(
-        subjects=find_subjects(where),
+        subjects=subjects,
         loads=make_loads(choice),
         objectives=[parse_objective(text) for text in slo or []],
         payloads=payloads,
@@ -220,13 +236,15 @@ def loadtest(
         workers=workers,
         replay=choice.replay,
         price_as=price_as,
-        region=region,
+        region=priced_in,
         utilisation=utilisation,
         prices=book,
         limits=Limits(max_requests, max_cost, usd_per_hour),
         runs=settings.state_dir / "runs",
         resume=resume,
     )
+    if instances is not None and not yes:
+        ask(output, subjects)
     with view.live(output) as watch:
         folder, summary = run(request, watch)
     view.show(output, folder, summary)

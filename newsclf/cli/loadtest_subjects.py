@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from newsclf.cli.addresses import address_of, read_headers
+from newsclf.cli.targets import aws_target
 from newsclf.core.contract import Form
 from newsclf.core.deployment import AwsDeployment, Deployment, Deployments
 from newsclf.core.errors import ConfigError
-from newsclf.core.machine import available_cores
+from newsclf.core.prices import PriceBook
 from newsclf.core.settings import Settings
-from newsclf.lifecycle.loadtest import Kind, ReadFigures, Subject
+from newsclf.lifecycle.loadtest import Kind, Subject
 from newsclf.targets.client import Address
 from newsclf.targets.local.target import LocalTarget
 
-_LOCAL = "local:"
+if TYPE_CHECKING:
+    from newsclf.cli.output import Output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +36,12 @@ class Where:
     header_file: Path | None
     owned_host: str | None
     instances: str | None
+    region: str | None
+    profile: str | None
+    prices: PriceBook
 
 
-def find_subjects(where: Where) -> list[Subject]:
+def find_subjects(output: Output, where: Where) -> list[Subject]:
     """What to measure.
 
     Raises:
@@ -51,18 +57,24 @@ def find_subjects(where: Where) -> list[Subject]:
     if where.instances is not None:
         if where.header_file is not None:
             raise ConfigError("--header-file goes with a deployment's API or with --url")
-        target = LocalTarget(where.settings.state_dir)
-        return [_of_instance(target, where.settings.model, each.strip())
-                for each in where.instances.split(",")]  # fmt: skip
-    return [_of_deployment(where, Deployments(where.settings.state_dir).get(where.name))]
+        instances = [each.strip() for each in where.instances.split(",")]
+        if len(set(instances)) < len(instances):
+            raise ConfigError(f"--instances {where.instances}: one is named twice")
+        return _of_instances(output, where, instances)
+    return [_of_deployment(output, where, Deployments(where.settings.state_dir).get(where.name))]
 
 
-def _of_deployment(where: Where, deployment: Deployment) -> Subject:
-    instance = "local"
+def _of_deployment(output: Output, where: Where, deployment: Deployment) -> Subject:
+    instance, region, usd_per_hour = "local", None, 0.0
     kind: Kind = "local"
+    figures = None
     if isinstance(deployment, AwsDeployment):
         instance = deployment.spec.instance or "serverless"
         kind = "sagemaker" if deployment.api is None or where.direct else "api-gateway"
+        state_dir = where.settings.state_dir
+        target = aws_target(output, state_dir, deployment.region, deployment.profile)
+        figures = target.metrics(deployment.name).read
+        region, usd_per_hour = deployment.region, deployment.spec.usd_per_hour or 0.0
     address = address_of(deployment, direct=where.direct, header_file=where.header_file)
     return Subject(
         instance=instance,
@@ -71,18 +83,10 @@ def _of_deployment(where: Where, deployment: Deployment) -> Subject:
         model_digest=deployment.model_digest,
         shares_host=kind == "local",
         open=_always(address),
-        figures=_metrics(deployment) if isinstance(deployment, AwsDeployment) else None,
+        figures=figures,
+        region=region,
+        usd_per_hour=usd_per_hour,
     )
-
-
-def _metrics(deployment: AwsDeployment) -> ReadFigures:
-    from newsclf.targets.aws.clients import Clients
-    from newsclf.targets.aws.metrics import EndpointMetrics
-    from newsclf.targets.aws.names import Names
-
-    clients = Clients(deployment.region, deployment.profile)
-    names = Names(deployment.name, deployment.account, deployment.region)
-    return EndpointMetrics(clients, names.endpoint, names.variant).read
 
 
 def _of_url(where: Where, url: str) -> Subject:
@@ -118,33 +122,21 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
-    cores = instance.removeprefix(_LOCAL)
-    if not instance.startswith(_LOCAL) or not cores.isdigit() or int(cores) < 1:
-        raise ConfigError(
-            f"--instances {instance}: there is no such instance",
-            hint="local:1 is one core of this machine, local:2 two",
-        )
-    if int(cores) > available_cores():
-        raise ConfigError(f"--instances {instance}: this machine has {available_cores()} cores")
+def _of_instances(output: Output, where: Where, instances: list[str]) -> list[Subject]:
+    from newsclf.cli.loadtest_instances import OnAws, aws_instance, is_on_aws, local_instance
 
-    @contextmanager
-    def brought_up() -> Iterator[Address]:
-        name = f"loadtest-{cores}"
-        deployment, _ = target.deploy(name, model, port=0, workers=int(cores), cores=int(cores))
-        try:
-            yield address_of(deployment, direct=True)
-        finally:
-            target.teardown(name)
-
-    return Subject(
-        instance=instance,
-        kind="local",
-        identity=instance,
-        model_digest=None,
-        shares_host=True,
-        open=brought_up,
+    settings = where.settings
+    if not is_on_aws(instances):
+        here = LocalTarget(settings.state_dir)
+        return [local_instance(here, settings.model, each) for each in instances]
+    target = aws_target(output, settings.state_dir, where.region, where.profile)
+    wanted = OnAws(
+        target=target,
+        model=settings.model,
+        wheels=settings.state_dir / "wheels",
+        usd_per_hour=lambda each: where.prices.hosting_usd_per_hour(each, target.region),
     )
+    return [aws_instance(wanted, each) for each in instances]
 
 
 def _what(deployment: Deployment, *, direct: bool) -> str:

@@ -194,14 +194,21 @@ def check(folder: Path, summary: Summary) -> None:
 
     Raises:
         InterruptedRunError: Ctrl-C ended it.
+        TargetError: an instance could not be deployed.
         CheckFailedError: no point of it is OK.
     """
-    from newsclf.core.errors import CheckFailedError, InterruptedRunError
+    from newsclf.core.errors import CheckFailedError, InterruptedRunError, TargetError
+    from newsclf.lifecycle.loadtest import FAILED
 
     if summary.run.stop_reason == "interrupted":
         raise InterruptedRunError(
             "the load test was interrupted; what it had measured is kept",
             hint=f"the same command with --resume {folder} goes on",
+        )
+    if (summary.run.stop_reason or "").startswith(FAILED):
+        raise TargetError(
+            summary.run.stop_reason or "",
+            hint=f"the same command with --resume {folder} measures what is missing",
         )
     if not any(point.verdict == "OK" for point in summary.points):
         verdicts = ", ".join(sorted({point.verdict for point in summary.points}))

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from newsclf.core.errors import ServiceError, StateError
+from newsclf.core.errors import ServiceError, StateError, TargetError
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.prices import PriceBook
 from newsclf.core.server_figures import ServerFigures
@@ -32,13 +32,13 @@ from newsclf.targets.client import Address
 
 _COOLDOWN_S = 1.0
 _PACKAGES = ("newsclf", "httptools", "httpx", "numpy", "scipy", "uvloop")
+FAILED = "not all could be measured: "
+"""How the reason begins why a run ended without an instance."""
 Kind = Literal["local", "url", "sagemaker", "api-gateway"]
 """What is measured: something on this machine, any address, an endpoint of AWS, or its API."""
-ReadFigures = Callable[
-    [str, tuple[datetime, datetime], int, Callable[[float], bool]], ServerFigures
-]
-"""From an instance, the time of its load, the requests sent, and something that waits so many
-seconds (False: don't go on) to what the service measured."""
+ReadFigures = Callable[[str, tuple[datetime, datetime], int, Callable[[], bool]], ServerFigures]
+"""From an instance, the time of its load, the requests sent, and whether to go on waiting for what
+is not there yet, to what the service measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,9 @@ class Subject:
     """Brings it up, if need be, and takes away again what it brought up."""
     figures: ReadFigures | None = None
     """Reads what the service measured by itself, if it does that."""
+    region: str | None = None
+    """Of AWS, which decides the prices."""
+    usd_per_hour: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,11 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
     Returns:
         The run's folder and what was found.
 
+    An instance that the target refuses is left out, and named in the reason why the run ended.
+
     Raises:
         StateError: the folder to go on with holds another load test.
+        TargetError: none could be deployed.
         RequestRejectedError: the target refuses what is sent.
         ServiceError: the target can't be reached, or answered nothing at all under a load.
         ConfigError: a price is missing.
@@ -144,27 +150,35 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
         watch.on_progress(progress)
 
     searches: list[Search] = []
+    failed: list[TargetError] = []
     with stop.on_interrupt(), suppress(StoppedError):
         for subject in request.subjects:
-            with subject.open() as address:
-                bench = Bench(
-                    folder=folder,
-                    target=_target(address, texts, request),
-                    instance=subject.instance,
-                    seed=request.seed,
-                    workers=request.workers,
-                    stop=stop,
-                    watch=replace(watch, on_progress=on_progress),
-                    timestamps_s=request.replay.timestamps_s if request.replay else None,
-                )
-                preflight.check(bench.target)
-                alone_s = _run_points(bench, request)
-                if request.objectives:
-                    searches.append(search_rate(bench, request.objectives, alone_s))
+            try:
+                with subject.open() as address:
+                    bench = Bench(
+                        folder=folder,
+                        target=_target(address, texts, request),
+                        instance=subject.instance,
+                        seed=request.seed,
+                        workers=request.workers,
+                        stop=stop,
+                        watch=replace(watch, on_progress=on_progress),
+                        timestamps_s=request.replay.timestamps_s if request.replay else None,
+                    )
+                    preflight.check(bench.target)
+                    alone_s = _run_points(bench, request)
+                    if request.objectives:
+                        searches.append(search_rate(bench, request.objectives, alone_s))
+            except TargetError as error:  # such as a quota: the others can still be measured
+                failed.append(error)
             if stop.asked:
                 break
         _read_figures(request.subjects, folder, stop)
+    if failed and not folder.point_ids():
+        raise failed[0]
     reason = spent.reason or ("interrupted" if stop.asked else None)
+    if failed and reason is None:
+        reason = FAILED + "; ".join(error.message for error in failed)
     folder.write_run(run.model_copy(update={"interrupted": bool(reason), "stop_reason": reason}))
     folder.write_searches(searches)
     return folder.path, report(folder.path)
@@ -172,11 +186,6 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
 
 def _read_figures(subjects: Sequence[Subject], folder: RunFolder, stop: Stop) -> None:
     """Read and keep what the services measured while they were under load."""
-
-    def wait(seconds: float) -> bool:
-        stop.wait(seconds)
-        return stop.asked == 0
-
     for subject in subjects:
         if subject.figures is None:
             continue
@@ -188,7 +197,8 @@ def _read_figures(subjects: Sequence[Subject], folder: RunFolder, stop: Stop) ->
         if not windows:
             continue
         window = min(begin for begin, _ in windows), max(end for _, end in windows)
-        folder.write_server_figures(subject.figures(subject.instance, window, sent, wait))
+        figures = subject.figures(subject.instance, window, sent, lambda: stop.asked == 0)
+        folder.write_server_figures(figures)
 
 
 def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from newsclf.loadtest.report.headline import warnings
 from newsclf.loadtest.server_side import server_side
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.metrics import EndpointMetrics
+from tests.aws.test_extras import HastyClock
 from tests.conftest import Cli
 from tests.loadserver import Behaviour, running
 from tests.loadtest_builders import closed_load
@@ -41,7 +43,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    clients = Clients("us-east-1")
+    clients = Clients("us-east-1", clock=HastyClock())
     yield clients
     clients.client("cloudwatch").close()
     server.stop()
@@ -74,7 +76,7 @@ def test_all_minutes_that_a_window_touches_are_read(clients: Clients) -> None:
         put(clients, NOON + k * MINUTE, requests)
     window = (NOON + timedelta(seconds=70), NOON + timedelta(seconds=150))
 
-    figures = endpoint(clients).read("ml.c5.large", window, 160, lambda _: False)
+    figures = endpoint(clients).read("ml.c5.large", window, 160, lambda: False)
 
     counts = [p for p in figures.datapoints if p.metric == "Invocations"]
     assert [(p.begin_utc, p.sum) for p in counts] == [(NOON + MINUTE, 100), (NOON + 2 * MINUTE, 60)]
@@ -87,31 +89,30 @@ def test_all_minutes_that_a_window_touches_are_read(clients: Clients) -> None:
 
 
 def test_it_waits_until_cloudwatch_has_counted_all(clients: Clients) -> None:
-    waited: list[float] = []
+    asked = itertools.count(1)
 
-    def wait(seconds: float) -> bool:
-        waited.append(seconds)
-        if len(waited) == 3:
+    def goes_on() -> bool:
+        if next(asked) == 3:
             put(clients, NOON, 500)
         return True
 
-    figures = endpoint(clients).read("x", (NOON, NOON + 0.5 * MINUTE), 500, wait)
+    figures = endpoint(clients).read("x", (NOON, NOON + 0.5 * MINUTE), 500, goes_on)
 
-    assert len(waited) == 3
+    assert clients.clock.now_s() == 3 * 15
     assert figures.counted_fraction == 1
 
 
 def test_it_takes_what_there_is_after_five_minutes_or_when_it_is_told_to(clients: Clients) -> None:
     put(clients, NOON, 100)
     window = (NOON, NOON + 0.5 * MINUTE)
-    waited: list[float] = []
 
-    late = endpoint(clients).read("x", window, 500, lambda s: not waited.append(s))
-    told = endpoint(clients).read("x", window, 500, lambda _: False)
+    told = endpoint(clients).read("x", window, 500, lambda: False)
+    assert clients.clock.now_s() == 0
+    late = endpoint(clients).read("x", window, 500, lambda: True)
 
     assert late == told
     assert late.counted_fraction == 0.2
-    assert 240 <= sum(waited) <= 300
+    assert clients.clock.now_s() == 300
 
 
 def datapoint(
@@ -165,7 +166,8 @@ def test_a_short_window_gets_the_minutes_that_it_touches() -> None:
 
     assert side is not None
     assert not side.whole_minutes
-    assert (side.invocations, side.model_latency_ms) == (500, pytest.approx(15))
+    assert side.invocations == 500
+    assert side.model_latency_ms == pytest.approx(15)
 
 
 def test_what_was_not_read_is_not_there() -> None:

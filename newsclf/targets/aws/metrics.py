@@ -50,7 +50,7 @@ class EndpointMetrics:
         instance: str,
         window: tuple[datetime, datetime],
         sent: int,
-        wait: Callable[[float], bool],
+        goes_on: Callable[[], bool],
     ) -> ServerFigures:
         """Read all metrics of a window, once CloudWatch has counted what was sent.
 
@@ -60,7 +60,7 @@ class EndpointMetrics:
             instance: What was measured, for the result.
             window: From and to; aware of their time zones.
             sent: Requests that the client sent in it.
-            wait: Waits so many seconds; False if it was told not to go on.
+            goes_on: Asked before each wait; False takes what is there.
 
         Raises:
             TargetError: the credentials may not read metrics.
@@ -70,8 +70,9 @@ class EndpointMetrics:
         end = window[1].replace(second=0, microsecond=0) + _PERIOD
         for _ in range(_POLLS):
             counted = total(self._datapoints(_INVOCATIONS, begin, end), _INVOCATIONS) or 0
-            if counted >= _ENOUGH * sent or not wait(_POLL_S):
+            if counted >= _ENOUGH * sent or not goes_on():
                 break
+            self.clients.clock.sleep(_POLL_S)
         return ServerFigures(
             instance=instance,
             source=f"CloudWatch, endpoint {self.endpoint}, variant {self.variant}",

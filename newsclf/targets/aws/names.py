@@ -38,11 +38,6 @@ class Names:
         """Also of the function, the API and what else there is one of."""
         return f"{PREFIX}-{self.deployment}"
 
-    @property
-    def variant(self) -> str:
-        """The endpoint's only one."""
-        return "AllTraffic"
-
     def model(self, digest: str) -> str:
         """A model of this content, so that another content is another model."""
         return f"{self.endpoint}-{digest[:12]}"

@@ -12,18 +12,22 @@ from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments
 from newsclf.core.errors import InterruptedRunError, NewsclfError, StateError
 from newsclf.core.prices import PriceBook
 from newsclf.targets.aws import discovery
+from newsclf.targets.aws.address import endpoint_address
 from newsclf.targets.aws.api import api_remains
 from newsclf.targets.aws.bucket import Archive
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.endpoint_config import VARIANT
 from newsclf.targets.aws.function_model import FunctionModel
 from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.log_group import LogGroup
+from newsclf.targets.aws.metrics import EndpointMetrics
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.plan import Plan, planned
 from newsclf.targets.aws.preflight import check_quota
 from newsclf.targets.aws.resource import Remains, Resource
 from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources, endpoint_unwanted
 from newsclf.targets.aws.status import AwsStatus, look_at
+from newsclf.targets.client import Address
 
 Say = Callable[[str], None]
 """Is told what happens, a line at a time."""
@@ -73,6 +77,14 @@ class AwsTarget:
     def get(self, name: str) -> AwsDeployment:
         """A deployment; StateError if none of this name is recorded."""
         return self._deployments.get_of(AwsDeployment, name)
+
+    def address(self, name: str) -> Address:
+        """Where the endpoint of a deployment takes requests; TargetError without credentials."""
+        return endpoint_address(self._clients, self.names_of(name))
+
+    def metrics(self, name: str) -> EndpointMetrics:
+        """What CloudWatch knows of the endpoint of a deployment."""
+        return EndpointMetrics(self._clients, self.names_of(name).endpoint, VARIANT)
 
     def plan(self, request: Request) -> Plan:
         """Look at what there is, and say what would have to change; changes nothing.
