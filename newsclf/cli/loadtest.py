@@ -121,6 +121,14 @@ def loadtest(
             rich_help_panel=_TARGET,
         ),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of --instances on AWS: a model.tar.gz of newsclf package.",
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
     price_as: Annotated[
         str | None,
         typer.Option(
@@ -203,7 +211,8 @@ def loadtest(
     book = prices_at(settings.state_dir, prices)
     where = Where(
         settings=settings, name=name, direct=direct, url=url, header_file=header_file,
-        owned_host=i_own_this, instances=instances, region=region, profile=profile, prices=book,
+        owned_host=i_own_this, instances=instances, archive=archive, region=region,
+        profile=profile, prices=book,
     )  # fmt: skip
     choice = LoadChoice(
         concurrency=parse_users(concurrency) if concurrency else [],

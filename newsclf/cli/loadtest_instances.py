@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from newsclf.core.errors import ConfigError, StateError
 from newsclf.core.machine import available_cores
+from newsclf.core.model_card import read_card
 from newsclf.lifecycle.loadtest import Subject
 from newsclf.targets.client import Address
 
@@ -46,6 +47,7 @@ def local_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         )
     if int(cores) > available_cores():
         raise ConfigError(f"--instances {instance}: this machine has {available_cores()} cores")
+    _, card = read_card(model)
 
     @contextmanager
     def brought_up() -> Iterator[Address]:
@@ -62,7 +64,7 @@ def local_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         instance=instance,
         kind="local",
         identity=instance,
-        model_digest=None,
+        model_digest=card.digest,
         shares_host=True,
         open=brought_up,
     )
@@ -74,6 +76,8 @@ class OnAws:
 
     target: AwsTarget
     model: Path
+    archive: Path | None
+    """Instead of the model directory."""
     wheels: Path
     """A folder that keeps downloaded wheels."""
     usd_per_hour: Callable[[str], float]
@@ -85,10 +89,9 @@ def aws_instance(wanted: OnAws, instance: str) -> Subject:
 
     Raises:
         ConfigError: there is no such instance, no price for it, or no image.
-        ModelError: there is no model.
+        ModelError: there is no model, or the archive is damaged.
     """
     from newsclf.core.deployment import AwsSpec
-    from newsclf.core.model_card import read_card
     from newsclf.targets.aws.images import stock_image
 
     if not _AWS.fullmatch(instance):
@@ -104,13 +107,21 @@ def aws_instance(wanted: OnAws, instance: str) -> Subject:
         instance=instance,
         kind="sagemaker",
         identity=f"{name} in {wanted.target.region}",
-        model_digest=read_card(wanted.model)[1].digest,
+        model_digest=_digest(wanted),
         shares_host=False,
         open=_endpoint(wanted, name, spec),
         figures=wanted.target.metrics(name).read,
         region=wanted.target.region,
         usd_per_hour=spec.usd_per_hour or 0.0,
     )
+
+
+def _digest(wanted: OnAws) -> str:
+    from newsclf.lifecycle.package import check
+
+    if wanted.archive is not None:
+        return check(wanted.archive).contents.model_digest
+    return read_card(wanted.model)[1].digest
 
 
 def _endpoint(
@@ -124,10 +135,10 @@ def _endpoint(
 
         target = wanted.target
         try:
-            with packed(wanted.model, None, wheels=wanted.wheels) as package:
+            with packed(wanted.model, wanted.archive, wheels=wanted.wheels) as package:
                 request = Request(
                     name=name,
-                    model=wanted.model,
+                    model=wanted.archive or wanted.model,
                     model_digest=package.contents.model_digest,
                     archive=Archive(package.path, package.sha256),
                     spec=spec,

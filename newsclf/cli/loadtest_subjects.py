@@ -36,6 +36,7 @@ class Where:
     header_file: Path | None
     owned_host: str | None
     instances: str | None
+    archive: Path | None
     region: str | None
     profile: str | None
     prices: PriceBook
@@ -133,6 +134,7 @@ def _of_instances(output: Output, where: Where, instances: list[str]) -> list[Su
     wanted = OnAws(
         target=target,
         model=settings.model,
+        archive=where.archive,
         wheels=settings.state_dir / "wheels",
         usd_per_hour=lambda each: where.prices.hosting_usd_per_hour(each, target.region),
     )

@@ -41,11 +41,13 @@ def predict(
     *,
     model: ModelOpt = None,
     source: Annotated[
-        Path | None,
-        typer.Option("--input", metavar="FILE", help="Score a .csv, .jsonl, .parquet or .txt."),
+        str | None,
+        typer.Option(
+            "--input", metavar="FILE", help="Score a .csv, .jsonl, .parquet or .txt; or s3://…"
+        ),
     ] = None,
     target: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--output", metavar="FILE", help="Where --input's rows and scores go."),
     ] = None,
     text_column: TextColumnOpt = None,
@@ -56,6 +58,10 @@ def predict(
         Path | None,
         typer.Option(metavar="FILE", help="A token, where the API of a deployment asks for one."),
     ] = None,
+    instance: Annotated[
+        str, typer.Option(metavar="ml.…", help="Of s3://… to s3://…, a batch job on AWS.")
+    ] = "ml.c5.xlarge",
+    count: Annotated[int, typer.Option(min=1, help="Machines of such a job.")] = 1,
     state_dir: StateDirOpt = None,
     overwrite: OverwriteOpt = False,
     config: ConfigOpt = None,
@@ -66,7 +72,8 @@ def predict(
     """Classify headlines: given here, on stdin, or in a file of any size.
 
     Headlines go to the deployment if there is one, else to the model directory; files always to
-    the model directory.
+    the model directory. From s3://… to s3://… a batch job on AWS scores lines of
+    {"inputs": "headline"} with the deployment's model.
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.core.errors import ConfigError
@@ -82,7 +89,21 @@ def predict(
                 "--input and --output go together, and without headlines",
                 hint="newsclf predict --input headlines.csv --output scored.csv",
             )
-        _score(output, source, target, settings.model, settings.data.text_column,
+        on_s3 = [place.startswith("s3://") for place in (source, target)]
+        if any(on_s3):
+            if not all(on_s3):
+                raise ConfigError(
+                    "--input and --output are both on S3, or both files",
+                    hint="aws s3 cp copies from one to the other",
+                )
+            from newsclf.cli.predict_batch import predict_batch
+
+            predict_batch(
+                output, settings.state_dir, deployment, source, target,
+                instance=instance, count=count,
+            )  # fmt: skip
+            return
+        _score(output, Path(source), Path(target), settings.model, settings.data.text_column,
                overwrite=overwrite)  # fmt: skip
         return
     texts = headlines or []
