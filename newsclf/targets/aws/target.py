@@ -125,13 +125,19 @@ class AwsTarget:
             wanted,
             endpoint_unwanted(self._clients, names, spec),
         )
-        if spec.instance is not None and any(
-            step.resource.kind == "endpoint" and step.look.action != "keep" for step in plan.steps
-        ):
-            unknown = check_quota(self._clients, spec.instance, spec.max_instances)
-            if unknown is not None:
-                self._say(f"the quota is not known: {unknown}")
+        self._check_quota(plan)
         return plan
+
+    def _check_quota(self, plan: Plan) -> None:
+        spec = plan.deployment.spec
+        action = next(step.look.action for step in plan.steps if step.resource.kind == "endpoint")
+        if spec.instance is None or action == "keep":
+            return
+        # In an update two fleets are up for a while.
+        count = spec.max_instances + (spec.min_instances if action == "update" else 0)
+        unknown = check_quota(self._clients, spec.instance, count)
+        if unknown is not None:
+            self._say(f"the quota is not known: {unknown}")
 
     def apply(self, plan: Plan) -> AwsDeployment:
         """Carry a plan out, and record each step before and after it.
@@ -144,7 +150,10 @@ class AwsTarget:
         """
         name = plan.deployment.name
         with self._deployments.locked(name):
-            journal = Journal(self._deployments, plan.deployment)
+            wanted = plan.deployment
+            known = self._deployments.find_of(AwsDeployment, name)
+            # Until all of it is there, what is recorded is what serves.
+            journal = Journal(self._deployments, known or wanted)
             try:
                 for remains in plan.removals:
                     self._say(f"delete {remains.kind} {remains.name}")
@@ -157,6 +166,12 @@ class AwsTarget:
                     f"stopped; what was begun of '{name}' goes on, and an endpoint bills",
                     hint=f"newsclf teardown {name} removes it; newsclf deploy goes on",
                 ) from None
+            journal.save(
+                model=wanted.model,
+                model_digest=wanted.model_digest,
+                spec=wanted.spec,
+                profile=wanted.profile,
+            )
         return journal.deployment
 
     def _ensure(self, resources: Sequence[Resource], journal: Journal) -> None:
