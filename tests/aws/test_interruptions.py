@@ -54,7 +54,7 @@ def test_a_kill_after_any_call_leaves_nothing_that_a_teardown_does_not_find(
             result = newsclf("teardown", "news", "--region", REGION)
             if result.exit_code != 0 or aws.world.left() or read_state():
                 wrong.append(f"{moment}, {len(files)} files: {aws.world.left()} {result.err}")
-    assert "\n".join(wrong) == ""
+    assert not wrong, "\n".join(wrong)
     assert len(seen) > 60
 
 
@@ -101,4 +101,4 @@ def test_a_refusal_of_any_call_is_a_clear_error_and_leaves_nothing_either(
             torn = newsclf("teardown", "news", "--region", REGION)
             if torn.exit_code != 0 or aws.world.left():
                 wrong.append(f"{moment}: {aws.world.left()} is left: {torn.err}")
-    assert "\n".join(wrong) == ""
+    assert not wrong, "\n".join(wrong)
