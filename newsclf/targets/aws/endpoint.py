@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from newsclf.core.errors import NewsclfError, TargetError
+from newsclf.core.errors import TargetError
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.endpoint_config import VARIANT
 from newsclf.targets.aws.endpoint_report import failure, last_lines
-from newsclf.targets.aws.errors import RefusedError, is_not_found_yet
+from newsclf.targets.aws.errors import RefusedError, is_denied, is_not_found_yet
 from newsclf.targets.aws.names import TAG, Names
 from newsclf.targets.aws.resource import Action, Look
 from newsclf.targets.aws.smoke import smoke_test
@@ -95,7 +95,9 @@ class Endpoint:
         self._await(wanted)
         try:
             smoke_test(self.clients, self.name)
-        except NewsclfError as error:
+        except TargetError as error:
+            if is_denied(error):
+                raise  # which says nothing of the model
             if before is None or before["EndpointConfigName"] == wanted.config:
                 raise self._failure(f"the endpoint does not work: {error.message}") from error
             self._back_to(before["EndpointConfigName"])
