@@ -67,11 +67,6 @@ def is_not_found(error: aws.ClientError) -> bool:
     )
 
 
-def is_denied(error: Exception) -> bool:
-    """Whether it is the caller who may not, whatever the call was about."""
-    return isinstance(error, RefusedError) and error.code in _DENIED
-
-
 def is_already_there(error: RefusedError) -> bool:
     """Whether AWS says that what is to be created exists, as it does when a call is repeated."""
     return error.code in _ALREADY_THERE or "already exist" in error.said.lower()
