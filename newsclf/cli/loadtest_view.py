@@ -188,6 +188,8 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
             output.note(f"{row.instance}: {row.price_source}, {row.price_region}")
     for search in summary.searches:
         output.note(_searched(search))
+    if summary.run.server_unread:
+        output.note(f"the service's own figures are missing: {summary.run.server_unread}")
     if summary.run.stop_reason:
         output.note(f"ended early: {summary.run.stop_reason}")
     output.note(f"report: {folder / 'report.html'}")

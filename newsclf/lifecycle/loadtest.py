@@ -17,8 +17,8 @@ from typing import Literal
 from newsclf.core.errors import ServiceError, StateError, TargetError
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.prices import PriceBook
-from newsclf.core.server_figures import ServerFigures
 from newsclf.lifecycle.report import report
+from newsclf.lifecycle.server_figures import ReadFigures, read_figures
 from newsclf.loadtest import plan, preflight
 from newsclf.loadtest.generator import Stop, Target
 from newsclf.loadtest.orders import Progress
@@ -26,8 +26,6 @@ from newsclf.loadtest.payloads import SAMPLE_NAME, describe, make_bodies, read_h
 from newsclf.loadtest.points import Bench, StoppedError, Watch, measure, search_rate
 from newsclf.loadtest.records import Load, Machine, Objective, Run, Search, Summary
 from newsclf.loadtest.run_folder import RunFolder, file_name
-from newsclf.loadtest.samples import NEVER
-from newsclf.loadtest.server_side import window_of
 from newsclf.targets.client import Address
 
 _COOLDOWN_S = 1.0
@@ -36,9 +34,6 @@ FAILED = "not all could be measured: "
 """How the reason begins why a run ended without an instance."""
 Kind = Literal["local", "url", "sagemaker", "api-gateway"]
 """What is measured: something on this machine, any address, an endpoint of AWS, or its API."""
-ReadFigures = Callable[[str, tuple[datetime, datetime], int, Callable[[], bool]], ServerFigures]
-"""From an instance, the time of its load, the requests sent, and whether to go on waiting for what
-is not there yet, to what the service measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +146,7 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
 
     searches: list[Search] = []
     failed: list[TargetError] = []
+    server_unread: str | None = None
     with stop.on_interrupt(), suppress(StoppedError):
         for subject in request.subjects:
             try:
@@ -173,32 +169,20 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
                 failed.append(error)
             if stop.asked:
                 break
-        _read_figures(request.subjects, folder, stop)
+        server_unread = read_figures(
+            {subject.instance: subject.figures for subject in request.subjects}, folder, stop
+        )
     if failed and not folder.point_ids():
         raise failed[0]
     reason = spent.reason or ("interrupted" if stop.asked else None)
     if failed and reason is None:
         reason = FAILED + "; ".join(error.message for error in failed)
-    folder.write_run(run.model_copy(update={"interrupted": bool(reason), "stop_reason": reason}))
+    ended = {
+        "interrupted": bool(reason), "stop_reason": reason, "server_unread": server_unread,
+    }  # fmt: skip
+    folder.write_run(run.model_copy(update=ended))
     folder.write_searches(searches)
     return folder.path, report(folder.path)
-
-
-def _read_figures(subjects: Sequence[Subject], folder: RunFolder, stop: Stop) -> None:
-    """Read and keep what the services measured while they were under load."""
-    for subject in subjects:
-        if subject.figures is None:
-            continue
-        windows, sent = [], 0
-        for point, samples in folder.points():
-            if point.instance == subject.instance:
-                windows.append(window_of(point))
-                sent += int((samples["sent_ns"] != NEVER).sum())
-        if not windows:
-            continue
-        window = min(begin for begin, _ in windows), max(end for _, end in windows)
-        figures = subject.figures(subject.instance, window, sent, lambda: stop.asked == 0)
-        folder.write_server_figures(figures)
 
 
 def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:

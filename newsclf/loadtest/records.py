@@ -273,6 +273,8 @@ class Run(_Record):
     """It ended before all points were run."""
     stop_reason: str | None = None
     """Why it did."""
+    server_unread: str | None = None
+    """Why what the service measured by itself could not be read."""
 
 
 class Summary(_Record):

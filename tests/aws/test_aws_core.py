@@ -534,3 +534,22 @@ def test_an_endpoint_that_stops_scaling_goes_back_to_its_number(deploy: Deploy) 
     assert actions(back)["endpoint"] == "update"
     variants = sagemaker.describe_endpoint(EndpointName="newsclf-news")["ProductionVariants"]
     assert variants[0]["DesiredInstanceCount"] == 1
+
+
+def test_a_network_that_fails_after_an_update_does_not_take_the_new_model_back(
+    aws: FakeAws, deploy: Deploy, other_archive: Path
+) -> None:
+    deploy()
+    aws.fault = lambda _, call: "denied" if call.operation == "InvokeEndpoint" else None
+    cut_off = deploy(packed=other_archive)
+    assert cut_off.exit_code == 4
+    assert len(called(aws, "UpdateEndpoint")) == 1
+
+    aws.fault = lambda _index, _call: None
+    aws.forget()
+    again = deploy(packed=other_archive)
+
+    assert again.exit_code == 0, again.err
+    assert called(
+        aws, "InvokeEndpoint"
+    )  # what was cut off before it was seen to work is asked again

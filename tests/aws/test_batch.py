@@ -93,7 +93,7 @@ def test_a_job_that_fails_says_why_and_where_to_look(clients: Clients, status: s
         stub.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x"})
         for each in ("InProgress", "InProgress", status):
             stub.add_response("describe_transform_job", described(each))
-        with pytest.raises(TargetError, match=rf"{status}: no memory") as raised:
+        with pytest.raises(TargetError, match=rf"{status.lower()}: no memory") as raised:
             transform(clients, WITH_MODEL, REQUEST, say=lambda _: None)
     assert "TransformJobs" in (raised.value.hint or "")
     assert policies(clients) == []
@@ -119,6 +119,17 @@ def test_ctrl_c_stops_the_job(clients: Clients) -> None:
         stub.add_response("stop_transform_job", {})
         with pytest.raises(InterruptedRunError, match="told to stop"):
             transform(clients, WITH_MODEL, REQUEST, say=interrupt)
+        stub.assert_no_pending_responses()
+    assert policies(clients) == []
+
+
+def test_a_job_that_can_not_be_looked_at_is_stopped_too(clients: Clients) -> None:
+    with Stubber(clients.client("sagemaker")) as stub:
+        stub.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x"})
+        stub.add_client_error("describe_transform_job", "AccessDeniedException", "no")
+        stub.add_response("stop_transform_job", {})
+        with pytest.raises(TargetError, match="not allowed"):
+            transform(clients, WITH_MODEL, REQUEST, say=lambda _: None)
         stub.assert_no_pending_responses()
     assert policies(clients) == []
 

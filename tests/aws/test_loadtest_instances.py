@@ -107,6 +107,22 @@ def test_ctrl_c_removes_what_is_up(aws: FakeAws, loadtest: Callable[..., Result]
     assert aws.world.left() == []
 
 
+def test_metrics_that_may_not_be_read_lose_nothing(
+    aws: FakeAws, loadtest: Callable[..., Result]
+) -> None:
+    def fault(_index: int, call: Any) -> str | None:
+        return "denied" if call.operation == "GetMetricStatistics" else None
+
+    aws.fault = fault
+
+    result = loadtest("--instances", LARGE, "--yes")
+
+    assert result.exit_code in (0, 6), result.err
+    assert "cloudwatch:GetMetricStatistics" in result.err
+    assert "cloudwatch:GetMetricStatistics" in found()["run"]["server_unread"]
+    assert len(found()["points"]) == 1
+
+
 def test_nobody_to_ask_means_no(aws: FakeAws, loadtest: Callable[..., Result]) -> None:
     result = loadtest("--instances", LARGE)
 

@@ -93,7 +93,7 @@ def warnings(summary: Summary) -> list[str]:
             f"At {_some(gaps)} Little's law is off by more than {percent(_LITTLE_LIMIT, 0)}: "
             "the measurement itself may be wrong."
         )
-    found += _of_service(points)
+    found += _of_service(summary)
     found += [
         f"The rate of {s.instance} was not confirmed by repeats: {s.note}"
         for s in summary.searches
@@ -117,8 +117,9 @@ def warnings(summary: Summary) -> list[str]:
     return found
 
 
-def _of_service(points: list[PointSummary]) -> list[str]:
-    """Where what the service measured does not go with what the client did."""
+def _of_service(summary: Summary) -> list[str]:
+    """Where what the service measured is missing, or does not go with what the client did."""
+    points = summary.points
     counted = {
         p.instance: p.server.counted_fraction
         for p in points
@@ -131,6 +132,8 @@ def _of_service(points: list[PointSummary]) -> list[str]:
         if abs(fraction - 1) > _COUNT_LIMIT
     ]
     coarse = [p.id for p in points if p.server is not None and not p.server.whole_minutes]
+    if summary.run.server_unread:
+        found.append(f"What the service measured is missing: {summary.run.server_unread}.")
     if coarse:
         found.append(
             f"At {_some(coarse)} no whole minute lies in the measured window, so what the service "

@@ -9,13 +9,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from newsclf.core.deployment import AwsDeployment
-from newsclf.core.errors import ConfigError, InterruptedRunError, StateError, TargetError
+from newsclf.core.errors import (
+    ConfigError,
+    InterruptedRunError,
+    NewsclfError,
+    StateError,
+    TargetError,
+)
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.names import Names
 
@@ -91,21 +97,27 @@ def transform(
         raise StateError(f"'{deployment.name}' has no model on AWS", hint="newsclf deploy")
     _check_source(clients, request.source)
     job = f"{names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}"
+    started_s = clients.clock.now_s()
     with _allowed(clients, names, job, request):
-        clients.call(
-            "sagemaker",
-            "create_transform_job",
-            doing=f"starting the batch job {job}",
-            **_definition(names, job, model, request),
-        )
-        say(f"batch job {job} on {request.count} × {request.instance}")
         try:
-            return _wait(clients, job, request, say)
-        except KeyboardInterrupt:
-            clients.find(
-                "sagemaker", "stop_transform_job", doing=f"stopping {job}", TransformJobName=job
+            clients.call(
+                "sagemaker",
+                "create_transform_job",
+                doing=f"starting the batch job {job}",
+                **_definition(names, job, model, request),
             )
-            raise InterruptedRunError(f"the batch job {job} was told to stop") from None
+            say(f"batch job {job} on {request.count} × {request.instance}")
+            found = _wait(clients, job, say)
+        except BaseException as error:  # it would go on, and bill, with nobody waiting for it
+            with suppress(NewsclfError):
+                clients.find(
+                    "sagemaker", "stop_transform_job", doing=f"stopping {job}", TransformJobName=job
+                )
+            if isinstance(error, KeyboardInterrupt):
+                raise InterruptedRunError(f"the batch job {job} was told to stop") from None
+            raise
+    _check_end(clients, job, found)
+    return BatchDone(job, request.output.uri, clients.clock.now_s() - started_s)
 
 
 def _check_source(clients: Clients, source: Place) -> None:
@@ -149,9 +161,8 @@ def _definition(names: Names, job: str, model: str, request: BatchRequest) -> di
     }
 
 
-def _wait(
-    clients: Clients, job: str, request: BatchRequest, say: Callable[[str], None]
-) -> BatchDone:
+def _wait(clients: Clients, job: str, say: Callable[[str], None]) -> Mapping[str, Any]:
+    """What AWS says of the job when it has ended."""
     started_s = clients.clock.now_s()
     seen = ""
 
@@ -169,14 +180,20 @@ def _wait(
         return found if seen in {"Completed", "Failed", "Stopped"} else None
 
     found = clients.clock.until(look, at_most_s=_LONGEST_S)
-    if found is None or found["TransformJobStatus"] != "Completed":
-        status = found["TransformJobStatus"] if found else "still running"
-        reason = f": {found['FailureReason']}" if found and "FailureReason" in found else ""
-        raise TargetError(
-            f"the batch job {job} is {status}{reason}",
-            hint=f"aws logs tail {_LOG} --log-stream-name-prefix {job} --region {clients.region}",
-        )
-    return BatchDone(job, request.output.uri, clients.clock.now_s() - started_s)
+    if found is None:
+        raise TargetError(f"the batch job {job} was stopped after {_LONGEST_S / 86_400:g} days")
+    return found
+
+
+def _check_end(clients: Clients, job: str, found: Mapping[str, Any]) -> None:
+    status = found["TransformJobStatus"]
+    if status == "Completed":
+        return
+    reason = f": {found['FailureReason']}" if "FailureReason" in found else ""
+    raise TargetError(
+        f"the batch job {job} has {status.lower()}{reason}",
+        hint=f"aws logs tail {_LOG} --log-stream-name-prefix {job} --region {clients.region}",
+    )
 
 
 @contextmanager

@@ -178,7 +178,8 @@ class AwsTarget:
         for resource in resources:
             look = resource.look()  # again: the steps before it may have changed what it needs
             ids = look.found
-            if look.action != "keep":
+            # One that is there may still not have been seen to work.
+            if look.action != "keep" or journal.is_begun(resource):
                 self._say(f"{look.action} {resource.kind} {resource.name}")
                 journal.creating(resource)
                 ids = resource.ensure()
