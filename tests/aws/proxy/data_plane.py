@@ -1,7 +1,7 @@
 """What answers requests in the fake AWS: the real model server, and the real Lambda archives.
 
 API Gateway's part is done here from what moto holds: route, stage, authorizer, integration, and the
-function's own permission for this API. A request reaches it at `/@api/<id>/…`, since there are no
+function's own permission for this API. A request reaches it at `/-api/<id>/…`, since there are no
 host names on loopback.
 """
 
@@ -32,7 +32,7 @@ from tests.aws.proxy.world import REGIONS
 if TYPE_CHECKING:
     from tests.aws.proxy.server import FakeAws
 
-API_PREFIX = "/@api/"
+API_PREFIX = "/-api/"
 USER, USER_SECRET = "AKIDUSER", "secret-of-the-user-4d1f"
 """Whoever runs the command line."""
 _SERVING = ("InService", "Updating", "RollingBack", "SystemUpdating")

@@ -45,7 +45,7 @@ class Services:
             document = answer.document
             for api in [document, *document.get("items", [])]:
                 if "apiEndpoint" in api:
-                    api["apiEndpoint"] = f"{url}/@api/{api['apiId']}"
+                    api["apiEndpoint"] = f"{url}/-api/{api['apiId']}"
             return answer.with_document(document)
         if call.service == "resourcegroupstaggingapi" and call.operation == "GetResources":
             return answer.with_document(_with_apis(call, answer.document))
