@@ -26,6 +26,7 @@ def main() -> None:
             training.cost_of_the_adversarial_step(headlines),
             scoring.against_pipeline(headlines, Path(scratch)),
             *serving.against_engine(headlines, Path(scratch)),
+            *serving.overloaded(headlines, Path(scratch)),
             *generator.against_httpx(),
         ]:
             table.add_row(

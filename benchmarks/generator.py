@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from typing import NamedTuple
 
@@ -132,12 +133,14 @@ async def _httpx_per_s(url: str, users: int) -> float:
 
 
 def _wrk2(url: str) -> Seen:
-    done = subprocess.run(
-        ["wrk2", "-t1", "-c64", f"-R{_RATE_PER_S}", f"-d{_STEADY_SECONDS}s", "-L", url],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(f"wrk.method = 'POST'\nwrk.body = '{_BODY.decode()}'\n")
+        script.flush()
+        done = subprocess.run(
+            ["wrk2", "-t1", "-c64", f"-R{_RATE_PER_S}", f"-d{_STEADY_SECONDS}s", "-L",  # noqa: S607
+             "-s", script.name, url],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
     found = {p: float(value) * _MS[unit] for p, value, unit in _WRK2.findall(done.stdout)}
     requests = re.search(r"(\d+) requests in", done.stdout)
     if requests is None or set(found) != {"50", "99"}:

@@ -111,7 +111,11 @@ class _Peer(asyncio.Protocol):
         self._server.seen["connections"] += 1
 
     def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._send(400, b"{}")
+            self._transport.close()
 
     def on_message_complete(self) -> None:
         if self._parser.get_method() == b"GET":

@@ -57,10 +57,10 @@ def demo(
         wire_api(state_dir=state, quiet=quiet)
         say("predict", "--state-dir", state, *_HEADLINES)
         predict(_HEADLINES, state_dir=state, quiet=quiet)
-        say("loadtest", "--concurrency", "1,4,16", "--warmup", 2, "--duration", 6, "--price-as",
+        say("loadtest", "--concurrency", "1,4,16", "--warmup", 1, "--duration", 4, "--price-as",
             "ml.c5.large", "--state-dir", state)  # fmt: skip
         try:
-            loadtest(concurrency="1,4,16", warmup=2, duration=6, price_as="ml.c5.large",
+            loadtest(concurrency="1,4,16", warmup=1, duration=4, price_as="ml.c5.large",
                      state_dir=state, quiet=quiet)  # fmt: skip
         except CheckFailedError as error:  # a busy machine; the rest of the demo goes on
             output.note(f"{error.message}; {error.hint}")

@@ -79,9 +79,8 @@ def deploy_on_aws(
         output.note("everything is up already; left as it is")
     else:
         output.note(f"{deployment.name} is up, and answers as it should")
-    again = " again (it tells the model's digest)" if deployment.api and plan.changes else ""
     output.note(
-        f"next: newsclf wire-api {deployment.name}{again},"
+        f"next: newsclf wire-api {deployment.name},"
         f' newsclf predict --deployment {deployment.name} "headline",'
         f" newsclf teardown {deployment.name}"
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from newsclf.core.errors import ConfigError, StateError
 from newsclf.core.machine import available_cores
+from newsclf.core.model_card import read_card
 from newsclf.lifecycle.loadtest import Subject
 from newsclf.targets.client import Address
 
@@ -46,6 +47,7 @@ def local_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         )
     if int(cores) > available_cores():
         raise ConfigError(f"--instances {instance}: this machine has {available_cores()} cores")
+    _, card = read_card(model)
 
     @contextmanager
     def brought_up() -> Iterator[Address]:
@@ -62,7 +64,7 @@ def local_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
         instance=instance,
         kind="local",
         identity=instance,
-        model_digest=None,
+        model_digest=card.digest,
         shares_host=True,
         open=brought_up,
     )
@@ -115,7 +117,6 @@ def aws_instance(wanted: OnAws, instance: str) -> Subject:
 
 
 def _digest(wanted: OnAws) -> str:
-    from newsclf.core.model_card import read_card
     from newsclf.lifecycle.package import check
 
     if wanted.archive is not None:

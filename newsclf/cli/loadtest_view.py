@@ -65,13 +65,15 @@ class _Live:
         self._name = ""
         self._load: Load | None = None
         self._began_s = self._ticked_s = 0.0
-        self._in_flight = self._failed = 0
+        self._failed = 0
+        self._in_flight: dict[int, int] = {}
         self._ticks: deque[_Tick] = deque(maxlen=_SPARK_TICKS)
 
     def begin(self, name: str, load: Load) -> None:
         self._name, self._load = name, load
         self._began_s = self._ticked_s = time.monotonic()
-        self._in_flight = self._failed = 0
+        self._failed = 0
+        self._in_flight.clear()
         self._ticks.clear()
         self._ticks.append(_Tick())
 
@@ -83,7 +85,7 @@ class _Live:
         tick.ok += progress.ok
         tick.failed += progress.failed
         tick.response_ms += progress.response_ms
-        self._in_flight = progress.in_flight
+        self._in_flight[progress.worker] = progress.in_flight
         self._failed += progress.failed
 
     def view(self) -> RenderableType:
@@ -112,7 +114,9 @@ class _Live:
         )
         errors = Text(f"{self._failed} failed", style="red" if self._failed else "dim")
         grid.add_row(
-            f"{self._in_flight:6} in flight", errors, Text("Ctrl-C ends it in order", "dim")
+            f"{sum(self._in_flight.values()):6} in flight",
+            errors,
+            Text("Ctrl-C ends it in order", "dim"),
         )
         return grid
 

@@ -50,14 +50,19 @@ def status(
     here = local_target(config, state_dir)
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
     found = [here.status(here.get(name)) for name in here.names()]
+    if found:
+        _show_local(output, found)  # whatever AWS says
     prices = prices_at(folder)
     targets = aws_targets(output, folder, region, profile)
     on_aws = [each for target in targets for each in target.status(prices)]
-    output.data([*(_local_document(each) for each in found), *(asdict(each) for each in on_aws)])
+    output.data(
+        [
+            *(_local_document(each) for each in found),
+            *({"target": "aws", **asdict(each)} for each in on_aws),
+        ]
+    )
     if not found and not on_aws:
         output.note("nothing is deployed")
-    if found:
-        _show_local(output, found)
     if on_aws:
         _show_aws(output, on_aws)
 

@@ -21,7 +21,6 @@ from newsclf.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from newsclf.cli.output import Output
@@ -59,33 +58,37 @@ def teardown(
     if everything and name is not None:
         raise ConfigError("--all removes every deployment, so name none beside it")
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
+    names = [name or DEFAULT_DEPLOYMENT]
     if everything:
-        removals = _all(output, folder, region, profile, confirmed=yes)
-    else:
-        one = name or DEFAULT_DEPLOYMENT
-        removals = {one: _removal(output, folder, one, region, profile)}
+        names = _all(output, folder, region, profile, confirmed=yes)
     removed, failed = [], []
-    for each, remove in removals.items():
+    for each in names:
         try:
-            remove()
+            _remove(output, folder, each, region, profile, everything=everything)
         except NewsclfError as error:  # the others must not wait for it
             failed.append(error)
-            if len(removals) > 1:
-                output.error(f"{each}: {error.message}", error.hint)
         else:
             removed.append(each)
             output.note(f"{each}: removed, and nothing is left")
     output.data({"removed": removed})
-    if not removals:
+    if not names:
         output.note("nothing is deployed")
+    for other in failed[1:]:
+        output.error(other.message, other.hint)
     if failed:
         raise failed[0]
 
 
-def _removal(
-    output: Output, folder: Path, name: str, region: str | None, profile: str | None
-) -> Callable[[], object]:
-    """What removes a deployment; the record of it decides where it is, and without one --region."""
+def _remove(
+    output: Output,
+    folder: Path,
+    name: str,
+    region: str | None,
+    profile: str | None,
+    *,
+    everything: bool,
+) -> None:
+    """The record of a deployment decides where it is, and without one --region."""
     from newsclf.cli.targets import aws_target
     from newsclf.core.deployment import AwsDeployment, Deployments
     from newsclf.core.errors import ConfigError
@@ -93,39 +96,33 @@ def _removal(
 
     known = Deployments(folder).find(name)
     if isinstance(known, AwsDeployment):
-        if region not in (None, known.region):
+        if not everything and region not in (None, known.region):
             raise ConfigError(f"'{name}' is in {known.region}, not in {region}")
-        target = aws_target(output, folder, known.region, profile or known.profile)
-        return lambda: target.teardown(name)
-    if known is None and (region is not None or profile is not None):
-        target = aws_target(output, folder, region, profile)
-        return lambda: target.teardown(name)
-    return lambda: LocalTarget(folder).teardown(name)
+        profile = known.profile if everything else profile or known.profile
+        aws_target(output, folder, known.region, profile).teardown(name)
+    elif known is None and (region is not None or profile is not None):
+        aws_target(output, folder, region, profile).teardown(name)
+    else:
+        LocalTarget(folder).teardown(name)
 
 
 def _all(
     output: Output, folder: Path, region: str | None, profile: str | None, *, confirmed: bool
-) -> dict[str, Callable[[], object]]:
+) -> list[str]:
+    """What is recorded, and what is found in the region that the user named."""
     from newsclf.cli.targets import aws_target
-    from newsclf.core.deployment import AwsDeployment, Deployments
+    from newsclf.core.deployment import Deployments
     from newsclf.core.errors import StateError
 
-    deployments = Deployments(folder)
-    removals: dict[str, Callable[[], object]] = {}
-    for name in deployments.names():
-        known = deployments.find(name)
-        where = (known.region, known.profile) if isinstance(known, AwsDeployment) else (None, None)
-        removals[name] = _removal(output, folder, name, *where)
+    names = Deployments(folder).names()
     if region is None and profile is None:
-        return removals
+        return names
     target = aws_target(output, folder, region, profile)
-    strays = sorted(target.found() - removals.keys())
+    strays = sorted(target.found() - set(names))
     if strays and not confirmed:
         output.note(
             f"in {target.region}, recorded by somebody else or nowhere: {', '.join(strays)}"
         )
         if not output.confirm("Remove them too?"):
             raise StateError("nothing was removed")
-    for name in strays:
-        removals[name] = _removal(output, folder, name, region, profile)
-    return removals
+    return [*names, *strays]

@@ -190,7 +190,7 @@ def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
     subjects = request.subjects
     # All that decides what is sent, and what is made of it.
     decisive = {
-        "subjects": [(subject.instance, subject.identity) for subject in subjects],
+        "subjects": [(s.instance, s.identity, s.model_digest) for s in subjects],
         "loads": [load.model_dump() for load in request.loads],
         "objectives": [objective.model_dump() for objective in request.objectives],
         "payloads": payloads.sha256,
@@ -239,7 +239,8 @@ def _open_folder(request: LoadtestRequest, run: Run) -> RunFolder:
         return folder
     moment = run.started_utc.replace("+00:00", "Z").replace(":", "").replace("-", "")
     folder = RunFolder(request.runs / f"{moment}-{file_name(run.name)}")
-    folder.write_run(run)
+    # Until it is, it is not finished, whatever ends it.
+    folder.write_run(run.model_copy(update={"interrupted": True, "stop_reason": "not finished"}))
     folder.write_prices(request.prices)
     return folder
 

@@ -38,6 +38,7 @@ class Order:
 class Progress:
     """What happened since the last one."""
 
+    worker: int
     ok: int
     failed: int
     in_flight: int

@@ -256,10 +256,11 @@ class _Worker:
         while True:
             await asyncio.sleep(_PROGRESS_S)
             tally, self._tally = self._tally, _Tally()
-            self._pipe.send(
-                ("progress",
-                 Progress(tally.ok, tally.failed, self._in_flight, tally.response_ms[-1000:]))
+            progress = Progress(
+                self._order.worker, tally.ok, tally.failed, self._in_flight,
+                tally.response_ms[-1000:],
             )  # fmt: skip
+            self._pipe.send(("progress", progress))
 
     def _result(self) -> Result:
         samples = np.array(self._records, dtype=SAMPLE)

@@ -13,10 +13,12 @@ from types import SimpleNamespace
 import botocore.loaders
 import pytest
 
+from newsclf.lifecycle.package import PackageRequest, package
 from newsclf.targets.aws.clock import Clock
 from newsclf.targets.local.target import LocalTarget
 from tests.aws.proxy.data_plane import USER, USER_SECRET
 from tests.aws.proxy.server import FakeAws, running
+from tests.builders import build_wheels
 from tests.conftest import Result
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +26,7 @@ REGION = "us-east-1"
 # The command line as it is, but it does not wait between two looks at AWS.
 IMPATIENT = """
 import botocore.endpoint, types
+from newsclf.lifecycle.package import PackageRequest, package
 from newsclf.targets.aws.clock import Clock
 Clock.sleep = lambda self, pause_s: None
 botocore.endpoint.time = types.SimpleNamespace(sleep=lambda s: None, time=__import__("time").time)
@@ -48,6 +51,18 @@ def _serving(
         target.teardown("model")
 
 
+@pytest.fixture(scope="session")
+def archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained model as a `model.tar.gz`; its wheels are empty ones."""
+    folder = tmp_path_factory.mktemp("archive")
+    requirements = build_wheels(folder / "wheels", "onnxruntime==1.2.3")
+    request = PackageRequest(
+        model=trained / "model", out=folder / "model.tar.gz", cache=folder / "cache",
+        wheels=requirements.parent, requirements=requirements,
+    )  # fmt: skip
+    return package(request).path
+
+
 @pytest.fixture
 def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
     """An empty account, reached by its owner's credentials, with a clock that does not wait."""
@@ -61,7 +76,7 @@ def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]
     monkeypatch.setattr("botocore.loaders.create_loader", _loader)
     yield _serving
     _serving.data_plane.model_fails = False
-    assert _serving.broken == []
+    assert not _serving.broken, _serving.broken[0]
     assert _serving.problems == []
 
 

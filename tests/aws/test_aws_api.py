@@ -8,7 +8,6 @@ import pickle
 import re
 import stat
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,16 @@ import httpx
 import pytest
 from moto.apigatewayv2.models import apigatewayv2_backends
 from moto.awslambda.models import lambda_backends
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 
 from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments
 from newsclf.targets.aws.api import api_remains
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.function_model import FunctionModel
 from newsclf.targets.aws.names import Names
 from tests.aws.proxy.server import LOST, FakeAws
 from tests.conftest import Cli
 
-REGION = "us-east-1"
+ACCOUNT, REGION = "123456789012", "us-east-1"
 NAMES = Names("news", ACCOUNT, REGION)
 STATE = Path(".newsclf")
 JWT = ("--auth", "jwt", "--jwt-issuer", "https://issuer.example", "--jwt-audience", "news")
@@ -155,7 +154,8 @@ def test_from_each_kind_to_each_other_in_place(deployed: FakeAws, newsclf: Cli) 
         assert httpx.get(f"{api.api_endpoint}/health").status_code  # answers at all
 
 
-def test_what_is_made(deployed: FakeAws, newsclf: Cli) -> None:
+@pytest.mark.usefixtures("deployed")
+def test_what_is_made(newsclf: Cli) -> None:
     assert newsclf("wire-api", "--rate", 7, "--burst", 9, "--runtimes", 3).exit_code == 0
 
     api = api_on_aws()
@@ -180,16 +180,15 @@ def test_what_is_made(deployed: FakeAws, newsclf: Cli) -> None:
         f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.api_id}/*/{route}"
         for route in ("GET/health", "GET/openapi.json", "POST/classify")
     ]
-    policy = boto3.client("iam").get_role_policy(
-        RoleName=NAMES.function_role, PolicyName="newsclf"
-    )
+    policy = boto3.client("iam").get_role_policy(RoleName=NAMES.function_role, PolicyName="newsclf")
     assert [statement["Action"] for statement in policy["PolicyDocument"]["Statement"]] == [
         ["sagemaker:InvokeEndpoint"],
         ["logs:CreateLogStream", "logs:PutLogEvents"],
     ]
 
 
-def test_changes_are_made_in_place(deployed: FakeAws, newsclf: Cli) -> None:
+@pytest.mark.usefixtures("deployed")
+def test_changes_are_made_in_place(newsclf: Cli) -> None:
     assert newsclf("wire-api", "--cors", "https://a.example").exit_code == 0
     api = api_on_aws()
     assert api.cors_configuration["allowOrigins"] == ["https://a.example"]
@@ -238,10 +237,9 @@ def curl_line(printed: str) -> str:
     return line
 
 
+@pytest.mark.usefixtures("deployed")
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode[1])
-def test_the_printed_curl_line_works(
-    deployed: FakeAws, newsclf: Cli, mode: tuple[str, ...]
-) -> None:
+def test_the_printed_curl_line_works(newsclf: Cli, mode: tuple[str, ...]) -> None:
     printed = newsclf("wire-api", *mode)
     Path("token.txt").write_text("authorization: Bearer abc\n", encoding="utf-8")
 
@@ -357,38 +355,67 @@ def test_answers_that_get_lost_do_no_harm(
     assert len(api_on_aws().routes) == 3
 
 
-def stuck(aws: FakeAws) -> None:
-    aws.services.unassumable = 10_000
-
-
-def taken_away(aws: FakeAws) -> None:
+def test_without_an_endpoint_nothing_is_made(deployed: FakeAws, newsclf: Cli) -> None:
     boto3.client("sagemaker").delete_endpoint(EndpointName=NAMES.endpoint)
-    aws.forget()
-
-
-def broken_model(aws: FakeAws) -> None:
-    aws.data_plane.model_fails = True
-
-
-@pytest.mark.parametrize(
-    ("disturb", "code", "said"),
-    [
-        (taken_away, 3, "newsclf deploy"),
-        (broken_model, 4, "does not answer as it must"),
-    ],
-)
-def test_what_goes_wrong_is_said(
-    deployed: FakeAws, newsclf: Cli, disturb: Callable[[FakeAws], None], code: int, said: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr("newsclf.targets.aws.wire_api._SMOKE_TEST_S", 0.5)
-    disturb(deployed)
+    deployed.forget()
 
     result = newsclf("wire-api")
 
-    assert result.exit_code == code, result.err
-    assert said in result.err
-    assert "Traceback" not in result.err
+    assert result.exit_code == 3, result.err
+    assert "newsclf deploy" in result.err
+    assert writes(deployed) == []
+
+
+def test_an_api_before_a_model_that_fails_is_an_error(
+    deployed: FakeAws, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsclf.targets.aws.wire_api._SMOKE_TEST_S", 0.5)
+    deployed.data_plane.model_fails = True
+
+    result = newsclf("wire-api")
+
+    assert result.exit_code == 4, result.err
+    assert "does not answer as it must" in result.err
+    assert "model_failed" in result.err
+    assert "newsclf teardown" in result.err
+
+
+def test_the_api_names_the_model_that_answers(deployed: FakeAws, newsclf: Cli) -> None:
+    assert newsclf("wire-api", "--auth", "none").exit_code == 0
+    model = FunctionModel(Clients(REGION), NAMES, "fedcba987654")
+    assert model.look().action == "update"
+
+    model.ensure()
+
+    assert model.look().action == "keep"
+    assert httpx.post(f"{url_of()}/classify", json=BODY).json()["model"] == "fedcba987654"
+    newsclf("wire-api", "--auth", "none")  # which knows of no other model
+    assert model.look().action == "update"
+    deployed.forget()
+
+
+def test_a_role_that_is_new_is_waited_for(deployed: FakeAws, newsclf: Cli) -> None:
+    deployed.services.unassumable = 3
+
+    result = newsclf("wire-api")
+
+    assert result.exit_code == 0, result.err
+    assert [record.call.operation for record in deployed.records].count("CreateFunction") == 4
+
+
+def test_a_refusal_names_the_permission_and_the_next_run_goes_on(
+    deployed: FakeAws, newsclf: Cli
+) -> None:
+    deployed.fault = lambda _, call: "denied" if call.operation == "CreateStage" else None
+    refused = newsclf("wire-api")
+    deployed.fault = lambda _, __: None
+
+    assert refused.exit_code == 4
+    assert "apigateway:POST" in refused.err
+    assert "Traceback" not in refused.err
+    assert wired().api is None
+    assert newsclf("wire-api").exit_code == 0
+    assert wired().api is not None
 
 
 @pytest.mark.parametrize(

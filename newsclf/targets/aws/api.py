@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from newsclf.core.cost import FUNCTION_MEMORY_MB
 from newsclf.core.deployment import AwsAuth
 from newsclf.targets.aws.api_authorizer import (
     Authorizer,
@@ -28,8 +29,6 @@ from newsclf.targets.aws.role import Role
 
 _FUNCTION_TIMEOUT_S = 29
 """Between API Gateway's 30 s and the 25 s that the handler gives the endpoint."""
-_FUNCTION_MEMORY_MB = 256
-"""A body of 6 MB is held several times over; with less there is also less of a CPU."""
 _AUTHORIZER_TIMEOUT_S = 5
 _AUTHORIZER_MEMORY_MB = 128
 _LAMBDA = "lambda.amazonaws.com"
@@ -66,7 +65,7 @@ def api_resources(
                 "MODEL_DIGEST": model_digest,
                 "API_AUTH": spec.auth,
             },
-            memory_mb=_FUNCTION_MEMORY_MB,
+            memory_mb=FUNCTION_MEMORY_MB,
             timeout_s=_FUNCTION_TIMEOUT_S,
             reserved_concurrency=spec.reserved_concurrency,
         ),

@@ -6,7 +6,7 @@ Signatures (`iam`) need none: API Gateway checks them itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from newsclf.targets.aws.clients import Clients
@@ -63,7 +63,11 @@ class AuthorizerRemains:
     names: Names
     suffix: Literal["jwt", "key"]
     """What was of the other kind is another authorizer."""
-    kind: str = field(default="authorizer", init=False)
+
+    @property
+    def kind(self) -> str:
+        """`key authorizer`, or `jwt authorizer`."""
+        return f"{self.suffix} authorizer"
 
     @property
     def name(self) -> str:

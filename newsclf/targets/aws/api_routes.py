@@ -75,7 +75,7 @@ class Routes:
     def _create(self, key: str, api_id: str, settings: Mapping[str, Any]) -> None:
         try:
             self._call("create_route", f"creating the route {key}", api_id,
-                       RouteKey=key, **settings)  # fmt: skip
+                       RouteKey=key, **{k: v for k, v in settings.items() if v})  # fmt: skip
         except RefusedError:
             there = (route for route in self._find() if route["RouteKey"] == key)
             if not any(_is_right(route, settings) for route in there):
@@ -83,14 +83,13 @@ class Routes:
 
     def _settings(self) -> dict[str, Any]:
         integration_id = self.integration.look().found.get("integration_id", "")
-        settings = {
+        found = self.authorizer and find_authorizer(self.clients, self.names, self.authorizer)
+        return {
             "AuthorizationType": self.authorization,
             "Target": f"integrations/{integration_id}",
+            # An update keeps what it is not told; an empty id ends the use of an authorizer.
+            "AuthorizerId": found["AuthorizerId"] if found else "",
         }
-        if self.authorizer is not None:
-            found = find_authorizer(self.clients, self.names, self.authorizer)
-            settings["AuthorizerId"] = found["AuthorizerId"] if found else ""
-        return settings
 
     def _find(self) -> list[dict[str, Any]]:
         api_id = find_api_id(self.clients, self.names)
@@ -103,4 +102,4 @@ class Routes:
 
 
 def _is_right(route: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    return all(route.get(name) == value for name, value in settings.items())
+    return all((route.get(name) or "") == value for name, value in settings.items())

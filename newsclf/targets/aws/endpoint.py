@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from newsclf.core.errors import NewsclfError, TargetError
+from newsclf.core.errors import TargetError
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.endpoint_config import VARIANT
 from newsclf.targets.aws.endpoint_report import failure, last_lines
 from newsclf.targets.aws.errors import RefusedError, is_not_found_yet
 from newsclf.targets.aws.names import TAG, Names
 from newsclf.targets.aws.resource import Action, Look
-from newsclf.targets.aws.smoke import smoke_test
+from newsclf.targets.aws.smoke import BadAnswerError, smoke_test
 
 _MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 _USELESS = {"Failed", "OutOfService"}
@@ -95,7 +95,7 @@ class Endpoint:
         self._await(wanted)
         try:
             smoke_test(self.clients, self.name)
-        except NewsclfError as error:
+        except BadAnswerError as error:  # not another: a network that fails is no bad model
             if before is None or before["EndpointConfigName"] == wanted.config:
                 raise self._failure(f"the endpoint does not work: {error.message}") from error
             self._back_to(before["EndpointConfigName"])

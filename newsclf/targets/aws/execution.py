@@ -28,9 +28,7 @@ def statements(names: Names, spec: AwsSpec) -> tuple[Mapping[str, Any], ...]:
             repository_arn(spec.image),
         ),
         _allow(["ecr:GetAuthorizationToken"], "*"),
-        _allow(
-            ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], f"{log}:*"
-        ),
+        _allow(_LOGGING, f"{log}:*"),
         _allow(
             ["cloudwatch:PutMetricData"],
             "*",
@@ -44,6 +42,12 @@ def statements(names: Names, spec: AwsSpec) -> tuple[Mapping[str, Any], ...]:
     return tuple(allowed)
 
 
+_LOGGING = [
+    "logs:CreateLogGroup",  # it is there, but whether SageMaker goes on without this is not known
+    "logs:CreateLogStream",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+]
 _NETWORK = [
     "ec2:CreateNetworkInterface",
     "ec2:CreateNetworkInterfacePermission",

@@ -93,8 +93,7 @@ class Function(FunctionRemains):
             found = None
         if found is None:
             self._create()
-            found = self._wait_until_active()
-        differences = self._differences(found)
+        differences = self._differences(self._wait_until_active())
         if "code" in differences:
             self._call(
                 "update_function_code", "updating its code",

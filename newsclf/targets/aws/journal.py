@@ -35,6 +35,16 @@ class Journal:
         kept = tuple(step for step in self.deployment.journal if not _is(step, resource))
         self.save(journal=kept)
 
+    def is_begun(self, resource: Remains) -> bool:
+        """Whether an earlier run began with it, and was cut off before it could be used."""
+        return any(
+            _is(step, resource) and step.status == "creating" for step in self.deployment.journal
+        )
+
+    def find(self, kind: str) -> AwsStep | None:
+        """The last step of a kind of resource."""
+        return next((s for s in reversed(self.deployment.journal) if s.kind == kind), None)
+
     def save(self, **changes: object) -> None:
         """Change fields of the deployment, and write it."""
         self.deployment = self.deployment.model_copy(update=changes)

@@ -17,8 +17,8 @@ _KEPT_DAYS = 30
 class LogGroup:
     """A log group with our tags.
 
-    Who writes to it may write, but not create it, so that a late line after a teardown does not
-    bring it back.
+    A function's role may write to it, but not create it, so that a late line after a teardown does
+    not bring it back.
     """
 
     clients: Clients

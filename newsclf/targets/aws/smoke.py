@@ -11,16 +11,22 @@ from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.errors import RefusedError
 
 HEADLINES = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
+_MODEL_FAILED = "ModelError"
 _STARTING = {"ModelNotReadyException", "ServiceUnavailable"}
 _START_S = 90
 """A serverless endpoint starts its first container with the first request."""
+
+
+class BadAnswerError(TargetError):
+    """The model was asked, and failed or answered something else than our labels."""
 
 
 def smoke_test(clients: Clients, endpoint: str) -> None:
     """Classify two headlines.
 
     Raises:
-        TargetError: it refuses them, or answers with something else than our labels.
+        BadAnswerError: the model is to blame.
+        TargetError: AWS did not let the question through.
         ServiceError: it can't be reached.
     """
 
@@ -38,15 +44,20 @@ def smoke_test(clients: Clients, endpoint: str) -> None:
         except RefusedError as error:
             if error.code in _STARTING:
                 return None
+            if error.code == _MODEL_FAILED:
+                raise BadAnswerError(error.message) from error
             raise
 
     answer = clients.clock.until(ask, at_most_s=_START_S)
     if answer is None:
-        raise TargetError(f"the endpoint {endpoint} is in service, but takes no request")
+        raise TargetError(
+            f"the endpoint {endpoint} is in service, but takes no request",
+            hint="newsclf deploy asks it again",
+        )
     body: bytes = answer["Body"].read()
     if not _holds_our_labels(body):
         start = body[:200].decode(errors="replace")
-        raise TargetError(
+        raise BadAnswerError(
             f"the endpoint {endpoint} does not answer as it should: {start}",
             hint="newsclf package --check looks at an archive",
         )

@@ -17,6 +17,7 @@ from newsclf.targets.aws.api import api_remains
 from newsclf.targets.aws.bucket import Archive
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.endpoint_config import VARIANT
+from newsclf.targets.aws.function_model import FunctionModel
 from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.metrics import EndpointMetrics
@@ -116,18 +117,27 @@ class AwsTarget:
             journal=known.journal if known else (),
             api=known.api if known else None,
         )
+        wanted = endpoint_resources(self._clients, names, spec, request.archive, self._say)
+        if deployment.api is not None:
+            wanted = [*wanted, FunctionModel(self._clients, names, deployment.model_digest)]
         plan = planned(
             deployment,
-            endpoint_resources(self._clients, names, spec, request.archive, self._say),
+            wanted,
             endpoint_unwanted(self._clients, names, spec),
         )
-        if spec.instance is not None and any(
-            step.resource.kind == "endpoint" and step.look.action != "keep" for step in plan.steps
-        ):
-            unknown = check_quota(self._clients, spec.instance, spec.max_instances)
-            if unknown is not None:
-                self._say(f"the quota is not known: {unknown}")
+        self._check_quota(plan)
         return plan
+
+    def _check_quota(self, plan: Plan) -> None:
+        spec = plan.deployment.spec
+        action = next(step.look.action for step in plan.steps if step.resource.kind == "endpoint")
+        if spec.instance is None or action == "keep":
+            return
+        # In an update two fleets are up for a while.
+        count = spec.max_instances + (spec.min_instances if action == "update" else 0)
+        unknown = check_quota(self._clients, spec.instance, count)
+        if unknown is not None:
+            self._say(f"the quota is not known: {unknown}")
 
     def apply(self, plan: Plan) -> AwsDeployment:
         """Carry a plan out, and record each step before and after it.
@@ -140,7 +150,10 @@ class AwsTarget:
         """
         name = plan.deployment.name
         with self._deployments.locked(name):
-            journal = Journal(self._deployments, plan.deployment)
+            wanted = plan.deployment
+            known = self._deployments.find_of(AwsDeployment, name)
+            # Until all of it is there, what is recorded is what serves.
+            journal = Journal(self._deployments, known or wanted)
             try:
                 for remains in plan.removals:
                     self._say(f"delete {remains.kind} {remains.name}")
@@ -153,13 +166,20 @@ class AwsTarget:
                     f"stopped; what was begun of '{name}' goes on, and an endpoint bills",
                     hint=f"newsclf teardown {name} removes it; newsclf deploy goes on",
                 ) from None
+            journal.save(
+                model=wanted.model,
+                model_digest=wanted.model_digest,
+                spec=wanted.spec,
+                profile=wanted.profile,
+            )
         return journal.deployment
 
     def _ensure(self, resources: Sequence[Resource], journal: Journal) -> None:
         for resource in resources:
             look = resource.look()  # again: the steps before it may have changed what it needs
             ids = look.found
-            if look.action != "keep":
+            # One that is there may still not have been seen to work.
+            if look.action != "keep" or journal.is_begun(resource):
                 self._say(f"{look.action} {resource.kind} {resource.name}")
                 journal.creating(resource)
                 ids = resource.ensure()

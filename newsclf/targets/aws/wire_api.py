@@ -24,10 +24,10 @@ from newsclf.targets.aws.api_routes import ROUTES
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.smoke import HEADLINES
 from newsclf.targets.client import classify
 from newsclf.targets.credentials import key_config, key_in, write_private
 
-_SMOKE_TEST = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
 _SMOKE_TEST_S = 90.0
 """So long it may take until a new host name, role and permission are known everywhere."""
 _ASK_S = 35.0
@@ -99,7 +99,8 @@ def _apply(clients: Clients, journal: Journal, spec: ApiSpec, say: Callable[[str
             say(f"delete {remains.kind} {remains.name}")
             journal.deleting(remains)
             remains.delete()
-        journal.gone(remains)
+        if journal.find(remains.kind) is not None:
+            journal.gone(remains)
     return ids["url"]
 
 
@@ -169,7 +170,7 @@ def _closed_to_us(clients: Clients, deployment: AwsDeployment, api: AwsApi) -> s
     if api.auth == "jwt":  # only the issuer has tokens
         return None
     try:
-        classify(address_of(deployment, clients), _SMOKE_TEST)
+        classify(address_of(deployment, clients), HEADLINES)
     except (RequestRejectedError, ServiceError) as error:
         return error.message
     return None

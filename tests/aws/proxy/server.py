@@ -151,6 +151,8 @@ class FakeAws:
 
     def _do(self, call: Call, environ: dict[str, Any], body: bytes) -> Answer:
         try:
+            if call.problems:
+                raise RefusedError("ValidationException", "; ".join(call.problems))
             if call.service == "sagemaker-runtime":
                 check_signature(environ, body, "sagemaker", call.region)
                 return self.data_plane.invoke_endpoint(call, body)

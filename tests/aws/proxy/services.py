@@ -95,7 +95,9 @@ class Services:
         api, p = api_of(call), call.params
         if "Target" in p and p["Target"].removeprefix("integrations/") not in api.integrations:
             raise RefusedError("BadRequestException", f"Invalid target {p['Target']}")
-        if "AuthorizerId" in p and p["AuthorizerId"] not in api.authorizers:
+        if p.get("AuthorizerId") == "" and "RouteId" in p:  # which moto takes for not given
+            api.routes[p["RouteId"]].authorizer_id = None
+        elif "AuthorizerId" in p and p["AuthorizerId"] not in api.authorizers:
             raise RefusedError("BadRequestException", "Invalid authorizer")
         if p.get("AuthorizationType") in ("JWT", "CUSTOM") and "AuthorizerId" not in p:
             raise RefusedError("BadRequestException", "An authorizer is needed")
@@ -109,6 +111,9 @@ class Services:
         used = [route.authorizer_id for route in api_of(call).routes.values()]
         if call.params["AuthorizerId"] in used:
             raise RefusedError("ConflictException", "The authorizer is used by a route", 409)
+
+    def _apigatewayv2_GetAuthorizers(self, call: Call) -> Answer:
+        return ok({"items": [a.to_json() for a in api_of(call).authorizers.values()]})
 
     def _apigatewayv2_CreateAuthorizer(self, call: Call) -> None:
         if any(a.name == call.params["Name"] for a in api_of(call).authorizers.values()):

@@ -26,6 +26,8 @@ _REGIONAL: tuple[BackendDict[Any], ...] = (
 )  # fmt: skip
 _GLOBAL: tuple[BackendDict[Any], ...] = (iam_backends, s3_backends, budgets_backends)
 Snapshot = dict[int, dict[str, Any]]
+_OWNERS = -1
+"""Where a snapshot has the owners of buckets: those names are global."""
 
 
 class World:
@@ -42,10 +44,12 @@ class World:
 
     def save(self) -> Snapshot:
         """A copy of everything."""
-        return {i: self._copy(b.__dict__) for i, b in enumerate(self._backends)}
+        saved = {i: self._copy(b.__dict__) for i, b in enumerate(self._backends)}
+        return saved | {_OWNERS: dict(s3_backends.bucket_accounts)}
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put a copy back; it can be put back again."""
+        s3_backends.bucket_accounts = dict(snapshot[_OWNERS])
         for i, backend in enumerate(self._backends):
             fresh = self._copy(snapshot[i])
             backend.__dict__.clear()
