@@ -101,12 +101,11 @@ def test_serverless_from_nothing_to_nothing_with_a_load_test(
     ran(real_cli("wire-api", "small"))
     assert json.loads(ran(real_cli("status", "--json")).out)[0]["on"] == "serverless"
     for direct in ((), ("--direct",)):
-        measured = ran(
-            real_cli("loadtest", "small", *direct, "--concurrency", 1, "--duration", 1,
-                     "--warmup", 0, "--json")
-        )  # fmt: skip
+        measured = real_cli("loadtest", "small", *direct, "--concurrency", 1, "--duration", 1,
+                            "--warmup", 0, "--json")  # fmt: skip
+        assert measured.exit_code in (0, 6), measured.err  # a second is too short for a verdict
         (point,) = json.loads(measured.out)["points"]
-        assert list(point["outcomes"]) == ["ok"]
+        assert list(point["outcomes"]) == ["OK"]
 
     ran(real_cli("teardown", "--all"))
     assert aws.world.left() == []

@@ -50,6 +50,7 @@ class DataPlane:
     def __init__(self, aws: FakeAws) -> None:
         self._aws = aws
         self._runtimes: dict[str, Runtime] = {}
+        self._http = httpx.Client()
         self.model_url = ""
         """Where the real model server listens."""
         self.model_fails = False
@@ -72,7 +73,7 @@ class DataPlane:
             raise RefusedError("ValidationError", message)
         if self.model_fails:
             return _model_error(400, '{"message": "internal: the model cannot be loaded"}')
-        answer = httpx.post(
+        answer = self._http.post(
             f"{self.model_url}/endpoints/{name}/invocations",
             content=body,
             headers={"content-type": call.params.get("ContentType", "application/octet-stream")},
