@@ -173,11 +173,14 @@ def loadtest(
         view.show_comparison(output, *compare)
         return
 
+    from newsclf.cli.loadtest_live import live
     from newsclf.cli.loadtest_subjects import Where, find_subjects
     from newsclf.core.cost import RequestPath, path_prices
+    from newsclf.core.errors import ConfigError
     from newsclf.core.prices import prices_at
-    from newsclf.lifecycle.loadtest import Limits, LoadtestRequest
+    from newsclf.lifecycle.loadtest import LoadtestRequest
     from newsclf.lifecycle.loadtest import loadtest as run
+    from newsclf.loadtest.budget import Limits
     from newsclf.loadtest.plan import (
         LoadChoice,
         make_loads,
@@ -208,6 +211,9 @@ def loadtest(
     book = prices_at(settings.state_dir, prices)
     # What has no price is said before anything is measured.
     path_prices(book, region, RequestPath())
+    book.serverless_price(region)
+    if max_cost is not None and price_as is None:
+        raise ConfigError("--max-cost needs a price", hint="--price-as ml.c5.large gives it one")
     usd_per_hour = book.hosting_usd_per_hour(price_as, region) if price_as else 0.0
     request = LoadtestRequest(
         subjects=find_subjects(where),
@@ -229,7 +235,7 @@ def loadtest(
         runs=settings.state_dir / "runs",
         resume=resume,
     )
-    with view.live(output) as watch:
+    with live(output) as watch:
         folder, summary = run(request, watch)
     view.show(output, folder, summary)
     view.check(folder, summary)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from newsclf.core.deployment import Deployment
 from newsclf.core.errors import ConfigError
@@ -20,6 +22,7 @@ from newsclf.targets.local.credentials import auth_of
 from newsclf.targets.local.target import LocalTarget
 
 _LOCAL = "local:"
+_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x20-\x7e]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,14 @@ def find_subjects(where: Where) -> list[Subject]:
 
 
 def _of_url(where: Where, url: str) -> Subject:
-    parts = urlsplit(url)
+    import httpx
+
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a wrong one raises
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL) as error:
+        raise ConfigError(f"--url {url}: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"--url {url}: expected http://host/path or https://host/path")
     if parts.username is not None:
@@ -84,7 +94,7 @@ def _of_url(where: Where, url: str) -> Subject:
     return Subject(
         instance="url",
         kind="url",
-        identity=url,
+        identity=urlunsplit(parts._replace(query="", fragment="")),  # a key may stand there
         model_digest=None,
         shares_host=_is_loopback(parts.hostname),
         open=_always(Address(url, form, headers)),
@@ -103,10 +113,11 @@ def _read_headers(path: Path) -> dict[str, str]:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from None
-    pairs = [line.partition(":") for line in lines]
-    if not all(name.strip() and colon for name, colon, _ in pairs):
-        raise ConfigError(f"{path}: expected lines of the form `name: value`")
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+    found = [_HEADER.fullmatch(line.strip()) for line in lines]
+    if not all(found):  # the line itself is not quoted: it may hold a key
+        number = found.index(None) + 1
+        raise ConfigError(f"{path}: line {number} is not of the form `name: value`, in ASCII")
+    return {match[1].lower(): match[2] for match in found if match is not None}
 
 
 def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
@@ -122,7 +133,7 @@ def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
 
     @contextmanager
     def brought_up() -> Iterator[Address]:
-        name = f"loadtest-{cores}"
+        name = f"loadtest-{cores}-{os.getpid()}"  # nobody else's
         deployment, _ = target.deploy(name, model, port=0, workers=int(cores), cores=int(cores))
         try:
             yield _address(deployment, direct=True)

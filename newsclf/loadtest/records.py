@@ -213,6 +213,8 @@ class Comparison(_Record):
     confidence: float
     """Of each single interval, so that all hold together at 95 %."""
     points: list[PointComparison]
+    warnings: list[str] = Field(default_factory=list)
+    """What else differs between the two."""
     unmatched: list[str]
     """Ids of points whose load the other run does not have."""
     regression: bool
@@ -257,6 +259,10 @@ class Run(_Record):
     repeats: int
     objectives: list[Objective] = Field(default_factory=list)
     payloads: Payloads
+    headlines_per_request: int = 1
+    """Costs and rates are of requests, not of headlines."""
+    timeout_s: float = 30.0
+    """From the moment a request is due."""
     machine: Machine
     shares_host: bool
     """The server runs on the generator's machine, and competes with it for cores."""
