@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -161,6 +162,7 @@ def generate(
 
 def _start_unharmed(process: SpawnProcess) -> None:
     """Start a process that never sees the signals that all of a terminal's group are sent."""
+    resource_tracker.ensure_running()  # which unblocks signals itself when it begins
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         process.start()  # inherits what is blocked
