@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from newsclf.core.cost import CostRow
 from newsclf.loadtest.records import Interval, Search, Summary
+from newsclf.loadtest.report.headline import warnings
 from newsclf.loadtest.report.text import load_words
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
     for point in points:
         for reason in point.reasons:
             output.note(f"{point.id}: {reason}")
+    for warning in warnings(summary):
+        output.note(f"note: {warning}")
     if summary.run.headlines_per_request > 1:
         output.note(f"a request holds {summary.run.headlines_per_request} headlines")
     for row in summary.costs:
@@ -66,8 +69,6 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
             output.note(f"{row.instance}: {row.price_source}, {row.price_region}")
     for search in summary.searches:
         output.note(_searched(search))
-    if summary.run.stop_reason:
-        output.note(f"ended early: {summary.run.stop_reason}")
     output.note(f"report: {folder / 'report.html'}")
 
 

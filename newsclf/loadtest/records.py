@@ -104,7 +104,7 @@ class PointSummary(_Record):
     outcomes: dict[str, int]
     """Outcome → count, without zeros; sums to `requests`."""
     error_fraction: float
-    """Of `requests`, those that are not OK."""
+    """Of `requests`, those that are not OK; those that the user gave up do not count."""
     offered_per_s: float
     throughput_per_s: float
     """Good answers completed in the window."""

@@ -265,7 +265,7 @@ def test_max_requests_ends_it_in_order(newsclf: Cli) -> None:
         assert server.seen()["ok"] == 301, "and the preflight's"
 
         assert result.exit_code in (0, 6)
-        assert "ended early: --max-requests 300 was reached" in result.err
+        assert "--max-requests 300 was reached" in result.err
         newsclf(*options, "--resume", _only_run())
         assert server.seen()["ok"] == 302, "gone on with, nothing is left to send"
 

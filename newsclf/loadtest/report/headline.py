@@ -85,6 +85,7 @@ def warnings(summary: Summary) -> list[str]:
     failing = [p.id for p in points if p.verdict == "ERRORS"]
     if failing:
         found.append(f"At {_some(failing)} too many requests failed: those figures have no cost.")
+    found += _capped(summary)
     gaps = [p.id for p in points if p.little_gap > _LITTLE_LIMIT]
     if gaps:
         found.append(
@@ -111,6 +112,25 @@ def warnings(summary: Summary) -> list[str]:
     noted = [p.id for p in points if p.verdict == "OK" and p.reasons]
     if noted:
         found.append(f"{_some(noted)} come with a remark of their own, below the table of points.")
+    return found
+
+
+def _capped(summary: Summary) -> list[str]:
+    """Instances whose highest believable load is not their highest."""
+    found = []
+    for row in summary.costs:
+        closed = [
+            (p.load.concurrency or 0, p.verdict)
+            for p in summary.points
+            if p.instance == row.instance and p.load.model == "closed"
+        ]
+        best = max((users for users, verdict in closed if verdict == "OK"), default=0)
+        more = {verdict for users, verdict in closed if users > best > 0}
+        if more == {"CLIENT-LIMITED"}:
+            found.append(
+                f"Beyond {best} users {row.instance} could not be measured: it may take more than "
+                "the invocations per minute in the table."
+            )
     return found
 
 
