@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x20-\x7e]*)")
 
 if TYPE_CHECKING:
     from newsclf.core.deployment import Deployment
@@ -59,7 +62,8 @@ def read_headers(path: Path) -> dict[str, str]:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from None
-    pairs = [line.partition(":") for line in lines]
-    if not all(name.strip() and colon for name, colon, _ in pairs):
-        raise ConfigError(f"{path}: expected lines of the form `name: value`")
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+    found = [_HEADER.fullmatch(line.strip()) for line in lines]
+    if not all(found):  # the line itself is not quoted: it may hold a key
+        number = found.index(None) + 1
+        raise ConfigError(f"{path}: line {number} is not of the form `name: value`, in ASCII")
+    return {match[1].lower(): match[2] for match in found if match is not None}

@@ -191,11 +191,14 @@ def loadtest(
         return
 
     from newsclf.cli.loadtest_instances import ask
+    from newsclf.cli.loadtest_live import live
     from newsclf.cli.loadtest_subjects import Where, find_subjects
     from newsclf.core.cost import RequestPath, path_prices
+    from newsclf.core.errors import ConfigError
     from newsclf.core.prices import prices_at
-    from newsclf.lifecycle.loadtest import Limits, LoadtestRequest
+    from newsclf.lifecycle.loadtest import LoadtestRequest
     from newsclf.lifecycle.loadtest import loadtest as run
+    from newsclf.loadtest.budget import Limits
     from newsclf.loadtest.plan import (
         LoadChoice,
         make_loads,
@@ -229,9 +232,12 @@ def loadtest(
     priced_in = region or subjects[0].region or "us-east-1"
     # What has no price is said before anything is measured.
     path_prices(book, priced_in, RequestPath())
+    book.serverless_price(priced_in)
     usd_per_hour = max(subject.usd_per_hour for subject in subjects)
     if price_as:
         usd_per_hour = book.hosting_usd_per_hour(price_as, priced_in)
+    if max_cost is not None and not usd_per_hour:
+        raise ConfigError("--max-cost needs a price", hint="--price-as ml.c5.large gives it one")
     request = LoadtestRequest(
         subjects=subjects,
         loads=make_loads(choice),
@@ -254,7 +260,7 @@ def loadtest(
     )
     if instances is not None and not yes:
         ask(output, subjects)
-    with view.live(output) as watch:
+    with live(output) as watch:
         folder, summary = run(request, watch)
     view.show(output, folder, summary)
     view.check(folder, summary)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from newsclf.cli.addresses import address_of, read_headers
 from newsclf.cli.targets import aws_target
@@ -59,8 +59,6 @@ def find_subjects(output: Output, where: Where) -> list[Subject]:
         if where.header_file is not None:
             raise ConfigError("--header-file goes with a deployment's API or with --url")
         instances = [each.strip() for each in where.instances.split(",")]
-        if len(set(instances)) < len(instances):
-            raise ConfigError(f"--instances {where.instances}: one is named twice")
         return _of_instances(output, where, instances)
     return [_of_deployment(output, where, Deployments(where.settings.state_dir).get(where.name))]
 
@@ -91,7 +89,14 @@ def _of_deployment(output: Output, where: Where, deployment: Deployment) -> Subj
 
 
 def _of_url(where: Where, url: str) -> Subject:
-    parts = urlsplit(url)
+    import httpx
+
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a wrong one raises
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL) as error:
+        raise ConfigError(f"--url {url}: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"--url {url}: expected http://host/path or https://host/path")
     if parts.username is not None:
@@ -109,7 +114,7 @@ def _of_url(where: Where, url: str) -> Subject:
     return Subject(
         instance="url",
         kind="url",
-        identity=url,
+        identity=urlunsplit(parts._replace(query="", fragment="")),  # a key may stand there
         model_digest=None,
         shares_host=_is_loopback(parts.hostname),
         open=_always(Address(url, form, headers)),

@@ -65,4 +65,9 @@ def cost(
             hint="--price-as ml.c5.xlarge gives another machine that instance's price",
         )
     months = monthly_costs(summary.points, summary.searches, prices, basis, volumes)
+    if not months:
+        raise ConfigError(
+            "the run found no rate that can be priced",
+            hint="newsclf loadtest with --concurrency or --slo finds one",
+        )
     return Costs(summary=summary, basis=basis, rows=rows, months=months)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
@@ -14,12 +13,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from newsclf.core.errors import ServiceError, StateError, TargetError
+from newsclf.core.errors import (
+    ConfigError,
+    InterruptedRunError,
+    ServiceError,
+    StateError,
+    TargetError,
+)
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.prices import PriceBook
 from newsclf.lifecycle.report import report
 from newsclf.lifecycle.server_figures import ReadFigures, read_figures
 from newsclf.loadtest import plan, preflight
+from newsclf.loadtest.budget import Budget, Limits
 from newsclf.loadtest.generator import Stop, Target
 from newsclf.loadtest.orders import Progress
 from newsclf.loadtest.payloads import SAMPLE_NAME, describe, make_bodies, read_headlines
@@ -56,15 +62,6 @@ class Subject:
     usd_per_hour: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a load test ends by itself."""
-
-    max_requests: int | None = None
-    max_cost_usd: float | None = None
-    usd_per_hour: float = 0.0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadtestRequest:
     """What to measure, and how."""
@@ -91,31 +88,6 @@ class LoadtestRequest:
     """The folder of a run to go on with."""
 
 
-@dataclass(slots=True)
-class _Spent:
-    """What a run has used up so far."""
-
-    limits: Limits
-    stop: Stop
-    began_s: float = field(default_factory=time.monotonic)
-    requests: int = 0
-    reason: str | None = None
-
-    def add(self, progress: Progress) -> None:
-        self.requests += progress.ok + progress.failed
-        limits = self.limits
-        cost_usd = (time.monotonic() - self.began_s) / 3600 * limits.usd_per_hour
-        if limits.max_requests is not None and self.requests >= limits.max_requests:
-            self._end(f"--max-requests {limits.max_requests} was reached")
-        if limits.max_cost_usd is not None and cost_usd >= limits.max_cost_usd:
-            self._end(f"--max-cost {limits.max_cost_usd:g} was reached")
-
-    def _end(self, reason: str) -> None:
-        if self.stop.asked == 0:
-            self.stop.ask()
-            self.reason = reason
-
-
 def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
     """Run the points of a load test that are not yet done, search for rates, and report.
 
@@ -136,12 +108,13 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
     """
     texts = read_headlines(request.payloads, request.text_column)
     run = _describe(request, texts)
-    folder = _open_folder(request, run)
+    _check_names(request)
+    folder, run = _open_folder(request, run)
     stop = Stop()
-    spent = _Spent(request.limits, stop)
+    budget = Budget(request.limits, stop, sent=folder.count_requests())
 
     def on_progress(progress: Progress) -> None:
-        spent.add(progress)
+        budget.look()
         watch.on_progress(progress)
 
     searches: list[Search] = []
@@ -159,6 +132,8 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
                         workers=request.workers,
                         stop=stop,
                         watch=replace(watch, on_progress=on_progress),
+                        requests_left=budget.requests_left,
+                        on_sent=budget.spend,
                         timestamps_s=request.replay.timestamps_s if request.replay else None,
                     )
                     preflight.check(bench.target)
@@ -174,7 +149,7 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
         )
     if failed and not folder.point_ids():
         raise failed[0]
-    reason = spent.reason or ("interrupted" if stop.asked else None)
+    reason = budget.reason or ("interrupted" if stop.asked else None)
     if failed and reason is None:
         reason = FAILED + "; ".join(error.message for error in failed)
     ended = {
@@ -182,7 +157,26 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
     }  # fmt: skip
     folder.write_run(run.model_copy(update=ended))
     folder.write_searches(searches)
+    if not folder.point_ids():
+        raise InterruptedRunError(
+            f"the load test ended before its first point was complete ({reason})",
+            hint="run it again",
+        )
     return folder.path, report(folder.path)
+
+
+def _check_names(request: LoadtestRequest) -> None:
+    """Two points of one name would be one; ConfigError if there are."""
+    names = [
+        plan.point_id(load, 1, file_name(subject.instance))
+        for subject in request.subjects
+        for load in request.loads
+    ]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ConfigError(
+            f"the same point is asked for twice: {', '.join(sorted(twice))}",
+            hint="--repeats measures each point again",
+        )
 
 
 def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
@@ -199,6 +193,7 @@ def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
         "repeats": request.repeats,
         "seed": request.seed,
         "workers": request.workers,
+        "priced": [request.price_as, request.region, request.utilisation],
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     return Run(
@@ -213,6 +208,8 @@ def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
         repeats=request.repeats,
         objectives=list(request.objectives),
         payloads=payloads,
+        headlines_per_request=request.headlines_per_request,
+        timeout_s=request.timeout_s,
         machine=Machine(
             cpu=cpu_name(),
             cores=available_cores(),
@@ -227,22 +224,29 @@ def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
     )
 
 
-def _open_folder(request: LoadtestRequest, run: Run) -> RunFolder:
+def _open_folder(request: LoadtestRequest, run: Run) -> tuple[RunFolder, Run]:
+    """The folder and the record of a new run, or of the one to go on with."""
     if request.resume is not None:
         folder = RunFolder(request.resume)
-        if folder.read_run().config_sha256 != run.config_sha256:
+        begun = folder.read_run()
+        if begun.config_sha256 != run.config_sha256:
             raise StateError(
                 f"{request.resume} is a load test of something else, or with other loads, options"
                 " or payloads",
                 hint="give --resume the options of the first time, or begin a new run",
             )
-        return folder
+        if begun.machine != run.machine:
+            raise StateError(
+                f"{request.resume} was begun on another machine or with other versions",
+                hint="figures of two machines do not mix: begin a new run",
+            )
+        return folder, begun
     moment = run.started_utc.replace("+00:00", "Z").replace(":", "").replace("-", "")
-    folder = RunFolder(request.runs / f"{moment}-{file_name(run.name)}")
+    folder = RunFolder.create(request.runs / f"{moment}-{file_name(run.name)}")
     # Until it is, it is not finished, whatever ends it.
     folder.write_run(run.model_copy(update={"interrupted": True, "stop_reason": "not finished"}))
     folder.write_prices(request.prices)
-    return folder
+    return folder, run
 
 
 def _target(address: Address, texts: Sequence[str], request: LoadtestRequest) -> Target:
@@ -260,10 +264,12 @@ def _run_points(bench: Bench, request: LoadtestRequest) -> float | None:
     """Run all points; the service time of one request at a time, if it was among them."""
     prefix = file_name(bench.instance)
     alone_s = None
-    for number, (load, repeat) in enumerate(plan.interleaved(request.loads, request.repeats)):
-        if number:
+    points = plan.interleaved(request.loads, request.repeats)
+    for number, (load, repeat) in enumerate(points, start=1):
+        if number > 1:
             bench.stop.wait(_COOLDOWN_S)
-        summary = measure(bench, load, repeat, plan.point_id(load, repeat, prefix))
+        name = plan.point_id(load, repeat, prefix)
+        summary = measure(bench, load, repeat, name, f"{number} of {len(points)}")
         if bench.stop.asked:
             raise StoppedError
         if summary.requests and summary.error_fraction == 1:

@@ -56,8 +56,24 @@ def compare(before: Path, after: Path) -> Comparison:
         StateError: one is no load test, or damaged.
         DataError: they have no load in common.
     """
-    found = [_summaries(RunFolder(path)) for path in (before, after)]
-    return compare_points(*found, names=(before.name, after.name))
+    folders = [RunFolder(path) for path in (before, after)]
+    comparison = compare_points(
+        *(_summaries(folder) for folder in folders), names=(before.name, after.name)
+    )
+    warnings = list(_differences(*(folder.read_run() for folder in folders)))
+    return comparison.model_copy(update={"warnings": warnings})
+
+
+def _differences(before: Run, after: Run) -> Iterator[str]:
+    """What else is different, and may be why."""
+    if before.payloads.sha256 != after.payloads.sha256:
+        yield "the two sent different headlines"
+    if before.headlines_per_request != after.headlines_per_request:
+        yield "the two sent different numbers of headlines in a request"
+    if before.machine != after.machine:
+        yield "the two were measured from different machines, or with different versions"
+    if before.interrupted or after.interrupted:
+        yield "one of the two ended early"
 
 
 def _summaries(folder: RunFolder) -> list[PointSummary]:

@@ -108,7 +108,7 @@ def _compare_point(
                 verdict="unknown" if limited else _verdict(figure, change, minimal_effect),
             )
         )
-    fails = any(p.verdict == "ERRORS" for p in after) and all(p.verdict == "OK" for p in before)
+    fails = any(p.verdict == "ERRORS" for p in after) and all(p.verdict != "ERRORS" for p in before)
     worse = any(c.verdict == "worse" and c.figure in _DECISIVE for c in changes)
     return PointComparison(
         instance=before[0].instance,

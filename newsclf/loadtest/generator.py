@@ -7,8 +7,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -26,6 +27,7 @@ from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
 from newsclf.loadtest.schedule import Schedule, deal
 
 BACKLOG_PER_CONNECTION = 10
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _START_PAUSE_NS = 50_000_000
 _LOOK_S = 0.2
 _CONNECT_S = 60.0
@@ -52,31 +54,35 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked = 0
-        self._changed = threading.Event()
 
     def ask(self) -> None:
         """Ask once more."""
         self.asked += 1
-        self._changed.set()
 
     def wait(self, seconds: float) -> None:
         """Wait, unless and until it is asked to stop."""
-        self._changed.wait(seconds)
+        deadline_s = time.monotonic() + seconds
+        while not self.asked and (left_s := deadline_s - time.monotonic()) > 0:
+            threading.Event().wait(min(left_s, _LOOK_S))
 
     @contextmanager
     def on_interrupt(self) -> Iterator[None]:
-        """Count SIGINT here instead of raising KeyboardInterrupt, up to the third."""
+        """Count signals here instead of ending at once, up to the third.
+
+        Not Ctrl-C alone: what the load test has brought up must go when the terminal does, too.
+        """
 
         def count(_number: int, _frame: FrameType | None) -> None:
             self.ask()
             if self.asked > 2:  # noqa: PLR2004
                 raise KeyboardInterrupt
 
-        before = signal.signal(signal.SIGINT, count)
+        before = {number: signal.signal(number, count) for number in _SIGNALS}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,7 @@ def generate(
     workers: int,
     stop: Stop,
     on_progress: Callable[[Progress], None],
+    max_requests: int | None = None,
 ) -> Generated:
     """Run one load.
 
@@ -110,12 +117,13 @@ def generate(
         workers: Processes.
         stop: Looked at while it runs.
         on_progress: Called some four times a second for each process.
+        max_requests: The load ends when so many were sent (rounded up to the processes).
 
     Raises:
         ServiceError: a connection could not be opened.
         NewsclfError: a process of the generator died; its samples are lost, so nothing is kept.
     """
-    orders = _orders(load, target, schedule, choices, workers)
+    orders = _orders(load, target, schedule, choices, workers=workers, max_requests=max_requests)
     context = multiprocessing.get_context("spawn")
     pipes: list[Pipe] = []
     processes: list[SpawnProcess] = []
@@ -123,7 +131,7 @@ def generate(
         for order in orders:
             ours, theirs = context.Pipe()
             process = context.Process(target=worker.main, args=(theirs, order), daemon=True)
-            process.start()
+            _start_unharmed(process)
             theirs.close()
             pipes.append(ours)
             processes.append(process)
@@ -135,19 +143,31 @@ def generate(
         results, stopped_ns = _gather(pipes, stop, on_progress, t0_ns)
     finally:
         for process in processes:
-            process.terminate()
+            process.kill()
             process.join()
         for pipe in pipes:
             pipe.close()
     samples = np.concatenate([result.samples for result in results]).astype(SAMPLE)
     samples = samples[np.argsort(samples["intended_ns"], kind="stable")]
-    end_ns = orders[0].window_end_ns
+    ends_ns = [orders[0].window_end_ns, *(r.ended_early_ns for r in results if r.ended_early_ns)]
+    if stopped_ns is not None:
+        ends_ns.append(stopped_ns)
     return Generated(
         samples=samples,
-        window_end_ns=end_ns if stopped_ns is None else min(end_ns, stopped_ns),
+        window_end_ns=min(ends_ns),
         results=results,
-        interrupted=stopped_ns is not None,
+        interrupted=len(ends_ns) > 1,
     )
+
+
+def _start_unharmed(process: SpawnProcess) -> None:
+    """Start a process that never sees the signals that all of a terminal's group are sent."""
+    resource_tracker.ensure_running()  # which unblocks signals itself when it begins
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        process.start()  # inherits what is blocked
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _orders(
@@ -155,7 +175,9 @@ def _orders(
     target: Target,
     schedule: Schedule | None,
     choices: Schedule,
+    *,
     workers: int,
+    max_requests: int | None,
 ) -> list[Order]:
     connections = load.max_in_flight
     workers = min(workers, connections)
@@ -174,6 +196,7 @@ def _orders(
         schedule=None,
         choices=choices,
         max_backlog=0,
+        max_requests=max_requests,
     )
     schedules = deal(schedule, workers) if schedule is not None else [None] * workers
     shares = [connections // workers + (i < connections % workers) for i in range(workers)]
@@ -184,7 +207,9 @@ def _orders(
             connections=share,
             schedule=part,
             choices=choices[i::workers],
-            max_backlog=BACKLOG_PER_CONNECTION * share,
+            # A burst is all backlog, and that is not the generator's to refuse.
+            max_backlog=load.requests or BACKLOG_PER_CONNECTION * share,
+            max_requests=None if max_requests is None else -(-max_requests // workers),
         )
         for i, (share, part) in enumerate(zip(shares, schedules, strict=True))
     ]
@@ -213,8 +238,10 @@ def _gather(
         if stop.asked > asked:
             stopped_ns = stopped_ns or now_ns
             asked = stop.asked
-            for pipe in pipes:
-                pipe.send(("drain",) if asked == 1 else ("cancel",))
+            for i, pipe in enumerate(pipes):
+                if i not in results:
+                    with suppress(OSError):  # it is just ending; what it sent is there to read
+                        pipe.send(("drain",) if asked == 1 else ("cancel",))
         at_work = [pipe for i, pipe in enumerate(pipes) if i not in results]
         for pipe in cast("list[Pipe]", wait(at_work, timeout=_LOOK_S)):
             word, what = _receive(pipe)

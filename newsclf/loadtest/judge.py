@@ -49,6 +49,6 @@ def _has_predictions(body: bytes, headlines: int) -> bool:
             rows = [list(row["scores"]) for row in document["predictions"]]
         else:
             rows = [[entry["label"] for entry in row] for row in document]
-    except (ValueError, TypeError, KeyError):
+        return len(rows) == headlines and all(set(row) == _LABELS for row in rows)
+    except (ValueError, TypeError, KeyError, RecursionError):
         return False
-    return len(rows) == headlines and all(set(row) == _LABELS for row in rows)

@@ -32,6 +32,8 @@ class Order:
     choices: Schedule
     """Payloads by number, in turn; a closed loop begins again at its end."""
     max_backlog: int
+    max_requests: int | None
+    """After which it sends no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +54,5 @@ class Result:
     samples: Samples
     health: WorkerHealth
     connections_opened: int
+    ended_early_ns: int | None
+    """When it had sent all that it may, on the clock of the samples."""

@@ -184,7 +184,8 @@ def make_schedule(
     if load.model == "poisson" and load.rate_per_s:
         return schedule.poisson(load.rate_per_s, whole_s, seed=seed)
     if load.model == "stairs" and load.rates_per_s:
-        return schedule.stairs(load.rates_per_s, whole_s / len(load.rates_per_s), seed=seed)
+        step_s = load.duration_s / len(load.rates_per_s)
+        return schedule.stairs(load.rates_per_s, step_s, warmup_s=load.warmup_s, seed=seed)
     if load.model == "burst" and load.requests:
         return schedule.burst(load.requests)
     if load.model == "replay" and timestamps_s is not None:

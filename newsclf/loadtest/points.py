@@ -7,18 +7,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from newsclf.loadtest import preflight
 from newsclf.loadtest.generator import Stop, Target, generate
 from newsclf.loadtest.orders import Progress
 from newsclf.loadtest.plan import choose_payloads, make_schedule, point_id, point_seed
 from newsclf.loadtest.probes import ProbeResult, probe_result
 from newsclf.loadtest.records import Load, Objective, Point, PointSummary, Search
 from newsclf.loadtest.run_folder import RunFolder, file_name
-from newsclf.loadtest.samples import Samples
+from newsclf.loadtest.samples import Outcome, Samples
 from newsclf.loadtest.schedule import digest
 from newsclf.loadtest.search import find_rate
 from newsclf.loadtest.summary import summarise
 
 _PROBE_WARMUP_S = 2.0
+_COOLDOWN_S = 0.5
+_COOLDOWN_TRIES = 60
+_COOLED = 2.0
 _PROBE_CONNECTIONS = 256
 _ALONE = Load(model="closed", concurrency=1, warmup_s=1, duration_s=4, max_in_flight=1)
 
@@ -27,8 +31,8 @@ _ALONE = Load(model="closed", concurrency=1, warmup_s=1, duration_s=4, max_in_fl
 class Watch:
     """Is told what happens."""
 
-    on_point: Callable[[str, Load], None]
-    """Name and load of a point that begins."""
+    on_point: Callable[[str, Load, str], None]
+    """Name and load of a point that begins, and which it is, such as `2 of 6`."""
     on_progress: Callable[[Progress], None]
     on_point_done: Callable[[PointSummary], None]
 
@@ -44,6 +48,10 @@ class Bench:
     workers: int
     stop: Stop
     watch: Watch
+    requests_left: Callable[[], int | None]
+    """How many requests may still be sent; None: any number."""
+    on_sent: Callable[[int], None]
+    """Is told how many were."""
     timestamps_s: Sequence[float] | None = None
     """Of a replay."""
 
@@ -61,9 +69,9 @@ def run_point(bench: Bench, load: Load, repeat: int, name: str) -> tuple[Point, 
         NewsclfError: the generator failed.
     """
     found = bench.folder.read_point(name)
-    if found is not None and not found[0].interrupted:
+    if found is not None and not found[0].interrupted and _answered(found[1]):
         return found
-    if bench.stop.asked:
+    if bench.stop.asked or bench.requests_left() == 0:
         raise StoppedError
     seed = point_seed(bench.seed, name)
     due = make_schedule(load, seed, bench.timestamps_s)
@@ -76,7 +84,11 @@ def run_point(bench: Bench, load: Load, repeat: int, name: str) -> tuple[Point, 
         workers=bench.workers,
         stop=bench.stop,
         on_progress=bench.watch.on_progress,
+        max_requests=bench.requests_left(),
     )
+    bench.on_sent(len(generated.samples))
+    if generated.window_end_ns <= round(load.warmup_s * 1e9):
+        raise StoppedError  # in the warm-up: nothing was measured
     point = Point(
         id=name,
         load=load,
@@ -94,12 +106,25 @@ def run_point(bench: Bench, load: Load, repeat: int, name: str) -> tuple[Point, 
     return point, generated.samples
 
 
-def measure(bench: Bench, load: Load, repeat: int, name: str) -> PointSummary:
+def _answered(samples: Samples) -> bool:
+    """Whether any request was: a point without one is run again when a run is gone on with."""
+    return bool((samples["outcome"] == Outcome.OK).any())
+
+
+def measure(bench: Bench, load: Load, repeat: int, name: str, place: str) -> PointSummary:
     """Run a point and summarise it; raises what `run_point` does."""
-    bench.watch.on_point(name, load)
+    bench.watch.on_point(name, load, place)
     summary = summarise(*run_point(bench, load, repeat, name))
     bench.watch.on_point_done(summary)
     return summary
+
+
+def _cool_down(bench: Bench, alone_s: float) -> None:
+    """Wait until a request alone is answered as fast as before, or for half a minute."""
+    for _ in range(_COOLDOWN_TRIES):
+        bench.stop.wait(_COOLDOWN_S)
+        if bench.stop.asked or preflight.service_s(bench.target) <= _COOLED * alone_s:
+            return
 
 
 def search_rate(bench: Bench, objectives: Sequence[Objective], alone_s: float | None) -> Search:
@@ -117,7 +142,7 @@ def search_rate(bench: Bench, objectives: Sequence[Objective], alone_s: float | 
     """
     prefix = f"{file_name(bench.instance)}-search"
     if alone_s is None:
-        alone = measure(bench, _ALONE, 1, f"{prefix}-alone").service_ms["p50"].value
+        alone = measure(bench, _ALONE, 1, f"{prefix}-alone", "search").service_ms["p50"].value
         alone_s = (alone or 1000.0) / 1000
     points = itertools.count(1)
 
@@ -131,12 +156,14 @@ def search_rate(bench: Bench, objectives: Sequence[Objective], alone_s: float | 
         )
         number = next(points)
         name = point_id(load, 1, f"{prefix}-{number:02}")
-        bench.watch.on_point(name, load)
+        bench.watch.on_point(name, load, f"search, point {number}")
         point, samples = run_point(bench, load, 1, name)
         if point.interrupted:
             raise StoppedError
         summary = summarise(point, samples)
         bench.watch.on_point_done(summary)
+        if summary.verdict != "OK":
+            _cool_down(bench, alone_s)
         return probe_result(point, samples, summary, objectives)
 
     return find_rate(probe, objectives, 0.5 / alone_s, instance=bench.instance)

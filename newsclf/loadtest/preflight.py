@@ -38,6 +38,12 @@ def check(target: Target) -> None:
     raise ServiceError(said, hint="newsclf status; newsclf logs")
 
 
+def service_s(target: Target) -> float:
+    """How long one request alone takes, as far as it is answered; raises ServiceError if not."""
+    about = asyncio.run(_ask(target)).extensions
+    return float(about["ended_ns"] - about["sent_ns"]) / 1e9
+
+
 async def _ask(target: Target) -> httpx.Response:
     url = httpx.URL(target.url)
     tls = httpx.create_ssl_context() if url.scheme == "https" else None

@@ -106,7 +106,7 @@ class PointSummary(_Record):
     outcomes: dict[str, int]
     """Outcome → count, without zeros; sums to `requests`."""
     error_fraction: float
-    """Of `requests`, those that are not OK."""
+    """Of `requests`, those that are not OK; those that the user gave up do not count."""
     offered_per_s: float
     throughput_per_s: float
     """Good answers completed in the window."""
@@ -217,6 +217,8 @@ class Comparison(_Record):
     confidence: float
     """Of each single interval, so that all hold together at 95 %."""
     points: list[PointComparison]
+    warnings: list[str] = Field(default_factory=list)
+    """What else differs between the two."""
     unmatched: list[str]
     """Ids of points whose load the other run does not have."""
     regression: bool
@@ -261,6 +263,10 @@ class Run(_Record):
     repeats: int
     objectives: list[Objective] = Field(default_factory=list)
     payloads: Payloads
+    headlines_per_request: int = 1
+    """Costs and rates are of requests, not of headlines."""
+    timeout_s: float = 30.0
+    """From the moment a request is due."""
     machine: Machine
     shares_host: bool
     """The server runs on the generator's machine, and competes with it for cores."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -29,9 +30,24 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @classmethod
+    def create(cls, path: Path) -> RunFolder:
+        """Make the folder of a new run; one that is there already gets a neighbour."""
+        for number in itertools.count(2):
+            try:
+                path.mkdir(parents=True)
+                break
+            except FileExistsError:
+                path = path.with_name(f"{path.name.partition('~')[0]}~{number}")
+        return cls(path)
+
+    def count_requests(self) -> int:
+        """How many requests the points have that are complete."""
+        found = (self.read_point(name) for name in self.point_ids())
+        return sum(len(point[1]) for point in found if point is not None)
+
     def write_run(self, run: Run) -> None:
-        """Write `run.json`, and the folder if need be."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Write `run.json`."""
         _write(self.path / "run.json", run)
 
     def read_run(self) -> Run:
@@ -42,6 +58,7 @@ class RunFolder:
         """Write a point's samples, then the record that says that they are complete."""
         folder = self.path / "points" / point.id
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "point.json").unlink(missing_ok=True)  # of an earlier, interrupted try
         partial = folder / "requests.csv.gz.tmp"
         partial.write_bytes(_as_csv(samples))
         partial.replace(folder / "requests.csv.gz")

@@ -34,12 +34,12 @@ def poisson(rate_per_s: float, duration_s: float, *, seed: int) -> Schedule:
     return (moments[moments < duration_s] * _NS_PER_S).astype(np.int64)
 
 
-def stairs(rates_per_s: Sequence[float], step_s: float, *, seed: int) -> Schedule:
-    """Poisson requests whose rate changes every `step_s`."""
-    steps = [
-        poisson(rate, step_s, seed=seed + i) + round(i * step_s * _NS_PER_S)
-        for i, rate in enumerate(rates_per_s)
-    ]
+def stairs(rates_per_s: Sequence[float], step_s: float, *, warmup_s: float, seed: int) -> Schedule:
+    """Poisson requests whose rate changes every `step_s`, after a warm-up at the first rate."""
+    steps = [poisson(rates_per_s[0], warmup_s, seed=seed)]
+    for i, rate in enumerate(rates_per_s):
+        begin_ns = round((warmup_s + i * step_s) * _NS_PER_S)
+        steps.append(poisson(rate, step_s, seed=seed + 1 + i) + begin_ns)
     return np.concatenate(steps)
 
 

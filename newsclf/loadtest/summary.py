@@ -60,7 +60,7 @@ def summarise(
         repeat=point.repeat,
         requests=requests,
         outcomes=outcomes,
-        error_fraction=1 - outcomes.get(Outcome.OK.name, 0) / requests if requests else 0.0,
+        error_fraction=_error_fraction(outcomes),
         offered_per_s=requests / line.window_s,
         throughput_per_s=_good_per_s(line, *line.window),
         throughput_interval=_throughput(line),
@@ -94,6 +94,12 @@ def _count(point: Point, samples: Samples) -> dict[str, int]:
             hint=f"its raw samples are damaged: delete points/{point.id} and run again",
         )
     return {name: count for name, count in counts.items() if count}
+
+
+def _error_fraction(outcomes: dict[str, int]) -> float:
+    """Of the requests that were not given up because the user wanted no more."""
+    requests = sum(outcomes.values()) - outcomes.get(Outcome.CANCELLED.name, 0)
+    return 1 - outcomes.get(Outcome.OK.name, 0) / requests if requests else 0.0
 
 
 def _fraction(part: np.ndarray, whole: np.ndarray) -> float:

@@ -44,7 +44,8 @@ class Connection(httpx.AsyncBaseTransport):
     """One connection, for one request at a time.
 
     Answers carry `sent_ns`, `first_byte_ns` and `ended_ns` (time.perf_counter_ns) and `reused` in
-    their extensions, taken where the bytes go and come, not where a coroutine wakes up.
+    their extensions, taken where the bytes go and come, not where a coroutine wakes up. A request
+    that has to connect again first counts as sent when it begins to.
     """
 
     def __init__(self, url: httpx.URL, *, tls: ssl.SSLContext | None, number: int = 0) -> None:
@@ -88,10 +89,11 @@ class Connection(httpx.AsyncBaseTransport):
             FailedRequestError: there was no complete answer by then.
         """
         deadline_ns = request.extensions["deadline_ns"]
+        begun_ns = _now_ns()
         await self.open(max(0.0, (deadline_ns - _now_ns()) / 1e9))
         if self._exchange is None:
             raise AssertionError  # it was opened, or an error was raised
-        return await self._exchange.ask(_serialised(request), deadline_ns)
+        return await self._exchange.ask(_serialised(request), begun_ns, deadline_ns)
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -148,16 +150,16 @@ class _Exchange(asyncio.Protocol):
             self._fail(Outcome.PROTOCOL)
 
     def eof_received(self) -> None:
-        self._ended()
+        self._ended(whole=True)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._ended()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended(whole=exc is None)
 
-    def _ended(self) -> None:
+    def _ended(self, *, whole: bool) -> None:
         self.usable = False
         if self._answer is None or self._answer.done():
             return
-        if self._ends_with_connection:
+        if self._ends_with_connection and whole:
             self._complete()
         elif self._transport.get_write_buffer_size():
             self._fail(Outcome.WRITE)
@@ -189,7 +191,7 @@ class _Exchange(asyncio.Protocol):
 
     # For the connection
 
-    async def ask(self, message: bytes, deadline_ns: int) -> httpx.Response:
+    async def ask(self, message: bytes, begun_ns: int, deadline_ns: int) -> httpx.Response:
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
@@ -198,7 +200,7 @@ class _Exchange(asyncio.Protocol):
         self._answer = self._loop.create_future()
         left_s = max(0.0, (deadline_ns - _now_ns()) / 1e9)
         timer = self._loop.call_later(left_s, self._fail, Outcome.TIMEOUT)
-        self._sent_ns = _now_ns()
+        self._sent_ns = begun_ns
         self._transport.write(message)
         try:
             return await self._answer

@@ -113,6 +113,9 @@ def _instability(summary: PointSummary, line: Timeline) -> Iterator[str]:
     model = summary.load.model
     if model in {"closed", "constant", "poisson"}:  # the others do not mean to be steady
         yield from unsteady(line, open_loop=model != "closed")
+        good = summary.outcomes.get(Outcome.OK.name, 0)
+        if 0 < good < MIN_FOR_GROWTH:
+            yield f"{good} good answers are too few to tell whether the window was steady"
     if summary.little_gap > MAX_LITTLE_GAP:
         yield (
             f"requests in flight and throughput times time in flight differ by "
@@ -122,9 +125,6 @@ def _instability(summary: PointSummary, line: Timeline) -> Iterator[str]:
 
 
 def _warnings(summary: PointSummary) -> Iterator[str]:
-    good = summary.outcomes.get(Outcome.OK.name, 0)
-    if 0 < good < MIN_FOR_GROWTH:
-        yield f"{good} good answers are too few to tell whether the window was steady"
     if summary.held_fraction > 0:
         yield (
             f"{summary.held_fraction:.1%} of the requests waited because all "

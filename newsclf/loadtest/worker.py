@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-import signal
 import time
+from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,20 +27,24 @@ import httpx
 import numpy as np
 import uvloop
 
+from newsclf.loadtest.asker import Asker
 from newsclf.loadtest.health import HealthWatch
-from newsclf.loadtest.judge import judge
 from newsclf.loadtest.orders import Order, Progress, Result
-from newsclf.loadtest.samples import NEVER, SAMPLE, Outcome, Sample
+from newsclf.loadtest.samples import SAMPLE, Outcome, Sample
 from newsclf.loadtest.transport import Connection, FailedRequestError
 
 _CONNECT_S = 10.0
 _PROGRESS_S = 0.25
+_RECONNECT_S = 0.1
+_NOT_CONNECTED = {
+    Outcome.DNS, Outcome.CONNECT_REFUSED, Outcome.CONNECT_TIMEOUT, Outcome.CONNECT_FAILED,
+    Outcome.TLS,
+}  # fmt: skip
 _now_ns = time.perf_counter_ns
 
 
 def main(pipe: Pipe, order: Order) -> None:
     """Run an order; ends when its parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent leads
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = order.connections + 64
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -63,13 +67,16 @@ class _Worker:
         self._order = order
         self._schedule = None if order.schedule is None else order.schedule.tolist()
         self._choices: list[int] = order.choices.tolist()
-        self._url = httpx.URL(order.url)
-        tls = httpx.create_ssl_context() if self._url.scheme == "https" else None
-        self._connections = [
-            Connection(self._url, tls=tls, number=i) for i in range(order.connections)
-        ]
-        self._requests = [self._build(body) for body in order.bodies]
+        url = httpx.URL(order.url)
+        tls = httpx.create_ssl_context() if url.scheme == "https" else None
+        self._connections = [Connection(url, tls=tls, number=i) for i in range(order.connections)]
+        self._asker = Asker(order)
         self._records: list[Sample] = []
+        self._backlog: deque[int] = deque()
+        self._idle: list[asyncio.Future[int | None]] = []
+        self._all_due = False
+        self._taken = 0
+        self._ended_early_ns: int | None = None
         self._in_flight = 0
         self._tally = _Tally()
         self._health = HealthWatch(order.window_begin_ns, order.window_end_ns)
@@ -137,94 +144,76 @@ class _Worker:
         if self._schedule is None:
             await _together([self._user(connection) for connection in self._connections])
             return
-        due: asyncio.Queue[int | None] = asyncio.Queue()
-        senders = [
-            self._sender(connection, due, self._schedule) for connection in self._connections
-        ]
+        senders = [self._sender(connection, self._schedule) for connection in self._connections]
         try:
-            await _together([self._dispatch(due, self._schedule), *senders])
+            await _together([self._dispatch(self._schedule), *senders])
         finally:  # each request that was due is accounted for
-            while not due.empty():
-                if (number := due.get_nowait()) is not None:
-                    self._give_up(self._schedule[number], self._choices[number], Outcome.CANCELLED)
+            for number in self._backlog:
+                self._give_up(self._schedule[number], self._choices[number], Outcome.CANCELLED)
 
     async def _user(self, connection: Connection) -> None:
         """One user of a closed loop: the next request goes out when the last is answered."""
         choices, turn = self._choices, connection.number
-        while not self._draining and (now_ns := self._clock_ns()) < self._order.window_end_ns:
-            await self._ask(connection, now_ns, choices[turn % len(choices)])
+        while self._may_send() and (now_ns := self._clock_ns()) < self._order.window_end_ns:
+            outcome = await self._ask(connection, now_ns, choices[turn % len(choices)])
             turn += len(self._connections)
+            if outcome in _NOT_CONNECTED:  # nobody tries thousands of times a second
+                await asyncio.sleep(_RECONNECT_S)
 
-    async def _dispatch(self, due: asyncio.Queue[int | None], schedule: list[int]) -> None:
+    def _may_send(self) -> bool:
+        if self._draining:
+            return False
+        limit = self._order.max_requests
+        if limit is not None and self._taken >= limit:
+            self._ended_early_ns = self._ended_early_ns or self._clock_ns()
+            return False
+        self._taken += 1
+        return True
+
+    async def _dispatch(self, schedule: list[int]) -> None:
         """Pass each request on when it is due; never early, never skipped."""
         for number, moment_ns in enumerate(schedule):
             if moment_ns > self._clock_ns():
                 await self._until(moment_ns)
-            if self._draining:
+            if not self._may_send():
                 break
-            if due.qsize() >= self._order.max_backlog:
-                self._give_up(moment_ns, self._choices[number], Outcome.DROPPED)
+            if self._idle:
+                self._idle.pop().set_result(number)
+            elif len(self._backlog) < self._order.max_backlog:
+                self._backlog.append(number)
             else:
-                due.put_nowait(number)
-        for _ in self._connections:
-            due.put_nowait(None)
+                self._give_up(moment_ns, self._choices[number], Outcome.DROPPED)
+        self._all_due = True
+        for idle in self._idle:
+            idle.set_result(None)
 
-    async def _sender(
-        self, connection: Connection, due: asyncio.Queue[int | None], schedule: list[int]
-    ) -> None:
-        while (number := await due.get()) is not None:
+    async def _sender(self, connection: Connection, schedule: list[int]) -> None:
+        """Send what is due on one connection; the one last used is used first, so few get stale."""
+        while (number := await self._next_due()) is not None:
             await self._ask(connection, schedule[number], self._choices[number])
 
-    def _build(self, body: bytes) -> httpx.Request:
-        headers = {"content-type": "application/json", **self._order.headers}
-        return httpx.Request("POST", self._url, headers=headers, content=body)
+    async def _next_due(self) -> int | None:
+        if self._backlog:
+            return self._backlog.popleft()
+        if self._all_due:
+            return None
+        turn: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._idle.append(turn)
+        return await turn
 
     def _give_up(self, intended_ns: int, payload: int, outcome: Outcome) -> None:
         self._record(Sample(intended_ns, payload, outcome, worker=self._order.worker))
 
-    async def _ask(self, connection: Connection, intended_ns: int, payload: int) -> None:
-        request = self._requests[payload]
-        if self._order.auth is not None:  # a signature holds the time of its request
-            request = self._build(self._order.bodies[payload])
-            request = next(self._order.auth.auth_flow(request))
-        begun_ns = self._clock_ns()
-        deadline_ns = intended_ns + round(self._order.timeout_s * 1e9)
-        sample = Sample(
-            intended_ns, payload, Outcome.CANCELLED, worker=self._order.worker,
-            connection=connection.number,
-        )  # fmt: skip
-        if begun_ns >= deadline_ns:  # its user has gone while it waited for a connection
-            self._record(sample._replace(outcome=Outcome.TIMEOUT, ended_ns=begun_ns))
-            return
-        request.extensions["deadline_ns"] = self._t0_ns + deadline_ns
+    async def _ask(self, connection: Connection, intended_ns: int, payload: int) -> Outcome:
         self._in_flight += 1
         try:
-            answer = await connection.handle_async_request(request)
-        except FailedRequestError as error:
-            sample = sample._replace(
-                outcome=error.outcome,
-                sent_ns=begun_ns if error.sent_ns == NEVER else error.sent_ns - self._t0_ns,
-                first_byte_ns=self._relative(error.first_byte_ns),
-                ended_ns=self._clock_ns(),
-                reused=error.reused,
-            )
-        except asyncio.CancelledError:
-            sample = sample._replace(sent_ns=begun_ns, ended_ns=self._clock_ns())
-            raise
-        else:
-            about = answer.extensions
-            sample = sample._replace(
-                outcome=judge(answer, self._order.headlines),
-                sent_ns=self._relative(about["sent_ns"]),
-                first_byte_ns=self._relative(about["first_byte_ns"]),
-                ended_ns=self._relative(about["ended_ns"]),
-                status=answer.status_code,
-                response_bytes=len(answer.content),
-                reused=about["reused"],
-            )
+            sample = await self._asker.ask(connection, intended_ns, payload, self._t0_ns)
         finally:
             self._in_flight -= 1
-            self._record(sample)
+        self._record(sample)
+        if sample.outcome == Outcome.CANCELLED:
+            raise asyncio.CancelledError
+        return sample.outcome
 
     def _record(self, sample: Sample) -> None:
         self._records.append(sample)
@@ -238,9 +227,6 @@ class _Worker:
 
     def _clock_ns(self) -> int:
         return _now_ns() - self._t0_ns
-
-    def _relative(self, moment_ns: int) -> int:
-        return moment_ns if moment_ns == NEVER else moment_ns - self._t0_ns
 
     async def _until(self, moment_ns: int) -> None:
         # A timer of whole milliseconds may wake a little early.
@@ -265,7 +251,8 @@ class _Worker:
     def _result(self) -> Result:
         samples = np.array(self._records, dtype=SAMPLE)
         opened = sum(connection.opened for connection in self._connections)
-        return Result(samples, self._health.result(self._clock_ns()), opened)
+        health = self._health.result(self._clock_ns())
+        return Result(samples, health, opened, self._ended_early_ns)
 
 
 async def _together(coroutines: list[Coroutine[Any, Any, None]]) -> None:

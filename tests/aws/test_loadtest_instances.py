@@ -62,7 +62,10 @@ def test_each_is_deployed_measured_and_removed(
     assert result.exit_code in (0, 6), result.err  # a busy machine may make it unsteady
     assert aws.world.left() == []
     assert list(Path(".newsclf/deployments").glob("*.json")) == []
-    assert deployed(aws) == ["newsclf-loadtest-c5-large", "newsclf-loadtest-c5-xlarge"]
+    mine = os.getpid()
+    assert deployed(aws) == [
+        f"newsclf-loadtest-c5-large-{mine}", f"newsclf-loadtest-c5-xlarge-{mine}"
+    ]  # fmt: skip
     assert [point["instance"] for point in found()["points"]] == [LARGE, XLARGE]
     prices = {row["instance"]: row["usd_per_hour"] for row in found()["costs"]}
     assert prices[LARGE] in (0.102, None)  # no cost where the point was not steady
@@ -137,7 +140,7 @@ def test_nobody_to_ask_means_no(aws: FakeAws, loadtest: Callable[..., Result]) -
 @pytest.mark.parametrize(
     ("instances", "said"),
     [
-        (f"{LARGE},{LARGE}", "named twice"),
+        (f"{LARGE},{LARGE}", "asked for twice"),
         (f"{LARGE},local:1", "no such instance"),
         ("ml.c9.large", "price"),
         ("ml.c7g.large", "ARM"),

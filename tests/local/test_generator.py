@@ -307,6 +307,30 @@ def test_stopping_drains_and_stopping_again_cancels() -> None:
         assert {Outcome(code) for code in generated.samples["outcome"]} == outcomes
 
 
+def test_a_process_that_is_done_is_not_told_to_stop() -> None:
+    """Two processes: the first ends, the second hangs, and has to be cancelled."""
+    stop = Stop()
+
+    def ask(progress: Progress) -> None:
+        if progress.in_flight == 1 and progress.ok == 0:
+            while stop.asked < 2:
+                stop.ask()
+
+    with running(Behaviour(script=["ok", "hang"])) as server:
+        generated = _run(server.url, _open(20), schedule.constant(2, 1), workers=2, stop=stop,
+                         on_progress=ask)  # fmt: skip
+    got = Counter(Outcome(code) for code in generated.samples["outcome"])
+    assert got == {Outcome.OK: 1, Outcome.CANCELLED: 1}
+
+
+def test_a_burst_is_sent_whole() -> None:
+    load = Load(model="burst", requests=500, warmup_s=0, duration_s=1, max_in_flight=4)
+    with running(Behaviour()) as server:
+        generated = _run(server.url, load, schedule.burst(500))
+        assert server.seen()["ok"] == 500
+    assert set(generated.samples["outcome"]) == {Outcome.OK}
+
+
 def test_no_connection_no_test() -> None:
     with pytest.raises(ServiceError, match="connect refused"):
         _run("http://127.0.0.1:9/classify", _closed(1))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -27,10 +28,10 @@ def _only_run(state: Path = Path(".newsclf")) -> Path:
 
 
 @contextmanager
-def _started(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+def _started(*arguments: object, group: bool = False) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         [sys.executable, "-m", "newsclf", *(str(a) for a in arguments)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=group,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     ) as process:  # fmt: skip
         try:
@@ -109,10 +110,15 @@ def test_a_server_that_refuses_is_counted(newsclf: Cli) -> None:
     assert point["outcomes"] == {"OK": 50, "THROTTLED": 25, "HTTP_5XX": 25}
 
 
-def test_a_server_that_answers_nothing_ends_the_test(newsclf: Cli) -> None:
-    script = ["ok"] + ["500"] * 10_000
+def test_a_server_that_answers_nothing_ends_the_test_until_it_does(newsclf: Cli) -> None:
+    script = ["ok"] + ["500"] * 300 + ["ok"] * 100_00
     with running(Behaviour(service_s=0.01, script=script)) as server:
-        result = newsclf("loadtest", "--url", server.url, "--concurrency", "1,2,4", *_QUICK)
+        options = ("loadtest", "--url", server.url, "--concurrency", "1,2", *_QUICK)
+        result = newsclf(*options)
+        # 1.2 s of one user are 120 requests at most; its 300 failures end before the resumed point.
+        while server.seen()["500"] < 300:
+            httpx.post(server.url, json={})
+        assert newsclf(*options, "--resume", _only_run()).exit_code in (0, 6)
 
     assert result.exit_code == 5
     assert "not one of" in result.err
@@ -133,6 +139,10 @@ def test_a_server_that_answers_nothing_ends_the_test(newsclf: Cli) -> None:
         (["--stairs", "10:5:1"], "expected START:STOP:STEP"),
         (["--arrival", "bursty", "--rate", "1"], "there are poisson and constant"),
         (["--replay", "no-such-file"], "No such file"),
+        (["--max-cost", "1"], "--max-cost needs a price"),
+        (["--url", "http://[::1"], "--url http://[::1"),
+        (["--url", "http://127.0.0.1:99999/classify"], "99999"),
+        (["--concurrency", "2,2"], "asked for twice"),
         (["--instances", "ml.c5.large"], "there is no such instance"),
         (["--instances", "local:999"], "this machine has"),
         (["--price-as", "ml.c5.huge"], "no price is known for ml.c5.huge in us-east-1"),
@@ -150,6 +160,7 @@ def test_bad_options_are_said_before_anything_is_sent(
                      ("--url", "http://127.0.0.1:1/classify"))]  # fmt: skip
     result = newsclf("loadtest", *arguments)
 
+    assert not Path(".newsclf/runs").exists() or "--url" in arguments
     assert result.exit_code in (2, 3, 5)
     assert words in result.err
     assert "Traceback" not in result.err
@@ -167,6 +178,18 @@ def test_a_refused_credential_is_said_at_once(newsclf: Cli, tmp_path: Path) -> N
     assert b"not-the-key" not in written
 
 
+@pytest.mark.parametrize("line", ['header = "x-api-key: secret"', "x-api-key secret", "k: sécret"])
+def test_a_header_file_is_checked_and_not_quoted(
+    newsclf: Cli, write_lines: Callable[[str, list[str]], Path], line: str
+) -> None:
+    headers = write_lines("headers", ["accept: */*", line])
+    result = newsclf("loadtest", "--url", "http://127.0.0.1:1/classify", "--header-file", headers)
+
+    assert result.exit_code == 2
+    assert "line 2 is not of the form" in result.err
+    assert "cret" not in result.err
+
+
 def test_what_is_no_classifier_is_not_loaded(newsclf: Cli) -> None:
     with running(Behaviour(script=["page"])) as server:
         result = newsclf("loadtest", "--url", server.url, *_QUICK)
@@ -174,6 +197,25 @@ def test_what_is_no_classifier_is_not_loaded(newsclf: Cli) -> None:
 
     assert result.exit_code == 5
     assert "no answer of a newsclf classifier" in result.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_in_its_first_warm_up_it_has_nothing_to_report(
+    newsclf: Cli, number: signal.Signals
+) -> None:
+    with (
+        running(Behaviour(service_s=0.02)) as server,
+        _started("loadtest", "--url", server.url, "--warmup", "60", group=True) as process,
+    ):
+        while not server.seen().get("ok", 0) > 10:
+            assert process.poll() is None
+        os.killpg(process.pid, number)  # as a terminal does
+        assert process.wait(30) == 130
+        assert process.stderr is not None
+        said = process.stderr.read().decode()
+    assert "before its first point was complete (interrupted)" in said
+    assert "Traceback" not in said
+    assert newsclf("report", _only_run()).exit_code == 3
 
 
 def test_interrupted_in_order_and_gone_on_with(newsclf: Cli) -> None:
@@ -217,12 +259,15 @@ def test_killed_it_leaves_nothing_running_and_can_be_gone_on_with(newsclf: Cli) 
 
 def test_max_requests_ends_it_in_order(newsclf: Cli) -> None:
     with running(Behaviour(service_s=0.01)) as server:
-        result = newsclf("loadtest", "--url", server.url, "--concurrency", "4", "--warmup", "0",
-                         "--duration", "60", "--max-requests", "100")  # fmt: skip
-        assert server.seen()["ok"] < 1500
+        options = ("loadtest", "--url", server.url, "--concurrency", "4,8", "--warmup", "0",
+                   "--duration", "60", "--max-requests", "300")  # fmt: skip
+        result = newsclf(*options)
+        assert server.seen()["ok"] == 301, "and the preflight's"
 
-    assert result.exit_code in (0, 6)
-    assert "ended early: --max-requests 100 was reached" in result.err
+        assert result.exit_code in (0, 6)
+        assert "--max-requests 300 was reached" in result.err
+        newsclf(*options, "--resume", _only_run())
+        assert server.seen()["ok"] == 302, "gone on with, nothing is left to send"
 
 
 def test_a_slower_run_is_found(newsclf: Cli) -> None:

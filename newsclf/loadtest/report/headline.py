@@ -87,6 +87,7 @@ def warnings(summary: Summary) -> list[str]:
     failing = [p.id for p in points if p.verdict == "ERRORS"]
     if failing:
         found.append(f"At {_some(failing)} too many requests failed: those figures have no cost.")
+    found += _capped(summary)
     gaps = [p.id for p in points if p.little_gap > _LITTLE_LIMIT]
     if gaps:
         found.append(
@@ -139,6 +140,25 @@ def _of_service(summary: Summary) -> list[str]:
             f"At {_some(coarse)} no whole minute lies in the measured window, so what the service "
             "measured holds its surroundings too: --duration 130 leaves it one."
         )
+    return found
+
+
+def _capped(summary: Summary) -> list[str]:
+    """Instances whose highest believable load is not their highest."""
+    found = []
+    for row in summary.costs:
+        closed = [
+            (p.load.concurrency or 0, p.verdict)
+            for p in summary.points
+            if p.instance == row.instance and p.load.model == "closed"
+        ]
+        best = max((users for users, verdict in closed if verdict == "OK"), default=0)
+        more = {verdict for users, verdict in closed if users > best > 0}
+        if more == {"CLIENT-LIMITED"}:
+            found.append(
+                f"Beyond {best} users {row.instance} could not be measured: it may take more than "
+                "the invocations per minute in the table."
+            )
     return found
 
 
