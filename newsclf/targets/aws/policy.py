@@ -15,16 +15,17 @@ from typing import Any, Literal, get_args
 Command = Literal["deploy", "wire-api", "predict", "loadtest", "status", "logs", "teardown"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
+_SCALING_ROLE = (
+    "arn:aws:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com"
+    "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
 _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "Bucket": ("arn:aws:s3:::newsclf-{account}-{region}",),
     "Archives": ("arn:aws:s3:::newsclf-{account}-{region}/*",),
     "YourBuckets": ("arn:aws:s3:::*",),
     "Roles": ("arn:aws:iam::{account}:role/newsclf-*",),
     "PassRole": ("arn:aws:iam::{account}:role/newsclf-*",),
-    "ScalingRole": (
-        "arn:aws:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws"
-        ".com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
-    ),
+    "ScalingRole": (_SCALING_ROLE,),
     "Models": ("arn:aws:sagemaker:{region}:{account}:model/newsclf-*",),
     "EndpointConfigs": ("arn:aws:sagemaker:{region}:{account}:endpoint-config/newsclf-*",),
     "Endpoints": ("arn:aws:sagemaker:{region}:{account}:endpoint/newsclf-*",),
