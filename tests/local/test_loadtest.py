@@ -143,22 +143,16 @@ def test_a_server_that_answers_nothing_ends_the_test_until_it_does(newsclf: Cli)
         (["--url", "http://[::1"], "--url http://[::1"),
         (["--url", "http://127.0.0.1:99999/classify"], "99999"),
         (["--concurrency", "2,2"], "asked for twice"),
-<<<<<<< HEAD
-=======
         (["--instances", "c5.large"], "there is no such instance"),
->>>>>>> aws-extras
         (["--instances", "ml.c5.large"], "no AWS region is named"),
         (["--instances", "local:999"], "this machine has"),
         (["--price-as", "ml.c5.huge"], "no price is known for ml.c5.huge in us-east-1"),
         (["--payloads", "no-such-file.txt"], "no-such-file.txt"),
         (["--resume", "nowhere"], "no load test"),
         (["other"], "no deployment is called 'other'"),
-<<<<<<< HEAD
         (["--header-file", "x"], "no deployment is called 'news'"),
         (["--header-file", "x", "--instances", "local:1"], "a deployment's API or with --url"),
-=======
         (["--instances", "local:1", "--header-file", "x"], "or with --url"),
->>>>>>> aws-extras
     ],
 )
 def test_bad_options_are_said_before_anything_is_sent(
