@@ -84,7 +84,7 @@ def test_the_objectives_rate_is_what_the_honest_figures_are_for(book: PriceBook)
     assert row.usd_per_million_at_utilisation == pytest.approx(2 * 0.5667 * 100 / 40, abs=1e-3)
     # The Lambda waits as long as an answer takes at that rate: 20 ms.
     assert row.path_usd_per_million == pytest.approx(
-        1 + 0.2 + 0.128 * 0.02 * 16.6667 / 1.024, abs=1e-3
+        1 + 0.2 + 0.256 * 0.02 * 16.6667 / 1.024, abs=1e-3
     )
     assert row.total_usd_per_million == pytest.approx(
         (row.usd_per_million_at_utilisation or 0) + (row.path_usd_per_million or 0)
