@@ -143,7 +143,7 @@ def test_a_server_that_answers_nothing_ends_the_test_until_it_does(newsclf: Cli)
         (["--url", "http://[::1"], "--url http://[::1"),
         (["--url", "http://127.0.0.1:99999/classify"], "99999"),
         (["--concurrency", "2,2"], "asked for twice"),
-        (["--instances", "ml.c5.large"], "there is no such instance"),
+        (["--instances", "local:none"], "there is no such instance"),
         (["--instances", "local:999"], "this machine has"),
         (["--price-as", "ml.c5.huge"], "no price is known for ml.c5.huge in us-east-1"),
         (["--payloads", "no-such-file.txt"], "no-such-file.txt"),
