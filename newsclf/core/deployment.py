@@ -156,6 +156,10 @@ class AwsDeployment(_Document):
     api: AwsApi | None = None
 
 
+class _Versioned(_Document):
+    schema_version: Literal[1]
+
+
 Deployment = LocalDeployment | AwsDeployment
 _DEPLOYMENT: TypeAdapter[Deployment] = TypeAdapter(
     Annotated[Deployment, Field(discriminator="target")]
@@ -190,7 +194,9 @@ class Deployments:
         """
         path = self.path(name)
         try:
-            return _DEPLOYMENT.validate_json(path.read_bytes())
+            text = path.read_bytes()
+            _Versioned.model_validate_json(text)  # another version may not even have a target
+            return _DEPLOYMENT.validate_json(text)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, ValidationError) as error:
@@ -269,5 +275,6 @@ class Deployments:
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         problem = error.errors()[0]
-        return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        place = ".".join(str(part) for part in problem["loc"])
+        return f"{place}: {problem['msg']}" if place else str(problem["msg"])
     return str(error).splitlines()[0]
