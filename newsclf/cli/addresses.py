@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x20-\x7e]*)")
+
 if TYPE_CHECKING:
     from newsclf.core.deployment import Deployment
     from newsclf.targets.client import Address

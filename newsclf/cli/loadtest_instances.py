@@ -49,6 +49,7 @@ def local_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
     if int(cores) > available_cores():
         raise ConfigError(f"--instances {instance}: this machine has {available_cores()} cores")
     _, card = read_card(model)
+    _, card = read_card(model)
 
     @contextmanager
     def brought_up() -> Iterator[Address]:
@@ -97,7 +98,8 @@ def aws_instance(wanted: OnAws, instance: str) -> Subject:
 
     if not _AWS.fullmatch(instance):
         raise ConfigError(f"--instances {instance}: there is no such instance")
-    name = f"loadtest-{instance.removeprefix('ml.').replace('.', '-')}"
+    kind = instance.removeprefix("ml.").replace(".", "-")
+    name = f"loadtest-{kind}-{os.getpid()}"  # nobody else's
     spec = AwsSpec(
         image=stock_image(wanted.target.region, instance),
         instance=instance,
@@ -107,7 +109,7 @@ def aws_instance(wanted: OnAws, instance: str) -> Subject:
     return Subject(
         instance=instance,
         kind="sagemaker",
-        identity=f"{name} in {wanted.target.region}",
+        identity=f"{instance} in {wanted.target.region}",
         model_digest=_digest(wanted),
         shares_host=False,
         open=_endpoint(wanted, name, spec),

@@ -63,8 +63,6 @@ def find_subjects(output: Output, where: Where) -> list[Subject]:
         if where.header_file is not None:
             raise ConfigError("--header-file goes with a deployment's API or with --url")
         instances = [each.strip() for each in where.instances.split(",")]
-        if len(set(instances)) < len(instances):
-            raise ConfigError(f"--instances {where.instances}: one is named twice")
         return _of_instances(output, where, instances)
     return [_of_deployment(output, where, Deployments(where.settings.state_dir).get(where.name))]
 

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
-import botocore.loaders
+import boto3
 import pytest
 
 from newsclf.lifecycle.package import PackageRequest, package
+from newsclf.targets.aws import clients
+from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.clock import Clock
 from newsclf.targets.local.target import LocalTarget
 from tests.aws.proxy.data_plane import USER, USER_SECRET
@@ -27,6 +30,8 @@ REGION = "us-east-1"
 IMPATIENT = """
 import botocore.endpoint, types
 from newsclf.lifecycle.package import PackageRequest, package
+from newsclf.targets.aws import clients
+from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.clock import Clock
 Clock.sleep = lambda self, pause_s: None
 botocore.endpoint.time = types.SimpleNamespace(sleep=lambda s: None, time=__import__("time").time)
@@ -72,8 +77,8 @@ def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]
     monkeypatch.setattr(Clock, "sleep", lambda _self, _pause_s: None)
     impatient = SimpleNamespace(sleep=lambda _: None, time=__import__("time").time)
     monkeypatch.setattr("botocore.endpoint.time", impatient)
-    # Reading the models of all services anew for each command takes longer than all calls.
-    monkeypatch.setattr("botocore.loaders.create_loader", _loader)
+    # Making boto3's clients anew for each command takes longer than all its calls.
+    monkeypatch.setattr(Clients, "_new_client", lambda self, service: _client(service, self.region))
     yield _serving
     _serving.data_plane.model_fails = False
     assert not _serving.broken, _serving.broken[0]
@@ -81,11 +86,8 @@ def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]
 
 
 @cache
-def _loader(search_path_string: str | None = None) -> botocore.loaders.Loader:
-    return _REAL_LOADER(search_path_string)
-
-
-_REAL_LOADER = botocore.loaders.create_loader
+def _client(service: str, region: str) -> Any:
+    return boto3.client(service, region_name=region, config=clients._CONFIG)
 
 
 def environment(aws: FakeAws) -> Mapping[str, str]:

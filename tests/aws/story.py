@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,37 +40,25 @@ def commands(archive: Path) -> list[tuple[object, ...]]:
 
 
 def told(aws: FakeAws, newsclf: Cli, archive: Path) -> list[Moment]:
-    """Run the commands once, and keep every moment; they must succeed."""
+    """Run the commands once, and keep every moment; they must succeed.
+
+    After a call that only reads AWS is as it was before, so such moments share a snapshot.
+    """
     moments: list[Moment] = []
     for number, command in enumerate(commands(archive)):
         aws.forget()
 
         def keep(index: int, call: Call, number: int = number) -> None:
-            moments.append(Moment(number, index, call, aws.save(), read_state()))
+            last = moments[-1].aws if moments else None
+            same = last is not None and is_reading(call) and last.going_on == aws.going_on
+            snapshot = last if same and last is not None else aws.save()
+            moments.append(Moment(number, index, call, snapshot, read_state()))
 
         aws.done = keep
         result = newsclf(*command)
         aws.done = lambda _index, _call: None
         assert result.exit_code == 0, result.err
     return moments
-
-
-def distinct(moments: list[Moment]) -> Iterator[Moment]:
-    """Those at which something is other than at the one before: AWS, or the files of the state.
-
-    After a call that only reads everything is as it was before it.
-    """
-    before: Moment | None = None
-    for moment in moments:
-        same = (
-            before is not None
-            and is_reading(moment.call)
-            and moment.files == before.files
-            and moment.aws.going_on == before.aws.going_on
-        )
-        if not same:
-            yield moment
-        before = moment
 
 
 def is_reading(call: Call) -> bool:

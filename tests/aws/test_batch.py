@@ -103,7 +103,8 @@ def described(status: str) -> dict[str, Any]:
     return {
         "TransformJobName": "x", "TransformJobArn": "arn:aws:sagemaker:x", "ModelName": MODEL,
         "TransformJobStatus": status, "FailureReason": "no memory", "CreationTime": 0,
-        "TransformInput": {"DataSource": {}}, "TransformResources": {
+        "TransformInput": {"DataSource": {"S3DataSource": {
+            "S3DataType": "S3Prefix", "S3Uri": "s3://theirs/in/2026"}}}, "TransformResources": {
             "InstanceType": "ml.c5.xlarge", "InstanceCount": 1},
     }  # fmt: skip
 

@@ -120,6 +120,6 @@ def test_a_load_test_gets_real_answers(aws: FakeAws, real_cli: RealCli, archive:
             "loadtest", *direct, "--concurrency", 1, "--duration", 1, "--warmup", 0, "--json"
         ))  # fmt: skip
         points = json.loads(result.out)["points"]
-        assert [point["errors"] for point in points] == [0]
+        assert [point["verdict"]["failed"] for point in points] == [0]
     ran(real_cli("teardown"))
     assert aws.world.left() == []

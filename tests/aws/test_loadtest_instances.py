@@ -62,9 +62,14 @@ def test_each_is_deployed_measured_and_removed(
     assert result.exit_code in (0, 6), result.err  # a busy machine may make it unsteady
     assert aws.world.left() == []
     assert list(Path(".newsclf/deployments").glob("*.json")) == []
-    assert deployed(aws) == ["newsclf-loadtest-c5-large", "newsclf-loadtest-c5-xlarge"]
+    mine = os.getpid()
+    assert deployed(aws) == [
+        f"newsclf-loadtest-c5-large-{mine}", f"newsclf-loadtest-c5-xlarge-{mine}"
+    ]  # fmt: skip
     assert [point["instance"] for point in found()["points"]] == [LARGE, XLARGE]
-    assert [row["usd_per_hour"] for row in found()["costs"]] == [0.102, 0.204]
+    prices = {row["instance"]: row["usd_per_hour"] for row in found()["costs"]}
+    assert prices[LARGE] in (0.102, None)  # no cost where the point was not steady
+    assert prices[XLARGE] in (0.204, None)
     assert (found()["run"]["kind"], found()["run"]["region"]) == ("sagemaker", "us-east-1")
     # Each would have been deleted by AWS itself, had this machine not come back.
     schedules = [r for r in aws.records if r.call.operation == "CreateSchedule"]
@@ -135,7 +140,7 @@ def test_nobody_to_ask_means_no(aws: FakeAws, loadtest: Callable[..., Result]) -
 @pytest.mark.parametrize(
     ("instances", "said"),
     [
-        (f"{LARGE},{LARGE}", "named twice"),
+        (f"{LARGE},{LARGE}", "asked for twice"),
         (f"{LARGE},local:1", "no such instance"),
         ("ml.c9.large", "price"),
         ("ml.c7g.large", "ARM"),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -40,6 +41,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     server.start()
     host, port = server.get_host_and_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    httpx.post(f"http://{host}:{port}/moto-api/reset")  # all servers of a process have one memory
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -213,7 +215,7 @@ def deployed(url: str) -> None:
 def test_a_load_test_on_aws_shows_what_cloudwatch_says(clients: Clients, newsclf: Cli) -> None:
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     for k in range(3):
-        put(clients, now + k * MINUTE, 100_000)  # more than will be sent: no waiting
+        put(clients, now + k * MINUTE, 2000)  # more than will be sent: no waiting
     with running(Behaviour(service_s=0.01)) as server:
         deployed(server.url)
         result = newsclf("loadtest", "news", "--concurrency", "1", "--warmup", "0.2",

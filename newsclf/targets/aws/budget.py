@@ -96,7 +96,7 @@ class Budget(AnyBudget):
             return {}
         if action == "replace":
             self.delete()
-        self.clients.call(
+        self.clients.create(
             "budgets",
             "create_budget",
             doing="creating the budget alarm",

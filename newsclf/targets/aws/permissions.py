@@ -11,6 +11,10 @@ _PREFIX = {
 }
 """boto3's name of a service → IAM's, where they differ."""
 _ACTION = {
+    ("budgets", "create_budget"): "budgets:ModifyBudget",
+    ("budgets", "delete_budget"): "budgets:ModifyBudget",
+    ("budgets", "describe_budget"): "budgets:ViewBudget",
+    ("budgets", "describe_subscribers_for_notification"): "budgets:ViewBudget",
     ("lambda", "invoke"): "lambda:InvokeFunction",
     ("s3", "delete_objects"): "s3:DeleteObject",
     ("s3", "get_bucket_encryption"): "s3:GetEncryptionConfiguration",

@@ -54,6 +54,7 @@ _ACTIONS = {
     "budgets:DeleteBudget": "budgets:ModifyBudget",
     "budgets:DescribeBudget": "budgets:ViewBudget",
     "budgets:DescribeBudgets": "budgets:ViewBudget",
+    "budgets:DescribeSubscribersForNotification": "budgets:ViewBudget",
     "budgets:CreateNotification": "budgets:ModifyBudget",
     "budgets:DescribeNotificationsForBudget": "budgets:ViewBudget",
 }

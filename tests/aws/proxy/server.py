@@ -81,6 +81,7 @@ class FakeAws:
         self.data_plane = DataPlane(self)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.RLock()
+        self._answered: dict[str, Answer] = {}
 
     def reset(self) -> None:
         """An empty account, and no script."""
@@ -90,9 +91,14 @@ class FakeAws:
         self.forget()
         self.sagemaker, self.services = SageMaker(), Services()
 
+    @property
+    def going_on(self) -> tuple[SageMaker, Services]:
+        """What changes by being looked at."""
+        return self.sagemaker, self.services
+
     def save(self) -> Snapshot:
         """Everything that is there, and what is going on."""
-        return Snapshot(self.world.save(), copy.deepcopy((self.sagemaker, self.services)))
+        return Snapshot(self.world.save(), copy.deepcopy(self.going_on))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put it back; a snapshot can be put back many times."""
@@ -159,7 +165,7 @@ class FakeAws:
             gap = self.sagemaker if call.service == "sagemaker" else self.services
             answer = gap.before(call)
             if answer is None:
-                answer = self._ask_moto(environ)
+                answer = self._once(call, environ)
                 if answer.status == 200 and call.service == "sagemaker":
                     self.sagemaker.after(call)
                 if answer.status < 300:
@@ -169,6 +175,16 @@ class FakeAws:
         if answer.status >= 500:
             self.broken.append(f"{call}: moto said {answer.status} {answer.body[:2000]!r}")
         return answer
+
+    def _once(self, call: Call, environ: dict[str, Any]) -> Answer:
+        """A repeated call is told by its token, where the service has one, and not done again."""
+        token = call.params.get("ClientToken")
+        key = f"{call} {token}"
+        if token is None:
+            return self._ask_moto(environ)
+        if key not in self._answered:
+            self._answered[key] = self._ask_moto(environ)
+        return self._answered[key]
 
     def _ask_moto(self, environ: dict[str, Any]) -> Answer:
         chunks, status, headers = run_wsgi_app(self._moto, environ)

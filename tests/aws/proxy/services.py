@@ -28,6 +28,8 @@ class Services:
     quotas: dict[str, float] = field(default_factory=dict)
     """Name of a SageMaker quota → its value, where it is not 4."""
     pending: dict[str, int] = field(default_factory=dict)
+    subscribers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Name of a budget → its notifications with whom they go to."""
     unassumable: int = 0
     """How many CreateFunction are still told that the role can't be assumed."""
 
@@ -46,6 +48,9 @@ class Services:
             return answer.with_document(document)
         if call.service == "resourcegroupstaggingapi" and call.operation == "GetResources":
             return answer.with_document(_with_apis(call, answer.document))
+        if call.operation == "CreateBudget":
+            name = call.params["Budget"]["BudgetName"]
+            self.subscribers[name] = call.params["NotificationsWithSubscribers"]
         if call.service == "lambda" and call.operation == "CreateFunction":
             self.pending[call.params["FunctionName"]] = self.polls
         if call.service == "lambda" and "State" in str(answer.body[:4000]):
@@ -154,6 +159,13 @@ class Services:
             if _code(name) == call.params["QuotaCode"]:
                 return ok({"Quota": self._quota(name)})
         raise RefusedError("NoSuchResourceException", "There is no such quota")
+
+    def _budgets_DescribeSubscribersForNotification(self, call: Call) -> Answer:
+        wanted = call.params["Notification"]
+        for each in self.subscribers.get(call.params["BudgetName"], []):
+            if each["Notification"] == wanted:
+                return ok({"Subscribers": each["Subscribers"]})
+        raise RefusedError("NotFoundException", "Notification not found")
 
     def _quota(self, name: str) -> dict[str, Any]:
         return {
