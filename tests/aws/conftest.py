@@ -72,6 +72,7 @@ def archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
     """An empty account, reached by its owner's credentials, with a clock that does not wait."""
     _serving.reset()
+    _client.cache_clear()  # a client that has often tried again does so no more
     for name, value in environment(_serving).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(Clock, "sleep", lambda _self, _pause_s: None)

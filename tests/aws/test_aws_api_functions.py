@@ -192,7 +192,8 @@ def test_no_room_for_a_reserved_concurrency_names_the_way_out(clients: Clients) 
     )  # fmt: skip
     function = Function(clients, NAMES, "newsclf-news", "function", "role", spec)
     with Stubber(clients.client("lambda")) as stubber:
-        says("get_function", answer("Active"))(stubber)
+        for _ in range(2):
+            says("get_function", answer("Active"))(stubber)
         refuses(
             "put_function_concurrency", "InvalidParameterValueException",
             "Specified ReservedConcurrentExecutions for function decreases account's"

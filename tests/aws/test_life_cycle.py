@@ -15,6 +15,7 @@ from moto.s3.models import s3_backends
 from tests.aws.conftest import REGION, RealCli
 from tests.aws.proxy.data_plane import USER_SECRET
 from tests.aws.proxy.server import FakeAws
+from tests.aws.story import is_reading
 from tests.conftest import Result
 
 HEADLINE = "Profit rose by a third"
@@ -60,12 +61,10 @@ def test_from_nothing_to_nothing(aws: FakeAws, real_cli: RealCli, archive: Path)
     assert {step["action"] for step in plan["steps"]} == {"create"}
     assert aws.world.left() == []
     cli(*deploy)
-    again = json.loads(cli(*deploy, "--dry-run", "--json").out)
-    assert {step["action"] for step in again["steps"]} == {"keep"}
     aws.forget()
-    cli(*deploy)
-    changing = {record.call.operation for record in aws.records if not is_reading(record.call.operation)}
-    assert changing == set()
+    again = cli(*deploy)
+    assert not re.search(r"^(create|update|replace|delete) ", again.out, re.MULTILINE)
+    assert not [record.call for record in aws.records if not is_reading(record.call)]
     through_endpoint = json.loads(cli("predict", "--json", HEADLINE).out)["predictions"]
 
     for auth in ("iam", "jwt", "api-key", "none"):
@@ -93,11 +92,7 @@ def test_from_nothing_to_nothing(aws: FakeAws, real_cli: RealCli, archive: Path)
     assert HEADLINE not in aws.data_plane.function_log
 
 
-def is_reading(operation: str) -> bool:
-    return operation.startswith(("Get", "List", "Describe", "Head", "Invoke", "Simulate"))
-
-
-def test_serverless_from_nothing_to_nothing(
+def test_serverless_from_nothing_to_nothing_with_a_load_test(
     aws: FakeAws, real_cli: RealCli, archive: Path
 ) -> None:
     deploy = ("deploy", "--archive", archive, "--serverless", "--name", "small", "--yes")
@@ -105,21 +100,12 @@ def test_serverless_from_nothing_to_nothing(
     assert "left as it is" in ran(real_cli(*deploy)).err
     ran(real_cli("wire-api", "small"))
     assert json.loads(ran(real_cli("status", "--json")).out)[0]["on"] == "serverless"
-    predicted = ran(real_cli("predict", "--deployment", "small", "--json", HEADLINE))
-    assert len(json.loads(predicted.out)["predictions"]) == 1
+    for direct in ((), ("--direct",)):
+        measured = real_cli("loadtest", "small", *direct, "--concurrency", 1, "--duration", 1,
+                            "--warmup", 0, "--json")  # fmt: skip
+        assert measured.exit_code in (0, 6), measured.err  # a second is too short for a verdict
+        (point,) = json.loads(measured.out)["points"]
+        assert list(point["outcomes"]) == ["OK"]
 
     ran(real_cli("teardown", "--all"))
-    assert aws.world.left() == []
-
-
-def test_a_load_test_gets_real_answers(aws: FakeAws, real_cli: RealCli, archive: Path) -> None:
-    ran(real_cli("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes"))
-    ran(real_cli("wire-api"))
-    for direct in ((), ("--direct",)):
-        result = ran(real_cli(
-            "loadtest", *direct, "--concurrency", 1, "--duration", 1, "--warmup", 0, "--json"
-        ))  # fmt: skip
-        points = json.loads(result.out)["points"]
-        assert [point["verdict"]["failed"] for point in points] == [0]
-    ran(real_cli("teardown"))
     assert aws.world.left() == []

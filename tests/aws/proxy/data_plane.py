@@ -1,7 +1,7 @@
 """What answers requests in the fake AWS: the real model server, and the real Lambda archives.
 
 API Gateway's part is done here from what moto holds: route, stage, authorizer, integration, and the
-function's own permission for this API. A request reaches it at `/@api/<id>/…`, since there are no
+function's own permission for this API. A request reaches it at `/-api/<id>/…`, since there are no
 host names on loopback.
 """
 
@@ -32,7 +32,7 @@ from tests.aws.proxy.world import REGIONS
 if TYPE_CHECKING:
     from tests.aws.proxy.server import FakeAws
 
-API_PREFIX = "/@api/"
+API_PREFIX = "/-api/"
 USER, USER_SECRET = "AKIDUSER", "secret-of-the-user-4d1f"
 """Whoever runs the command line."""
 _SERVING = ("InService", "Updating", "RollingBack", "SystemUpdating")
@@ -50,6 +50,7 @@ class DataPlane:
     def __init__(self, aws: FakeAws) -> None:
         self._aws = aws
         self._runtimes: dict[str, Runtime] = {}
+        self._http = httpx.Client()
         self.model_url = ""
         """Where the real model server listens."""
         self.model_fails = False
@@ -72,7 +73,7 @@ class DataPlane:
             raise RefusedError("ValidationError", message)
         if self.model_fails:
             return _model_error(400, '{"message": "internal: the model cannot be loaded"}')
-        answer = httpx.post(
+        answer = self._http.post(
             f"{self.model_url}/endpoints/{name}/invocations",
             content=body,
             headers={"content-type": call.params.get("ContentType", "application/octet-stream")},

@@ -212,6 +212,8 @@ def _as_of(call: Call, error: RefusedError) -> RefusedError:
 
 
 class _Silent(WSGIRequestHandler):
+    disable_nagle_algorithm = True  # head and body are two packets
+
     def log(self, *_: object) -> None:
         pass
 

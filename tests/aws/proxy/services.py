@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moto.apigatewayv2.models import apigatewayv2_backends
+from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.awslambda.utils import get_backend as lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.utils import get_service_model
@@ -44,7 +45,7 @@ class Services:
             document = answer.document
             for api in [document, *document.get("items", [])]:
                 if "apiEndpoint" in api:
-                    api["apiEndpoint"] = f"{url}/@api/{api['apiId']}"
+                    api["apiEndpoint"] = f"{url}/-api/{api['apiId']}"
             return answer.with_document(document)
         if call.service == "resourcegroupstaggingapi" and call.operation == "GetResources":
             return answer.with_document(_with_apis(call, answer.document))
@@ -159,6 +160,14 @@ class Services:
             if _code(name) == call.params["QuotaCode"]:
                 return ok({"Quota": self._quota(name)})
         raise RefusedError("NoSuchResourceException", "There is no such quota")
+
+    def _application_autoscaling_DeleteScalingPolicy(self, call: Call) -> None:
+        """Moto has another error for what is not there."""
+        policies = applicationautoscaling_backends[ACCOUNT][call.region].policies.values()
+        wanted = (call.params["PolicyName"], call.params["ResourceId"])
+        if wanted not in [(p.policy_name, p.resource_id) for p in policies]:
+            message = f"No scaling policy found for policy name: {wanted[0]}"
+            raise RefusedError("ObjectNotFoundException", message)
 
     def _budgets_DescribeSubscribersForNotification(self, call: Call) -> Answer:
         wanted = call.params["Notification"]
