@@ -147,12 +147,14 @@ def test_a_server_that_answers_nothing_ends_the_test_until_it_does(newsclf: Cli)
         (["--url", "http://127.0.0.1:99999/classify"], "99999"),
         (["--concurrency", "2,2"], "asked for twice"),
         (["--instances", "local:none"], "there is no such instance"),
+        (["--instances", "ml.c5.large"], "no AWS region is named"),
         (["--instances", "local:999"], "this machine has"),
         (["--price-as", "ml.c5.huge"], "no price is known for ml.c5.huge in us-east-1"),
         (["--payloads", "no-such-file.txt"], "no-such-file.txt"),
         (["--resume", "nowhere"], "no load test"),
         (["other"], "no deployment is called 'other'"),
         (["--i-own-this", "x"], "go with --url"),
+        (["--instances", "local:1", "--header-file", "x"], "or with --url"),
     ],
 )
 def test_bad_options_are_said_before_anything_is_sent(
