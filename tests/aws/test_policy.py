@@ -4,58 +4,100 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from importlib.resources import files
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.iam.models import iam_backends
 
 from newsclf.targets.aws.policy import COMMANDS, Command, Statement, statements
 from tests.aws.conftest import REGION
 from tests.aws.proxy.permissions import ACCOUNT, Permission
 from tests.aws.proxy.server import FakeAws
+from tests.aws.proxy.services import functions
 from tests.conftest import Cli
-from tests.aws.test_life_cycle import JWT
+
+ANY = json.dumps({
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+})
 
 
-def everything(archive: Path) -> list[tuple[tuple[object, ...], tuple[int, ...]]]:
-    """Commands that together make every kind of call, with their exit codes."""
+def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[], object]]:
+    """Commands that together make every kind of call, and what others do in between."""
     c5 = ("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes")
     more = ("--max", 2, "--ttl", "2h", "--budget", 20, "--budget-email", "who@example.com")
-    image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/other:1"
+    image = ("--image", "763104351884.dkr.ecr.us-east-1.amazonaws.com/other:1")
+    load = ("--concurrency", 1, "--duration", 1, "--warmup", 0)
+    jwt = ("--jwt-issuer", "https://issuer.example", "--jwt-audience", "news")
+    batch = ("predict", "--deployment", "news", "--input", "s3://theirs/in", "--output",
+             "s3://theirs/out/")  # fmt: skip
+    as_admin = boto3.Session("admin", "admin", region_name=REGION)
+
+    def put_headlines() -> None:
+        as_admin.client("s3").create_bucket(Bucket="theirs")
+        as_admin.client("s3").put_object(Bucket="theirs", Key="in.jsonl", Body=b"{}")
+
+    def attach_policy() -> None:
+        policy = as_admin.client("iam").create_policy(PolicyName="theirs", PolicyDocument=ANY)
+        for role in list(iam_backends[ACCOUNT]["aws"].roles.values()):
+            as_admin.client("iam").attach_role_policy(
+                RoleName=role.name, PolicyArn=policy["Policy"]["Arn"]
+            )
+
+    def be_of_another_version() -> None:
+        """What an older newsclf, or someone by hand, has made of it."""
+        for role in iam_backends[ACCOUNT]["aws"].roles.values():
+            role.assume_role_policy_document = json.dumps({"Statement": []})
+        for function in functions(REGION).values():
+            function.code_sha_256 = "another"
+            function.environment_vars["MODEL_DIGEST"] = "another"
+            function.policy.statements[0]["Condition"]["ArnLike"]["AWS:SourceArn"] = "another"
+
+    def deny(operation: str | None) -> None:
+        aws.fault = lambda _, call: "denied" if call.operation == operation else None
+
     return [
-        ((*c5, *more), (0,)),
-        ((*c5, *more), (0,)),
-        ((*c5, "--ttl", "3h", "--budget", 30, "--budget-email", "who@example.com"), (0,)),
-        ((*c5, "--image", image), (0,)),
-        (("logs",), (0,)),
-        (("predict", "Profit rose"), (0,)),
-        (("wire-api", "--cors", "https://example.com"), (0,)),
-        (("wire-api", "--auth", "jwt", *JWT, "--unreserved"), (0,)),
-        (("wire-api", "--auth", "api-key", "--rate", 5), (0,)),
-        (("wire-api", "--auth", "iam"), (0,)),
-        ((*c5, "--image", image), (0,)),
-        (("predict", "Profit rose"), (0,)),
-        (("logs", "--api"), (0,)),
-        (("status", "--region", REGION), (0,)),
-        (("teardown",), (0,)),
-        (("deploy", "--archive", archive, "--serverless", "--yes"), (0,)),
-        ((*c5,), (0,)),
-        (("loadtest", "--direct", "--concurrency", 1, "--duration", 1, "--warmup", 0), (0, 6)),
-        (("teardown", "--all", "--region", REGION, "--yes"), (0,)),
-    ]
+        (*c5, *more), (*c5, *more),
+        (*c5, "--ttl", "3h", "--budget", 30, "--budget-email", "who@example.com"),
+        (*c5, *image),
+        ("logs",), ("predict", "Profit rose"),
+        ("wire-api", "--cors", "https://example.com"),
+        ("wire-api", "--cors", "https://example.org"),
+        ("wire-api", "--auth", "jwt", *jwt, "--unreserved"),
+        ("wire-api", "--auth", "api-key", "--rate", 5),
+        attach_policy,
+        ("wire-api", "--auth", "iam"),
+        be_of_another_version, (*c5, *image),
+        be_of_another_version, ("wire-api",),
+        ("predict", "Profit rose"), ("logs", "--api"), ("loadtest", *load),
+        put_headlines, batch,
+        lambda: deny("DescribeTransformJob"), batch, lambda: deny(None),
+        ("status", "--region", REGION),
+        lambda: setattr(aws.sagemaker, "failure", "broken"),
+        ("deploy", "--archive", archive, "--serverless", "--yes"),
+        lambda: setattr(aws.sagemaker, "failure", None),
+        (*c5, *more), ("loadtest", "--direct", *load),
+        ("teardown", "--all", "--region", REGION, "--yes"),
+    ]  # fmt: skip
 
 
 @pytest.fixture
 def recorded(aws: FakeAws, newsclf: Cli, archive: Path) -> dict[Command, set[Permission]]:
     """What each command was recorded to need."""
     found: dict[Command, set[Permission]] = {}
-    for arguments, codes in everything(archive):
+    for step in steps(aws, archive):
+        if not isinstance(step, tuple):
+            step()
+            continue
         aws.forget()
-        result = newsclf(*arguments)
-        assert result.exit_code in codes, f"{arguments}: {result.err}"
+        result = newsclf(*step)
+        denied = [record for record in aws.records if record.fault is not None]
+        expected = (4,) if denied or aws.sagemaker.failure else (0, 6)
+        assert result.exit_code in expected, f"{step}: {result.err}"
         needed = {each for record in aws.records for each in record.permissions}
-        found.setdefault(command_of(arguments), set()).update(needed)
+        found.setdefault(command_of(step), set()).update(needed | aws.invoked)
     return found
 
 

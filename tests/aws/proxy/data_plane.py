@@ -24,6 +24,7 @@ from moto.sagemaker.models import sagemaker_backends
 from newsclf.core.sigv4 import Credentials, Scope, SignatureError, verify
 from tests.aws.proxy.answers import Answer, RefusedError, ok
 from tests.aws.proxy.function import FUNCTION, Runtime
+from tests.aws.proxy.permissions import Permission
 from tests.aws.proxy.requests import Call
 from tests.aws.proxy.sagemaker import write_log
 from tests.aws.proxy.services import functions
@@ -114,6 +115,7 @@ class DataPlane:
                 pass
             case "AWS_IAM":
                 check_signature(environ, body, "execute-api", region)
+                self._aws.invoked.add(Permission("execute-api:Invoke", source))
             case "CUSTOM":
                 self._authorize(api, route, region, event, arn)
             case "JWT":

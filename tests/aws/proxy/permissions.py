@@ -72,6 +72,10 @@ _ACCESS_LOG = (
     "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies", "logs:GetLogDelivery",
     "logs:ListLogDeliveries",
 )  # fmt: skip
+_SCALING_ROLE = (
+    f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com"
+    "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
 _ROLE_PARAMS = ("ExecutionRoleArn", "RoleArn", "Role")
 _HTTP_METHODS = {"Create": "POST", "Get": "GET", "Update": "PATCH", "Delete": "DELETE",
                  "Tag": "POST", "Untag": "DELETE", "Import": "PUT"}  # fmt: skip
@@ -95,9 +99,33 @@ def permissions_of(call: Call) -> list[Permission]:
     if call.params.get("VersionId") or any("VersionId" in each for each in objects):
         needed.append(Permission(f"{action}Version", resource))
     needed += [Permission("iam:PassRole", role) for role in _roles(call)]
-    if call.operation == "PutScalingPolicy":  # AWS makes the alarms with the caller's rights
-        needed.append(Permission("cloudwatch:PutMetricAlarm", "*"))
-    return needed
+    return needed + _scaling(call)
+
+
+def _scaling(call: Call) -> list[Permission]:
+    """What Application Auto Scaling does with the rights of who asks for it.
+
+    Source: SageMaker's guide, "Auto scaling prerequisites".
+    """
+    resource = str(call.params.get("ResourceId", ""))
+    alarms = _arn(call, "cloudwatch", f"alarm:TargetTracking-{resource}-AlarmHigh")
+    endpoint = _arn(call, "sagemaker", "/".join(resource.split("/")[:2]))
+    match call.operation:
+        case "RegisterScalableTarget":
+            return [
+                Permission("iam:CreateServiceLinkedRole", _SCALING_ROLE),
+                Permission("sagemaker:DescribeEndpoint", endpoint),
+                Permission("sagemaker:UpdateEndpointWeightsAndCapacities", endpoint),
+            ]
+        case "PutScalingPolicy":
+            return [
+                Permission("cloudwatch:DescribeAlarms", alarms),
+                Permission("cloudwatch:PutMetricAlarm", alarms),
+            ]
+        case "DeleteScalingPolicy":
+            return [Permission("cloudwatch:DeleteAlarms", alarms)]
+        case _:
+            return []
 
 
 def _roles(call: Call) -> list[str]:
@@ -215,7 +243,15 @@ def _alarms(call: Call, p: dict[str, Any]) -> str | None:
     return _arn(call, "cloudwatch", f"alarm:{names[0]}") if names else None
 
 
+def _scalable_targets(call: Call, _: dict[str, Any]) -> str | None:
+    """Their ids are made by AWS."""
+    if call.operation.startswith("Describe"):
+        return None
+    return _arn(call, "application-autoscaling", "scalable-target/0ec5sample")
+
+
 _FINDERS = {
+    "application-autoscaling": _scalable_targets,
     "sagemaker": _sagemaker, "sagemaker-runtime": _sagemaker, "s3": _s3, "iam": _iam,
     "lambda": _lambda, "logs": _logs, "scheduler": _scheduler, "budgets": _budgets,
     "cloudwatch": _alarms,

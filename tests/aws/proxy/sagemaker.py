@@ -163,6 +163,9 @@ class SageMaker:
                 endpoint, config.production_variants
             )
 
+    def _before_StopTransformJob(self, _: Call) -> Answer:
+        return ok({})  # moto's have ended before anyone can stop them
+
     def _before_DeleteEndpoint(self, call: Call) -> Answer:
         name = call.params["EndpointName"]
         endpoint = backend(call).endpoints.get(name)

@@ -75,6 +75,8 @@ class FakeAws:
     sagemaker: SageMaker = field(default_factory=SageMaker)
     services: Services = field(default_factory=Services)
     url: str = ""
+    invoked: set[Permission] = field(default_factory=set)
+    """Calls of the user to an API that asks for a signature."""
 
     def __post_init__(self) -> None:
         self.world = World()
@@ -108,6 +110,7 @@ class FakeAws:
     def forget(self) -> None:
         """Forget what was called, not what is there."""
         self.records, self.others, self.broken = [], [], []
+        self.invoked = set()
 
     @property
     def problems(self) -> list[str]:

@@ -33,14 +33,17 @@ _OWNERS = -1
 class World:
     """Moto's backends."""
 
-    def __init__(self) -> None:
-        self._backends = [b[ACCOUNT][region] for b in _REGIONAL for region in REGIONS]
-        self._backends += [b[ACCOUNT]["aws"] for b in _GLOBAL]
-        self._empty = self.save()
+    @property
+    def _backends(self) -> list[Any]:
+        """Looked up anew, since a `mock_aws` of another test makes new ones."""
+        regional = [b[ACCOUNT][region] for b in _REGIONAL for region in REGIONS]
+        return regional + [b[ACCOUNT]["aws"] for b in _GLOBAL]
 
     def reset(self) -> None:
         """Empty the account."""
-        self.restore(self._empty)
+        for backend in self._backends:
+            backend.reset()
+        s3_backends.bucket_accounts = {}
 
     def save(self) -> Snapshot:
         """A copy of everything."""
