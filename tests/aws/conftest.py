@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -17,8 +16,8 @@ import pytest
 from newsclf.lifecycle.package import PackageRequest, package
 from newsclf.targets.aws import clients
 from newsclf.targets.aws.clients import Clients
-from newsclf.targets.aws.clock import Clock
 from newsclf.targets.local.target import LocalTarget
+from tests.aws.impatience import patch
 from tests.aws.proxy.data_plane import USER, USER_SECRET
 from tests.aws.proxy.server import FakeAws, running
 from tests.builders import build_wheels
@@ -32,7 +31,6 @@ import botocore.endpoint, types
 from newsclf.lifecycle.package import PackageRequest, package
 from newsclf.targets.aws import clients
 from newsclf.targets.aws.clients import Clients
-from newsclf.targets.aws.clock import Clock
 Clock.sleep = lambda self, pause_s: None
 botocore.endpoint.time = types.SimpleNamespace(sleep=lambda s: None, time=__import__("time").time)
 from newsclf.cli.main import main
@@ -53,6 +51,7 @@ def _serving(
             aws.data_plane.model_url = deployment.server.url
             yield aws
     finally:
+        _client.cache_clear()
         target.teardown("model")
 
 
@@ -73,11 +72,10 @@ def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]
     """An empty account, reached by its owner's credentials, with a clock that does not wait."""
     _serving.reset()
     _client.cache_clear()  # a client that has often tried again does so no more
+    _session.cache_clear()
     for name, value in environment(_serving).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(Clock, "sleep", lambda _self, _pause_s: None)
-    impatient = SimpleNamespace(sleep=lambda _: None, time=__import__("time").time)
-    monkeypatch.setattr("botocore.endpoint.time", impatient)
+    patch(monkeypatch.setattr)
     # Making boto3's clients anew for each command takes longer than all its calls.
     monkeypatch.setattr(Clients, "_new_client", lambda self, service: _client(service, self.region))
     yield _serving
@@ -87,8 +85,13 @@ def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]
 
 
 @cache
+def _session() -> boto3.Session:
+    return boto3.Session()
+
+
+@cache
 def _client(service: str, region: str) -> Any:
-    return boto3.client(service, region_name=region, config=clients._CONFIG)
+    return _session().client(service, region_name=region, config=clients._CONFIG)
 
 
 def environment(aws: FakeAws) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from importlib.resources import files
 from pathlib import Path
 
 import boto3
@@ -137,3 +138,54 @@ def test_it_is_what_was_recorded_no_more_no_less(
     assert lines(lacking) == ""
     assert lines(superfluous) == ""
     assert set(recorded) == set(COMMANDS)
+
+
+def test_all_its_actions_and_their_resources_exist() -> None:
+    """By the authorization reference that cfn-lint ships."""
+    reference = json.loads(
+        files("cfnlint").joinpath("data/AdditionalSpecs/Policies.json").read_text("utf-8")
+    )
+    wrong = []
+    for statement in statements(COMMANDS):
+        for action in statement.actions:
+            service, _, name = action.partition(":")
+            known = reference[service]["Actions"].get(name.lower())
+            if known is None or (statement.resources != ("*",) and "Resources" not in known):
+                wrong.append(action)
+    assert wrong == []
+
+
+def test_the_command_prints_what_iam_takes(newsclf: Cli) -> None:
+    everything = newsclf("policy")
+    one = newsclf("policy", "status", "--region", "eu-west-1", "--account", "123456789012")
+
+    assert everything.exit_code == one.exit_code == 0
+    document = json.loads(everything.out)
+    assert document["Version"] == "2012-10-17"
+    assert {statement["Effect"] for statement in document["Statement"]} == {"Allow"}
+    assert not [s for s in document["Statement"] if "*" in s["Action"]]
+    passing = next(s for s in document["Statement"] if s["Sid"] == "PassRole")
+    assert len(passing["Condition"]["StringEquals"]["iam:PassedToService"]) == 3
+    assert json.loads(one.out)["Statement"][0] == {
+        "Sid": "EndpointConfigs",
+        "Effect": "Allow",
+        "Action": ["sagemaker:DescribeEndpointConfig"],
+        "Resource": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint-config/newsclf-*",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train"], "train needs no permissions on AWS"),
+        (["--account", "12"], "expected twelve digits"),
+        (["--region", "Paris"], "expected a region"),
+    ],
+)
+def test_what_it_cannot_print_is_an_error(
+    newsclf: Cli, arguments: list[str], said: str
+) -> None:
+    result = newsclf("policy", *arguments)
+
+    assert result.exit_code == 2
+    assert said in result.err

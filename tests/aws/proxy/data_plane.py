@@ -59,6 +59,11 @@ class DataPlane:
         self.function_log = ""
         """What all functions have written."""
 
+    def close(self) -> None:
+        """End everything."""
+        self.stop()
+        self._http.close()
+
     def stop(self) -> None:
         """End the functions' processes."""
         for runtime in self._runtimes.values():

@@ -236,4 +236,4 @@ def running() -> Iterator[FakeAws]:
         server.shutdown()
         thread.join()
         server.server_close()
-        aws.data_plane.stop()
+        aws.data_plane.close()

@@ -28,6 +28,8 @@ class Services:
     """How many times a new function is still Pending."""
     quotas: dict[str, float] = field(default_factory=dict)
     """Name of a SageMaker quota → its value, where it is not 4."""
+    forbidden: frozenset[str] = frozenset()
+    """What IAM's simulator says no to."""
     pending: dict[str, int] = field(default_factory=dict)
     subscribers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Name of a budget → its notifications with whom they go to."""
@@ -69,6 +71,19 @@ class Services:
                 self.pending[name] = left - 1
             return answer.with_document(document)
         return answer
+
+    def _iam_SimulatePrincipalPolicy(self, call: Call) -> Answer:
+        results = "".join(
+            f"<member><EvalActionName>{action}</EvalActionName><EvalDecision>"
+            f"{'implicitDeny' if action in self.forbidden else 'allowed'}</EvalDecision></member>"
+            for action in call.params["ActionNames"]
+        )
+        body = (
+            "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><IsTruncated>false"
+            f"</IsTruncated><EvaluationResults>{results}</EvaluationResults>"
+            "</SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
+        )
+        return Answer(200, body.encode(), {"Content-Type": "text/xml"})
 
     def _lambda_CreateFunction(self, call: Call) -> None:
         if self.unassumable or not trusts(call.params["Role"], "lambda.amazonaws.com"):
