@@ -22,8 +22,11 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "Roles": ("arn:aws:iam::{account}:role/newsclf-*",),
     "PassRole": ("arn:aws:iam::{account}:role/newsclf-*",),
     "ScalingRole": (
-        "arn:aws:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws"
-        ".com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+        (
+            "arn:aws:iam::{account}:role/aws-service-role"
+            "/sagemaker.application-autoscaling.amazonaws.com"
+            "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+        ),
     ),
     "Models": ("arn:aws:sagemaker:{region}:{account}:model/newsclf-*",),
     "EndpointConfigs": ("arn:aws:sagemaker:{region}:{account}:endpoint-config/newsclf-*",),
