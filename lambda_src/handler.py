@@ -10,7 +10,7 @@ APIs) and 1.0 (REST APIs). Standard library, boto3 and the contract only, so the
 kilobytes. Each request is logged as one line of JSON, from which CloudWatch makes metrics; no
 headline is ever logged.
 
-Environment: ENDPOINT_NAME, MODEL_DIGEST, and API_AUTH (api-key, iam or none), which only the
+Environment: ENDPOINT_NAME, MODEL_DIGEST, and API_AUTH (api-key, iam, jwt or none), which only the
 document speaks of: by the time that the handler runs, credentials have been checked.
 """
 

@@ -20,6 +20,7 @@ _SECURITY: dict[str, _Schema] = {
         "description": "AWS Signature Version 4, service `execute-api`.",
         "x-amazon-apigateway-authtype": "awsSigv4",
     },
+    "jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
 
 
@@ -27,7 +28,7 @@ def document(auth: str) -> _Schema:
     """The document.
 
     Args:
-        auth: `api-key`, `iam`, or anything else for an API that is open to everybody.
+        auth: `api-key`, `iam`, `jwt`, or anything else for an API that is open to everybody.
     """
     security = {name: scheme for name, scheme in _SECURITY.items() if name == auth}
     return {

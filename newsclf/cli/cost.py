@@ -50,8 +50,14 @@ def cost(
         str, typer.Option(metavar="http|rest|none", help="API Gateway before the endpoint.")
     ] = "http",
     memory: Annotated[
-        int, typer.Option(min=_LAMBDA_MB[0], max=_LAMBDA_MB[1], help="MB of the Lambda before it.")
-    ] = 128,
+        int | None,
+        typer.Option(
+            min=_LAMBDA_MB[0],
+            max=_LAMBDA_MB[1],
+            help="MB of the Lambda before it.",
+            show_default="256, as wire-api makes it",
+        ),
+    ] = None,
     serverless_memory: Annotated[
         int,
         typer.Option(
@@ -79,7 +85,7 @@ def cost(
 ) -> None:
     """Say what a measured model costs: by the million, and by the month at rising volumes."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.core.cost import RequestPath
+    from newsclf.core.cost import FUNCTION_MEMORY_MB, RequestPath
     from newsclf.core.errors import ConfigError
     from newsclf.core.prices import prices_at
     from newsclf.lifecycle.cost import VOLUMES, read_summary
@@ -103,7 +109,7 @@ def cost(
         minimum=2 if ha else 1,
         path=RequestPath(
             api="rest" if api == "rest" else "http" if api == "http" else "none",
-            memory_mb=memory,
+            memory_mb=memory or FUNCTION_MEMORY_MB,
             data_bytes=data_bytes,
         ),
         memory_mb=serverless_memory,

@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
-from newsclf.cli.deploy import deploy, status, teardown, wire_api
+from newsclf.cli.deploy import deploy
 from newsclf.cli.evaluate import evaluate
 from newsclf.cli.loadtest import loadtest
 from newsclf.cli.options import QuietOpt, start
 from newsclf.cli.predict import predict
+from newsclf.cli.status import status
+from newsclf.cli.teardown import teardown
 from newsclf.cli.train import train
+from newsclf.cli.wire_api import wire_api
 
 _FOLDER = Path(".newsclf/demo")
 """What the demo itself made, and may replace."""

@@ -11,10 +11,12 @@ from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     ConfigOpt,
     JsonOpt,
+    ProfileOpt,
     QuietOpt,
     StateDirOpt,
     TextColumnOpt,
     VerboseOpt,
+    YesOpt,
     settings_from,
     start,
 )
@@ -103,9 +105,7 @@ def loadtest(
     ] = None,
     header_file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Headers for --url, such as a key.", rich_help_panel=_TARGET
-        ),
+        typer.Option(metavar="FILE", help="Headers, such as a token.", rich_help_panel=_TARGET),
     ] = None,
     i_own_this: Annotated[
         str | None,
@@ -113,11 +113,27 @@ def loadtest(
             metavar="HOST", help="The host of --url, which may be loaded.", rich_help_panel=_TARGET
         ),
     ] = None,
+    sign: Annotated[
+        str | None,
+        typer.Option(
+            metavar="execute-api|sagemaker",
+            help="Sign requests to --url with your AWS credentials.",
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
     instances: Annotated[
         str | None,
         typer.Option(
-            metavar="local:1,local:2",
-            help="Deploy, measure and remove each.",
+            metavar="ml.c5.large,…",
+            help="Deploy, measure and remove each; local:1 is a core of this machine.",
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of --instances on AWS: a model.tar.gz of newsclf package.",
             rich_help_panel=_TARGET,
         ),
     ] = None,
@@ -129,7 +145,16 @@ def loadtest(
             rich_help_panel=_COST,
         ),
     ] = None,
-    region: Annotated[str, typer.Option(help="Of prices.", rich_help_panel=_COST)] = "us-east-1",
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help="Of --instances on AWS, and of prices.",
+            show_default="AWS's own; the deployment's; us-east-1",
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
+    profile: ProfileOpt = None,
+    yes: YesOpt = False,
     utilisation: Annotated[
         float, typer.Option(min=0.01, max=1, help="Share that is used.", rich_help_panel=_COST)
     ] = 0.5,
@@ -173,6 +198,7 @@ def loadtest(
         view.show_comparison(output, *compare)
         return
 
+    from newsclf.cli.loadtest_instances import ask
     from newsclf.cli.loadtest_live import live
     from newsclf.cli.loadtest_subjects import Where, find_subjects
     from newsclf.core.cost import RequestPath, path_prices
@@ -193,9 +219,12 @@ def loadtest(
     )
 
     settings = settings_from(config, {"state_dir": state_dir, "data": {"text_column": text_column}})
+    book = prices_at(settings.state_dir, prices)
     where = Where(
         settings=settings, name=name, direct=direct, url=url, header_file=header_file,
-        owned_host=i_own_this, instances=instances,
+        owned_host=i_own_this,
+        sign=sign, instances=instances, archive=archive, region=region,
+        profile=profile, prices=book,
     )  # fmt: skip
     choice = LoadChoice(
         concurrency=parse_users(concurrency) if concurrency else [],
@@ -208,15 +237,18 @@ def loadtest(
         duration_s=duration,
         max_in_flight=max_in_flight,
     )
-    book = prices_at(settings.state_dir, prices)
+    subjects = find_subjects(output, where)
+    priced_in = region or subjects[0].region or "us-east-1"
     # What has no price is said before anything is measured.
-    path_prices(book, region, RequestPath())
-    book.serverless_price(region)
-    if max_cost is not None and price_as is None:
+    path_prices(book, priced_in, RequestPath())
+    book.serverless_price(priced_in)
+    usd_per_hour = max(subject.usd_per_hour for subject in subjects)
+    if price_as:
+        usd_per_hour = book.hosting_usd_per_hour(price_as, priced_in)
+    if max_cost is not None and not usd_per_hour:
         raise ConfigError("--max-cost needs a price", hint="--price-as ml.c5.large gives it one")
-    usd_per_hour = book.hosting_usd_per_hour(price_as, region) if price_as else 0.0
     request = LoadtestRequest(
-        subjects=find_subjects(where),
+        subjects=subjects,
         loads=make_loads(choice),
         objectives=[parse_objective(text) for text in slo or []],
         payloads=payloads,
@@ -228,13 +260,15 @@ def loadtest(
         workers=workers,
         replay=choice.replay,
         price_as=price_as,
-        region=region,
+        region=priced_in,
         utilisation=utilisation,
         prices=book,
         limits=Limits(max_requests, max_cost, usd_per_hour),
         runs=settings.state_dir / "runs",
         resume=resume,
     )
+    if instances is not None and not yes:
+        ask(output, subjects)
     with live(output) as watch:
         folder, summary = run(request, watch)
     view.show(output, folder, summary)

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import ipaddress
-import os
-import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from newsclf.core.deployment import Deployment
+from newsclf.cli.addresses import address_of, read_headers
+from newsclf.cli.targets import aws_target
+from newsclf.core.contract import Form
+from newsclf.core.deployment import AwsDeployment, Deployment, Deployments
 from newsclf.core.errors import ConfigError
-from newsclf.core.machine import available_cores
-from newsclf.core.model_card import read_card
+from newsclf.core.prices import PriceBook
 from newsclf.core.settings import Settings
-from newsclf.lifecycle.loadtest import Address, Subject
-from newsclf.loadtest.payloads import Form
-from newsclf.targets.local.credentials import auth_of
+from newsclf.lifecycle.loadtest import Kind, Subject
+from newsclf.targets.client import Address
 from newsclf.targets.local.target import LocalTarget
 
-_LOCAL = "local:"
-_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x20-\x7e]*)")
+if TYPE_CHECKING:
+    import httpx
+
+    from newsclf.cli.output import Output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +37,16 @@ class Where:
     url: str | None
     header_file: Path | None
     owned_host: str | None
+    sign: str | None
+    """AWS service whose signature --url asks for."""
     instances: str | None
+    archive: Path | None
+    region: str | None
+    profile: str | None
+    prices: PriceBook
 
 
-def find_subjects(where: Where) -> list[Subject]:
+def find_subjects(output: Output, where: Where) -> list[Subject]:
     """What to measure.
 
     Raises:
@@ -49,23 +57,39 @@ def find_subjects(where: Where) -> list[Subject]:
         if where.instances is not None or where.direct:
             raise ConfigError("--url is measured as it is, without --instances or --direct")
         return [_of_url(where, where.url)]
-    if where.header_file is not None or where.owned_host is not None:
-        raise ConfigError("--header-file and --i-own-this go with --url")
-    target = LocalTarget(where.settings.state_dir)
+    if where.owned_host is not None or where.sign is not None:
+        raise ConfigError("--i-own-this and --sign go with --url")
     if where.instances is not None:
-        return [_of_instance(target, where.settings.model, each.strip())
-                for each in where.instances.split(",")]  # fmt: skip
-    deployment = target.get(where.name)
-    return [
-        Subject(
-            instance="local",
-            kind="local",
-            identity=f"{deployment.name} ({_what(deployment, direct=where.direct)})",
-            model_digest=deployment.model_digest,
-            shares_host=True,
-            open=_always(_address(deployment, direct=where.direct)),
-        )
-    ]
+        if where.header_file is not None:
+            raise ConfigError("--header-file goes with a deployment's API or with --url")
+        instances = [each.strip() for each in where.instances.split(",")]
+        return _of_instances(output, where, instances)
+    return [_of_deployment(output, where, Deployments(where.settings.state_dir).get(where.name))]
+
+
+def _of_deployment(output: Output, where: Where, deployment: Deployment) -> Subject:
+    instance, region, usd_per_hour = "local", None, 0.0
+    kind: Kind = "local"
+    figures = None
+    if isinstance(deployment, AwsDeployment):
+        instance = deployment.spec.instance or "serverless"
+        kind = "sagemaker" if deployment.api is None or where.direct else "api-gateway"
+        state_dir = where.settings.state_dir
+        target = aws_target(output, state_dir, deployment.region, deployment.profile)
+        figures = target.metrics(deployment.name).read
+        region, usd_per_hour = deployment.region, deployment.spec.usd_per_hour or 0.0
+    address = address_of(deployment, direct=where.direct, header_file=where.header_file)
+    return Subject(
+        instance=instance,
+        kind=kind,
+        identity=f"{deployment.name} ({_what(deployment, direct=where.direct)})",
+        model_digest=deployment.model_digest,
+        shares_host=kind == "local",
+        open=_always(address),
+        figures=figures,
+        region=region,
+        usd_per_hour=usd_per_hour,
+    )
 
 
 def _of_url(where: Where, url: str) -> Subject:
@@ -90,15 +114,30 @@ def _of_url(where: Where, url: str) -> Subject:
             hint=f"if you may put load on it: --i-own-this {parts.hostname}",
         )
     form: Form = "endpoint" if parts.path.endswith("/invocations") else "api"
-    headers = _read_headers(where.header_file) if where.header_file else {}
+    headers = read_headers(where.header_file) if where.header_file else {}
+    auth = _signature(where) if where.sign else None
     return Subject(
         instance="url",
         kind="url",
         identity=urlunsplit(parts._replace(query="", fragment="")),  # a key may stand there
         model_digest=None,
         shares_host=_is_loopback(parts.hostname),
-        open=_always(Address(url, form, headers)),
+        open=_always(Address(url, form, headers, auth)),
     )
+
+
+def _signature(where: Where) -> httpx.Auth:
+    from newsclf.core.extras import require_extra
+
+    if where.sign not in ("execute-api", "sagemaker"):
+        raise ConfigError(
+            f"--sign {where.sign}: there are execute-api for an API and sagemaker for an endpoint"
+        )
+    require_extra("boto3", extra="api", purpose="signing for AWS")
+    from newsclf.targets.aws.address import signature_for
+    from newsclf.targets.aws.clients import Clients
+
+    return signature_for(Clients(where.region, where.profile), where.sign)
 
 
 def _is_loopback(host: str) -> bool:
@@ -108,56 +147,26 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _read_headers(path: Path) -> dict[str, str]:
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
-    found = [_HEADER.fullmatch(line.strip()) for line in lines]
-    if not all(found):  # the line itself is not quoted: it may hold a key
-        number = found.index(None) + 1
-        raise ConfigError(f"{path}: line {number} is not of the form `name: value`, in ASCII")
-    return {match[1].lower(): match[2] for match in found if match is not None}
+def _of_instances(output: Output, where: Where, instances: list[str]) -> list[Subject]:
+    from newsclf.cli.loadtest_instances import OnAws, aws_instance, is_on_aws, local_instance
 
-
-def _of_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
-    cores = instance.removeprefix(_LOCAL)
-    if not instance.startswith(_LOCAL) or not cores.isdigit() or int(cores) < 1:
-        raise ConfigError(
-            f"--instances {instance}: there is no such instance",
-            hint="local:1 is one core of this machine, local:2 two",
-        )
-    if int(cores) > available_cores():
-        raise ConfigError(f"--instances {instance}: this machine has {available_cores()} cores")
-    _, card = read_card(model)
-
-    @contextmanager
-    def brought_up() -> Iterator[Address]:
-        name = f"loadtest-{cores}-{os.getpid()}"  # nobody else's
-        deployment, _ = target.deploy(name, model, port=0, workers=int(cores), cores=int(cores))
-        try:
-            yield _address(deployment, direct=True)
-        finally:
-            target.teardown(name)
-
-    return Subject(
-        instance=instance,
-        kind="local",
-        identity=instance,
-        model_digest=card.digest,
-        shares_host=True,
-        open=brought_up,
+    settings = where.settings
+    if not is_on_aws(instances):
+        here = LocalTarget(settings.state_dir)
+        return [local_instance(here, settings.model, each) for each in instances]
+    target = aws_target(output, settings.state_dir, where.region, where.profile)
+    wanted = OnAws(
+        target=target,
+        model=settings.model,
+        archive=where.archive,
+        wheels=settings.state_dir / "wheels",
+        usd_per_hour=lambda each: where.prices.hosting_usd_per_hour(each, target.region),
     )
+    return [aws_instance(wanted, each) for each in instances]
 
 
 def _what(deployment: Deployment, *, direct: bool) -> str:
     return "endpoint" if deployment.api is None or direct else f"API, {deployment.api.auth}"
-
-
-def _address(deployment: Deployment, *, direct: bool) -> Address:
-    if deployment.api is None or direct:
-        return Address(f"{deployment.server.url}/invocations", "endpoint")
-    return Address(f"{deployment.api.url}/classify", "api", auth=auth_of(deployment))
 
 
 def _always(address: Address) -> Callable[[], AbstractContextManager[Address]]:

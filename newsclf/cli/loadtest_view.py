@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from newsclf.core.cost import CostRow
 from newsclf.loadtest.records import Interval, Search, Summary
 from newsclf.loadtest.report.headline import warnings
+from newsclf.loadtest.report.tables import server_table
 from newsclf.loadtest.report.text import load_words
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
             ],
         ),
     )  # fmt: skip
+    if (server := server_table(points)).rows:
+        output.show("", output.table("What the service measured", list(server.head), server.rows))
     for point in points:
         for reason in point.reasons:
             output.note(f"{point.id}: {reason}")
@@ -77,14 +80,21 @@ def check(folder: Path, summary: Summary) -> None:
 
     Raises:
         InterruptedRunError: Ctrl-C ended it.
+        TargetError: an instance could not be deployed.
         CheckFailedError: no point of it is OK, or no rate meets the objective.
     """
-    from newsclf.core.errors import CheckFailedError, InterruptedRunError
+    from newsclf.core.errors import CheckFailedError, InterruptedRunError, TargetError
+    from newsclf.lifecycle.loadtest import FAILED
 
     if summary.run.stop_reason == "interrupted":
         raise InterruptedRunError(
             "the load test was interrupted; what it had measured is kept",
             hint=f"the same command with --resume {folder} goes on",
+        )
+    if (summary.run.stop_reason or "").startswith(FAILED):
+        raise TargetError(
+            summary.run.stop_reason or "",
+            hint=f"the same command with --resume {folder} measures what is missing",
         )
     if missed := [s.instance for s in summary.searches if s.low_per_s is None]:
         raise CheckFailedError(

@@ -10,17 +10,22 @@ import typer
 from newsclf import __version__
 from newsclf.cli.cost import cost
 from newsclf.cli.demo import demo
-from newsclf.cli.deploy import deploy, logs, status, teardown, wire_api
+from newsclf.cli.deploy import deploy
+from newsclf.cli.doctor import doctor
 from newsclf.cli.evaluate import evaluate
 from newsclf.cli.loadtest import loadtest
 from newsclf.cli.optimize import optimize
 from newsclf.cli.output import Output
 from newsclf.cli.package import package
+from newsclf.cli.policy import policy
 from newsclf.cli.predict import predict
 from newsclf.cli.prices import prices
 from newsclf.cli.report import report
 from newsclf.cli.serve import serve
+from newsclf.cli.status import logs, status
+from newsclf.cli.teardown import teardown
 from newsclf.cli.train import train
+from newsclf.cli.wire_api import wire_api
 from newsclf.core.errors import NewsclfError
 
 app = typer.Typer(
@@ -34,6 +39,7 @@ for command in (
     *(train, evaluate, optimize, predict, serve, package),
     *(deploy, wire_api, status, logs, teardown),
     *(loadtest, report, cost),
+    *(doctor, policy),
     demo,
 ):
     app.command(command.__name__.replace("_", "-"))(command)

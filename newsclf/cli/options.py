@@ -13,12 +13,14 @@ from newsclf.cli.output import Output
 
 if TYPE_CHECKING:
     from newsclf.core.settings import Settings
+    from newsclf.targets.local.target import LocalTarget
 
 ConfigOpt = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings in TOML; see configs/default.toml."),
 ]
 DEFAULT_DEPLOYMENT = "news"
+NameArg = Annotated[str, typer.Argument(metavar="[NAME]", help="Deployment.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
 VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Log what libraries do.")]
@@ -37,6 +39,14 @@ PricesOpt = Annotated[
     Path | None,
     typer.Option("--prices", metavar="FILE", help="Prices of your own; see configs/prices.toml."),
 ]
+RegionOpt = Annotated[
+    str | None,
+    typer.Option("--region", help="AWS region.", show_default="AWS's own: AWS_REGION, profile"),
+]
+ProfileOpt = Annotated[
+    str | None, typer.Option("--profile", help="AWS profile.", show_default="AWS_PROFILE")
+]
+YesOpt = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 DataOpt = Annotated[
     str | None,
@@ -74,6 +84,13 @@ def settings_from(config: Path | None, flags: dict[str, Any]) -> Settings:
     from newsclf.core.settings import load_settings
 
     return load_settings(config, environ=os.environ, flags=flags)
+
+
+def local_target(config: Path | None, state_dir: Path | None) -> LocalTarget:
+    """The target of this machine, with the state directory of the settings."""
+    from newsclf.targets.local.target import LocalTarget
+
+    return LocalTarget(settings_from(config, {"state_dir": state_dir}).state_dir)
 
 
 def pairs(values: list[str] | None, option: str) -> dict[str, str]:

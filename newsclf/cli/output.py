@@ -86,6 +86,20 @@ class Output:
         if hint:
             console.print(Text.assemble(("hint: ", "bold cyan"), visible(hint)), soft_wrap=True)
 
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal.
+
+        Raises:
+            ConfigError: there is nobody to ask.
+        """
+        from newsclf.core.errors import ConfigError
+
+        if self.as_json or not sys.stdin.isatty():
+            raise ConfigError("there is nobody to ask", hint="add --yes, or --dry-run to look")
+        import typer
+
+        return typer.confirm(question, err=True)
+
     @contextmanager
     def progress(self, *columns: str | ProgressColumn) -> Iterator[Progress]:
         """A progress bar on stderr; it shows nothing when quiet or not on a terminal."""

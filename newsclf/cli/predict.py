@@ -41,17 +41,27 @@ def predict(
     *,
     model: ModelOpt = None,
     source: Annotated[
-        Path | None,
-        typer.Option("--input", metavar="FILE", help="Score a .csv, .jsonl, .parquet or .txt."),
+        str | None,
+        typer.Option(
+            "--input", metavar="FILE", help="Score a .csv, .jsonl, .parquet or .txt; or s3://…"
+        ),
     ] = None,
     target: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--output", metavar="FILE", help="Where --input's rows and scores go."),
     ] = None,
     text_column: TextColumnOpt = None,
     deployment: Annotated[
         str, typer.Option("--deployment", metavar="NAME", help="Deployment to ask.")
     ] = DEFAULT_DEPLOYMENT,
+    header_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A token, where the API of a deployment asks for one."),
+    ] = None,
+    instance: Annotated[
+        str, typer.Option(metavar="ml.…", help="Of s3://… to s3://…, a batch job on AWS.")
+    ] = "ml.c5.xlarge",
+    count: Annotated[int, typer.Option(min=1, help="Machines of such a job.")] = 1,
     state_dir: StateDirOpt = None,
     overwrite: OverwriteOpt = False,
     config: ConfigOpt = None,
@@ -62,7 +72,8 @@ def predict(
     """Classify headlines: given here, on stdin, or in a file of any size.
 
     Headlines go to the deployment if there is one, else to the model directory; files always to
-    the model directory.
+    the model directory. From s3://… to s3://… a batch job on AWS scores lines of
+    {"inputs": "headline"} with the deployment's model.
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.core.errors import ConfigError
@@ -78,7 +89,21 @@ def predict(
                 "--input and --output go together, and without headlines",
                 hint="newsclf predict --input headlines.csv --output scored.csv",
             )
-        _score(output, source, target, settings.model, settings.data.text_column,
+        on_s3 = [place.startswith("s3://") for place in (source, target)]
+        if any(on_s3):
+            if not all(on_s3):
+                raise ConfigError(
+                    "--input and --output are both on S3, or both files",
+                    hint="aws s3 cp copies from one to the other",
+                )
+            from newsclf.cli.predict_batch import predict_batch
+
+            predict_batch(
+                output, settings.state_dir, deployment, source, target,
+                instance=instance, count=count,
+            )  # fmt: skip
+            return
+        _score(output, Path(source), Path(target), settings.model, settings.data.text_column,
                overwrite=overwrite)  # fmt: skip
         return
     texts = headlines or []
@@ -89,12 +114,20 @@ def predict(
                 hint="newsclf predict - < headlines.txt",
             )
         texts = _stdin_lines()
-    classify = _classifier(output, settings, deployment=deployment, use_model=model is not None)
+    classify = _classifier(
+        output, settings, deployment=deployment, header_file=header_file,
+        use_model=model is not None,
+    )  # fmt: skip
     _show(output, texts, run(texts, classify))
 
 
 def _classifier(
-    output: Output, settings: Settings, *, deployment: str, use_model: bool
+    output: Output,
+    settings: Settings,
+    *,
+    deployment: str,
+    header_file: Path | None,
+    use_model: bool,
 ) -> Classify:
     """A deployment, where there is one and no model was named; else the model directory."""
     from newsclf.core.deployment import Deployments
@@ -104,10 +137,12 @@ def _classifier(
     if found is None:
         output.note(f"model {settings.model}")
         return open_model(settings.model).classify
-    from newsclf.targets.local.client import classify, url_of
+    from newsclf.cli.addresses import address_of
+    from newsclf.targets.client import classify
 
-    output.note(f"deployment {found.name} at {url_of(found)}")
-    return lambda texts: classify(found, texts)
+    address = address_of(found, header_file=header_file)
+    output.note(f"deployment {found.name} at {address.url}")
+    return lambda texts: classify(address, texts)
 
 
 def _stdin_lines() -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 LABELS = ("negative", "neutral", "positive")
 """The classes, in the order of every logit, score tuple and confusion matrix of the project."""
+
+Form = Literal["api", "endpoint"]
+"""`api` is the public API's request, `endpoint` the model server's and SageMaker's."""
 
 MAX_HEADLINES = 512
 """Headlines that one request may hold."""

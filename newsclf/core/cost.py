@@ -86,13 +86,18 @@ class MonthlyCost(_Record):
     """How many are needed at each volume; None for what has no instances."""
 
 
+FUNCTION_MEMORY_MB = 256
+"""Of the API's function, as `wire-api` makes it: it holds a body of 6 MB several times over, and
+with less memory it gets less of a CPU."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPath:
     """What stands before the endpoint: API Gateway and a Lambda that waits for the answer."""
 
     api: ApiKind | Literal["none"] = "http"
     """none: the endpoint is called directly."""
-    memory_mb: int = 128
+    memory_mb: int = FUNCTION_MEMORY_MB
     architecture: Architecture = "x86_64"
     data_bytes: int = 300
     """Of a request, and again of its answer; with 0 bytes are not counted, and need no price."""

@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from newsclf.core.errors import ConfigError, StateError
 from newsclf.core.model_dir import write_text
 
 Auth = Literal["api-key", "iam", "none"]
 """What an API asks for: a key in a header, a signature of each request (SigV4), or nothing."""
+AwsAuth = Literal["iam", "jwt", "api-key", "none"]
+"""The same on AWS, where a JWT of an issuer may be asked for too."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -46,8 +48,8 @@ class Api(Process):
     auth: Auth
 
 
-class Deployment(_Document):
-    """One deployment and everything that it consists of."""
+class LocalDeployment(_Document):
+    """A deployment on this machine and everything that it consists of."""
 
     schema_version: Literal[1] = 1
     name: str
@@ -77,6 +79,94 @@ class Deployment(_Document):
         return self.folder / "api.key"
 
 
+class Serverless(_Document):
+    """SageMaker's serverless inference: it bills by use, and nothing while nobody asks."""
+
+    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 4096
+    max_concurrency: Annotated[int, Field(ge=1, le=200)] = 10
+
+
+class Vpc(_Document):
+    """The network that the containers are attached to."""
+
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+
+
+class AwsSpec(_Document):
+    """What was asked for, apart from the model."""
+
+    image: str
+    """URI of the container image."""
+    instance: str | None = None
+    """`ml.c5.xlarge`, or None with `serverless`."""
+    serverless: Serverless | None = None
+    min_instances: int = 1
+    max_instances: int = 1
+    """More than `min_instances`: it scales with the load."""
+    vpc: Vpc | None = None
+    kms_key: str | None = None
+    """ARN or id of the key that encrypts the volumes and the archive; None: AWS's own."""
+    ttl_s: int | None = None
+    """The endpoint deletes itself so long after the deployment."""
+    budget_usd: float | None = None
+    """A warning is sent when SageMaker has cost as much in a month."""
+    budget_email: str | None = None
+    """To whom."""
+    usd_per_hour: float | None = None
+    """Of one instance when it was deployed; None: it bills by use."""
+
+
+class AwsStep(_Document):
+    """One resource in the journal of a deployment on AWS."""
+
+    kind: str
+    name: str
+    status: Literal["creating", "ready", "deleting"]
+    ids: dict[str, str] = {}
+    """What only AWS knows, such as an API's id."""
+
+
+class AwsApi(_Document):
+    """The HTTP API before an endpoint."""
+
+    url: str
+    auth: AwsAuth
+    key_file: Path | None = None
+    """The credential, readable by the user alone; only with `api-key`."""
+
+
+class AwsDeployment(_Document):
+    """A deployment on AWS; what it consists of is told by its name, so this may even get lost."""
+
+    schema_version: Literal[1] = 1
+    name: str
+    target: Literal["aws"]
+    created: str
+    """UTC, ISO 8601."""
+    region: str
+    profile: str | None = None
+    """Of ~/.aws; None: what the environment says. Never a credential."""
+    account: str
+    model: Path
+    model_digest: str
+    spec: AwsSpec
+    journal: tuple[AwsStep, ...] = ()
+    """Every resource that was begun, in the order of creation."""
+    api: AwsApi | None = None
+
+
+class _Versioned(_Document):
+    schema_version: Literal[1]
+
+
+Deployment = LocalDeployment | AwsDeployment
+_DEPLOYMENT: TypeAdapter[Deployment] = TypeAdapter(
+    Annotated[Deployment, Field(discriminator="target")]
+)
+_Kind = TypeVar("_Kind", LocalDeployment, AwsDeployment)
+
+
 class Deployments:
     """The deployments of one state directory."""
 
@@ -104,7 +194,9 @@ class Deployments:
         """
         path = self.path(name)
         try:
-            return Deployment.model_validate_json(path.read_text(encoding="utf-8"))
+            text = path.read_bytes()
+            _Versioned.model_validate_json(text)  # another version may not even have a target
+            return _DEPLOYMENT.validate_json(text)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, ValidationError) as error:
@@ -121,6 +213,28 @@ class Deployments:
             raise StateError(
                 f"no deployment is called '{name}'; there are: {there}", hint="newsclf deploy"
             )
+        return found
+
+    def find_of(self, kind: type[_Kind], name: str) -> _Kind | None:
+        """A deployment on this target, or None.
+
+        Raises:
+            StateError: there is one of this name on another target, or its file can't be read.
+        """
+        found = self.find(name)
+        if found is None or isinstance(found, kind):
+            return found
+        raise StateError(
+            f"'{name}' is deployed on the target {found.target}",
+            hint=f"newsclf teardown {name}, or take another name",
+        )
+
+    def get_of(self, kind: type[_Kind], name: str) -> _Kind:
+        """A deployment on this target; StateError if there is none of this name on it."""
+        self.get(name)
+        found = self.find_of(kind, name)
+        if found is None:
+            raise AssertionError  # get has found it
         return found
 
     def save(self, deployment: Deployment) -> None:
@@ -161,5 +275,6 @@ class Deployments:
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         problem = error.errors()[0]
-        return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        place = ".".join(str(part) for part in problem["loc"])
+        return f"{place}: {problem['msg']}" if place else str(problem["msg"])
     return str(error).splitlines()[0]

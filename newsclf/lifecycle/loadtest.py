@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,33 +13,33 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-import httpx
-
-from newsclf.core.errors import ConfigError, InterruptedRunError, ServiceError, StateError
+from newsclf.core.errors import (
+    ConfigError,
+    InterruptedRunError,
+    ServiceError,
+    StateError,
+    TargetError,
+)
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.prices import PriceBook
 from newsclf.lifecycle.report import report
+from newsclf.lifecycle.server_figures import ReadFigures, read_figures
 from newsclf.loadtest import plan, preflight
 from newsclf.loadtest.budget import Budget, Limits
 from newsclf.loadtest.generator import Stop, Target
 from newsclf.loadtest.orders import Progress
-from newsclf.loadtest.payloads import SAMPLE_NAME, Form, describe, make_bodies, read_headlines
+from newsclf.loadtest.payloads import SAMPLE_NAME, describe, make_bodies, read_headlines
 from newsclf.loadtest.points import Bench, StoppedError, Watch, measure, search_rate
 from newsclf.loadtest.records import Load, Machine, Objective, Run, Search, Summary
 from newsclf.loadtest.run_folder import RunFolder, file_name
+from newsclf.targets.client import Address
 
 _COOLDOWN_S = 1.0
 _PACKAGES = ("newsclf", "httptools", "httpx", "numpy", "scipy", "uvloop")
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where requests go while a subject is up."""
-
-    url: str
-    form: Form
-    headers: Mapping[str, str] = field(default_factory=dict)
-    auth: httpx.Auth | None = None
+FAILED = "not all could be measured: "
+"""How the reason begins why a run ended without an instance."""
+Kind = Literal["local", "url", "sagemaker", "api-gateway"]
+"""What is measured: something on this machine, any address, an endpoint of AWS, or its API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +48,18 @@ class Subject:
 
     instance: str
     """Such as `ml.c5.large`, `local:2` or `url`."""
-    kind: Literal["local", "url", "sagemaker", "api-gateway"]
+    kind: Kind
     identity: str
     """What it is, the same the next time; a port may have changed."""
     model_digest: str | None
     shares_host: bool
     open: Callable[[], AbstractContextManager[Address]]
     """Brings it up, if need be, and takes away again what it brought up."""
+    figures: ReadFigures | None = None
+    """Reads what the service measured by itself, if it does that."""
+    region: str | None = None
+    """Of AWS, which decides the prices."""
+    usd_per_hour: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +97,11 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
     Returns:
         The run's folder and what was found.
 
+    An instance that the target refuses is left out, and named in the reason why the run ended.
+
     Raises:
         StateError: the folder to go on with holds another load test.
+        TargetError: none could be deployed.
         RequestRejectedError: the target refuses what is sent.
         ServiceError: the target can't be reached, or answered nothing at all under a load.
         ConfigError: a price is missing.
@@ -110,29 +118,44 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
         watch.on_progress(progress)
 
     searches: list[Search] = []
+    failed: list[TargetError] = []
+    server_unread: str | None = None
     with stop.on_interrupt(), suppress(StoppedError):
         for subject in request.subjects:
-            with subject.open() as address:
-                bench = Bench(
-                    folder=folder,
-                    target=_target(address, texts, request),
-                    instance=subject.instance,
-                    seed=request.seed,
-                    workers=request.workers,
-                    stop=stop,
-                    watch=replace(watch, on_progress=on_progress),
-                    requests_left=budget.requests_left,
-                    on_sent=budget.spend,
-                    timestamps_s=request.replay.timestamps_s if request.replay else None,
-                )
-                preflight.check(bench.target)
-                alone_s = _run_points(bench, request)
-                if request.objectives:
-                    searches.append(search_rate(bench, request.objectives, alone_s))
+            try:
+                with subject.open() as address:
+                    bench = Bench(
+                        folder=folder,
+                        target=_target(address, texts, request),
+                        instance=subject.instance,
+                        seed=request.seed,
+                        workers=request.workers,
+                        stop=stop,
+                        watch=replace(watch, on_progress=on_progress),
+                        requests_left=budget.requests_left,
+                        on_sent=budget.spend,
+                        timestamps_s=request.replay.timestamps_s if request.replay else None,
+                    )
+                    preflight.check(bench.target)
+                    alone_s = _run_points(bench, request)
+                    if request.objectives:
+                        searches.append(search_rate(bench, request.objectives, alone_s))
+            except TargetError as error:  # such as a quota: the others can still be measured
+                failed.append(error)
             if stop.asked:
                 break
+        server_unread = read_figures(
+            {subject.instance: subject.figures for subject in request.subjects}, folder, stop
+        )
+    if failed and not folder.point_ids():
+        raise failed[0]
     reason = budget.reason or ("interrupted" if stop.asked else None)
-    folder.write_run(run.model_copy(update={"interrupted": bool(reason), "stop_reason": reason}))
+    if failed and reason is None:
+        reason = FAILED + "; ".join(error.message for error in failed)
+    ended = {
+        "interrupted": bool(reason), "stop_reason": reason, "server_unread": server_unread,
+    }  # fmt: skip
+    folder.write_run(run.model_copy(update=ended))
     folder.write_searches(searches)
     if not folder.point_ids():
         raise InterruptedRunError(

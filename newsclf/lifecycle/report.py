@@ -8,10 +8,11 @@ from pathlib import Path
 from newsclf.core.errors import StateError
 from newsclf.loadtest.compare import compare as compare_points
 from newsclf.loadtest.costs import CostBasis, cost_rows, monthly_costs
-from newsclf.loadtest.records import Comparison, Point, PointSummary, Run, Summary
+from newsclf.loadtest.records import Comparison, PointSummary, Run, Summary
 from newsclf.loadtest.report.files import write_report
 from newsclf.loadtest.run_folder import RunFolder
 from newsclf.loadtest.samples import Samples
+from newsclf.loadtest.server_side import server_side
 from newsclf.loadtest.summary import summarise
 
 _VOLUMES = [10 ** (5 + i / 4) for i in range(17)]
@@ -77,17 +78,15 @@ def _differences(before: Run, after: Run) -> Iterator[str]:
 
 def _summaries(folder: RunFolder) -> list[PointSummary]:
     folder.read_run()
-    return [summarise(point, samples) for point, samples in _complete(folder)]
+    figures = folder.read_server_figures()
+    return [
+        summarise(point, samples).model_copy(update={"server": server_side(point, figures)})
+        for point, samples in folder.points()
+    ]
 
 
 def _basis(run: Run) -> CostBasis:
     return CostBasis(region=run.region, price_as=run.price_as, utilisation=run.utilisation)
-
-
-def _complete(folder: RunFolder) -> Iterator[tuple[Point, Samples]]:
-    for point_id in folder.point_ids():
-        if (found := folder.read_point(point_id)) is not None:
-            yield found
 
 
 class _SamplesOnDisk(Mapping[str, Samples]):

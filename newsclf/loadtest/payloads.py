@@ -8,17 +8,14 @@ import json
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from newsclf.core.contract import MAX_BODY_BYTES, MAX_HEADLINES, headline_problem
+from newsclf.core.contract import MAX_BODY_BYTES, MAX_HEADLINES, Form, headline_problem
 from newsclf.core.errors import ConfigError, DataError
 from newsclf.data.records import TEXT_COLUMN_OF_TXT, column_of, read_records
 from newsclf.loadtest.records import Payloads
 
-Form = Literal["api", "endpoint"]
-"""`api` is the public API's request, `endpoint` the model server's and SageMaker's."""
 _MAX_HEADLINES_READ = 20_000
 SAMPLE_NAME = "sample"
 

@@ -5,6 +5,7 @@
       points/<id>/requests.csv.gz     the raw samples
       points/<id>/point.json          Point: written last, so a point that has it is complete
       search-<instance>.json          Search: only with --slo
+      server-<instance>.json          ServerFigures: what CloudWatch gave for an endpoint on AWS
       prices.json                     PriceBook: the prices of the day
       summary.json  points.csv  cost.csv  report.md  report.html     derived: `newsclf report RUN`
 
@@ -18,6 +19,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from newsclf.core.cost import CostRow
+from newsclf.core.server_figures import ServerSide
 
 SCHEMA_VERSION: Final = 1
 
@@ -133,6 +135,8 @@ class PointSummary(_Record):
     verdict: Verdict
     reasons: list[str]
     """Why the verdict is not OK, in words; and warnings."""
+    server: ServerSide | None = None
+    """What the service measured by itself; only of an endpoint on AWS."""
 
 
 class Probe(_Record):
@@ -275,6 +279,8 @@ class Run(_Record):
     """It ended before all points were run."""
     stop_reason: str | None = None
     """Why it did."""
+    server_unread: str | None = None
+    """Why what the service measured by itself could not be read."""
 
 
 class Summary(_Record):

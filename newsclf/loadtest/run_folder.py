@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from newsclf.core.errors import StateError
 from newsclf.core.model_dir import write_text
 from newsclf.core.prices import PriceBook
+from newsclf.core.server_figures import ServerFigures
 from newsclf.loadtest.records import Point, Run, Search
 from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
 
@@ -74,6 +76,12 @@ class RunFolder:
         found = [_read(path, Point) for path in self.path.glob("points/*/point.json")]
         return [point.id for point in sorted(found, key=lambda p: (p.started_utc, p.id))]
 
+    def points(self) -> Iterator[tuple[Point, Samples]]:
+        """The complete points with their samples, in the order in which they were run."""
+        for point_id in self.point_ids():
+            if (found := self.read_point(point_id)) is not None:
+                yield found
+
     def write_prices(self, prices: PriceBook) -> None:
         """Keep the prices of the day, so that the report can be made again."""
         _write(self.path / "prices.json", prices)
@@ -90,6 +98,14 @@ class RunFolder:
     def read_searches(self) -> list[Search]:
         """What the searches for a rate found, if there were any."""
         return [_read(path, Search) for path in sorted(self.path.glob("search-*.json"))]
+
+    def write_server_figures(self, figures: ServerFigures) -> None:
+        """Keep what the service measured by itself."""
+        _write(self.path / f"server-{file_name(figures.instance)}.json", figures)
+
+    def read_server_figures(self) -> list[ServerFigures]:
+        """What the services measured by themselves, where that was read."""
+        return [_read(path, ServerFigures) for path in sorted(self.path.glob("server-*.json"))]
 
 
 def file_name(text: str) -> str:

@@ -18,8 +18,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
-from newsclf.core.deployment import Api, Auth, Deployment
+from newsclf.core.deployment import Api, Auth, LocalDeployment
 from newsclf.core.sigv4 import MAX_SKEW_S, Credentials, sign
+from newsclf.targets.credentials import write_private
 from newsclf.targets.local import credentials
 from newsclf.targets.local.credentials import API_SCOPE, auth_of
 from newsclf.targets.local.target import LocalTarget
@@ -45,33 +46,33 @@ def state(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 
 @pytest.fixture(params=["api-key", "iam"])
-def closed(state: Path, request: pytest.FixtureRequest) -> Deployment:
+def closed(state: Path, request: pytest.FixtureRequest) -> LocalDeployment:
     """Each deployment whose API asks for something."""
     return LocalTarget(state).get(request.param)
 
 
 @pytest.fixture
-def iam(state: Path) -> Deployment:
+def iam(state: Path) -> LocalDeployment:
     return LocalTarget(state).get("iam")
 
 
-def url_of(deployment: Deployment) -> str:
+def url_of(deployment: LocalDeployment) -> str:
     assert deployment.api is not None
     return f"{deployment.api.url}/classify"
 
 
-def signer_of(deployment: Deployment) -> Credentials:
+def signer_of(deployment: LocalDeployment) -> Credentials:
     signer = credentials.read(deployment)
     assert isinstance(signer, Credentials)
     return signer
 
 
-def handled(deployment: Deployment) -> int:
+def handled(deployment: LocalDeployment) -> int:
     """How many events the handler has logged."""
     return deployment.gateway_log.read_text(encoding="utf-8").count('"request_id"')
 
 
-def wrong_credentials(deployment: Deployment) -> list[tuple[dict[str, str], int, str]]:
+def wrong_credentials(deployment: LocalDeployment) -> list[tuple[dict[str, str], int, str]]:
     """Headers, and the status and the code that they must be refused with."""
     assert deployment.api is not None
     if deployment.api.auth == "api-key":
@@ -100,7 +101,7 @@ def wrong_credentials(deployment: Deployment) -> list[tuple[dict[str, str], int,
     ]
 
 
-def test_without_a_good_credential_nothing_reaches_the_handler(closed: Deployment) -> None:
+def test_without_a_good_credential_nothing_reaches_the_handler(closed: LocalDeployment) -> None:
     before = handled(closed)
 
     for headers, status, code in wrong_credentials(closed):
@@ -124,7 +125,7 @@ def test_an_open_api_needs_none(state: Path) -> None:
 
 
 def test_predict_brings_the_credential_by_itself(
-    state: Path, closed: Deployment, newsclf: Cli
+    state: Path, closed: LocalDeployment, newsclf: Cli
 ) -> None:
     result = newsclf(
         "predict", "--json", "--state-dir", state, "--deployment", closed.name, "Größe & Co. +7 %"
@@ -135,7 +136,7 @@ def test_predict_brings_the_credential_by_itself(
     assert json.loads(result.out)["predictions"][0]["headline"] == "Größe & Co. +7 %"
 
 
-def test_the_printed_curl_line_works(state: Path, closed: Deployment, newsclf: Cli) -> None:
+def test_the_printed_curl_line_works(state: Path, closed: LocalDeployment, newsclf: Cli) -> None:
     assert closed.api is not None
     printed = newsclf("wire-api", closed.name, "--state-dir", state, "--auth", closed.api.auth)
     line = next(line for line in printed.err.splitlines() if line.startswith("curl "))
@@ -149,7 +150,7 @@ def test_the_printed_curl_line_works(state: Path, closed: Deployment, newsclf: C
 
 
 def test_the_secret_is_the_user_s_alone_and_stands_nowhere_else(
-    state: Path, closed: Deployment
+    state: Path, closed: LocalDeployment
 ) -> None:
     credential = credentials.read(closed)
     secret = credential.secret_key if isinstance(credential, Credentials) else credential
@@ -167,7 +168,7 @@ def test_the_secret_is_the_user_s_alone_and_stands_nowhere_else(
     assert secret not in commands.stdout
 
 
-def test_botocore_s_signature_is_accepted_and_again_while_it_is_fresh(iam: Deployment) -> None:
+def test_botocore_s_signature_is_accepted_and_again_while_it_is_fresh(iam: LocalDeployment) -> None:
     signer = signer_of(iam)
     request = AWSRequest(
         "POST", url_of(iam) + "?a=%20b&a=", data=BODY, headers={"Content-Type": "application/json"}
@@ -180,7 +181,7 @@ def test_botocore_s_signature_is_accepted_and_again_while_it_is_fresh(iam: Deplo
 
 
 def test_botocore_s_expired_signature_is_refused(
-    iam: Deployment, monkeypatch: pytest.MonkeyPatch
+    iam: LocalDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     then = datetime.now(UTC) - timedelta(seconds=MAX_SKEW_S + 2)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: then)
@@ -201,7 +202,7 @@ def test_state_from_before_there_was_iam_is_read() -> None:
 
 @pytest.mark.parametrize("contents", [None, "", "a key of an earlier version\n", 'user = "x"\n'])
 def test_a_credential_that_is_gone_or_damaged_is_an_error(
-    state: Path, closed: Deployment, newsclf: Cli, contents: str | None
+    state: Path, closed: LocalDeployment, newsclf: Cli, contents: str | None
 ) -> None:
     kept = closed.key_file.read_text(encoding="utf-8")
     closed.key_file.unlink()
@@ -210,7 +211,7 @@ def test_a_credential_that_is_gone_or_damaged_is_an_error(
     try:
         result = newsclf("predict", "--state-dir", state, "--deployment", closed.name, "Up")
     finally:
-        credentials.write_private(closed.key_file, kept)
+        write_private(closed.key_file, kept)
 
     assert result.exit_code == 3
     assert str(closed.key_file) in result.err.replace("\n", "")

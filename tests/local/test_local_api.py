@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from newsclf.core.deployment import Deployment
+from newsclf.core.deployment import LocalDeployment
 from newsclf.serving.engine import Engine
 from newsclf.targets.local import process
 from newsclf.targets.local.credentials import auth_of
@@ -37,17 +37,17 @@ def state(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         target.teardown(name)
 
 
-def wire(target: LocalTarget) -> tuple[Deployment, bool]:
+def wire(target: LocalTarget) -> tuple[LocalDeployment, bool]:
     return target.wire_api("news", auth="api-key", port=0, runtimes=2, rate_per_s=1000, burst=1000)
 
 
 @pytest.fixture
-def deployment(state: Path) -> Deployment:
+def deployment(state: Path) -> LocalDeployment:
     return LocalTarget(state).get("news")
 
 
 @pytest.fixture
-def client(deployment: Deployment) -> Iterator[httpx.Client]:
+def client(deployment: LocalDeployment) -> Iterator[httpx.Client]:
     """A client with the key."""
     assert deployment.api is not None
     auth = auth_of(deployment)
@@ -55,14 +55,14 @@ def client(deployment: Deployment) -> Iterator[httpx.Client]:
         yield opened
 
 
-def gateway_of(deployment: Deployment) -> psutil.Process:
+def gateway_of(deployment: LocalDeployment) -> psutil.Process:
     assert deployment.api is not None
     found = process.find(deployment.api.pid, deployment.api.process_started)
     assert found is not None
     return found
 
 
-def runtimes_of(deployment: Deployment) -> list[psutil.Process]:
+def runtimes_of(deployment: LocalDeployment) -> list[psutil.Process]:
     return [p for p in gateway_of(deployment).children() if "awslambdaric" in " ".join(p.cmdline())]
 
 
@@ -80,7 +80,7 @@ def test_the_api_gives_the_engine_s_scores(client: httpx.Client, trained: Path) 
 
 
 def test_predict_goes_through_the_api(
-    state: Path, deployment: Deployment, newsclf: Cli, trained: Path
+    state: Path, deployment: LocalDeployment, newsclf: Cli, trained: Path
 ) -> None:
     result = newsclf("predict", "--json", "--state-dir", state, "Profit rose")
 
@@ -91,7 +91,7 @@ def test_predict_goes_through_the_api(
     assert scores == pytest.approx(expected, abs=1e-6)
 
 
-def test_browsers_may_ask_from_elsewhere(deployment: Deployment) -> None:
+def test_browsers_may_ask_from_elsewhere(deployment: LocalDeployment) -> None:
     assert deployment.api is not None
     preflight = httpx.options(f"{deployment.api.url}/classify")
 
@@ -129,7 +129,9 @@ def test_paths_and_methods_are_the_handler_s_to_judge(client: httpx.Client) -> N
     assert client.get("/classify").status_code == 405
 
 
-def test_wiring_again_changes_nothing(state: Path, deployment: Deployment, newsclf: Cli) -> None:
+def test_wiring_again_changes_nothing(
+    state: Path, deployment: LocalDeployment, newsclf: Cli
+) -> None:
     again, started = wire(LocalTarget(state))
     assert (again, started) == (deployment, False)
 
@@ -138,7 +140,9 @@ def test_wiring_again_changes_nothing(state: Path, deployment: Deployment, newsc
     assert "is up with --auth api-key" in otherwise.err
 
 
-def test_a_runtime_that_is_killed_is_replaced(deployment: Deployment, client: httpx.Client) -> None:
+def test_a_runtime_that_is_killed_is_replaced(
+    deployment: LocalDeployment, client: httpx.Client
+) -> None:
     before = {runtime.pid for runtime in runtimes_of(deployment)}
     assert len(before) == 2
 
@@ -157,7 +161,7 @@ def test_a_runtime_that_is_killed_is_replaced(deployment: Deployment, client: ht
 
 
 def test_a_gateway_that_is_killed_is_down_and_can_be_wired_again(
-    state: Path, deployment: Deployment, newsclf: Cli
+    state: Path, deployment: LocalDeployment, newsclf: Cli
 ) -> None:
     runtimes = runtimes_of(deployment)
     gateway = gateway_of(deployment)

@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from newsclf.core.deployment import Deployments
+from newsclf.core.deployment import Deployments, LocalDeployment
 from newsclf.core.errors import StateError
 from newsclf.targets.local import process
 from newsclf.targets.local.target import LocalTarget
@@ -42,7 +42,7 @@ def deploy(newsclf: Cli, *options: object) -> dict[str, object]:
 
 
 def server_of(name: str = "news") -> psutil.Process:
-    server = Deployments(Path(".newsclf")).get(name).server
+    server = Deployments(Path(".newsclf")).get_of(LocalDeployment, name).server
     found = process.find(server.pid, server.process_started)
     assert found is not None
     return found
@@ -60,7 +60,7 @@ def left_behind() -> list[str]:
 @pytest.mark.usefixtures("model")
 def test_a_model_is_deployed_asked_and_removed(newsclf: Cli) -> None:
     deployment = deploy(newsclf)
-    deployed = Deployments(Path(".newsclf")).get("news")
+    deployed = Deployments(Path(".newsclf")).get_of(LocalDeployment, "news")
     assert deployed.server.status == "ready"
     assert deployment["model_digest"] == httpx.get(f"{deployed.server.url}/ping").json()["model"]
 
@@ -105,7 +105,7 @@ def test_what_was_killed_is_down_and_can_be_started_again(newsclf: Cli) -> None:
     assert "down; newsclf deploy starts it again" in newsclf("status").err
     asked = newsclf("predict", "Profit rose")
     assert asked.exit_code == 5
-    assert "the deployment 'news' does not answer" in asked.err
+    assert "nothing answers at http://127.0.0.1:" in asked.err
 
     deploy(newsclf)
     assert newsclf("predict", "Profit rose").exit_code == 0
@@ -127,7 +127,7 @@ def test_a_process_that_is_not_its_own_is_never_stopped(newsclf: Cli) -> None:
     """After a reboot the pid in the state may belong to anyone: here, to this test."""
     deploy(newsclf)
     deployments = Deployments(Path(".newsclf"))
-    deployment = deployments.get("news")
+    deployment = deployments.get_of(LocalDeployment, "news")
     real = server_of()
     someone = deployment.server.model_copy(update={"pid": os.getpid()})
     deployments.save(deployment.model_copy(update={"server": someone}))
@@ -143,7 +143,7 @@ def test_a_process_that_is_not_its_own_is_never_stopped(newsclf: Cli) -> None:
 def test_teardown_works_from_a_half_built_state(newsclf: Cli) -> None:
     deploy(newsclf)
     deployments = Deployments(Path(".newsclf"))
-    deployment = deployments.get("news")
+    deployment = deployments.get_of(LocalDeployment, "news")
     server = server_of()
     creating = deployment.server.model_copy(update={"status": "creating"})
     deployments.save(deployment.model_copy(update={"server": creating}))
@@ -191,7 +191,7 @@ def test_a_server_that_does_not_come_up_leaves_nothing(model: Path, newsclf: Cli
 # Runs a command, and dies the moment that it would write down the pid of what it has started.
 _DYING = """
 import os, signal
-from newsclf.core.deployment import Deployments
+from newsclf.core.deployment import Deployments, LocalDeployment
 from newsclf.cli.main import main
 save = Deployments.save
 def save_or_die(self, deployment):
@@ -218,7 +218,7 @@ def test_what_a_killed_command_had_just_started_is_found(
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert died.returncode == -signal.SIGKILL
-    deployment = Deployments(Path(".newsclf")).get("news")
+    deployment = Deployments(Path(".newsclf")).get_of(LocalDeployment, "news")
     started = deployment.api or deployment.server
     assert started.pid is None
     assert is_open(started.port)
@@ -237,7 +237,7 @@ def test_what_a_killed_command_had_just_started_is_found(
 def test_a_stranger_on_the_port_of_a_half_built_deployment_is_left_alone(newsclf: Cli) -> None:
     deploy(newsclf)
     deployments = Deployments(Path(".newsclf"))
-    deployment = deployments.get("news")
+    deployment = deployments.get_of(LocalDeployment, "news")
     process.stop(server_of())
     unrecorded = {"status": "creating", "pid": None, "process_started": None}
     with process.listen(0) as mine:

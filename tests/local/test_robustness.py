@@ -16,7 +16,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsclf.core.deployment import Deployment
+from newsclf.core.deployment import LocalDeployment
 from newsclf.targets.local import process
 from newsclf.targets.local.target import LocalTarget
 from tests.malformed import Endpoint, large, send_all, small
@@ -33,7 +33,9 @@ WITHIN_S = 30
 
 
 @pytest.fixture(scope="module")
-def deployment(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def deployment(
+    trained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalDeployment]:
     """A model server and an API that lets everybody in, as often as they like."""
     target = LocalTarget(tmp_path_factory.mktemp("state"))
     target.deploy("news", trained / "model", port=0, workers=1)
@@ -46,7 +48,7 @@ def deployment(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         target.teardown("news")
 
 
-def processes_of(deployment: Deployment) -> list[psutil.Process]:
+def processes_of(deployment: LocalDeployment) -> list[psutil.Process]:
     """Server, worker, gateway and runtimes."""
     assert deployment.api is not None
     found = []
@@ -63,7 +65,7 @@ def descriptors(processes: list[psutil.Process]) -> dict[int, int]:
 
 @pytest.mark.parametrize("endpoint", [SERVER, GATEWAY], ids=["server", "gateway"])
 def test_malformed_requests_are_refused_and_leave_nothing_behind(
-    deployment: Deployment, endpoint: Endpoint
+    deployment: LocalDeployment, endpoint: Endpoint
 ) -> None:
     assert deployment.api is not None
     known = deployment.server if endpoint is SERVER else deployment.api
@@ -95,7 +97,7 @@ def test_malformed_requests_are_refused_and_leave_nothing_behind(
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
 def test_the_api_does_what_its_document_says(
-    deployment: Deployment, mode: schemathesis.GenerationMode
+    deployment: LocalDeployment, mode: schemathesis.GenerationMode
 ) -> None:
     assert deployment.api is not None
     url = deployment.api.url

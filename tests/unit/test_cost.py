@@ -82,7 +82,7 @@ def test_each_part_of_a_volume_has_the_price_of_its_tier(
 ) -> None:
     path = RequestPath(api=api, data_bytes=0)  # type: ignore[arg-type]
     prices = path_prices(book, REGION, path)
-    alone = lambda_usd(requests, 10, 128, prices.function) if prices.function else 0
+    alone = lambda_usd(requests, 10, path.memory_mb, prices.function) if prices.function else 0
 
     assert path_usd(requests, 10, path, prices) - alone == pytest.approx(usd)
 

@@ -84,7 +84,7 @@ def test_the_objectives_rate_is_what_the_honest_figures_are_for(book: PriceBook)
     assert row.usd_per_million_at_utilisation == pytest.approx(2 * 0.5667 * 100 / 40, abs=1e-3)
     # The Lambda waits as long as an answer takes at that rate: 20 ms.
     assert row.path_usd_per_million == pytest.approx(
-        1 + 0.2 + 0.128 * 0.02 * 16.6667 / 1.024, abs=1e-3
+        1 + 0.2 + 0.256 * 0.02 * 16.6667 / 1.024, abs=1e-3
     )
     assert row.total_usd_per_million == pytest.approx(
         (row.usd_per_million_at_utilisation or 0) + (row.path_usd_per_million or 0)
@@ -181,8 +181,8 @@ def test_months_count_instances_path_and_the_alternatives(book: PriceBook) -> No
     instance, serverless, function = monthly_costs([point()], [], book, basis, [1e6, 1e8])
 
     assert instance.instances == [1, 3]
-    assert instance.usd_per_month == pytest.approx([148.92 + 1.325, 3 * 148.92 + 132.5], rel=1e-6)
-    assert serverless.usd_per_month == pytest.approx([2.4 + 1.325, 240 + 132.5], rel=1e-6)
+    assert instance.usd_per_month == pytest.approx([148.92 + 1.45, 3 * 148.92 + 145], rel=1e-6)
+    assert serverless.usd_per_month == pytest.approx([2.4 + 1.45, 240 + 145], rel=1e-6)
     assert function.usd_per_month == pytest.approx([2.2 + 1, 220 + 100], rel=1e-4)
 
 
@@ -220,7 +220,7 @@ def test_cost_as_json_follows_its_options(run: Path, newsclf: Cli) -> None:
     other = json.loads(
         newsclf(
             "cost", run, "--json", "--volume", "1e6", "--ha", "--utilisation", ".2", "--memory",
-            "256", "--api", "rest", "--price-as", "ml.c5.xlarge",
+            "512", "--api", "rest", "--price-as", "ml.c5.xlarge",
         ).out
     )  # fmt: skip
 
@@ -230,7 +230,7 @@ def test_cost_as_json_follows_its_options(run: Path, newsclf: Cli) -> None:
     assert other["costs"][0]["usd_per_hour"] == 0.204
     assert other["costs"][0]["utilisation"] == 0.2
     path = other["costs"][0]["path_usd_per_million"] - plain["costs"][0]["path_usd_per_million"]
-    assert path == pytest.approx(2.5 + 0.125 * 0.08 * 16.6667, rel=1e-3)
+    assert path == pytest.approx(2.5 + 0.25 * 0.08 * 16.6667, rel=1e-3)
 
 
 @pytest.mark.parametrize(

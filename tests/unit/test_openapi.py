@@ -24,7 +24,8 @@ REQUEST = Draft202012Validator(
 
 
 @pytest.mark.parametrize(
-    ("auth", "schemes"), [("api-key", ["api-key"]), ("iam", ["iam"]), ("none", [])]
+    ("auth", "schemes"),
+    [("api-key", ["api-key"]), ("iam", ["iam"]), ("jwt", ["jwt"]), ("none", [])],
 )
 def test_the_document_is_valid_and_names_the_credential(auth: str, schemes: list[str]) -> None:
     made = document(auth)

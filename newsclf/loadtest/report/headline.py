@@ -11,6 +11,8 @@ from newsclf.loadtest.report.text import amount, interval, load_words, percent, 
 
 _LITTLE_LIMIT = 0.03
 """A larger gap in Little's law is a fault of the measurement."""
+_COUNT_LIMIT = 0.01
+"""A larger gap between the service's count of requests and the client's is worth a word."""
 
 
 class Answer(NamedTuple):
@@ -92,6 +94,7 @@ def warnings(summary: Summary) -> list[str]:
             f"At {_some(gaps)} Little's law is off by more than {percent(_LITTLE_LIMIT, 0)}: "
             "the measurement itself may be wrong."
         )
+    found += _of_service(summary)
     found += [
         f"The rate of {s.instance} was not confirmed by repeats: {s.note}"
         for s in summary.searches
@@ -131,6 +134,31 @@ def _capped(summary: Summary) -> list[str]:
                 f"Beyond {best} users {row.instance} could not be measured: it may take more than "
                 "the invocations per minute in the table."
             )
+    return found
+
+
+def _of_service(summary: Summary) -> list[str]:
+    """Where what the service measured is missing, or does not go with what the client did."""
+    points = summary.points
+    counted = {
+        p.instance: p.server.counted_fraction
+        for p in points
+        if p.server is not None and p.server.counted_fraction is not None
+    }
+    found = [
+        f"CloudWatch counted {percent(fraction)} of the requests sent to {instance}: it had not yet"
+        " reported all, or others were sent by someone else."
+        for instance, fraction in counted.items()
+        if abs(fraction - 1) > _COUNT_LIMIT
+    ]
+    coarse = [p.id for p in points if p.server is not None and not p.server.whole_minutes]
+    if summary.run.server_unread:
+        found.append(f"What the service measured is missing: {summary.run.server_unread}.")
+    if coarse:
+        found.append(
+            f"At {_some(coarse)} no whole minute lies in the measured window, so what the service "
+            "measured holds its surroundings too: --duration 130 leaves it one."
+        )
     return found
 
 

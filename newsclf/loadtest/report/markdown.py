@@ -32,6 +32,8 @@ def render_markdown(summary: Summary, prices: list[str]) -> str:
     remarks = [(p, "; ".join(p.reasons)) for p in summary.points if p.reasons]
     lines += [""] if remarks else []
     lines += [f"- {_plain(f'{p.id}, {p.verdict}: {why}')}" for p, why in remarks]
+    if (server := tables.server_table(summary.points)).rows:
+        lines += ["", "## What the service measured", "", *_table(server)]
     for search in summary.searches:
         title = f"## Search on {_plain(search.instance)}: {_plain(tables.objective_words(search))}"
         lines += ["", title, "", *_table(tables.probe_table(search))]

@@ -78,6 +78,7 @@ def render_page(
         cost_groups=tables.COST_GROUPS,
         prices=price_words(summary),
         points=tables.point_table(listed),
+        server=tables.server_table(listed),
         remarks=[point for point in listed if point.reasons],
         unlisted=len(summary.points) - len(listed),
         searches=[(s, tables.objective_words(s), tables.probe_table(s)) for s in summary.searches],

@@ -69,6 +69,30 @@ def point_table(points: Iterable[PointSummary]) -> Table:
     return Table(head, rows, texts=4)
 
 
+def server_table(points: Iterable[PointSummary]) -> Table:
+    """What the service measured by itself, one row for each point of which it is known."""
+    head = (
+        *("point", "instance", "minutes", "client service p50, ms", "model latency, ms"),
+        *("overhead, ms", "invocations", "4xx", "5xx", "CPU, % of a core", "memory, %"),
+    )
+    rows = [
+        (
+            *(p.id, p.instance, "within the window" if s.whole_minutes else "around the window"),
+            interval(p.service_ms.get("p50")),
+            *(number(s.model_latency_ms), number(s.overhead_latency_ms)),
+            *(_whole(s.invocations), _whole(s.errors_4xx), _whole(s.errors_5xx)),
+            *(number(s.cpu_percent), number(s.memory_percent)),
+        )
+        for p in points
+        if (s := p.server) is not None
+    ]
+    return Table(head, rows, texts=3)
+
+
+def _whole(value: int | None) -> str:
+    return NONE if value is None else f"{value:,}"
+
+
 def probe_table(search: Search) -> Table:
     """The rates that a search tried, in order."""
     head = ("point", "result", "why", "rate per s", "requests", "misses")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,10 +25,65 @@ _BAD_CREDENTIALS = {
     "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId",
     "InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException",
 }  # fmt: skip
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_DENIED = {"403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _BUSY = {"RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException",
          "TooManyRequestsException"}  # fmt: skip
+_QUOTA = {"ResourceLimitExceeded", "LimitExceeded", "LimitExceededException",
+          "ServiceQuotaExceededException"}  # fmt: skip
+_NOT_FOUND = {
+    "404", "NoSuchBucket", "NoSuchEntity", "NoSuchKey", "NoSuchResourceException", "NoSuchTagSet",
+    "NoSuchPublicAccessBlockConfiguration", "NotFound", "NotFoundException",
+    "ObjectNotFoundException", "ResourceNotFound", "ResourceNotFoundException",
+    "ServerSideEncryptionConfigurationNotFoundError",
+}  # fmt: skip
+_ALREADY_THERE = {"BucketAlreadyOwnedByYou", "EntityAlreadyExists",
+                  "ResourceAlreadyExistsException"}  # fmt: skip
 _SERVER_ERROR = 500
+_SAID_CHARS = 600
+"""Of AWS's words; a refusal is a few lines, and whatever is longer is no refusal."""
+
+
+class RefusedError(TargetError):
+    """AWS understood the call and refused it."""
+
+    def __init__(self, message: str, *, code: str, said: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        """AWS's own, such as `ResourceLimitExceeded`."""
+        self.said = said
+        """AWS's own words."""
+
+
+def is_not_found(error: aws.ClientError) -> bool:
+    """Whether AWS says that something does not exist.
+
+    SageMaker has no code of its own for it: a ValidationException "Could not find …" (docs of
+    DescribeEndpoint, and as botocore's waiters match it).
+    """
+    code = error.response.get("Error", {}).get("Code", "")
+    said = error.response.get("Error", {}).get("Message", "")
+    return code in _NOT_FOUND or (
+        code == "ValidationException" and "could not find" in said.lower()
+    )
+
+
+def is_already_there(error: RefusedError) -> bool:
+    """Whether AWS says that what is to be created exists, as it does when a call is repeated."""
+    return error.code in _ALREADY_THERE or "already exist" in error.said.lower()
+
+
+def is_not_found_yet(error: RefusedError) -> bool:
+    """Whether SageMaker does not find what was created a moment ago.
+
+    Its reads are eventually consistent (docs of CreateEndpoint).
+    """
+    return error.code == "ValidationException" and "could not find" in error.said.lower()
+
+
+def is_not_yet_assumable(error: RefusedError) -> bool:
+    """Whether a service can't take on a role yet: a new one takes 5 to 30 s."""
+    said = error.said.lower()
+    return "assume" in said and "role" in said
 
 
 @contextmanager
@@ -38,7 +95,8 @@ def aws_errors(doing: str, *, permission: str) -> Iterator[None]:
         permission: The IAM action that it needs.
 
     Raises:
-        TargetError: no usable credentials, or AWS refused.
+        TargetError: no usable credentials.
+        RefusedError: AWS refused.
         ServiceError: AWS can't be reached, is busy, or failed.
     """
     try:
@@ -59,21 +117,31 @@ def aws_errors(doing: str, *, permission: str) -> Iterator[None]:
 
 def _from_client_error(
     error: aws.ClientError, doing: str, permission: str
-) -> TargetError | ServiceError:
+) -> RefusedError | ServiceError:
     code = error.response.get("Error", {}).get("Code", "")
-    said = error.response.get("Error", {}).get("Message", "")
+    said = " ".join(error.response.get("Error", {}).get("Message", "").split())[:_SAID_CHARS]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _BUSY:
         return ServiceError(f"{doing}: AWS is throttling ({code})", hint="try again in a minute")
+    message, hint = f"{doing}: AWS refused ({code}: {said})", None
     if code in _DENIED:
-        return TargetError(
-            f"{doing} is not allowed: {said}", hint=f"allow {permission} for these credentials"
+        message = f"{doing} is not allowed: {said}"
+        hint = f"allow {permission}: {_statement(permission, said)}"
+    elif code in _BAD_CREDENTIALS:
+        message = f"{doing}: AWS does not accept the credentials ({code}: {said})"
+        hint = "aws sts get-caller-identity shows whose they are; aws configure changes them"
+    elif code in _QUOTA:
+        hint = (
+            "ask for more at https://console.aws.amazon.com/servicequotas, or use another instance"
         )
-    if code in _BAD_CREDENTIALS:
-        return TargetError(
-            f"{doing}: AWS does not accept the credentials ({code}: {said})",
-            hint="aws sts get-caller-identity shows whose they are; aws configure changes them",
-        )
-    if status >= _SERVER_ERROR:
+    elif status >= _SERVER_ERROR:
         return ServiceError(f"{doing}: AWS failed ({code}: {said})", hint="try again later")
-    return TargetError(f"{doing}: AWS refused ({code}: {said})")
+    return RefusedError(message, code=code, said=said, hint=hint)
+
+
+def _statement(permission: str, said: str) -> str:
+    """The policy statement that would have allowed it; AWS mostly names the resource."""
+    resource = re.search(r"on resource: (\S+)", said)
+    return json.dumps(
+        {"Effect": "Allow", "Action": permission, "Resource": resource[1] if resource else "*"}
+    )

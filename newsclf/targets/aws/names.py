@@ -7,6 +7,7 @@ those are found by name and tag.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 PREFIX = "newsclf"
@@ -55,6 +56,21 @@ class Names:
         """IAM is global, so the region is in the name."""
         return f"{PREFIX}-{self.deployment}-{_short(self.region)}-fn"
 
+    @property
+    def schedule_role(self) -> str:
+        """IAM is global, so the region is in the name."""
+        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-ttl"
+
+    @property
+    def authorizer(self) -> str:
+        """The function that checks API keys."""
+        return f"{self.endpoint}-auth"
+
+    @property
+    def authorizer_role(self) -> str:
+        """IAM is global, so the region is in the name."""
+        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-au"
+
     def role_arn(self, role: str) -> str:
         """The ARN of a role."""
         return f"arn:aws:iam::{self.account}:role/{role}"
@@ -64,16 +80,22 @@ class Names:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
     @property
-    def log_groups(self) -> tuple[str, ...]:
-        """Of the endpoint, the function and the API; AWS makes the first two by itself."""
-        return (
-            f"/aws/sagemaker/Endpoints/{self.endpoint}",
-            f"/aws/lambda/{self.endpoint}",
-            f"/aws/apigateway/{self.endpoint}",
-        )
+    def endpoint_log(self) -> str:
+        """The endpoint's log group, which SageMaker makes."""
+        return f"/aws/sagemaker/Endpoints/{self.endpoint}"
+
+    @property
+    def api_log(self) -> str:
+        """The log group of the API's access log."""
+        return f"/aws/apigateway/{self.endpoint}"
+
+    def function_log(self, function: str) -> str:
+        """The log group of a function."""
+        return f"/aws/lambda/{function}"
 
 
 def _short(region: str) -> str:
-    """`us-east-1` as `use1`: IAM role names have 64 characters at most."""
+    """`ap-southeast-1` as `apse1`, as AWS does: IAM role names have 64 characters at most."""
     area, direction, number = region.rsplit("-", 2)
-    return f"{area.replace('-', '')}{direction[0]}{number}"
+    letters = "".join(part[0] for part in re.findall("north|south|east|west|central", direction))
+    return f"{area.replace('-', '')}{letters}{number}"

@@ -27,8 +27,8 @@ class Look:
     """Ids that only AWS knows, such as an API's."""
 
 
-class Resource(Protocol):
-    """One AWS resource of a deployment."""
+class Remains(Protocol):
+    """One kind of AWS resource of a deployment, for taking it away; its name tells which it is."""
 
     @property
     def kind(self) -> str:
@@ -40,18 +40,22 @@ class Resource(Protocol):
         """Its name on AWS."""
         ...
 
-    def look(self) -> Look:
-        """See what it needs; changes nothing. Errors are those of `aws_errors`."""
-        ...
-
-    def ensure(self) -> Mapping[str, str]:
-        """Create or update it, wait until it can be used; returns ids that only AWS knows."""
-        ...
-
     def delete(self) -> bool:
         """Delete it and wait until it is gone; False if it was not there."""
         ...
 
     def exists(self) -> bool:
         """Whether any of it is left, for the proof after a teardown."""
+        ...
+
+
+class Resource(Remains, Protocol):
+    """One AWS resource of a deployment, as it is wanted."""
+
+    def look(self) -> Look:
+        """See what it needs; changes nothing. Errors are those of `Clients.call`."""
+        ...
+
+    def ensure(self) -> Mapping[str, str]:
+        """Create or update it, wait until it can be used; returns ids that only AWS knows."""
         ...

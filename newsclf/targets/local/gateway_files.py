@@ -6,23 +6,24 @@ import hashlib
 import json
 from pathlib import Path
 
-from newsclf.core.deployment import Api, Deployment
+from newsclf.core.deployment import Api, LocalDeployment
 from newsclf.core.sigv4 import Credentials
+from newsclf.targets.credentials import write_private
 from newsclf.targets.local import credentials
 
 
-def remove_files(deployment: Deployment) -> None:
+def remove_files(deployment: LocalDeployment) -> None:
     """Remove the credential, the settings and the log of a deployment's gateway."""
     for path in (deployment.key_file, deployment.gateway_log, _settings_file(deployment)):
         path.unlink(missing_ok=True)
 
 
-def _settings_file(deployment: Deployment) -> Path:
+def _settings_file(deployment: LocalDeployment) -> Path:
     return deployment.folder / "gateway.json"
 
 
 def write_settings(
-    deployment: Deployment, api: Api, runtimes: int, rate_per_s: float, burst: int
+    deployment: LocalDeployment, api: Api, runtimes: int, rate_per_s: float, burst: int
 ) -> Path:
     """Make the credential, and write what the gateway is told, for the user's eyes alone.
 
@@ -51,5 +52,5 @@ def write_settings(
         },
     }
     path = _settings_file(deployment)
-    credentials.write_private(path, json.dumps(document, indent=2) + "\n")
+    write_private(path, json.dumps(document, indent=2) + "\n")
     return path

@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 from newsclf.core.contract import LABELS
-from newsclf.core.deployment import Api, Auth, Deployment, Deployments, Process
+from newsclf.core.deployment import Api, Auth, Deployments, LocalDeployment, Process
 from newsclf.core.errors import StateError, TargetError
 from newsclf.core.extras import require_extra
 from newsclf.core.model_card import read_card
@@ -35,7 +35,7 @@ _SMOKE_TEST = ("Profit rose by a third", "The plant is closed and 240 people los
 class Status:
     """How a deployment is doing."""
 
-    deployment: Deployment
+    deployment: LocalDeployment
     running: bool
     healthy: bool = False
     """Whether /ping answered 200."""
@@ -54,7 +54,7 @@ class LocalTarget:
 
     def deploy(
         self, name: str, model: Path, *, port: int, workers: int, cores: int | None = None
-    ) -> tuple[Deployment, bool]:
+    ) -> tuple[LocalDeployment, bool]:
         """Start a server for a model, wait until it answers, and record it.
 
         Deploying the same model again changes nothing while it runs, and starts it again if it
@@ -79,7 +79,7 @@ class LocalTarget:
         folder, card = read_card(model)
         check_files(folder, FILES)
         with self._deployments.locked(name):
-            found = self._deployments.find(name)
+            found = self._deployments.find_of(LocalDeployment, name)
             if found is not None and _find(found.server) is not None:
                 if found.model_digest != card.digest:
                     raise StateError(
@@ -91,7 +91,7 @@ class LocalTarget:
             if found is not None:
                 self._remove(found)
             with process.listen(port) as listener:
-                deployment = Deployment(
+                deployment = LocalDeployment(
                     name=name,
                     target="local",
                     created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -104,13 +104,13 @@ class LocalTarget:
                 try:
                     deployment = self._start(deployment, listener, workers, cores)
                 except BaseException:  # Ctrl-C too: nothing may be left running
-                    self._remove(self._deployments.get(name))
+                    self._remove(self._deployments.get_of(LocalDeployment, name))
                     raise
         return deployment, True
 
     def _start(
-        self, deployment: Deployment, listener: socket.socket, workers: int, cores: int | None
-    ) -> Deployment:
+        self, deployment: LocalDeployment, listener: socket.socket, workers: int, cores: int | None
+    ) -> LocalDeployment:
         arguments = [*_server_words(deployment), "--socket", "{socket}", "--workers", str(workers)]
         running = process.start(arguments, listener, deployment.server_log)
         if cores is not None:
@@ -128,7 +128,7 @@ class LocalTarget:
 
     def wire_api(
         self, name: str, *, auth: Auth, port: int, runtimes: int, rate_per_s: float, burst: int
-    ) -> tuple[Deployment, bool]:
+    ) -> tuple[LocalDeployment, bool]:
         """Put a gateway and Lambda runtimes before a deployment, and wait until they answer.
 
         Wiring again changes nothing while the gateway runs, and starts it again if it has died.
@@ -143,7 +143,7 @@ class LocalTarget:
         """
         require_extra("awslambdaric", "boto3", extra="api", purpose="the API on this machine")
         with self._deployments.locked(name):
-            deployment = self._deployments.get(name)
+            deployment = self._deployments.get_of(LocalDeployment, name)
             if not self.status(deployment).healthy:
                 raise StateError(f"'{name}' is down", hint="newsclf deploy starts it again")
             if deployment.api is not None and _find(deployment.api) is not None:
@@ -163,13 +163,13 @@ class LocalTarget:
                     settings = write_settings(deployment, api, runtimes, rate_per_s, burst)
                     deployment = self._start_gateway(deployment, api, listener, settings)
                 except BaseException:  # Ctrl-C too: nothing may be left running
-                    self._remove_api(self._deployments.get(name))
+                    self._remove_api(self._deployments.get_of(LocalDeployment, name))
                     raise
         return deployment, True
 
     def _start_gateway(
-        self, deployment: Deployment, api: Api, listener: socket.socket, settings: Path
-    ) -> Deployment:
+        self, deployment: LocalDeployment, api: Api, listener: socket.socket, settings: Path
+    ) -> LocalDeployment:
         arguments = [_GATEWAY, "{socket}", str(settings)]
         running = process.start(arguments, listener, deployment.gateway_log)
         api = _running(api, running)
@@ -183,14 +183,15 @@ class LocalTarget:
         return deployment
 
     def names(self) -> Sequence[str]:
-        """The names of all deployments."""
-        return self._deployments.names()
+        """The names of all deployments on this machine."""
+        found = ((name, self._deployments.find(name)) for name in self._deployments.names())
+        return [name for name, each in found if isinstance(each, LocalDeployment)]
 
-    def get(self, name: str) -> Deployment:
+    def get(self, name: str) -> LocalDeployment:
         """A deployment; StateError if there is none of this name."""
-        return self._deployments.get(name)
+        return self._deployments.get_of(LocalDeployment, name)
 
-    def status(self, deployment: Deployment) -> Status:
+    def status(self, deployment: LocalDeployment) -> Status:
         """Look at a deployment; changes nothing."""
         running = _find(deployment.server)
         if running is None:
@@ -217,15 +218,15 @@ class LocalTarget:
             StateError: there is none of this name, or another command is at work on it.
         """
         with self._deployments.locked(name):
-            self._remove(self._deployments.get(name))
+            self._remove(self._deployments.get_of(LocalDeployment, name))
 
-    def _remove(self, deployment: Deployment) -> None:
+    def _remove(self, deployment: LocalDeployment) -> None:
         self._remove_api(deployment)
         _stop(deployment, deployment.server, _server_words(deployment))
         shutil.rmtree(deployment.folder, ignore_errors=True)
         self._deployments.remove(deployment.name)
 
-    def _remove_api(self, deployment: Deployment) -> None:
+    def _remove_api(self, deployment: LocalDeployment) -> None:
         if deployment.api is None:
             return
         _stop(deployment, deployment.api, [_GATEWAY])
@@ -237,11 +238,11 @@ def _find(known: Process) -> psutil.Process | None:
     return process.find(known.pid, known.process_started)
 
 
-def _server_words(deployment: Deployment) -> list[str]:
+def _server_words(deployment: LocalDeployment) -> list[str]:
     return ["newsclf", "serve", str(deployment.model)]
 
 
-def _stop(deployment: Deployment, known: Process, words: Sequence[str]) -> None:
+def _stop(deployment: LocalDeployment, known: Process, words: Sequence[str]) -> None:
     """Stop one of a deployment's processes, even one whose pid could not be recorded any more."""
     running = _find(known)
     if known.pid is None:

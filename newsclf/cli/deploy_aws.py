@@ -1,0 +1,205 @@
+"""`newsclf deploy` on AWS: the options, the plan, the question, the result."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from newsclf.core.deployment import AwsSpec, Serverless, Vpc
+from newsclf.core.errors import ConfigError, StateError
+
+if TYPE_CHECKING:
+    from newsclf.cli.output import Output
+    from newsclf.core.prices import PriceBook
+    from newsclf.core.settings import Settings
+    from newsclf.targets.aws.plan import Plan
+
+_UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
+_HOURS_PER_MONTH = 730
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user typed."""
+
+    name: str
+    instance: str | None
+    serverless: bool
+    memory_mb: int | None
+    concurrency: int | None
+    minimum: int
+    maximum: int | None
+    ttl: str | None
+    budget_usd: float | None
+    budget_email: str | None
+    archive: Path | None
+    image: str | None
+    vpc: str | None
+    kms_key: str | None
+    region: str | None
+    profile: str | None
+    prices: Path | None
+
+
+def deploy_on_aws(
+    output: Output, settings: Settings, options: Options, *, dry_run: bool, confirmed: bool
+) -> None:
+    """Show the plan, ask, and carry it out."""
+    from newsclf.cli.targets import aws_target
+    from newsclf.core.prices import prices_at
+    from newsclf.lifecycle.deploy import packed
+    from newsclf.targets.aws.bucket import Archive
+    from newsclf.targets.aws.target import Request
+
+    target = aws_target(output, settings.state_dir, options.region, options.profile)
+    spec = _spec(options, target.region, prices_at(settings.state_dir, options.prices))
+    target.check_credentials()  # before the archive, which takes a while
+    output.note("packing the model" if options.archive is None else f"checking {options.archive}")
+    with packed(settings.model, options.archive, wheels=settings.state_dir / "wheels") as package:
+        request = Request(
+            name=options.name,
+            model=options.archive or settings.model,
+            model_digest=package.contents.model_digest,
+            archive=Archive(package.path, package.sha256),
+            spec=spec,
+        )
+        plan = target.plan(request)
+        _show(output, plan)
+        if dry_run:
+            output.data(_document(plan))
+            output.note("nothing was changed")
+            return
+        if plan.changes and not confirmed and not output.confirm("Do it?"):
+            raise StateError("nothing was changed")
+        deployment = target.apply(plan)
+    output.data(deployment.model_dump(mode="json"))
+    if not plan.changes:
+        output.note("everything is up already; left as it is")
+    else:
+        output.note(f"{deployment.name} is up, and answers as it should")
+    output.note(
+        f"next: newsclf wire-api {deployment.name},"
+        f' newsclf predict --deployment {deployment.name} "headline",'
+        f" newsclf teardown {deployment.name}"
+    )
+
+
+def _spec(options: Options, region: str, prices: PriceBook) -> AwsSpec:
+    """Raises ConfigError: options contradict each other, or there is no price."""
+    from newsclf.targets.aws.images import repository_arn, stock_image
+
+    if options.serverless:
+        serverless, usd_per_hour = _serverless(options), None
+        prices.serverless_price(region)
+    else:
+        serverless, usd_per_hour = None, _usd_per_hour(options, region, prices)
+    maximum = options.maximum or options.minimum
+    if maximum < options.minimum:
+        raise ConfigError(f"--max {maximum} is less than --min {options.minimum}")
+    if (options.budget_usd is None) != (options.budget_email is None):
+        raise ConfigError("--budget and --budget-email go together")
+    image = options.image or stock_image(region, options.instance)
+    repository_arn(image)
+    return AwsSpec(
+        image=image,
+        instance=options.instance,
+        serverless=serverless,
+        min_instances=options.minimum,
+        max_instances=maximum,
+        vpc=_vpc(options.vpc),
+        kms_key=options.kms_key,
+        ttl_s=_seconds(options.ttl),
+        budget_usd=options.budget_usd,
+        budget_email=options.budget_email,
+        usd_per_hour=usd_per_hour,
+    )
+
+
+def _usd_per_hour(options: Options, region: str, prices: PriceBook) -> float:
+    instance = options.instance or ""
+    if not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", instance):
+        raise ConfigError(
+            f"--instance {instance}: expected a name such as ml.c5.large",
+            hint="newsclf prices show lists instances; without --instance it runs on this machine",
+        )
+    if options.memory_mb or options.concurrency:
+        raise ConfigError("--memory and --concurrency go with --serverless")
+    return prices.hosting_usd_per_hour(instance, region)
+
+
+def _serverless(options: Options) -> Serverless:
+    from pydantic import ValidationError
+
+    if options.instance or options.minimum > 1 or options.maximum or options.vpc:
+        raise ConfigError("--serverless goes without --instance, --min, --max and --vpc")
+    given = {"memory_mb": options.memory_mb, "max_concurrency": options.concurrency}
+    try:
+        return Serverless.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError:
+        raise ConfigError(
+            f"--memory {options.memory_mb}: there are 1024, 2048, 3072, 4096, 5120 and 6144"
+        ) from None
+
+
+def _vpc(text: str | None) -> Vpc | None:
+    if text is None:
+        return None
+    subnets, colon, groups = text.partition(":")
+    vpc = Vpc(subnets=tuple(subnets.split(",")), security_groups=tuple(groups.split(",")))
+    named = [each.startswith("subnet-") for each in vpc.subnets]
+    named += [each.startswith("sg-") for each in vpc.security_groups]
+    if not colon or not all(named):
+        raise ConfigError(f"--vpc {text}: expected subnet-1,subnet-2:sg-1")
+    return vpc
+
+
+def _seconds(text: str | None) -> int | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,4})([mhd])", text)
+    if found is None or int(found[1]) == 0:
+        raise ConfigError(f"--ttl {text}: expected a time such as 90m, 2h or 3d")
+    return int(found[1]) * _UNITS_S[found[2]]
+
+
+def _show(output: Output, plan: Plan) -> None:
+    from rich.text import Text
+
+    styles = {"create": "green", "update": "yellow", "replace": "red", "delete": "red"}
+    title = f"{plan.deployment.name} in {plan.deployment.region} of {plan.deployment.account}"
+    output.show(Text(title, style="bold"))
+    lines = [("delete", each, "") for each in plan.removals]
+    lines += [(step.look.action, step.resource, step.look.detail) for step in plan.steps]
+    for action, resource, detail in lines:
+        row = f"{action:8}{resource.kind:23} {resource.name}  {detail}"
+        output.show(Text(row, style=styles.get(action, "dim")))
+    spec, usd = plan.deployment.spec, plan.usd_per_hour
+    if spec.usd_per_hour is None:
+        output.show("It bills by use, and nothing by the hour while nobody asks.")
+        return
+    month = f"${usd * _HOURS_PER_MONTH:,.0f} a month"
+    output.show(f"While it is up: ${usd:.4f} an hour, ${usd * 24:.2f} a day, {month}.")
+    if spec.max_instances > spec.min_instances:
+        most = spec.usd_per_hour * spec.max_instances
+        output.show(f"With all {spec.max_instances} instances: ${most:.4f} an hour.")
+
+
+def _document(plan: Plan) -> dict[str, Any]:
+    return {
+        "name": plan.deployment.name,
+        "region": plan.deployment.region,
+        "usd_per_hour": plan.usd_per_hour,
+        "removals": [{"kind": each.kind, "name": each.name} for each in plan.removals],
+        "steps": [
+            {
+                "action": step.look.action,
+                "kind": step.resource.kind,
+                "name": step.resource.name,
+                "detail": step.look.detail,
+                "usd_per_hour": step.look.usd_per_hour,
+            }
+            for step in plan.steps
+        ],
+    }

@@ -1,0 +1,47 @@
+"""The command `newsclf policy`."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated
+
+import typer
+
+from newsclf.cli.options import QuietOpt, VerboseOpt, start
+
+
+def policy(
+    commands: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[COMMAND]...",
+            help="deploy, wire-api, predict, loadtest, status, logs, teardown.",
+            show_default="all",
+        ),
+    ] = None,
+    *,
+    region: Annotated[str, typer.Option(metavar="REGION", help="Only there.")] = "*",
+    account: Annotated[str, typer.Option(metavar="NUMBER", help="Only of this account.")] = "*",
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Print the least IAM policy that commands need on AWS, as JSON."""
+    output = start(as_json=True, quiet=quiet, verbose=verbose)
+    from newsclf.core.errors import ConfigError
+    from newsclf.targets.aws.policy import COMMANDS, document
+
+    if not re.fullmatch(r"\*|\d{12}", account):
+        raise ConfigError(f"--account {account}: expected twelve digits")
+    if not re.fullmatch(r"\*|[a-z]{2}(-[a-z]+)+-\d", region):
+        raise ConfigError(f"--region {region}: expected a region such as us-east-1")
+    unknown = [name for name in commands or () if name not in COMMANDS]
+    if unknown:
+        raise ConfigError(
+            f"{unknown[0]} needs no permissions on AWS; those that do: {', '.join(COMMANDS)}"
+        )
+    wanted = [name for name in COMMANDS if name in commands] if commands else list(COMMANDS)
+    found = document(wanted, region=region, account=account)
+    output.data(found)
+    size = len(re.sub(r"\s", "", json.dumps(found)))
+    output.note(f"{size} characters without spaces; a managed policy of IAM may have 6144")

@@ -1,0 +1,56 @@
+"""The targets, with the settings of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsclf.core.deployment import AwsDeployment, Deployments
+
+if TYPE_CHECKING:
+    from newsclf.cli.output import Output
+    from newsclf.targets.aws.target import AwsTarget
+
+
+def aws_target(
+    output: Output, state_dir: Path, region: str | None, profile: str | None
+) -> AwsTarget:
+    """AWS in a region, which tells what happens there.
+
+    Raises:
+        MissingExtraError: boto3 is not installed.
+        ConfigError: no region is named anywhere.
+    """
+    from newsclf.core.extras import require_extra
+
+    require_extra("boto3", extra="api", purpose="a deployment on AWS")
+    from newsclf.targets.aws.clients import Clients
+    from newsclf.targets.aws.target import AwsTarget
+
+    return AwsTarget(state_dir, Clients(region, profile), say=output.note)
+
+
+def recorded_on_aws(state_dir: Path) -> Iterator[AwsDeployment]:
+    """The deployments on AWS that this state directory knows."""
+    deployments = Deployments(state_dir)
+    for name in deployments.names():
+        found = deployments.find(name)
+        if isinstance(found, AwsDeployment):
+            yield found
+
+
+def aws_targets(
+    output: Output, state_dir: Path, region: str | None, profile: str | None
+) -> list[AwsTarget]:
+    """AWS wherever something is recorded, and in the region that the user named, if any."""
+    places: set[tuple[str | None, str | None]] = {
+        (each.region, each.profile) for each in recorded_on_aws(state_dir)
+    }
+    if region is not None or profile is not None:
+        places.add((region, profile))
+    found: dict[str, AwsTarget] = {}
+    for each_region, each_profile in sorted(places, key=str):
+        target = aws_target(output, state_dir, each_region, each_profile)
+        found.setdefault(f"{target.region} {each_profile}", target)
+    return list(found.values())

@@ -1,0 +1,128 @@
+"""The command `newsclf teardown`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsclf.cli.options import (
+    DEFAULT_DEPLOYMENT,
+    ConfigOpt,
+    JsonOpt,
+    ProfileOpt,
+    QuietOpt,
+    RegionOpt,
+    StateDirOpt,
+    VerboseOpt,
+    YesOpt,
+    settings_from,
+    start,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from newsclf.cli.output import Output
+
+
+def teardown(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Deployment.", show_default=DEFAULT_DEPLOYMENT),
+    ] = None,
+    *,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Every deployment; with --region also those that are not recorded here."
+        ),
+    ] = False,
+    region: RegionOpt = None,
+    profile: ProfileOpt = None,
+    yes: YesOpt = False,
+    state_dir: StateDirOpt = None,
+    config: ConfigOpt = None,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Remove a deployment and all that is left of it, from any half-built state.
+
+    One on AWS that is not recorded here, such as after the loss of the state directory, is found
+    with --region.
+    """
+    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.core.errors import ConfigError, NewsclfError
+
+    if everything and name is not None:
+        raise ConfigError("--all removes every deployment, so name none beside it")
+    folder = settings_from(config, {"state_dir": state_dir}).state_dir
+    names = [name or DEFAULT_DEPLOYMENT]
+    if everything:
+        names = _all(output, folder, region, profile, confirmed=yes)
+    removed, failed = [], []
+    for each in names:
+        try:
+            _remove(output, folder, each, region, profile, everything=everything)
+        except NewsclfError as error:  # the others must not wait for it
+            failed.append(error)
+        else:
+            removed.append(each)
+            output.note(f"{each}: removed, and nothing is left")
+    output.data({"removed": removed})
+    if not names:
+        output.note("nothing is deployed")
+    for other in failed[1:]:
+        output.error(other.message, other.hint)
+    if failed:
+        raise failed[0]
+
+
+def _remove(
+    output: Output,
+    folder: Path,
+    name: str,
+    region: str | None,
+    profile: str | None,
+    *,
+    everything: bool,
+) -> None:
+    """The record of a deployment decides where it is, and without one --region."""
+    from newsclf.cli.targets import aws_target
+    from newsclf.core.deployment import AwsDeployment, Deployments
+    from newsclf.core.errors import ConfigError
+    from newsclf.targets.local.target import LocalTarget
+
+    known = Deployments(folder).find(name)
+    if isinstance(known, AwsDeployment):
+        if not everything and region not in (None, known.region):
+            raise ConfigError(f"'{name}' is in {known.region}, not in {region}")
+        profile = known.profile if everything else profile or known.profile
+        aws_target(output, folder, known.region, profile).teardown(name)
+    elif known is None and (region is not None or profile is not None):
+        aws_target(output, folder, region, profile).teardown(name)
+    else:
+        LocalTarget(folder).teardown(name)
+
+
+def _all(
+    output: Output, folder: Path, region: str | None, profile: str | None, *, confirmed: bool
+) -> list[str]:
+    """What is recorded, and what is found in the region that the user named."""
+    from newsclf.cli.targets import aws_target
+    from newsclf.core.deployment import Deployments
+    from newsclf.core.errors import StateError
+
+    names = Deployments(folder).names()
+    if region is None and profile is None:
+        return names
+    target = aws_target(output, folder, region, profile)
+    strays = sorted(target.found() - set(names))
+    if strays and not confirmed:
+        output.note(
+            f"in {target.region}, recorded by somebody else or nowhere: {', '.join(strays)}"
+        )
+        if not output.confirm("Remove them too?"):
+            raise StateError("nothing was removed")
+    return [*names, *strays]

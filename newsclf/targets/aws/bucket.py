@@ -1,0 +1,224 @@
+"""The bucket of an account and region, and in it the archives of a deployment's models."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.errors import RefusedError
+from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.resource import Look
+
+_CLOSED = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+_DELETED_AT_ONCE = 1000
+"""Keys that one DeleteObjects takes (its API reference)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Private and encrypted; shared by all deployments, so it goes with the last of them.
+
+    Every call names the account that must own it: bucket names are global, and somebody else's
+    bucket of this name must not get our model.
+    """
+
+    clients: Clients
+    names: Names
+    kind: str = "bucket"
+
+    @property
+    def name(self) -> str:  # noqa: D102 - see Remains, here and below
+        return self.names.bucket
+
+    def look(self) -> Look:  # noqa: D102
+        if not self._is_there():
+            return Look("create")
+        closed = self._find("get_public_access_block", "looking at who may read the bucket")
+        if closed is None or closed["PublicAccessBlockConfiguration"] != _CLOSED:
+            return Look("update", "close it to the public")
+        return Look("keep")
+
+    def ensure(self) -> Mapping[str, str]:  # noqa: D102
+        if not self._is_there():
+            self._create()
+        self._call(
+            "put_public_access_block",
+            "closing the bucket to the public",
+            PublicAccessBlockConfiguration=_CLOSED,
+        )
+        encrypted = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        self._call(
+            "put_bucket_encryption",
+            "having the bucket encrypted",
+            ServerSideEncryptionConfiguration={"Rules": [encrypted]},
+        )
+        tags = [{"Key": "newsclf:managed", "Value": "true"}]
+        self._call("put_bucket_tagging", "tagging the bucket", Tagging={"TagSet": tags})
+        return {}
+
+    def _create(self) -> None:
+        region = self.clients.region
+        # us-east-1 has no constraint, and refuses one of its own name.
+        where: dict[str, Any] = (
+            {}
+            if region == "us-east-1"
+            else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        )
+        self.clients.create(
+            "s3", "create_bucket", doing=f"creating the bucket {self.name}", Bucket=self.name,
+            **where,
+        )  # fmt: skip
+
+    def delete(self) -> bool:
+        """Delete it if it is empty; False if it was not there or others still use it."""
+        if not self._is_there() or any(self._versions()):
+            return False
+        try:
+            return self._find("delete_bucket", "deleting the bucket") is not None
+        except RefusedError as error:
+            if error.code != "BucketNotEmpty":
+                raise
+            return False  # another deployment has just begun
+
+    def exists(self) -> bool:
+        """Whether it is there for nobody."""
+        return self._is_there() and not any(self._versions())
+
+    def _is_there(self) -> bool:
+        return self._find("head_bucket", "looking for the bucket") is not None
+
+    def _versions(self) -> Iterator[Any]:
+        return versions(self.clients, self.names, prefix="")
+
+    def _call(self, operation: str, doing: str, **arguments: Any) -> None:
+        self.clients.call(
+            "s3", operation, doing=f"{doing} {self.name}", Bucket=self.name,
+            ExpectedBucketOwner=self.names.account, **arguments,
+        )  # fmt: skip
+
+    def _find(self, operation: str, doing: str) -> dict[str, Any] | None:
+        return self.clients.find(
+            "s3", operation, doing=f"{doing} {self.name}", Bucket=self.name,
+            ExpectedBucketOwner=self.names.account,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A checked `model.tar.gz`."""
+
+    path: Path
+    sha256: str
+    """Of the file, in hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelArchive:
+    """The archive of one model, under a key that its contents decide."""
+
+    clients: Clients
+    names: Names
+    archive: Archive | None = None
+    """None: only to remove what is there."""
+    kms_key: str | None = None
+    kind: str = "archive"
+
+    @property
+    def name(self) -> str:  # noqa: D102
+        return f"s3://{self.names.bucket}/{self._prefix}"
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.names.deployment}/"
+
+    def look(self) -> Look:  # noqa: D102
+        archive = _wanted(self.archive)
+        there = self.clients.find(
+            "s3",
+            "head_object",
+            doing="looking for the archive",
+            Bucket=self.names.bucket,
+            Key=key_of(self.names, archive),
+            ExpectedBucketOwner=self.names.account,
+        )
+        size = archive.path.stat().st_size
+        detail = f"{size / 1e6:.0f} MB, {archive.sha256[:12]}"
+        return Look("create" if there is None or there["ContentLength"] != size else "keep", detail)
+
+    def ensure(self) -> Mapping[str, str]:  # noqa: D102
+        archive = _wanted(self.archive)
+        encryption = (
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key} if self.kms_key else {}
+        )
+        with archive.path.open("rb") as body:
+            # In one piece, so that nothing is there until all of it is; S3 compares the digest.
+            self.clients.call(
+                "s3",
+                "put_object",
+                doing=f"uploading {archive.path}",
+                Bucket=self.names.bucket,
+                Key=key_of(self.names, archive),
+                Body=body,
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(archive.sha256)).decode(),
+                ExpectedBucketOwner=self.names.account,
+                **encryption,
+            )
+        return {}
+
+    def delete(self) -> bool:
+        """Delete the archives of all the deployment's models, in every version."""
+        found = list(versions(self.clients, self.names, prefix=self._prefix))
+        for i in range(0, len(found), _DELETED_AT_ONCE):
+            answer = self.clients.call(
+                "s3",
+                "delete_objects",
+                doing=f"deleting {self.name}",
+                Bucket=self.names.bucket,
+                Delete={"Objects": found[i : i + _DELETED_AT_ONCE], "Quiet": True},
+                ExpectedBucketOwner=self.names.account,
+            )
+            for error in answer.get("Errors", []):
+                raise RefusedError(
+                    f"deleting {error['Key']}: AWS refused ({error['Code']}: {error['Message']})",
+                    code=error["Code"],
+                    said=error["Message"],
+                )
+        return bool(found)
+
+    def exists(self) -> bool:  # noqa: D102
+        return any(versions(self.clients, self.names, prefix=self._prefix))
+
+
+def key_of(names: Names, archive: Archive) -> str:
+    """The key of an archive in the bucket."""
+    return f"{names.deployment}/{archive.sha256}/model.tar.gz"
+
+
+def versions(clients: Clients, names: Names, *, prefix: str) -> Iterator[dict[str, str]]:
+    """Every version and delete marker under a prefix, as DeleteObjects wants them."""
+    for key in ("Versions", "DeleteMarkers"):
+        for each in clients.listed(
+            "s3",
+            "list_object_versions",
+            key,
+            doing=f"listing s3://{names.bucket}/{prefix}",
+            Bucket=names.bucket,
+            Prefix=prefix,
+            ExpectedBucketOwner=names.account,
+        ):
+            yield {"Key": each["Key"], "VersionId": each["VersionId"]}
+
+
+def _wanted(archive: Archive | None) -> Archive:
+    if archive is None:
+        raise AssertionError  # made for a teardown
+    return archive

@@ -1,0 +1,75 @@
+"""Whether AWS can be reached, who asks it, and what that one may do there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from newsclf.core.checkup import Check, State, check_reachable
+from newsclf.core.errors import NewsclfError
+from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.policy import COMMANDS, Command, statements
+
+_SHOWN = 4
+"""Denied actions that are named; the policy names all."""
+
+
+def check_aws(clients: Clients) -> Iterator[Check]:
+    """Reachability, credentials and permissions, each only where the one before is well."""
+    try:
+        url = clients.client("sts").meta.endpoint_url
+        reachable = check_reachable("AWS", url, todo="check the network; AWS needs it")
+        yield reachable
+        if reachable.state != "ok":
+            return
+        caller = clients.call("sts", "get_caller_identity", doing="asking AWS who this is")
+    except NewsclfError as error:
+        state: State = "absent" if "needs AWS credentials" in error.message else "wrong"
+        yield Check("credentials", state, error.message, error.hint or "aws configure")
+        return
+    yield Check("credentials", "ok", caller["Arn"])
+    yield from _permissions(clients, caller["Arn"], caller["Account"])
+
+
+def _permissions(clients: Clients, caller: str, account: str) -> Iterator[Check]:
+    """One finding for each command, by IAM's own simulator."""
+    if caller.endswith(":root"):
+        detail = "the account's root may do everything"
+        yield Check("permissions", "ok", detail, "better a user or a role: newsclf policy")
+        return
+    assumed = re.fullmatch(r"(arn:[\w-]+):sts::(\d+):assumed-role/([^/]+)/.*", caller)
+    source = f"{assumed[1]}:iam::{assumed[2]}:role/{assumed[3]}" if assumed else caller
+    try:
+        denied = set(_denied(clients, source, account))
+    except NewsclfError as error:
+        yield Check("permissions", "unknown", error.message, error.hint or "newsclf policy")
+        return
+    for command in COMMANDS:
+        lacking = sorted(denied & set(_actions(command)))
+        more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+        yield Check(
+            f"may {command}",
+            "absent" if lacking else "ok",
+            f"not {', '.join(lacking[:_SHOWN])}{more}" if lacking else "all that it needs",
+            f"newsclf policy {command}" if lacking else "",
+        )
+
+
+def _denied(clients: Clients, source: str, account: str) -> Iterator[str]:
+    """Actions that the simulator says no to, of all commands."""
+    for statement in statements(COMMANDS, region=clients.region, account=account):
+        results = clients.listed(
+            "iam", "simulate_principal_policy", "EvaluationResults",
+            doing="asking IAM what these credentials may do",
+            PolicySourceArn=source,
+            ActionNames=list(statement.actions),
+            ResourceArns=[each.replace("*", "x") if each != "*" else "*"
+                          for each in statement.resources[:1]],
+            ContextEntries=statement.context_entries(),
+        )  # fmt: skip
+        yield from (r["EvalActionName"] for r in results if r["EvalDecision"] != "allowed")
+
+
+def _actions(command: Command) -> Iterator[str]:
+    for statement in statements([command]):
+        yield from statement.actions

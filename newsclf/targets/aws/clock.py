@@ -1,0 +1,41 @@
+"""Waiting for AWS, in one place, so that a test's clock can do it without waiting."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+_Found = TypeVar("_Found")
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 15.0
+_GROWTH = 1.5
+
+
+class Clock:
+    """The real one; a test's overrides `now_s` and `sleep`."""
+
+    def now_s(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+    def sleep(self, pause_s: float) -> None:
+        """Let so many seconds pass; Ctrl-C ends it."""
+        threading.Event().wait(pause_s)
+
+    def until(self, look: Callable[[], _Found | None], *, at_most_s: float) -> _Found | None:
+        """Look again and again, at first each second and later each quarter of a minute.
+
+        Returns:
+            The first look that found something, or None when the time is over.
+        """
+        end_s = self.now_s() + at_most_s
+        pause_s = _FIRST_PAUSE_S
+        while (found := look()) is None:
+            left_s = end_s - self.now_s()
+            if left_s <= 0:
+                return None
+            self.sleep(min(pause_s, left_s))
+            pause_s = min(pause_s * _GROWTH, _LONGEST_PAUSE_S)
+        return found

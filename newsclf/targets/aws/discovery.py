@@ -1,0 +1,55 @@
+"""What deployments there are, by their tags: a lost state file loses nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.names import PREFIX, TAG, Names
+
+_LOOKED_AT = re.compile(
+    r"arn:aws:(sagemaker:[^:]*:\d+:(endpoint|endpoint-config|model)/"
+    r"|(logs|lambda|apigateway|cloudwatch|scheduler|budgets|s3|iam):)"
+)
+"""What teardown looks at itself. The tagging API still lists it for a while after it is gone."""
+_KEPT = re.compile(r"arn:aws:sagemaker:[^:]*:\d+:[a-z-]*job/")
+"""The record of a job can't be deleted, and costs nothing."""
+
+
+def deployments(clients: Clients) -> set[str]:
+    """The names of all deployments that have anything in the account and region.
+
+    The tagging API knows no IAM roles, so those are found by their names.
+    """
+    roles = clients.listed("iam", "list_roles", "Roles", doing="looking for roles")
+    end = re.escape(_role_end(clients))
+    named = re.compile(f"{PREFIX}-(.+)-{end}-[a-z]+")
+    found = {match[1] for role in roles if (match := named.fullmatch(role["RoleName"]))}
+    return found | {value for value, _ in _tagged(clients)}
+
+
+def stray_arns(clients: Clients, names: Names) -> list[str]:
+    """What carries a deployment's tag and is of a kind that teardown does not look at."""
+    return sorted(
+        arn
+        for value, arn in _tagged(clients, names.deployment)
+        if value == names.deployment and not _LOOKED_AT.match(arn) and not _KEPT.match(arn)
+    )
+
+
+def _tagged(clients: Clients, deployment: str | None = None) -> Iterator[tuple[str, str]]:
+    """Pairs of deployment and ARN."""
+    only = {"Values": [deployment]} if deployment else {}
+    for each in clients.listed(
+        "resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList",
+        doing="looking for what newsclf has made", TagFilters=[{"Key": TAG, **only}],
+    ):  # fmt: skip
+        for tag in each["Tags"]:
+            if tag["Key"] == TAG:
+                yield tag["Value"], each["ResourceARN"]
+
+
+def _role_end(clients: Clients) -> str:
+    """`use1`, which is in the name of every role of the region."""
+    return Names("x", "", clients.region).endpoint_role.removeprefix(f"{PREFIX}-x-").split("-")[0]

@@ -1,0 +1,75 @@
+"""The stock container: Amazon's Hugging Face PyTorch inference image for CPUs, by region.
+
+Source: the `sagemaker` package's image_uri_config/huggingface.json (tag, registries); AWS Deep
+Learning Containers, Dockerfile of 2.6 for CPU (Python 3.12, x86-64), read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import re
+
+from newsclf.core.errors import ConfigError
+
+_TAG = "huggingface-pytorch-inference:2.6.0-transformers5.5.3-cpu-py312-ubuntu22.04"
+_MAIN = "763104351884"
+"""The registry of these regions; newer regions have registries of their own."""
+_REGISTRIES = {
+    **dict.fromkeys(
+        (
+            "us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1",
+            "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3",
+            "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+        ),
+        _MAIN,
+    ),
+    "af-south-1": "626614931356",
+    "ap-east-1": "871362719292",
+    "ap-northeast-3": "364406365360",
+    "ap-south-2": "772153158452",
+    "ap-southeast-4": "457447274322",
+    "ca-west-1": "204538143572",
+    "eu-central-2": "380420809688",
+    "eu-south-1": "692866216735",
+    "eu-south-2": "503227376785",
+    "il-central-1": "780543022126",
+    "me-south-1": "217643126080",
+}  # fmt: skip
+_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)[:@].+")
+_GRAVITON = re.compile(r"ml\.[a-z]+\d+g[a-z]*\.")
+
+
+def stock_image(region: str, instance: str | None) -> str:
+    """The image that an archive of `newsclf package` is made for.
+
+    Raises:
+        ConfigError: none is known in the region, or it does not run on the instance.
+    """
+    registry = _REGISTRIES.get(region)
+    if registry is None:
+        raise ConfigError(
+            f"no stock image is known in {region}",
+            hint=f"name one with --image; known regions: {', '.join(sorted(_REGISTRIES))}",
+        )
+    # g4dn and g5 have GPUs and x86; a g after the generation is Graviton.
+    if instance is not None and _GRAVITON.match(instance):
+        raise ConfigError(
+            f"{instance} has an ARM processor, and the stock image and the archive are for x86-64",
+            hint="take an instance such as ml.c7i.large, or name an image with --image",
+        )
+    return f"{registry}.dkr.ecr.{region}.amazonaws.com/{_TAG}"
+
+
+def repository_arn(image: str) -> str:
+    """The ARN of the ECR repository of an image.
+
+    Raises:
+        ConfigError: it is not one of ECR, which is where SageMaker takes images from.
+    """
+    found = _IMAGE.fullmatch(image)
+    if found is None:
+        raise ConfigError(
+            f"--image {image}: not an image of ECR with a tag or digest",
+            hint="ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG",
+        )
+    account, region, repository = found.groups()
+    return f"arn:aws:ecr:{region}:{account}:repository/{repository}"

@@ -1,0 +1,49 @@
+"""What a deployment would change, found by reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from newsclf.core.deployment import AwsDeployment
+from newsclf.targets.aws.resource import Look, Remains, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A resource, and what it needs."""
+
+    resource: Resource
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The resources of a deployment, in the order of creation."""
+
+    deployment: AwsDeployment
+    """As it will be recorded."""
+    removals: tuple[Remains, ...]
+    """What is there, and not wanted any more; goes first."""
+    steps: tuple[Step, ...]
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.removals) or any(step.look.action != "keep" for step in self.steps)
+
+    @property
+    def usd_per_hour(self) -> float:
+        """What all of it costs while it is up, without what goes by use."""
+        return sum(step.look.usd_per_hour or 0.0 for step in self.steps)
+
+
+def planned(
+    deployment: AwsDeployment, wanted: Iterable[Resource], unwanted: Iterable[Remains]
+) -> Plan:
+    """Look at the resources. Errors are those of `Clients.call`."""
+    return Plan(
+        deployment,
+        removals=tuple(each for each in unwanted if each.exists()),
+        steps=tuple(Step(each, each.look()) for each in wanted),
+    )

@@ -1,0 +1,217 @@
+"""The least IAM policy that the commands need: actions, and the names that they are on.
+
+Tests keep it equal to what the commands really ask for: they record every call to a fake AWS. Which
+actions and resources there are: AWS's Service Authorization Reference. `--kms-key` needs more, on
+the key: kms:CreateGrant, kms:DescribeKey, kms:GenerateDataKey. `loadtest --instances` deploys and
+tears down, so it needs what those need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Command = Literal["deploy", "wire-api", "predict", "loadtest", "status", "logs", "teardown"]
+COMMANDS: tuple[Command, ...] = get_args(Command)
+
+_RESOURCES: Mapping[str, tuple[str, ...]] = {
+    "Bucket": ("arn:aws:s3:::newsclf-{account}-{region}",),
+    "Archives": ("arn:aws:s3:::newsclf-{account}-{region}/*",),
+    "YourBuckets": ("arn:aws:s3:::*",),
+    "Roles": ("arn:aws:iam::{account}:role/newsclf-*",),
+    "PassRole": ("arn:aws:iam::{account}:role/newsclf-*",),
+    "ScalingRole": (
+        (
+            "arn:aws:iam::{account}:role/aws-service-role"
+            "/sagemaker.application-autoscaling.amazonaws.com"
+            "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+        ),
+    ),
+    "Models": ("arn:aws:sagemaker:{region}:{account}:model/newsclf-*",),
+    "EndpointConfigs": ("arn:aws:sagemaker:{region}:{account}:endpoint-config/newsclf-*",),
+    "Endpoints": ("arn:aws:sagemaker:{region}:{account}:endpoint/newsclf-*",),
+    "BatchJobs": ("arn:aws:sagemaker:{region}:{account}:transform-job/newsclf-*",),
+    "Functions": ("arn:aws:lambda:{region}:{account}:function:newsclf-*",),
+    "Apis": (
+        "arn:aws:apigateway:{region}::/apis",
+        "arn:aws:apigateway:{region}::/apis/*",
+        "arn:aws:apigateway:{region}::/tags/*",
+    ),
+    "ApiCalls": ("arn:aws:execute-api:{region}:{account}:*",),
+    "LogGroups": (
+        "arn:aws:logs:{region}:{account}:log-group:/aws/sagemaker/Endpoints/newsclf-*",
+        "arn:aws:logs:{region}:{account}:log-group:/aws/lambda/newsclf-*",
+        "arn:aws:logs:{region}:{account}:log-group:/aws/apigateway/newsclf-*",
+    ),
+    "Alarms": ("arn:aws:cloudwatch:{region}:{account}:alarm:newsclf-*",),
+    "ScalingAlarms": (
+        "arn:aws:cloudwatch:{region}:{account}:alarm:TargetTracking-endpoint/newsclf-*",
+    ),
+    "ScalingTargets": ("arn:aws:application-autoscaling:{region}:{account}:scalable-target/*",),
+    "Schedules": ("arn:aws:scheduler:{region}:{account}:schedule/default/newsclf-*",),
+    "Budgets": ("arn:aws:budgets::{account}:budget/newsclf-*",),
+    "Any": ("*",),
+}
+"""Kind → what is named so. `Any`: actions that know no resource."""
+_PASSED_TO = ("lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com")
+_ROLES = (
+    "iam:CreateRole iam:GetRole iam:GetRolePolicy iam:PutRolePolicy iam:TagRole"
+    " iam:UpdateAssumeRolePolicy"
+)
+_ROLES_GO = (
+    "iam:DeleteRole iam:DeleteRolePolicy iam:DetachRolePolicy iam:GetRole"
+    " iam:ListAttachedRolePolicies iam:ListRolePolicies"
+)
+_LOGS = "logs:CreateLogGroup logs:PutRetentionPolicy logs:TagResource"
+_ACTIONS: Mapping[Command, Mapping[str, str]] = {
+    "deploy": {
+        "Bucket": "s3:CreateBucket s3:GetBucketPublicAccessBlock s3:ListBucket s3:PutBucketTagging"
+        " s3:PutBucketPublicAccessBlock s3:PutEncryptionConfiguration",
+        "Archives": "s3:GetObject s3:PutObject",
+        "Roles": _ROLES,
+        "PassRole": "iam:PassRole",
+        "ScalingRole": "iam:CreateServiceLinkedRole",
+        "Models": "sagemaker:AddTags sagemaker:CreateModel sagemaker:DescribeModel",
+        "EndpointConfigs": "sagemaker:AddTags sagemaker:CreateEndpointConfig"
+        " sagemaker:DescribeEndpointConfig",
+        "Endpoints": "sagemaker:AddTags sagemaker:CreateEndpoint sagemaker:DeleteEndpoint"
+        " sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint sagemaker:ListTags"
+        " sagemaker:UpdateEndpoint sagemaker:UpdateEndpointWeightsAndCapacities",
+        "Functions": "lambda:GetFunction lambda:UpdateFunctionConfiguration",
+        "LogGroups": f"{_LOGS} logs:DescribeLogStreams logs:GetLogEvents",
+        "Alarms": "cloudwatch:DescribeAlarms cloudwatch:PutMetricAlarm cloudwatch:TagResource",
+        "ScalingAlarms": "cloudwatch:DeleteAlarms cloudwatch:DescribeAlarms"
+        " cloudwatch:PutMetricAlarm",
+        "ScalingTargets": "application-autoscaling:DeleteScalingPolicy"
+        " application-autoscaling:DeregisterScalableTarget"
+        " application-autoscaling:PutScalingPolicy"
+        " application-autoscaling:RegisterScalableTarget application-autoscaling:TagResource",
+        "Schedules": "scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule",
+        "Budgets": "budgets:ModifyBudget budgets:TagResource budgets:ViewBudget",
+        "Any": "application-autoscaling:DescribeScalableTargets"
+        " application-autoscaling:DescribeScalingPolicies logs:DescribeLogGroups"
+        " servicequotas:ListServiceQuotas",
+    },
+    "wire-api": {
+        "Roles": f"{_ROLES} {_ROLES_GO}",
+        "PassRole": "iam:PassRole",
+        "Endpoints": "sagemaker:DescribeEndpoint",
+        "Functions": "lambda:AddPermission lambda:CreateFunction lambda:DeleteFunction"
+        " lambda:DeleteFunctionConcurrency lambda:GetFunction lambda:GetPolicy"
+        " lambda:PutFunctionConcurrency lambda:RemovePermission lambda:TagResource"
+        " lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration",
+        "Apis": "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST",
+        "ApiCalls": "execute-api:Invoke",
+        "LogGroups": f"{_LOGS} logs:DeleteLogGroup",
+        "Any": "logs:CreateLogDelivery logs:DeleteLogDelivery logs:DescribeLogGroups"
+        " logs:DescribeResourcePolicies logs:GetLogDelivery logs:ListLogDeliveries"
+        " logs:PutResourcePolicy logs:UpdateLogDelivery",
+    },
+    "predict": {
+        "Endpoints": "sagemaker:InvokeEndpoint",
+        "ApiCalls": "execute-api:Invoke",
+        "YourBuckets": "s3:ListBucket",
+        "Roles": "iam:DeleteRolePolicy iam:PutRolePolicy",
+        "BatchJobs": "sagemaker:AddTags sagemaker:CreateTransformJob"
+        " sagemaker:DescribeTransformJob sagemaker:StopTransformJob",
+    },
+    "loadtest": {
+        "Endpoints": "sagemaker:InvokeEndpoint",
+        "ApiCalls": "execute-api:Invoke",
+        "Any": "cloudwatch:GetMetricStatistics",
+    },
+    "status": {
+        "Endpoints": "sagemaker:DescribeEndpoint",
+        "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
+        "Any": "iam:ListRoles tag:GetResources",
+    },
+    "logs": {"LogGroups": "logs:DescribeLogStreams logs:GetLogEvents"},
+    "teardown": {
+        "Bucket": "s3:DeleteBucket s3:ListBucket s3:ListBucketVersions",
+        "Archives": "s3:DeleteObject s3:DeleteObjectVersion",
+        "Roles": _ROLES_GO,
+        "Models": "sagemaker:DeleteModel",
+        "EndpointConfigs": "sagemaker:DeleteEndpointConfig",
+        "Endpoints": "sagemaker:DeleteEndpoint sagemaker:DescribeEndpoint sagemaker:ListTags",
+        "Functions": "lambda:DeleteFunction lambda:GetFunction",
+        "Apis": "apigateway:DELETE apigateway:GET",
+        "LogGroups": "logs:DeleteLogGroup",
+        "Alarms": "cloudwatch:DeleteAlarms cloudwatch:DescribeAlarms",
+        "ScalingAlarms": "cloudwatch:DeleteAlarms",
+        "ScalingTargets": "application-autoscaling:DeleteScalingPolicy"
+        " application-autoscaling:DeregisterScalableTarget",
+        "Schedules": "scheduler:DeleteSchedule scheduler:GetSchedule",
+        "Budgets": "budgets:ModifyBudget budgets:ViewBudget",
+        "Any": "application-autoscaling:DescribeScalableTargets"
+        " application-autoscaling:DescribeScalingPolicies iam:ListRoles logs:DescribeLogGroups"
+        " sagemaker:ListEndpointConfigs sagemaker:ListModels tag:GetResources",
+    },
+}
+"""Command → kind → actions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Actions of one kind of resource."""
+
+    kind: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As IAM reads it."""
+        document: dict[str, Any] = {
+            "Sid": self.kind,
+            "Effect": "Allow",
+            "Action": list(self.actions),
+            "Resource": self.resources[0] if len(self.resources) == 1 else list(self.resources),
+        }
+        if self.kind == "PassRole":
+            document["Condition"] = {"StringEquals": {"iam:PassedToService": list(_PASSED_TO)}}
+        return document
+
+    def context_entries(self) -> list[dict[str, Any]]:
+        """What IAM's simulator must be told for the statement's condition."""
+        if self.kind != "PassRole":
+            return []
+        return [
+            {
+                "ContextKeyName": "iam:PassedToService",
+                "ContextKeyValues": [_PASSED_TO[0]],
+                "ContextKeyType": "string",
+            }
+        ]
+
+
+def statements(
+    commands: Iterable[Command], *, region: str = "*", account: str = "*"
+) -> Sequence[Statement]:
+    """What some commands need, one statement for each kind of resource.
+
+    Args:
+        commands: Whose permissions.
+        region: A region, or `*`: any.
+        account: An account's number, or `*`: any.
+    """
+    actions: dict[str, set[str]] = {}
+    for command in commands:
+        for kind, words in _ACTIONS[command].items():
+            actions.setdefault(kind, set()).update(words.split())
+    return [
+        Statement(
+            kind,
+            tuple(sorted(actions[kind])),
+            tuple(each.format(region=region, account=account) for each in resources),
+        )
+        for kind, resources in _RESOURCES.items()
+        if kind in actions
+    ]
+
+
+def document(
+    commands: Iterable[Command] = COMMANDS, *, region: str = "*", account: str = "*"
+) -> dict[str, Any]:
+    """A policy document, as IAM reads it."""
+    found = statements(commands, region=region, account=account)
+    return {"Version": "2012-10-17", "Statement": [each.document() for each in found]}

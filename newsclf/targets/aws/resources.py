@@ -1,0 +1,140 @@
+"""What a deployment on AWS consists of, in the order of creation; teardown walks it backwards.
+
+To make a resource one has to know how it is wanted; to take it away its name is enough, which the
+deployment's name tells. So there are two lists, one of the wanted and one of all that there can be.
+What an API consists of is in `api.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from newsclf.core.deployment import AwsSpec
+from newsclf.targets.aws import execution, schedule
+from newsclf.targets.aws.alarms import ErrorAlarm
+from newsclf.targets.aws.autoscaling import AutoScaling, ScaledVariant
+from newsclf.targets.aws.bucket import Archive, Bucket, ModelArchive, key_of
+from newsclf.targets.aws.budget import AnyBudget, Budget
+from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.endpoint import Endpoint, Wanted
+from newsclf.targets.aws.endpoint_config import VARIANT, EndpointConfig, definition_of
+from newsclf.targets.aws.log_group import LogGroup
+from newsclf.targets.aws.model import Model, model_definition
+from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.resource import Remains, Resource
+from newsclf.targets.aws.role import Role
+from newsclf.targets.aws.schedule import AnySchedule, Schedule
+
+_EXECUTION_ROLE = "execution role"
+_SCHEDULE_ROLE = "end-of-life role"
+_ENDPOINT_LOG = "endpoint log"
+
+
+def endpoint_resources(
+    clients: Clients, names: Names, spec: AwsSpec, archive: Archive, say: Callable[[str], None]
+) -> Sequence[Resource]:
+    """From the bucket to the endpoint and what watches it, as they are wanted.
+
+    Raises:
+        ConfigError: it can't be had like that.
+    """
+    model = Model(clients, names, model_definition(names, spec, key_of(names, archive)))
+    config = EndpointConfig(clients, names, definition_of(spec, model.name))
+    alarm = None if spec.instance is None else ErrorAlarm(clients, names)
+    endpoint = Endpoint(
+        clients,
+        names,
+        Wanted(
+            config=config.name,
+            alarm=alarm.name if alarm else None,
+            instances=None if spec.serverless or _scales(spec) else spec.min_instances,
+            detail=_detail(spec),
+            usd_per_hour=spec.usd_per_hour and spec.usd_per_hour * spec.min_instances,
+        ),
+        say,
+    )
+    return [
+        Bucket(clients, names),
+        ModelArchive(clients, names, archive, spec.kms_key),
+        Role(
+            clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE,
+            execution.statements(names, spec),
+        ),
+        LogGroup(clients, names, names.endpoint_log, _ENDPOINT_LOG),
+        model,
+        config,
+        *([alarm] if alarm else []),
+        *_end_of_life(clients, names, spec),  # before there is anything to end
+        endpoint,
+        *_scaling(clients, names, spec),
+        *_budget(clients, names, spec),
+    ]  # fmt: skip
+
+
+def endpoint_remains(clients: Clients, names: Names) -> Sequence[Remains]:
+    """All that `endpoint_resources` can have made, of whatever form, in the same order."""
+    return [
+        Bucket(clients, names),
+        ModelArchive(clients, names),
+        Role(clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE),
+        LogGroup(clients, names, names.endpoint_log, _ENDPOINT_LOG),
+        Model(clients, names),
+        EndpointConfig(clients, names),
+        ErrorAlarm(clients, names),
+        Role(clients, names, names.schedule_role, _SCHEDULE_ROLE, schedule.ROLE_SERVICE),
+        AnySchedule(clients, names),
+        Endpoint(clients, names),
+        ScaledVariant(clients, names, VARIANT),
+        AnyBudget(clients, names),
+    ]
+
+
+def endpoint_unwanted(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Remains]:
+    """What an endpoint that was deployed otherwise may have, and must not have any more.
+
+    An end of life or a budget stays when it is not asked for again: they only save money.
+    """
+    return [] if _scaling(clients, names, spec) else [ScaledVariant(clients, names, VARIANT)]
+
+
+def _end_of_life(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Resource]:
+    if spec.ttl_s is None:
+        return []
+    return [
+        Role(
+            clients, names, names.schedule_role, _SCHEDULE_ROLE, schedule.ROLE_SERVICE,
+            schedule.statements(names),
+        ),
+        Schedule(clients, names, datetime.now(UTC) + timedelta(seconds=spec.ttl_s)),
+    ]  # fmt: skip
+
+
+def _scaling(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Resource]:
+    if spec.instance is None or not _scales(spec):
+        return []
+    return [
+        AutoScaling(
+            clients, names, VARIANT, spec.instance, spec.min_instances, spec.max_instances
+        )
+    ]  # fmt: skip
+
+
+def _budget(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Resource]:
+    if spec.budget_usd is None or spec.budget_email is None:
+        return []
+    return [Budget(clients, names, spec.budget_usd, spec.budget_email)]
+
+
+def _scales(spec: AwsSpec) -> bool:
+    return spec.max_instances > spec.min_instances
+
+
+def _detail(spec: AwsSpec) -> str:
+    if spec.serverless is not None:
+        return (
+            f"serverless, {spec.serverless.memory_mb} MB, up to {spec.serverless.max_concurrency}"
+        )
+    if _scales(spec):
+        return f"{spec.instance} × {spec.min_instances} to {spec.max_instances}"
+    return f"{spec.instance} × {spec.min_instances}"

@@ -1,0 +1,126 @@
+"""An IAM role that a service of AWS takes on: who may, and what it may then do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from newsclf.core.errors import TargetError
+from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.names import TAG, Names
+from newsclf.targets.aws.resource import Look
+
+_POLICY = "newsclf"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role with one inline policy. A role of this name that is not tagged as ours is left alone.
+
+    A new role takes seconds until a service can use it; whoever passes it on must try again.
+    """
+
+    clients: Clients
+    names: Names
+    name: str
+    kind: str
+    """`execution role`."""
+    service: str
+    """`sagemaker.amazonaws.com`."""
+    statements: tuple[Mapping[str, Any], ...] = field(default=())
+    """Of its policy; none: only to remove it."""
+
+    def look(self) -> Look:  # noqa: D102 - see Resource, here and below
+        found = self._find()
+        if found is None:
+            return Look("create")
+        if found["AssumeRolePolicyDocument"] != self._trust:
+            return Look("update", "who may take it on")
+        policy = self.clients.find(
+            "iam", "get_role_policy", doing=f"reading the policy of the role {self.name}",
+            RoleName=self.name, PolicyName=_POLICY,
+        )  # fmt: skip
+        if policy is None or policy["PolicyDocument"] != self._policy:
+            return Look("update", "what it may do")
+        return Look("keep")
+
+    def ensure(self) -> Mapping[str, str]:  # noqa: D102
+        trust = json.dumps(self._trust)
+        if self._find() is None:
+            self.clients.create(
+                "iam",
+                "create_role",
+                doing=f"creating the role {self.name}",
+                RoleName=self.name,
+                AssumeRolePolicyDocument=trust,
+                Description=f"newsclf deployment {self.names.deployment}",
+                Tags=[{"Key": key, "Value": value} for key, value in self.names.tags.items()],
+            )
+        else:
+            self.clients.call(
+                "iam", "update_assume_role_policy", doing=f"changing the role {self.name}",
+                RoleName=self.name, PolicyDocument=trust,
+            )  # fmt: skip
+        self.clients.call(
+            "iam",
+            "put_role_policy",
+            doing=f"giving the role {self.name} its policy",
+            RoleName=self.name,
+            PolicyName=_POLICY,
+            PolicyDocument=json.dumps(self._policy),
+        )
+        return {}
+
+    def delete(self) -> bool:  # noqa: D102
+        if self._find() is None:
+            return False
+        doing = f"deleting the role {self.name}"
+        role = {"RoleName": self.name}
+        for policy in self.clients.listed("iam", "list_role_policies", "PolicyNames", doing=doing,
+                                          **role):  # fmt: skip
+            self.clients.find("iam", "delete_role_policy", doing=doing, PolicyName=policy, **role)
+        for policy in self.clients.listed("iam", "list_attached_role_policies", "AttachedPolicies",
+                                          doing=doing, **role):  # fmt: skip
+            self.clients.find(
+                "iam", "detach_role_policy", doing=doing, PolicyArn=policy["PolicyArn"], **role
+            )
+        return self.clients.find("iam", "delete_role", doing=doing, **role) is not None
+
+    def exists(self) -> bool:  # noqa: D102
+        return self._find() is not None
+
+    def _find(self) -> dict[str, Any] | None:
+        found = self.clients.find(
+            "iam", "get_role", doing=f"looking for the role {self.name}", RoleName=self.name
+        )
+        if found is None:
+            return None
+        role: dict[str, Any] = found["Role"]
+        if {"Key": TAG, "Value": self.names.deployment} not in role.get("Tags", []):
+            raise TargetError(
+                f"the role {self.name} was not made for this deployment: it lacks the tag {TAG}",
+                hint="take another deployment name, or remove the role by hand",
+            )
+        return role
+
+    @property
+    def _trust(self) -> dict[str, Any]:
+        return _document(
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": self.service},
+                "Action": "sts:AssumeRole",
+                # The service may use it for this account alone, whoever asks it to.
+                "Condition": {"StringEquals": {"aws:SourceAccount": self.names.account}},
+            }
+        )
+
+    @property
+    def _policy(self) -> dict[str, Any]:
+        return _document(*self.statements)
+
+
+def _document(*statements: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [dict(each) for each in statements]}

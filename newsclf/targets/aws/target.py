@@ -1,0 +1,275 @@
+"""Deploy a model on AWS, look after it, and take it away again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments
+from newsclf.core.errors import InterruptedRunError, NewsclfError, StateError
+from newsclf.core.prices import PriceBook
+from newsclf.targets.aws import discovery
+from newsclf.targets.aws.address import endpoint_address
+from newsclf.targets.aws.api import api_remains
+from newsclf.targets.aws.bucket import Archive
+from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.endpoint_config import VARIANT
+from newsclf.targets.aws.function_model import FunctionModel
+from newsclf.targets.aws.journal import Journal
+from newsclf.targets.aws.log_group import LogGroup
+from newsclf.targets.aws.metrics import EndpointMetrics
+from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.plan import Plan, planned
+from newsclf.targets.aws.preflight import check_quota
+from newsclf.targets.aws.resource import Remains, Resource
+from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources, endpoint_unwanted
+from newsclf.targets.aws.status import AwsStatus, look_at
+from newsclf.targets.client import Address
+
+Say = Callable[[str], None]
+"""Is told what happens, a line at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to deploy."""
+
+    name: str
+    model: Path
+    model_digest: str
+    archive: Archive
+    spec: AwsSpec
+
+
+class AwsTarget:
+    """Deployments in one account and region, recorded in a state directory."""
+
+    def __init__(self, state_dir: Path, clients: Clients, *, say: Say = lambda _: None) -> None:
+        """Nothing is called yet.
+
+        Args:
+            state_dir: Where deployments are recorded.
+            clients: Of the account and region.
+            say: Is told how it goes on.
+        """
+        self._state_dir = state_dir
+        self._deployments = Deployments(state_dir)
+        self._clients = clients
+        self._say = say
+
+    @property
+    def region(self) -> str:
+        """Where."""
+        return self._clients.region
+
+    def check_credentials(self) -> None:
+        """Raise TargetError if AWS does not accept them, ServiceError if it can't be reached."""
+        _ = self._clients.account
+
+    def names_of(self, name: str) -> Names:
+        """The names of a deployment's resources; ConfigError if it is no name."""
+        self._deployments.path(name)
+        return Names(name, self._clients.account, self._clients.region)
+
+    def get(self, name: str) -> AwsDeployment:
+        """A deployment; StateError if none of this name is recorded."""
+        return self._deployments.get_of(AwsDeployment, name)
+
+    def address(self, name: str) -> Address:
+        """Where the endpoint of a deployment takes requests; TargetError without credentials."""
+        return endpoint_address(self._clients, self.names_of(name))
+
+    def metrics(self, name: str) -> EndpointMetrics:
+        """What CloudWatch knows of the endpoint of a deployment."""
+        return EndpointMetrics(self._clients, self.names_of(name).endpoint, VARIANT)
+
+    def plan(self, request: Request) -> Plan:
+        """Look at what there is, and say what would have to change; changes nothing.
+
+        Raises:
+            StateError: the name is taken by a deployment elsewhere.
+            ConfigError: it can't be had like that.
+            TargetError: AWS refuses a look, or the quota is too small.
+            ServiceError: AWS can't be reached, is busy, or failed.
+        """
+        names = self.names_of(request.name)
+        known = self._deployments.find_of(AwsDeployment, request.name)
+        here = (names.account, names.region)
+        if known is not None and (known.account, known.region) != here:
+            raise StateError(
+                f"'{known.name}' is deployed in {known.region} of account {known.account}",
+                hint=f"newsclf teardown {known.name}, or take another name",
+            )
+        spec = request.spec
+        deployment = AwsDeployment(
+            name=request.name,
+            target="aws",
+            created=known.created if known else datetime.now(UTC).isoformat(timespec="seconds"),
+            region=names.region,
+            profile=self._clients.profile,
+            account=names.account,
+            model=request.model.resolve(),
+            model_digest=request.model_digest,
+            spec=spec,
+            journal=known.journal if known else (),
+            api=known.api if known else None,
+        )
+        wanted = endpoint_resources(self._clients, names, spec, request.archive, self._say)
+        if deployment.api is not None:
+            wanted = [*wanted, FunctionModel(self._clients, names, deployment.model_digest)]
+        plan = planned(
+            deployment,
+            wanted,
+            endpoint_unwanted(self._clients, names, spec),
+        )
+        self._check_quota(plan)
+        return plan
+
+    def _check_quota(self, plan: Plan) -> None:
+        spec = plan.deployment.spec
+        action = next(step.look.action for step in plan.steps if step.resource.kind == "endpoint")
+        if spec.instance is None or action == "keep":
+            return
+        # In an update two fleets are up for a while.
+        count = spec.max_instances + (spec.min_instances if action == "update" else 0)
+        unknown = check_quota(self._clients, spec.instance, count)
+        if unknown is not None:
+            self._say(f"the quota is not known: {unknown}")
+
+    def apply(self, plan: Plan) -> AwsDeployment:
+        """Carry a plan out, and record each step before and after it.
+
+        Raises:
+            StateError: another command is at work on the deployment.
+            TargetError: AWS refused, or the endpoint did not come up; what there is, is recorded.
+            ServiceError: AWS can't be reached, is busy, or failed.
+            InterruptedRunError: Ctrl-C.
+        """
+        name = plan.deployment.name
+        with self._deployments.locked(name):
+            wanted = plan.deployment
+            known = self._deployments.find_of(AwsDeployment, name)
+            # Until all of it is there, what is recorded is what serves.
+            journal = Journal(self._deployments, known or wanted)
+            try:
+                for remains in plan.removals:
+                    self._say(f"delete {remains.kind} {remains.name}")
+                    journal.deleting(remains)
+                    remains.delete()
+                    journal.gone(remains)
+                self._ensure([step.resource for step in plan.steps], journal)
+            except KeyboardInterrupt:
+                raise InterruptedRunError(
+                    f"stopped; what was begun of '{name}' goes on, and an endpoint bills",
+                    hint=f"newsclf teardown {name} removes it; newsclf deploy goes on",
+                ) from None
+            journal.save(
+                model=wanted.model,
+                model_digest=wanted.model_digest,
+                spec=wanted.spec,
+                profile=wanted.profile,
+            )
+        return journal.deployment
+
+    def _ensure(self, resources: Sequence[Resource], journal: Journal) -> None:
+        for resource in resources:
+            look = resource.look()  # again: the steps before it may have changed what it needs
+            ids = look.found
+            # One that is there may still not have been seen to work.
+            if look.action != "keep" or journal.is_begun(resource):
+                self._say(f"{look.action} {resource.kind} {resource.name}")
+                journal.creating(resource)
+                ids = resource.ensure()
+            journal.ready(resource, ids)
+
+    def teardown(self, name: str) -> list[str]:
+        """Delete all that a deployment has, known or not, and see that nothing is left.
+
+        Returns:
+            What was deleted; nothing if there was nothing.
+
+        Raises:
+            StateError: another command is at work on it.
+            NewsclfError: something is left; it says what, and why.
+        """
+        names = self.names_of(name)
+        with self._deployments.locked(name):
+            known = self._deployments.find_of(AwsDeployment, name)
+            journal = Journal(self._deployments, known) if known else None
+            # The endpoint goes before what it needs, and all that stands before it first.
+            remains = [*endpoint_remains(self._clients, names), *api_remains(self._clients, names)]
+            removed, problems = self._remove(list(reversed(remains)), journal)
+            left = [each for each in remains if self._is_left(each, problems)]
+            stray = discovery.stray_arns(self._clients, names) if not left else []
+            if left or stray:
+                lines = [f"{each.kind} {each.name}" for each in left] + stray
+                raise NewsclfError(
+                    "\n  ".join([f"of '{name}' is left:", *lines, *problems]),
+                    hint=f"newsclf teardown {name} --region {names.region} tries it again",
+                )
+            shutil.rmtree(self._state_dir / "run" / name, ignore_errors=True)
+            self._deployments.remove(name)
+        return removed
+
+    def _remove(
+        self, remains: Sequence[Remains], journal: Journal | None
+    ) -> tuple[list[str], list[str]]:
+        """Delete one after the other; a refusal does not keep the others from being deleted.
+
+        But without the endpoint gone nothing that it needs is touched.
+        """
+        removed, problems = [], []
+        for each in remains:
+            if journal:
+                journal.deleting(each)
+            try:
+                if each.delete():
+                    self._say(f"deleted {each.kind} {each.name}")
+                    removed.append(f"{each.kind} {each.name}")
+                if journal:
+                    journal.gone(each)
+            except NewsclfError as error:
+                problems.append(error.message)
+                if each.kind == "endpoint":
+                    break
+        return removed, problems
+
+    @staticmethod
+    def _is_left(each: Remains, problems: list[str]) -> bool:
+        try:
+            return each.exists()
+        except NewsclfError as error:
+            problems.append(error.message)
+            return True  # as long as it is not known to be gone
+
+    def log(self, name: str, lines: int, *, api: bool) -> list[str]:
+        """The last lines that the endpoint's containers wrote, or with `api` the function."""
+        names = self.names_of(name)
+        group = names.function_log(names.endpoint) if api else names.endpoint_log
+        return LogGroup(self._clients, names, group).last_lines(lines)
+
+    def status(self, prices: PriceBook) -> list[AwsStatus]:
+        """Every deployment of the account and region, found by tag or recorded here."""
+        recorded = {
+            name: found
+            for name in self._deployments.names()
+            if isinstance(found := self._deployments.find(name), AwsDeployment)
+            and (found.account, found.region) == (self._clients.account, self._clients.region)
+        }
+        return [
+            look_at(
+                self._clients,
+                self.names_of(name),
+                prices,
+                recorded=name in recorded,
+                api=api.url if name in recorded and (api := recorded[name].api) else None,
+            )
+            for name in sorted(self.found() | set(recorded))
+        ]
+
+    def found(self) -> set[str]:
+        """The names of all deployments that have anything here, recorded or not."""
+        return discovery.deployments(self._clients)

@@ -1,0 +1,213 @@
+"""SageMaker as it is where moto is too kind: states that take time, names that are taken.
+
+Sources of the messages: reference threads of terraform-provider-aws and botocore's documentation of
+CreateModel, CreateEndpoint, UpdateEndpoint and DeleteEndpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.iam.models import iam_backends
+from moto.logs.models import logs_backends
+from moto.s3.models import s3_backends
+from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, sagemaker_backends
+
+from tests.aws.proxy.answers import Answer, RefusedError, ok
+from tests.aws.proxy.requests import Call
+
+# botocore's list of instance types is newer than moto's; requests are checked against that one.
+FakeEndpointConfig.validate_instance_type = lambda *_: None  # type: ignore[method-assign]
+
+
+@dataclass
+class _Change:
+    """What an endpoint is on the way to."""
+
+    polls_left: int
+    status: str
+    reason: str | None = None
+    config: str | None = None
+    """The configuration that it will have then."""
+
+
+@dataclass
+class SageMaker:
+    """What moto does not know of SageMaker, and what a test wants to happen."""
+
+    polls: int = 2
+    """How many DescribeEndpoint say Creating, Updating or Deleting before it is done."""
+    stuck: bool = False
+    """Endpoints stay Creating."""
+    failure: str | None = None
+    """Why endpoints that are created from now on become Failed."""
+    rolls_back: bool = False
+    """Updates from now on end with the old configuration."""
+    unassumable: int = 0
+    """How many CreateModel are still told that the role can't be assumed."""
+    container_log: tuple[str, ...] = ("serving on port 8080", "ready")
+    changes: dict[str, _Change] = field(default_factory=dict)
+
+    def before(self, call: Call) -> Answer | None:
+        """What is to be said instead of what moto says; raises RefusedError."""
+        handler = getattr(self, f"_before_{call.operation}", None)
+        return None if handler is None else handler(call)
+
+    def after(self, call: Call) -> None:
+        """What else happens when moto has done its part."""
+        handler = getattr(self, f"_after_{call.operation}", None)
+        if handler is not None:
+            handler(call)
+
+    def _before_CreateModel(self, call: Call) -> None:
+        name = call.params["ModelName"]
+        if name in backend(call)._models:
+            raise _invalid(f"Cannot create already existing model \"{_arn(call, 'model', name)}\".")
+        role = call.params["ExecutionRoleArn"]
+        if self.unassumable or not trusts(role, "sagemaker.amazonaws.com"):
+            self.unassumable = max(0, self.unassumable - 1)
+            raise _invalid(
+                f"Could not assume role {role}. Please ensure that the role exists and allows "
+                "principal 'sagemaker.amazonaws.com' to assume the role."
+            )
+        container = call.params["PrimaryContainer"]
+        source = container.get("ModelDataSource", {}).get("S3DataSource", {})
+        url = container.get("ModelDataUrl") or source.get("S3Uri", "")
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        buckets = s3_backends[ACCOUNT]["aws"].buckets
+        if bucket not in buckets or key not in buckets[bucket].keys:
+            raise _invalid(f"Could not find model data at {url}.")
+
+    def _before_CreateEndpointConfig(self, call: Call) -> None:
+        name = call.params["EndpointConfigName"]
+        if name in backend(call).endpoint_configs:
+            arn = _arn(call, "endpoint-config", name)
+            raise _invalid(f'Cannot create already existing endpoint configuration "{arn}".')
+        for variant in call.params["ProductionVariants"]:
+            if variant["ModelName"] not in backend(call)._models:
+                raise _invalid(f"Could not find model \"{_arn(call, 'model', variant['ModelName'])}\".")
+
+    def _after_CreateEndpointConfig(self, call: Call) -> None:
+        config = backend(call).endpoint_configs[call.params["EndpointConfigName"]]
+        config.arn = config.endpoint_config_arn  # moto has a tuple here
+        config.asked = call.params
+
+    def _before_DescribeEndpointConfig(self, call: Call) -> Answer | None:
+        """Moto's answer leaves out some of what was asked for, such as the start-up time."""
+        config = backend(call).endpoint_configs.get(call.params["EndpointConfigName"])
+        if config is None:
+            return None
+        shown = {k: v for k, v in config.asked.items() if k != "Tags"}
+        created = {"EndpointConfigArn": config.arn, "CreationTime": config.creation_time.timestamp()}
+        return ok(shown | created)
+
+    def _before_DeleteEndpointConfig(self, call: Call) -> None:
+        name = call.params["EndpointConfigName"]
+        pending = {change.config for change in self.changes.values()}
+        if name in pending | {e.endpoint_config_name for e in backend(call).endpoints.values()}:
+            raise _invalid(f"The endpoint configuration {name} is in use.")
+
+    def _before_CreateEndpoint(self, call: Call) -> None:
+        name = call.params["EndpointName"]
+        if name in backend(call).endpoints:
+            raise _invalid(f"Cannot create already existing endpoint \"{_arn(call, 'endpoint', name)}\".")
+        config = call.params["EndpointConfigName"]
+        if config not in backend(call).endpoint_configs:
+            raise _invalid(f"Could not find endpoint configuration \"{_arn(call, 'endpoint-config', config)}\".")
+
+    def _after_CreateEndpoint(self, call: Call) -> None:
+        endpoint = backend(call).endpoints[call.params["EndpointName"]]
+        endpoint.endpoint_status = "Creating"
+        end = "InService" if self.failure is None else "Failed"
+        polls = 10**9 if self.stuck else self.polls
+        self.changes[endpoint.endpoint_name] = _Change(polls, end, self.failure)
+        write_log(call.region, f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}", self.container_log)
+
+    def _before_UpdateEndpoint(self, call: Call) -> Answer:
+        name, config = call.params["EndpointName"], call.params["EndpointConfigName"]
+        endpoint = backend(call).endpoints.get(name)
+        if endpoint is None:
+            raise _invalid(f"Could not find endpoint \"{_arn(call, 'endpoint', name)}\".")
+        if name in self.changes or endpoint.endpoint_status == "Failed":
+            raise _invalid(f"Cannot update in-progress endpoint \"{_arn(call, 'endpoint', name)}\".")
+        if config not in backend(call).endpoint_configs:
+            raise _invalid(f"Could not find endpoint configuration \"{_arn(call, 'endpoint-config', config)}\".")
+        endpoint.endpoint_status = "RollingBack" if self.rolls_back else "Updating"
+        reason = "One or more configured alarm(s) in alarm state." if self.rolls_back else None
+        self.changes[name] = _Change(
+            self.polls, "InService", reason, None if self.rolls_back else config
+        )
+        return ok({"EndpointArn": endpoint.arn})
+
+    def _before_DescribeEndpoint(self, call: Call) -> None:
+        name = call.params["EndpointName"]
+        change = self.changes.get(name)
+        if change is None:
+            return
+        change.polls_left -= 1
+        if change.polls_left >= 0:
+            return
+        del self.changes[name]
+        endpoint = backend(call).endpoints[name]
+        if change.status == "Deleted":
+            del backend(call).endpoints[name]
+            return
+        endpoint.endpoint_status = change.status
+        endpoint.failure_reason = change.reason
+        if change.config is not None:
+            config = backend(call).endpoint_configs[change.config]
+            endpoint.endpoint_config_name = change.config
+            endpoint.production_variants = FakeEndpoint._process_production_variants(
+                endpoint, config.production_variants
+            )
+
+    def _before_StopTransformJob(self, _: Call) -> Answer:
+        return ok({})  # moto's have ended before anyone can stop them
+
+    def _before_DeleteEndpoint(self, call: Call) -> Answer:
+        name = call.params["EndpointName"]
+        endpoint = backend(call).endpoints.get(name)
+        if endpoint is None:
+            raise _invalid(f"Could not find endpoint \"{_arn(call, 'endpoint', name)}\".")
+        if name in self.changes:
+            raise _invalid(f"Cannot update in-progress endpoint \"{_arn(call, 'endpoint', name)}\".")
+        endpoint.endpoint_status = "Deleting"
+        self.changes[name] = _Change(self.polls, "Deleted")
+        return ok({})
+
+
+def backend(call: Call) -> Any:
+    """Moto's SageMaker of the call's region."""
+    return sagemaker_backends[ACCOUNT][call.region]
+
+
+def trusts(role_arn: str, service: str) -> bool:
+    """Whether a role exists and lets a service assume it."""
+    role = next(
+        (r for r in iam_backends[ACCOUNT]["aws"].roles.values() if r.arn == role_arn), None
+    )
+    return role is not None and service in str(role.assume_role_policy_document)
+
+
+def write_log(region: str, group: str, lines: tuple[str, ...]) -> None:
+    """What a container or a function says; makes the group as AWS does."""
+    logs = logs_backends[ACCOUNT][region]
+    if group not in logs.groups:
+        logs.create_log_group(group, {})
+    stream = "AllTraffic/i-0123456789"
+    if stream not in logs.groups[group].streams:
+        logs.create_log_stream(group, stream)
+    from moto.core.utils import unix_time_millis
+
+    now_ms = int(unix_time_millis())
+    logs.put_log_events(group, stream, [{"timestamp": now_ms, "message": line} for line in lines])
+
+
+def _invalid(message: str) -> RefusedError:
+    return RefusedError("ValidationException", message)
+
+
+def _arn(call: Call, kind: str, name: str) -> str:
+    return f"arn:aws:sagemaker:{call.region}:{ACCOUNT}:{kind}/{name}"

@@ -1,0 +1,106 @@
+"""What AWS holds: all of it listed, saved, put back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from moto.apigatewayv2.models import apigatewayv2_backends
+from moto.applicationautoscaling.models import applicationautoscaling_backends
+from moto.awslambda.models import lambda_backends
+from moto.budgets.models import budgets_backends
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.base_backend import BackendDict
+from moto.iam.models import iam_backends
+from moto.logs.models import logs_backends
+from moto.s3.models import s3_backends
+from moto.sagemaker.models import sagemaker_backends
+from moto.scheduler.models import scheduler_backends
+
+REGIONS = ("us-east-1", "eu-west-1")
+_REGIONAL: tuple[BackendDict[Any], ...] = (
+    sagemaker_backends, lambda_backends, apigatewayv2_backends, logs_backends,
+    cloudwatch_backends, applicationautoscaling_backends, scheduler_backends,
+)  # fmt: skip
+_GLOBAL: tuple[BackendDict[Any], ...] = (iam_backends, s3_backends, budgets_backends)
+Snapshot = dict[int, dict[str, Any]]
+_OWNERS = -1
+"""Where a snapshot has the owners of buckets: those names are global."""
+
+
+class World:
+    """Moto's backends."""
+
+    @property
+    def _backends(self) -> list[Any]:
+        """Looked up anew, since a `mock_aws` of another test makes new ones."""
+        regional = [b[ACCOUNT][region] for b in _REGIONAL for region in REGIONS]
+        return regional + [b[ACCOUNT]["aws"] for b in _GLOBAL]
+
+    def reset(self) -> None:
+        """Empty the account."""
+        for backend in self._backends:
+            backend.reset()
+        s3_backends.bucket_accounts = {}
+
+    def save(self) -> Snapshot:
+        """A copy of everything."""
+        saved = {i: self._copy(b.__dict__) for i, b in enumerate(self._backends)}
+        return saved | {_OWNERS: dict(s3_backends.bucket_accounts)}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put a copy back; it can be put back again."""
+        s3_backends.bucket_accounts = dict(snapshot[_OWNERS])
+        for i, backend in enumerate(self._backends):
+            fresh = self._copy(snapshot[i])
+            backend.__dict__.clear()
+            backend.__dict__.update(fresh)
+
+    def _copy(self, state: dict[str, Any]) -> dict[str, Any]:
+        # Objects refer to their backends, which stay what they are.
+        return copy.deepcopy(state, {id(backend): backend for backend in self._backends})
+
+    def left(self) -> list[str]:
+        """Everything that is there, one line each; nothing that costs or shows is left out."""
+        return sorted(line for region in REGIONS for line in _regional(region)) + sorted(_global())
+
+
+def _regional(region: str) -> Iterator[str]:
+    sagemaker: Any = sagemaker_backends[ACCOUNT][region]
+    for kind, things in (
+        ("model", sagemaker._models),
+        ("endpoint config", sagemaker.endpoint_configs),
+        ("endpoint", sagemaker.endpoints),
+        ("training job", sagemaker.training_jobs),
+        ("API", {a.name: a for a in apigatewayv2_backends[ACCOUNT][region].apis.values()}),
+        ("function", {f.function_name: f for f in lambda_backends[ACCOUNT][region].list_functions()}),
+        ("log group", logs_backends[ACCOUNT][region].groups),
+        ("alarm", cloudwatch_backends[ACCOUNT][region].alarms),
+        ("scaling target", _flat(applicationautoscaling_backends[ACCOUNT][region].targets)),
+        ("scaling policy", applicationautoscaling_backends[ACCOUNT][region].policies),
+        ("schedule", _schedules(region)),
+    ):
+        yield from (f"{region} {kind} {name}" for name in things)
+
+
+def _flat(targets: Any) -> list[str]:
+    return [f"{dimension} {name}" for dimension, each in targets.items() for name in each]
+
+
+def _schedules(region: str) -> list[str]:
+    groups: Any = scheduler_backends[ACCOUNT][region].schedule_groups
+    return [name for group in groups.values() for name in group.schedules]
+
+
+def _global() -> Iterator[str]:
+    buckets: Any = s3_backends[ACCOUNT]["aws"].buckets
+    for bucket in buckets.values():
+        yield f"bucket {bucket.name}"
+        yield from (f"object {bucket.name}/{key}" for key in bucket.keys)
+    iam: Any = iam_backends[ACCOUNT]["aws"]
+    yield from (f"role {role.name}" for role in iam.roles.values())
+    yield from (f"policy {arn}" for arn in iam.managed_policies if f"::{ACCOUNT}:" in arn)
+    budgets: Any = budgets_backends[ACCOUNT]["aws"]
+    yield from (f"budget {name}" for name in budgets.budgets.get(ACCOUNT, {}))

@@ -1,0 +1,191 @@
+"""`newsclf policy` prints what the commands ask for: no more, no less."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from importlib.resources import files
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.iam.models import iam_backends
+
+from newsclf.targets.aws.policy import COMMANDS, Command, Statement, statements
+from tests.aws.conftest import REGION
+from tests.aws.proxy.permissions import ACCOUNT, Permission
+from tests.aws.proxy.server import FakeAws
+from tests.aws.proxy.services import functions
+from tests.conftest import Cli
+
+ANY = json.dumps({
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+})
+
+
+def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[], object]]:
+    """Commands that together make every kind of call, and what others do in between."""
+    c5 = ("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes")
+    more = ("--max", 2, "--ttl", "2h", "--budget", 20, "--budget-email", "who@example.com")
+    image = ("--image", "763104351884.dkr.ecr.us-east-1.amazonaws.com/other:1")
+    load = ("--concurrency", 1, "--duration", 1, "--warmup", 0)
+    jwt = ("--jwt-issuer", "https://issuer.example", "--jwt-audience", "news")
+    batch = ("predict", "--deployment", "news", "--input", "s3://theirs/in", "--output",
+             "s3://theirs/out/")  # fmt: skip
+    as_admin = boto3.Session("admin", "admin", region_name=REGION)
+
+    def put_headlines() -> None:
+        as_admin.client("s3").create_bucket(Bucket="theirs")
+        as_admin.client("s3").put_object(Bucket="theirs", Key="in.jsonl", Body=b"{}")
+
+    def attach_policy() -> None:
+        policy = as_admin.client("iam").create_policy(PolicyName="theirs", PolicyDocument=ANY)
+        for role in list(iam_backends[ACCOUNT]["aws"].roles.values()):
+            as_admin.client("iam").attach_role_policy(
+                RoleName=role.name, PolicyArn=policy["Policy"]["Arn"]
+            )
+
+    def be_of_another_version() -> None:
+        """What an older newsclf, or someone by hand, has made of it."""
+        for role in iam_backends[ACCOUNT]["aws"].roles.values():
+            role.assume_role_policy_document = json.dumps({"Statement": []})
+        for function in functions(REGION).values():
+            function.code_sha_256 = "another"
+            function.environment_vars["MODEL_DIGEST"] = "another"
+            function.policy.statements[0]["Condition"]["ArnLike"]["AWS:SourceArn"] = "another"
+
+    def deny(operation: str | None) -> None:
+        aws.fault = lambda _, call: "denied" if call.operation == operation else None
+
+    return [
+        (*c5, *more), (*c5, *more),
+        (*c5, "--ttl", "3h", "--budget", 30, "--budget-email", "who@example.com"),
+        (*c5, *image),
+        ("logs",), ("predict", "Profit rose"),
+        ("wire-api", "--cors", "https://example.com"),
+        ("wire-api", "--cors", "https://example.org"),
+        ("wire-api", "--auth", "jwt", *jwt, "--unreserved"),
+        ("wire-api", "--auth", "api-key", "--rate", 5),
+        attach_policy,
+        ("wire-api", "--auth", "iam"),
+        be_of_another_version, (*c5, *image),
+        be_of_another_version, ("wire-api",),
+        ("predict", "Profit rose"), ("logs", "--api"), ("loadtest", *load),
+        put_headlines, batch,
+        lambda: deny("DescribeTransformJob"), batch, lambda: deny(None),
+        ("status", "--region", REGION),
+        lambda: setattr(aws.sagemaker, "failure", "broken"),
+        ("deploy", "--archive", archive, "--serverless", "--yes"),
+        lambda: setattr(aws.sagemaker, "failure", None),
+        (*c5, *more), ("loadtest", "--direct", *load),
+        ("teardown", "--all", "--region", REGION, "--yes"),
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def recorded(aws: FakeAws, newsclf: Cli, archive: Path) -> dict[Command, set[Permission]]:
+    """What each command was recorded to need."""
+    found: dict[Command, set[Permission]] = {}
+    for step in steps(aws, archive):
+        if not isinstance(step, tuple):
+            step()
+            continue
+        aws.forget()
+        result = newsclf(*step)
+        denied = [record for record in aws.records if record.fault is not None]
+        expected = (4,) if denied or aws.sagemaker.failure else (0, 6)
+        assert result.exit_code in expected, f"{step}: {result.err}"
+        needed = {each for record in aws.records for each in record.permissions}
+        found.setdefault(command_of(step), set()).update(needed | aws.invoked)
+    return found
+
+
+def command_of(arguments: tuple[object, ...]) -> Command:
+    return next(command for command in COMMANDS if command == arguments[0])
+
+
+def allows(statement: Statement, permission: Permission) -> bool:
+    patterns = (re.escape(each).replace(r"\*", ".*") for each in statement.resources)
+    return permission.action in statement.actions and any(
+        re.fullmatch(pattern, permission.resource) for pattern in patterns
+    )
+
+
+def lines(permissions: Iterable[tuple[str, object]]) -> str:
+    return "\n".join(sorted(f"{command} {what}" for command, what in permissions))
+
+
+def test_it_is_what_was_recorded_no_more_no_less(
+    recorded: dict[Command, set[Permission]],
+) -> None:
+    lacking, superfluous = [], []
+    for command, needed in recorded.items():
+        policy = statements([command], region=REGION, account=ACCOUNT)
+        lacking += [
+            (command, each) for each in needed if not any(allows(s, each) for s in policy)
+        ]
+        superfluous += [
+            (command, f"{action} on {statement.kind}")
+            for statement in policy
+            for action in statement.actions
+            if not any(
+                allows(Statement(statement.kind, (action,), statement.resources), each)
+                for each in needed
+            )
+        ]
+    assert lines(lacking) == ""
+    assert lines(superfluous) == ""
+    assert set(recorded) == set(COMMANDS)
+
+
+def test_all_its_actions_and_their_resources_exist() -> None:
+    """By the authorization reference that cfn-lint ships."""
+    reference = json.loads(
+        files("cfnlint").joinpath("data/AdditionalSpecs/Policies.json").read_text("utf-8")
+    )
+    wrong = []
+    for statement in statements(COMMANDS):
+        for action in statement.actions:
+            service, _, name = action.partition(":")
+            known = reference[service]["Actions"].get(name.lower())
+            if known is None or (statement.resources != ("*",) and "Resources" not in known):
+                wrong.append(action)
+    assert wrong == []
+
+
+def test_the_command_prints_what_iam_takes(newsclf: Cli) -> None:
+    everything = newsclf("policy")
+    one = newsclf("policy", "status", "--region", "eu-west-1", "--account", "123456789012")
+
+    assert everything.exit_code == one.exit_code == 0
+    document = json.loads(everything.out)
+    assert document["Version"] == "2012-10-17"
+    assert {statement["Effect"] for statement in document["Statement"]} == {"Allow"}
+    assert not [s for s in document["Statement"] if "*" in s["Action"]]
+    passing = next(s for s in document["Statement"] if s["Sid"] == "PassRole")
+    assert len(passing["Condition"]["StringEquals"]["iam:PassedToService"]) == 3
+    assert json.loads(one.out)["Statement"][0] == {
+        "Sid": "EndpointConfigs",
+        "Effect": "Allow",
+        "Action": ["sagemaker:DescribeEndpointConfig"],
+        "Resource": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint-config/newsclf-*",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train"], "train needs no permissions on AWS"),
+        (["--account", "12"], "expected twelve digits"),
+        (["--region", "Paris"], "expected a region"),
+    ],
+)
+def test_what_it_cannot_print_is_an_error(
+    newsclf: Cli, arguments: list[str], said: str
+) -> None:
+    result = newsclf("policy", *arguments)
+
+    assert result.exit_code == 2
+    assert said in result.err

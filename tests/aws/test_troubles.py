@@ -1,0 +1,170 @@
+"""What goes wrong on AWS by itself: each ends with a reason, the log, the bill, and a next command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.sagemaker.models import sagemaker_backends
+
+from tests.aws.conftest import REGION
+from tests.aws.proxy.server import FakeAws
+from tests.aws.story import is_reading
+from tests.conftest import Cli
+
+OTHER_IMAGE = ("--image", "763104351884.dkr.ecr.us-east-1.amazonaws.com/other:1")
+
+
+@pytest.fixture
+def deploy(archive: Path) -> tuple[object, ...]:
+    return ("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes")
+
+
+def torn_down(aws: FakeAws, newsclf: Cli) -> None:
+    result = newsclf("teardown")
+    assert result.exit_code == 0, result.err
+    assert aws.world.left() == []
+
+
+def test_an_endpoint_that_fails_says_why_and_what_its_container_said(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+) -> None:
+    aws.sagemaker.failure = "The primary container did not pass the ping health check."
+    aws.sagemaker.container_log = tuple(f"line {i}" for i in range(80))
+    result = newsclf(*deploy)
+
+    assert result.exit_code == 4
+    assert "did not pass the ping health check" in result.err
+    assert "  line 79" in result.err
+    assert "  line 30\n" in result.err
+    assert "  line 29\n" not in result.err
+    assert "$0.1020 an hour" in result.err
+    assert "hint: newsclf teardown news" in result.err
+    assert json.loads(newsclf("status", "--json").out)[0]["endpoint"] == "Failed"
+    torn_down(aws, newsclf)
+
+
+def test_a_failed_endpoint_is_replaced_when_it_is_deployed_again(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+) -> None:
+    aws.sagemaker.failure = "No capacity."
+    assert newsclf(*deploy).exit_code == 4
+    aws.sagemaker.failure = None
+
+    again = newsclf(*deploy)
+    assert again.exit_code == 0, again.err
+    assert "replace endpoint" in again.out
+    assert "it is Failed" in again.out
+    torn_down(aws, newsclf)
+
+
+def test_a_quota_of_zero_is_told_before_anything_is_made(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+) -> None:
+    aws.services.quotas["ml.c5.large for endpoint usage"] = 0.0
+    result = newsclf(*deploy)
+
+    assert result.exit_code == 4
+    assert "the quota 'ml.c5.large for endpoint usage' is 0" in result.err
+    assert "request-service-quota-increase" in result.err
+    assert [record for record in aws.records if not is_reading(record.call)] == []
+    assert aws.world.left() == []
+
+
+def test_a_role_that_is_too_new_is_waited_for(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+) -> None:
+    aws.sagemaker.unassumable = aws.services.unassumable = 3
+
+    for command in (deploy, ("wire-api", "--auth", "api-key")):
+        result = newsclf(*command)
+        assert result.exit_code == 0, result.err
+    assert (aws.sagemaker.unassumable, aws.services.unassumable) == (0, 0)
+    torn_down(aws, newsclf)
+
+
+@pytest.mark.parametrize("command", ["deploy", "wire-api"])
+def test_a_role_that_stays_unusable_is_an_error(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...], command: str
+) -> None:
+    if command == "deploy":
+        aws.sagemaker.unassumable = 10**6
+        result = newsclf(*deploy)
+    else:
+        assert newsclf(*deploy).exit_code == 0
+        aws.services.unassumable = 10**6
+        result = newsclf("wire-api")
+
+    assert result.exit_code == 4
+    assert "assume" in result.err
+    torn_down(aws, newsclf)
+
+
+def test_an_endpoint_that_stays_creating_is_given_up(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+) -> None:
+    aws.sagemaker.stuck = True
+    result = newsclf(*deploy)
+
+    assert result.exit_code == 4
+    assert "the endpoint is Creating for 45 minutes" in result.err
+    assert "newsclf teardown news" in result.err
+    stuck = newsclf("teardown")
+    assert stuck.exit_code == 1
+    assert "endpoint newsclf-news" in stuck.err
+    aws.sagemaker.changes["newsclf-news"].polls_left = 2
+    torn_down(aws, newsclf)
+
+
+def test_an_update_that_alarms_is_rolled_back_by_aws(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+) -> None:
+    assert newsclf(*deploy).exit_code == 0
+    before = endpoint()
+    aws.sagemaker.rolls_back = True
+    result = newsclf(*deploy, *OTHER_IMAGE)
+
+    assert result.exit_code == 4
+    assert "rolled the update" in result.err
+    assert "alarm" in result.err
+    assert endpoint() == before
+    policy = [r.call.params for r in aws.records if r.call.operation == "UpdateEndpoint"][0]
+    rollback = policy["DeploymentConfig"]["AutoRollbackConfiguration"]
+    assert rollback == {"Alarms": [{"AlarmName": "newsclf-news-errors"}]}
+    torn_down(aws, newsclf)
+
+
+def test_a_new_model_that_does_not_work_gives_way_to_the_old_one(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+) -> None:
+    """The stock container says Healthy of it, so AWS sees nothing."""
+    assert newsclf(*deploy).exit_code == 0
+    before = endpoint()
+    aws.data_plane.model_fails = True
+    result = newsclf(*deploy, *OTHER_IMAGE)
+    aws.data_plane.model_fails = False
+
+    assert result.exit_code == 4
+    assert "the endpoint is back on the old one" in result.err
+    assert endpoint() == before
+    assert newsclf("predict", "Profit rose").exit_code == 0
+    torn_down(aws, newsclf)
+
+
+def test_a_first_model_that_does_not_work_is_told_with_its_log(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+) -> None:
+    aws.data_plane.model_fails = True
+    result = newsclf(*deploy)
+
+    assert result.exit_code == 4
+    assert "the endpoint does not work" in result.err
+    assert "serving on port 8080" in result.err
+    torn_down(aws, newsclf)
+
+
+def endpoint() -> tuple[str, str]:
+    found = sagemaker_backends[ACCOUNT][REGION].endpoints["newsclf-news"]
+    return found.endpoint_status, found.endpoint_config_name
