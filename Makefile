@@ -9,7 +9,7 @@ DLC_VENV := .venv-dlc
 DLC_INSTALLED := $(DLC_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-load test-browser test-dlc lint fix bench bench-dlc clean
+.PHONY: help demo test test-aws test-load test-browser test-dlc lint fix bench bench-dlc clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package
 
 test: $(INSTALLED) ## Run the tests.
 	$(BIN)/python -m pytest
+
+test-aws: $(INSTALLED) ## Kill and disturb the real command line at each of its calls to AWS.
+	$(BIN)/python -m pytest -m aws
 
 test-load: $(INSTALLED) ## Run the long simulations and load tests.
 	$(BIN)/python -m pytest -m load

@@ -14,8 +14,7 @@ import boto3
 import pytest
 
 from newsclf.lifecycle.package import PackageRequest, package
-from newsclf.targets.aws import clients
-from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.clients import _CONFIG, Clients
 from newsclf.targets.local.target import LocalTarget
 from tests.aws.impatience import patch
 from tests.aws.proxy.data_plane import USER, USER_SECRET
@@ -29,8 +28,7 @@ REGION = "us-east-1"
 IMPATIENT = """
 import botocore.endpoint, types
 from newsclf.lifecycle.package import PackageRequest, package
-from newsclf.targets.aws import clients
-from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.clients import _CONFIG, Clients
 Clock.sleep = lambda self, pause_s: None
 botocore.endpoint.time = types.SimpleNamespace(sleep=lambda s: None, time=__import__("time").time)
 from newsclf.cli.main import main
@@ -39,10 +37,17 @@ main()
 RealCli = Callable[..., Result]
 
 
+def started(aws: FakeAws, *arguments: object) -> subprocess.Popen[str]:
+    """The real command line as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, *(str(a) for a in arguments)],
+        env=os.environ | environment(aws) | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="session")
-def _serving(
-    trained: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[FakeAws]:
+def _serving(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeAws]:
     """The fake AWS of all tests, whose endpoints are answered by a real model server."""
     target = LocalTarget(tmp_path_factory.mktemp("endpoint"))
     deployment, _ = target.deploy("model", trained / "model", port=0, workers=1)
@@ -91,7 +96,7 @@ def _session() -> boto3.Session:
 
 @cache
 def _client(service: str, region: str) -> Any:
-    return _session().client(service, region_name=region, config=clients._CONFIG)
+    return _session().client(service, region_name=region, config=_CONFIG)
 
 
 def environment(aws: FakeAws) -> Mapping[str, str]:
@@ -112,11 +117,8 @@ def real_cli(aws: FakeAws) -> RealCli:
     """Run the real command line as a process of its own."""
 
     def run(*arguments: object) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-c", IMPATIENT, *(str(a) for a in arguments)],
-            env=os.environ | environment(aws) | {"PYTHONPATH": str(ROOT)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return Result(done.returncode, done.stdout, done.stderr)
+        with started(aws, *arguments) as process:
+            out, err = process.communicate()
+        return Result(process.returncode, out, err)
 
     return run

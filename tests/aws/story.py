@@ -27,6 +27,7 @@ class Moment:
     files: dict[str, bytes]
 
     def __str__(self) -> str:
+        """Where that is."""
         return f"after call {self.index} of command {self.command}, {self.call}"
 
 

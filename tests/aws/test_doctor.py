@@ -49,9 +49,7 @@ def test_what_is_not_allowed_is_named_with_the_command_that_needs_it(
     assert "→ newsclf policy deploy" in newsclf("doctor").out
 
 
-def test_without_the_right_to_ask_it_says_that_it_does_not_know(
-    aws: FakeAws, newsclf: Cli
-) -> None:
+def test_without_the_right_to_ask_it_says_that_it_does_not_know(aws: FakeAws, newsclf: Cli) -> None:
     aws.fault = lambda _, call: "denied" if call.operation == "SimulatePrincipalPolicy" else None
     found = checks(newsclf)
 
@@ -88,7 +86,9 @@ def test_without_a_network_everything_else_is_still_told(
     assert "credentials" not in found
 
 
-def test_a_region_without_prices_and_no_region(newsclf: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_region_without_prices_and_no_region(
+    newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cut_off(monkeypatch)
     elsewhere = checks(newsclf, "--region", "mars-north-1")["prices in mars-north-1"]
 

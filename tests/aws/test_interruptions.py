@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.aws.conftest import REGION
 from tests.aws.proxy.permissions import permissions_of
+from tests.aws.proxy.requests import Call
 from tests.aws.proxy.server import LOST, FakeAws
 from tests.aws.story import (
     STATE,
@@ -59,9 +60,7 @@ def test_a_kill_after_any_call_leaves_nothing_that_a_teardown_does_not_find(
 
 
 @pytest.mark.parametrize("fault", ["throttling", "failure", LOST])
-def test_every_call_may_fail_once(
-    aws: FakeAws, newsclf: Cli, archive: Path, fault: str
-) -> None:
+def test_every_call_may_fail_once(aws: FakeAws, newsclf: Cli, archive: Path, fault: str) -> None:
     """Each first attempt is answered so; boto3's second one is let through."""
     aws.fault = lambda _, call: fault if call.attempt == 1 else None
     for command in (*commands(archive), ("teardown",)):
@@ -85,7 +84,7 @@ def test_a_refusal_of_any_call_is_a_clear_error_and_leaves_nothing_either(
         shutil.rmtree(STATE, ignore_errors=True)
         if moment.command in starts and moment.command > 0:
             put_back(aws, starts[moment.command])
-        aws.fault = lambda i, _, at=moment.index: "denied" if i == at else None
+        aws.fault = refuse(moment.index)
         result = newsclf(*commands(archive)[moment.command])
         calls = [record.call for record in aws.records]
         assert str(calls[moment.index]) == str(moment.call), "the run was another one"
@@ -104,3 +103,8 @@ def test_a_refusal_of_any_call_is_a_clear_error_and_leaves_nothing_either(
             if torn.exit_code != 0 or aws.world.left():
                 wrong.append(f"{moment}: {aws.world.left()} is left: {torn.err}")
     assert not wrong, "\n".join(wrong)
+
+
+def refuse(index: int) -> Callable[[int, Call], str | None]:
+    """Refuses the call of this index."""
+    return lambda i, _: "denied" if i == index else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 from moto.apigatewayv2.models import apigatewayv2_backends
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.s3.models import s3_backends
 
 from tests.aws.conftest import REGION, RealCli
@@ -28,7 +28,7 @@ def ran(result: Result) -> Result:
     return result
 
 
-def api_of(aws: FakeAws) -> Any:
+def the_api() -> Any:
     apis = list(apigatewayv2_backends[ACCOUNT][REGION].apis.values())
     assert len(apis) == 1
     return apis[0]
@@ -69,7 +69,7 @@ def test_from_nothing_to_nothing(aws: FakeAws, real_cli: RealCli, archive: Path)
 
     for auth in ("iam", "jwt", "api-key", "none"):
         cli("wire-api", "--auth", auth, *(JWT if auth == "jwt" else ()))
-        assert {route.authorization_type for route in api_of(aws).routes.values()} == {
+        assert {route.authorization_type for route in the_api().routes.values()} == {
             AUTHORIZATION[auth]
         }
         url = json.loads(cli("status", "--json").out)[0]["api"]

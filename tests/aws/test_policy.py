@@ -10,19 +10,22 @@ from pathlib import Path
 
 import boto3
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.iam.models import iam_backends
 
 from newsclf.targets.aws.policy import COMMANDS, Command, Statement, statements
 from tests.aws.conftest import REGION
-from tests.aws.proxy.permissions import ACCOUNT, Permission
+from tests.aws.proxy.permissions import Permission
 from tests.aws.proxy.server import FakeAws
 from tests.aws.proxy.services import functions
 from tests.conftest import Cli
 
-ANY = json.dumps({
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
-})
+ANY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+    }
+)
 
 
 def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[], object]]:
@@ -123,9 +126,7 @@ def test_it_is_what_was_recorded_no_more_no_less(
     lacking, superfluous = [], []
     for command, needed in recorded.items():
         policy = statements([command], region=REGION, account=ACCOUNT)
-        lacking += [
-            (command, each) for each in needed if not any(allows(s, each) for s in policy)
-        ]
+        lacking += [(command, each) for each in needed if not any(allows(s, each) for s in policy)]
         superfluous += [
             (command, f"{action} on {statement.kind}")
             for statement in policy
@@ -182,9 +183,7 @@ def test_the_command_prints_what_iam_takes(newsclf: Cli) -> None:
         (["--region", "Paris"], "expected a region"),
     ],
 )
-def test_what_it_cannot_print_is_an_error(
-    newsclf: Cli, arguments: list[str], said: str
-) -> None:
+def test_what_it_cannot_print_is_an_error(newsclf: Cli, arguments: list[str], said: str) -> None:
     result = newsclf("policy", *arguments)
 
     assert result.exit_code == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -15,6 +15,7 @@ from botocore.config import Config
 from newsclf.core.sigv4 import Credentials, Scope
 from newsclf.targets.credentials import Signature
 from tests.aws.proxy.data_plane import USER, USER_SECRET
+from tests.aws.proxy.requests import Call
 from tests.aws.proxy.server import LOST, FakeAws
 
 TRUST = {
@@ -65,6 +66,11 @@ def refused(call: Any, **arguments: Any) -> str:
     with pytest.raises(botocore.exceptions.ClientError) as raised:
         call(**arguments)
     return str(raised.value)
+
+
+def first_attempts(fault: str) -> Callable[[int, Call], str | None]:
+    """Answers first attempts with a fault."""
+    return lambda _, call: fault if call.attempt == 1 else None
 
 
 def statuses(sagemaker: Any, count: int) -> list[str]:
@@ -146,16 +152,16 @@ def test_an_update_ends_with_the_new_configuration_or_the_old_one(
 
 def test_a_call_can_be_disturbed_in_each_way(aws: FakeAws, sagemaker: Any) -> None:
     for fault in ("throttling", "failure", LOST):
-        aws.fault = lambda _, call, fault=fault: fault if call.attempt == 1 else None
+        aws.fault = first_attempts(fault)
         assert sagemaker.list_models()["Models"] != []
         assert [record.fault for record in aws.records] == [fault, None]
         aws.forget()
-    aws.fault = lambda _, call: "denied"
+    aws.fault = lambda _index, _call: "denied"
     assert "AccessDeniedException" in refused(sagemaker.list_models)
 
 
 def test_a_lost_answer_means_that_the_work_was_done(aws: FakeAws, sagemaker: Any) -> None:
-    aws.fault = lambda _, call: LOST if call.attempt == 1 else None
+    aws.fault = first_attempts(LOST)
     again = refused(sagemaker.create_endpoint, EndpointName="e", EndpointConfigName="c")
 
     assert "already existing" in again
@@ -176,9 +182,7 @@ def test_what_is_there_can_be_saved_and_put_back(aws: FakeAws, sagemaker: Any) -
         assert statuses(sagemaker, 3) == ["Creating", "Creating", "InService"]
 
 
-def test_only_its_own_credentials_reach_an_endpoint(
-    aws: FakeAws, sagemaker: Any
-) -> None:
+def test_only_its_own_credentials_reach_an_endpoint(aws: FakeAws, sagemaker: Any) -> None:
     sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
     statuses(sagemaker, 3)
     url = f"{aws.url}/endpoints/e/invocations"

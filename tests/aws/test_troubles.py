@@ -1,4 +1,4 @@
-"""What goes wrong on AWS by itself: each ends with a reason, the log, the bill, and a next command."""
+"""What goes wrong on AWS by itself ends with a reason, the log, the bill and a next command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.sagemaker.models import sagemaker_backends
 
 from tests.aws.conftest import REGION
@@ -130,7 +130,7 @@ def test_an_update_that_alarms_is_rolled_back_by_aws(
     assert "rolled the update" in result.err
     assert "alarm" in result.err
     assert endpoint() == before
-    policy = [r.call.params for r in aws.records if r.call.operation == "UpdateEndpoint"][0]
+    policy = next(r.call.params for r in aws.records if r.call.operation == "UpdateEndpoint")
     rollback = policy["DeploymentConfig"]["AutoRollbackConfiguration"]
     assert rollback == {"Alarms": [{"AlarmName": "newsclf-news-errors"}]}
     torn_down(aws, newsclf)

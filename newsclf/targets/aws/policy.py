@@ -15,6 +15,10 @@ from typing import Any, Literal, get_args
 Command = Literal["deploy", "wire-api", "predict", "loadtest", "status", "logs", "teardown"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
+_SCALING_ROLE = (
+    "arn:aws:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com"
+    "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
 _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "Bucket": ("arn:aws:s3:::newsclf-{account}-{region}",),
     "Archives": ("arn:aws:s3:::newsclf-{account}-{region}/*",),

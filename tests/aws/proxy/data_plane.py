@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 import httpx
 from moto.apigatewayv2.models import apigatewayv2_backends
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.sagemaker.models import sagemaker_backends
 
 from newsclf.core.sigv4 import Credentials, Scope, SignatureError, verify
@@ -103,7 +103,7 @@ class DataPlane:
             return ok({"message": "Forbidden"}, 403)
 
     def _call_api(self, environ: Mapping[str, Any], body: bytes) -> Answer:
-        raw_path, _, query = environ["RAW_URI"].partition("?")
+        raw_path = environ["RAW_URI"].partition("?")[0]
         api_id, _, path = raw_path.removeprefix(API_PREFIX).partition("/")
         path = f"/{path}"
         region, api = _find_api(api_id)
@@ -111,8 +111,7 @@ class DataPlane:
             raise _HttpError(404, "Not Found")
         method = environ["REQUEST_METHOD"]
         route = _find_route(api, method, unquote(path))
-        headers = _headers(environ)
-        event = _event(api_id, route.route_key, method, path, query, headers, body)
+        event = _event(api_id, route.route_key, environ, path, body)
         arn = f"arn:aws:execute-api:{region}:{ACCOUNT}:{api_id}"
         source = f"{arn}/$default/{method}{path}"
         match route.authorization_type:
@@ -146,16 +145,14 @@ class DataPlane:
         if result.get("isAuthorized") is not True:
             raise _HttpError(403, "Forbidden")
 
-    def _invoke(
-        self, uri: str, region: str, event: dict[str, Any], source: str
-    ) -> dict[str, Any]:
+    def _invoke(self, uri: str, region: str, event: dict[str, Any], source: str) -> dict[str, Any]:
         """Run a function for an API, if the function's own policy lets that API call it."""
         found = re.search(r"function:([A-Za-z0-9_-]+)", uri)
         function = functions(region).get(found[1]) if found else None
         if function is None or not _lets_in(function, source):
             raise _HttpError(500, "Internal Server Error")
         name = function.function_name
-        key = f"{name}-{function.code_sha_256}-{json.dumps(function.environment_vars, sort_keys=True)}"
+        key = f"{name} {function.code_sha_256} {sorted(function.environment_vars.items())}"
         if key not in self._runtimes:
             self._runtimes[key] = Runtime(function, region=region, endpoint_url=self._aws.url)
         result = self._runtimes[key].invoke(event)
@@ -167,7 +164,7 @@ class DataPlane:
 
 def _model_error(status: int, message: str) -> Answer:
     document = {
-        "Message": f"Received error ({status}) from primary with message \"{message}\".",
+        "Message": f'Received error ({status}) from primary with message "{message}".',
         "OriginalStatusCode": status, "OriginalMessage": message, "LogStreamArn": "",
     }  # fmt: skip
     headers = {"Content-Type": "application/json", "x-amzn-errortype": "ModelError"}
@@ -185,7 +182,13 @@ def _find_api(api_id: str) -> tuple[str, Any]:
 def _find_route(api: Any, method: str, path: str) -> Any:
     """The most special route, as docs.aws.amazon.com/apigateway/…/http-api-develop-routes.html."""
     routes = {route.route_key: route for route in api.routes.values()}
-    for key in (f"{method} {path}", f"ANY {path}", f"{method} /{{proxy+}}", "ANY /{proxy+}", "$default"):
+    for key in (
+        f"{method} {path}",
+        f"ANY {path}",
+        f"{method} /{{proxy+}}",
+        "ANY /{proxy+}",
+        "$default",
+    ):
         if key in routes:
             return routes[key]
     raise _HttpError(404, "Not Found")
@@ -203,14 +206,17 @@ def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _event(
-    api_id: str, route: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
+    api_id: str, route: str, environ: Mapping[str, Any], path: str, body: bytes
 ) -> dict[str, Any]:
+    """An event of payload format 2.0."""
+    method, headers = environ["REQUEST_METHOD"], _headers(environ)
     try:
         text, encoded = body.decode(), False
     except UnicodeDecodeError:
         text, encoded = base64.b64encode(body).decode(), True
     return {
-        "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": query,
+        "version": "2.0", "routeKey": route, "rawPath": path,
+        "rawQueryString": environ["QUERY_STRING"],
         "headers": headers, "body": text, "isBase64Encoded": encoded,
         "requestContext": {
             "apiId": api_id, "requestId": str(uuid.uuid4()), "stage": "$default",
@@ -221,9 +227,7 @@ def _event(
     }  # fmt: skip
 
 
-def check_signature(
-    environ: Mapping[str, Any], body: bytes, service: str, region: str
-) -> None:
+def check_signature(environ: Mapping[str, Any], body: bytes, service: str, region: str) -> None:
     """Raise RefusedError unless the user, or a function, has signed a request."""
     try:
         verify(

@@ -20,7 +20,8 @@ FUNCTION = Credentials("AKIDFUNCTION", "secret-of-the-function")
 # Of the archive and the runtime's packages only: what this checkout has beside them must not help.
 _HOST = """
 import importlib, json, os, sys
-sys.path[:] = [sys.argv[2], *(p for p in sys.path if p and not os.path.isdir(os.path.join(p, "lambda_src")))]
+ours = lambda path: os.path.isdir(os.path.join(path, "lambda_src"))
+sys.path[:] = [sys.argv[2], *(path for path in sys.path if path and not ours(path))]
 events, answers = os.fdopen(int(sys.argv[3])), os.fdopen(int(sys.argv[4]), "w")
 module, name = sys.argv[1].rsplit(".", 1)
 handle = getattr(importlib.import_module(module), name)
@@ -45,12 +46,13 @@ class Runtime:
         code = function.code_bytes or base64.b64decode(function.code["ZipFile"])
         with zipfile.ZipFile(io.BytesIO(code)) as archive:
             archive.extractall(self._folder.name)
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
         events, self._to = os.pipe()
         self._from, answers = os.pipe()
         bare = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHONPATH"))}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _HOST, function.handler, self._folder.name, str(events), str(answers)],
+            [sys.executable, "-c", _HOST, function.handler, self._folder.name, str(events),
+             str(answers)],
             cwd=self._folder.name, pass_fds=(events, answers), stdout=self._log, stderr=self._log,
             env=bare | function.environment_vars | {
                 "AWS_REGION": region, "AWS_DEFAULT_REGION": region,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 
 from tests.aws.proxy.requests import Call
 
@@ -143,18 +143,26 @@ def _api_gateway(call: Call) -> list[Permission]:
     verb = next(v for prefix, v in _HTTP_METHODS.items() if call.operation.startswith(prefix))
     root = f"arn:aws:apigateway:{call.region}::"
     if "ResourceArn" in call.params:
-        return [Permission(f"apigateway:{verb}", f"{root}/tags/{_quoted(call.params['ResourceArn'])}")]
+        return [
+            Permission(f"apigateway:{verb}", f"{root}/tags/{_quoted(call.params['ResourceArn'])}")
+        ]
     path = "/apis"
     p = call.params
     if "ApiId" in p:
         path += f"/{p['ApiId']}"
-        kind = call.operation.removeprefix(next(x for x in _HTTP_METHODS if call.operation.startswith(x)))
+        kind = call.operation.removeprefix(
+            next(x for x in _HTTP_METHODS if call.operation.startswith(x))
+        )
         plural = {"Stage": "stages", "Route": "routes", "Integration": "integrations",
                   "Authorizer": "authorizers"}  # fmt: skip
         for noun, folder in plural.items():
             if kind.startswith(noun):
                 path += f"/{folder}"
-                own = p.get(f"{noun}Id") or (noun == "Stage" and not call.operation.startswith("Create") and p.get("StageName"))
+                own = p.get(f"{noun}Id") or (
+                    noun == "Stage"
+                    and not call.operation.startswith("Create")
+                    and p.get("StageName")
+                )
                 path += f"/{own}" if own else ""
     needed = [Permission(f"apigateway:{verb}", f"{root}{path}")]
     if p.get("Tags"):
@@ -206,7 +214,7 @@ def _s3(_: Call, p: dict[str, Any]) -> str | None:
     return f"{bucket}/*" if "Delete" in p else bucket
 
 
-def _iam(call: Call, p: dict[str, Any]) -> str | None:
+def _iam(_: Call, p: dict[str, Any]) -> str | None:
     if "PolicySourceArn" in p:
         return str(p["PolicySourceArn"])
     return f"arn:aws:iam::{ACCOUNT}:role/{p['RoleName']}" if "RoleName" in p else None

@@ -41,6 +41,7 @@ class Call:
     """What of it the service's model does not allow."""
 
     def __str__(self) -> str:
+        """As `sagemaker:CreateModel`."""
         return f"{self.service}:{self.operation}"
 
 
@@ -87,18 +88,20 @@ def _params(
         protocol = "json"
     elif operation.service_model.metadata["protocol"] == "rest-json":
         protocol = "rest-json"  # whatever a body of InvokeEndpoint says that it is
-    parsed = PROTOCOL_PARSERS[protocol](operation).parse({
-        "method": request.method,
-        "values": request.values,
-        "headers": request.headers,
-        "body": request.get_data(),
-        "url_path": request.path,
-        "url_params": uri_params,
-    })
+    parsed = PROTOCOL_PARSERS[protocol](operation).parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": request.get_data(),
+            "url_path": request.path,
+            "url_params": uri_params,
+        }
+    )
     return {name: value for name, value in parsed.items() if value not in (None, {}, [])}
 
 
-def _problems(shape: Shape, value: Any, where: str) -> list[str]:
+def _problems(shape: Shape, value: Any, where: str) -> list[str]:  # noqa: C901 - a case each
     """What a value has that its shape does not allow; values come in parsed form."""
     found: list[str] = []
     match shape.type_name:
@@ -175,7 +178,13 @@ def _strangers(shape: Shape, value: Any, where: str) -> list[str]:
             )
         ]
     if shape.type_name == "list" and isinstance(value, list):
-        return [p for i, item in enumerate(value) for p in _strangers(shape.member, item, f"{where}[{i}]")]
+        return [
+            p
+            for i, item in enumerate(value)
+            for p in _strangers(shape.member, item, f"{where}[{i}]")
+        ]
     if shape.type_name == "map" and isinstance(value, dict):
-        return [p for k, item in value.items() for p in _strangers(shape.value, item, f"{where}.{k}")]
+        return [
+            p for k, item in value.items() for p in _strangers(shape.value, item, f"{where}.{k}")
+        ]
     return []

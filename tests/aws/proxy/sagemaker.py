@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
@@ -64,7 +64,7 @@ class SageMaker:
     def _before_CreateModel(self, call: Call) -> None:
         name = call.params["ModelName"]
         if name in backend(call)._models:
-            raise _invalid(f"Cannot create already existing model \"{_arn(call, 'model', name)}\".")
+            raise _invalid(f'Cannot create already existing model "{_arn(call, "model", name)}".')
         role = call.params["ExecutionRoleArn"]
         if self.unassumable or not trusts(role, "sagemaker.amazonaws.com"):
             self.unassumable = max(0, self.unassumable - 1)
@@ -87,7 +87,9 @@ class SageMaker:
             raise _invalid(f'Cannot create already existing endpoint configuration "{arn}".')
         for variant in call.params["ProductionVariants"]:
             if variant["ModelName"] not in backend(call)._models:
-                raise _invalid(f"Could not find model \"{_arn(call, 'model', variant['ModelName'])}\".")
+                raise _invalid(
+                    f'Could not find model "{_arn(call, "model", variant["ModelName"])}".'
+                )
 
     def _after_CreateEndpointConfig(self, call: Call) -> None:
         config = backend(call).endpoint_configs[call.params["EndpointConfigName"]]
@@ -100,7 +102,10 @@ class SageMaker:
         if config is None:
             return None
         shown = {k: v for k, v in config.asked.items() if k != "Tags"}
-        created = {"EndpointConfigArn": config.arn, "CreationTime": config.creation_time.timestamp()}
+        created = {
+            "EndpointConfigArn": config.arn,
+            "CreationTime": config.creation_time.timestamp(),
+        }
         return ok(shown | created)
 
     def _before_DeleteEndpointConfig(self, call: Call) -> None:
@@ -112,10 +117,14 @@ class SageMaker:
     def _before_CreateEndpoint(self, call: Call) -> None:
         name = call.params["EndpointName"]
         if name in backend(call).endpoints:
-            raise _invalid(f"Cannot create already existing endpoint \"{_arn(call, 'endpoint', name)}\".")
+            raise _invalid(
+                f'Cannot create already existing endpoint "{_arn(call, "endpoint", name)}".'
+            )
         config = call.params["EndpointConfigName"]
         if config not in backend(call).endpoint_configs:
-            raise _invalid(f"Could not find endpoint configuration \"{_arn(call, 'endpoint-config', config)}\".")
+            raise _invalid(
+                f'Could not find endpoint configuration "{_arn(call, "endpoint-config", config)}".'
+            )
 
     def _after_CreateEndpoint(self, call: Call) -> None:
         endpoint = backend(call).endpoints[call.params["EndpointName"]]
@@ -123,17 +132,21 @@ class SageMaker:
         end = "InService" if self.failure is None else "Failed"
         polls = 10**9 if self.stuck else self.polls
         self.changes[endpoint.endpoint_name] = _Change(polls, end, self.failure)
-        write_log(call.region, f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}", self.container_log)
+        write_log(
+            call.region, f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}", self.container_log
+        )
 
     def _before_UpdateEndpoint(self, call: Call) -> Answer:
         name, config = call.params["EndpointName"], call.params["EndpointConfigName"]
         endpoint = backend(call).endpoints.get(name)
         if endpoint is None:
-            raise _invalid(f"Could not find endpoint \"{_arn(call, 'endpoint', name)}\".")
+            raise _invalid(f'Could not find endpoint "{_arn(call, "endpoint", name)}".')
         if name in self.changes or endpoint.endpoint_status == "Failed":
-            raise _invalid(f"Cannot update in-progress endpoint \"{_arn(call, 'endpoint', name)}\".")
+            raise _invalid(f'Cannot update in-progress endpoint "{_arn(call, "endpoint", name)}".')
         if config not in backend(call).endpoint_configs:
-            raise _invalid(f"Could not find endpoint configuration \"{_arn(call, 'endpoint-config', config)}\".")
+            raise _invalid(
+                f'Could not find endpoint configuration "{_arn(call, "endpoint-config", config)}".'
+            )
         endpoint.endpoint_status = "RollingBack" if self.rolls_back else "Updating"
         reason = "One or more configured alarm(s) in alarm state." if self.rolls_back else None
         self.changes[name] = _Change(
@@ -170,9 +183,9 @@ class SageMaker:
         name = call.params["EndpointName"]
         endpoint = backend(call).endpoints.get(name)
         if endpoint is None:
-            raise _invalid(f"Could not find endpoint \"{_arn(call, 'endpoint', name)}\".")
+            raise _invalid(f'Could not find endpoint "{_arn(call, "endpoint", name)}".')
         if name in self.changes:
-            raise _invalid(f"Cannot update in-progress endpoint \"{_arn(call, 'endpoint', name)}\".")
+            raise _invalid(f'Cannot update in-progress endpoint "{_arn(call, "endpoint", name)}".')
         endpoint.endpoint_status = "Deleting"
         self.changes[name] = _Change(self.polls, "Deleted")
         return ok({})
@@ -185,9 +198,7 @@ def backend(call: Call) -> Any:
 
 def trusts(role_arn: str, service: str) -> bool:
     """Whether a role exists and lets a service assume it."""
-    role = next(
-        (r for r in iam_backends[ACCOUNT]["aws"].roles.values() if r.arn == role_arn), None
-    )
+    role = next((r for r in iam_backends[ACCOUNT]["aws"].roles.values() if r.arn == role_arn), None)
     return role is not None and service in str(role.assume_role_policy_document)
 
 

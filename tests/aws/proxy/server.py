@@ -1,7 +1,7 @@
 """A small proxy before moto's server: it checks, records and disturbs, and fills what moto lacks.
 
-The command line reaches it through AWS_ENDPOINT_URL. It runs in a thread of the test, so that a test
-can see what AWS holds, save it, and put it back.
+The command line reaches it through AWS_ENDPOINT_URL. It runs in a thread of the tests, so that they
+see what AWS holds, save it, and put it back.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from io import BytesIO
 from typing import Any
 
 from moto.core.request import Request
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
@@ -79,6 +80,7 @@ class FakeAws:
     """Calls of the user to an API that asks for a signature."""
 
     def __post_init__(self) -> None:
+        """Nothing is there yet."""
         self.world = World()
         self.data_plane = DataPlane(self)
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -124,10 +126,10 @@ class FakeAws:
         environ["wsgi.input"] = BytesIO(body)
         try:
             answer = self._answer(environ, body)
-        except Exception:
-            import traceback
-
-            self.broken.append(f"{environ['REQUEST_METHOD']} {environ['RAW_URI']}\n{traceback.format_exc()}")
+        except Exception:  # noqa: BLE001 - a test fails on it later
+            self.broken.append(
+                f"{environ['REQUEST_METHOD']} {environ['RAW_URI']}\n{traceback.format_exc()}"
+            )
             answer = Answer(501, b"the proxy failed")
         if answer is None:
             start_response("200 OK", [])
@@ -159,9 +161,9 @@ class FakeAws:
         return None if fault == LOST else answer
 
     def _do(self, call: Call, environ: dict[str, Any], body: bytes) -> Answer:
+        if call.problems:
+            return refusal(call, RefusedError("ValidationException", "; ".join(call.problems)))
         try:
-            if call.problems:
-                raise RefusedError("ValidationException", "; ".join(call.problems))
             if call.service == "sagemaker-runtime":
                 check_signature(environ, body, "sagemaker", call.region)
                 return self.data_plane.invoke_endpoint(call, body)

@@ -9,7 +9,7 @@ from typing import Any
 from moto.apigatewayv2.models import apigatewayv2_backends
 from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.awslambda.utils import get_backend as lambda_backends
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.utils import get_service_model
 from moto.logs.models import logs_backends
 
@@ -221,8 +221,13 @@ def _check_access_log(call: Call) -> None:
     group = settings["DestinationArn"].partition(":log-group:")[2].removesuffix(":*")
     if group not in logs_backends[ACCOUNT][call.region].groups:
         raise RefusedError("BadRequestException", f"There is no log group {group}")
-    if "$context.requestId" not in settings["Format"] and "$context.extendedRequestId" not in settings["Format"]:
-        raise RefusedError("BadRequestException", "Access log format must contain $context.requestId")
+    if (
+        "$context.requestId" not in settings["Format"]
+        and "$context.extendedRequestId" not in settings["Format"]
+    ):
+        raise RefusedError(
+            "BadRequestException", "Access log format must contain $context.requestId"
+        )
 
 
 def _with_apis(call: Call, document: dict[str, Any]) -> dict[str, Any]:
@@ -232,15 +237,17 @@ def _with_apis(call: Call, document: dict[str, Any]) -> dict[str, Any]:
         return document
     wanted = call.params.get("TagFilters", [])
     for api in apigatewayv2_backends[ACCOUNT][call.region].apis.values():
-        tags = apigatewayv2_backends[ACCOUNT][call.region].get_tags(api.arn) if hasattr(api, "arn") else api.tags
+        tags = apigatewayv2_backends[ACCOUNT][call.region].get_tags(api.arn)
         if all(
             f["Key"] in tags and (not f.get("Values") or tags[f["Key"]] in f["Values"])
             for f in wanted
         ):
-            document["ResourceTagMappingList"].append({
-                "ResourceARN": f"arn:aws:apigateway:{call.region}::/apis/{api.api_id}",
-                "Tags": [{"Key": k, "Value": v} for k, v in tags.items()],
-            })
+            document["ResourceTagMappingList"].append(
+                {
+                    "ResourceARN": f"arn:aws:apigateway:{call.region}::/apis/{api.api_id}",
+                    "Tags": [{"Key": k, "Value": v} for k, v in tags.items()],
+                }
+            )
     return document
 
 

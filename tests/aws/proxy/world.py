@@ -11,8 +11,8 @@ from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.awslambda.models import lambda_backends
 from moto.budgets.models import budgets_backends
 from moto.cloudwatch.models import cloudwatch_backends
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.base_backend import BackendDict
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
@@ -75,7 +75,10 @@ def _regional(region: str) -> Iterator[str]:
         ("endpoint", sagemaker.endpoints),
         ("training job", sagemaker.training_jobs),
         ("API", {a.name: a for a in apigatewayv2_backends[ACCOUNT][region].apis.values()}),
-        ("function", {f.function_name: f for f in lambda_backends[ACCOUNT][region].list_functions()}),
+        (
+            "function",
+            {f.function_name: f for f in lambda_backends[ACCOUNT][region].list_functions()},
+        ),
         ("log group", logs_backends[ACCOUNT][region].groups),
         ("alarm", cloudwatch_backends[ACCOUNT][region].alarms),
         ("scaling target", _flat(applicationautoscaling_backends[ACCOUNT][region].targets)),
