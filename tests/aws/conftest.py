@@ -26,12 +26,9 @@ ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
 # The command line as it is, but it does not wait between two looks at AWS.
 IMPATIENT = """
-import botocore.endpoint, types
-from newsclf.lifecycle.package import PackageRequest, package
-from newsclf.targets.aws.clients import _CONFIG, Clients
-Clock.sleep = lambda self, pause_s: None
-botocore.endpoint.time = types.SimpleNamespace(sleep=lambda s: None, time=__import__("time").time)
 from newsclf.cli.main import main
+from tests.aws.impatience import patch
+patch(setattr)
 main()
 """
 RealCli = Callable[..., Result]

@@ -42,26 +42,32 @@ def remains(aws: FakeAws, real_cli: RealCli) -> str:
     return f"{left} {result.err}" if result.exit_code != 0 or left else ""
 
 
+def killed_at(aws: FakeAws, index: int, *command: object) -> int:
+    """Run a command and kill it when the call of this index has done its work; its exit code."""
+    ready = threading.Event()
+
+    def kill(i: int, _: object) -> None:
+        ready.wait()
+        if i == index:
+            process.kill()
+            process.wait()
+
+    aws.done = kill
+    with started(aws, *command) as process:
+        ready.set()
+        process.communicate()
+    aws.done = lambda _index, _call: None
+    return process.returncode
+
+
 def test_killed_after_any_call(
     aws: FakeAws, real_cli: RealCli, archive: Path, moments: list[Moment]
 ) -> None:
     wrong = []
     for moment in moments:
         begin(aws, moments, moment)
-        ready = threading.Event()
-        with started(aws, *commands(archive)[moment.command]) as process:
-
-            def kill(index: int, _: object, at: int = moment.index) -> None:
-                ready.wait()
-                if index == at:
-                    process.send_signal(signal.SIGKILL)
-                    process.wait()
-
-            aws.done = kill
-            ready.set()
-            process.communicate()
-        aws.done = lambda _index, _call: None
-        assert process.returncode == -signal.SIGKILL, f"{moment}: it ended before"
+        code = killed_at(aws, moment.index, *commands(archive)[moment.command])
+        assert code == -signal.SIGKILL, f"{moment}: it ended before"
         if found := remains(aws, real_cli):
             wrong.append(f"{moment}: {found}")
     assert not wrong, "\n".join(wrong)
