@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from newsclf.core.deployment import Deployment
     from newsclf.targets.client import Address
 
+_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\x20-\x7e]*)")
+
 
 def address_of(
     deployment: Deployment, *, direct: bool = False, header_file: Path | None = None

@@ -113,6 +113,14 @@ def loadtest(
             metavar="HOST", help="The host of --url, which may be loaded.", rich_help_panel=_TARGET
         ),
     ] = None,
+    sign: Annotated[
+        str | None,
+        typer.Option(
+            metavar="execute-api|sagemaker",
+            help="Sign requests to --url with your AWS credentials.",
+            rich_help_panel=_TARGET,
+        ),
+    ] = None,
     instances: Annotated[
         str | None,
         typer.Option(
@@ -214,7 +222,8 @@ def loadtest(
     book = prices_at(settings.state_dir, prices)
     where = Where(
         settings=settings, name=name, direct=direct, url=url, header_file=header_file,
-        owned_host=i_own_this, instances=instances, archive=archive, region=region,
+        owned_host=i_own_this,
+        sign=sign, instances=instances, archive=archive, region=region,
         profile=profile, prices=book,
     )  # fmt: skip
     choice = LoadChoice(

@@ -22,6 +22,8 @@ from newsclf.targets.client import Address
 from newsclf.targets.local.target import LocalTarget
 
 if TYPE_CHECKING:
+    import httpx
+
     from newsclf.cli.output import Output
 
 
@@ -35,6 +37,8 @@ class Where:
     url: str | None
     header_file: Path | None
     owned_host: str | None
+    sign: str | None
+    """AWS service whose signature --url asks for."""
     instances: str | None
     archive: Path | None
     region: str | None
@@ -53,8 +57,8 @@ def find_subjects(output: Output, where: Where) -> list[Subject]:
         if where.instances is not None or where.direct:
             raise ConfigError("--url is measured as it is, without --instances or --direct")
         return [_of_url(where, where.url)]
-    if where.owned_host is not None:
-        raise ConfigError("--i-own-this goes with --url")
+    if where.owned_host is not None or where.sign is not None:
+        raise ConfigError("--i-own-this and --sign go with --url")
     if where.instances is not None:
         if where.header_file is not None:
             raise ConfigError("--header-file goes with a deployment's API or with --url")
@@ -111,14 +115,29 @@ def _of_url(where: Where, url: str) -> Subject:
         )
     form: Form = "endpoint" if parts.path.endswith("/invocations") else "api"
     headers = read_headers(where.header_file) if where.header_file else {}
+    auth = _signature(where) if where.sign else None
     return Subject(
         instance="url",
         kind="url",
         identity=urlunsplit(parts._replace(query="", fragment="")),  # a key may stand there
         model_digest=None,
         shares_host=_is_loopback(parts.hostname),
-        open=_always(Address(url, form, headers)),
+        open=_always(Address(url, form, headers, auth)),
     )
+
+
+def _signature(where: Where) -> httpx.Auth:
+    from newsclf.core.extras import require_extra
+
+    if where.sign not in ("execute-api", "sagemaker"):
+        raise ConfigError(
+            f"--sign {where.sign}: there are execute-api for an API and sagemaker for an endpoint"
+        )
+    require_extra("boto3", extra="api", purpose="signing for AWS")
+    from newsclf.targets.aws.address import signature_for
+    from newsclf.targets.aws.clients import Clients
+
+    return signature_for(Clients(where.region, where.profile), where.sign)
 
 
 def _is_loopback(host: str) -> bool:

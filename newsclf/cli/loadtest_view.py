@@ -185,7 +185,8 @@ def _breakeven(row: CostRow) -> str:
 
 def ms(figure: Interval) -> str:
     """A latency, where the requests are enough for one."""
-    return "n/a" if figure.value is None or figure.high is None else f"{figure.value:.1f}"
+    unsupported = figure.low is None and figure.high is None
+    return "n/a" if figure.value is None or unsupported else f"{figure.value:.1f}"
 
 
 def _figure(value: float | None, form: str) -> str:

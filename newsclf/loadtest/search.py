@@ -224,11 +224,13 @@ class _Search:
         self._note(rate, results, decision, reason)
         return decision
 
-    def _run(self, rate: float, requests: int) -> ProbeResult:
+    def _run(self, rate: float, requests: int, *, again: bool = False) -> ProbeResult:
         if self.points == self.max_points:
             raise _EndedError(f"ended after {self.points} points, before it was confirmed")
         self.points += 1
         result = self.probe(rate, requests)
+        if result.verdict == "CLIENT-LIMITED" and not again:  # once may be another's doing
+            return self._run(rate, requests, again=True)
         if result.verdict == "CLIENT-LIMITED":
             self._note(rate, [result], "inconclusive", "; ".join(result.reasons))
             raise _EndedError(

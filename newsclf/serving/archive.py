@@ -105,7 +105,7 @@ def check_archive(path: Path) -> Contents:
     members: dict[str, Member] = {}
     lists: dict[str, bytes] = {}
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with gzip.open(path) as zipped, tarfile.open(fileobj=zipped, mode="r:") as archive:
             for info in archive:
                 name = _safe_name(path, info)
                 if info.isdir():
@@ -114,13 +114,16 @@ def check_archive(path: Path) -> Contents:
                     raise ModelError(f"{path}: it has {name} twice", hint=_AGAIN)
                 source = archive.extractfile(info)
                 assert source is not None  # noqa: S101 - it is a plain file
+                digest = hashlib.sha256()
                 if name in (CARD_FILE, SUMS) and info.size <= _LIST_LIMIT_BYTES:
                     lists[name] = source.read()
-                    source.seek(0)
-                digest = hashlib.sha256()
+                    digest.update(lists[name])
                 while block := source.read(_BLOCK_BYTES):
                     digest.update(block)
                 members[name] = Member(name, info.size, digest.hexdigest())
+            # The archive ends before the gzip stream does, whose own checksum stands at its end.
+            while zipped.read(_BLOCK_BYTES):
+                pass
     except FileNotFoundError:
         raise ModelError(f"{path}: no such archive", hint=_AGAIN) from None
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:

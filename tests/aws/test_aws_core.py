@@ -509,9 +509,10 @@ def test_options_travel_to_where_they_belong(aws: FakeAws, deploy: Deploy) -> No
 
 
 def test_the_archive_is_packed_when_none_is_named(
-    aws: FakeAws, newsclf: Cli, trained: Path
+    aws: FakeAws, newsclf: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wheels can't be fetched without a network, so this ends there; nothing was made."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
     refused = newsclf("deploy", "--model", trained / "model", "--instance", "ml.c5.large", "--yes")
 
     assert "packing the model" in refused.err

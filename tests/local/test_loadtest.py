@@ -16,6 +16,9 @@ import httpx
 import psutil
 import pytest
 
+from newsclf.core.deployment import Deployments, LocalDeployment
+from newsclf.core.sigv4 import Credentials
+from newsclf.targets.local.credentials import read as read_credential
 from tests.conftest import Cli
 from tests.loadserver import Behaviour, running
 
@@ -143,15 +146,14 @@ def test_a_server_that_answers_nothing_ends_the_test_until_it_does(newsclf: Cli)
         (["--url", "http://[::1"], "--url http://[::1"),
         (["--url", "http://127.0.0.1:99999/classify"], "99999"),
         (["--concurrency", "2,2"], "asked for twice"),
-        (["--instances", "c5.large"], "there is no such instance"),
+        (["--instances", "local:none"], "there is no such instance"),
         (["--instances", "ml.c5.large"], "no AWS region is named"),
         (["--instances", "local:999"], "this machine has"),
         (["--price-as", "ml.c5.huge"], "no price is known for ml.c5.huge in us-east-1"),
         (["--payloads", "no-such-file.txt"], "no-such-file.txt"),
         (["--resume", "nowhere"], "no load test"),
         (["other"], "no deployment is called 'other'"),
-        (["--header-file", "x"], "no deployment is called 'news'"),
-        (["--header-file", "x", "--instances", "local:1"], "a deployment's API or with --url"),
+        (["--i-own-this", "x"], "go with --url"),
         (["--instances", "local:1", "--header-file", "x"], "or with --url"),
     ],
 )
@@ -159,7 +161,7 @@ def test_bad_options_are_said_before_anything_is_sent(
     newsclf: Cli, arguments: list[str], words: str
 ) -> None:
     if "--url" not in arguments and arguments != ["other"] and "--instances" not in arguments:
-        arguments = [*arguments, *(() if "--header-file" in arguments else
+        arguments = [*arguments, *(() if "--i-own-this" in arguments else
                      ("--url", "http://127.0.0.1:1/classify"))]  # fmt: skip
     result = newsclf("loadtest", *arguments)
 
@@ -350,6 +352,33 @@ def test_the_api_of_a_deployment_is_loaded_with_its_credential(
         assert set(point["outcomes"]) == {"OK"}, result.err
     assert f"API, {auth}" in json.loads(api.out)["run"]["target"]
     assert json.loads(direct.out)["run"]["target"] == "news (endpoint)"
+
+
+def test_any_url_that_wants_signatures_is_loaded_with_them(
+    newsclf: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        newsclf("deploy", "--model", trained / "model")
+        wired = json.loads(newsclf("wire-api", "--auth", "iam", "--json").out)
+        url = f"http://127.0.0.1:{wired['api']['port']}/classify"
+        options = ("loadtest", "--url", url, "--concurrency", "2", *_QUICK, "--sign")
+        deployment = Deployments(Path(".newsclf")).get_of(LocalDeployment, "news")
+        credentials = read_credential(deployment)
+        assert isinstance(credentials, Credentials)
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", credentials.access_key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+        assert "answered 403" in newsclf(*options, "execute-api").err
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_key)
+        result = newsclf(*options, "execute-api", "--json")
+    finally:
+        newsclf("teardown")
+
+    (point,) = json.loads(result.out)["points"]
+    assert set(point["outcomes"]) == {"OK"}
+    written = b"".join(path.read_bytes() for path in Path(".newsclf").rglob("*") if path.is_file())
+    assert credentials.secret_key.encode() not in written
+    assert "there are execute-api" in newsclf(*options, "s3").err
 
 
 @pytest.mark.load

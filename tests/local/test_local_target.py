@@ -105,7 +105,7 @@ def test_what_was_killed_is_down_and_can_be_started_again(newsclf: Cli) -> None:
     assert "down; newsclf deploy starts it again" in newsclf("status").err
     asked = newsclf("predict", "Profit rose")
     assert asked.exit_code == 5
-    assert "the deployment 'news' does not answer" in asked.err
+    assert "nothing answers at http://127.0.0.1:" in asked.err
 
     deploy(newsclf)
     assert newsclf("predict", "Profit rose").exit_code == 0

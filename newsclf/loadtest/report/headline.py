@@ -118,6 +118,25 @@ def warnings(summary: Summary) -> list[str]:
     return found
 
 
+def _capped(summary: Summary) -> list[str]:
+    """Instances whose highest believable load is not their highest."""
+    found = []
+    for row in summary.costs:
+        closed = [
+            (p.load.concurrency or 0, p.verdict)
+            for p in summary.points
+            if p.instance == row.instance and p.load.model == "closed"
+        ]
+        best = max((users for users, verdict in closed if verdict == "OK"), default=0)
+        more = {verdict for users, verdict in closed if users > best > 0}
+        if more == {"CLIENT-LIMITED"}:
+            found.append(
+                f"Beyond {best} users {row.instance} could not be measured: it may take more than "
+                "the invocations per minute in the table."
+            )
+    return found
+
+
 def _of_service(summary: Summary) -> list[str]:
     """Where what the service measured is missing, or does not go with what the client did."""
     points = summary.points
@@ -140,25 +159,6 @@ def _of_service(summary: Summary) -> list[str]:
             f"At {_some(coarse)} no whole minute lies in the measured window, so what the service "
             "measured holds its surroundings too: --duration 130 leaves it one."
         )
-    return found
-
-
-def _capped(summary: Summary) -> list[str]:
-    """Instances whose highest believable load is not their highest."""
-    found = []
-    for row in summary.costs:
-        closed = [
-            (p.load.concurrency or 0, p.verdict)
-            for p in summary.points
-            if p.instance == row.instance and p.load.model == "closed"
-        ]
-        best = max((users for users, verdict in closed if verdict == "OK"), default=0)
-        more = {verdict for users, verdict in closed if users > best > 0}
-        if more == {"CLIENT-LIMITED"}:
-            found.append(
-                f"Beyond {best} users {row.instance} could not be measured: it may take more than "
-                "the invocations per minute in the table."
-            )
     return found
 
 

@@ -25,7 +25,13 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "YourBuckets": ("arn:aws:s3:::*",),
     "Roles": ("arn:aws:iam::{account}:role/newsclf-*",),
     "PassRole": ("arn:aws:iam::{account}:role/newsclf-*",),
-    "ScalingRole": (_SCALING_ROLE,),
+    "ScalingRole": (
+        (
+            "arn:aws:iam::{account}:role/aws-service-role"
+            "/sagemaker.application-autoscaling.amazonaws.com"
+            "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+        ),
+    ),
     "Models": ("arn:aws:sagemaker:{region}:{account}:model/newsclf-*",),
     "EndpointConfigs": ("arn:aws:sagemaker:{region}:{account}:endpoint-config/newsclf-*",),
     "Endpoints": ("arn:aws:sagemaker:{region}:{account}:endpoint/newsclf-*",),
