@@ -75,6 +75,7 @@ def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]
     _serving.reset()
     _client.cache_clear()  # a client that has often tried again does so no more
     _session.cache_clear()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # the handler's, with other credentials
     for name, value in environment(_serving).items():
         monkeypatch.setenv(name, value)
     patch(monkeypatch.setattr)
