@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from newsclf.targets.aws.plan import Plan
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
+_LEAST_TTL_S = 15 * 60
 _HOURS_PER_MONTH = 730
 
 
@@ -101,7 +102,11 @@ def _spec(options: Options, region: str, prices: PriceBook) -> AwsSpec:
     if (options.budget_usd is None) != (options.budget_email is None):
         raise ConfigError("--budget and --budget-email go together")
     image = options.image or stock_image(region, options.instance)
-    repository_arn(image)
+    if (there := repository_arn(image).split(":")[3]) != region:
+        raise ConfigError(
+            f"--image {image}: it is in {there}, and SageMaker takes images of {region} only",
+            hint=f"copy it into a repository of {region}, or add --region {there}",
+        )
     return AwsSpec(
         image=image,
         instance=options.instance,
@@ -109,7 +114,7 @@ def _spec(options: Options, region: str, prices: PriceBook) -> AwsSpec:
         min_instances=options.minimum,
         max_instances=maximum,
         vpc=_vpc(options.vpc),
-        kms_key=options.kms_key,
+        kms_key=_kms_key(options.kms_key, region),
         ttl_s=_seconds(options.ttl),
         budget_usd=options.budget_usd,
         budget_email=options.budget_email,
@@ -155,13 +160,30 @@ def _vpc(text: str | None) -> Vpc | None:
     return vpc
 
 
+def _kms_key(text: str | None, region: str) -> str | None:
+    """An alias is none: the role's policy must name the key itself."""
+    arn = rf"(arn:aws:kms:{region}:\d{{12}}:key/)?"
+    if text is not None and not re.fullmatch(rf"{arn}(mrk-)?[0-9a-f-]{{32,36}}", text):
+        raise ConfigError(
+            f"--kms-key {text}: expected the id or the ARN of a key in {region}",
+            hint=f"aws kms describe-key --key-id {text} --query KeyMetadata.Arn --region {region}",
+        )
+    return text
+
+
 def _seconds(text: str | None) -> int | None:
     if text is None:
         return None
     found = re.fullmatch(r"(\d{1,4})([mhd])", text)
     if found is None or int(found[1]) == 0:
         raise ConfigError(f"--ttl {text}: expected a time such as 90m, 2h or 3d")
-    return int(found[1]) * _UNITS_S[found[2]]
+    seconds = int(found[1]) * _UNITS_S[found[2]]
+    if seconds < _LEAST_TTL_S:
+        raise ConfigError(
+            f"--ttl {text}: AWS deletes no endpoint while it comes up, which takes minutes",
+            hint=f"--ttl {_LEAST_TTL_S // 60}m is the least",
+        )
+    return seconds
 
 
 def _show(output: Output, plan: Plan) -> None:

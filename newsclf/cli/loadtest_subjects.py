@@ -70,14 +70,15 @@ def find_subjects(output: Output, where: Where) -> list[Subject]:
 def _of_deployment(output: Output, where: Where, deployment: Deployment) -> Subject:
     instance, region, usd_per_hour = "local", None, 0.0
     kind: Kind = "local"
-    figures = None
+    figures, count = None, 1
     if isinstance(deployment, AwsDeployment):
         instance = deployment.spec.instance or "serverless"
         kind = "sagemaker" if deployment.api is None or where.direct else "api-gateway"
         state_dir = where.settings.state_dir
         target = aws_target(output, state_dir, deployment.region, deployment.profile)
         figures = target.metrics(deployment.name).read
-        region, usd_per_hour = deployment.region, deployment.spec.usd_per_hour or 0.0
+        count = target.instance_count(deployment.name)
+        region, usd_per_hour = deployment.region, count * (deployment.spec.usd_per_hour or 0.0)
     address = address_of(deployment, direct=where.direct, header_file=where.header_file)
     return Subject(
         instance=instance,
@@ -89,6 +90,7 @@ def _of_deployment(output: Output, where: Where, deployment: Deployment) -> Subj
         figures=figures,
         region=region,
         usd_per_hour=usd_per_hour,
+        instance_count=count,
     )
 
 

@@ -60,6 +60,9 @@ class Subject:
     region: str | None = None
     """Of AWS, which decides the prices."""
     usd_per_hour: float = 0.0
+    """Of all its instances."""
+    instance_count: int = 1
+    """When the load test begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +223,7 @@ def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
         shares_host=any(subject.shares_host for subject in subjects),
         price_as=request.price_as,
         region=request.region,
+        instance_count=subjects[0].instance_count,
         utilisation=request.utilisation,
     )
 

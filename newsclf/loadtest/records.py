@@ -274,6 +274,8 @@ class Run(_Record):
     """Hosting instance whose price the machine is given."""
     region: str = "us-east-1"
     """Of the prices."""
+    instance_count: int = 1
+    """Instances behind what is measured, each of which costs its price."""
     utilisation: float = 0.5
     interrupted: bool = False
     """It ended before all points were run."""

@@ -27,6 +27,19 @@ _CONFIG = Config(
 _NOT_YET_S = 60
 
 
+def _check_region(session: boto3.Session, region: str) -> None:
+    """Raise ConfigError where ARNs begin otherwise, as in China and in GovCloud."""
+    try:
+        partition = session.get_partition_for_region(region)
+    except botocore.exceptions.UnknownRegionError:
+        return  # a newer one than this botocore
+    if partition != "aws":
+        raise ConfigError(
+            f"--region {region}: newsclf knows AWS's commercial regions, not those of {partition}",
+            hint="take one such as us-east-1",
+        )
+
+
 class Clients:
     """Calls AWS in one region, with the credentials of one profile."""
 
@@ -51,6 +64,7 @@ class Clients:
         if not self.session.region_name:
             raise ConfigError("no AWS region is named", hint="add --region, or set AWS_REGION")
         self.region: str = self.session.region_name
+        _check_region(self.session, self.region)
         self.profile = profile
         self.clock = clock or Clock()
         self._client = lru_cache(maxsize=None)(self._new_client)

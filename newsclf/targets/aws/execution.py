@@ -1,4 +1,4 @@
-"""What the execution role of an endpoint may do: fetch its archive and image, and write its log."""
+"""What the execution role of an endpoint may do: fetch archive and image, log, watch its alarm."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def statements(names: Names, spec: AwsSpec) -> tuple[Mapping[str, Any], ...]:
             {"StringLike": {"cloudwatch:namespace": ["*SageMaker*", "*sagemaker*"]}},
         ),
     ]
+    if spec.serverless is None:
+        # Without it an update can't be rolled back (SageMaker's guide, "Auto-Rollback
+        # Configuration and Monitoring").
+        alarm = names.arn("cloudwatch", f"alarm:{names.error_alarm}")
+        allowed.append(_allow(["cloudwatch:DescribeAlarms"], alarm))
     if spec.kms_key:
         allowed.append(_allow(["kms:Decrypt"], _key_arn(names, spec.kms_key)))
     if spec.vpc:

@@ -46,7 +46,7 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "LogGroups": (
         "arn:aws:logs:{region}:{account}:log-group:/aws/sagemaker/Endpoints/newsclf-*",
         "arn:aws:logs:{region}:{account}:log-group:/aws/lambda/newsclf-*",
-        "arn:aws:logs:{region}:{account}:log-group:/aws/apigateway/newsclf-*",
+        "arn:aws:logs:{region}:{account}:log-group:/aws/vendedlogs/apigateway/newsclf-*",
     ),
     "Alarms": ("arn:aws:cloudwatch:{region}:{account}:alarm:newsclf-*",),
     "ScalingAlarms": (
@@ -77,8 +77,9 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "PassRole": "iam:PassRole",
         "ScalingRole": "iam:CreateServiceLinkedRole",
         "Models": "sagemaker:AddTags sagemaker:CreateModel sagemaker:DescribeModel",
-        "EndpointConfigs": "sagemaker:AddTags sagemaker:CreateEndpointConfig"
-        " sagemaker:DescribeEndpointConfig",
+        # An endpoint is created and updated on two resources: itself and its configuration.
+        "EndpointConfigs": "sagemaker:AddTags sagemaker:CreateEndpoint"
+        " sagemaker:CreateEndpointConfig sagemaker:DescribeEndpointConfig sagemaker:UpdateEndpoint",
         "Endpoints": "sagemaker:AddTags sagemaker:CreateEndpoint sagemaker:DeleteEndpoint"
         " sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint sagemaker:ListTags"
         " sagemaker:UpdateEndpoint sagemaker:UpdateEndpointWeightsAndCapacities",
@@ -94,8 +95,8 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Schedules": "scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule",
         "Budgets": "budgets:ModifyBudget budgets:TagResource budgets:ViewBudget",
         "Any": "application-autoscaling:DescribeScalableTargets"
-        " application-autoscaling:DescribeScalingPolicies logs:DescribeLogGroups"
-        " servicequotas:ListServiceQuotas",
+        " application-autoscaling:DescribeScalingPolicies cloudwatch:GetMetricStatistics"
+        " logs:DescribeLogGroups servicequotas:ListServiceQuotas",
     },
     "wire-api": {
         "Roles": f"{_ROLES} {_ROLES_GO}",
@@ -121,7 +122,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         " sagemaker:DescribeTransformJob sagemaker:StopTransformJob",
     },
     "loadtest": {
-        "Endpoints": "sagemaker:InvokeEndpoint",
+        "Endpoints": "sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint",
         "ApiCalls": "execute-api:Invoke",
         "Any": "cloudwatch:GetMetricStatistics",
     },
@@ -135,8 +136,8 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Bucket": "s3:DeleteBucket s3:ListBucket s3:ListBucketVersions",
         "Archives": "s3:DeleteObject s3:DeleteObjectVersion",
         "Roles": _ROLES_GO,
-        "Models": "sagemaker:DeleteModel",
-        "EndpointConfigs": "sagemaker:DeleteEndpointConfig",
+        "Models": "sagemaker:DeleteModel sagemaker:DescribeModel",
+        "EndpointConfigs": "sagemaker:DeleteEndpointConfig sagemaker:DescribeEndpointConfig",
         "Endpoints": "sagemaker:DeleteEndpoint sagemaker:DescribeEndpoint sagemaker:ListTags",
         "Functions": "lambda:DeleteFunction lambda:GetFunction",
         "Apis": "apigateway:DELETE apigateway:GET",

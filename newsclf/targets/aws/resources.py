@@ -72,7 +72,9 @@ def endpoint_resources(
     ]  # fmt: skip
 
 
-def endpoint_remains(clients: Clients, names: Names) -> Sequence[Remains]:
+def endpoint_remains(
+    clients: Clients, names: Names, say: Callable[[str], None]
+) -> Sequence[Remains]:
     """All that `endpoint_resources` can have made, of whatever form, in the same order."""
     return [
         Bucket(clients, names),
@@ -84,7 +86,7 @@ def endpoint_remains(clients: Clients, names: Names) -> Sequence[Remains]:
         ErrorAlarm(clients, names),
         Role(clients, names, names.schedule_role, _SCHEDULE_ROLE, schedule.ROLE_SERVICE),
         AnySchedule(clients, names),
-        Endpoint(clients, names),
+        Endpoint(clients, names, say=say),
         ScaledVariant(clients, names, VARIANT),
         AnyBudget(clients, names),
     ]

@@ -16,7 +16,9 @@ from newsclf.targets.aws.address import endpoint_address
 from newsclf.targets.aws.api import api_remains
 from newsclf.targets.aws.bucket import Archive
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.endpoint import Endpoint, running_count
 from newsclf.targets.aws.endpoint_config import VARIANT
+from newsclf.targets.aws.endpoint_report import interrupted
 from newsclf.targets.aws.function_model import FunctionModel
 from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.log_group import LogGroup
@@ -82,6 +84,10 @@ class AwsTarget:
         """Where the endpoint of a deployment takes requests; TargetError without credentials."""
         return endpoint_address(self._clients, self.names_of(name))
 
+    def instance_count(self, name: str) -> int:
+        """How many instances the endpoint of a deployment has; 1 if it is serverless or gone."""
+        return max(1, running_count(Endpoint(self._clients, self.names_of(name)).find() or {}))
+
     def metrics(self, name: str) -> EndpointMetrics:
         """What CloudWatch knows of the endpoint of a deployment."""
         return EndpointMetrics(self._clients, self.names_of(name).endpoint, VARIANT)
@@ -125,19 +131,10 @@ class AwsTarget:
             wanted,
             endpoint_unwanted(self._clients, names, spec),
         )
-        self._check_quota(plan)
+        warning = check_quota(self._clients, plan)
+        if warning is not None:
+            self._say(warning)
         return plan
-
-    def _check_quota(self, plan: Plan) -> None:
-        spec = plan.deployment.spec
-        action = next(step.look.action for step in plan.steps if step.resource.kind == "endpoint")
-        if spec.instance is None or action == "keep":
-            return
-        # In an update two fleets are up for a while.
-        count = spec.max_instances + (spec.min_instances if action == "update" else 0)
-        unknown = check_quota(self._clients, spec.instance, count)
-        if unknown is not None:
-            self._say(f"the quota is not known: {unknown}")
 
     def apply(self, plan: Plan) -> AwsDeployment:
         """Carry a plan out, and record each step before and after it.
@@ -162,10 +159,7 @@ class AwsTarget:
                     journal.gone(remains)
                 self._ensure([step.resource for step in plan.steps], journal)
             except KeyboardInterrupt:
-                raise InterruptedRunError(
-                    f"stopped; what was begun of '{name}' goes on, and an endpoint bills",
-                    hint=f"newsclf teardown {name} removes it; newsclf deploy goes on",
-                ) from None
+                raise interrupted(journal.deployment, wanted.spec) from None
             journal.save(
                 model=wanted.model,
                 model_digest=wanted.model_digest,
@@ -194,13 +188,26 @@ class AwsTarget:
         Raises:
             StateError: another command is at work on it.
             NewsclfError: something is left; it says what, and why.
+            InterruptedRunError: Ctrl-C; what was not deleted yet is still there.
         """
-        names = self.names_of(name)
+        try:
+            return self._teardown(self.names_of(name))
+        except KeyboardInterrupt:
+            raise InterruptedRunError(
+                f"stopped; what is left of '{name}' stays, and bills if it is an endpoint",
+                hint=f"newsclf teardown {name} --region {self.region} goes on; newsclf status",
+            ) from None
+
+    def _teardown(self, names: Names) -> list[str]:
+        name = names.deployment
         with self._deployments.locked(name):
             known = self._deployments.find_of(AwsDeployment, name)
             journal = Journal(self._deployments, known) if known else None
             # The endpoint goes before what it needs, and all that stands before it first.
-            remains = [*endpoint_remains(self._clients, names), *api_remains(self._clients, names)]
+            remains = [
+                *endpoint_remains(self._clients, names, self._say),
+                *api_remains(self._clients, names),
+            ]
             removed, problems = self._remove(list(reversed(remains)), journal)
             left = [each for each in remains if self._is_left(each, problems)]
             stray = discovery.stray_arns(self._clients, names) if not left else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.iam.models import iam_backends
 from moto.logs.models import logs_backends
@@ -147,6 +148,8 @@ class SageMaker:
             raise _invalid(
                 f'Could not find endpoint configuration "{_arn(call, "endpoint-config", config)}".'
             )
+        _check_scaling(call, endpoint.endpoint_config_name, config)
+        _check_alarms(call, endpoint.endpoint_config_name)
         endpoint.endpoint_status = "RollingBack" if self.rolls_back else "Updating"
         reason = "One or more configured alarm(s) in alarm state." if self.rolls_back else None
         self.changes[name] = _Change(
@@ -214,6 +217,33 @@ def write_log(region: str, group: str, lines: tuple[str, ...]) -> None:
 
     now_ms = int(unix_time_millis())
     logs.put_log_events(group, stream, [{"timestamp": now_ms, "message": line} for line in lines])
+
+
+def _check_scaling(call: Call, before: str, after: str) -> None:
+    """Source: SageMaker's guide, "Update endpoints that use auto scaling"."""
+    configs = backend(call).endpoint_configs
+    was, will_be = (configs[name].asked["ProductionVariants"][0] for name in (before, after))
+    resource = f"endpoint/{call.params['EndpointName']}/variant/{was['VariantName']}"
+    targets = applicationautoscaling_backends[ACCOUNT][call.region].targets.values()
+    scales = any(resource in each for each in targets)
+    if scales and was.get("InstanceType") != will_be.get("InstanceType"):
+        raise _invalid(
+            f'The variant(s) "[{resource}]" must be deregistered as scalable targets with AWS Auto'
+            " Scaling before they can be removed or have their instance type updated."
+        )
+
+
+def _check_alarms(call: Call, config: str) -> None:
+    """The role must see them (SageMaker's guide, "Auto-Rollback Configuration and Monitoring")."""
+    wanted = call.params.get("DeploymentConfig", {}).get("AutoRollbackConfiguration", {})
+    variant = backend(call).endpoint_configs[config].asked["ProductionVariants"][0]
+    role = backend(call)._models[variant["ModelName"]].execution_role_arn.rpartition("/")[2]
+    found = next(r for r in iam_backends[ACCOUNT]["aws"].roles.values() if r.name == role)
+    policies = "".join(found.policies.values())
+    for alarm in wanted.get("Alarms", []):
+        arn = f"arn:aws:cloudwatch:{call.region}:{ACCOUNT}:alarm:{alarm['AlarmName']}"
+        if "cloudwatch:DescribeAlarms" not in policies or arn not in policies:
+            raise _invalid(f"The role {role} may not describe the alarm {arn}.")
 
 
 def _invalid(message: str) -> RefusedError:

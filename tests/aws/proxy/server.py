@@ -32,6 +32,13 @@ from tests.aws.proxy.world import World
 FAULTS = {
     "throttling": RefusedError("ThrottlingException", "Rate exceeded", 400),
     "denied": RefusedError("AccessDeniedException", "not authorized by a test", 403),
+    "pass-role": RefusedError(
+        "AccessDeniedException",
+        "User: arn:aws:iam::123456789012:user/me is not authorized to perform: iam:PassRole on"
+        " resource: arn:aws:iam::123456789012:role/newsclf-news-use1-ep because no identity-based"
+        " policy allows the iam:PassRole action",
+        400,
+    ),
     "failure": RefusedError("InternalFailure", "We encountered an internal error", 500),
 }
 """Answers instead of the real one; `lost` is the fourth fault: the answer after the work."""

@@ -12,12 +12,18 @@ from moto.awslambda.utils import get_backend as lambda_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.utils import get_service_model
 from moto.logs.models import logs_backends
+from moto.sagemaker.models import sagemaker_backends
 
 from tests.aws.proxy.answers import Answer, RefusedError, ok
 from tests.aws.proxy.requests import Call
 from tests.aws.proxy.sagemaker import trusts
 
 _QUOTA_PAGE = 100
+_TOO_NEW = (
+    "The role defined for the function cannot be assumed by Lambda.",
+    "the KMS key is invalid for CreateGrant: ARN does not refer to a valid principal",
+)
+"""What Lambda says of a role that is not known everywhere yet."""
 
 
 @dataclass
@@ -89,8 +95,7 @@ class Services:
         if self.unassumable or not trusts(call.params["Role"], "lambda.amazonaws.com"):
             self.unassumable = max(0, self.unassumable - 1)
             raise RefusedError(
-                "InvalidParameterValueException",
-                "The role defined for the function cannot be assumed by Lambda.",
+                "InvalidParameterValueException", _TOO_NEW[self.unassumable % len(_TOO_NEW)]
             )
         if call.params["FunctionName"] in functions(call.region):
             name = call.params["FunctionName"]
@@ -195,6 +200,7 @@ class Services:
         return {
             "ServiceCode": "sagemaker", "QuotaName": name, "QuotaCode": _code(name),
             "Value": self.quotas.get(name, 4.0), "Adjustable": True,
+            "UsageMetric": usage_metric(name),
         }  # fmt: skip
 
 
@@ -248,7 +254,24 @@ def _with_apis(call: Call, document: dict[str, Any]) -> dict[str, Any]:
                     "Tags": [{"Key": k, "Value": v} for k, v in tags.items()],
                 }
             )
+    for job in sagemaker_backends[ACCOUNT][call.region].transform_jobs.values():
+        arn, tags = job.arn, job.tags
+        if arn not in [each["ResourceARN"] for each in document["ResourceTagMappingList"]]:
+            document["ResourceTagMappingList"].append({"ResourceARN": arn, "Tags": tags})
     return document
+
+
+def usage_metric(quota: str) -> dict[str, Any]:
+    """Where CloudWatch says how much of a quota is used."""
+    return {
+        "MetricNamespace": "AWS/Usage",
+        "MetricName": "ResourceCount",
+        "MetricDimensions": {
+            "Class": "None", "Resource": f"endpoint/{quota.partition(' ')[0]}",
+            "Service": "SageMaker", "Type": "Resource",
+        },
+        "MetricStatisticRecommendation": "Maximum",
+    }  # fmt: skip
 
 
 def _quota_names() -> list[str]:
