@@ -36,6 +36,8 @@ class Services:
     """Name of a SageMaker quota → its value, where it is not 4."""
     forbidden: frozenset[str] = frozenset()
     """What IAM's simulator says no to."""
+    caller: str | None = None
+    """The ARN that the credentials are of, where it is not a user's."""
     pending: dict[str, int] = field(default_factory=dict)
     subscribers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Name of a budget → its notifications with whom they go to."""
@@ -77,6 +79,16 @@ class Services:
                 self.pending[name] = left - 1
             return answer.with_document(document)
         return answer
+
+    def _sts_GetCallerIdentity(self, _: Call) -> Answer | None:
+        if self.caller is None:
+            return None
+        body = (
+            "<GetCallerIdentityResponse><GetCallerIdentityResult>"
+            f"<Arn>{self.caller}</Arn><UserId>AROA</UserId><Account>{ACCOUNT}</Account>"
+            "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+        )
+        return Answer(200, body.encode(), {"Content-Type": "text/xml"})
 
     def _iam_SimulatePrincipalPolicy(self, call: Call) -> Answer:
         results = "".join(
