@@ -23,8 +23,13 @@ from tests.conftest import Cli, Result
 
 Deploy = Callable[..., Result]
 QUOTA = "ml.c5.large for endpoint usage"
-# As it is, waits included.
-COMMAND = "from newsclf.cli.main import main; main()"
+# As it is, waits included; a shell that runs the tests in the background has Ctrl-C ignored.
+COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from newsclf.cli.main import main
+main()
+"""
 
 
 @pytest.fixture
@@ -65,6 +70,18 @@ def test_an_endpoint_that_scales_gets_another_instance(
     assert done.index("UpdateEndpoint") < done.index("RegisterScalableTarget")
     assert deploy("--instance", "ml.c5.xlarge", "--max", 3).exit_code == 0
     torn_down(aws, newsclf)
+
+
+def test_bounds_of_scaling_change_in_place(aws: FakeAws, deploy: Deploy) -> None:
+    aws.services.unregistered = 2
+    assert deploy("--max", 3).exit_code == 0
+    wider = deploy("--max", 5)
+
+    assert wider.exit_code == 0, wider.err
+    (target,) = boto3.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="sagemaker"
+    )["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 5)
 
 
 def test_a_new_model_keeps_the_scaling(aws: FakeAws, deploy: Deploy) -> None:

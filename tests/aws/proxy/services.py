@@ -41,6 +41,8 @@ class Services:
     pending: dict[str, int] = field(default_factory=dict)
     subscribers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Name of a budget → its notifications with whom they go to."""
+    unregistered: int = 0
+    """How many PutScalingPolicy are still told that there is no scalable target."""
     unassumable: int = 0
     """How many CreateFunction are still told that the role can't be assumed."""
 
@@ -192,6 +194,22 @@ class Services:
             if _code(name) == call.params["QuotaCode"]:
                 return ok({"Quota": self._quota(name)})
         raise RefusedError("NoSuchResourceException", "There is no such quota")
+
+    def _application_autoscaling_RegisterScalableTarget(self, call: Call) -> None:
+        """As users have found: terraform-aws-modules/terraform-aws-rds-aurora#420."""
+        targets = applicationautoscaling_backends[ACCOUNT][call.region].targets.values()
+        if call.params.get("Tags") and any(call.params["ResourceId"] in each for each in targets):
+            raise RefusedError(
+                "ValidationException",
+                "The scalable target that you tried to tag already exists. To update tags on an"
+                " existing scalable target, use the TagResource API.",
+            )
+
+    def _application_autoscaling_PutScalingPolicy(self, call: Call) -> None:
+        if self.unregistered:
+            self.unregistered -= 1
+            message = f"No scalable target registered for {call.params['ResourceId']}"
+            raise RefusedError("ObjectNotFoundException", message)
 
     def _application_autoscaling_DeleteScalingPolicy(self, call: Call) -> None:
         """Moto has another error for what is not there."""
