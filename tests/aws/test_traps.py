@@ -109,6 +109,23 @@ def test_a_denied_call_names_the_action_that_aws_names(aws: FakeAws, deploy: Dep
     }
 
 
+def test_a_bucket_that_was_just_deleted_is_waited_for(
+    aws: FakeAws, deploy: Deploy, newsclf: Cli
+) -> None:
+    aws.services.taken = 5
+    made = deploy()
+
+    assert made.exit_code == 0, made.err
+    assert made.err.count("S3 still deletes an older newsclf-123456789012-us-east-1") == 1
+    torn_down(aws, newsclf)
+    aws.services.taken = 10**6
+    given_up = deploy()
+    assert given_up.exit_code == 4
+    assert "within an hour" in given_up.err
+    aws.services.taken = 0
+    torn_down(aws, newsclf)
+
+
 def test_services_that_tell_the_account_are_held_to_it(
     aws: FakeAws, deploy: Deploy, newsclf: Cli
 ) -> None:

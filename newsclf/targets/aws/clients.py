@@ -111,6 +111,7 @@ class Clients:
         *,
         doing: str,
         not_yet: Callable[[RefusedError], bool] = lambda _: False,
+        at_most_s: float = _NOT_YET_S,
         **arguments: Any,
     ) -> dict[str, Any] | None:
         """Call an operation that creates; None if that exists already.
@@ -118,7 +119,8 @@ class Clients:
         A call whose answer was lost is repeated by boto3, and then finds its own work.
 
         Args:
-            not_yet: Whether a refusal is for the moment only; then it is tried for a minute.
+            not_yet: Whether a refusal is for the moment only; then it is tried again.
+            at_most_s: How long.
         """
         refusals: list[RefusedError] = []
 
@@ -133,7 +135,7 @@ class Clients:
                 refusals.append(error)
                 return None
 
-        created = self.clock.until(attempt, at_most_s=_NOT_YET_S)
+        created = self.clock.until(attempt, at_most_s=at_most_s)
         if created is None:
             raise refusals[-1]
         return created[0]

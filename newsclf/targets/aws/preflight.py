@@ -16,14 +16,19 @@ _WINDOW = timedelta(hours=1)
 _PERIOD_S = 300
 
 
-def check_quota(clients: Clients, plan: Plan) -> str | None:
-    """Compare the account's quota for endpoints on an instance type with what is wanted.
+def check_quota(
+    clients: Clients, instance: str, count: int, *, ours: int = 0, usage: str = "endpoint usage"
+) -> str | None:
+    """Compare the account's quota for an instance type with what is wanted.
 
-    What other endpoints use of it is known with a delay of minutes, so that is only warned of.
+    What others use of it is known with a delay of minutes, so that is only warned of.
 
     Args:
         clients: Of the account and region.
-        plan: What is to be deployed.
+        instance: The instance type.
+        count: Instances that are up at once at the most.
+        ours: Instances of them that are up already.
+        usage: As Service Quotas names it, such as `training job usage`.
 
     Returns:
         What to warn of: it may be too small, or can't be told.
@@ -31,14 +36,7 @@ def check_quota(clients: Clients, plan: Plan) -> str | None:
     Raises:
         TargetError: the quota is too small.
     """
-    spec = plan.deployment.spec
-    instance = spec.instance
-    action = next(step.look.action for step in plan.steps if step.resource.kind == "endpoint")
-    if instance is None or action == "keep":
-        return None
-    ours = spec.min_instances if action == "update" else 0  # two fleets are up for a while then
-    count = spec.max_instances + ours
-    wanted = f"{instance} for endpoint usage"
+    wanted = f"{instance} for {usage}"
     doing = f"reading the quota for {instance}"
     try:
         quotas = clients.listed(
@@ -65,6 +63,16 @@ def check_quota(clients: Clients, plan: Plan) -> str | None:
         f"{_named(clients, found)}, others use {others} of it and {count} are wanted, so AWS may"
         f" refuse: {_more(clients, found, others + count)}"
     )
+
+
+def check_endpoint_quota(clients: Clients, plan: Plan) -> str | None:
+    """As `check_quota`, for what a plan wants, if it changes the endpoint."""
+    spec = plan.deployment.spec
+    action = next(step.look.action for step in plan.steps if step.resource.kind == "endpoint")
+    if spec.instance is None or action == "keep":
+        return None
+    ours = spec.min_instances if action == "update" else 0  # two fleets are up for a while then
+    return check_quota(clients, spec.instance, spec.max_instances + ours, ours=ours)
 
 
 def _named(clients: Clients, quota: Mapping[str, Any]) -> str:

@@ -55,7 +55,7 @@ def endpoint_resources(
         say,
     )
     return [
-        Bucket(clients, names),
+        Bucket(clients, names, say=say),
         ModelArchive(clients, names, archive, spec.kms_key),
         Role(
             clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE,

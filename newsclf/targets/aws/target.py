@@ -25,7 +25,7 @@ from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.metrics import EndpointMetrics
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.plan import Plan, planned
-from newsclf.targets.aws.preflight import check_quota
+from newsclf.targets.aws.preflight import check_endpoint_quota
 from newsclf.targets.aws.resource import Remains, Resource
 from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources, endpoint_unwanted
 from newsclf.targets.aws.status import AwsStatus, look_at
@@ -131,7 +131,7 @@ class AwsTarget:
             wanted,
             endpoint_unwanted(self._clients, names, spec),
         )
-        warning = check_quota(self._clients, plan)
+        warning = check_endpoint_quota(self._clients, plan)
         if warning is not None:
             self._say(warning)
         return plan

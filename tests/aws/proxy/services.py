@@ -41,6 +41,8 @@ class Services:
     pending: dict[str, int] = field(default_factory=dict)
     subscribers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Name of a budget → its notifications with whom they go to."""
+    taken: int = 0
+    """How many CreateBucket are still told that a bucket of that name is being deleted."""
     unregistered: int = 0
     """How many PutScalingPolicy are still told that there is no scalable target."""
     unassumable: int = 0
@@ -81,6 +83,12 @@ class Services:
                 self.pending[name] = left - 1
             return answer.with_document(document)
         return answer
+
+    def _s3_CreateBucket(self, _: Call) -> None:
+        if self.taken:
+            self.taken -= 1
+            message = "A conflicting conditional operation is currently in progress against this"
+            raise RefusedError("OperationAborted", f"{message} resource. Please try again.", 409)
 
     def _sts_GetCallerIdentity(self, _: Call) -> Answer | None:
         if self.caller is None:
