@@ -157,6 +157,10 @@ def _vpc(text: str | None) -> Vpc | None:
     named += [each.startswith("sg-") for each in vpc.security_groups]
     if not colon or not all(named):
         raise ConfigError(f"--vpc {text}: expected subnet-1,subnet-2:sg-1")
+    if len(set(vpc.subnets)) < 2:  # noqa: PLR2004 - SageMaker's guide on endpoints in a VPC
+        raise ConfigError(
+            f"--vpc {text}: SageMaker wants two subnets at least, in different availability zones"
+        )
     return vpc
 
 

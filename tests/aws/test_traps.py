@@ -148,7 +148,7 @@ def test_services_that_tell_the_account_are_held_to_it(
 def test_a_role_is_kept_until_sagemaker_needs_it_no_more(
     aws: FakeAws, deploy: Deploy, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert deploy("--vpc", "subnet-1:sg-1").exit_code == 0
+    assert deploy("--vpc", "subnet-1,subnet-2:sg-1").exit_code == 0
     done: list[str] = []
     aws.done = lambda _, call: done.append(call.operation)
     monkeypatch.setattr(Clock, "sleep", lambda _, pause_s: done.append(f"wait {pause_s:g}"))
@@ -359,6 +359,7 @@ def test_ctrl_c_ends_a_teardown_that_waits_and_the_next_one_goes_on(
         (["--image", "111122223333.dkr.ecr.eu-west-1.amazonaws.com/own:1"], "it is in eu-west-1"),
         (["--region", "us-gov-west-1"], "commercial regions"),
         (["--ttl", "5m"], "--ttl 15m is the least"),
+        (["--vpc", "subnet-1:sg-1"], "two subnets at least"),
     ],
 )
 def test_what_can_not_work_is_refused_at_once(
