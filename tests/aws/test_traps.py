@@ -230,11 +230,12 @@ def test_a_failed_endpoint_is_not_said_to_bill(aws: FakeAws, deploy: Deploy, new
     assert (shown["endpoint"], shown["usd_per_hour"], shown["usd_so_far"]) == ("Failed", 0.0, None)
 
 
+@pytest.mark.parametrize("refused", [None, "denied"])
 def test_a_load_test_counts_the_instances_that_run(
-    aws: FakeAws, deploy: Deploy, newsclf: Cli
+    aws: FakeAws, deploy: Deploy, newsclf: Cli, refused: str | None
 ) -> None:
     assert deploy("--min", 2).exit_code == 0
-    aws.forget()
+    aws.fault = lambda _, call: refused if call.operation == "DescribeEndpoint" else None
     tested = newsclf("loadtest", "--concurrency", 1, "--duration", 1, "--warmup", 0)
 
     assert tested.exit_code in (0, 6), tested.err

@@ -85,8 +85,12 @@ class AwsTarget:
         return endpoint_address(self._clients, self.names_of(name))
 
     def instance_count(self, name: str) -> int:
-        """How many instances the endpoint of a deployment has; 1 if it is serverless or gone."""
-        return max(1, running_count(Endpoint(self._clients, self.names_of(name)).find() or {}))
+        """How many instances a deployment has; as many as were wanted, if AWS does not tell."""
+        try:
+            found = Endpoint(self._clients, self.names_of(name)).find()
+        except NewsclfError:  # such as without credentials, where only the API is asked, with a key
+            found = None
+        return running_count(found or {}) or self.get(name).spec.min_instances
 
     def metrics(self, name: str) -> EndpointMetrics:
         """What CloudWatch knows of the endpoint of a deployment."""
