@@ -61,7 +61,7 @@ class ScaledVariant:
         return self._target() is not None or self._policy() is not None
 
     @property
-    def _key(self) -> dict[str, str]:
+    def _key(self) -> dict[str, Any]:
         return {
             "ServiceNamespace": "sagemaker",
             "ResourceId": self.name,
@@ -142,7 +142,7 @@ class AutoScaling(ScaledVariant):
         if self.look().action == "keep":
             return {}
         # One that is there is not changed when tags come with the call.
-        tags = {} if self._target() else {"Tags": self.names.tags}
+        tags: dict[str, Any] = {} if self._target() else {"Tags": self.names.tags}
         self.clients.create(
             _SERVICE,
             "register_scalable_target",
