@@ -48,10 +48,14 @@ def interrupted(deployment: AwsDeployment, spec: AwsSpec) -> InterruptedRunError
     name = deployment.name
     begun = [f"{s.kind} {s.name}" for s in deployment.journal if s.status == "creating"]
     doing = f" at the {begun[-1]}" if begun else ""
-    bills = "nothing of it bills by the hour yet"
-    if any(step.kind == "endpoint" for step in deployment.journal):
-        price = _price(spec.usd_per_hour and spec.usd_per_hour * spec.min_instances)
+    endpoint = next((s for s in deployment.journal if s.kind == "endpoint"), None)
+    price = _price(spec.usd_per_hour and spec.usd_per_hour * spec.min_instances)
+    if endpoint is None:
+        bills = "nothing of it bills by the hour yet"
+    elif endpoint.status == "creating":
         bills = f"AWS goes on with it, and it bills ({price}) until it is deleted"
+    else:
+        bills = f"the endpoint is up, and bills ({price})"
     return InterruptedRunError(
         f"stopped{doing}; {bills}",
         hint=f"newsclf status shows how it is; the same newsclf deploy goes on;"

@@ -198,7 +198,7 @@ class AwsTarget:
             return self._teardown(self.names_of(name))
         except KeyboardInterrupt:
             raise InterruptedRunError(
-                f"stopped; what is left of '{name}' stays, and bills if it is an endpoint",
+                f"stopped; what is left of '{name}' stays, and an endpoint goes on billing",
                 hint=f"newsclf teardown {name} --region {self.region} goes on; newsclf status",
             ) from None
 
