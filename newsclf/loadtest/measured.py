@@ -72,16 +72,19 @@ def _levels(points: Sequence[PointSummary]) -> list[PointSummary]:
 
 
 def _passed(points: Sequence[PointSummary], search: Search | None) -> PointSummary | None:
-    """The point of the highest rate that met the objective."""
+    """The point of the highest rate that met the objective; of its repeats the last."""
     if search is None or search.low_per_s is None:
         return None
-    passed = {
-        probe.point: probe.rate_per_s
+    by_id = {point.id: point for point in points if point.throughput_per_s > 0}
+    passed = [
+        probe
         for probe in search.probes
-        if probe.passed and probe.rate_per_s <= search.low_per_s
-    }
-    found = [point for point in points if point.id in passed and point.throughput_per_s > 0]
-    return max(found, key=lambda point: passed[point.id], default=None)
+        if probe.passed and probe.rate_per_s <= search.low_per_s and probe.point in by_id
+    ]
+    if not passed:
+        return None
+    highest = max(probe.rate_per_s for probe in passed)
+    return by_id[[probe.point for probe in passed if probe.rate_per_s == highest][-1]]
 
 
 def _worst(points: Sequence[PointSummary]) -> PointSummary:
