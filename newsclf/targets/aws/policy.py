@@ -42,7 +42,7 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
         "arn:aws:apigateway:{region}::/apis/*",
         "arn:aws:apigateway:{region}::/tags/*",
     ),
-    "ApiCalls": ("arn:aws:execute-api:{region}:{account}:*",),
+    "ApiCalls": ("arn:aws:execute-api:{region}:{account}:*/POST/classify",),
     "LogGroups": (
         "arn:aws:logs:{region}:{account}:log-group:/aws/sagemaker/Endpoints/newsclf-*",
         "arn:aws:logs:{region}:{account}:log-group:/aws/lambda/newsclf-*",
