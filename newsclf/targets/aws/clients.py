@@ -6,6 +6,7 @@ Endpoints and credentials come from boto3's own chain: AWS_ENDPOINT_URL, AWS_PRO
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Any
@@ -28,7 +29,9 @@ _NOT_YET_S = 60
 
 
 def _check_region(session: boto3.Session, region: str) -> None:
-    """Raise ConfigError where ARNs begin otherwise, as in China and in GovCloud."""
+    """Raise ConfigError if it is none, or where ARNs begin otherwise, as in China and GovCloud."""
+    if not re.fullmatch(r"[a-z]+(-[a-z]+)+-\d+", region):
+        raise ConfigError(f"--region {region}: expected a region such as us-east-1")
     try:
         partition = session.get_partition_for_region(region)
     except botocore.exceptions.UnknownRegionError:
