@@ -75,13 +75,15 @@ def test_an_endpoint_that_scales_gets_another_instance(
 def test_bounds_of_scaling_change_in_place(aws: FakeAws, deploy: Deploy) -> None:
     aws.services.unregistered = 2
     assert deploy("--max", 3).exit_code == 0
-    wider = deploy("--max", 5)
+    refused = deploy("--max", 5)
+    assert (refused.exit_code, "is 4 in us-east-1, and 5 wanted" in refused.err) == (4, True)
+    wider = deploy("--max", 4)
 
     assert wider.exit_code == 0, wider.err
     (target,) = boto3.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="sagemaker"
     )["ScalableTargets"]
-    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 5)
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
 
 
 def test_a_new_model_keeps_the_scaling(aws: FakeAws, deploy: Deploy) -> None:

@@ -66,13 +66,15 @@ def check_quota(
 
 
 def check_endpoint_quota(clients: Clients, plan: Plan) -> str | None:
-    """As `check_quota`, for what a plan wants, if it changes the endpoint."""
+    """As `check_quota`, for what a plan wants, if it changes how many instances there can be."""
     spec = plan.deployment.spec
-    action = next(step.look.action for step in plan.steps if step.resource.kind == "endpoint")
-    if spec.instance is None or action == "keep":
+    actions = {step.resource.kind: step.look.action for step in plan.steps}
+    action = actions["endpoint"]
+    if spec.instance is None or {action, actions.get("autoscaling", "keep")} == {"keep"}:
         return None
-    ours = spec.min_instances if action == "update" else 0  # two fleets are up for a while then
-    return check_quota(clients, spec.instance, spec.max_instances + ours, ours=ours)
+    ours = spec.min_instances if action in {"keep", "update"} else 0
+    beside = spec.min_instances if action == "update" else 0  # two fleets are up for a while
+    return check_quota(clients, spec.instance, spec.max_instances + beside, ours=ours)
 
 
 def _named(clients: Clients, quota: Mapping[str, Any]) -> str:
