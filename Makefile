@@ -29,10 +29,9 @@ $(DLC_INSTALLED): tests/dlc/requirements.txt
 demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package.
 	$(BIN)/newsclf demo
 
-# What loads and times this machine's own servers runs alone.
 test: $(INSTALLED) ## Run the tests.
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests/architecture tests/unit tests/aws
-	$(BIN)/python -m pytest tests/local
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not (alone or aws or load)"
+	$(BIN)/python -m pytest -m "alone and not (aws or load)"
 
 test-aws: $(INSTALLED) ## Kill and disturb the real command line at each of its calls to AWS.
 	$(BIN)/python -m pytest -m aws -n 2 --dist worksteal

@@ -21,6 +21,8 @@ from newsclf.loadtest.schedule import Schedule
 from newsclf.loadtest.summary import summarise
 from tests.loadserver import Behaviour, running
 
+pytestmark = pytest.mark.alone
+
 _BODIES = [b'{"headline": "Sales rose"}', b'{"headline": "The plant will be closed for good"}']
 
 

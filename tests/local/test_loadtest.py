@@ -24,6 +24,8 @@ from tests.conftest import Cli
 from tests.loadserver import Behaviour, running
 from tests.queues import arrivals, fifo
 
+pytestmark = pytest.mark.alone
+
 _QUICK = ("--warmup", "0.2", "--duration", "1")
 
 
