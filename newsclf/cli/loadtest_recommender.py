@@ -97,9 +97,7 @@ def _request(
 
 
 @contextmanager
-def _held(
-    wanted: OnAws, instances: Sequence[str], bodies: Sequence[bytes]
-) -> Iterator[StartedJob]:
+def _held(wanted: OnAws, instances: Sequence[str], bodies: Sequence[bytes]) -> Iterator[StartedJob]:
     """A job on a model that is put on AWS for it, without an endpoint, and taken away again."""
     from newsclf.lifecycle.deploy import packed
     from newsclf.targets.aws.bucket import Archive

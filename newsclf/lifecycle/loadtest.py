@@ -158,11 +158,11 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
                             searches.append(search_rate(bench, request.objectives, alone_s))
                 except TargetError as error:  # such as a quota: the others can still be measured
                     failed.append(error)
+            if failed and not folder.point_ids():
+                raise failed[0]
             server_unread = read_figures(
                 {subject.instance: subject.figures for subject in request.subjects}, folder, stop
             )
-    if failed and not folder.point_ids():
-        raise failed[0]
     reason = budget.reason or ("interrupted" if stop.asked else None)
     if failed and reason is None:
         reason = FAILED + "; ".join(error.message for error in failed)

@@ -128,7 +128,9 @@ def _ours(
         memory_percent=server.memory_percent if server else None,
     )
     if cost.slo_rate_low_per_s is not None:
-        yield row(60 * cost.slo_rate_low_per_s, cost.usd_per_million_at_slo, by="newsclf, objective")
+        yield row(
+            60 * cost.slo_rate_low_per_s, cost.usd_per_million_at_slo, by="newsclf, objective"
+        )
 
 
 def _cheapest(theirs: Sequence[Recommendation]) -> Recommendation | None:

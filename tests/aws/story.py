@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +42,17 @@ def commands(archive: Path) -> list[tuple[object, ...]]:
 
 
 def told(aws: FakeAws, newsclf: Cli, archive: Path) -> list[Moment]:
-    """Run the commands once, and keep every moment; they must succeed.
+    """Run what makes everything once, and keep every moment."""
+    return told_of(aws, newsclf, commands(archive))
+
+
+def told_of(aws: FakeAws, newsclf: Cli, told: Sequence[tuple[object, ...]]) -> list[Moment]:
+    """Run commands once, and keep every moment; they must succeed.
 
     After a call that only reads AWS is as it was before, so such moments share a snapshot.
     """
     moments: list[Moment] = []
-    for number, command in enumerate(commands(archive)):
+    for number, command in enumerate(told):
         aws.forget()
 
         def keep(index: int, call: Call, number: int = number) -> None:

@@ -2,10 +2,10 @@
 
 A Default job is given the instances, and finds by itself how many requests each takes. It runs as
 the model's execution role, which may make nothing; for the time of the job it gets a policy named
-like it. AWS documents only that AmazonSageMakerFullAccess is enough (SageMaker guide, "Prerequisites
-for using Amazon SageMaker Inference Recommender"), so what the policy holds follows from what the
-guide says that a job does: it makes a model, an endpoint configuration and an endpoint, named after
-the job or `sm-…`, asks the endpoint, reads its metrics and deletes all of them.
+like it. AWS documents only that AmazonSageMakerFullAccess is enough (SageMaker guide, page
+"inference-recommender-prerequisites"), so the policy follows from what the guide says that a job
+does: it makes a model, an endpoint configuration and an endpoint, named after the job or `sm-…`,
+asks the endpoint, reads its metrics and deletes all of them.
 """
 
 from __future__ import annotations

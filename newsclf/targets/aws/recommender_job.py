@@ -102,8 +102,8 @@ class RecommenderJob:
 
     def _tell_to_stop(self) -> None:
         self.clients.find(
-            "sagemaker", "stop_inference_recommendations_job", doing=f"stopping the job {self.name}",
-            JobName=self.name,
+            "sagemaker", "stop_inference_recommendations_job",
+            doing=f"stopping the job {self.name}", JobName=self.name,
         )  # fmt: skip
 
     def _found(self) -> Mapping[str, Any]:
@@ -127,7 +127,10 @@ class RunningJobs:
         return f"{self.names.endpoint}-*"
 
     def delete(self) -> bool:  # noqa: D102
-        return any([job.stop() for job in self._all()])
+        found = list(self._all())
+        for job in found:
+            job.stop()
+        return bool(found)
 
     def exists(self) -> bool:  # noqa: D102
         return any(self._all())
