@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,17 +41,12 @@ def commands(archive: Path) -> list[tuple[object, ...]]:
 
 
 def told(aws: FakeAws, newsclf: Cli, archive: Path) -> list[Moment]:
-    """Run what makes everything once, and keep every moment."""
-    return told_of(aws, newsclf, commands(archive))
-
-
-def told_of(aws: FakeAws, newsclf: Cli, told: Sequence[tuple[object, ...]]) -> list[Moment]:
-    """Run commands once, and keep every moment; they must succeed.
+    """Run the commands once, and keep every moment; they must succeed.
 
     After a call that only reads AWS is as it was before, so such moments share a snapshot.
     """
     moments: list[Moment] = []
-    for number, command in enumerate(told):
+    for number, command in enumerate(commands(archive)):
         aws.forget()
 
         def keep(index: int, call: Call, number: int = number) -> None:

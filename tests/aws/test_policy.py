@@ -98,7 +98,7 @@ def leave_a_job_running(aws: FakeAws) -> None:
     """As a kill does."""
     jobs = aws.sagemaker.recommender.jobs
     (name,) = jobs
-    left = f"newsclf-news-{'1' * 14}"
+    left = f"newsclf-news-{'1' * 15}"
     jobs[left] = replace(jobs[name], asked=jobs[name].asked | {"JobName": left}, status="PENDING")
 
 

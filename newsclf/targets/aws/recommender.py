@@ -30,7 +30,12 @@ from newsclf.targets.aws.errors import RefusedError, is_not_yet_assumable
 from newsclf.targets.aws.execution import SERVICE, key_arn
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.preflight import check_quota
-from newsclf.targets.aws.recommender_job import RecommenderJob, plain, recommendations
+from newsclf.targets.aws.recommender_job import (
+    RecommenderJob,
+    name_of_job,
+    plain,
+    recommendations,
+)
 
 _SETTLE_S: Final = 15.0
 """A role's new policy is not seen everywhere at once, and a job that misses it fails much later."""
@@ -98,7 +103,7 @@ def recommending(
         unknown = check_quota(clients, instance, request.in_use + 1)
         if unknown is not None:
             say(f"the quota is not known: {unknown}")
-    job = RecommenderJob(clients, f"{names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}")
+    job = RecommenderJob(clients, name_of_job(names, datetime.now(UTC)))
     sample = f"{names.deployment}/{job.name}/payload.tar.gz"
     role = {"RoleName": names.endpoint_role, "PolicyName": job.name}
     with ExitStack() as borrowed:

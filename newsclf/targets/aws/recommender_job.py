@@ -26,6 +26,12 @@ _STOP_S: Final = 20 * 60.0
 """An endpoint can't be deleted while it is created, so stopping takes its time."""
 _LONGEST_S: Final = 90 * 60.0
 """A Default job takes up to 45 minutes (SageMaker guide, "Get an inference recommendation")."""
+_SAY_EVERY_S: Final = 5 * 60.0
+
+
+def name_of_job(names: Names, now: datetime) -> str:
+    """Unique by the millisecond; with the longest name of a deployment it has 64 characters."""
+    return f"{names.endpoint}-{now:%y%m%d%H%M%S}{now.microsecond // 1000:03}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +58,17 @@ class RecommenderJob:
             ServiceError: AWS can't be reached, is busy, or failed.
         """
         clock = self.clients.clock
-        began_s, seen = clock.now_s(), ""
+        began_s = said_s = clock.now_s()
+        seen = ""
 
         def ended() -> tuple[Mapping[str, Any] | None] | None:
-            nonlocal seen
+            nonlocal seen, said_s
             if not goes_on():
                 return (None,)
-            found = self._found()
-            if found["Status"] != seen:
-                seen = found["Status"]
-                say(f"job {self.name}: {seen} after {(clock.now_s() - began_s) / 60:.0f} min")
+            found, now_s = self._found(), clock.now_s()
+            if found["Status"] != seen or now_s - said_s > _SAY_EVERY_S:
+                seen, said_s = found["Status"], now_s
+                say(f"job {self.name}: {seen}, waited {(now_s - began_s) / 60:.0f} min")
             return (found,) if seen in _ENDED else None
 
         found = clock.until(ended, at_most_s=_LONGEST_S)
@@ -136,7 +143,7 @@ class RunningJobs:
         return any(self._all())
 
     def _all(self) -> Iterator[RecommenderJob]:
-        named = re.compile(rf"{re.escape(self.names.endpoint)}-\d{{14}}")
+        named = re.compile(rf"{re.escape(self.names.endpoint)}-\d{{15}}")
         for each in self.clients.listed(
             "sagemaker", "list_inference_recommendations_jobs", "InferenceRecommendationsJobs",
             doing="looking for jobs of Inference Recommender", NameContains=self.names.endpoint,
@@ -178,9 +185,10 @@ def _recommendation(each: Mapping[str, Any]) -> Recommendation:
     )
 
 
-def _number(value: float | None) -> float | None:
-    """AWS says NaN where it has no figure."""
-    return value if value is not None and math.isfinite(value) else None
+def _number(value: float | str | None) -> float | None:
+    """AWS says NaN where it has no figure, which botocore leaves as the text that it comes as."""
+    number = math.nan if value is None else float(value)
+    return number if math.isfinite(number) else None
 
 
 def plain(value: object) -> Any:

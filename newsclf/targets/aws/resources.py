@@ -59,7 +59,8 @@ def endpoint_resources(
     Raises:
         ConfigError: it can't be had like that.
     """
-    *before, model = model_resources(clients, names, spec, archive)
+    needed = model_resources(clients, names, spec, archive)
+    model = needed[-1]
     config = EndpointConfig(clients, names, definition_of(spec, model.name))
     alarm = None if spec.instance is None else ErrorAlarm(clients, names)
     endpoint = Endpoint(
@@ -75,7 +76,7 @@ def endpoint_resources(
         say,
     )
     return [
-        *before,
+        *needed[:-1],
         LogGroup(clients, names, names.endpoint_log, _ENDPOINT_LOG),
         model,
         config,
