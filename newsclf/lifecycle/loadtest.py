@@ -22,6 +22,7 @@ from newsclf.core.errors import (
 )
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.prices import PriceBook
+from newsclf.lifecycle.recommender import Recommend, recommended
 from newsclf.lifecycle.report import report
 from newsclf.lifecycle.server_figures import ReadFigures, read_figures
 from newsclf.loadtest import plan, preflight
@@ -89,6 +90,8 @@ class LoadtestRequest:
     """Where the folder of a new run goes."""
     resume: Path | None = None
     """The folder of a run to go on with."""
+    recommend: Recommend | None = None
+    """Runs SageMaker's Inference Recommender beside it."""
 
 
 def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
@@ -120,38 +123,49 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
         budget.look()
         watch.on_progress(progress)
 
+    def goes_on() -> bool:
+        budget.look()
+        return not stop.asked
+
     searches: list[Search] = []
     failed: list[TargetError] = []
     server_unread: str | None = None
     with stop.on_interrupt(), suppress(StoppedError):
-        for subject in request.subjects:
-            try:
-                with subject.open() as address:
-                    bench = Bench(
-                        folder=folder,
-                        target=_target(address, texts, request),
-                        instance=subject.instance,
-                        seed=request.seed,
-                        workers=request.workers,
-                        stop=stop,
-                        watch=replace(watch, on_progress=on_progress),
-                        requests_left=budget.requests_left,
-                        on_sent=budget.spend,
-                        timestamps_s=request.replay.timestamps_s if request.replay else None,
-                    )
-                    preflight.check(bench.target)
-                    alone_s = _run_points(bench, request)
-                    if request.objectives:
-                        searches.append(search_rate(bench, request.objectives, alone_s))
-            except TargetError as error:  # such as a quota: the others can still be measured
-                failed.append(error)
-            if stop.asked:
-                break
-        server_unread = read_figures(
-            {subject.instance: subject.figures for subject in request.subjects}, folder, stop
+        recommending = recommended(
+            request.recommend,
+            make_bodies(texts, "endpoint", request.headlines_per_request),
+            folder,
+            goes_on,
         )
-    if failed and not folder.point_ids():
-        raise failed[0]
+        with recommending:
+            for subject in request.subjects:
+                if stop.asked:
+                    break
+                try:
+                    with subject.open() as address:
+                        bench = Bench(
+                            folder=folder,
+                            target=_target(address, texts, request),
+                            instance=subject.instance,
+                            seed=request.seed,
+                            workers=request.workers,
+                            stop=stop,
+                            watch=replace(watch, on_progress=on_progress),
+                            requests_left=budget.requests_left,
+                            on_sent=budget.spend,
+                            timestamps_s=request.replay.timestamps_s if request.replay else None,
+                        )
+                        preflight.check(bench.target)
+                        alone_s = _run_points(bench, request)
+                        if request.objectives:
+                            searches.append(search_rate(bench, request.objectives, alone_s))
+                except TargetError as error:  # such as a quota: the others can still be measured
+                    failed.append(error)
+            if failed and not folder.point_ids():
+                raise failed[0]
+            server_unread = read_figures(
+                {subject.instance: subject.figures for subject in request.subjects}, folder, stop
+            )
     reason = budget.reason or ("interrupted" if stop.asked else None)
     if failed and reason is None:
         reason = FAILED + "; ".join(error.message for error in failed)

@@ -19,6 +19,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from newsclf.core.cost import CostRow
+from newsclf.core.recommendations import RecommenderSummary
 from newsclf.core.server_figures import ServerSide
 
 SCHEMA_VERSION: Final = 1
@@ -293,3 +294,5 @@ class Summary(_Record):
     points: list[PointSummary]
     searches: list[Search]
     costs: list[CostRow]
+    recommender: RecommenderSummary | None = None
+    """What SageMaker's Inference Recommender says, where it was asked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -59,8 +60,11 @@ def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[],
             function.environment_vars["MODEL_DIGEST"] = "another"
             function.policy.statements[0]["Condition"]["ArnLike"]["AWS:SourceArn"] = "another"
 
-    def deny(operation: str | None) -> None:
-        aws.fault = lambda _, call: "denied" if call.operation == operation else None
+    def deny(operation: str | None, times: int = 10**9) -> None:
+        left = iter(range(times))
+        aws.fault = lambda _, call: (
+            "denied" if call.operation == operation and next(left, None) is not None else None
+        )
 
     return [
         (*c5, *more), (*c5, *more),
@@ -76,6 +80,9 @@ def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[],
         be_of_another_version, (*c5, *image),
         be_of_another_version, ("wire-api",),
         ("predict", "Profit rose"), ("logs", "--api"), ("loadtest", *load),
+        lambda: deny("DescribeInferenceRecommendationsJob", times=1),
+        ("loadtest", "--direct", "--recommender", "--yes", *load),
+        lambda: deny(None), lambda: leave_a_job_running(aws),
         put_headlines, batch,
         lambda: deny("DescribeTransformJob"), batch, lambda: deny(None),
         ("status", "--region", REGION),
@@ -85,6 +92,14 @@ def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[],
         (*c5, *more), ("loadtest", "--direct", *load),
         ("teardown", "--all", "--region", REGION, "--yes"),
     ]  # fmt: skip
+
+
+def leave_a_job_running(aws: FakeAws) -> None:
+    """As a kill does."""
+    jobs = aws.sagemaker.recommender.jobs
+    (name,) = jobs
+    left = f"newsclf-news-{'1' * 15}"
+    jobs[left] = replace(jobs[name], asked=jobs[name].asked | {"JobName": left}, status="PENDING")
 
 
 @pytest.fixture

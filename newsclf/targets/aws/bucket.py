@@ -200,23 +200,7 @@ class ModelArchive:
 
     def delete(self) -> bool:
         """Delete the archives of all the deployment's models, in every version."""
-        found = list(versions(self.clients, self.names, prefix=self._prefix))
-        for i in range(0, len(found), _DELETED_AT_ONCE):
-            answer = self.clients.call(
-                "s3",
-                "delete_objects",
-                doing=f"deleting {self.name}",
-                Bucket=self.names.bucket,
-                Delete={"Objects": found[i : i + _DELETED_AT_ONCE], "Quiet": True},
-                ExpectedBucketOwner=self.names.account,
-            )
-            for error in answer.get("Errors", []):
-                raise RefusedError(
-                    f"deleting {error['Key']}: AWS refused ({error['Code']}: {error['Message']})",
-                    code=error["Code"],
-                    said=error["Message"],
-                )
-        return bool(found)
+        return delete_below(self.clients, self.names, prefix=self._prefix)
 
     def exists(self) -> bool:  # noqa: D102
         return any(versions(self.clients, self.names, prefix=self._prefix))
@@ -225,6 +209,27 @@ class ModelArchive:
 def key_of(names: Names, archive: Archive) -> str:
     """The key of an archive in the bucket."""
     return f"{names.deployment}/{archive.sha256}/model.tar.gz"
+
+
+def delete_below(clients: Clients, names: Names, *, prefix: str) -> bool:
+    """Delete every version of everything under a prefix; False if there was nothing."""
+    found = list(versions(clients, names, prefix=prefix))
+    for i in range(0, len(found), _DELETED_AT_ONCE):
+        answer = clients.call(
+            "s3",
+            "delete_objects",
+            doing=f"deleting s3://{names.bucket}/{prefix}",
+            Bucket=names.bucket,
+            Delete={"Objects": found[i : i + _DELETED_AT_ONCE], "Quiet": True},
+            ExpectedBucketOwner=names.account,
+        )
+        for error in answer.get("Errors", []):
+            raise RefusedError(
+                f"deleting {error['Key']}: AWS refused ({error['Code']}: {error['Message']})",
+                code=error["Code"],
+                said=error["Message"],
+            )
+    return bool(found)
 
 
 def versions(clients: Clients, names: Names, *, prefix: str) -> Iterator[dict[str, str]]:

@@ -35,6 +35,9 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "Models": ("arn:aws:sagemaker:{region}:{account}:model/newsclf-*",),
     "EndpointConfigs": ("arn:aws:sagemaker:{region}:{account}:endpoint-config/newsclf-*",),
     "Endpoints": ("arn:aws:sagemaker:{region}:{account}:endpoint/newsclf-*",),
+    "RecommenderJobs": (
+        "arn:aws:sagemaker:{region}:{account}:inference-recommendations-job/newsclf-*",
+    ),
     "BatchJobs": ("arn:aws:sagemaker:{region}:{account}:transform-job/newsclf-*",),
     "Functions": ("arn:aws:lambda:{region}:{account}:function:newsclf-*",),
     "Apis": (
@@ -124,7 +127,14 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
     "loadtest": {
         "Endpoints": "sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint",
         "ApiCalls": "execute-api:Invoke",
-        "Any": "cloudwatch:GetMetricStatistics",
+        "Bucket": "s3:ListBucketVersions",
+        "Archives": "s3:DeleteObject s3:DeleteObjectVersion s3:PutObject",
+        "Roles": "iam:DeleteRolePolicy iam:PutRolePolicy",
+        "PassRole": "iam:PassRole",
+        "RecommenderJobs": "sagemaker:AddTags sagemaker:CreateInferenceRecommendationsJob"
+        " sagemaker:DescribeInferenceRecommendationsJob"
+        " sagemaker:StopInferenceRecommendationsJob",
+        "Any": "cloudwatch:GetMetricStatistics servicequotas:ListServiceQuotas",
     },
     "status": {
         "Endpoints": "sagemaker:DescribeEndpoint",
@@ -139,6 +149,8 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Models": "sagemaker:DeleteModel sagemaker:DescribeModel",
         "EndpointConfigs": "sagemaker:DeleteEndpointConfig sagemaker:DescribeEndpointConfig",
         "Endpoints": "sagemaker:DeleteEndpoint sagemaker:DescribeEndpoint sagemaker:ListTags",
+        "RecommenderJobs": "sagemaker:DescribeInferenceRecommendationsJob"
+        " sagemaker:StopInferenceRecommendationsJob",
         "Functions": "lambda:DeleteFunction lambda:GetFunction",
         "Apis": "apigateway:DELETE apigateway:GET",
         "LogGroups": "logs:DeleteLogGroup",
@@ -150,7 +162,8 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Budgets": "budgets:ModifyBudget budgets:ViewBudget",
         "Any": "application-autoscaling:DescribeScalableTargets"
         " application-autoscaling:DescribeScalingPolicies iam:ListRoles logs:DescribeLogGroups"
-        " sagemaker:ListEndpointConfigs sagemaker:ListModels tag:GetResources",
+        " sagemaker:ListEndpointConfigs sagemaker:ListInferenceRecommendationsJobs"
+        " sagemaker:ListModels tag:GetResources",
     },
 }
 """Command → kind → actions."""

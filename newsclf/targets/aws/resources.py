@@ -22,6 +22,7 @@ from newsclf.targets.aws.endpoint_config import VARIANT, EndpointConfig, definit
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.model import Model, model_definition
 from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.recommender_job import RunningJobs
 from newsclf.targets.aws.resource import Remains, Resource
 from newsclf.targets.aws.role import Role
 from newsclf.targets.aws.schedule import AnySchedule, Schedule
@@ -29,6 +30,25 @@ from newsclf.targets.aws.schedule import AnySchedule, Schedule
 _EXECUTION_ROLE = "execution role"
 _SCHEDULE_ROLE = "end-of-life role"
 _ENDPOINT_LOG = "endpoint log"
+
+
+def model_resources(
+    clients: Clients, names: Names, spec: AwsSpec, archive: Archive, say: Callable[[str], None]
+) -> tuple[Bucket, ModelArchive, Role, Model]:
+    """A model, which costs nothing, and what it needs.
+
+    Raises:
+        ConfigError: it can't be had like that.
+    """
+    return (
+        Bucket(clients, names, say=say),
+        ModelArchive(clients, names, archive, spec.kms_key),
+        Role(
+            clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE,
+            execution.statements(names, spec),
+        ),
+        Model(clients, names, model_definition(names, spec, key_of(names, archive))),
+    )  # fmt: skip
 
 
 def endpoint_resources(
@@ -39,7 +59,8 @@ def endpoint_resources(
     Raises:
         ConfigError: it can't be had like that.
     """
-    model = Model(clients, names, model_definition(names, spec, key_of(names, archive)))
+    needed = model_resources(clients, names, spec, archive, say)
+    model = needed[-1]
     config = EndpointConfig(clients, names, definition_of(spec, model.name))
     alarm = None if spec.instance is None else ErrorAlarm(clients, names)
     endpoint = Endpoint(
@@ -55,12 +76,7 @@ def endpoint_resources(
         say,
     )
     return [
-        Bucket(clients, names, say=say),
-        ModelArchive(clients, names, archive, spec.kms_key),
-        Role(
-            clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE,
-            execution.statements(names, spec),
-        ),
+        *needed[:-1],
         LogGroup(clients, names, names.endpoint_log, _ENDPOINT_LOG),
         model,
         config,
@@ -75,7 +91,10 @@ def endpoint_resources(
 def endpoint_remains(
     clients: Clients, names: Names, say: Callable[[str], None]
 ) -> Sequence[Remains]:
-    """All that `endpoint_resources` can have made, of whatever form, in the same order."""
+    """All that `endpoint_resources` can have made, of whatever form, in the same order.
+
+    And what a load test that was killed has left running beside it.
+    """
     return [
         Bucket(clients, names),
         ModelArchive(clients, names),
@@ -86,6 +105,7 @@ def endpoint_remains(
         ErrorAlarm(clients, names),
         Role(clients, names, names.schedule_role, _SCHEDULE_ROLE, schedule.ROLE_SERVICE),
         AnySchedule(clients, names),
+        RunningJobs(clients, names),
         Endpoint(clients, names, say=say),
         ScaledVariant(clients, names, VARIANT),
         AnyBudget(clients, names),

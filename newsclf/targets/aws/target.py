@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +27,14 @@ from newsclf.targets.aws.metrics import EndpointMetrics
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.plan import Plan, planned
 from newsclf.targets.aws.preflight import check_endpoint_quota
+from newsclf.targets.aws.recommender import RecommenderRequest, StartedJob, recommending
 from newsclf.targets.aws.resource import Remains, Resource
-from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources, endpoint_unwanted
+from newsclf.targets.aws.resources import (
+    endpoint_remains,
+    endpoint_resources,
+    endpoint_unwanted,
+    model_resources,
+)
 from newsclf.targets.aws.status import AwsStatus, look_at
 from newsclf.targets.client import Address
 
@@ -44,6 +51,8 @@ class Request:
     model_digest: str
     archive: Archive
     spec: AwsSpec
+    endpoint: bool = True
+    """False: only the model, which bills nothing."""
 
 
 class AwsTarget:
@@ -96,6 +105,12 @@ class AwsTarget:
         """What CloudWatch knows of the endpoint of a deployment."""
         return EndpointMetrics(self._clients, self.names_of(name).endpoint, VARIANT)
 
+    def recommending(
+        self, name: str, request: RecommenderRequest
+    ) -> AbstractContextManager[StartedJob]:
+        """Run SageMaker's Inference Recommender on the model of a deployment; see there."""
+        return recommending(self._clients, self.get(name), request, say=self._say)
+
     def plan(self, request: Request) -> Plan:
         """Look at what there is, and say what would have to change; changes nothing.
 
@@ -127,14 +142,13 @@ class AwsTarget:
             journal=known.journal if known else (),
             api=known.api if known else None,
         )
+        if not request.endpoint:
+            needed = model_resources(self._clients, names, spec, request.archive, self._say)
+            return planned(deployment, needed, ())
         wanted = endpoint_resources(self._clients, names, spec, request.archive, self._say)
         if deployment.api is not None:
             wanted = [*wanted, FunctionModel(self._clients, names, deployment.model_digest)]
-        plan = planned(
-            deployment,
-            wanted,
-            endpoint_unwanted(self._clients, names, spec),
-        )
+        plan = planned(deployment, wanted, endpoint_unwanted(self._clients, names, spec))
         warning = check_endpoint_quota(self._clients, plan)
         if warning is not None:
             self._say(warning)
@@ -230,7 +244,7 @@ class AwsTarget:
     ) -> tuple[list[str], list[str]]:
         """Delete one after the other; a refusal does not keep the others from being deleted.
 
-        But without the endpoint gone nothing that it needs is touched.
+        But without the endpoint gone, or a job ended, nothing that it needs is touched.
         """
         removed, problems = [], []
         for each in remains:
@@ -244,7 +258,7 @@ class AwsTarget:
                     journal.gone(each)
             except NewsclfError as error:
                 problems.append(error.message)
-                if each.kind == "endpoint":
+                if each.kind in ("endpoint", "recommender job"):
                     break
         return removed, problems
 

@@ -17,6 +17,7 @@ from moto.s3.models import s3_backends
 from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, sagemaker_backends
 
 from tests.aws.proxy.answers import Answer, RefusedError, ok
+from tests.aws.proxy.recommender import Recommender
 from tests.aws.proxy.requests import Call
 
 # botocore's list of instance types is newer than moto's; requests are checked against that one.
@@ -50,11 +51,12 @@ class SageMaker:
     """How many CreateModel are still told that the role can't be assumed."""
     container_log: tuple[str, ...] = ("serving on port 8080", "ready")
     changes: dict[str, _Change] = field(default_factory=dict)
+    recommender: Recommender = field(default_factory=Recommender)
 
     def before(self, call: Call) -> Answer | None:
         """What is to be said instead of what moto says; raises RefusedError."""
         handler = getattr(self, f"_before_{call.operation}", None)
-        return None if handler is None else handler(call)
+        return self.recommender.answer(call) if handler is None else handler(call)
 
     def after(self, call: Call) -> None:
         """What else happens when moto has done its part."""
