@@ -130,42 +130,40 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
     searches: list[Search] = []
     failed: list[TargetError] = []
     server_unread: str | None = None
-    with stop.on_interrupt(), suppress(StoppedError):
-        recommending = recommended(
-            request.recommend,
-            make_bodies(texts, "endpoint", request.headlines_per_request),
-            folder,
-            goes_on,
+    bodies = make_bodies(texts, "endpoint", request.headlines_per_request)
+    with (
+        stop.on_interrupt(),
+        suppress(StoppedError),
+        recommended(request.recommend, bodies, folder, goes_on),
+    ):
+        for subject in request.subjects:
+            if stop.asked:
+                break
+            try:
+                with subject.open() as address:
+                    bench = Bench(
+                        folder=folder,
+                        target=_target(address, texts, request),
+                        instance=subject.instance,
+                        seed=request.seed,
+                        workers=request.workers,
+                        stop=stop,
+                        watch=replace(watch, on_progress=on_progress),
+                        requests_left=budget.requests_left,
+                        on_sent=budget.spend,
+                        timestamps_s=request.replay.timestamps_s if request.replay else None,
+                    )
+                    preflight.check(bench.target)
+                    alone_s = _run_points(bench, request)
+                    if request.objectives:
+                        searches.append(search_rate(bench, request.objectives, alone_s))
+            except TargetError as error:  # such as a quota: the others can still be measured
+                failed.append(error)
+        if failed and not folder.point_ids():
+            raise failed[0]
+        server_unread = read_figures(
+            {subject.instance: subject.figures for subject in request.subjects}, folder, stop
         )
-        with recommending:
-            for subject in request.subjects:
-                if stop.asked:
-                    break
-                try:
-                    with subject.open() as address:
-                        bench = Bench(
-                            folder=folder,
-                            target=_target(address, texts, request),
-                            instance=subject.instance,
-                            seed=request.seed,
-                            workers=request.workers,
-                            stop=stop,
-                            watch=replace(watch, on_progress=on_progress),
-                            requests_left=budget.requests_left,
-                            on_sent=budget.spend,
-                            timestamps_s=request.replay.timestamps_s if request.replay else None,
-                        )
-                        preflight.check(bench.target)
-                        alone_s = _run_points(bench, request)
-                        if request.objectives:
-                            searches.append(search_rate(bench, request.objectives, alone_s))
-                except TargetError as error:  # such as a quota: the others can still be measured
-                    failed.append(error)
-            if failed and not folder.point_ids():
-                raise failed[0]
-            server_unread = read_figures(
-                {subject.instance: subject.figures for subject in request.subjects}, folder, stop
-            )
     reason = budget.reason or ("interrupted" if stop.asked else None)
     if failed and reason is None:
         reason = FAILED + "; ".join(error.message for error in failed)

@@ -266,7 +266,7 @@ def test_nobody_to_ask_means_no(loadtest: Loadtest, deployed: FakeAws) -> None:
 
     assert result.exit_code == 2
     assert "--yes" in result.err
-    assert set(called(deployed)) <= {"GetCallerIdentity"}
+    assert set(called(deployed)) <= {"GetCallerIdentity", "DescribeEndpoint"}
 
 
 def test_a_job_that_does_not_end_is_stopped(
