@@ -209,7 +209,7 @@ def test_a_failed_or_interrupted_job_loses_nothing_and_can_be_run_again(
     assert "has failed: Model returned 4xx" in failed.err
     assert "--resume" in failed.err
     assert "Cost" in failed.out
-    assert found()["recommender"]["status"] == "FAILED"
+    assert (found()["recommender"]["status"], found()["recommender"]["rows"]) == ("FAILED", [])
     assert len(found()["points"]) == 1
 
     jobs.failure, jobs.stuck = None, True
