@@ -24,7 +24,8 @@ _LEAST_IN_FLIGHT = 0.01
 def beside_ours(found: Recommendations, summary: Summary) -> RecommenderSummary:
     """Each line of theirs, then ours of the same instance with the difference to theirs.
 
-    Where it tried an instance in several ways, ours are compared with the cheapest.
+    Where it tried an instance in several ways, ours are compared with the cheapest. Without any
+    line of theirs there is no table.
     """
     server = {
         measured.instance: measured.peak.server if measured.peak else None
@@ -35,7 +36,7 @@ def beside_ours(found: Recommendations, summary: Summary) -> RecommenderSummary:
     for instance in dict.fromkeys([*found.instances, *(each.instance for each in found.found)]):
         theirs = [each for each in found.found if each.instance == instance]
         rows += [_theirs(each) for each in theirs]
-        if instance in costs:
+        if instance in costs and found.found:
             rows += _ours(costs[instance], server.get(instance), _cheapest(theirs))
     return RecommenderSummary(
         job=found.job,
