@@ -11,14 +11,21 @@ from typing import Any
 import boto3
 import pytest
 
+from newsclf.core.deployment import AwsDeployment, Deployments
+from newsclf.core.errors import StateError
 from newsclf.core.model_dir import file_digest
 from newsclf.lifecycle.package import PackageRequest, package
+from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.clock import Clock
+from newsclf.targets.aws.endpoint import Endpoint
+from newsclf.targets.aws.model import model_in_use
+from newsclf.targets.aws.names import Names
 from tests.aws.proxy.server import FakeAws
 from tests.builders import build_wheels
 from tests.conftest import Cli, Result
 
 Deploy = Callable[..., Result]
+NAMES = Names("news", "123456789012", "us-east-1")
 BUCKET = "newsclf-123456789012-us-east-1"
 
 
@@ -287,6 +294,27 @@ def test_an_update_that_aws_rolls_back_is_an_error(
     assert rolled.exit_code == 4
     assert "rolled the update" in rolled.err
     assert "alarm(s) in alarm state" in rolled.err
+
+
+def test_a_job_runs_the_model_that_serves_not_the_last_that_was_made(
+    aws: FakeAws, deploy: Deploy, other_archive: Path
+) -> None:
+    deploy()
+    (first,) = (each["ModelName"] for each in called(aws, "CreateModel"))
+    clients = Clients(NAMES.region)
+    found = Deployments(Path(".newsclf")).get_of(AwsDeployment, "news")
+    aws.sagemaker.rolls_back = True
+    deploy(packed=other_archive)
+    rolled_back = Deployments(Path(".newsclf")).get_of(AwsDeployment, "news")
+
+    assert model_in_use(clients, NAMES, rolled_back) == first
+    boto3.client("sagemaker").delete_endpoint(EndpointName=NAMES.endpoint)
+    while Endpoint(clients, NAMES).find():
+        pass
+    assert model_in_use(clients, NAMES, found) == first
+    assert model_in_use(clients, NAMES, rolled_back) != first
+    with pytest.raises(StateError, match="no model on AWS"):
+        model_in_use(clients, NAMES, found.model_copy(update={"journal": ()}))
 
 
 def test_a_role_that_is_too_new_is_waited_for(aws: FakeAws, deploy: Deploy) -> None:

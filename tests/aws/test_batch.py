@@ -90,13 +90,20 @@ def test_a_job_is_started_with_the_deployed_model_and_its_policy_goes_again(
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
 def test_a_job_that_fails_says_why_and_where_to_look(clients: Clients, status: str) -> None:
     with Stubber(clients.client("sagemaker")) as stub:
-        stub.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x"})
+        begins(stub)
         for each in ("InProgress", "InProgress", status):
             stub.add_response("describe_transform_job", described(each))
         with pytest.raises(TargetError, match=rf"{status.lower()}: no memory") as raised:
             transform(clients, WITH_MODEL, REQUEST, say=lambda _: None)
     assert "TransformJobs" in (raised.value.hint or "")
     assert policies(clients) == []
+
+
+def begins(stub: Stubber) -> None:
+    """There is no endpoint that could serve another model, and the job is taken."""
+    nothing = 'Could not find endpoint "arn:aws:sagemaker:x".'
+    stub.add_client_error("describe_endpoint", "ValidationException", nothing)
+    stub.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x"})
 
 
 def described(status: str) -> dict[str, Any]:
@@ -115,7 +122,7 @@ def test_ctrl_c_stops_the_job(clients: Clients) -> None:
             raise KeyboardInterrupt
 
     with Stubber(clients.client("sagemaker")) as stub:
-        stub.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x"})
+        begins(stub)
         stub.add_response("describe_transform_job", described("InProgress"))
         stub.add_response("stop_transform_job", {})
         with pytest.raises(InterruptedRunError, match="told to stop"):
@@ -126,7 +133,7 @@ def test_ctrl_c_stops_the_job(clients: Clients) -> None:
 
 def test_a_job_that_can_not_be_looked_at_is_stopped_too(clients: Clients) -> None:
     with Stubber(clients.client("sagemaker")) as stub:
-        stub.add_response("create_transform_job", {"TransformJobArn": "arn:aws:sagemaker:x"})
+        begins(stub)
         stub.add_client_error("describe_transform_job", "AccessDeniedException", "no")
         stub.add_response("stop_transform_job", {})
         with pytest.raises(TargetError, match="not allowed"):

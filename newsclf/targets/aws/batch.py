@@ -19,10 +19,10 @@ from newsclf.core.errors import (
     ConfigError,
     InterruptedRunError,
     NewsclfError,
-    StateError,
     TargetError,
 )
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.model import model_in_use
 from newsclf.targets.aws.names import Names
 
 _LONGEST_S: Final = 5 * 24 * 3600.0
@@ -92,9 +92,7 @@ def transform(
         InterruptedRunError: Ctrl-C; the job is told to stop.
     """
     names = Names(deployment.name, clients.account, clients.region)
-    model = next((step.name for step in deployment.journal if step.kind == "model"), None)
-    if model is None:
-        raise StateError(f"'{deployment.name}' has no model on AWS", hint="newsclf deploy")
+    model = model_in_use(clients, names, deployment)
     _check_source(clients, request.source)
     job = f"{names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}"
     started_s = clients.clock.now_s()

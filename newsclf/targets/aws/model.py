@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newsclf.core.deployment import AwsSpec
+from newsclf.core.deployment import AwsDeployment, AwsSpec
+from newsclf.core.errors import StateError
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.errors import is_not_yet_assumable
 from newsclf.targets.aws.names import Names
@@ -95,6 +96,32 @@ def model_definition(names: Names, spec: AwsSpec, key: str) -> dict[str, Any]:
         "ExecutionRoleArn": names.role_arn(names.endpoint_role),
         **network,
     }
+
+
+def model_in_use(clients: Clients, names: Names, deployment: AwsDeployment) -> str:
+    """The model that a deployment's endpoint serves; without an endpoint the last that was made.
+
+    After an update that was rolled back they are not the same.
+
+    Raises:
+        StateError: there is none.
+        TargetError, ServiceError: see `Clients.call`.
+    """
+    doing = f"looking up the model of {names.endpoint}"
+    endpoint = clients.find(
+        "sagemaker", "describe_endpoint", doing=doing, EndpointName=names.endpoint
+    )
+    if endpoint is not None:
+        config = clients.call(
+            "sagemaker", "describe_endpoint_config", doing=doing,
+            EndpointConfigName=endpoint["EndpointConfigName"],
+        )  # fmt: skip
+        serving: str = config["ProductionVariants"][0]["ModelName"]
+        return serving
+    made = [step.name for step in deployment.journal if step.kind == "model"]
+    if not made:
+        raise StateError(f"'{deployment.name}' has no model on AWS", hint="newsclf deploy")
+    return made[-1]
 
 
 def digest(definition: Mapping[str, Any]) -> str:

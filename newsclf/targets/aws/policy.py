@@ -117,7 +117,8 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         " logs:PutResourcePolicy logs:UpdateLogDelivery",
     },
     "predict": {
-        "Endpoints": "sagemaker:InvokeEndpoint",
+        "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
+        "Endpoints": "sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint",
         "ApiCalls": "execute-api:Invoke",
         "YourBuckets": "s3:ListBucket",
         "Roles": "iam:DeleteRolePolicy iam:PutRolePolicy",
@@ -125,6 +126,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         " sagemaker:DescribeTransformJob sagemaker:StopTransformJob",
     },
     "loadtest": {
+        "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
         "Endpoints": "sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint",
         "ApiCalls": "execute-api:Invoke",
         "Bucket": "s3:ListBucketVersions",

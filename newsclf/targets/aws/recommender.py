@@ -22,12 +22,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from newsclf.core.deployment import AwsDeployment, AwsSpec
-from newsclf.core.errors import ConfigError, StateError
+from newsclf.core.errors import ConfigError
 from newsclf.core.recommendations import Recommendations, Status
 from newsclf.targets.aws.bucket import delete_below
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.errors import RefusedError, is_not_yet_assumable
 from newsclf.targets.aws.execution import SERVICE, key_arn
+from newsclf.targets.aws.model import model_in_use
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.preflight import check_quota
 from newsclf.targets.aws.recommender_job import (
@@ -96,9 +97,7 @@ def recommending(
         ServiceError: AWS can't be reached, is busy, or failed.
     """
     names = Names(deployment.name, clients.account, clients.region)
-    models = [step.name for step in deployment.journal if step.kind == "model"]
-    if not models:
-        raise StateError(f"'{deployment.name}' has no model on AWS", hint="newsclf deploy")
+    model = model_in_use(clients, names, deployment)
     for instance in request.instances:
         warning = check_quota(clients, instance, request.in_use + 1, ours=request.in_use)
         if warning is not None:
@@ -121,7 +120,7 @@ def recommending(
             doing=f"taking the policy {job.name} away again", **role,
         )  # fmt: skip
         clients.clock.sleep(_SETTLE_S)
-        definition = _definition(names, models[-1], deployment.spec, sample, request.instances)
+        definition = _definition(names, model, deployment.spec, sample, request.instances)
         try:
             _create(clients, names, job, definition)
         except RefusedError:
