@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from newsclf.cli.options import seconds
 from newsclf.core.deployment import AwsSpec, Serverless, Vpc
 from newsclf.core.errors import ConfigError, StateError
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from newsclf.core.settings import Settings
     from newsclf.targets.aws.plan import Plan
 
-_UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 _HOURS_PER_MONTH = 730
 
 
@@ -110,7 +110,7 @@ def _spec(options: Options, region: str, prices: PriceBook) -> AwsSpec:
         max_instances=maximum,
         vpc=_vpc(options.vpc),
         kms_key=options.kms_key,
-        ttl_s=_seconds(options.ttl),
+        ttl_s=seconds(options.ttl, "--ttl"),
         budget_usd=options.budget_usd,
         budget_email=options.budget_email,
         usd_per_hour=usd_per_hour,
@@ -153,15 +153,6 @@ def _vpc(text: str | None) -> Vpc | None:
     if not colon or not all(named):
         raise ConfigError(f"--vpc {text}: expected subnet-1,subnet-2:sg-1")
     return vpc
-
-
-def _seconds(text: str | None) -> int | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{1,4})([mhd])", text)
-    if found is None or int(found[1]) == 0:
-        raise ConfigError(f"--ttl {text}: expected a time such as 90m, 2h or 3d")
-    return int(found[1]) * _UNITS_S[found[2]]
 
 
 def _show(output: Output, plan: Plan) -> None:

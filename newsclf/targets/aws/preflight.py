@@ -6,10 +6,16 @@ from newsclf.core.errors import NewsclfError, TargetError
 from newsclf.targets.aws.clients import Clients
 
 
-def check_quota(clients: Clients, instance: str, count: int) -> str | None:
-    """Compare the account's quota for endpoints on an instance type with what is wanted.
+def check_quota(
+    clients: Clients, instance: str, count: int, *, usage: str = "endpoint usage"
+) -> str | None:
+    """Compare the account's quota for an instance type with what is wanted.
 
-    What other endpoints use of it is not counted.
+    What is in use of it already is not counted.
+
+    Args:
+        usage: As Service Quotas names it: `endpoint usage`, `training job usage`, `spot training
+            job usage`.
 
     Returns:
         Why nothing can be said, if so.
@@ -17,7 +23,7 @@ def check_quota(clients: Clients, instance: str, count: int) -> str | None:
     Raises:
         TargetError: the quota is too small.
     """
-    wanted = f"{instance} for endpoint usage"
+    wanted = f"{instance} for {usage}"
     doing = f"reading the quota for {instance}"
     try:
         quotas = clients.listed(
@@ -25,7 +31,7 @@ def check_quota(clients: Clients, instance: str, count: int) -> str | None:
         )
         found = next((quota for quota in quotas if quota["QuotaName"] == wanted), None)
     except NewsclfError as error:
-        return error.message  # AWS refuses the endpoint itself if the quota is too small
+        return error.message  # AWS refuses by itself if the quota is too small
     if found is None:
         return f"AWS tells no quota of the name '{wanted}'"
     if found["Value"] < count:

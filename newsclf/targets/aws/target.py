@@ -27,6 +27,7 @@ from newsclf.targets.aws.preflight import check_quota
 from newsclf.targets.aws.resource import Remains, Resource
 from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources, endpoint_unwanted
 from newsclf.targets.aws.status import AwsStatus, look_at
+from newsclf.targets.aws.training import training_remains
 from newsclf.targets.client import Address
 
 Say = Callable[[str], None]
@@ -201,6 +202,8 @@ class AwsTarget:
             journal = Journal(self._deployments, known) if known else None
             # The endpoint goes before what it needs, and all that stands before it first.
             remains = [*endpoint_remains(self._clients, names), *api_remains(self._clients, names)]
+            if names.is_training:
+                remains += training_remains(self._clients, names)
             removed, problems = self._remove(list(reversed(remains)), journal)
             left = [each for each in remains if self._is_left(each, problems)]
             stray = discovery.stray_arns(self._clients, names) if not left else []
@@ -219,7 +222,7 @@ class AwsTarget:
     ) -> tuple[list[str], list[str]]:
         """Delete one after the other; a refusal does not keep the others from being deleted.
 
-        But without the endpoint gone nothing that it needs is touched.
+        But without the endpoint, or the training job, gone nothing that it needs is touched.
         """
         removed, problems = [], []
         for each in remains:
@@ -233,7 +236,7 @@ class AwsTarget:
                     journal.gone(each)
             except NewsclfError as error:
                 problems.append(error.message)
-                if each.kind == "endpoint":
+                if each.kind in {"endpoint", "training job"}:
                     break
         return removed, problems
 
