@@ -57,11 +57,20 @@ class Options:
             )
         if on == "local" and named:
             raise ConfigError(f"{', '.join(named)}: only with --on sagemaker")
-        if on == "sagemaker" and not resume and self.instance is None:
+        if on == "local" or resume:
+            return
+        if not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", self.instance or ""):
             raise ConfigError(
-                "--on sagemaker needs an --instance",
+                f"--on sagemaker needs an --instance, such as ml.m5.xlarge, not {self.instance}",
                 hint="--instance ml.m5.xlarge, or ml.g5.xlarge with a GPU",
             )
+        if self.max_runtime_s > _LONGEST_S:
+            raise ConfigError(f"--max-runtime {self.max_runtime}: SageMaker lets a job run 5 days")
+
+    @property
+    def max_runtime_s(self) -> int:
+        """ConfigError if it can't be read."""
+        return seconds(self.max_runtime, "--max-runtime") or _DEFAULT_S
 
 
 def begin(output: Output, request: TrainRequest, options: Options) -> None:
@@ -73,10 +82,9 @@ def begin(output: Output, request: TrainRequest, options: Options) -> None:
     from newsclf.targets.aws.clients import Clients
 
     clients = Clients(options.region, options.profile)
-    job_without_price = _job(clients, options)
     prepared = prepare(request)
     say_data(output, prepared.data, prepared.parts)
-    job = _priced(output, clients, job_without_price)
+    job = _priced(output, clients, _job(clients, options))
     _check_quota(output, clients, job)
     _show_plan(output, job)
     if options.dry_run:
@@ -106,19 +114,14 @@ def go_on(output: Output, request: TrainRequest, job: ManagedJob, *, verbose: bo
 
 
 def _job(clients: Clients, options: Options) -> ManagedJob:
-    """Raises ConfigError: it can't be had like that."""
+    """Raises ConfigError: there is no image for it."""
     from newsclf.core.managed_job import ManagedJob
     from newsclf.lifecycle.managed import new_job_name, now
     from newsclf.targets.aws.images import repository_arn, training_image
 
     instance = options.instance or ""
-    if not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", instance):
-        raise ConfigError(f"--instance {instance}: expected a name such as ml.m5.xlarge")
     image = options.image or training_image(clients.region, instance)
     repository_arn(image)
-    max_runtime_s = seconds(options.max_runtime, "--max-runtime") or _DEFAULT_S
-    if max_runtime_s > _LONGEST_S:
-        raise ConfigError(f"--max-runtime {options.max_runtime}: SageMaker lets a job run 5 days")
     return ManagedJob(
         name=new_job_name(),
         created=now(),
@@ -128,7 +131,7 @@ def _job(clients: Clients, options: Options) -> ManagedJob:
         image=image,
         instance=instance,
         spot=options.spot,
-        max_runtime_s=max_runtime_s,
+        max_runtime_s=options.max_runtime_s,
     )
 
 
@@ -181,12 +184,11 @@ def _train(
             output.note(f"  {line.removeprefix(LINE_START)}")
 
     done = train_managed(clients, request, job, Follower(say=output.note, log=log))
+    output.note(_bill(done))
     show_result(
         output, done.result, job=job.name, training_s=done.training_s,
         billable_s=done.billable_s, usd=done.usd,
     )  # fmt: skip
-    output.note(_bill(done))
-    output.note(f"next: newsclf evaluate --model {request.settings.model}")
     done.result.check_int8()
 
 

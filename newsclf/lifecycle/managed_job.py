@@ -63,9 +63,7 @@ def main() -> None:
 def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
     """Train what `inputs` asks for; go on from the checkpoint, if there is one."""
     with tempfile.TemporaryDirectory(prefix="newsclf-") as scratch:
-        request = TrainRequest.model_validate_json(
-            (inputs / REQUEST).read_text(encoding="utf-8")
-        )
+        request = TrainRequest.model_validate_json((inputs / REQUEST).read_text(encoding="utf-8"))
         settings = request.settings.model_copy(update={"model": Path(scratch) / "model"})
         request = request.model_copy(update={"settings": settings})
         work = work_folder(settings.model)

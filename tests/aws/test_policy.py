@@ -178,7 +178,7 @@ def test_the_command_prints_what_iam_takes(newsclf: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["train"], "train needs no permissions on AWS"),
+        (["serve"], "serve needs no permissions on AWS"),
         (["--account", "12"], "expected twelve digits"),
         (["--region", "Paris"], "expected a region"),
     ],

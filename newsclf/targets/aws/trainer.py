@@ -163,9 +163,7 @@ def _session_class() -> type[Any]:
         def default_bucket(self) -> str:
             return str(self._default_bucket_name_override)
 
-        def upload_data(
-            self, path: str, bucket: str, key_prefix: str, **_options: object
-        ) -> str:
+        def upload_data(self, path: str, bucket: str, key_prefix: str, **_options: object) -> str:
             folder = Path(path)
             for file in sorted(each for each in folder.rglob("*") if each.is_file()):
                 self.put(f"{key_prefix}/{file.relative_to(folder).as_posix()}", file)

@@ -93,6 +93,7 @@ class FakeAws:
         self.fault = lambda _index, _call: None
         self.done = lambda _index, _call: None
         self.forget()
+        self.sagemaker.training.close()
         self.sagemaker, self.services = SageMaker(), Services()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,10 @@ from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.utils import get_service_model
 from moto.logs.models import logs_backends
 
+from tests.aws.price_list import product
 from tests.aws.proxy.answers import Answer, RefusedError, ok
 from tests.aws.proxy.requests import Call
-from tests.aws.proxy.sagemaker import trusts
+from tests.aws.proxy.roles import trusts
 
 _QUOTA_PAGE = 100
 
@@ -33,6 +35,8 @@ class Services:
     pending: dict[str, int] = field(default_factory=dict)
     subscribers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Name of a budget → its notifications with whom they go to."""
+    training_usd: dict[str, str] = field(default_factory=lambda: {"ml.m5.xlarge": "0.2300000000"})
+    """Instance → what an hour of training costs, as AWS writes it."""
     unassumable: int = 0
     """How many CreateFunction are still told that the role can't be assumed."""
 
@@ -176,6 +180,17 @@ class Services:
                 return ok({"Quota": self._quota(name)})
         raise RefusedError("NoSuchResourceException", "There is no such quota")
 
+    def _pricing_GetProducts(self, call: Call) -> Answer:
+        wanted = {each["Field"]: each["Value"] for each in call.params["Filters"]}
+        usd = self.training_usd.get(wanted.get("instanceName", ""))
+        if usd is None:
+            return ok({"PriceList": []})
+        price = product(
+            "AmazonSageMaker", wanted["regionCode"], f"USE1-Train:{wanted['instanceName']}",
+            ("0", usd), instanceName=wanted["instanceName"], component="Training",
+        )  # fmt: skip
+        return ok({"PriceList": [json.dumps(price)]})
+
     def _application_autoscaling_DeleteScalingPolicy(self, call: Call) -> None:
         """Moto has another error for what is not there."""
         policies = applicationautoscaling_backends[ACCOUNT][call.region].policies.values()
@@ -254,7 +269,8 @@ def _with_apis(call: Call, document: dict[str, Any]) -> dict[str, Any]:
 def _quota_names() -> list[str]:
     shape: Any = get_service_model("sagemaker").shape_for("ProductionVariantInstanceType")
     serverless = ["Maximum total concurrency that can be allocated across all serverless endpoints"]
-    return [f"{instance} for endpoint usage" for instance in shape.enum] + serverless
+    usages = ("endpoint usage", "training job usage", "spot training job usage")
+    return [f"{instance} for {usage}" for usage in usages for instance in shape.enum] + serverless
 
 
 def _code(name: str) -> str:
