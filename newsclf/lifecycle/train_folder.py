@@ -1,8 +1,10 @@
 """What a training run is asked for, and the folder beside the model where it keeps its state.
 
-model.partial/request.json   what was asked for
-model.partial/seed-0…        checkpoints and finished seeds, of a run on this machine
-model.partial/job.json       the managed job, of a run on SageMaker
+    model.partial/request.json   what was asked for
+    model.partial/seed-0…        checkpoints and finished seeds, of a run on this machine
+    model.partial/job.json       the managed job, of a run on SageMaker
+
+It goes when the model directory is finished.
 """
 
 from __future__ import annotations

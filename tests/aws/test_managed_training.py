@@ -204,8 +204,9 @@ def test_bad_input_is_found_before_anything_is_asked_of_aws(
     ],
 )
 def test_a_job_that_fails_says_why_and_leaves_nothing(
-    aws: FakeAws, train: Cli, jobs: Training, reason: str, end: str, hint: str
+    aws: FakeAws, train: Cli, *, reason: str, end: str, hint: str
 ) -> None:
+    jobs = aws.sagemaker.training
     jobs.failure, jobs.ends = reason, end
     jobs.lines = ("one", "two \x1b[31m of it")
 
@@ -372,11 +373,11 @@ def weights(jobs: Training) -> str:
     ids=["foreign", "damaged", "link", "no card"],
 )
 def test_what_is_not_the_model_that_was_asked_for_is_not_put_in_its_place(
-    train: Cli, newsclf: Cli, jobs: Training, trained: Path, tmp_path: Path,
-    change: Callable[[Path], object], said: str,
-) -> None:  # fmt: skip
-    jobs.model = tmp_path / "other"
-    shutil.copytree(trained / "model", jobs.model)
+    train: Cli, jobs: Training, tmp_path: Path, *, change: Callable[[Path], object], said: str
+) -> None:
+    assert jobs.model is not None
+    trained, jobs.model = jobs.model, tmp_path / "other"
+    shutil.copytree(trained, jobs.model)
     change(jobs.model)
 
     result = train()

@@ -1,7 +1,7 @@
 """Creating a training job through the `sagemaker` package, with our bucket, role and files.
 
-Its ModelTrainer uploads a few scripts of its own beside our files; in the container they install our
-requirements and start our program. What of it would reach for more than this job needs is turned
+Its ModelTrainer uploads a few scripts of its own beside our files; in the container they install
+our requirements and start our program. What of it would reach for more than this job needs is turned
 off here: telemetry, its default bucket and role, and questions to IAM about the role.
 """
 

@@ -1,6 +1,6 @@
 """A training job's files in S3: what it reads, its checkpoints, and the model that it wrote.
 
-    s3://BUCKET/train-0123456789ab/source/source.tar.gz     newsclf itself, and what pip is to install
+    s3://BUCKET/train-0123456789ab/source/source.tar.gz     newsclf, and what pip is to install
     s3://BUCKET/train-0123456789ab/inputs/…                 the request, the data, the base
     s3://BUCKET/train-0123456789ab/checkpoints/…            written by the job
     s3://BUCKET/train-0123456789ab/output/JOB/output/…      model.tar.gz

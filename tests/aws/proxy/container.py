@@ -1,7 +1,7 @@
 """What a machine of SageMaker does with a training job: it really runs it, as a process.
 
-Sources: the SageMaker guide, "How Amazon SageMaker AI Processes Training Input / Output" (the layout
-of /opt/ml, output/failure), CreateTrainingJob's reference (channels, checkpoints, entry point).
+Sources: the SageMaker guide, "How Amazon SageMaker AI Processes Training Input / Output" (layout of
+/opt/ml, output/failure), CreateTrainingJob's reference (channels, checkpoints, entry point).
 """
 
 from __future__ import annotations

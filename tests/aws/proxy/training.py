@@ -1,7 +1,7 @@
 """Training jobs: moto's are completed at once and do nothing, these take their course.
 
-Sources of states and messages: botocore's documentation of DescribeTrainingJob (SecondaryStatus) and
-StopTrainingJob; boto3#2808 ("Requested resource not found."); amazon-sagemaker-examples#2360 (no
+Sources of states and messages: botocore's documentation of DescribeTrainingJob (SecondaryStatus)
+and StopTrainingJob; boto3#2808 ("Requested resource not found."); amazon-sagemaker-examples#2360 (no
 objects under the URL), sagemaker-python-sdk's texts of ResourceInUse.
 """
 
@@ -73,6 +73,7 @@ class Training:
             _close(job)
 
     def before_CreateTrainingJob(self, call: Call) -> None:
+        """Refuse what SageMaker refuses."""
         params = call.params
         if params["TrainingJobName"] in self.jobs:
             raise RefusedError(
@@ -99,12 +100,14 @@ class Training:
             raise _invalid("MaxWaitTimeInSeconds goes with spot, and above MaxRuntimeInSeconds")
 
     def after_CreateTrainingJob(self, call: Call) -> None:
+        """Begin."""
         job = _Job(deepcopy(call.params), call.region)
         if self.stuck:
             job.ahead = ["Starting"]
         self.jobs[call.params["TrainingJobName"]] = job
 
     def before_DescribeTrainingJob(self, call: Call) -> Answer:
+        """Go on a step, and say where it is."""
         job = self.jobs.get(call.params["TrainingJobName"])
         if job is None:
             raise _invalid("Requested resource not found.")
@@ -112,6 +115,7 @@ class Training:
         return ok(_described(job))
 
     def before_StopTrainingJob(self, call: Call) -> Answer:
+        """Take the machine away."""
         job = self.jobs.get(call.params["TrainingJobName"])
         if job is None:
             raise _invalid("Requested resource not found.")
