@@ -9,9 +9,11 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -30,6 +32,17 @@ from tests.conftest import Cli, Result
 
 RECORD = Path("model.partial/job.json")
 HEADLINE = "Profit rose by a third"
+
+
+@pytest.fixture(autouse=True)
+def _one_session(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """The `sagemaker` package makes eight clients for each session, which takes three seconds."""
+    monkeypatch.setattr(boto3, "Session", _session)
+
+
+@cache
+def _session(**options: object) -> boto3.session.Session:
+    return boto3.session.Session(**options)
 
 
 @pytest.fixture

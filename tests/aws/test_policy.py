@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -28,12 +30,18 @@ ANY = json.dumps(
 )
 
 
-def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[], object]]:
+def steps(
+    aws: FakeAws, archive: Path, trained: Path
+) -> list[tuple[object, ...] | Callable[[], object]]:
     """Commands that together make every kind of call, and what others do in between."""
     c5 = ("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes")
     more = ("--max", 2, "--ttl", "2h", "--budget", 20, "--budget-email", "who@example.com")
     image = ("--image", "763104351884.dkr.ecr.us-east-1.amazonaws.com/other:1")
     load = ("--concurrency", 1, "--duration", 1, "--warmup", 0)
+    train = ("train", "--on", "sagemaker", "--instance", "ml.m5.xlarge", "--yes",
+             "--config", trained / "tiny.toml")  # fmt: skip
+    training = aws.sagemaker.training
+    training.model = trained / "model"
     jwt = ("--jwt-issuer", "https://issuer.example", "--jwt-audience", "news")
     batch = ("predict", "--deployment", "news", "--input", "s3://theirs/in", "--output",
              "s3://theirs/out/")  # fmt: skip
@@ -59,8 +67,25 @@ def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[],
             function.environment_vars["MODEL_DIGEST"] = "another"
             function.policy.statements[0]["Condition"]["ArnLike"]["AWS:SourceArn"] = "another"
 
-    def deny(operation: str | None) -> None:
-        aws.fault = lambda _, call: "denied" if call.operation == operation else None
+    def deny(*operations: str) -> None:
+        aws.fault = lambda _, call: "denied" if call.operation in operations else None
+
+    def lose_job() -> None:
+        """From now on jobs take long, and can't be looked at."""
+        training.stuck = True
+        deny("DescribeTrainingJob")
+
+    def press_ctrl_c() -> None:
+        """When a job has been created."""
+        training.stuck = True
+        aws.done = lambda _, call: (
+            os.kill(os.getpid(), signal.SIGINT) if call.operation == "CreateTrainingJob" else None
+        )
+
+    def let_go() -> None:
+        training.stuck = False
+        aws.done = lambda _, __: None
+        deny()
 
     return [
         (*c5, *more), (*c5, *more),
@@ -77,7 +102,11 @@ def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[],
         be_of_another_version, ("wire-api",),
         ("predict", "Profit rose"), ("logs", "--api"), ("loadtest", *load),
         put_headlines, batch,
-        lambda: deny("DescribeTransformJob"), batch, lambda: deny(None),
+        lambda: deny("DescribeTransformJob"), batch, deny,
+        lambda: deny("PutRolePolicy", "DeleteRole"), train, deny, attach_policy,
+        ("train", "--resume"),
+        press_ctrl_c, (*train, "--out", "stopped"), let_go,
+        lose_job, (*train, "--out", "lost"), let_go,
         ("status", "--region", REGION),
         lambda: setattr(aws.sagemaker, "failure", "broken"),
         ("deploy", "--archive", archive, "--serverless", "--yes"),
@@ -88,17 +117,19 @@ def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[],
 
 
 @pytest.fixture
-def recorded(aws: FakeAws, newsclf: Cli, archive: Path) -> dict[Command, set[Permission]]:
+def recorded(
+    aws: FakeAws, newsclf: Cli, archive: Path, trained: Path
+) -> dict[Command, set[Permission]]:
     """What each command was recorded to need."""
     found: dict[Command, set[Permission]] = {}
-    for step in steps(aws, archive):
+    for step in steps(aws, archive, trained):
         if not isinstance(step, tuple):
             step()
             continue
         aws.forget()
         result = newsclf(*step)
         denied = [record for record in aws.records if record.fault is not None]
-        expected = (4,) if denied or aws.sagemaker.failure else (0, 6)
+        expected = (4,) if denied or aws.sagemaker.failure else (0, 6, 130)
         assert result.exit_code in expected, f"{step}: {result.err}"
         needed = {each for record in aws.records for each in record.permissions}
         found.setdefault(command_of(step), set()).update(needed | aws.invoked)

@@ -1,8 +1,8 @@
 """Creating a training job through the `sagemaker` package, with our bucket, role and files.
 
 Its ModelTrainer uploads a few scripts of its own beside our files; in the container they install
-our requirements and start our program. What of it would reach for more than this job needs is turned
-off here: telemetry, its default bucket and role, and questions to IAM about the role.
+our requirements and start our program. What of it would reach for more than this job needs is
+turned off here: telemetry, its default bucket and role, and questions to IAM about the role.
 """
 
 from __future__ import annotations
@@ -65,7 +65,14 @@ def create_job(clients: Clients, names: Names, job: ManagedJob, source: JobSourc
     def attempt() -> bool | None:
         try:
             with aws_errors(doing, permission="sagemaker:CreateTrainingJob"), _alone():
-                _trainer(clients, names, job, source).train(wait=False, logs=False)
+                trainer = _trainer(clients, names, job, source)
+                try:
+                    trainer.train(wait=False, logs=False)
+                finally:
+                    trainer.__del__()  # noqa: PLC2801 - it has a temporary folder
+            # Its wrapper for telemetry returns in a `finally`, and so swallows Ctrl-C.
+            if trainer._latest_training_job is None:  # noqa: SLF001 - as its documentation does
+                raise KeyboardInterrupt
         except RefusedError as error:
             if is_already_there(error) or error.code == "ResourceInUse":
                 return True
@@ -85,16 +92,15 @@ def _alone() -> Iterator[None]:
     variable = "SAGEMAKER_VALIDATE_ROLE"
     before = os.environ.get(variable)
     os.environ[variable] = "false"
-    levels = {name: logging.getLogger(name).level for name in ("sagemaker", "sagemaker.core")}
+    logger = logging.getLogger("sagemaker")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # what AWS refuses is said by us
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its modules warn of one another
-            for name in levels:
-                logging.getLogger(name).setLevel(logging.ERROR)
             yield
     finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+        logger.setLevel(level)
         if before is None:
             del os.environ[variable]
         else:
@@ -165,7 +171,9 @@ def _session_class() -> type[Any]:
 
         def upload_data(self, path: str, bucket: str, key_prefix: str, **_options: object) -> str:
             folder = Path(path)
-            for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+            for file in sorted(folder.rglob("*.*")):
+                if file.suffix == ".pyc" or not file.is_file():
+                    continue
                 self.put(f"{key_prefix}/{file.relative_to(folder).as_posix()}", file)
             return f"s3://{bucket}/{key_prefix}"
 

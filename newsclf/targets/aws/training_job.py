@@ -93,10 +93,7 @@ class TrainingJob:
             TargetError: there is no such job, or AWS refuses a look at it.
             ServiceError: AWS can't be reached for ten minutes.
         """
-        if self.clients.clock.until(self.find, at_most_s=_SEEN_AT_MOST_S) is None:
-            raise TargetError(f"there is no training job {self.name}")
-        look = _Look(self, follower)
-        found = self.clients.clock.until(look, at_most_s=math.inf)
+        found = self.clients.clock.until(_Look(self, follower), at_most_s=math.inf)
         assert found is not None  # noqa: S101 - it ends, or a look at it fails
         return found
 
@@ -140,14 +137,15 @@ class _Look:
         try:
             found = self._job.find()
         except ServiceError as error:
-            unreachable_s = self._clock.now_s() - self._reached_s
-            if unreachable_s > _UNREACHABLE_AT_MOST_S:
+            if self._clock.now_s() - self._reached_s > _UNREACHABLE_AT_MOST_S:
                 raise
             self._follower.say(f"{error.message}; trying again")
             return None
         self._reached_s = self._clock.now_s()
         if found is None:
-            raise TargetError(f"the training job {self._job.name} is not there any more")
+            if self._reached_s - self._started_s > _SEEN_AT_MOST_S:
+                raise TargetError(f"there is no training job {self._job.name}")
+            return None
         self._tell_status(found)
         self._tell_log()
         return found if is_over(found) else None

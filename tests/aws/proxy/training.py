@@ -1,8 +1,8 @@
 """Training jobs: moto's are completed at once and do nothing, these take their course.
 
 Sources of states and messages: botocore's documentation of DescribeTrainingJob (SecondaryStatus)
-and StopTrainingJob; boto3#2808 ("Requested resource not found."); amazon-sagemaker-examples#2360 (no
-objects under the URL), sagemaker-python-sdk's texts of ResourceInUse.
+and StopTrainingJob; boto3#2808 and amazon-sagemaker-examples#2360 (not found), #2489 (no objects
+under the URL).
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class _Job:
     region: str
     status: str = "InProgress"
     secondary: str = "Pending"
-    ahead: list[str] = field(default_factory=lambda: ["Starting", "Downloading", "Training"])
+    ahead: list[str] = field(
+        default_factory=lambda: ["Starting", "Starting", "Downloading", "Training"]
+    )
     """What it goes through next, one at each look."""
     transitions: list[dict[str, Any]] = field(default_factory=list)
     machines: int = 0
@@ -149,8 +151,10 @@ class Training:
         if self.failure is not None:
             _fail(job, self.failure, self.ends)
         elif self.model is None:
+            _fail(job, "the fake's machine could not be made")  # else a test would never end
             try:
                 job.container = Container(job.request)
+                job.failure, job.ahead = None, []
             except NotAllowedError as error:
                 _fail(job, f"ClientError: {error}")
         else:
