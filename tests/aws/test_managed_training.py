@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import pytest
 import torch
+from jsonschema import Draft202012Validator
 from safetensors.torch import load_file
 
 from newsclf.core.model_card import read_card
@@ -35,9 +36,10 @@ HEADLINE = "Profit rose by a third"
 
 
 @pytest.fixture(autouse=True)
-def _one_session(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """The `sagemaker` package makes eight clients for each session, which takes three seconds."""
+def _fast(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """For each job the `sagemaker` package makes eight clients, and checks a schema ten times."""
     monkeypatch.setattr(boto3, "Session", _session)
+    monkeypatch.setattr(Draft202012Validator, "check_schema", lambda _: None)
 
 
 @cache
@@ -77,6 +79,11 @@ def only(training: Training) -> Any:
     return job
 
 
+def begun(training: Training) -> bool:
+    """Whether there is a job that has been looked at."""
+    return any(not job.ahead for job in training.jobs.values())
+
+
 def interrupt_at(aws: FakeAws, operation: str) -> None:
     """Ctrl-C when a call has done its work, once."""
     pressed: list[Call] = []
@@ -87,6 +94,51 @@ def interrupt_at(aws: FakeAws, operation: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     aws.done = done
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How everything was when a call had done its work and its answer had not arrived."""
+
+    call: Call
+    aws: Snapshot
+    files: Path
+
+
+def put_back(aws: FakeAws, moment: Moment) -> None:
+    aws.restore(moment.aws)
+    aws.forget()
+    for name in ("model", "model.partial"):
+        shutil.rmtree(name, ignore_errors=True)
+        if (moment.files / name).exists():
+            shutil.copytree(moment.files / name, name)
+
+
+def told(aws: FakeAws, train: Cli, folder: Path) -> list[Moment]:
+    """Train once, and keep every moment after which AWS was not as before."""
+    moments: list[Moment] = []
+
+    def keep(index: int, call: Call) -> None:
+        # One upload is like another.
+        if is_reading(call) or (moments and str(moments[-1].call) == str(call)):
+            return
+        files = folder / "moments" / str(index)
+        for name in ("model", "model.partial"):
+            if Path(name).exists():
+                shutil.copytree(name, files / name)
+        moments.append(Moment(call, aws.save(), files))
+
+    aws.done = keep
+    assert train().exit_code == 0
+    aws.done = lambda _index, _call: None
+    return moments
+
+
+@pytest.fixture
+def job(aws: FakeAws, train: Cli, jobs: Training, tmp_path: Path) -> Moment:  # noqa: ARG001
+    """One that was created a moment ago, and its command killed."""
+    moments = told(aws, train, tmp_path)
+    return next(each for each in moments if each.call.operation == "CreateTrainingJob")
 
 
 def test_a_spot_job_that_is_taken_away_ends_with_the_weights_of_a_local_training(
@@ -207,32 +259,33 @@ def test_bad_input_is_found_before_anything_is_asked_of_aws(
     assert aws.records == []
 
 
-@pytest.mark.parametrize(
-    ("reason", "end", "hint"),
-    [
-        ("AlgorithmError: killed, exit code: 137", "Failed", "starts again when that is mended"),
-        ("CapacityError: Unable to provision", "Failed", "AWS has no such machine free"),
-        ("", "MaxRuntimeExceeded", "a longer --max-runtime"),
-        ("", "MaxWaitTimeExceeded", "train without --spot"),
-    ],
+ENDS = (
+    ("AlgorithmError: killed, exit code: 137", "Failed", "starts again when that is mended"),
+    ("CapacityError: Unable to provision", "Failed", "AWS has no such machine free"),
+    ("", "MaxRuntimeExceeded", "a longer --max-runtime"),
+    ("", "MaxWaitTimeExceeded", "train without --spot"),
 )
+
+
 def test_a_job_that_fails_says_why_and_leaves_nothing(
-    aws: FakeAws, train: Cli, *, reason: str, end: str, hint: str
+    aws: FakeAws, newsclf: Cli, job: Moment
 ) -> None:
-    jobs = aws.sagemaker.training
-    jobs.failure, jobs.ends = reason, end
-    jobs.lines = ("one", "two \x1b[31m of it")
+    for reason, end, hint in ENDS:
+        put_back(aws, job)
+        training = aws.sagemaker.training
+        training.failure, training.ends = reason, end
+        training.lines = ("one", "two \x1b[31m of it")
 
-    result = train()
+        result = newsclf("train", "--resume")
 
-    assert result.exit_code == 4
-    assert reason in result.err
-    assert "  one\n  two \\x1b[31m of it" in result.err
-    assert hint in result.err
-    assert "nothing of it is left on AWS" in result.err
-    assert left(aws) == []
-    assert not Path("model").exists()
-    assert not Path("model.partial").exists()
+        assert result.exit_code == 4
+        assert reason in result.err
+        assert "  one\n  two \\x1b[31m of it" in result.err
+        assert hint in result.err
+        assert "nothing of it is left on AWS" in result.err
+        assert left(aws) == []
+        assert not Path("model").exists()
+        assert not Path("model.partial").exists()
 
 
 @pytest.mark.parametrize("operation", ["PutRolePolicy", "CreateTrainingJob", "GetLogEvents"])
@@ -280,7 +333,7 @@ def test_a_lost_connection_leaves_the_job_and_resume_follows_it_again(
     aws: FakeAws, train: Cli, newsclf: Cli, jobs: Training
 ) -> None:
     jobs.stuck = True
-    aws.fault = lambda _, call: "failure" if jobs.jobs and call.service == "sagemaker" else None
+    aws.fault = lambda _, call: "failure" if begun(jobs) and call.service == "sagemaker" else None
     lost = train()
     aws.fault = lambda _, __: None
     name = json.loads(RECORD.read_text(encoding="utf-8"))["name"]
@@ -308,7 +361,7 @@ def test_teardown_stops_a_job_that_nobody_follows(
     aws: FakeAws, train: Cli, newsclf: Cli, jobs: Training
 ) -> None:
     jobs.stuck = True
-    aws.fault = lambda _, call: "failure" if jobs.jobs and call.service == "sagemaker" else None
+    aws.fault = lambda _, call: "failure" if begun(jobs) and call.service == "sagemaker" else None
     train()
     aws.fault = lambda _, __: None
     name = json.loads(RECORD.read_text(encoding="utf-8"))["name"]
@@ -323,32 +376,10 @@ def test_teardown_stops_a_job_that_nobody_follows(
     assert not Path("model.partial").exists()
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """How everything was when a call had done its work and its answer had not arrived."""
-
-    call: Call
-    aws: Snapshot
-    files: Path
-
-
 def test_a_kill_after_any_call_loses_nothing(
     aws: FakeAws, train: Cli, newsclf: Cli, jobs: Training, tmp_path: Path
 ) -> None:
-    moments: list[Moment] = []
-
-    def keep(index: int, call: Call) -> None:
-        if is_reading(call):
-            return
-        files = tmp_path / "moments" / str(index)
-        for name in ("model", "model.partial"):
-            if Path(name).exists():
-                shutil.copytree(name, files / name)
-        moments.append(Moment(call, aws.save(), files))
-
-    aws.done = keep
-    assert train().exit_code == 0
-    aws.done = lambda _index, _call: None
+    moments = told(aws, train, tmp_path)
     wrong = []
     for moment in moments:
         put_back(aws, moment)
@@ -361,50 +392,40 @@ def test_a_kill_after_any_call_loses_nothing(
     assert {"CreateRole", "PutObject", "CreateTrainingJob", "DeleteRole"} <= operations
 
 
-def put_back(aws: FakeAws, moment: Moment) -> None:
-    aws.restore(moment.aws)
-    aws.forget()
-    for name in ("model", "model.partial"):
-        shutil.rmtree(name, ignore_errors=True)
-        if (moment.files / name).exists():
-            shutil.copytree(moment.files / name, name)
-
-
 def weights(jobs: Training) -> str:
     assert jobs.model is not None
     return file_digest(jobs.model / "model.safetensors")
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda model: (model / "run.sh").write_text("x"), "run.sh is not in its card"),
-        (lambda model: (model / "tokenizer.json").write_text("{}"), "SHA-256 differs"),
-        (lambda model: (model / "extra").symlink_to("/etc/passwd"), "no plain file"),
-        (lambda model: (model / "card.json").unlink(), "no model directory"),
-    ],
-    ids=["foreign", "damaged", "link", "no card"],
+CHANGES: tuple[tuple[Callable[[Path], object], str], ...] = (
+    (lambda model: (model / "run.sh").write_text("x"), "run.sh is not in its card"),
+    (lambda model: (model / "tokenizer.json").write_text("{}"), "SHA-256 differs"),
+    (lambda model: (model / "extra").symlink_to("/etc/passwd"), "no plain file"),
+    (lambda model: (model / "card.json").unlink(), "no model directory"),
+    (lambda model: change_card(model, "epochs", 1), "trained with other settings"),
 )
+
+
+def change_card(model: Path, setting: str, value: object) -> None:
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    card["training"][setting] = value
+    (model / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+
 def test_what_is_not_the_model_that_was_asked_for_is_not_put_in_its_place(
-    train: Cli, jobs: Training, tmp_path: Path, *, change: Callable[[Path], object], said: str
+    aws: FakeAws, newsclf: Cli, job: Moment, trained: Path, tmp_path: Path
 ) -> None:
-    assert jobs.model is not None
-    trained, jobs.model = jobs.model, tmp_path / "other"
-    shutil.copytree(trained, jobs.model)
-    change(jobs.model)
+    for i, (change, said) in enumerate(CHANGES):
+        put_back(aws, job)
+        model = tmp_path / f"other-{i}"
+        shutil.copytree(trained / "model", model)
+        change(model)
+        aws.sagemaker.training.model = model
 
-    result = train()
+        result = newsclf("train", "--resume")
 
-    assert result.exit_code == 3
-    assert said in result.err
-    assert "is kept in S3" in result.err
-    assert not Path("model").exists()
-    assert RECORD.exists()
-
-
-def test_a_model_of_other_settings_is_refused(train: Cli, jobs: Training) -> None:
-    result = train("--epochs", 1)
-
-    assert result.exit_code == 3
-    assert "trained with other settings" in result.err
-    assert jobs.jobs
+        assert result.exit_code == 3
+        assert said in result.err
+        assert "is kept in S3" in result.err
+        assert not Path("model").exists()
+        assert RECORD.exists()
