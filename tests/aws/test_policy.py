@@ -30,50 +30,35 @@ ANY = json.dumps(
 )
 
 
-def steps(
-    aws: FakeAws, archive: Path, trained: Path
-) -> list[tuple[object, ...] | Callable[[], object]]:
-    """Commands that together make every kind of call, and what others do in between."""
-    c5 = ("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes")
-    more = ("--max", 2, "--ttl", "2h", "--budget", 20, "--budget-email", "who@example.com")
-    image = ("--image", "763104351884.dkr.ecr.us-east-1.amazonaws.com/other:1")
-    load = ("--concurrency", 1, "--duration", 1, "--warmup", 0)
+Steps = list[tuple[object, ...] | Callable[[], object]]
+
+
+def attach_policy() -> None:
+    """As somebody else would do by hand."""
+    client = boto3.Session("admin", "admin", region_name=REGION).client("iam")
+    roles = list(iam_backends[ACCOUNT]["aws"].roles.values())
+    name = f"theirs-{'-'.join(role.name for role in roles)}"
+    policy = client.create_policy(PolicyName=name[:100], PolicyDocument=ANY)
+    for role in roles:
+        client.attach_role_policy(RoleName=role.name, PolicyArn=policy["Policy"]["Arn"])
+
+
+def training_steps(aws: FakeAws, trained: Path) -> tuple[Steps, Steps]:
+    """A training that is cut off and one that is stopped; and one that is left alone."""
     train = ("train", "--on", "sagemaker", "--instance", "ml.m5.xlarge", "--yes",
              "--config", trained / "tiny.toml")  # fmt: skip
     training = aws.sagemaker.training
-    training.model = trained / "model"
-    jwt = ("--jwt-issuer", "https://issuer.example", "--jwt-audience", "news")
-    batch = ("predict", "--deployment", "news", "--input", "s3://theirs/in", "--output",
-             "s3://theirs/out/")  # fmt: skip
-    as_admin = boto3.Session("admin", "admin", region_name=REGION)
-
-    def put_headlines() -> None:
-        as_admin.client("s3").create_bucket(Bucket="theirs")
-        as_admin.client("s3").put_object(Bucket="theirs", Key="in.jsonl", Body=b"{}")
-
-    def attach_policy() -> None:
-        policy = as_admin.client("iam").create_policy(PolicyName="theirs", PolicyDocument=ANY)
-        for role in list(iam_backends[ACCOUNT]["aws"].roles.values()):
-            as_admin.client("iam").attach_role_policy(
-                RoleName=role.name, PolicyArn=policy["Policy"]["Arn"]
-            )
-
-    def be_of_another_version() -> None:
-        """What an older newsclf, or someone by hand, has made of it."""
-        for role in iam_backends[ACCOUNT]["aws"].roles.values():
-            role.assume_role_policy_document = json.dumps({"Statement": []})
-        for function in functions(REGION).values():
-            function.code_sha_256 = "another"
-            function.environment_vars["MODEL_DIGEST"] = "another"
-            function.policy.statements[0]["Condition"]["ArnLike"]["AWS:SourceArn"] = "another"
+    training.model, training.lines = trained / "model", ("one",)
 
     def deny(*operations: str) -> None:
         aws.fault = lambda _, call: "denied" if call.operation in operations else None
 
     def lose_job() -> None:
-        """From now on jobs take long, and can't be looked at."""
+        """From now on jobs take long, and can't be looked at once they are there."""
         training.stuck = True
-        deny("DescribeTrainingJob")
+        aws.fault = lambda _, call: (
+            "denied" if call.params.get("TrainingJobName") in training.jobs else None
+        )
 
     def press_ctrl_c() -> None:
         """When a job has been created."""
@@ -87,7 +72,44 @@ def steps(
         aws.done = lambda _, __: None
         deny()
 
+    ended: Steps = [
+        lambda: deny("PutRolePolicy", "DeleteRole"), train, deny, attach_policy,
+        ("train", "--resume"),
+        press_ctrl_c, (*train, "--out", "stopped"), let_go,
+    ]  # fmt: skip
+    return ended, [lose_job, (*train, "--out", "lost"), let_go]
+
+
+def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
+    """Commands that together make every kind of call, and what others do in between."""
+    trainings, lost_training = training_steps(aws, trained)
+    c5 = ("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes")
+    more = ("--max", 2, "--ttl", "2h", "--budget", 20, "--budget-email", "who@example.com")
+    image = ("--image", "763104351884.dkr.ecr.us-east-1.amazonaws.com/other:1")
+    load = ("--concurrency", 1, "--duration", 1, "--warmup", 0)
+    jwt = ("--jwt-issuer", "https://issuer.example", "--jwt-audience", "news")
+    batch = ("predict", "--deployment", "news", "--input", "s3://theirs/in", "--output",
+             "s3://theirs/out/")  # fmt: skip
+    as_admin = boto3.Session("admin", "admin", region_name=REGION)
+
+    def put_headlines() -> None:
+        as_admin.client("s3").create_bucket(Bucket="theirs")
+        as_admin.client("s3").put_object(Bucket="theirs", Key="in.jsonl", Body=b"{}")
+
+    def be_of_another_version() -> None:
+        """What an older newsclf, or someone by hand, has made of it."""
+        for role in iam_backends[ACCOUNT]["aws"].roles.values():
+            role.assume_role_policy_document = json.dumps({"Statement": []})
+        for function in functions(REGION).values():
+            function.code_sha_256 = "another"
+            function.environment_vars["MODEL_DIGEST"] = "another"
+            function.policy.statements[0]["Condition"]["ArnLike"]["AWS:SourceArn"] = "another"
+
+    def deny(*operations: str) -> None:
+        aws.fault = lambda _, call: "denied" if call.operation in operations else None
+
     return [
+        *trainings,
         (*c5, *more), (*c5, *more),
         (*c5, "--ttl", "3h", "--budget", 30, "--budget-email", "who@example.com"),
         (*c5, *image),
@@ -103,10 +125,7 @@ def steps(
         ("predict", "Profit rose"), ("logs", "--api"), ("loadtest", *load),
         put_headlines, batch,
         lambda: deny("DescribeTransformJob"), batch, deny,
-        lambda: deny("PutRolePolicy", "DeleteRole"), train, deny, attach_policy,
-        ("train", "--resume"),
-        press_ctrl_c, (*train, "--out", "stopped"), let_go,
-        lose_job, (*train, "--out", "lost"), let_go,
+        *lost_training,
         ("status", "--region", REGION),
         lambda: setattr(aws.sagemaker, "failure", "broken"),
         ("deploy", "--archive", archive, "--serverless", "--yes"),

@@ -69,7 +69,7 @@ def create_job(clients: Clients, names: Names, job: ManagedJob, source: JobSourc
                 try:
                     trainer.train(wait=False, logs=False)
                 finally:
-                    trainer.__del__()  # noqa: PLC2801 - it has a temporary folder
+                    trainer.__del__()  # it has a temporary folder
             # Its wrapper for telemetry returns in a `finally`, and so swallows Ctrl-C.
             if trainer._latest_training_job is None:  # noqa: SLF001 - as its documentation does
                 raise KeyboardInterrupt

@@ -57,9 +57,10 @@ class Container:
             stdout=self.output, stderr=subprocess.STDOUT, cwd=self.root,
             start_new_session=True,
             env={
-                # The image's Python has all that is asked for; so pip finds it, and needs no index.
+                # This Python has all that is asked for: pip sees that, and needs no index.
                 "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "HOME": str(self.root), "PIP_NO_INDEX": "1", "OMP_NUM_THREADS": "1",
+                "HOME": str(self.root), "OMP_NUM_THREADS": "1",
+                "PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1",
                 "TRAINING_JOB_NAME": self.request["TrainingJobName"],
                 **self.request.get("Environment", {}),
             },
