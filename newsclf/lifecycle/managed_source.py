@@ -45,7 +45,8 @@ def requirements() -> list[str]:
         if wanted.name == _IN_THE_IMAGE or not _is_for_training(wanted):
             continue
         try:
-            lines.append(f"{wanted.name}=={version(wanted.name)}")
+            here, _, _build = version(wanted.name).partition("+")
+            lines.append(f"{wanted.name}=={here}")
         except PackageNotFoundError:
             lines.append(f"{wanted.name}{wanted.specifier}")
     return sorted(set(lines))

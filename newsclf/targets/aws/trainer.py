@@ -161,7 +161,7 @@ def _trainer(clients: Clients, names: Names, job: ManagedJob, source: JobSource)
 def _session_class() -> type[Any]:
     from sagemaker.core.helper.session_helper import Session
 
-    class OurSession(Session):
+    class OurSession(Session):  # type: ignore[misc]
         """Uploads like the rest of newsclf does, and knows no bucket but ours."""
 
         put: Callable[[str, Path], None]
@@ -183,7 +183,7 @@ def _session_class() -> type[Any]:
 def _trainer_class() -> type[Any]:
     from sagemaker.train import ModelTrainer
 
-    class OurTrainer(ModelTrainer):
+    class OurTrainer(ModelTrainer):  # type: ignore[misc]
         """Under a name that was told beforehand, so that a repeated call finds its own work."""
 
         def _create_training_job_args(self, *args: Any, **options: Any) -> Any:
