@@ -189,7 +189,7 @@ class _Run:
             error.hint = f"{self._teardown}, or {self._resume}"
             return error
         shutil.rmtree(self.work)
-        error.message += "\nnothing of it is left on AWS but the record and the log of the job"
+        error.message += "\nnothing of it is left on AWS that bills"
         return error
 
     def _start(self, training: TrainingJob) -> None:

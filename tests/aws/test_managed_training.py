@@ -185,6 +185,7 @@ def test_a_spot_job_that_is_taken_away_ends_with_the_weights_of_a_local_training
     )
     assert {"Key": "newsclf:managed", "Value": "true"} in request["Tags"]
     assert USER_SECRET not in json.dumps(request) + result.err + result.out
+    assert "SDK defaults" not in result.err  # what the package logs about itself
     assert left(aws) == []
     assert not Path("model.partial").exists()
 
@@ -282,7 +283,7 @@ def test_a_job_that_fails_says_why_and_leaves_nothing(
         assert reason in result.err
         assert "  one\n  two \\x1b[31m of it" in result.err
         assert hint in result.err
-        assert "nothing of it is left on AWS" in result.err
+        assert "nothing of it is left on AWS that bills" in result.err
         assert left(aws) == []
         assert not Path("model").exists()
         assert not Path("model.partial").exists()

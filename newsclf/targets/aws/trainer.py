@@ -92,15 +92,14 @@ def _alone() -> Iterator[None]:
     variable = "SAGEMAKER_VALIDATE_ROLE"
     before = os.environ.get(variable)
     os.environ[variable] = "false"
-    logger = logging.getLogger("sagemaker")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)  # what AWS refuses is said by us
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)  # its loggers have levels of their own; refusals are said by us
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its modules warn of one another
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(disabled)
         if before is None:
             del os.environ[variable]
         else:

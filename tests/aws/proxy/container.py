@@ -105,7 +105,7 @@ class Container:
         with tarfile.open(fileobj=packed, mode="w:gz") as archive:
             for path in sorted((self.root / "model").iterdir()):
                 archive.add(path, path.name)
-        uri = self.request["OutputDataConfig"]["S3OutputPath"]
+        uri: str = self.request["OutputDataConfig"]["S3OutputPath"]
         uri += f"/{self.request['TrainingJobName']}/output/model.tar.gz"
         self._put(uri, packed.getvalue())
         return uri
