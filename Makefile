@@ -30,10 +30,11 @@ demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package
 	$(BIN)/newsclf demo
 
 test: $(INSTALLED) ## Run the tests.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not (alone or aws or load)"
+	$(BIN)/python -m pytest -m "alone and not (aws or load)"
 
 test-aws: $(INSTALLED) ## Kill and disturb the real command line at each of its calls to AWS.
-	$(BIN)/python -m pytest -m aws
+	$(BIN)/python -m pytest -m aws -n 2 --dist worksteal
 
 test-load: $(INSTALLED) ## Run the long simulations and load tests.
 	$(BIN)/python -m pytest -m load

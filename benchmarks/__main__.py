@@ -38,7 +38,7 @@ def main() -> None:
             )
     console = Console(width=110)
     console.print(table)
-    for line in generator.beside_wrk2():
+    for line in generator.beside_wrk():
         console.print(line, highlight=False)
 
 

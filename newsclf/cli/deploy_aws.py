@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from newsclf.core.settings import Settings
     from newsclf.targets.aws.plan import Plan
 
+_LEAST_TTL_S = 15 * 60
 _HOURS_PER_MONTH = 730
 
 
@@ -101,7 +102,11 @@ def _spec(options: Options, region: str, prices: PriceBook) -> AwsSpec:
     if (options.budget_usd is None) != (options.budget_email is None):
         raise ConfigError("--budget and --budget-email go together")
     image = options.image or stock_image(region, options.instance)
-    repository_arn(image)
+    if (there := repository_arn(image).split(":")[3]) != region:
+        raise ConfigError(
+            f"--image {image}: it is in {there}, and SageMaker takes images of {region} only",
+            hint=f"copy it into a repository of {region}, or add --region {there}",
+        )
     return AwsSpec(
         image=image,
         instance=options.instance,
@@ -109,8 +114,8 @@ def _spec(options: Options, region: str, prices: PriceBook) -> AwsSpec:
         min_instances=options.minimum,
         max_instances=maximum,
         vpc=_vpc(options.vpc),
-        kms_key=options.kms_key,
-        ttl_s=seconds(options.ttl, "--ttl"),
+        kms_key=_kms_key(options.kms_key, region),
+        ttl_s=_ttl(options.ttl),
         budget_usd=options.budget_usd,
         budget_email=options.budget_email,
         usd_per_hour=usd_per_hour,
@@ -152,7 +157,32 @@ def _vpc(text: str | None) -> Vpc | None:
     named += [each.startswith("sg-") for each in vpc.security_groups]
     if not colon or not all(named):
         raise ConfigError(f"--vpc {text}: expected subnet-1,subnet-2:sg-1")
+    if len(set(vpc.subnets)) < 2:  # noqa: PLR2004 - SageMaker's guide on endpoints in a VPC
+        raise ConfigError(
+            f"--vpc {text}: SageMaker wants two subnets at least, in different availability zones"
+        )
     return vpc
+
+
+def _kms_key(text: str | None, region: str) -> str | None:
+    """An alias is none: the role's policy must name the key itself."""
+    arn = rf"(arn:aws:kms:{region}:\d{{12}}:key/)?"
+    if text is not None and not re.fullmatch(rf"{arn}(mrk-)?[0-9a-f-]{{32,36}}", text):
+        raise ConfigError(
+            f"--kms-key {text}: expected the id or the ARN of a key in {region}",
+            hint=f"aws kms describe-key --key-id {text} --query KeyMetadata.Arn --region {region}",
+        )
+    return text
+
+
+def _ttl(text: str | None) -> int | None:
+    ttl_s = seconds(text, "--ttl")
+    if ttl_s is not None and ttl_s < _LEAST_TTL_S:
+        raise ConfigError(
+            f"--ttl {text}: AWS deletes no endpoint while it comes up, which takes minutes",
+            hint=f"--ttl {_LEAST_TTL_S // 60}m is the least",
+        )
+    return ttl_s
 
 
 def _show(output: Output, plan: Plan) -> None:

@@ -137,6 +137,14 @@ def loadtest(
             rich_help_panel=_TARGET,
         ),
     ] = None,
+    recommender: Annotated[
+        bool,
+        typer.Option(
+            "--recommender",
+            help="Run SageMaker's Inference Recommender too (AWS), and set it beside ours.",
+            rich_help_panel=_TARGET,
+        ),
+    ] = False,
     price_as: Annotated[
         str | None,
         typer.Option(
@@ -198,8 +206,9 @@ def loadtest(
         view.show_comparison(output, *compare)
         return
 
-    from newsclf.cli.loadtest_instances import ask
+    from newsclf.cli.loadtest_instances import ask, billed
     from newsclf.cli.loadtest_live import live
+    from newsclf.cli.loadtest_recommender import find_recommender
     from newsclf.cli.loadtest_subjects import Where, find_subjects
     from newsclf.core.cost import RequestPath, path_prices
     from newsclf.core.errors import ConfigError
@@ -238,6 +247,7 @@ def loadtest(
         max_in_flight=max_in_flight,
     )
     subjects = find_subjects(output, where)
+    theirs = find_recommender(output, where) if recommender else None
     priced_in = region or subjects[0].region or "us-east-1"
     # What has no price is said before anything is measured.
     path_prices(book, priced_in, RequestPath())
@@ -245,6 +255,7 @@ def loadtest(
     usd_per_hour = max(subject.usd_per_hour for subject in subjects)
     if price_as:
         usd_per_hour = book.hosting_usd_per_hour(price_as, priced_in)
+    usd_per_hour += theirs.usd_per_hour if theirs else 0
     if max_cost is not None and not usd_per_hour:
         raise ConfigError("--max-cost needs a price", hint="--price-as ml.c5.large gives it one")
     request = LoadtestRequest(
@@ -266,9 +277,10 @@ def loadtest(
         limits=Limits(max_requests, max_cost, usd_per_hour),
         runs=settings.state_dir / "runs",
         resume=resume,
+        recommend=theirs.recommend if theirs else None,
     )
-    if instances is not None and not yes:
-        ask(output, subjects)
+    bills = billed(subjects) if instances is not None else []
+    ask(output, [*bills, *([theirs.words] if theirs else [])], yes=yes)
     with live(output) as watch:
         folder, summary = run(request, watch)
     view.show(output, folder, summary)

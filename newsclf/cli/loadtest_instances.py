@@ -154,16 +154,21 @@ def _endpoint(
     return brought_up
 
 
-def ask(output: Output, subjects: Sequence[Subject]) -> None:
-    """Ask before anything is deployed that costs money.
+def billed(subjects: Sequence[Subject]) -> list[str]:
+    """What deploying the subjects bills, for the question; nothing for those of this machine."""
+    prices = [f"{s.instance} ${s.usd_per_hour:.3f}/h" for s in subjects if s.usd_per_hour]
+    joined = ", ".join(prices)
+    return [f"deploys, measures and removes, one after the other: {joined}"] if prices else []
+
+
+def ask(output: Output, bills: Sequence[str], *, yes: bool) -> None:
+    """Say what will be done that costs money, and ask before it is.
 
     Raises:
         StateError: the answer was no.
         ConfigError: there is nobody to ask.
     """
-    billed = [f"{s.instance} ${s.usd_per_hour:.3f}/h" for s in subjects if s.usd_per_hour]
-    if not billed:
-        return
-    output.note(f"deploys, measures and removes, one after the other: {', '.join(billed)}")
-    if not output.confirm("Do it?"):
+    for line in bills:
+        output.note(line)
+    if bills and not yes and not output.confirm("Do it?"):
         raise StateError("nothing was changed")

@@ -24,6 +24,7 @@ from newsclf.targets.local.target import LocalTarget
 if TYPE_CHECKING:
     import httpx
 
+    from newsclf.cli.loadtest_instances import OnAws
     from newsclf.cli.output import Output
 
 
@@ -62,22 +63,22 @@ def find_subjects(output: Output, where: Where) -> list[Subject]:
     if where.instances is not None:
         if where.header_file is not None:
             raise ConfigError("--header-file goes with a deployment's API or with --url")
-        instances = [each.strip() for each in where.instances.split(",")]
-        return _of_instances(output, where, instances)
+        return _of_instances(output, where)
     return [_of_deployment(output, where, Deployments(where.settings.state_dir).get(where.name))]
 
 
 def _of_deployment(output: Output, where: Where, deployment: Deployment) -> Subject:
     instance, region, usd_per_hour = "local", None, 0.0
     kind: Kind = "local"
-    figures = None
+    figures, count = None, 1
     if isinstance(deployment, AwsDeployment):
         instance = deployment.spec.instance or "serverless"
         kind = "sagemaker" if deployment.api is None or where.direct else "api-gateway"
         state_dir = where.settings.state_dir
         target = aws_target(output, state_dir, deployment.region, deployment.profile)
         figures = target.metrics(deployment.name).read
-        region, usd_per_hour = deployment.region, deployment.spec.usd_per_hour or 0.0
+        count = target.instance_count(deployment.name)
+        region, usd_per_hour = deployment.region, count * (deployment.spec.usd_per_hour or 0.0)
     address = address_of(deployment, direct=where.direct, header_file=where.header_file)
     return Subject(
         instance=instance,
@@ -89,6 +90,7 @@ def _of_deployment(output: Output, where: Where, deployment: Deployment) -> Subj
         figures=figures,
         region=region,
         usd_per_hour=usd_per_hour,
+        instance_count=count,
     )
 
 
@@ -147,22 +149,36 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _of_instances(output: Output, where: Where, instances: list[str]) -> list[Subject]:
-    from newsclf.cli.loadtest_instances import OnAws, aws_instance, is_on_aws, local_instance
+def instances_of(where: Where) -> list[str]:
+    """What --instances names."""
+    return [each.strip() for each in (where.instances or "").split(",")]
 
+
+def aws_of(output: Output, where: Where) -> OnAws | None:
+    """What is deployed on the instances, if they are AWS's."""
+    from newsclf.cli.loadtest_instances import OnAws, is_on_aws
+
+    if not is_on_aws(instances_of(where)):
+        return None
     settings = where.settings
-    if not is_on_aws(instances):
-        here = LocalTarget(settings.state_dir)
-        return [local_instance(here, settings.model, each) for each in instances]
     target = aws_target(output, settings.state_dir, where.region, where.profile)
-    wanted = OnAws(
+    return OnAws(
         target=target,
         model=settings.model,
         archive=where.archive,
         wheels=settings.state_dir / "wheels",
         usd_per_hour=lambda each: where.prices.hosting_usd_per_hour(each, target.region),
     )
-    return [aws_instance(wanted, each) for each in instances]
+
+
+def _of_instances(output: Output, where: Where) -> list[Subject]:
+    from newsclf.cli.loadtest_instances import aws_instance, local_instance
+
+    wanted = aws_of(output, where)
+    if wanted is not None:
+        return [aws_instance(wanted, each) for each in instances_of(where)]
+    here, model = LocalTarget(where.settings.state_dir), where.settings.model
+    return [local_instance(here, model, each) for each in instances_of(where)]
 
 
 def _what(deployment: Deployment, *, direct: bool) -> str:

@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 from newsclf.core.cost import CostRow
 from newsclf.loadtest.records import Interval, Search, Summary
 from newsclf.loadtest.report.headline import warnings
+from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
 from newsclf.loadtest.report.tables import server_table
 from newsclf.loadtest.report.text import load_words
 
 if TYPE_CHECKING:
     from newsclf.cli.output import Output
+
+_SHORT_HEAD = ["instance", "by", "n", "ms", "CPU %", "memory %", "max/min", "change", "USD/h",
+               "USD/M", "change"]  # fmt: skip
+"""Of the Recommender's table, which would be too wide for a terminal."""
 
 
 def show(output: Output, folder: Path, summary: Summary) -> None:
@@ -60,6 +65,9 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
     )  # fmt: skip
     if (server := server_table(points)).rows:
         output.show("", output.table("What the service measured", list(server.head), server.rows))
+    if (theirs := recommender_table(summary.recommender)).rows:
+        output.show("", output.table(TITLE, _SHORT_HEAD, theirs.rows))
+        output.note(NOTE)
     for point in points:
         for reason in point.reasons:
             output.note(f"{point.id}: {reason}")
@@ -80,7 +88,7 @@ def check(folder: Path, summary: Summary) -> None:
 
     Raises:
         InterruptedRunError: Ctrl-C ended it.
-        TargetError: an instance could not be deployed.
+        TargetError: an instance could not be deployed, or Inference Recommender did not end well.
         CheckFailedError: no point of it is OK, or no rate meets the objective.
     """
     from newsclf.core.errors import CheckFailedError, InterruptedRunError, TargetError
@@ -95,6 +103,12 @@ def check(folder: Path, summary: Summary) -> None:
         raise TargetError(
             summary.run.stop_reason or "",
             hint=f"the same command with --resume {folder} measures what is missing",
+        )
+    theirs = summary.recommender
+    if theirs is not None and theirs.reason is not None:
+        raise TargetError(
+            f"what was measured here is complete, but not the Recommender's: {theirs.reason}",
+            hint=f"the same command with --resume {folder} runs it again",
         )
     if missed := [s.instance for s in summary.searches if s.low_per_s is None]:
         raise CheckFailedError(

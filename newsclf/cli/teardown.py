@@ -53,7 +53,7 @@ def teardown(
     with --region.
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.core.errors import ConfigError, NewsclfError
+    from newsclf.core.errors import ConfigError, InterruptedRunError, NewsclfError
 
     if everything and name is not None:
         raise ConfigError("--all removes every deployment, so name none beside it")
@@ -65,6 +65,8 @@ def teardown(
     for each in names:
         try:
             _remove(output, folder, each, region, profile, everything=everything)
+        except InterruptedRunError:
+            raise
         except NewsclfError as error:  # the others must not wait for it
             failed.append(error)
         else:

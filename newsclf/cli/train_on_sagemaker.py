@@ -151,9 +151,9 @@ def _check_quota(output: Output, clients: Clients, job: ManagedJob) -> None:
     from newsclf.targets.aws.preflight import check_quota
 
     usage = "spot training job usage" if job.spot else "training job usage"
-    unknown = check_quota(clients, job.instance, 1, usage=usage)
-    if unknown is not None:
-        output.note(f"the quota is not known: {unknown}")
+    warning = check_quota(clients, job.instance, 1, usage=usage)
+    if warning is not None:
+        output.note(warning)
 
 
 def _show_plan(output: Output, job: ManagedJob) -> None:

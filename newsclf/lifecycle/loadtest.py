@@ -22,6 +22,7 @@ from newsclf.core.errors import (
 )
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.prices import PriceBook
+from newsclf.lifecycle.recommender import Recommend, recommended
 from newsclf.lifecycle.report import report
 from newsclf.lifecycle.server_figures import ReadFigures, read_figures
 from newsclf.loadtest import plan, preflight
@@ -60,6 +61,9 @@ class Subject:
     region: str | None = None
     """Of AWS, which decides the prices."""
     usd_per_hour: float = 0.0
+    """Of all its instances."""
+    instance_count: int = 1
+    """When the load test begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,8 @@ class LoadtestRequest:
     """Where the folder of a new run goes."""
     resume: Path | None = None
     """The folder of a run to go on with."""
+    recommend: Recommend | None = None
+    """Runs SageMaker's Inference Recommender beside it."""
 
 
 def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
@@ -117,11 +123,22 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
         budget.look()
         watch.on_progress(progress)
 
+    def goes_on() -> bool:
+        budget.look()
+        return not stop.asked
+
     searches: list[Search] = []
     failed: list[TargetError] = []
     server_unread: str | None = None
-    with stop.on_interrupt(), suppress(StoppedError):
+    bodies = make_bodies(texts, "endpoint", request.headlines_per_request)
+    with (
+        stop.on_interrupt(),
+        suppress(StoppedError),
+        recommended(request.recommend, bodies, folder, goes_on),
+    ):
         for subject in request.subjects:
+            if stop.asked:
+                break
             try:
                 with subject.open() as address:
                     bench = Bench(
@@ -142,13 +159,11 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
                         searches.append(search_rate(bench, request.objectives, alone_s))
             except TargetError as error:  # such as a quota: the others can still be measured
                 failed.append(error)
-            if stop.asked:
-                break
+        if failed and not folder.point_ids():
+            raise failed[0]
         server_unread = read_figures(
             {subject.instance: subject.figures for subject in request.subjects}, folder, stop
         )
-    if failed and not folder.point_ids():
-        raise failed[0]
     reason = budget.reason or ("interrupted" if stop.asked else None)
     if failed and reason is None:
         reason = FAILED + "; ".join(error.message for error in failed)
@@ -220,6 +235,7 @@ def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
         shares_host=any(subject.shares_host for subject in subjects),
         price_as=request.price_as,
         region=request.region,
+        instance_count=subjects[0].instance_count,
         utilisation=request.utilisation,
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from newsclf.core.errors import StateError
 from newsclf.loadtest.compare import compare as compare_points
 from newsclf.loadtest.costs import CostBasis, cost_rows, monthly_costs
+from newsclf.loadtest.recommended import beside_ours
 from newsclf.loadtest.records import Comparison, PointSummary, Run, Summary
 from newsclf.loadtest.report.files import write_report
 from newsclf.loadtest.run_folder import RunFolder
@@ -44,6 +45,8 @@ def report(path: Path) -> Summary:
         searches=searches,
         costs=cost_rows(summaries, searches, prices, basis),
     )
+    if (found := folder.read_recommendations()) is not None:
+        summary = summary.model_copy(update={"recommender": beside_ours(found, summary)})
     months = monthly_costs(summaries, searches, prices, basis, _VOLUMES)
     write_report(path, summary, _SamplesOnDisk(folder), months)
     return summary
@@ -86,7 +89,10 @@ def _summaries(folder: RunFolder) -> list[PointSummary]:
 
 
 def _basis(run: Run) -> CostBasis:
-    return CostBasis(region=run.region, price_as=run.price_as, utilisation=run.utilisation)
+    return CostBasis(
+        region=run.region, price_as=run.price_as, count=run.instance_count,
+        utilisation=run.utilisation,
+    )  # fmt: skip
 
 
 class _SamplesOnDisk(Mapping[str, Samples]):

@@ -25,6 +25,7 @@ from newsclf.loadtest.orders import Order, Progress, Result
 from newsclf.loadtest.records import Load
 from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
 from newsclf.loadtest.schedule import Schedule, deal
+from newsclf.loadtest.silence import Silence
 
 BACKLOG_PER_CONNECTION = 10
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -91,9 +92,11 @@ class Generated:
 
     samples: Samples
     window_end_ns: int
-    """Earlier than planned, if the run was interrupted."""
+    """Earlier than planned, if the run was interrupted or the target fell silent."""
     results: Sequence[Result]
     interrupted: bool
+    silent: bool
+    """The target had answered nothing for a while, so it was left alone."""
 
 
 def generate(
@@ -140,7 +143,7 @@ def generate(
         t0_ns = time.perf_counter_ns() + _START_PAUSE_NS
         for pipe in pipes:
             pipe.send(("start", t0_ns))
-        results, stopped_ns = _gather(pipes, stop, on_progress, t0_ns)
+        results, stopped_ns, silent = _gather(pipes, stop, on_progress, t0_ns)
     finally:
         for process in processes:
             process.kill()
@@ -156,7 +159,8 @@ def generate(
         samples=samples,
         window_end_ns=min(ends_ns),
         results=results,
-        interrupted=len(ends_ns) > 1,
+        interrupted=len(ends_ns) > 1 and not silent,
+        silent=silent,
     )
 
 
@@ -228,28 +232,33 @@ def _expect_connected(pipe: Pipe, url: str) -> None:
 
 def _gather(
     pipes: Sequence[Pipe], stop: Stop, on_progress: Callable[[Progress], None], t0_ns: int
-) -> tuple[list[Result], int | None]:
+) -> tuple[list[Result], int | None, bool]:
+    """All results, when they were told to stop, and whether that was for silence."""
     results: dict[int, Result] = {}
-    asked, stopped_ns = 0, None
+    told, stopped_ns, silent = 0, None, False
+    silence = Silence()
     while len(results) < len(pipes):
         now_ns = time.perf_counter_ns() - t0_ns
+        silent = silent or (stopped_ns is None and silence.lasts(now_ns))
+        asked = max(stop.asked, silent)
         if stopped_ns is not None and now_ns - stopped_ns > _DRAIN_S * 1e9:
-            stop.asked = max(stop.asked, 2)
-        if stop.asked > asked:
+            asked = max(asked, 2)
+        if asked > told:
             stopped_ns = stopped_ns or now_ns
-            asked = stop.asked
+            told = asked
             for i, pipe in enumerate(pipes):
                 if i not in results:
                     with suppress(OSError):  # it is just ending; what it sent is there to read
-                        pipe.send(("drain",) if asked == 1 else ("cancel",))
+                        pipe.send(("drain",) if told == 1 else ("cancel",))
         at_work = [pipe for i, pipe in enumerate(pipes) if i not in results]
         for pipe in cast("list[Pipe]", wait(at_work, timeout=_LOOK_S)):
             word, what = _receive(pipe)
             if word == "done":
                 results[pipes.index(pipe)] = what
             else:
+                silence.note(what, time.perf_counter_ns() - t0_ns)
                 on_progress(what)
-    return [results[i] for i in range(len(pipes))], stopped_ns
+    return [results[i] for i in range(len(pipes))], stopped_ns, silent and not stop.asked
 
 
 def _receive(pipe: Pipe) -> tuple[str, Any]:

@@ -16,7 +16,7 @@ class Measured:
     instance: str
     status: str
     peak: PointSummary | None
-    """The closed loop at which throughput was highest."""
+    """The highest throughput that was sustained: of the closed loops and the objective's rate."""
     search: Search | None
     rate_per_s: float | None
     """That it can be run at: met the objective; without a search, the throughput at the peak."""
@@ -41,12 +41,13 @@ def by_instance(points: Sequence[PointSummary], searches: Sequence[Search]) -> l
 
 def _measured(instance: str, points: Sequence[PointSummary], search: Search | None) -> Measured:
     levels = _levels(points)
-    peak = max(levels, key=lambda point: point.throughput_per_s, default=None)
     passed = _passed(points, search)
+    sustained = [*levels, passed] if passed else levels
+    peak = max(sustained, key=lambda point: point.throughput_per_s, default=None)
     operating = passed or (peak if search is None else None)
     return Measured(
         instance=instance,
-        status="OK" if peak or passed else _worst(points).verdict,
+        status="OK" if peak else _worst(points).verdict,
         peak=peak,
         search=search,
         rate_per_s=search.low_per_s if search else peak.throughput_per_s if peak else None,
@@ -71,16 +72,19 @@ def _levels(points: Sequence[PointSummary]) -> list[PointSummary]:
 
 
 def _passed(points: Sequence[PointSummary], search: Search | None) -> PointSummary | None:
-    """The point of the highest rate that met the objective."""
+    """The point of the highest rate that met the objective; of its repeats the last."""
     if search is None or search.low_per_s is None:
         return None
-    passed = {
-        probe.point: probe.rate_per_s
+    by_id = {point.id: point for point in points if point.throughput_per_s > 0}
+    passed = [
+        probe
         for probe in search.probes
-        if probe.passed and probe.rate_per_s <= search.low_per_s
-    }
-    found = [point for point in points if point.id in passed and point.throughput_per_s > 0]
-    return max(found, key=lambda point: passed[point.id], default=None)
+        if probe.passed and probe.rate_per_s <= search.low_per_s and probe.point in by_id
+    ]
+    if not passed:
+        return None
+    highest = max(probe.rate_per_s for probe in passed)
+    return by_id[[probe.point for probe in passed if probe.rate_per_s == highest][-1]]
 
 
 def _worst(points: Sequence[PointSummary]) -> PointSummary:

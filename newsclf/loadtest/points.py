@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from newsclf.core.errors import ServiceError
 from newsclf.loadtest import preflight
 from newsclf.loadtest.generator import Stop, Target, generate
 from newsclf.loadtest.orders import Progress
@@ -17,6 +18,7 @@ from newsclf.loadtest.run_folder import RunFolder, file_name
 from newsclf.loadtest.samples import Outcome, Samples
 from newsclf.loadtest.schedule import digest
 from newsclf.loadtest.search import find_rate
+from newsclf.loadtest.silence import SILENT_S
 from newsclf.loadtest.summary import summarise
 
 _PROBE_WARMUP_S = 2.0
@@ -87,8 +89,13 @@ def run_point(bench: Bench, load: Load, repeat: int, name: str) -> tuple[Point, 
         max_requests=bench.requests_left(),
     )
     bench.on_sent(len(generated.samples))
-    if generated.window_end_ns <= round(load.warmup_s * 1e9):
-        raise StoppedError  # in the warm-up: nothing was measured
+    if generated.window_end_ns <= round(load.warmup_s * 1e9):  # in the warm-up: nothing to keep
+        if generated.silent:
+            raise ServiceError(
+                f"{name}: nothing was answered well for {SILENT_S:g} s of the warm-up",
+                hint="newsclf status shows what is up",
+            )
+        raise StoppedError
     point = Point(
         id=name,
         load=load,

@@ -19,6 +19,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from newsclf.core.cost import CostRow
+from newsclf.core.recommendations import RecommenderSummary
 from newsclf.core.server_figures import ServerSide
 
 SCHEMA_VERSION: Final = 1
@@ -274,6 +275,8 @@ class Run(_Record):
     """Hosting instance whose price the machine is given."""
     region: str = "us-east-1"
     """Of the prices."""
+    instance_count: int = 1
+    """Instances behind what is measured, each of which costs its price."""
     utilisation: float = 0.5
     interrupted: bool = False
     """It ended before all points were run."""
@@ -291,3 +294,5 @@ class Summary(_Record):
     points: list[PointSummary]
     searches: list[Search]
     costs: list[CostRow]
+    recommender: RecommenderSummary | None = None
+    """What SageMaker's Inference Recommender says, where it was asked."""

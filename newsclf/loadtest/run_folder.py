@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from newsclf.core.errors import StateError
 from newsclf.core.model_dir import write_text
 from newsclf.core.prices import PriceBook
+from newsclf.core.recommendations import Recommendations
 from newsclf.core.server_figures import ServerFigures
 from newsclf.loadtest.records import Point, Run, Search
 from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
@@ -98,6 +99,15 @@ class RunFolder:
     def read_searches(self) -> list[Search]:
         """What the searches for a rate found, if there were any."""
         return [_read(path, Search) for path in sorted(self.path.glob("search-*.json"))]
+
+    def write_recommendations(self, found: Recommendations) -> None:
+        """Keep what SageMaker's Inference Recommender said."""
+        _write(self.path / "recommender.json", found)
+
+    def read_recommendations(self) -> Recommendations | None:
+        """What SageMaker's Inference Recommender said, if it was asked."""
+        path = self.path / "recommender.json"
+        return _read(path, Recommendations) if path.is_file() else None
 
     def write_server_figures(self, figures: ServerFigures) -> None:
         """Keep what the service measured by itself."""

@@ -439,7 +439,7 @@ def test_ctrl_c_keeps_the_record_and_says_what_bills(
         stopped = deploy()
 
     assert stopped.exit_code == 130
-    assert "an endpoint bills" in stopped.err
+    assert "it bills ($0.1020 an hour) until it is deleted" in stopped.err
     state = json.loads(Path(".newsclf/deployments/news.json").read_text(encoding="utf-8"))
     assert state["journal"][-1]["status"] == "creating"
     assert deploy().exit_code == 0
@@ -453,7 +453,7 @@ def test_ctrl_c_keeps_the_record_and_says_what_bills(
         (["--instance", "c5.large"], "expected a name such as ml.c5.large"),
         (["--instance", "ml.c6g.large"], "ARM"),
         (["--instance", "ml.x9.large"], "no price is known"),
-        (["--region", "mars-1"], "no price is known"),
+        (["--region", "mars-north-1"], "no price is known"),
         (["--serverless", "--instance", "ml.c5.large"], "goes without --instance"),
         (["--serverless", "--memory", "1000"], "1024, 2048"),
         (["--memory", "1024"], "go with --serverless"),

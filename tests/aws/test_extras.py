@@ -151,12 +151,18 @@ def test_the_end_of_life_is_made_kept_moved_and_taken_away(moto: Clients) -> Non
     assert not remains.delete()
 
 
-def test_the_role_of_the_end_of_life_may_delete_this_endpoint_and_nothing_else() -> None:
+def test_the_role_of_the_end_of_life_may_delete_this_endpoint_even_if_it_scales() -> None:
+    """Nothing else; SageMaker refuses it without the second statement."""
     assert statements(NAMES) == (
         {
             "Effect": "Allow",
             "Action": "sagemaker:DeleteEndpoint",
             "Resource": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/newsclf-news",
+        },
+        {
+            "Effect": "Allow",
+            "Action": "application-autoscaling:DeregisterScalableTarget",
+            "Resource": "arn:aws:application-autoscaling:eu-west-1:123456789012:scalable-target/*",
         },
     )
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -105,8 +106,11 @@ def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
             function.environment_vars["MODEL_DIGEST"] = "another"
             function.policy.statements[0]["Condition"]["ArnLike"]["AWS:SourceArn"] = "another"
 
-    def deny(*operations: str) -> None:
-        aws.fault = lambda _, call: "denied" if call.operation in operations else None
+    def deny(*operations: str, times: int = 10**9) -> None:
+        left = iter(range(times))
+        aws.fault = lambda _, call: (
+            "denied" if call.operation in operations and next(left, None) is not None else None
+        )
 
     return [
         *trainings,
@@ -123,6 +127,9 @@ def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
         be_of_another_version, (*c5, *image),
         be_of_another_version, ("wire-api",),
         ("predict", "Profit rose"), ("logs", "--api"), ("loadtest", *load),
+        lambda: deny("DescribeInferenceRecommendationsJob", times=1),
+        ("loadtest", "--direct", "--recommender", "--yes", *load),
+        deny, lambda: leave_a_job_running(aws),
         put_headlines, batch,
         lambda: deny("DescribeTransformJob"), batch, deny,
         *lost_training,
@@ -133,6 +140,14 @@ def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
         (*c5, *more), ("loadtest", "--direct", *load),
         ("teardown", "--all", "--region", REGION, "--yes"),
     ]  # fmt: skip
+
+
+def leave_a_job_running(aws: FakeAws) -> None:
+    """As a kill does."""
+    jobs = aws.sagemaker.recommender.jobs
+    (name,) = jobs
+    left = f"newsclf-news-{'1' * 15}"
+    jobs[left] = replace(jobs[name], asked=jobs[name].asked | {"JobName": left}, status="PENDING")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from newsclf.core.errors import NewsclfError, ServiceError
-from newsclf.loadtest import schedule
+from newsclf.loadtest import schedule, silence
 from newsclf.loadtest.generator import Generated, Stop, Target, generate
 from newsclf.loadtest.orders import Progress
 from newsclf.loadtest.records import Load, Point, PointSummary
@@ -20,6 +20,8 @@ from newsclf.loadtest.samples import NEVER, Outcome
 from newsclf.loadtest.schedule import Schedule
 from newsclf.loadtest.summary import summarise
 from tests.loadserver import Behaviour, running
+
+pytestmark = pytest.mark.alone
 
 _BODIES = [b'{"headline": "Sales rose"}', b'{"headline": "The plant will be closed for good"}']
 
@@ -188,6 +190,24 @@ def test_every_failure_is_counted_exactly() -> None:
     }
     assert got.total() == len(due) == 2000
     assert seen["ok"] == 1760
+
+
+def test_a_target_that_answers_nothing_any_more_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(silence, "SILENT_S", 0.5)
+    load = _closed(2, duration_s=60, warmup_s=0)
+    with running(Behaviour(service_s=0.005, script=["ok"] * 50 + ["500"] * 10_000)) as server:
+        generated = _run(server.url, load)
+        seen = server.seen()
+
+    assert generated.silent
+    assert not generated.interrupted
+    assert generated.window_end_ns < 30e9
+    assert Counter(generated.samples["outcome"].tolist()) == {
+        Outcome.OK: 50, Outcome.HTTP_5XX: seen["500"],
+    }  # fmt: skip
+    assert _summary(load, generated).verdict == "ERRORS"
 
 
 def test_hanging_garbled_and_slow_answers() -> None:

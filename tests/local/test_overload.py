@@ -24,6 +24,8 @@ from newsclf.loadtest.records import Load
 from newsclf.loadtest.samples import Outcome, Samples
 from tests.metronome import JOB_S, SCORES
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 WORKERS = 2
 CAPACITY_PER_S = WORKERS / JOB_S

@@ -91,6 +91,21 @@ def test_the_objectives_rate_is_what_the_honest_figures_are_for(book: PriceBook)
     )
 
 
+def test_an_objectives_rate_above_every_closed_loop_is_the_maximum(book: PriceBook) -> None:
+    held = point(concurrency=None, throughput_per_s=250, mean_ms=20)
+    unstable = point(concurrency=16, throughput_per_s=330, verdict="UNSTABLE")
+
+    (row,) = rows(
+        [point(throughput_per_s=100), unstable, held],
+        book,
+        [search(held, instance="ml.c5.xlarge", low=250)],
+    )
+
+    assert row.max_invocations_per_minute == pytest.approx(60 * 250)
+    assert row.usd_per_million == row.usd_per_million_at_slo
+    assert row.p50_ms == pytest.approx(0.9 * 20)
+
+
 def test_what_fails_is_paid_for_on_the_path_too(book: PriceBook) -> None:
     path = RequestPath(data_bytes=0)
     (all_good,) = rows([point()], book, path=path)

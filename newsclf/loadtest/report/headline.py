@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from newsclf.core.cost import CostRow
+from newsclf.loadtest.recommended import doubts
 from newsclf.loadtest.records import PointSummary, Search, Summary
 from newsclf.loadtest.report.tables import objective_words
 from newsclf.loadtest.report.text import amount, interval, load_words, percent, usd
@@ -95,6 +96,7 @@ def warnings(summary: Summary) -> list[str]:
             "the measurement itself may be wrong."
         )
     found += _of_service(summary)
+    found += doubts(summary.recommender) if summary.recommender else []
     found += [
         f"The rate of {s.instance} was not confirmed by repeats: {s.note}"
         for s in summary.searches

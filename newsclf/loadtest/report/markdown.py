@@ -8,6 +8,7 @@ from newsclf.loadtest.records import Summary
 from newsclf.loadtest.report import tables
 from newsclf.loadtest.report.figure import Table
 from newsclf.loadtest.report.headline import answers, verdict, warnings
+from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
 from newsclf.loadtest.report.text import load_words, number, shown
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@:$])")
@@ -25,6 +26,8 @@ def render_markdown(summary: Summary, prices: list[str]) -> str:
     if summary.costs:
         lines += ["", "## Cost", "", *_table(tables.cost_table(summary.costs))]
         lines += ["", *(f"{_plain(line)}.  " for line in prices)]
+    if (theirs := recommender_table(summary.recommender)).rows:
+        lines += ["", f"## {_plain(TITLE)}", "", *_table(theirs), "", _plain(NOTE)]
     lines += ["", "## What was run", "", *_run(summary)]
     if found := warnings(summary):
         lines += ["", "## Warnings", "", *(f"- {_plain(line)}" for line in found)]

@@ -23,6 +23,7 @@ from newsclf.loadtest.report.load_charts import (
     latency_by_throughput,
     offered_and_achieved,
 )
+from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
 from newsclf.loadtest.report.sample_charts import course, percentiles
 from newsclf.loadtest.samples import Samples
 
@@ -79,6 +80,9 @@ def render_page(
         prices=price_words(summary),
         points=tables.point_table(listed),
         server=tables.server_table(listed),
+        recommender=recommender_table(summary.recommender),
+        recommender_title=TITLE,
+        recommender_note=NOTE,
         remarks=[point for point in listed if point.reasons],
         unlisted=len(summary.points) - len(listed),
         searches=[(s, tables.objective_words(s), tables.probe_table(s)) for s in summary.searches],

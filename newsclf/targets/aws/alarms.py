@@ -35,7 +35,7 @@ class ErrorAlarm:
 
     @property
     def name(self) -> str:  # noqa: D102 - see Resource, here and below
-        return f"{self.names.endpoint}-errors"
+        return self.names.error_alarm
 
     def look(self) -> Look:  # noqa: D102
         found = self._find()

@@ -56,7 +56,8 @@ class Stage:
         found = self._find()
         if found is None:
             try:
-                self._call("create_stage", "creating the stage", api_id, Tags=self.names.tags)
+                # Without tags: they need apigateway:TagResource, an action that IAM does not list.
+                self._call("create_stage", "creating the stage", api_id)
             except RefusedError:
                 found = self._find()
                 if found is None:  # else an attempt before this one has made it
@@ -102,8 +103,8 @@ class Stage:
         found = items(self.clients, "get_stages", "looking at stages", ApiId=api_id)
         return next((each for each in found if each["StageName"] == STAGE), None)
 
-    def _call(self, operation: str, doing: str, api_id: str, **more: Any) -> None:
+    def _call(self, operation: str, doing: str, api_id: str) -> None:
         self.clients.call(
             "apigatewayv2", operation, doing=doing, ApiId=api_id, StageName=STAGE,
-            **self._settings(), **more,
+            **self._settings(),
         )  # fmt: skip

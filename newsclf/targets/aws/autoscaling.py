@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from newsclf.core.errors import ConfigError
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.errors import RefusedError
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Look
 
@@ -60,7 +61,7 @@ class ScaledVariant:
         return self._target() is not None or self._policy() is not None
 
     @property
-    def _key(self) -> dict[str, str]:
+    def _key(self) -> dict[str, Any]:
         return {
             "ServiceNamespace": "sagemaker",
             "ResourceId": self.name,
@@ -140,19 +141,22 @@ class AutoScaling(ScaledVariant):
         """Register the target, then put the policy; both calls also update."""
         if self.look().action == "keep":
             return {}
-        self.clients.call(
+        # One that is there is not changed when tags come with the call.
+        tags: dict[str, Any] = {} if self._target() else {"Tags": self.names.tags}
+        self.clients.create(
             _SERVICE,
             "register_scalable_target",
             doing="registering the endpoint for autoscaling",
             **self._key,
             MinCapacity=self.min_instances,
             MaxCapacity=self.max_instances,
-            Tags=self.names.tags,
+            **tags,
         )
-        self.clients.call(
+        self.clients.create(
             _SERVICE,
             "put_scaling_policy",
             doing="writing the autoscaling policy",
+            not_yet=_is_not_registered_yet,
             **self._key,
             PolicyName=self.names.endpoint,
             PolicyType="TargetTrackingScaling",
@@ -176,6 +180,11 @@ class AutoScaling(ScaledVariant):
         return bounds == (self.min_instances, self.max_instances) and all(
             there.get(field) == value for field, value in self._configuration.items()
         )
+
+
+def _is_not_registered_yet(error: RefusedError) -> bool:
+    """It may take a moment until a new target is known (docs of RegisterScalableTarget)."""
+    return error.code == "ObjectNotFoundException"
 
 
 def vcpus(instance: str) -> int:

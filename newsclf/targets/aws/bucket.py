@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from newsclf.core.errors import TargetError
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.errors import RefusedError
 from newsclf.targets.aws.names import Names
@@ -19,6 +20,9 @@ _CLOSED = {
     "BlockPublicPolicy": True,
     "RestrictPublicBuckets": True,
 }
+_TAKEN_S = 20 * 60
+"""So long a new bucket is tried for while S3 still deletes an older one of its name: mostly seconds
+or minutes, up to an hour (aws-cli#2593)."""
 _DELETED_AT_ONCE = 1000
 """Keys that one DeleteObjects takes (its API reference)."""
 
@@ -34,6 +38,8 @@ class Bucket:
     clients: Clients
     names: Names
     kind: str = "bucket"
+    say: Callable[[str], None] = field(default=lambda _: None)
+    """Is told that it takes a while."""
 
     @property
     def name(self) -> str:  # noqa: D102 - see Remains, here and below
@@ -73,10 +79,28 @@ class Bucket:
             if region == "us-east-1"
             else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         )
-        self.clients.create(
-            "s3", "create_bucket", doing=f"creating the bucket {self.name}", Bucket=self.name,
-            **where,
-        )  # fmt: skip
+        told = False
+
+        def is_taken(error: RefusedError) -> bool:
+            nonlocal told
+            taken = error.code == "OperationAborted"
+            if taken and not told:
+                self.say(
+                    f"S3 still deletes an older {self.name}; trying for {_TAKEN_S // 60} minutes"
+                )
+                told = True
+            return taken
+
+        try:
+            self.clients.create(
+                "s3", "create_bucket", doing=f"creating the bucket {self.name}", Bucket=self.name,
+                not_yet=is_taken, at_most_s=_TAKEN_S, **where,
+            )  # fmt: skip
+        except RefusedError as error:
+            if error.code != "OperationAborted":
+                raise
+            hint = "the name is free again within an hour; then the same command goes on"
+            raise TargetError(error.message, hint=hint) from error
 
     def delete(self) -> bool:
         """Delete it if it is empty; False if it was not there or others still use it."""
@@ -176,23 +200,7 @@ class ModelArchive:
 
     def delete(self) -> bool:
         """Delete the archives of all the deployment's models, in every version."""
-        found = list(versions(self.clients, self.names, prefix=self._prefix))
-        for i in range(0, len(found), _DELETED_AT_ONCE):
-            answer = self.clients.call(
-                "s3",
-                "delete_objects",
-                doing=f"deleting {self.name}",
-                Bucket=self.names.bucket,
-                Delete={"Objects": found[i : i + _DELETED_AT_ONCE], "Quiet": True},
-                ExpectedBucketOwner=self.names.account,
-            )
-            for error in answer.get("Errors", []):
-                raise RefusedError(
-                    f"deleting {error['Key']}: AWS refused ({error['Code']}: {error['Message']})",
-                    code=error["Code"],
-                    said=error["Message"],
-                )
-        return bool(found)
+        return delete_below(self.clients, self.names, prefix=self._prefix)
 
     def exists(self) -> bool:  # noqa: D102
         return any(versions(self.clients, self.names, prefix=self._prefix))
@@ -201,6 +209,27 @@ class ModelArchive:
 def key_of(names: Names, archive: Archive) -> str:
     """The key of an archive in the bucket."""
     return f"{names.deployment}/{archive.sha256}/model.tar.gz"
+
+
+def delete_below(clients: Clients, names: Names, *, prefix: str) -> bool:
+    """Delete every version of everything under a prefix; False if there was nothing."""
+    found = list(versions(clients, names, prefix=prefix))
+    for i in range(0, len(found), _DELETED_AT_ONCE):
+        answer = clients.call(
+            "s3",
+            "delete_objects",
+            doing=f"deleting s3://{names.bucket}/{prefix}",
+            Bucket=names.bucket,
+            Delete={"Objects": found[i : i + _DELETED_AT_ONCE], "Quiet": True},
+            ExpectedBucketOwner=names.account,
+        )
+        for error in answer.get("Errors", []):
+            raise RefusedError(
+                f"deleting {error['Key']}: AWS refused ({error['Code']}: {error['Message']})",
+                code=error["Code"],
+                said=error["Message"],
+            )
+    return bool(found)
 
 
 def versions(clients: Clients, names: Names, *, prefix: str) -> Iterator[dict[str, str]]:

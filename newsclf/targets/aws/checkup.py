@@ -37,9 +37,8 @@ def _permissions(clients: Clients, caller: str, account: str) -> Iterator[Check]
         detail = "the account's root may do everything"
         yield Check("permissions", "ok", detail, "better a user or a role: newsclf policy")
         return
-    assumed = re.fullmatch(r"(arn:[\w-]+):sts::(\d+):assumed-role/([^/]+)/.*", caller)
-    source = f"{assumed[1]}:iam::{assumed[2]}:role/{assumed[3]}" if assumed else caller
     try:
+        source = _role_of(clients, caller)
         denied = set(_denied(clients, source, account))
     except NewsclfError as error:
         yield Check("permissions", "unknown", error.message, error.hint or "newsclf policy")
@@ -53,6 +52,20 @@ def _permissions(clients: Clients, caller: str, account: str) -> Iterator[Check]
             f"not {', '.join(lacking[:_SHOWN])}{more}" if lacking else "all that it needs",
             f"newsclf policy {command}" if lacking else "",
         )
+
+
+def _role_of(clients: Clients, caller: str) -> str:
+    """What the simulator knows the caller as: the role itself, not a session of it.
+
+    IAM is asked, since a role may have a path that the session does not tell, as all of SSO have.
+    """
+    session = re.fullmatch(r"arn:aws:sts::\d+:assumed-role/([^/]+)/.*", caller)
+    if session is None:
+        return caller
+    found = clients.call(
+        "iam", "get_role", doing="looking at the role of these credentials", RoleName=session[1]
+    )
+    return str(found["Role"]["Arn"])
 
 
 def _denied(clients: Clients, source: str, account: str) -> Iterator[str]:

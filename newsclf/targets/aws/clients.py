@@ -6,6 +6,7 @@ Endpoints and credentials come from boto3's own chain: AWS_ENDPOINT_URL, AWS_PRO
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Any
@@ -25,6 +26,21 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
 )
 _NOT_YET_S = 60
+
+
+def _check_region(session: boto3.Session, region: str) -> None:
+    """Raise ConfigError if it is none, or where ARNs begin otherwise, as in China and GovCloud."""
+    if not re.fullmatch(r"[a-z]+(-[a-z]+)+-\d+", region):
+        raise ConfigError(f"--region {region}: expected a region such as us-east-1")
+    try:
+        partition = session.get_partition_for_region(region)
+    except botocore.exceptions.UnknownRegionError:
+        return  # a newer one than this botocore
+    if partition != "aws":
+        raise ConfigError(
+            f"--region {region}: newsclf knows AWS's commercial regions, not those of {partition}",
+            hint="take one such as us-east-1",
+        )
 
 
 class Clients:
@@ -51,6 +67,7 @@ class Clients:
         if not self.session.region_name:
             raise ConfigError("no AWS region is named", hint="add --region, or set AWS_REGION")
         self.region: str = self.session.region_name
+        _check_region(self.session, self.region)
         self.profile = profile
         self.clock = clock or Clock()
         self._client = lru_cache(maxsize=None)(self._new_client)
@@ -97,6 +114,7 @@ class Clients:
         *,
         doing: str,
         not_yet: Callable[[RefusedError], bool] = lambda _: False,
+        at_most_s: float = _NOT_YET_S,
         **arguments: Any,
     ) -> dict[str, Any] | None:
         """Call an operation that creates; None if that exists already.
@@ -104,7 +122,8 @@ class Clients:
         A call whose answer was lost is repeated by boto3, and then finds its own work.
 
         Args:
-            not_yet: Whether a refusal is for the moment only; then it is tried for a minute.
+            not_yet: Whether a refusal is for the moment only; then it is tried again.
+            at_most_s: How long.
         """
         refusals: list[RefusedError] = []
 
@@ -119,7 +138,7 @@ class Clients:
                 refusals.append(error)
                 return None
 
-        created = self.clock.until(attempt, at_most_s=_NOT_YET_S)
+        created = self.clock.until(attempt, at_most_s=at_most_s)
         if created is None:
             raise refusals[-1]
         return created[0]

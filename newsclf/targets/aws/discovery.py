@@ -10,7 +10,7 @@ from newsclf.targets.aws.names import PREFIX, TAG, Names
 
 _LOOKED_AT = re.compile(
     r"arn:aws:(sagemaker:[^:]*:\d+:(endpoint|endpoint-config|model)/"
-    r"|(logs|lambda|apigateway|cloudwatch|scheduler|budgets|s3|iam):)"
+    r"|(application-autoscaling|logs|lambda|apigateway|cloudwatch|scheduler|budgets|s3|iam):)"
 )
 """What teardown looks at itself. The tagging API still lists it for a while after it is gone."""
 _KEPT = re.compile(r"arn:aws:sagemaker:[^:]*:\d+:[a-z-]*job/")
@@ -26,7 +26,7 @@ def deployments(clients: Clients) -> set[str]:
     end = re.escape(_role_end(clients))
     named = re.compile(f"{PREFIX}-(.+)-{end}-[a-z]+")
     found = {match[1] for role in roles if (match := named.fullmatch(role["RoleName"]))}
-    return found | {value for value, _ in _tagged(clients)}
+    return found | {value for value, arn in _tagged(clients) if not _KEPT.match(arn)}
 
 
 def stray_arns(clients: Clients, names: Names) -> list[str]:

@@ -13,15 +13,15 @@ from newsclf.targets.aws.endpoint_report import failure, last_lines
 from newsclf.targets.aws.errors import RefusedError, is_not_found_yet
 from newsclf.targets.aws.names import TAG, Names
 from newsclf.targets.aws.resource import Action, Look
+from newsclf.targets.aws.rollout import AT_MOST_S, is_moving, roll_out, variant_of
 from newsclf.targets.aws.smoke import BadAnswerError, smoke_test
 
 _MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
+_LINGERS_S = 300
+"""Network interfaces and key grants go "a few minutes" after the endpoint, by means of its role
+(docs of DeleteEndpoint)."""
 _USELESS = {"Failed", "OutOfService"}
 """Such an endpoint keeps its name; it must be deleted before there can be another."""
-_SETTLED_WITHIN_S = 45 * 60
-"""A container that crashes at each start takes 24 min without our limit of its start."""
-_BAKING_S = 120
-"""How long the alarm watches a new fleet with all traffic before the old one goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,9 @@ class Endpoint:
                 detail = detail if right else f"{detail}; it has {count}"
             elif same or status == "Deleting":
                 detail = f"{detail}; it is {status}"
-            elif self._is_serverless(found["EndpointConfigName"]) != (wanted.alarm is None):
+            elif ("ServerlessConfig" in variant_of(self.clients, found["EndpointConfigName"])) != (
+                wanted.alarm is None
+            ):
                 action, detail = "replace", f"{detail}; down for minutes"
             else:
                 action = "update"
@@ -91,7 +93,11 @@ class Endpoint:
         elif action == "update" and before["EndpointConfigName"] == wanted.config:
             self._resize(wanted)
         elif action == "update":
-            self._update(wanted)
+            roll_out(
+                self.clients, self.names, (before["EndpointConfigName"], wanted.config),
+                alarm=wanted.alarm, say=self.say,
+                keeps_count=wanted.alarm is not None and wanted.instances is None,
+            )  # fmt: skip
         self._await(wanted)
         try:
             smoke_test(self.clients, self.name)
@@ -116,39 +122,6 @@ class Endpoint:
             EndpointConfigName=wanted.config,
             Tags=[{"Key": key, "Value": value} for key, value in self.names.tags.items()],
         )
-
-    def _update(self, wanted: Wanted) -> None:
-        """A second fleet beside the first; AWS goes back to the first when the alarm rises."""
-        deployment: dict[str, Any] = {}
-        if wanted.alarm is not None:
-            policy = {
-                "TrafficRoutingConfiguration": {
-                    "Type": "ALL_AT_ONCE",
-                    "WaitIntervalInSeconds": _BAKING_S,
-                },
-                "TerminationWaitInSeconds": 0,
-                "MaximumExecutionTimeoutInSeconds": _SETTLED_WITHIN_S,
-            }
-            alarms = {"Alarms": [{"AlarmName": wanted.alarm}]}
-            deployment = {
-                "DeploymentConfig": {
-                    "BlueGreenUpdatePolicy": policy,
-                    "AutoRollbackConfiguration": alarms,
-                }
-            }
-        try:
-            self.clients.call(
-                "sagemaker",
-                "update_endpoint",
-                doing=f"updating the endpoint {self.name}",
-                EndpointName=self.name,
-                EndpointConfigName=wanted.config,
-                RetainAllVariantProperties=wanted.alarm is not None and wanted.instances is None,
-                **deployment,
-            )
-        except RefusedError as error:
-            if not _is_moving(error):  # a call was repeated that had done its work
-                raise
 
     def _resize(self, wanted: Wanted) -> None:
         self.clients.call(
@@ -193,6 +166,7 @@ class Endpoint:
         if not found:
             return False
         self._check_ours(found)
+        lingers = self.wanted is None and self._lingers(found["EndpointConfigName"])
 
         def attempt() -> bool | None:
             try:
@@ -201,15 +175,32 @@ class Endpoint:
                     EndpointName=self.name,
                 )  # fmt: skip
             except RefusedError as error:
-                if not _is_moving(error):
+                if not is_moving(error):
                     raise
             return True if not self._settle() else None
 
-        if not self.clients.clock.until(attempt, at_most_s=_SETTLED_WITHIN_S):
+        if not self.clients.clock.until(attempt, at_most_s=AT_MOST_S):
             raise TargetError(
                 f"the endpoint {self.name} can't be deleted yet", hint="run it again later"
             )
+        if lingers:
+            self.say(f"SageMaker gets {_LINGERS_S // 60} minutes to end its use of network and key")
+            self.clients.clock.sleep(_LINGERS_S)
         return True
+
+    def _lingers(self, config: str) -> bool:
+        """Whether SageMaker, when the endpoint is gone, still needs its role to clean up."""
+        found = self.clients.find(
+            "sagemaker", "describe_endpoint_config", doing=f"looking at {config}",
+            EndpointConfigName=config,
+        )  # fmt: skip
+        if found is None or found.get("KmsKeyId"):
+            return found is not None
+        name = found["ProductionVariants"][0]["ModelName"]
+        model = self.clients.find(
+            "sagemaker", "describe_model", doing=f"looking at the model {name}", ModelName=name
+        )
+        return bool(model and model.get("VpcConfig"))
 
     def exists(self) -> bool:  # noqa: D102
         return self.find() is not None
@@ -225,7 +216,7 @@ class Endpoint:
         """Wait until nothing moves; what AWS says of it then, nothing if it is gone.
 
         Raises:
-            TargetError: it is still moving after _SETTLED_WITHIN_S.
+            TargetError: it is still moving after AT_MOST_S.
         """
         began_s = self.clients.clock.now_s()
         told = ""
@@ -244,9 +235,9 @@ class Endpoint:
                 told = now
             return None
 
-        found = self.clients.clock.until(look, at_most_s=_SETTLED_WITHIN_S)
+        found = self.clients.clock.until(look, at_most_s=AT_MOST_S)
         if found is None:
-            raise self._failure(f"the endpoint is {status} for {_SETTLED_WITHIN_S // 60} minutes")
+            raise self._failure(f"the endpoint is {status} for {AT_MOST_S // 60} minutes")
         return found
 
     def _failure(self, message: str) -> TargetError:
@@ -255,13 +246,6 @@ class Endpoint:
 
     def _last_line(self) -> str:
         return next(iter(last_lines(self.clients, self.names, 1)), "")
-
-    def _is_serverless(self, config: str) -> bool:
-        found = self.clients.find(
-            "sagemaker", "describe_endpoint_config", doing=f"looking at {config}",
-            EndpointConfigName=config,
-        )  # fmt: skip
-        return found is not None and "ServerlessConfig" in found["ProductionVariants"][0]
 
     def _check_ours(self, found: Mapping[str, Any]) -> None:
         tags = self.clients.call(
@@ -287,5 +271,7 @@ def _instances(found: Mapping[str, Any]) -> int | None:
     return count
 
 
-def _is_moving(error: RefusedError) -> bool:
-    return "in-progress" in error.said or "in progress" in error.said
+def running_count(found: Mapping[str, Any]) -> int:
+    """How many instances an endpoint has, by what AWS says of it; 0 if it has none or says none."""
+    variants = found.get("ProductionVariants") or [{}]
+    return variants[0].get("CurrentInstanceCount") or 0

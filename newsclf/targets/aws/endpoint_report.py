@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from newsclf.core.errors import NewsclfError, TargetError
+from newsclf.core.deployment import AwsDeployment, AwsSpec
+from newsclf.core.errors import InterruptedRunError, NewsclfError, TargetError
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.names import Names
@@ -22,7 +23,7 @@ def failure(
     clients: Clients, names: Names, message: str, usd_per_hour: float | None
 ) -> TargetError:
     """An error with the last lines of the log, what bills, and how to clean up."""
-    price = f"${usd_per_hour:.4f} an hour" if usd_per_hour else "by use"
+    price = _price(usd_per_hour)
     lines = last_lines(clients, names, _LINES) or ["(it is empty)"]
     return TargetError(
         "\n".join(
@@ -35,3 +36,32 @@ def failure(
         ),
         hint=f"newsclf teardown {names.deployment} --region {names.region} removes all of it",
     )
+
+
+def interrupted(deployment: AwsDeployment, spec: AwsSpec) -> InterruptedRunError:
+    """What to say after Ctrl-C in a deployment: what AWS goes on with, what bills, what to type.
+
+    Args:
+        deployment: With its journal so far.
+        spec: What was being deployed.
+    """
+    name = deployment.name
+    begun = [f"{s.kind} {s.name}" for s in deployment.journal if s.status == "creating"]
+    doing = f" at the {begun[-1]}" if begun else ""
+    endpoint = next((s for s in deployment.journal if s.kind == "endpoint"), None)
+    price = _price(spec.usd_per_hour and spec.usd_per_hour * spec.min_instances)
+    if endpoint is None:
+        bills = "nothing of it bills by the hour yet"
+    elif endpoint.status == "creating":
+        bills = f"AWS goes on with it, and it bills ({price}) until it is deleted"
+    else:
+        bills = f"the endpoint is up, and bills ({price})"
+    return InterruptedRunError(
+        f"stopped{doing}; {bills}",
+        hint=f"newsclf status shows how it is; the same newsclf deploy goes on;"
+        f" newsclf teardown {name} removes it",
+    )
+
+
+def _price(usd_per_hour: float | None) -> str:
+    return f"${usd_per_hour:.4f} an hour" if usd_per_hour else "by use"

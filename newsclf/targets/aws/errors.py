@@ -83,9 +83,14 @@ def is_not_found_yet(error: RefusedError) -> bool:
 
 
 def is_not_yet_assumable(error: RefusedError) -> bool:
-    """Whether a service can't take on a role yet: a new one takes 5 to 30 s."""
+    """Whether a service can't take on a role yet: a new one takes 5 to 30 s.
+
+    Lambda says so in another way too, where a function has environment variables: their key can't
+    be granted to a role that is not known everywhere (terraform-provider-aws and others wait on
+    that text).
+    """
     said = error.said.lower()
-    return "assume" in said and "role" in said
+    return ("assume" in said and "role" in said) or "invalid for creategrant" in said
 
 
 @contextmanager
@@ -111,7 +116,8 @@ def aws_errors(doing: str, *, permission: str) -> Iterator[None]:
         raise _from_client_error(error, doing, permission) from error
     except (aws.ConnectionError, aws.HTTPClientError, ResponseParserError) as error:
         raise ServiceError(
-            f"{doing}: AWS can't be reached ({error})", hint="check the network, and try again"
+            f"{doing}: AWS can't be reached ({error})",
+            hint="check the network and the region's name",
         ) from error
     except aws.BotoCoreError as error:
         raise TargetError(f"{doing} failed: {error}") from error
@@ -128,10 +134,15 @@ def _from_client_error(
     message, hint = f"{doing}: AWS refused ({code}: {said})", None
     if code in _DENIED:
         message = f"{doing} is not allowed: {said}"
-        hint = f"allow {permission}: {_statement(permission, said)}"
+        permission, resource = _named(permission, said)
+        statement = json.dumps({"Effect": "Allow", "Action": permission, "Resource": resource})
+        hint = f"allow {permission}: {statement}"
     elif code in _BAD_CREDENTIALS:
         message = f"{doing}: AWS does not accept the credentials ({code}: {said})"
-        hint = "aws sts get-caller-identity shows whose they are; aws configure changes them"
+        hint = (
+            "aws sts get-caller-identity shows whose they are, aws configure changes them; a region"
+            " that the account has not enabled takes none"
+        )
     elif code in _QUOTA:
         hint = (
             "ask for more at https://console.aws.amazon.com/servicequotas, or use another instance"
@@ -141,9 +152,11 @@ def _from_client_error(
     return RefusedError(message, code=code, said=said, hint=hint)
 
 
-def _statement(permission: str, said: str) -> str:
-    """The policy statement that would have allowed it; AWS mostly names the resource."""
+def _named(permission: str, said: str) -> tuple[str, str]:
+    """The action and the resource that a refusal is about; AWS mostly names both.
+
+    The action may be another than the call's: CreateModel also takes iam:PassRole.
+    """
+    action = re.search(r"not authorized to perform: ([\w-]+:\w+)", said)
     resource = re.search(r"on resource: (\S+)", said)
-    return json.dumps(
-        {"Effect": "Allow", "Action": permission, "Resource": resource[1] if resource else "*"}
-    )
+    return action[1] if action else permission, resource[1] if resource else "*"

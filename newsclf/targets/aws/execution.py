@@ -24,8 +24,13 @@ def statements(names: Names, spec: AwsSpec) -> tuple[Mapping[str, Any], ...]:
         *_image_and_metrics(spec.image),
         _allow(_LOGGING, f"{log}:*"),
     ]
+    if spec.serverless is None:
+        # Without it an update can't be rolled back (SageMaker's guide, "Auto-Rollback
+        # Configuration and Monitoring").
+        alarm = names.arn("cloudwatch", f"alarm:{names.error_alarm}")
+        allowed.append(_allow(["cloudwatch:DescribeAlarms"], alarm))
     if spec.kms_key:
-        allowed.append(_allow(["kms:Decrypt"], _key_arn(names, spec.kms_key)))
+        allowed.append(_allow(["kms:Decrypt"], key_arn(names, spec.kms_key)))
     if spec.vpc:
         allowed.append(_allow(_NETWORK, "*"))
     return tuple(allowed)
@@ -88,7 +93,8 @@ _NETWORK = [
 ]
 
 
-def _key_arn(names: Names, key: str) -> str:
+def key_arn(names: Names, key: str) -> str:
+    """The ARN of a key of KMS that is given so or by its id."""
     return key if key.startswith("arn:") else names.arn("kms", f"key/{key}")
 
 

@@ -49,6 +49,11 @@ class Names:
         return f"{self.endpoint}-{digest[:12]}"
 
     @property
+    def error_alarm(self) -> str:
+        """The alarm that ends a bad update."""
+        return f"{self.endpoint}-errors"
+
+    @property
     def endpoint_role(self) -> str:
         """IAM is global, so the region is in the name."""
         return f"{PREFIX}-{self.deployment}-{_short(self.region)}-ep"
@@ -103,8 +108,12 @@ class Names:
 
     @property
     def api_log(self) -> str:
-        """The log group of the API's access log."""
-        return f"/aws/apigateway/{self.endpoint}"
+        """The log group of the API's access log.
+
+        API Gateway is let in by one policy of the account, in which each log group takes some of
+        its 5,120 characters for good, except below this prefix (CloudWatch Logs' guide).
+        """
+        return f"/aws/vendedlogs/apigateway/{self.endpoint}"
 
     def function_log(self, function: str) -> str:
         """The log group of a function."""

@@ -34,6 +34,9 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "EndpointConfigs": ("arn:aws:sagemaker:{region}:{account}:endpoint-config/newsclf-*",),
     "Endpoints": ("arn:aws:sagemaker:{region}:{account}:endpoint/newsclf-*",),
     "TrainingJobs": ("arn:aws:sagemaker:{region}:{account}:training-job/newsclf-train-*",),
+    "RecommenderJobs": (
+        "arn:aws:sagemaker:{region}:{account}:inference-recommendations-job/newsclf-*",
+    ),
     "BatchJobs": ("arn:aws:sagemaker:{region}:{account}:transform-job/newsclf-*",),
     "Functions": ("arn:aws:lambda:{region}:{account}:function:newsclf-*",),
     "Apis": (
@@ -41,11 +44,11 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
         "arn:aws:apigateway:{region}::/apis/*",
         "arn:aws:apigateway:{region}::/tags/*",
     ),
-    "ApiCalls": ("arn:aws:execute-api:{region}:{account}:*",),
+    "ApiCalls": ("arn:aws:execute-api:{region}:{account}:*/POST/classify",),
     "LogGroups": (
         "arn:aws:logs:{region}:{account}:log-group:/aws/sagemaker/Endpoints/newsclf-*",
         "arn:aws:logs:{region}:{account}:log-group:/aws/lambda/newsclf-*",
-        "arn:aws:logs:{region}:{account}:log-group:/aws/apigateway/newsclf-*",
+        "arn:aws:logs:{region}:{account}:log-group:/aws/vendedlogs/apigateway/newsclf-*",
     ),
     "TrainingLog": ("arn:aws:logs:{region}:{account}:log-group:/aws/sagemaker/TrainingJobs:*",),
     "Alarms": ("arn:aws:cloudwatch:{region}:{account}:alarm:newsclf-*",),
@@ -80,7 +83,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "TrainingJobs": "sagemaker:AddTags sagemaker:CreateTrainingJob"
         " sagemaker:DescribeTrainingJob sagemaker:StopTrainingJob",
         "TrainingLog": "logs:DescribeLogStreams logs:GetLogEvents",
-        "Any": "pricing:GetProducts servicequotas:ListServiceQuotas",
+        "Any": "cloudwatch:GetMetricStatistics pricing:GetProducts servicequotas:ListServiceQuotas",
     },
     "deploy": {
         "Bucket": "s3:CreateBucket s3:GetBucketPublicAccessBlock s3:ListBucket s3:PutBucketTagging"
@@ -90,8 +93,9 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "PassRole": "iam:PassRole",
         "ScalingRole": "iam:CreateServiceLinkedRole",
         "Models": "sagemaker:AddTags sagemaker:CreateModel sagemaker:DescribeModel",
-        "EndpointConfigs": "sagemaker:AddTags sagemaker:CreateEndpointConfig"
-        " sagemaker:DescribeEndpointConfig",
+        # An endpoint is created and updated on two resources: itself and its configuration.
+        "EndpointConfigs": "sagemaker:AddTags sagemaker:CreateEndpoint"
+        " sagemaker:CreateEndpointConfig sagemaker:DescribeEndpointConfig sagemaker:UpdateEndpoint",
         "Endpoints": "sagemaker:AddTags sagemaker:CreateEndpoint sagemaker:DeleteEndpoint"
         " sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint sagemaker:ListTags"
         " sagemaker:UpdateEndpoint sagemaker:UpdateEndpointWeightsAndCapacities",
@@ -107,8 +111,8 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Schedules": "scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule",
         "Budgets": "budgets:ModifyBudget budgets:TagResource budgets:ViewBudget",
         "Any": "application-autoscaling:DescribeScalableTargets"
-        " application-autoscaling:DescribeScalingPolicies logs:DescribeLogGroups"
-        " servicequotas:ListServiceQuotas",
+        " application-autoscaling:DescribeScalingPolicies cloudwatch:GetMetricStatistics"
+        " logs:DescribeLogGroups servicequotas:ListServiceQuotas",
     },
     "wire-api": {
         "Roles": f"{_ROLES} {_ROLES_GO}",
@@ -134,9 +138,16 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         " sagemaker:DescribeTransformJob sagemaker:StopTransformJob",
     },
     "loadtest": {
-        "Endpoints": "sagemaker:InvokeEndpoint",
+        "Endpoints": "sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint",
         "ApiCalls": "execute-api:Invoke",
-        "Any": "cloudwatch:GetMetricStatistics",
+        "Bucket": "s3:ListBucketVersions",
+        "Archives": "s3:DeleteObject s3:DeleteObjectVersion s3:PutObject",
+        "Roles": "iam:DeleteRolePolicy iam:PutRolePolicy",
+        "PassRole": "iam:PassRole",
+        "RecommenderJobs": "sagemaker:AddTags sagemaker:CreateInferenceRecommendationsJob"
+        " sagemaker:DescribeInferenceRecommendationsJob"
+        " sagemaker:StopInferenceRecommendationsJob",
+        "Any": "cloudwatch:GetMetricStatistics servicequotas:ListServiceQuotas",
     },
     "status": {
         "Endpoints": "sagemaker:DescribeEndpoint",
@@ -149,10 +160,12 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Bucket": "s3:DeleteBucket s3:ListBucket s3:ListBucketVersions",
         "Archives": "s3:DeleteObject s3:DeleteObjectVersion",
         "Roles": _ROLES_GO,
-        "Models": "sagemaker:DeleteModel",
-        "EndpointConfigs": "sagemaker:DeleteEndpointConfig",
+        "Models": "sagemaker:DeleteModel sagemaker:DescribeModel",
+        "EndpointConfigs": "sagemaker:DeleteEndpointConfig sagemaker:DescribeEndpointConfig",
         "Endpoints": "sagemaker:DeleteEndpoint sagemaker:DescribeEndpoint sagemaker:ListTags",
         "TrainingJobs": "sagemaker:DescribeTrainingJob sagemaker:StopTrainingJob",
+        "RecommenderJobs": "sagemaker:DescribeInferenceRecommendationsJob"
+        " sagemaker:StopInferenceRecommendationsJob",
         "Functions": "lambda:DeleteFunction lambda:GetFunction",
         "Apis": "apigateway:DELETE apigateway:GET",
         "LogGroups": "logs:DeleteLogGroup",
@@ -164,7 +177,8 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Budgets": "budgets:ModifyBudget budgets:ViewBudget",
         "Any": "application-autoscaling:DescribeScalableTargets"
         " application-autoscaling:DescribeScalingPolicies iam:ListRoles logs:DescribeLogGroups"
-        " sagemaker:ListEndpointConfigs sagemaker:ListModels tag:GetResources",
+        " sagemaker:ListEndpointConfigs sagemaker:ListInferenceRecommendationsJobs"
+        " sagemaker:ListModels tag:GetResources",
     },
 }
 """Command → kind → actions."""

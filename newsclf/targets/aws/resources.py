@@ -22,13 +22,34 @@ from newsclf.targets.aws.endpoint_config import VARIANT, EndpointConfig, definit
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.model import Model, model_definition
 from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.recommender_job import RunningJobs
 from newsclf.targets.aws.resource import Remains, Resource
 from newsclf.targets.aws.role import Role
 from newsclf.targets.aws.schedule import AnySchedule, Schedule
+from newsclf.targets.aws.training import training_remains
 
 _EXECUTION_ROLE = "execution role"
 _SCHEDULE_ROLE = "end-of-life role"
 _ENDPOINT_LOG = "endpoint log"
+
+
+def model_resources(
+    clients: Clients, names: Names, spec: AwsSpec, archive: Archive, say: Callable[[str], None]
+) -> tuple[Bucket, ModelArchive, Role, Model]:
+    """A model, which costs nothing, and what it needs.
+
+    Raises:
+        ConfigError: it can't be had like that.
+    """
+    return (
+        Bucket(clients, names, say=say),
+        ModelArchive(clients, names, archive, spec.kms_key),
+        Role(
+            clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE,
+            execution.statements(names, spec),
+        ),
+        Model(clients, names, model_definition(names, spec, key_of(names, archive))),
+    )  # fmt: skip
 
 
 def endpoint_resources(
@@ -39,7 +60,8 @@ def endpoint_resources(
     Raises:
         ConfigError: it can't be had like that.
     """
-    model = Model(clients, names, model_definition(names, spec, key_of(names, archive)))
+    needed = model_resources(clients, names, spec, archive, say)
+    model = needed[-1]
     config = EndpointConfig(clients, names, definition_of(spec, model.name))
     alarm = None if spec.instance is None else ErrorAlarm(clients, names)
     endpoint = Endpoint(
@@ -55,12 +77,7 @@ def endpoint_resources(
         say,
     )
     return [
-        Bucket(clients, names),
-        ModelArchive(clients, names, archive, spec.kms_key),
-        Role(
-            clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE,
-            execution.statements(names, spec),
-        ),
+        *needed[:-1],
         LogGroup(clients, names, names.endpoint_log, _ENDPOINT_LOG),
         model,
         config,
@@ -72,8 +89,13 @@ def endpoint_resources(
     ]  # fmt: skip
 
 
-def endpoint_remains(clients: Clients, names: Names) -> Sequence[Remains]:
-    """All that `endpoint_resources` can have made, of whatever form, in the same order."""
+def endpoint_remains(
+    clients: Clients, names: Names, say: Callable[[str], None]
+) -> Sequence[Remains]:
+    """All that `endpoint_resources` can have made, of whatever form, in the same order.
+
+    And what a load test that was killed has left running beside it, or a training has of its own.
+    """
     return [
         Bucket(clients, names),
         ModelArchive(clients, names),
@@ -84,9 +106,11 @@ def endpoint_remains(clients: Clients, names: Names) -> Sequence[Remains]:
         ErrorAlarm(clients, names),
         Role(clients, names, names.schedule_role, _SCHEDULE_ROLE, schedule.ROLE_SERVICE),
         AnySchedule(clients, names),
-        Endpoint(clients, names),
+        RunningJobs(clients, names),
+        Endpoint(clients, names, say=say),
         ScaledVariant(clients, names, VARIANT),
         AnyBudget(clients, names),
+        *(training_remains(clients, names) if names.is_training else []),
     ]
 
 

@@ -13,6 +13,9 @@ from newsclf.targets.aws.names import TAG, Names
 from newsclf.targets.aws.resource import Look
 
 _POLICY = "newsclf"
+_TELL_THE_ACCOUNT = {"sagemaker.amazonaws.com", "scheduler.amazonaws.com"}
+"""Services whose guides say, under confused deputies, that they take on roles with the key
+aws:SourceAccount. Lambda's says nothing of it, and takes only roles of the function's account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +110,15 @@ class Role:
 
     @property
     def _trust(self) -> dict[str, Any]:
-        return _document(
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": self.service},
-                "Action": "sts:AssumeRole",
-                # The service may use it for this account alone, whoever asks it to.
-                "Condition": {"StringEquals": {"aws:SourceAccount": self.names.account}},
-            }
-        )
+        trust: dict[str, Any] = {
+            "Effect": "Allow",
+            "Principal": {"Service": self.service},
+            "Action": "sts:AssumeRole",
+        }
+        if self.service in _TELL_THE_ACCOUNT:
+            # The service may use it for this account alone, whoever asks it to.
+            trust["Condition"] = {"StringEquals": {"aws:SourceAccount": self.names.account}}
+        return _document(trust)
 
     @property
     def _policy(self) -> dict[str, Any]:

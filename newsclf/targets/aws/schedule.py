@@ -32,9 +32,19 @@ _RETRIES: Final = {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 1
 
 
 def statements(names: Names) -> tuple[Mapping[str, Any], ...]:
-    """All that the role may do: delete this endpoint."""
+    """All that the role may do: delete this endpoint.
+
+    SageMaker refuses to delete an endpoint that scales to whoever may not end its scaling, and the
+    ids of scalable targets are not known beforehand (SageMaker's guide, "Delete endpoints
+    configured for auto scaling").
+    """
     endpoint = names.arn("sagemaker", f"endpoint/{names.endpoint}")
-    return ({"Effect": "Allow", "Action": "sagemaker:DeleteEndpoint", "Resource": endpoint},)
+    targets = names.arn("application-autoscaling", "scalable-target/*")
+    ends_scaling = "application-autoscaling:DeregisterScalableTarget"
+    return (
+        {"Effect": "Allow", "Action": "sagemaker:DeleteEndpoint", "Resource": endpoint},
+        {"Effect": "Allow", "Action": ends_scaling, "Resource": targets},
+    )
 
 
 @dataclass(frozen=True, slots=True)

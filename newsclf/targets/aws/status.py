@@ -9,7 +9,7 @@ from typing import Any
 from newsclf.core.errors import ConfigError
 from newsclf.core.prices import PriceBook
 from newsclf.targets.aws.clients import Clients
-from newsclf.targets.aws.endpoint import Endpoint
+from newsclf.targets.aws.endpoint import Endpoint, running_count
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.training_job import TrainingJob
 
@@ -58,10 +58,10 @@ def look_at(
     if instance is None:
         on, usd_per_hour = "serverless" if variant else "?", None
     else:
-        running: dict[str, Any] = next(iter(found.get("ProductionVariants", [])), {})
-        count = running.get("CurrentInstanceCount") or variant["InitialInstanceCount"]
+        count = running_count(found) or variant["InitialInstanceCount"]
         on = f"{instance} × {count}"
         usd_per_hour = _price(prices, instance, names.region, count)
+    failed = found["EndpointStatus"] == "Failed"  # it has no instances, and had some for how long?
     return AwsStatus(
         name=names.deployment,
         region=names.region,
@@ -70,8 +70,8 @@ def look_at(
         on=on,
         api=api,
         age_s=age_s,
-        usd_per_hour=usd_per_hour,
-        usd_so_far=None if usd_per_hour is None else usd_per_hour * age_s / 3600,
+        usd_per_hour=0.0 if failed else usd_per_hour,
+        usd_so_far=None if usd_per_hour is None or failed else usd_per_hour * age_s / 3600,
     )
 
 

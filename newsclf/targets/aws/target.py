@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,18 +17,25 @@ from newsclf.targets.aws.address import endpoint_address
 from newsclf.targets.aws.api import api_remains
 from newsclf.targets.aws.bucket import Archive
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.endpoint import Endpoint, running_count
 from newsclf.targets.aws.endpoint_config import VARIANT
+from newsclf.targets.aws.endpoint_report import interrupted
 from newsclf.targets.aws.function_model import FunctionModel
 from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.metrics import EndpointMetrics
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.plan import Plan, planned
-from newsclf.targets.aws.preflight import check_quota
+from newsclf.targets.aws.preflight import check_endpoint_quota
+from newsclf.targets.aws.recommender import RecommenderRequest, StartedJob, recommending
 from newsclf.targets.aws.resource import Remains, Resource
-from newsclf.targets.aws.resources import endpoint_remains, endpoint_resources, endpoint_unwanted
+from newsclf.targets.aws.resources import (
+    endpoint_remains,
+    endpoint_resources,
+    endpoint_unwanted,
+    model_resources,
+)
 from newsclf.targets.aws.status import AwsStatus, look_at
-from newsclf.targets.aws.training import training_remains
 from newsclf.targets.client import Address
 
 Say = Callable[[str], None]
@@ -43,6 +51,8 @@ class Request:
     model_digest: str
     archive: Archive
     spec: AwsSpec
+    endpoint: bool = True
+    """False: only the model, which bills nothing."""
 
 
 class AwsTarget:
@@ -83,9 +93,23 @@ class AwsTarget:
         """Where the endpoint of a deployment takes requests; TargetError without credentials."""
         return endpoint_address(self._clients, self.names_of(name))
 
+    def instance_count(self, name: str) -> int:
+        """How many instances a deployment has; as many as were wanted, if AWS does not tell."""
+        try:
+            found = Endpoint(self._clients, self.names_of(name)).find()
+        except NewsclfError:  # such as without credentials, where only the API is asked, with a key
+            found = None
+        return running_count(found or {}) or self.get(name).spec.min_instances
+
     def metrics(self, name: str) -> EndpointMetrics:
         """What CloudWatch knows of the endpoint of a deployment."""
         return EndpointMetrics(self._clients, self.names_of(name).endpoint, VARIANT)
+
+    def recommending(
+        self, name: str, request: RecommenderRequest
+    ) -> AbstractContextManager[StartedJob]:
+        """Run SageMaker's Inference Recommender on the model of a deployment; see there."""
+        return recommending(self._clients, self.get(name), request, say=self._say)
 
     def plan(self, request: Request) -> Plan:
         """Look at what there is, and say what would have to change; changes nothing.
@@ -118,27 +142,17 @@ class AwsTarget:
             journal=known.journal if known else (),
             api=known.api if known else None,
         )
+        if not request.endpoint:
+            needed = model_resources(self._clients, names, spec, request.archive, self._say)
+            return planned(deployment, needed, ())
         wanted = endpoint_resources(self._clients, names, spec, request.archive, self._say)
         if deployment.api is not None:
             wanted = [*wanted, FunctionModel(self._clients, names, deployment.model_digest)]
-        plan = planned(
-            deployment,
-            wanted,
-            endpoint_unwanted(self._clients, names, spec),
-        )
-        self._check_quota(plan)
+        plan = planned(deployment, wanted, endpoint_unwanted(self._clients, names, spec))
+        warning = check_endpoint_quota(self._clients, plan)
+        if warning is not None:
+            self._say(warning)
         return plan
-
-    def _check_quota(self, plan: Plan) -> None:
-        spec = plan.deployment.spec
-        action = next(step.look.action for step in plan.steps if step.resource.kind == "endpoint")
-        if spec.instance is None or action == "keep":
-            return
-        # In an update two fleets are up for a while.
-        count = spec.max_instances + (spec.min_instances if action == "update" else 0)
-        unknown = check_quota(self._clients, spec.instance, count)
-        if unknown is not None:
-            self._say(f"the quota is not known: {unknown}")
 
     def apply(self, plan: Plan) -> AwsDeployment:
         """Carry a plan out, and record each step before and after it.
@@ -163,10 +177,7 @@ class AwsTarget:
                     journal.gone(remains)
                 self._ensure([step.resource for step in plan.steps], journal)
             except KeyboardInterrupt:
-                raise InterruptedRunError(
-                    f"stopped; what was begun of '{name}' goes on, and an endpoint bills",
-                    hint=f"newsclf teardown {name} removes it; newsclf deploy goes on",
-                ) from None
+                raise interrupted(journal.deployment, wanted.spec) from None
             journal.save(
                 model=wanted.model,
                 model_digest=wanted.model_digest,
@@ -195,15 +206,26 @@ class AwsTarget:
         Raises:
             StateError: another command is at work on it.
             NewsclfError: something is left; it says what, and why.
+            InterruptedRunError: Ctrl-C; what was not deleted yet is still there.
         """
-        names = self.names_of(name)
+        try:
+            return self._teardown(self.names_of(name))
+        except KeyboardInterrupt:
+            raise InterruptedRunError(
+                f"stopped; what is left of '{name}' stays, and an endpoint goes on billing",
+                hint=f"newsclf teardown {name} --region {self.region} goes on; newsclf status",
+            ) from None
+
+    def _teardown(self, names: Names) -> list[str]:
+        name = names.deployment
         with self._deployments.locked(name):
             known = self._deployments.find_of(AwsDeployment, name)
             journal = Journal(self._deployments, known) if known else None
             # The endpoint goes before what it needs, and all that stands before it first.
-            remains = [*endpoint_remains(self._clients, names), *api_remains(self._clients, names)]
-            if names.is_training:
-                remains += training_remains(self._clients, names)
+            remains = [
+                *endpoint_remains(self._clients, names, self._say),
+                *api_remains(self._clients, names),
+            ]
             removed, problems = self._remove(list(reversed(remains)), journal)
             left = [each for each in remains if self._is_left(each, problems)]
             stray = discovery.stray_arns(self._clients, names) if not left else []
@@ -222,7 +244,7 @@ class AwsTarget:
     ) -> tuple[list[str], list[str]]:
         """Delete one after the other; a refusal does not keep the others from being deleted.
 
-        But without the endpoint, or the training job, gone nothing that it needs is touched.
+        But without the endpoint gone, or a job ended, nothing that it needs is touched.
         """
         removed, problems = [], []
         for each in remains:
@@ -236,7 +258,7 @@ class AwsTarget:
                     journal.gone(each)
             except NewsclfError as error:
                 problems.append(error.message)
-                if each.kind in {"endpoint", "training job"}:
+                if each.kind in {"endpoint", "recommender job", "training job"}:
                     break
         return removed, problems
 

@@ -99,6 +99,9 @@ def permissions_of(call: Call) -> list[Permission]:
     if call.params.get("VersionId") or any("VersionId" in each for each in objects):
         needed.append(Permission(f"{action}Version", resource))
     needed += [Permission("iam:PassRole", role) for role in _roles(call)]
+    if call.operation in ("CreateEndpoint", "UpdateEndpoint"):
+        config = _arn(call, "sagemaker", f"endpoint-config/{call.params['EndpointConfigName']}")
+        needed.append(Permission(action, config))
     return needed + _scaling(call)
 
 
@@ -167,6 +170,8 @@ def _api_gateway(call: Call) -> list[Permission]:
     needed = [Permission(f"apigateway:{verb}", f"{root}{path}")]
     if p.get("Tags"):
         needed.append(Permission("apigateway:POST", f"{root}/tags/{_quoted(root + path)}"))
+        if "/stages" in path:  # as users of tagged stages have found (terraform-provider-aws#20634)
+            needed.append(Permission("apigateway:TagResource", f"{root}{path}"))
     if p.get("AccessLogSettings"):
         needed += [Permission(action, "*") for action in _ACCESS_LOG]
     return needed

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, sagemaker_backends
 
 from tests.aws.proxy.answers import Answer, RefusedError, ok
 from tests.aws.proxy.logs import write_log
+from tests.aws.proxy.recommender import Recommender
 from tests.aws.proxy.requests import Call
 from tests.aws.proxy.roles import trusts
 from tests.aws.proxy.training import Training
@@ -51,13 +54,14 @@ class SageMaker:
     container_log: tuple[str, ...] = ("serving on port 8080", "ready")
     changes: dict[str, _Change] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
+    recommender: Recommender = field(default_factory=Recommender)
 
     def before(self, call: Call) -> Answer | None:
         """What is to be said instead of what moto says; raises RefusedError."""
         handler = getattr(self, f"_before_{call.operation}", None) or getattr(
             self.training, f"before_{call.operation}", None
         )
-        return None if handler is None else handler(call)
+        return self.recommender.answer(call) if handler is None else handler(call)
 
     def after(self, call: Call) -> None:
         """What else happens when moto has done its part."""
@@ -153,6 +157,8 @@ class SageMaker:
             raise _invalid(
                 f'Could not find endpoint configuration "{_arn(call, "endpoint-config", config)}".'
             )
+        _check_scaling(call, endpoint.endpoint_config_name, config)
+        _check_alarms(call, endpoint.endpoint_config_name)
         endpoint.endpoint_status = "RollingBack" if self.rolls_back else "Updating"
         reason = "One or more configured alarm(s) in alarm state." if self.rolls_back else None
         self.changes[name] = _Change(
@@ -200,6 +206,33 @@ class SageMaker:
 def backend(call: Call) -> Any:
     """Moto's SageMaker of the call's region."""
     return sagemaker_backends[ACCOUNT][call.region]
+
+
+def _check_scaling(call: Call, before: str, after: str) -> None:
+    """Source: SageMaker's guide, "Update endpoints that use auto scaling"."""
+    configs = backend(call).endpoint_configs
+    was, will_be = (configs[name].asked["ProductionVariants"][0] for name in (before, after))
+    resource = f"endpoint/{call.params['EndpointName']}/variant/{was['VariantName']}"
+    targets = applicationautoscaling_backends[ACCOUNT][call.region].targets.values()
+    scales = any(resource in each for each in targets)
+    if scales and was.get("InstanceType") != will_be.get("InstanceType"):
+        raise _invalid(
+            f'The variant(s) "[{resource}]" must be deregistered as scalable targets with AWS Auto'
+            " Scaling before they can be removed or have their instance type updated."
+        )
+
+
+def _check_alarms(call: Call, config: str) -> None:
+    """The role must see them (SageMaker's guide, "Auto-Rollback Configuration and Monitoring")."""
+    wanted = call.params.get("DeploymentConfig", {}).get("AutoRollbackConfiguration", {})
+    variant = backend(call).endpoint_configs[config].asked["ProductionVariants"][0]
+    role = backend(call)._models[variant["ModelName"]].execution_role_arn.rpartition("/")[2]
+    found = next(r for r in iam_backends[ACCOUNT]["aws"].roles.values() if r.name == role)
+    policies = "".join(found.policies.values())
+    for alarm in wanted.get("Alarms", []):
+        arn = f"arn:aws:cloudwatch:{call.region}:{ACCOUNT}:alarm:{alarm['AlarmName']}"
+        if "cloudwatch:DescribeAlarms" not in policies or arn not in policies:
+            raise _invalid(f"The role {role} may not describe the alarm {arn}.")
 
 
 def _invalid(message: str) -> RefusedError:

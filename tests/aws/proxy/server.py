@@ -10,7 +10,7 @@ import copy
 import socket
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -66,6 +66,8 @@ class FakeAws:
 
     fault: Callable[[int, Call], str | None] = lambda _index, _call: None
     """Asked before each call of the user with its index: the name of a fault, or None."""
+    refuse: Mapping[str, str] = field(default_factory=dict)
+    """Operation → in which words it is denied."""
     done: Callable[[int, Call], None] = lambda _index, _call: None
     """Told after the work of each call of the user is done, before the answer goes out."""
     records: list[Recorded] = field(default_factory=list)
@@ -91,6 +93,7 @@ class FakeAws:
         """An empty account, and no script."""
         self.world.reset()
         self.fault = lambda _index, _call: None
+        self.refuse = {}
         self.done = lambda _index, _call: None
         self.forget()
         self.sagemaker.training.close()
@@ -165,6 +168,9 @@ class FakeAws:
         if call.problems:
             return refusal(call, RefusedError("ValidationException", "; ".join(call.problems)))
         try:
+            if call.operation in self.refuse:
+                message = self.refuse[call.operation]
+                raise RefusedError("AccessDeniedException", message)  # noqa: TRY301 - as others
             if call.service == "sagemaker-runtime":
                 check_signature(environ, body, "sagemaker", call.region)
                 return self.data_plane.invoke_endpoint(call, body)

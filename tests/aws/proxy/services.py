@@ -13,6 +13,7 @@ from moto.awslambda.utils import get_backend as lambda_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.utils import get_service_model
 from moto.logs.models import logs_backends
+from moto.sagemaker.models import sagemaker_backends
 
 from tests.aws.price_list import product
 from tests.aws.proxy.answers import Answer, RefusedError, ok
@@ -20,6 +21,11 @@ from tests.aws.proxy.requests import Call
 from tests.aws.proxy.roles import trusts
 
 _QUOTA_PAGE = 100
+_TOO_NEW = (
+    "The role defined for the function cannot be assumed by Lambda.",
+    "the KMS key is invalid for CreateGrant: ARN does not refer to a valid principal",
+)
+"""What Lambda says of a role that is not known everywhere yet."""
 
 
 @dataclass
@@ -32,11 +38,17 @@ class Services:
     """Name of a SageMaker quota → its value, where it is not 4."""
     forbidden: frozenset[str] = frozenset()
     """What IAM's simulator says no to."""
+    caller: str | None = None
+    """The ARN that the credentials are of, where it is not a user's."""
     pending: dict[str, int] = field(default_factory=dict)
     subscribers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Name of a budget → its notifications with whom they go to."""
     training_usd: dict[str, str] = field(default_factory=lambda: {"ml.m5.xlarge": "0.2300000000"})
     """Instance → what an hour of training costs, as AWS writes it."""
+    taken: int = 0
+    """How many CreateBucket are still told that a bucket of that name is being deleted."""
+    unregistered: int = 0
+    """How many PutScalingPolicy are still told that there is no scalable target."""
     unassumable: int = 0
     """How many CreateFunction are still told that the role can't be assumed."""
 
@@ -76,6 +88,22 @@ class Services:
             return answer.with_document(document)
         return answer
 
+    def _s3_CreateBucket(self, _: Call) -> None:
+        if self.taken:
+            self.taken -= 1
+            message = "A conflicting conditional operation is currently in progress against this"
+            raise RefusedError("OperationAborted", f"{message} resource. Please try again.", 409)
+
+    def _sts_GetCallerIdentity(self, _: Call) -> Answer | None:
+        if self.caller is None:
+            return None
+        body = (
+            "<GetCallerIdentityResponse><GetCallerIdentityResult>"
+            f"<Arn>{self.caller}</Arn><UserId>AROA</UserId><Account>{ACCOUNT}</Account>"
+            "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+        )
+        return Answer(200, body.encode(), {"Content-Type": "text/xml"})
+
     def _iam_SimulatePrincipalPolicy(self, call: Call) -> Answer:
         results = "".join(
             f"<member><EvalActionName>{action}</EvalActionName><EvalDecision>"
@@ -93,8 +121,7 @@ class Services:
         if self.unassumable or not trusts(call.params["Role"], "lambda.amazonaws.com"):
             self.unassumable = max(0, self.unassumable - 1)
             raise RefusedError(
-                "InvalidParameterValueException",
-                "The role defined for the function cannot be assumed by Lambda.",
+                "InvalidParameterValueException", _TOO_NEW[self.unassumable % len(_TOO_NEW)]
             )
         if call.params["FunctionName"] in functions(call.region):
             name = call.params["FunctionName"]
@@ -191,6 +218,22 @@ class Services:
         )  # fmt: skip
         return ok({"PriceList": [json.dumps(price)]})
 
+    def _application_autoscaling_RegisterScalableTarget(self, call: Call) -> None:
+        """As users have found: terraform-aws-modules/terraform-aws-rds-aurora#420."""
+        targets = applicationautoscaling_backends[ACCOUNT][call.region].targets.values()
+        if call.params.get("Tags") and any(call.params["ResourceId"] in each for each in targets):
+            raise RefusedError(
+                "ValidationException",
+                "The scalable target that you tried to tag already exists. To update tags on an"
+                " existing scalable target, use the TagResource API.",
+            )
+
+    def _application_autoscaling_PutScalingPolicy(self, call: Call) -> None:
+        if self.unregistered:
+            self.unregistered -= 1
+            message = f"No scalable target registered for {call.params['ResourceId']}"
+            raise RefusedError("ObjectNotFoundException", message)
+
     def _application_autoscaling_DeleteScalingPolicy(self, call: Call) -> None:
         """Moto has another error for what is not there."""
         policies = applicationautoscaling_backends[ACCOUNT][call.region].policies.values()
@@ -210,6 +253,7 @@ class Services:
         return {
             "ServiceCode": "sagemaker", "QuotaName": name, "QuotaCode": _code(name),
             "Value": self.quotas.get(name, 4.0), "Adjustable": True,
+            "UsageMetric": usage_metric(name),
         }  # fmt: skip
 
 
@@ -263,7 +307,24 @@ def _with_apis(call: Call, document: dict[str, Any]) -> dict[str, Any]:
                     "Tags": [{"Key": k, "Value": v} for k, v in tags.items()],
                 }
             )
+    for job in sagemaker_backends[ACCOUNT][call.region].transform_jobs.values():
+        arn, tags = job.arn, job.tags
+        if arn not in [each["ResourceARN"] for each in document["ResourceTagMappingList"]]:
+            document["ResourceTagMappingList"].append({"ResourceARN": arn, "Tags": tags})
     return document
+
+
+def usage_metric(quota: str) -> dict[str, Any]:
+    """Where CloudWatch says how much of a quota is used."""
+    return {
+        "MetricNamespace": "AWS/Usage",
+        "MetricName": "ResourceCount",
+        "MetricDimensions": {
+            "Class": "None", "Resource": f"endpoint/{quota.partition(' ')[0]}",
+            "Service": "SageMaker", "Type": "Resource",
+        },
+        "MetricStatisticRecommendation": "Maximum",
+    }  # fmt: skip
 
 
 def _quota_names() -> list[str]:
