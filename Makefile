@@ -18,7 +18,7 @@ help: ## Show the targets.
 # offer PyTorch's CPU build, its local version ranks above the plain one, so it is the one taken.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev,sagemaker]'
 	@touch $@
 
 $(DLC_INSTALLED): tests/dlc/requirements.txt

@@ -81,7 +81,8 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a tiny model was trained, once for all tests: the folder holds `model`."""
     from newsclf.core.settings import load_settings
-    from newsclf.lifecycle.train import TrainRequest, TrainWatch, train
+    from newsclf.lifecycle.train import TrainWatch, train
+    from newsclf.lifecycle.train_folder import TrainRequest
 
     folder = tmp_path_factory.mktemp("trained")
     config = folder / "tiny.toml"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from newsclf.cli.options import seconds
 from newsclf.core.deployment import AwsSpec, Serverless, Vpc
 from newsclf.core.errors import ConfigError, StateError
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from newsclf.core.settings import Settings
     from newsclf.targets.aws.plan import Plan
 
-_UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 _LEAST_TTL_S = 15 * 60
 _HOURS_PER_MONTH = 730
 
@@ -115,7 +115,7 @@ def _spec(options: Options, region: str, prices: PriceBook) -> AwsSpec:
         max_instances=maximum,
         vpc=_vpc(options.vpc),
         kms_key=_kms_key(options.kms_key, region),
-        ttl_s=_seconds(options.ttl),
+        ttl_s=_ttl(options.ttl),
         budget_usd=options.budget_usd,
         budget_email=options.budget_email,
         usd_per_hour=usd_per_hour,
@@ -175,19 +175,14 @@ def _kms_key(text: str | None, region: str) -> str | None:
     return text
 
 
-def _seconds(text: str | None) -> int | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{1,4})([mhd])", text)
-    if found is None or int(found[1]) == 0:
-        raise ConfigError(f"--ttl {text}: expected a time such as 90m, 2h or 3d")
-    seconds = int(found[1]) * _UNITS_S[found[2]]
-    if seconds < _LEAST_TTL_S:
+def _ttl(text: str | None) -> int | None:
+    ttl_s = seconds(text, "--ttl")
+    if ttl_s is not None and ttl_s < _LEAST_TTL_S:
         raise ConfigError(
             f"--ttl {text}: AWS deletes no endpoint while it comes up, which takes minutes",
             hint=f"--ttl {_LEAST_TTL_S // 60}m is the least",
         )
-    return seconds
+    return ttl_s
 
 
 def _show(output: Output, plan: Plan) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,6 +92,22 @@ def local_target(config: Path | None, state_dir: Path | None) -> LocalTarget:
     from newsclf.targets.local.target import LocalTarget
 
     return LocalTarget(settings_from(config, {"state_dir": state_dir}).state_dir)
+
+
+def seconds(text: str | None, option: str) -> int | None:
+    """Read a time such as `90m`, `2h` or `3d`; None stays None.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    from newsclf.core.errors import ConfigError
+
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,4})([mhd])", text)
+    if found is None or int(found[1]) == 0:
+        raise ConfigError(f"{option} {text}: expected a time such as 90m, 2h or 3d")
+    return int(found[1]) * {"m": 60, "h": 3600, "d": 86_400}[found[2]]
 
 
 def pairs(values: list[str] | None, option: str) -> dict[str, str]:

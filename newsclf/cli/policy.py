@@ -16,7 +16,7 @@ def policy(
         list[str] | None,
         typer.Argument(
             metavar="[COMMAND]...",
-            help="deploy, wire-api, predict, loadtest, status, logs, teardown.",
+            help="train, deploy, wire-api, predict, loadtest, status, logs, teardown.",
             show_default="all",
         ),
     ] = None,

@@ -14,18 +14,22 @@ from newsclf.cli.options import (
     LabelColumnOpt,
     LabelOpt,
     OverwriteOpt,
+    ProfileOpt,
     QuietOpt,
+    RegionOpt,
     TextColumnOpt,
     VerboseOpt,
+    YesOpt,
     pairs,
     settings_from,
     start,
 )
+from newsclf.cli.train_view import say_data, show_result
 
 if TYPE_CHECKING:
     from newsclf.cli.output import Output
     from newsclf.core.examples import LabelledData, Split
-    from newsclf.lifecycle.train import TrainRequest, TrainResult
+    from newsclf.lifecycle.train_folder import TrainRequest
     from newsclf.ml.train import EpochResult, StepProgress
 
 
@@ -73,6 +77,29 @@ def train(
         bool, typer.Option("--resume", help="Go on with an interrupted run.")
     ] = False,
     overwrite: OverwriteOpt = False,
+    on: Annotated[
+        str, typer.Option("--on", metavar="local|sagemaker", help="Where; sagemaker bills.")
+    ] = "local",
+    instance: Annotated[
+        str | None, typer.Option(metavar="ml.…", help="SageMaker: such as ml.m5.xlarge.")
+    ] = None,
+    spot: Annotated[
+        bool, typer.Option("--spot", help="SageMaker: cheaper machines that may be taken away.")
+    ] = False,
+    max_runtime: Annotated[
+        str | None,
+        typer.Option(metavar="90m|2h|1d", help="SageMaker: then it ends.", show_default="1h"),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="URI", help="SageMaker: another image.", show_default="AWS's PyTorch"),
+    ] = None,
+    region: RegionOpt = None,
+    profile: ProfileOpt = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="SageMaker: show what it would do and cost.")
+    ] = False,
+    yes: YesOpt = False,
     config: ConfigOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
@@ -80,11 +107,25 @@ def train(
 ) -> None:
     """Fine-tune a classifier, and write a model directory with its int8 form.
 
-    Further settings (warm-up, smoothing, weight averaging, …) are set in a TOML file.
+    Further settings (warm-up, smoothing, weight averaging, …) are set in a TOML file. On SageMaker
+    it is the same training, as a job; Ctrl-C stops it.
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.lifecycle.train import TrainRequest, interrupted_request
+    from newsclf.cli import train_on_sagemaker
+    from newsclf.core.managed_job import read_job
     from newsclf.lifecycle.train import train as run
+    from newsclf.lifecycle.train_folder import (
+        JOB_FILE,
+        TrainRequest,
+        interrupted_request,
+        work_folder,
+    )
+
+    options = train_on_sagemaker.Options(
+        instance=instance, spot=spot, max_runtime=max_runtime, image=image, region=region,
+        profile=profile, dry_run=dry_run, confirmed=yes, verbose=verbose,
+    )  # fmt: skip
+    options.check(on, resume=resume)
 
     flags: dict[str, Any] = {
         "model": out,
@@ -108,13 +149,20 @@ def train(
     if resume:
         _refuse_changes(flags, seeds=seeds, optimize=optimize, config=config)
         request = interrupted_request(settings.model)
+        job = read_job(work_folder(settings.model) / JOB_FILE)
+        if job is not None:
+            train_on_sagemaker.go_on(output, request, job, verbose=verbose)
+            return
     else:
         request = TrainRequest(
             settings=settings, seeds=seeds or 1, optimize=optimize is not False, overwrite=overwrite
         )
+    if on == "sagemaker":
+        train_on_sagemaker.begin(output, request, options)
+        return
     with _Bar(output, request) as watch:
         result = run(request, watch, resume=resume)
-    _show(output, result)
+    show_result(output, result)
     result.check_int8()
 
 
@@ -167,12 +215,7 @@ class _Bar:
         self._context.__exit__(None, None, None)
 
     def _on_data(self, data: LabelledData, parts: Split) -> None:
-        self._output.note(
-            f"{data.name}: {len(parts.train)} rows to train on, {len(parts.validation)} for"
-            f" validation, {len(parts.test)} held out"
-        )
-        if data.licence:
-            self._output.note(f"Licence of the data: {data.licence}")
+        say_data(self._output, data, parts)
 
     def _on_step(self, now: StepProgress) -> None:
         if now.seed not in self._tasks:
@@ -194,39 +237,3 @@ class _Bar:
             f" validation loss {result.validation_loss:.3f},"
             f" accuracy {100 * result.accuracy:.1f} %, macro-F1 {100 * result.macro_f1:.1f} %"
         )
-
-
-def _show(output: Output, result: TrainResult) -> None:
-    output.data(
-        {
-            "model": str(result.model),
-            "digest": result.best.digest,
-            "best_seed": result.best.training.seed,
-            "rows_per_s": result.rows_per_s,
-            "spread": {name: spread._asdict() for name, spread in (result.spread or {}).items()},
-            "validation": {
-                str(card.training.seed): card.validation.model_dump() for card in result.cards
-            },
-        }
-    )
-    rows = [
-        [
-            f"seed {card.training.seed}",
-            card.validation.rows,
-            f"{100 * card.validation.accuracy:.1f} %",
-            f"{100 * card.validation.macro_f1:.1f} %",
-            f"{100 * card.int8.agreement:.1f} %" if card.int8 else "–",
-            f"{card.kept_epoch} of {card.epochs_run}",
-        ]
-        for card in result.cards
-    ]
-    if result.spread:
-        rows.append(["mean ± sd", "", *(s.percent() for s in result.spread.values()), "", ""])
-    output.show(
-        output.table(
-            f"{result.model}: validation part",
-            ["", "rows", "accuracy", "macro-F1", "int8 agrees", "epoch kept"],
-            rows,
-        )
-    )
-    output.note(f"next: newsclf evaluate --model {result.model}")

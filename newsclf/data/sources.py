@@ -11,8 +11,11 @@ from newsclf.core.settings import DataSettings
 from newsclf.data import phrasebank, table
 
 
-def load_data(settings: DataSettings) -> LabelledData:
+def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData:
     """Read `settings.source`.
+
+    Args:
+        at: Where a copy of the file lies, if not where the settings say.
 
     Raises:
         DataError: there is no such file, or it can't be used.
@@ -20,7 +23,7 @@ def load_data(settings: DataSettings) -> LabelledData:
         MissingExtraError: the packages that read training data are not installed.
     """
     if settings.source == "phrasebank":
-        return phrasebank.read(phrasebank.download(), settings)
+        return phrasebank.read(at or phrasebank.download(), settings)
     if settings.source == "sample":
         shipped = files("newsclf") / "data" / "sample.csv"
         columns = settings.model_copy(
@@ -28,7 +31,7 @@ def load_data(settings: DataSettings) -> LabelledData:
         )
         with as_file(shipped) as path:
             return table.read(path, columns, name="newsclf sample headlines")
-    path = Path(settings.source)
+    path = at or Path(settings.source)
     if not path.is_file():
         raise DataError(
             f"{path}: no such data file",
@@ -37,3 +40,14 @@ def load_data(settings: DataSettings) -> LabelledData:
     if path.suffix.lower() == ".zip":
         return phrasebank.read(path, settings)
     return table.read(path, settings)
+
+
+def data_file(settings: DataSettings) -> Path | None:
+    """The file that `load_data` reads; None for what ships in the package.
+
+    Raises:
+        DownloadError: the Hub does not deliver PhraseBank.
+    """
+    if settings.source == "phrasebank":
+        return phrasebank.download()
+    return None if settings.source == "sample" else Path(settings.source)

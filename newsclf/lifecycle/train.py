@@ -10,48 +10,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from newsclf.core.errors import (
-    CheckFailedError,
-    ConfigError,
-    DataError,
-    InterruptedRunError,
-    ModelError,
-)
+from newsclf.core.errors import CheckFailedError, DataError, InterruptedRunError
 from newsclf.core.examples import LabelledData, Split
 from newsclf.core.extras import require_extra
 from newsclf.core.model_card import CardBase, ModelCard, read_card, write_card
-from newsclf.core.model_dir import CARD_FILE, SEEDS_FILE, replace_directory, write_text
-from newsclf.core.settings import Settings
+from newsclf.core.model_dir import SEEDS_FILE, replace_directory, write_text
 from newsclf.core.spread import Spread, spread_of
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.lifecycle.optimize import add_int8
+from newsclf.lifecycle.train_folder import (
+    LOCK_FILE,
+    REQUEST_FILE,
+    TrainRequest,
+    check_target,
+    empty,
+    locked,
+    work_folder,
+)
 from newsclf.lifecycle.write_model import describe_data, write_model
 
 if TYPE_CHECKING:
     from newsclf.ml.base import Base
     from newsclf.ml.train import EpochResult, FitResult, StepProgress
 
-_REQUEST_FILE = "request.json"
-_LOCK_FILE = ".lock"
 _PACKAGES = ("torch", "transformers", "onnx", "sklearn", "scipy", "matplotlib")
 
 
-class TrainRequest(BaseModel):
-    """Everything that decides what a training run makes; kept so that it can be resumed."""
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where data and base lie, if not where the settings say; the card keeps to the settings."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    settings: Settings
-    seeds: int = Field(default=1, ge=1)
-    """How many seeds, counted from `settings.train.seed`."""
-    optimize: bool = True
-    overwrite: bool = False
-    """Whether a model directory that is there may be replaced."""
-    data_digest: str | None = None
-    """SHA-256 of the data, once it has been read."""
+    data: Path | None = None
+    base: Base | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,37 +96,13 @@ class TrainResult:
             )
 
 
-def work_folder(model: Path) -> Path:
-    """Where a run keeps its checkpoints until the model directory is finished."""
-    resolved = model.resolve()
-    return resolved.with_name(f"{resolved.name}.partial")
-
-
-def interrupted_request(model: Path) -> TrainRequest:
-    """The request of a run that was interrupted.
-
-    Raises:
-        ModelError: there is no such run.
-    """
-    path = work_folder(model) / _REQUEST_FILE
-    try:
-        request = TrainRequest.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"{work_folder(model)}: no interrupted run to resume",
-            hint="newsclf train starts one; --out names another model directory",
-        ) from None
-    except ValidationError as error:
-        raise ModelError(
-            f"{path}: not a run of this version of newsclf ({error.errors()[0]['msg']})",
-            hint="start again with newsclf train --overwrite",
-        ) from error
-    # The folder may have been moved, or be named from elsewhere, since.
-    settings = request.settings.model_copy(update={"model": model})
-    return request.model_copy(update={"settings": settings})
-
-
-def train(request: TrainRequest, watch: TrainWatch, *, resume: bool = False) -> TrainResult:
+def train(
+    request: TrainRequest,
+    watch: TrainWatch,
+    *,
+    resume: bool = False,
+    located: Located | None = None,
+) -> TrainResult:
     """Train, and put a finished model directory at `settings.model`; nothing half-written.
 
     An int8 file that is not good enough is left out and the card says so: see
@@ -147,38 +114,35 @@ def train(request: TrainRequest, watch: TrainWatch, *, resume: bool = False) -> 
         InterruptedRunError: Ctrl-C; the checkpoints are kept.
     """
     require_extra(*_PACKAGES, extra="train", purpose="training")
-    from filelock import FileLock, Timeout
-
     from newsclf.ml.base import resolve_base
 
-    settings = request.settings
+    settings, located = request.settings, located or Located()
     target, work = settings.model.resolve(), work_folder(settings.model)
-    _check_target(request, target, work, resume=resume)
-    data = load_data(settings.data)
+    check_target(request, target, work, resume=resume)
+    data = read_data(request, at=located.data)
     parts = split(data, settings.data)
+    watch.on_data(data, parts)
+    base = located.base or resolve_base(settings.train.base, revision=settings.train.revision)
+
+    with locked(work):
+        if not resume:
+            empty(work)
+        started = request.model_copy(update={"data_digest": data.digest})
+        write_text(work / REQUEST_FILE, started.model_dump_json(indent=2) + "\n")
+        result = _train_seeds(started, watch, data, parts, base)
+        _finish(work, target, result)
+    return result
+
+
+def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
+    """The data to train on; DataError if they are not what the request was made for."""
+    data = load_data(request.settings.data, at=at)
     if request.data_digest not in (None, data.digest):
         raise DataError(
-            f"{settings.data.source}: the data has changed since the run was interrupted",
+            f"{request.settings.data.source}: the data has changed since the run was interrupted",
             hint="start again with newsclf train --overwrite",
         )
-    watch.on_data(data, parts)
-    base = resolve_base(settings.train.base, revision=settings.train.revision)
-
-    work.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(work / _LOCK_FILE, timeout=0):
-            if not resume:
-                _empty(work)
-            started = request.model_copy(update={"data_digest": data.digest})
-            write_text(work / _REQUEST_FILE, started.model_dump_json(indent=2) + "\n")
-            result = _train_seeds(started, watch, data, parts, base)
-            _finish(work, target, result)
-    except Timeout:
-        raise ConfigError(
-            f"{work}: another training is under way there",
-            hint="wait for it, or name another model directory with --out",
-        ) from None
-    return result
+    return data
 
 
 def _train_seeds(
@@ -212,40 +176,6 @@ def _train_seeds(
         cards.append(card)
         rates.append(fitted.rows_per_s)
     return TrainResult(settings.model, cards, statistics.fmean(rates) if rates else 0.0)
-
-
-def _empty(work: Path) -> None:
-    for path in work.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != _LOCK_FILE:
-            path.unlink()
-
-
-def _check_target(request: TrainRequest, target: Path, work: Path, *, resume: bool) -> None:
-    if target.exists() and not request.overwrite:
-        raise ConfigError(
-            f"{request.settings.model} already exists",
-            hint="add --overwrite to replace it, or name another with --out",
-        )
-    if target.exists() and not any((target / name).is_file() for name in (CARD_FILE, SEEDS_FILE)):
-        raise ConfigError(
-            f"{request.settings.model} is not a model directory, and will not be replaced",
-            hint="name another with --out",
-        )
-    if not work.exists() or resume:
-        return
-    if not any((work / name).exists() for name in (_REQUEST_FILE, _LOCK_FILE)):
-        raise ConfigError(
-            f"{work} is not newsclf's, and will not be replaced",
-            hint="move it, or name another model directory with --out",
-        )
-    if not request.overwrite:
-        raise ConfigError(
-            f"{work} holds an interrupted run",
-            hint=f"newsclf train --resume --out {request.settings.model}, or drop it with"
-            " --overwrite",
-        )
 
 
 def _checkpoint(model: Path, seed: int) -> Path:
@@ -290,5 +220,5 @@ def _finish(work: Path, target: Path, result: TrainResult) -> None:
     best = f"seed-{result.best.training.seed}"
     write_text(work / SEEDS_FILE, json.dumps({"best": best, "seeds": seeds}, indent=2) + "\n")
     replace_directory(work, target)
-    for name in (_REQUEST_FILE, _LOCK_FILE):
+    for name in (REQUEST_FILE, LOCK_FILE):
         (target / name).unlink()

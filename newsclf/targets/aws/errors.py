@@ -58,12 +58,14 @@ def is_not_found(error: aws.ClientError) -> bool:
     """Whether AWS says that something does not exist.
 
     SageMaker has no code of its own for it: a ValidationException "Could not find …" (docs of
-    DescribeEndpoint, and as botocore's waiters match it).
+    DescribeEndpoint, and as botocore's waiters match it), for a training job "Requested resource
+    not found." (boto3#2808).
     """
     code = error.response.get("Error", {}).get("Code", "")
     said = error.response.get("Error", {}).get("Message", "")
     return code in _NOT_FOUND or (
-        code == "ValidationException" and "could not find" in said.lower()
+        code == "ValidationException"
+        and any(words in said.lower() for words in ("could not find", "resource not found"))
     )
 
 

@@ -1,4 +1,8 @@
-"""What the execution role of an endpoint may do: fetch archive and image, log, watch its alarm."""
+"""What the roles may do that SageMaker takes on, for an endpoint and for a training job.
+
+Source: the SageMaker guide, "SageMaker AI Roles", CreateModel API and CreateTrainingJob API:
+Execution Role Permissions; narrowed to our own resources where the action knows resources.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +11,18 @@ from typing import Any
 
 from newsclf.core.deployment import AwsSpec
 from newsclf.targets.aws.images import repository_arn
-from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.names import TRAINING_LOG, Names
 
 SERVICE = "sagemaker.amazonaws.com"
 
 
 def statements(names: Names, spec: AwsSpec) -> tuple[Mapping[str, Any], ...]:
-    """Its policy's statements.
-
-    Source: the SageMaker guide, "SageMaker AI Roles", CreateModel API: Execution Role Permissions;
-    narrowed to this deployment's resources where the action knows resources.
-    """
-    bucket = f"arn:aws:s3:::{names.bucket}"
+    """Of an endpoint: fetch its archive and image, and write its log."""
     log = names.arn("logs", f"log-group:{names.endpoint_log}")
     allowed = [
-        _allow(["s3:GetObject"], f"{bucket}/{names.deployment}/*"),
-        _allow(["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": f"{names.deployment}/*"}}),
-        _allow(
-            ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-            repository_arn(spec.image),
-        ),
-        _allow(["ecr:GetAuthorizationToken"], "*"),
+        *_files(names, ["s3:GetObject"]),
+        *_image_and_metrics(spec.image),
         _allow(_LOGGING, f"{log}:*"),
-        _allow(
-            ["cloudwatch:PutMetricData"],
-            "*",
-            {"StringLike": {"cloudwatch:namespace": ["*SageMaker*", "*sagemaker*"]}},
-        ),
     ]
     if spec.serverless is None:
         # Without it an update can't be rolled back (SageMaker's guide, "Auto-Rollback
@@ -45,6 +34,44 @@ def statements(names: Names, spec: AwsSpec) -> tuple[Mapping[str, Any], ...]:
     if spec.vpc:
         allowed.append(_allow(_NETWORK, "*"))
     return tuple(allowed)
+
+
+def training_statements(names: Names, image: str) -> tuple[Mapping[str, Any], ...]:
+    """Of a training job: read its inputs, keep checkpoints, write the model and its log."""
+    log = names.arn("logs", f"log-group:{TRAINING_LOG}")
+    return (
+        *_files(names, ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]),
+        *_image_and_metrics(image),
+        # The group is that of all training jobs of the account; the streams are the job's own.
+        _allow(["logs:CreateLogGroup", "logs:DescribeLogStreams"], f"{log}:*"),
+        _allow(
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            f"{log}:log-stream:{names.training_job}/*",
+        ),
+    )
+
+
+def _files(names: Names, actions: list[str]) -> list[Mapping[str, Any]]:
+    bucket = f"arn:aws:s3:::{names.bucket}"
+    return [
+        _allow(actions, f"{bucket}/{names.deployment}/*"),
+        _allow(["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": f"{names.deployment}/*"}}),
+    ]
+
+
+def _image_and_metrics(image: str) -> list[Mapping[str, Any]]:
+    return [
+        _allow(
+            ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            repository_arn(image),
+        ),
+        _allow(["ecr:GetAuthorizationToken"], "*"),
+        _allow(
+            ["cloudwatch:PutMetricData"],
+            "*",
+            {"StringLike": {"cloudwatch:namespace": ["*SageMaker*", "*sagemaker*"]}},
+        ),
+    ]
 
 
 _LOGGING = [

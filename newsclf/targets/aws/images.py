@@ -1,7 +1,13 @@
-"""The stock container: Amazon's Hugging Face PyTorch inference image for CPUs, by region.
+"""The stock containers, by region.
 
-Source: the `sagemaker` package's image_uri_config/huggingface.json (tag, registries); AWS Deep
-Learning Containers, Dockerfile of 2.6 for CPU (Python 3.12, x86-64), read 2026-11-22.
+Serving: Amazon's Hugging Face PyTorch inference image for CPUs. Source: the `sagemaker` package's
+image_uri_config/huggingface.json (tag, registries); AWS Deep Learning Containers, Dockerfile of 2.6
+for CPU (Python 3.12, x86-64), read 2026-11-22.
+
+Training: Amazon's PyTorch images for SageMaker; the Hugging Face ones are for GPUs alone. Source:
+image_uri_config/pytorch-amzn2023.json (same registries); AWS Deep Learning Containers,
+docs/src/data/pytorch/2.13-{cpu,cuda}-sagemaker.yml (Python 3.12; patched until 2027-07-20) and
+docker/pytorch/2.13 (torch 2.13.0, and pip for the rest), read 2026-11-22.
 """
 
 from __future__ import annotations
@@ -10,6 +16,8 @@ import re
 
 from newsclf.core.errors import ConfigError
 
+_CPU_TRAINING_TAG = "pytorch:2.13.0-cpu-amzn2023-sagemaker"
+_GPU_TRAINING_TAG = "pytorch:2.13.0-cu133-amzn2023-sagemaker"
 _TAG = "huggingface-pytorch-inference:2.6.0-transformers5.5.3-cpu-py312-ubuntu22.04"
 _MAIN = "763104351884"
 """The registry of these regions; newer regions have registries of their own."""
@@ -36,6 +44,8 @@ _REGISTRIES = {
 }  # fmt: skip
 _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)[:@].+")
 _GRAVITON = re.compile(r"ml\.[a-z]+\d+g[a-z]*\.")
+_NVIDIA = re.compile(r"ml\.[gp]\d")
+_OTHER_ACCELERATOR = re.compile(r"ml\.(trn|inf)\d")
 
 
 def stock_image(region: str, instance: str | None) -> str:
@@ -44,6 +54,26 @@ def stock_image(region: str, instance: str | None) -> str:
     Raises:
         ConfigError: none is known in the region, or it does not run on the instance.
     """
+    return _stock(region, instance, _TAG)
+
+
+def training_image(region: str, instance: str) -> str:
+    """The image that a training job runs in, with PyTorch for the instance's CPU or GPU.
+
+    Raises:
+        ConfigError: none is known in the region, or for such an instance.
+    """
+    if _OTHER_ACCELERATOR.match(instance):
+        raise ConfigError(
+            f"{instance}: its accelerator needs a PyTorch of its own, which newsclf does not know",
+            hint="take an instance such as ml.m5.xlarge or ml.g5.xlarge",
+        )
+    return _stock(
+        region, instance, _GPU_TRAINING_TAG if _NVIDIA.match(instance) else _CPU_TRAINING_TAG
+    )
+
+
+def _stock(region: str, instance: str | None, tag: str) -> str:
     registry = _REGISTRIES.get(region)
     if registry is None:
         raise ConfigError(
@@ -53,10 +83,10 @@ def stock_image(region: str, instance: str | None) -> str:
     # g4dn and g5 have GPUs and x86; a g after the generation is Graviton.
     if instance is not None and _GRAVITON.match(instance):
         raise ConfigError(
-            f"{instance} has an ARM processor, and the stock image and the archive are for x86-64",
+            f"{instance} has an ARM processor, and the stock images and the archive are for x86-64",
             hint="take an instance such as ml.c7i.large, or name an image with --image",
         )
-    return f"{registry}.dkr.ecr.{region}.amazonaws.com/{_TAG}"
+    return f"{registry}.dkr.ecr.{region}.amazonaws.com/{tag}"
 
 
 def repository_arn(image: str) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 PREFIX = "newsclf"
 TAG = "newsclf:deployment"
+TRAINING_LOG = "/aws/sagemaker/TrainingJobs"
+"""The log group of all training jobs of an account and region; SageMaker makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,21 @@ class Names:
     def schedule_role(self) -> str:
         """IAM is global, so the region is in the name."""
         return f"{PREFIX}-{self.deployment}-{_short(self.region)}-ttl"
+
+    @property
+    def training_role(self) -> str:
+        """IAM is global, so the region is in the name."""
+        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-tr"
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it is one of `newsclf train`, by the form of its name."""
+        return re.fullmatch("train-[0-9a-f]{12}", self.deployment) is not None
+
+    @property
+    def training_job(self) -> str:
+        """A managed training is a deployment of its own, with one job."""
+        return self.endpoint
 
     @property
     def authorizer(self) -> str:

@@ -12,13 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-Command = Literal["deploy", "wire-api", "predict", "loadtest", "status", "logs", "teardown"]
+Command = Literal[
+    "train", "deploy", "wire-api", "predict", "loadtest", "status", "logs", "teardown"
+]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
-_SCALING_ROLE = (
-    "arn:aws:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com"
-    "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
-)
 _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "Bucket": ("arn:aws:s3:::newsclf-{account}-{region}",),
     "Archives": ("arn:aws:s3:::newsclf-{account}-{region}/*",),
@@ -35,6 +33,7 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "Models": ("arn:aws:sagemaker:{region}:{account}:model/newsclf-*",),
     "EndpointConfigs": ("arn:aws:sagemaker:{region}:{account}:endpoint-config/newsclf-*",),
     "Endpoints": ("arn:aws:sagemaker:{region}:{account}:endpoint/newsclf-*",),
+    "TrainingJobs": ("arn:aws:sagemaker:{region}:{account}:training-job/newsclf-train-*",),
     "RecommenderJobs": (
         "arn:aws:sagemaker:{region}:{account}:inference-recommendations-job/newsclf-*",
     ),
@@ -51,6 +50,7 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
         "arn:aws:logs:{region}:{account}:log-group:/aws/lambda/newsclf-*",
         "arn:aws:logs:{region}:{account}:log-group:/aws/vendedlogs/apigateway/newsclf-*",
     ),
+    "TrainingLog": ("arn:aws:logs:{region}:{account}:log-group:/aws/sagemaker/TrainingJobs:*",),
     "Alarms": ("arn:aws:cloudwatch:{region}:{account}:alarm:newsclf-*",),
     "ScalingAlarms": (
         "arn:aws:cloudwatch:{region}:{account}:alarm:TargetTracking-endpoint/newsclf-*",
@@ -72,6 +72,19 @@ _ROLES_GO = (
 )
 _LOGS = "logs:CreateLogGroup logs:PutRetentionPolicy logs:TagResource"
 _ACTIONS: Mapping[Command, Mapping[str, str]] = {
+    "train": {
+        "Bucket": "s3:CreateBucket s3:DeleteBucket s3:ListBucket s3:ListBucketVersions"
+        " s3:PutBucketPublicAccessBlock s3:PutBucketTagging s3:PutEncryptionConfiguration",
+        "Archives": "s3:DeleteObject s3:DeleteObjectVersion s3:GetObject s3:PutObject",
+        "Roles": "iam:CreateRole iam:DeleteRole iam:DeleteRolePolicy iam:DetachRolePolicy"
+        " iam:GetRole iam:ListAttachedRolePolicies iam:ListRolePolicies iam:PutRolePolicy"
+        " iam:TagRole iam:UpdateAssumeRolePolicy",
+        "PassRole": "iam:PassRole",
+        "TrainingJobs": "sagemaker:AddTags sagemaker:CreateTrainingJob"
+        " sagemaker:DescribeTrainingJob sagemaker:StopTrainingJob",
+        "TrainingLog": "logs:DescribeLogStreams logs:GetLogEvents",
+        "Any": "cloudwatch:GetMetricStatistics pricing:GetProducts servicequotas:ListServiceQuotas",
+    },
     "deploy": {
         "Bucket": "s3:CreateBucket s3:GetBucketPublicAccessBlock s3:ListBucket s3:PutBucketTagging"
         " s3:PutBucketPublicAccessBlock s3:PutEncryptionConfiguration",
@@ -141,6 +154,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
     "status": {
         "Endpoints": "sagemaker:DescribeEndpoint",
         "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
+        "TrainingJobs": "sagemaker:DescribeTrainingJob",
         "Any": "iam:ListRoles tag:GetResources",
     },
     "logs": {"LogGroups": "logs:DescribeLogStreams logs:GetLogEvents"},
@@ -151,6 +165,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Models": "sagemaker:DeleteModel sagemaker:DescribeModel",
         "EndpointConfigs": "sagemaker:DeleteEndpointConfig sagemaker:DescribeEndpointConfig",
         "Endpoints": "sagemaker:DeleteEndpoint sagemaker:DescribeEndpoint sagemaker:ListTags",
+        "TrainingJobs": "sagemaker:DescribeTrainingJob sagemaker:StopTrainingJob",
         "RecommenderJobs": "sagemaker:DescribeInferenceRecommendationsJob"
         " sagemaker:StopInferenceRecommendationsJob",
         "Functions": "lambda:DeleteFunction lambda:GetFunction",

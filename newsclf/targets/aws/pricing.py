@@ -34,14 +34,17 @@ class _Product:
     tiers: tuple[Tier, ...]
 
 
-def pricing_client() -> Any:
+def pricing_client(session: boto3.Session | None = None) -> Any:
     """A boto3 client of the pricing service.
+
+    Args:
+        session: Whose credentials; None: boto3's own.
 
     Raises:
         TargetError: the profile does not exist.
     """
     with aws_errors("reading prices", permission="pricing:GetProducts"):
-        return boto3.Session().client(
+        return (session or boto3.Session()).client(
             "pricing",
             region_name=_ENDPOINT_REGION,
             config=Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"}),
@@ -96,6 +99,18 @@ def fetch_prices(
         ],
     }
     return PriceBook.model_validate(document)
+
+
+def training_usd_per_hour(client: Any, region: str, instance: str) -> float | None:
+    """The price of an hour of training on demand; None if AWS lists none.
+
+    Raises:
+        TargetError: no usable credentials, or they may not read prices.
+        ServiceError: AWS can't be reached, is busy, or answers with something else than prices.
+    """
+    products = _products(client, _SAGEMAKER, regionCode=region, instanceName=instance)
+    found = _find(products, f"Train:{re.escape(instance)}")
+    return found[0].usd if found else None
 
 
 def _products(client: Any, service: str, **filters: str) -> list[_Product]:

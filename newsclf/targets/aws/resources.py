@@ -26,6 +26,7 @@ from newsclf.targets.aws.recommender_job import RunningJobs
 from newsclf.targets.aws.resource import Remains, Resource
 from newsclf.targets.aws.role import Role
 from newsclf.targets.aws.schedule import AnySchedule, Schedule
+from newsclf.targets.aws.training import training_remains
 
 _EXECUTION_ROLE = "execution role"
 _SCHEDULE_ROLE = "end-of-life role"
@@ -93,7 +94,7 @@ def endpoint_remains(
 ) -> Sequence[Remains]:
     """All that `endpoint_resources` can have made, of whatever form, in the same order.
 
-    And what a load test that was killed has left running beside it.
+    And what a load test that was killed has left running beside it, or a training has of its own.
     """
     return [
         Bucket(clients, names),
@@ -109,6 +110,7 @@ def endpoint_remains(
         Endpoint(clients, names, say=say),
         ScaledVariant(clients, names, VARIANT),
         AnyBudget(clients, names),
+        *(training_remains(clients, names) if names.is_training else []),
     ]
 
 

@@ -11,6 +11,7 @@ from newsclf.core.prices import PriceBook
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.endpoint import Endpoint, running_count
 from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.training_job import TrainingJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,8 @@ class AwsStatus:
     recorded: bool
     """Whether this state directory knows it; if not, nobody here looks after it."""
     endpoint: str
-    """SageMaker's status, such as `InService`; `none` without an endpoint."""
+    """SageMaker's status, such as `InService`; `none` without an endpoint. Of a training: its
+    job's."""
     on: str = ""
     """`ml.c5.large × 1` or `serverless`."""
     api: str | None = None
@@ -38,6 +40,8 @@ def look_at(
     clients: Clients, names: Names, prices: PriceBook, *, recorded: bool, api: str | None
 ) -> AwsStatus:
     """Ask AWS. Errors are those of `Clients.call`."""
+    if names.is_training:
+        return _look_at_training(clients, names)
     found = Endpoint(clients, names).find()
     known = AwsStatus(
         name=names.deployment, region=names.region, recorded=recorded, endpoint="none", api=api
@@ -68,6 +72,20 @@ def look_at(
         age_s=age_s,
         usd_per_hour=0.0 if failed else usd_per_hour,
         usd_so_far=None if usd_per_hour is None or failed else usd_per_hour * age_s / 3600,
+    )
+
+
+def _look_at_training(clients: Clients, names: Names) -> AwsStatus:
+    """One whose command was cut off; a finished one leaves nothing that is found."""
+    found = TrainingJob(clients, names).find() or {}
+    created = found.get("CreationTime")
+    return AwsStatus(
+        name=names.deployment,
+        region=names.region,
+        recorded=False,
+        endpoint=f"training {found.get('TrainingJobStatus', 'not begun')}",
+        on=found["ResourceConfig"]["InstanceType"] if found else "",
+        age_s=(datetime.now(UTC) - created).total_seconds() if created else None,
     )
 
 

@@ -258,7 +258,7 @@ class AwsTarget:
                     journal.gone(each)
             except NewsclfError as error:
                 problems.append(error.message)
-                if each.kind in ("endpoint", "recommender job"):
+                if each.kind in {"endpoint", "recommender job", "training job"}:
                     break
         return removed, problems
 

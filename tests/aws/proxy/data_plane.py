@@ -24,9 +24,9 @@ from moto.sagemaker.models import sagemaker_backends
 from newsclf.core.sigv4 import Credentials, Scope, SignatureError, verify
 from tests.aws.proxy.answers import Answer, RefusedError, ok
 from tests.aws.proxy.function import FUNCTION, Runtime
+from tests.aws.proxy.logs import write_log
 from tests.aws.proxy.permissions import Permission
 from tests.aws.proxy.requests import Call
-from tests.aws.proxy.sagemaker import write_log
 from tests.aws.proxy.services import functions
 from tests.aws.proxy.world import REGIONS
 

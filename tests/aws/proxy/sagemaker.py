@@ -12,13 +12,15 @@ from typing import Any
 from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.iam.models import iam_backends
-from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, sagemaker_backends
 
 from tests.aws.proxy.answers import Answer, RefusedError, ok
+from tests.aws.proxy.logs import write_log
 from tests.aws.proxy.recommender import Recommender
 from tests.aws.proxy.requests import Call
+from tests.aws.proxy.roles import trusts
+from tests.aws.proxy.training import Training
 
 # botocore's list of instance types is newer than moto's; requests are checked against that one.
 FakeEndpointConfig.validate_instance_type = lambda *_: None  # type: ignore[method-assign]
@@ -51,16 +53,21 @@ class SageMaker:
     """How many CreateModel are still told that the role can't be assumed."""
     container_log: tuple[str, ...] = ("serving on port 8080", "ready")
     changes: dict[str, _Change] = field(default_factory=dict)
+    training: Training = field(default_factory=Training)
     recommender: Recommender = field(default_factory=Recommender)
 
     def before(self, call: Call) -> Answer | None:
         """What is to be said instead of what moto says; raises RefusedError."""
-        handler = getattr(self, f"_before_{call.operation}", None)
+        handler = getattr(self, f"_before_{call.operation}", None) or getattr(
+            self.training, f"before_{call.operation}", None
+        )
         return self.recommender.answer(call) if handler is None else handler(call)
 
     def after(self, call: Call) -> None:
         """What else happens when moto has done its part."""
-        handler = getattr(self, f"_after_{call.operation}", None)
+        handler = getattr(self, f"_after_{call.operation}", None) or getattr(
+            self.training, f"after_{call.operation}", None
+        )
         if handler is not None:
             handler(call)
 
@@ -199,26 +206,6 @@ class SageMaker:
 def backend(call: Call) -> Any:
     """Moto's SageMaker of the call's region."""
     return sagemaker_backends[ACCOUNT][call.region]
-
-
-def trusts(role_arn: str, service: str) -> bool:
-    """Whether a role exists and lets a service assume it."""
-    role = next((r for r in iam_backends[ACCOUNT]["aws"].roles.values() if r.arn == role_arn), None)
-    return role is not None and service in str(role.assume_role_policy_document)
-
-
-def write_log(region: str, group: str, lines: tuple[str, ...]) -> None:
-    """What a container or a function says; makes the group as AWS does."""
-    logs = logs_backends[ACCOUNT][region]
-    if group not in logs.groups:
-        logs.create_log_group(group, {})
-    stream = "AllTraffic/i-0123456789"
-    if stream not in logs.groups[group].streams:
-        logs.create_log_stream(group, stream)
-    from moto.core.utils import unix_time_millis
-
-    now_ms = int(unix_time_millis())
-    logs.put_log_events(group, stream, [{"timestamp": now_ms, "message": line} for line in lines])
 
 
 def _check_scaling(call: Call, before: str, after: str) -> None:

@@ -96,6 +96,7 @@ class FakeAws:
         self.refuse = {}
         self.done = lambda _index, _call: None
         self.forget()
+        self.sagemaker.training.close()
         self.sagemaker, self.services = SageMaker(), Services()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +15,10 @@ from moto.core.utils import get_service_model
 from moto.logs.models import logs_backends
 from moto.sagemaker.models import sagemaker_backends
 
+from tests.aws.price_list import product
 from tests.aws.proxy.answers import Answer, RefusedError, ok
 from tests.aws.proxy.requests import Call
-from tests.aws.proxy.sagemaker import trusts
+from tests.aws.proxy.roles import trusts
 
 _QUOTA_PAGE = 100
 _TOO_NEW = (
@@ -41,6 +43,8 @@ class Services:
     pending: dict[str, int] = field(default_factory=dict)
     subscribers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Name of a budget → its notifications with whom they go to."""
+    training_usd: dict[str, str] = field(default_factory=lambda: {"ml.m5.xlarge": "0.2300000000"})
+    """Instance → what an hour of training costs, as AWS writes it."""
     taken: int = 0
     """How many CreateBucket are still told that a bucket of that name is being deleted."""
     unregistered: int = 0
@@ -203,6 +207,17 @@ class Services:
                 return ok({"Quota": self._quota(name)})
         raise RefusedError("NoSuchResourceException", "There is no such quota")
 
+    def _pricing_GetProducts(self, call: Call) -> Answer:
+        wanted = {each["Field"]: each["Value"] for each in call.params["Filters"]}
+        usd = self.training_usd.get(wanted.get("instanceName", ""))
+        if usd is None:
+            return ok({"PriceList": []})
+        price = product(
+            "AmazonSageMaker", wanted["regionCode"], f"USE1-Train:{wanted['instanceName']}",
+            ("0", usd), instanceName=wanted["instanceName"], component="Training",
+        )  # fmt: skip
+        return ok({"PriceList": [json.dumps(price)]})
+
     def _application_autoscaling_RegisterScalableTarget(self, call: Call) -> None:
         """As users have found: terraform-aws-modules/terraform-aws-rds-aurora#420."""
         targets = applicationautoscaling_backends[ACCOUNT][call.region].targets.values()
@@ -315,7 +330,8 @@ def usage_metric(quota: str) -> dict[str, Any]:
 def _quota_names() -> list[str]:
     shape: Any = get_service_model("sagemaker").shape_for("ProductionVariantInstanceType")
     serverless = ["Maximum total concurrency that can be allocated across all serverless endpoints"]
-    return [f"{instance} for endpoint usage" for instance in shape.enum] + serverless
+    usages = ("endpoint usage", "training job usage", "spot training job usage")
+    return [f"{instance} for {usage}" for usage in usages for instance in shape.enum] + serverless
 
 
 def _code(name: str) -> str:

@@ -1,0 +1,63 @@
+"""The record of a training job on SageMaker: all that is needed to find it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from newsclf.core.errors import ModelError
+from newsclf.core.model_dir import write_text
+
+
+class ManagedJob(BaseModel):
+    """A job that was asked for; it is written down before anything of it is made."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: Literal[1] = 1
+    name: str
+    """Everything that is made for the job is named after it, as after a deployment."""
+    created: str
+    """UTC, ISO 8601."""
+    region: str
+    profile: str | None = None
+    account: str
+    """Twelve digits."""
+    image: str
+    instance: str
+    spot: bool = False
+    max_runtime_s: int
+    usd_per_hour: float | None = None
+    """On demand; None: AWS tells no price."""
+    fetched: bool = False
+    """Whether its model has been fetched and checked, and only tidying up is left."""
+
+    @property
+    def most_usd(self) -> float | None:
+        """What it can cost at most: SageMaker ends it after `max_runtime_s`."""
+        return None if self.usd_per_hour is None else self.usd_per_hour * self.max_runtime_s / 3600
+
+
+def read_job(path: Path) -> ManagedJob | None:
+    """The recorded job; None if none is.
+
+    Raises:
+        ModelError: the file is no such record.
+    """
+    try:
+        return ManagedJob.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise ModelError(
+            f"{path}: not the record of a training job of this version of newsclf"
+            f" ({error.errors()[0]['msg']})",
+            hint="newsclf status --region REGION finds the job, and newsclf teardown removes it",
+        ) from error
+
+
+def write_job(path: Path, job: ManagedJob) -> None:
+    """Write the record whole or not at all."""
+    write_text(path, job.model_dump_json(indent=2) + "\n")

@@ -1,0 +1,51 @@
+"""What a training job needs on AWS beside its files: made before it, and taken away after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from newsclf.core.errors import NewsclfError
+from newsclf.targets.aws import execution
+from newsclf.targets.aws.bucket import Bucket, ModelArchive
+from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.resource import Remains, Resource
+from newsclf.targets.aws.role import Role
+from newsclf.targets.aws.training_job import TrainingJob
+
+_ROLE = "training role"
+
+
+def training_resources(clients: Clients, names: Names, image: str) -> Sequence[Resource]:
+    """The bucket and the role, as they are wanted."""
+    statements = execution.training_statements(names, image)
+    return [
+        Bucket(clients, names),
+        Role(clients, names, names.training_role, _ROLE, execution.SERVICE, statements),
+    ]
+
+
+def training_remains(clients: Clients, names: Names) -> Sequence[Remains]:
+    """What a training has beside bucket and files, in the order of creation."""
+    return [
+        Role(clients, names, names.training_role, _ROLE, execution.SERVICE),
+        TrainingJob(clients, names),
+    ]
+
+
+def remove_training(clients: Clients, names: Names) -> None:
+    """Stop the job, if it runs, and delete all but its record and its log.
+
+    Raises:
+        NewsclfError: something could not be deleted; the rest is.
+    """
+    role, job = training_remains(clients, names)
+    job.delete()  # first, and if that fails nothing that it needs is touched
+    failed = []
+    for each in (role, ModelArchive(clients, names), Bucket(clients, names)):
+        try:
+            each.delete()
+        except NewsclfError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
