@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -44,14 +45,18 @@ Cli = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def _clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No settings of the developer, an empty working folder, an offline Hub, quiet logs."""
+    """No settings of the developer, an empty folder, an offline Hub, quiet logs, Ctrl-C works."""
     for name in list(os.environ):
         if name.startswith(("NEWSCLF_", "AWS_", "HF_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     handlers = list(logging.getLogger().handlers)
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # in the background it is ignored
     yield
+    signal.signal(signal.SIGINT, before)
     logging.getLogger().handlers = handlers
 
 
