@@ -70,8 +70,8 @@ def against_httpx() -> list[Result]:
 def beside_wrk() -> list[str]:
     """Lines that set percentiles of one load side by side; says what is not installed.
 
-    wrk2 rounds each pause up to the next millisecond, plus a half (src/wrk.c, delay_request), and
-    counts latency from when the request was due: its own figures are 0.5 to 1.5 ms too high.
+    wrk2 rounds each pause up to a whole millisecond (src/wrk.c, delay_request), and counts latency
+    from when the request was due: its own figures are up to that much too high.
     """
     with running(Behaviour(service_s=0.02)) as server:
         _pin(server.pid)
