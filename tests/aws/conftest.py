@@ -82,6 +82,7 @@ def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]
     # Making boto3's clients anew for each command takes longer than all its calls.
     monkeypatch.setattr(Clients, "_new_client", lambda self, service: _client(service, self.region))
     yield _serving
+    _serving.data_plane.stop()
     _serving.data_plane.model_fails = False
     assert not _serving.broken, _serving.broken[0]
     assert _serving.problems == []
