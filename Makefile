@@ -31,7 +31,7 @@ demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package
 
 test: $(INSTALLED) ## Run the tests.
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not (alone or aws or load)"
-	$(BIN)/python -m pytest -m "alone and not (aws or load)"
+	$(BIN)/python -m pytest -m "alone and not load" tests/local
 
 test-aws: $(INSTALLED) ## Kill and disturb the real command line at each of its calls to AWS.
 	$(BIN)/python -m pytest -m aws -n 2 --dist worksteal
