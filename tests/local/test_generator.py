@@ -223,7 +223,7 @@ def test_hanging_garbled_and_slow_answers() -> None:
     assert sum(seen[fate] for fate in script) == 40, "nothing is sent twice"
     timed_out = samples[samples["outcome"] == Outcome.TIMEOUT]
     waited_ms = (timed_out["ended_ns"] - timed_out["intended_ns"]) / 1e6
-    assert waited_ms.min() >= 490  # a timer counts whole milliseconds, from a clock read before
+    assert waited_ms.min() >= 499
     assert (timed_out["first_byte_ns"] == NEVER).all()
     large = samples[samples["response_bytes"] > 1_000_000]
     assert len(large) == 10
