@@ -15,7 +15,8 @@ from transformers import (
 
 from newsclf.core.contract import LABELS
 from newsclf.core.examples import LabelledData
-from newsclf.core.model_dir import file_digest, write_text
+from newsclf.core.files import write_text
+from newsclf.core.model_dir import file_digest
 from newsclf.core.settings import DataSettings
 from newsclf.data.sources import load_data
 from newsclf.ml.base import resolve_base

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from newsclf.core.errors import ConfigError, StateError
-from newsclf.core.model_dir import write_text
+from newsclf.core.files import write_text
 
 Auth = Literal["api-key", "iam", "none"]
 """What an API asks for: a key in a header, a signature of each request (SigV4), or nothing."""

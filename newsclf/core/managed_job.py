@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from newsclf.core.errors import ModelError
-from newsclf.core.model_dir import write_text
+from newsclf.core.files import write_text
 
 
 class ManagedJob(BaseModel):

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import ModelError
-from newsclf.core.model_dir import CARD_FILE, digest_of, find_model, write_text
+from newsclf.core.files import write_text
+from newsclf.core.model_dir import CARD_FILE, digest_of, find_model
 from newsclf.core.settings import DataSettings, TrainSettings
 
 Interval = tuple[float, float]

@@ -105,13 +105,6 @@ def replace_directory(new: Path, target: Path) -> None:
         new.rename(target)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f"{path.name}.tmp")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
 def _seed_names(path: Path) -> list[str]:
     """The names in `seeds.json`: the best one, then all; plain names, which lead nowhere else."""
     document = _read_json(path / SEEDS_FILE)

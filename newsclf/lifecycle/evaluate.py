@@ -16,7 +16,8 @@ from newsclf.core.examples import Example, LabelledData, normalised
 from newsclf.core.extras import require_extra
 from newsclf.core.machine import available_cores
 from newsclf.core.model_card import ModelCard, Score, read_card, write_card
-from newsclf.core.model_dir import ONNX_FILE, check_files, find_seeds, write_text
+from newsclf.core.files import write_text
+from newsclf.core.model_dir import ONNX_FILE, check_files, find_seeds
 from newsclf.core.settings import DataSettings
 from newsclf.core.spread import spread_of
 from newsclf.data.sources import load_data

@@ -11,7 +11,7 @@ import tomli_w
 
 from newsclf.core.errors import ConfigError, TargetError
 from newsclf.core.extras import require_extra
-from newsclf.core.model_dir import write_text
+from newsclf.core.files import write_text
 from newsclf.core.prices import (
     PRICES_FILE,
     HostingPrice,

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from newsclf.core.errors import StateError
-from newsclf.core.model_dir import write_text
+from newsclf.core.files import write_text
 from newsclf.core.prices import PriceBook
 from newsclf.core.recommendations import Recommendations
 from newsclf.core.server_figures import ServerFigures

@@ -6,11 +6,9 @@ credential and no secret stands in a command line, where other users of the mach
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Generator
-from pathlib import Path
 
 import httpx
 
@@ -58,11 +56,3 @@ def key_in(config: str) -> str | None:
     """The API key in a configuration of `key_config`; None if there is none."""
     found = re.search(r'^header = "x-api-key: (\S+)"$', config, re.MULTILINE)
     return found[1] if found else None
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody but the user could ever read."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)

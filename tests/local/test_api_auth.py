@@ -20,7 +20,7 @@ from botocore.credentials import Credentials as BotoCredentials
 
 from newsclf.core.deployment import Api, Auth, LocalDeployment
 from newsclf.core.sigv4 import MAX_SKEW_S, Credentials, sign
-from newsclf.targets.credentials import write_private
+from newsclf.core.files import write_private
 from newsclf.targets.local import credentials
 from newsclf.targets.local.credentials import API_SCOPE, auth_of
 from newsclf.targets.local.target import LocalTarget

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from newsclf.core.cost import MonthlyCost
-from newsclf.core.model_dir import write_text
+from newsclf.core.files import write_text
 from newsclf.loadtest.records import Summary
 from newsclf.loadtest.report.markdown import render_markdown
 from newsclf.loadtest.report.page import price_words, render_page

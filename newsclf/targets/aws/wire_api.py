@@ -26,7 +26,8 @@ from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.smoke import HEADLINES
 from newsclf.targets.client import classify
-from newsclf.targets.credentials import key_config, key_in, write_private
+from newsclf.core.files import write_private
+from newsclf.targets.credentials import key_config, key_in
 
 _SMOKE_TEST_S = 90.0
 """So long it may take until a new host name, role and permission are known everywhere."""

@@ -10,7 +10,8 @@ import httpx
 from newsclf.core.deployment import Auth, LocalDeployment
 from newsclf.core.errors import StateError
 from newsclf.core.sigv4 import Credentials, Scope
-from newsclf.targets.credentials import ApiKey, Signature, key_config, key_in, write_private
+from newsclf.core.files import write_private
+from newsclf.targets.credentials import ApiKey, Signature, key_config, key_in
 
 API_SCOPE = Scope("us-east-1", "execute-api")
 """What a signature of a request to the local API is for."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from newsclf.core.deployment import Api, LocalDeployment
 from newsclf.core.sigv4 import Credentials
-from newsclf.targets.credentials import write_private
+from newsclf.core.files import write_private
 from newsclf.targets.local import credentials
 
 
