@@ -14,9 +14,9 @@ from newsclf.core.contract import LABELS, Prediction
 from newsclf.core.errors import CheckFailedError, ConfigError
 from newsclf.core.examples import Example, LabelledData, normalised
 from newsclf.core.extras import require_extra
+from newsclf.core.files import write_text
 from newsclf.core.machine import available_cores
 from newsclf.core.model_card import ModelCard, Score, read_card, write_card
-from newsclf.core.files import write_text
 from newsclf.core.model_dir import ONNX_FILE, check_files, find_seeds
 from newsclf.core.settings import DataSettings
 from newsclf.core.spread import spread_of

@@ -18,9 +18,9 @@ from typing import Any
 
 from newsclf.core.errors import InterruptedRunError, ModelError, NewsclfError
 from newsclf.core.examples import LabelledData, Split
+from newsclf.core.files import write_text
 from newsclf.core.managed_job import ManagedJob, write_job
 from newsclf.core.model_card import read_card
-from newsclf.core.files import write_text
 from newsclf.core.model_dir import find_seeds, replace_directory
 from newsclf.data.sources import data_file
 from newsclf.data.split import split

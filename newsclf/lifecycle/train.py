@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from newsclf.core.errors import CheckFailedError, DataError, InterruptedRunError
 from newsclf.core.examples import LabelledData, Split
 from newsclf.core.extras import require_extra
-from newsclf.core.model_card import CardBase, ModelCard, read_card, write_card
 from newsclf.core.files import write_text
+from newsclf.core.model_card import CardBase, ModelCard, read_card, write_card
 from newsclf.core.model_dir import SEEDS_FILE, replace_directory
 from newsclf.core.spread import Spread, spread_of
 from newsclf.data.sources import load_data

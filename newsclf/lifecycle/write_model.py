@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from newsclf import __version__
 from newsclf.core.examples import LabelledData, Split, class_counts
-from newsclf.core.model_card import CardBase, CardData, ModelCard, Score, write_card
 from newsclf.core.files import write_text
+from newsclf.core.model_card import CardBase, CardData, ModelCard, Score, write_card
 from newsclf.core.model_dir import file_digest
 from newsclf.core.settings import DataSettings, TrainSettings
 

@@ -19,8 +19,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
 from newsclf.core.deployment import Api, Auth, LocalDeployment
-from newsclf.core.sigv4 import MAX_SKEW_S, Credentials, sign
 from newsclf.core.files import write_private
+from newsclf.core.sigv4 import MAX_SKEW_S, Credentials, sign
 from newsclf.targets.local import credentials
 from newsclf.targets.local.credentials import API_SCOPE, auth_of
 from newsclf.targets.local.target import LocalTarget

@@ -16,7 +16,7 @@ def test_a_text_is_written_and_replaced(tmp_path: Path) -> None:
     write_text(path, "profit €1")
     write_text(path, "loss €2")
     assert path.read_text(encoding="utf-8") == "loss €2"
-    assert os.listdir(tmp_path) == ["card.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["card.json"]
 
 
 def test_links_are_replaced_and_never_followed(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert path.read_text(encoding="utf-8") == "old"
-    assert os.listdir(tmp_path) == ["out.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
 
 def test_a_private_file_is_private_whatever_the_umask(tmp_path: Path) -> None:

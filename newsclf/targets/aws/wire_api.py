@@ -18,6 +18,7 @@ from newsclf.core.errors import (
     StateError,
     TargetError,
 )
+from newsclf.core.files import write_private
 from newsclf.targets.aws.address import address_of
 from newsclf.targets.aws.api import ApiSpec, api_resources, unwanted
 from newsclf.targets.aws.api_routes import ROUTES
@@ -26,7 +27,6 @@ from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.smoke import HEADLINES
 from newsclf.targets.client import classify
-from newsclf.core.files import write_private
 from newsclf.targets.credentials import key_config, key_in
 
 _SMOKE_TEST_S = 90.0

@@ -9,8 +9,8 @@ import httpx
 
 from newsclf.core.deployment import Auth, LocalDeployment
 from newsclf.core.errors import StateError
-from newsclf.core.sigv4 import Credentials, Scope
 from newsclf.core.files import write_private
+from newsclf.core.sigv4 import Credentials, Scope
 from newsclf.targets.credentials import ApiKey, Signature, key_config, key_in
 
 API_SCOPE = Scope("us-east-1", "execute-api")

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from newsclf.core.deployment import Api, LocalDeployment
-from newsclf.core.sigv4 import Credentials
 from newsclf.core.files import write_private
+from newsclf.core.sigv4 import Credentials
 from newsclf.targets.local import credentials
 
 
