@@ -1,107 +1,129 @@
-"""Rows written to a CSV, JSONL or Parquet file that appears when it is complete."""
+"""Write rows as CSV, TSV, JSONL or Parquet, to a file that appears when complete or to a stream."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from newsclf.core.errors import DataError
 from newsclf.core.extras import require_extra
-from newsclf.data.records import file_format
+from newsclf.core.files import replacing
 
 if TYPE_CHECKING:
     from pyarrow import Schema
     from pyarrow.parquet import ParquetWriter
 
 Rows = Sequence[Mapping[str, object]]
+StreamFormat = Literal["csv", "tsv", "jsonl"]
+"""What can be written to a pipe; Parquet needs a file."""
 
 
 class Sink(Protocol):
-    """Where rows go."""
+    """Destination of rows."""
 
     def write(self, rows: Rows) -> None:
         """Add rows; the first ones decide the columns."""
 
     def close(self) -> None:
-        """Finish the file."""
+        """Write what is still buffered; the stream itself stays open."""
 
 
 @contextmanager
 def open_sink(path: Path) -> Iterator[Sink]:
-    """Open a file for rows; on an error nothing is left behind.
+    """Open a file for rows, making its folder if need be; on an error nothing is left behind.
 
     Raises:
-        DataError: the suffix is none of .csv, .jsonl, .parquet, or the folder can't be written.
+        DataError: The suffix is none of .csv, .tsv, .jsonl, .parquet, or the file cannot be
+            written there.
         MissingExtraError: Parquet without pyarrow.
     """
-    kinds: dict[str, type[_CsvSink | _JsonlSink | _ParquetSink]] = {
+    kinds: dict[str, type[_CsvSink | _TsvSink | _JsonlSink | _ParquetSink]] = {
         ".csv": _CsvSink,
+        ".tsv": _TsvSink,
         ".jsonl": _JsonlSink,
         ".parquet": _ParquetSink,
     }
-    suffix = file_format(path)
-    if suffix not in kinds:
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
         raise DataError(
-            f"{path}: a {suffix} file has no columns for predictions",
-            hint=f"use a file that ends in {', '.join(kinds)}",
+            f"{path}: predictions cannot be written to a '{path.suffix}' file",
+            hint=f"name a file that ends in {', '.join(kinds)}",
         )
-    if suffix == ".parquet":
+    if kind is _ParquetSink:
         require_extra("pyarrow", extra="train", purpose="writing Parquet")
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        sink = kinds[suffix](partial)
-        try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file, closing(kind(file)) as sink:
             yield sink
-        finally:
-            sink.close()
-        partial.replace(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror or error})",
+            hint="name another file with --output",
+        ) from error
+
+
+@contextmanager
+def stream_sink(stream: BinaryIO, file_format: StreamFormat) -> Iterator[Sink]:
+    """Write rows to a stream such as standard output, each group as soon as it is there."""
+    kinds = {"csv": _CsvSink, "tsv": _TsvSink, "jsonl": _JsonlSink}
+    with closing(kinds[file_format](stream)) as sink:
+        yield sink
 
 
 class _CsvSink:
-    def __init__(self, path: Path) -> None:
-        self._file: TextIO = path.open("w", encoding="utf-8", newline="")
+    _delimiter = ","
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         self._writer: csv.DictWriter[str] | None = None
 
     def write(self, rows: Rows) -> None:
         if self._writer is None:
-            self._writer = csv.DictWriter(self._file, list(rows[0]), lineterminator="\n")
+            self._writer = csv.DictWriter(
+                self._text, list(rows[0]), delimiter=self._delimiter, lineterminator="\n"
+            )
             self._writer.writeheader()
         try:
-            self._writer.writerows(rows)
+            self._writer.writerows(
+                {name: _cell(value) for name, value in row.items()} for row in rows
+            )
         except ValueError as error:
             raise DataError(
                 f"rows have different columns, which CSV cannot hold ({error})",
                 hint="write JSONL: --output FILE.jsonl",
             ) from error
+        self._text.flush()
 
     def close(self) -> None:
-        self._file.close()
+        self._text.flush()
+        self._text.detach()  # closing the wrapper would close the stream, which is not ours
+
+
+class _TsvSink(_CsvSink):
+    _delimiter = "\t"
 
 
 class _JsonlSink:
-    def __init__(self, path: Path) -> None:
-        self._file: TextIO = path.open("w", encoding="utf-8")
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
 
     def write(self, rows: Rows) -> None:
-        self._file.writelines(
-            json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows
-        )
+        lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+        self._file.write("".join(lines).encode())
+        self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        self._file.flush()
 
 
 class _ParquetSink:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self._writer: ParquetWriter | None = None
         self._schema: Schema | None = None
 
@@ -124,7 +146,7 @@ class _ParquetSink:
             ]
             self._schema = pa.schema(fields)
             table = table.cast(self._schema)
-            self._writer = pa.parquet.ParquetWriter(self._path, self._schema)
+            self._writer = pa.parquet.ParquetWriter(self._file, self._schema)
         if any(set(row) != set(self._schema.names) for row in rows):
             raise DataError(
                 "rows have different columns, which Parquet cannot hold",
@@ -135,3 +157,8 @@ class _ParquetSink:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+def _cell(value: object) -> object:
+    """A value as CSV shows it: objects and lists as JSON, not as Python writes them."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

@@ -78,11 +78,6 @@ def test_a_sink_leaves_nothing_behind_when_it_fails(tmp_path: Path, suffix: str)
     assert path.read_text(encoding="utf-8") == "what was there"
 
 
-def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be written"), open_sink(tmp_path / "no" / "o.csv"):
-        pass
-
-
 def test_a_format_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot tell what kind of file"):
         list(read_records(tmp_path / "d.xlsx"))
