@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated
 
@@ -16,20 +15,33 @@ def policy(
         list[str] | None,
         typer.Argument(
             metavar="[COMMAND]...",
-            help="train, deploy, wire-api, predict, loadtest, status, logs, teardown.",
-            show_default="all",
+            help="Commands that the policy must allow: train, deploy, wire-api, predict, loadtest,"
+            " status, logs, teardown.",
+            show_default="all of them",
         ),
     ] = None,
     *,
-    region: Annotated[str, typer.Option(metavar="REGION", help="Only there.")] = "*",
-    account: Annotated[str, typer.Option(metavar="NUMBER", help="Only of this account.")] = "*",
+    region: Annotated[
+        str,
+        typer.Option(
+            metavar="REGION", help="Restrict the policy to one region.", show_default="any"
+        ),
+    ] = "*",
+    account: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER",
+            help="Restrict the policy to one account, by its twelve digits.",
+            show_default="any",
+        ),
+    ] = "*",
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
-    """Print the least IAM policy that commands need on AWS, as JSON."""
+    """Print the smallest IAM policy that the commands need on AWS, as JSON."""
     output = start(as_json=True, quiet=quiet, verbose=verbose)
     from newsclf.core.errors import ConfigError
-    from newsclf.targets.aws.policy import COMMANDS, document
+    from newsclf.targets.aws.policy import COMMANDS, MANAGED_POLICY_CHARS, document, size
 
     if not re.fullmatch(r"\*|\d{12}", account):
         raise ConfigError(f"--account {account}: expected twelve digits")
@@ -43,5 +55,8 @@ def policy(
     wanted = [name for name in COMMANDS if name in commands] if commands else list(COMMANDS)
     found = document(wanted, region=region, account=account)
     output.data(found)
-    size = len(re.sub(r"\s", "", json.dumps(found)))
-    output.note(f"{size} characters without spaces; a managed policy of IAM may have 6144")
+    output.note(f"{size(found):,} of the {MANAGED_POLICY_CHARS:,} characters of a managed policy")
+    output.note(
+        "save it as policy.json, then: aws iam create-policy --policy-name newsclf"
+        " --policy-document file://policy.json"
+    )

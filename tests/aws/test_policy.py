@@ -16,7 +16,15 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.iam.models import iam_backends
 
-from newsclf.targets.aws.policy import COMMANDS, Command, Statement, statements
+from newsclf.targets.aws.policy import (
+    COMMANDS,
+    MANAGED_POLICY_CHARS,
+    Command,
+    Statement,
+    document,
+    size,
+    statements,
+)
 from tests.aws.conftest import REGION
 from tests.aws.proxy.permissions import Permission
 from tests.aws.proxy.server import FakeAws
@@ -226,18 +234,32 @@ def test_the_command_prints_what_iam_takes(newsclf: Cli) -> None:
     one = newsclf("policy", "status", "--region", "eu-west-1", "--account", "123456789012")
 
     assert everything.exit_code == one.exit_code == 0
-    document = json.loads(everything.out)
-    assert document["Version"] == "2012-10-17"
-    assert {statement["Effect"] for statement in document["Statement"]} == {"Allow"}
-    assert not [s for s in document["Statement"] if "*" in s["Action"]]
-    passing = next(s for s in document["Statement"] if s["Sid"] == "PassRole")
+    printed = json.loads(everything.out)
+    assert printed["Version"] == "2012-10-17"
+    assert {statement["Effect"] for statement in printed["Statement"]} == {"Allow"}
+    assert not [s for s in printed["Statement"] if "*" in s["Action"]]
+    passing = next(s for s in printed["Statement"] if s["Action"] == ["iam:PassRole"])
     assert len(passing["Condition"]["StringEquals"]["iam:PassedToService"]) == 3
     assert json.loads(one.out)["Statement"][0] == {
-        "Sid": "EndpointConfigs",
         "Effect": "Allow",
         "Action": ["sagemaker:DescribeEndpointConfig"],
         "Resource": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint-config/newsclf-*",
     }
+
+
+@pytest.mark.parametrize("region", ["*", *boto3.Session().get_available_regions("ec2")])
+def test_all_of_it_is_one_managed_policy_in_every_region(region: str) -> None:
+    everything = document(region=region, account="123456789012")
+
+    assert size(everything) <= MANAGED_POLICY_CHARS
+
+
+def test_the_command_says_how_much_of_iam_s_room_it_takes(newsclf: Cli) -> None:
+    result = newsclf("policy", "--region", "ap-northeast-1", "--account", "123456789012")
+
+    used = size(json.loads(result.out))
+    assert f"{used:,} of the 6,144 characters" in result.err
+    assert "aws iam create-policy" in result.err
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ tears down, so it needs what those need.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -16,6 +18,9 @@ Command = Literal[
     "train", "deploy", "wire-api", "predict", "loadtest", "status", "logs", "teardown"
 ]
 COMMANDS: tuple[Command, ...] = get_args(Command)
+MANAGED_POLICY_CHARS = 6144
+"""Characters that IAM takes in a managed policy, not counting white space (IAM's guide, "IAM and
+AWS STS quotas"). All the commands together must fit, in every region."""
 
 _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "Bucket": ("arn:aws:s3:::newsclf-{account}-{region}",),
@@ -51,8 +56,9 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
         "arn:aws:logs:{region}:{account}:log-group:/aws/vendedlogs/apigateway/newsclf-*",
     ),
     "TrainingLog": ("arn:aws:logs:{region}:{account}:log-group:/aws/sagemaker/TrainingJobs:*",),
-    "Alarms": ("arn:aws:cloudwatch:{region}:{account}:alarm:newsclf-*",),
-    "ScalingAlarms": (
+    "Alarms": (
+        "arn:aws:cloudwatch:{region}:{account}:alarm:newsclf-*",
+        # Autoscaling makes and deletes its own with the rights of whoever sets it up.
         "arn:aws:cloudwatch:{region}:{account}:alarm:TargetTracking-endpoint/newsclf-*",
     ),
     "ScalingTargets": ("arn:aws:application-autoscaling:{region}:{account}:scalable-target/*",),
@@ -101,9 +107,8 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         " sagemaker:UpdateEndpoint sagemaker:UpdateEndpointWeightsAndCapacities",
         "Functions": "lambda:GetFunction lambda:UpdateFunctionConfiguration",
         "LogGroups": f"{_LOGS} logs:DescribeLogStreams logs:GetLogEvents",
-        "Alarms": "cloudwatch:DescribeAlarms cloudwatch:PutMetricAlarm cloudwatch:TagResource",
-        "ScalingAlarms": "cloudwatch:DeleteAlarms cloudwatch:DescribeAlarms"
-        " cloudwatch:PutMetricAlarm",
+        "Alarms": "cloudwatch:DeleteAlarms cloudwatch:DescribeAlarms cloudwatch:PutMetricAlarm"
+        " cloudwatch:TagResource",
         "ScalingTargets": "application-autoscaling:DeleteScalingPolicy"
         " application-autoscaling:DeregisterScalableTarget"
         " application-autoscaling:PutScalingPolicy"
@@ -172,7 +177,6 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Apis": "apigateway:DELETE apigateway:GET",
         "LogGroups": "logs:DeleteLogGroup",
         "Alarms": "cloudwatch:DeleteAlarms cloudwatch:DescribeAlarms",
-        "ScalingAlarms": "cloudwatch:DeleteAlarms",
         "ScalingTargets": "application-autoscaling:DeleteScalingPolicy"
         " application-autoscaling:DeregisterScalableTarget",
         "Schedules": "scheduler:DeleteSchedule scheduler:GetSchedule",
@@ -195,9 +199,8 @@ class Statement:
     resources: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
-        """As IAM reads it."""
+        """As IAM reads it; without a Sid, since a policy has room for its rules only."""
         document: dict[str, Any] = {
-            "Sid": self.kind,
             "Effect": "Allow",
             "Action": list(self.actions),
             "Resource": self.resources[0] if len(self.resources) == 1 else list(self.resources),
@@ -242,6 +245,11 @@ def statements(
         for kind, resources in _RESOURCES.items()
         if kind in actions
     ]
+
+
+def size(policy: Mapping[str, Any]) -> int:
+    """Characters of a policy document as IAM counts them: without white space."""
+    return len(re.sub(r"\s", "", json.dumps(policy)))
 
 
 def document(
