@@ -162,6 +162,7 @@ def _show(output: Output, costs: Costs) -> None:
                  _breakeven(row)]
                 for row in costs.rows
             ],
+            optional=["max/min", "at SLO", "path", "break-even", "at 100 %"],
         ),
         "",
         output.table(

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _SHORT_HEAD = ["instance", "by", "n", "ms", "CPU %", "memory %", "max/min", "change", "USD/h",
                "USD/M", "change"]  # fmt: skip
-"""Of the Recommender's table, which would be too wide for a terminal."""
+"""Columns of the Recommender's table, which would be too wide for a terminal with its own heads."""
+_SPARE_HEAD = ["change", "memory %", "CPU %"]
+"""Those of them that a narrow terminal does without."""
 
 
 def show(output: Output, folder: Path, summary: Summary) -> None:
@@ -61,12 +63,13 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
                 ]
                 for row in summary.costs
             ],
+            optional=["break-even", "n", "max/min", "ms", "with API", "USD/h"],
         ),
     )  # fmt: skip
     if (server := server_table(points)).rows:
         output.show("", output.table("What the service measured", list(server.head), server.rows))
     if (theirs := recommender_table(summary.recommender)).rows:
-        output.show("", output.table(TITLE, _SHORT_HEAD, theirs.rows))
+        output.show("", output.table(TITLE, _SHORT_HEAD, theirs.rows, optional=_SPARE_HEAD))
         output.note(NOTE)
     for point in points:
         for reason in point.reasons:

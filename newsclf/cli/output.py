@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress, ProgressColumn
 
+_GAP = 2
+"""Blanks between two columns of a table."""
+_LEAST_FOLDED = 20
+"""Width below which a column of text is not folded."""
+
 
 def visible(text: str) -> str:
     """A text with its control and direction characters replaced by their escapes."""
@@ -28,6 +33,21 @@ def visible(text: str) -> str:
 
 def _visible_lines(message: str) -> str:
     return "\n".join(visible(line) for line in message.split("\n"))
+
+
+def _fitting(
+    columns: Sequence[str], widths: Sequence[int], optional: Sequence[str], width: int
+) -> tuple[list[int], int]:
+    """The columns that are shown, and by how many characters they are still too wide."""
+    kept = list(range(len(columns)))
+
+    def excess() -> int:
+        return sum(widths[i] + _GAP for i in kept) - _GAP - width
+
+    for column in optional:
+        if excess() > 0:
+            kept = [i for i in kept if columns[i] != column]
+    return kept, max(0, excess())
 
 
 class Output:
@@ -51,22 +71,55 @@ class Output:
                 console.print(part, markup=False, highlight=False, soft_wrap=isinstance(part, str))
 
     def table(
-        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        optional: Sequence[str] = (),
     ) -> RenderableType:
-        """A titled table whose first column is text and whose other columns are figures."""
+        """A titled table whose first column is text and whose other columns are figures.
+
+        No word or figure is ever broken. On a terminal that is too narrow, optional columns are
+        left out, and only then is the widest column folded.
+
+        Args:
+            title: Shown above.
+            columns: Their heads.
+            rows: As many cells each as there are columns.
+            optional: Heads of columns that may be left out, the first one first.
+        """
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(header_style="dim", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for i, column in enumerate(columns):
-            table.add_column(column, justify="right" if i else "left", overflow="fold")
-        for row in rows:
-            table.add_row(
-                *(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row)
+        cells = [
+            [cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row]
+            for row in rows
+        ]
+        widths = [
+            max(len(column), *(row[i].cell_len for row in cells), 0)
+            for i, column in enumerate(columns)
+        ]
+        kept, excess = _fitting(columns, widths, optional, self._console().width)
+        widest = max(kept, key=widths.__getitem__)
+        table = Table(header_style="dim", box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+        for i in kept:
+            folded = excess > 0 and i == widest
+            table.add_column(
+                columns[i],
+                justify="right" if i else "left",
+                overflow="fold",
+                no_wrap=not folded,
+                max_width=max(_LEAST_FOLDED, widths[i] - excess) if folded else None,
             )
+        for row in cells:
+            table.add_row(*(row[i] for i in kept))
         # Rich would fold a table's own title to the width of the table.
-        return Group(Text(visible(title), style="bold"), table)
+        parts: list[RenderableType] = [Text(visible(title), style="bold"), table]
+        if left_out := [column for i, column in enumerate(columns) if i not in kept]:
+            parts.append(Text(f"(a wider terminal or --json shows {', '.join(left_out)})", "dim"))
+        return Group(*parts)
 
     def note(self, message: str) -> None:
         """Say something on stderr that is not a result."""

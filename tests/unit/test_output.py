@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -59,3 +60,49 @@ def test_quiet_leaves_out_talk_but_not_errors(capsys: pytest.CaptureFixture[str]
     out, err = capsys.readouterr()
     assert out == "result\n"
     assert err == "error: failed [x]\nhint: do this\n"
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 60 columns."""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_narrow_terminal_gets_fewer_columns_and_no_broken_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = Output()
+    heads = ["instance", "status", "USD/h", "USD/M", "break-even", "with API"]
+    rows = [["local as ml.c5.2xlarge", "OK", "0.102", "0.07", "169.2 M/month", "1.52"]]
+
+    output.show(output.table("Cost", heads, rows, optional=["break-even", "with API"]))
+
+    lines = _lines(capsys)
+    assert max(map(len, lines)) <= 60
+    assert "local as ml.c5.2xlarge" in lines[2]
+    assert "with API" in lines[1]
+    assert "break-even" not in lines[1]
+    assert lines[-1].rstrip() == "(a wider terminal or --json shows break-even)"
+
+
+@pytest.mark.usefixtures("narrow")
+def test_long_text_is_folded_where_nothing_can_be_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = Output()
+    text = "Operating profit rose to EUR 13.1 mn from EUR 8.7 mn a year earlier, it said"
+
+    output.show(output.table("Errors", ["headline", "true", "predicted"],
+                             [[text, "positive", "negative"]]))  # fmt: skip
+
+    lines = _lines(capsys)
+    assert max(map(len, lines)) <= 60
+    assert re.search(r"positive +negative$", lines[2].rstrip())
+    assert " ".join(line[:36].strip() for line in lines[2:]).startswith("Operating profit rose")
