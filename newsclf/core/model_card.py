@@ -112,6 +112,23 @@ def read_card(path: Path) -> tuple[Path, ModelCard]:
         ) from error
 
 
+def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:
+    """Settings for reading other data, with what the model was trained with where nothing is said.
+
+    Args:
+        data: As `load_settings` made them: a column that a flag, the environment or a settings
+            file names stays; of the labels, those that are named there stand over the card's.
+        card: The model's card.
+    """
+    known = card.data.settings
+    columns = {
+        name: getattr(known, name)
+        for name in ("text_column", "label_column")
+        if name not in data.model_fields_set
+    }
+    return data.model_copy(update={**columns, "labels": known.labels | data.labels})
+
+
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write `card.json` and the README that is made from it."""
     write_text(folder / CARD_FILE, card.model_dump_json(indent=2) + "\n")

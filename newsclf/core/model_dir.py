@@ -2,6 +2,7 @@
 
     config.json, model.safetensors, tokenizer.json, …   as Hugging Face writes them
     model.onnx                                          the int8 form, which serving runs
+    seen-texts.txt                                      hashes of what it was trained on
     card.json                                           where it came from, and SHA-256 of each file
     README.md, training.svg                             generated from the card
 

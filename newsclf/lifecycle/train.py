@@ -162,6 +162,7 @@ def _train_seeds(
         card = write_model(
             unfinished,
             fitted,
+            parts,
             base=CardBase(name=base.name, revision=base.revision),
             data=describe_data(data, parts, settings.data),
             settings=settings.train.model_copy(update={"seed": seed}),

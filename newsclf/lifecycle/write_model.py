@@ -13,6 +13,7 @@ from newsclf.core.examples import LabelledData, Split, class_counts
 from newsclf.core.files import write_text
 from newsclf.core.model_card import CardBase, CardData, ModelCard, Score, write_card
 from newsclf.core.model_dir import file_digest
+from newsclf.core.seen_texts import write_seen_texts
 from newsclf.core.settings import DataSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -33,14 +34,24 @@ def describe_data(data: LabelledData, parts: Split, settings: DataSettings) -> C
 
 
 def write_model(
-    folder: Path, fitted: FitResult, *, base: CardBase, data: CardData, settings: TrainSettings
+    folder: Path,
+    fitted: FitResult,
+    parts: Split,
+    *,
+    base: CardBase,
+    data: CardData,
+    settings: TrainSettings,
 ) -> ModelCard:
-    """Write weights, tokenizer, training curve, card and README to a new folder."""
+    """Write weights, tokenizer, training curve, card and README to a new folder.
+
+    `parts` are what was trained and validated on, by which `evaluate` knows such rows again.
+    """
     from newsclf.evaluation.charts import training_svg
     from newsclf.evaluation.metrics import wilson_interval
 
     fitted.model.save_pretrained(folder)
     fitted.tokenizer.save_pretrained(folder)
+    write_seen_texts(folder, parts)
     files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
     history = [asdict(result) for result in fitted.history]
     write_text(folder / "training.svg", training_svg(history, fitted.kept.epoch))
