@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from newsclf.cli.durations import duration_from, duration_s
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     ConfigOpt,
@@ -21,96 +22,128 @@ from newsclf.cli.options import (
     start,
 )
 
-_LOAD = "Load"
 _TARGET = "Target"
 _COST = "Cost"
 _RUN = "Run"
 
 
 def loadtest(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Deployment.")] = DEFAULT_DEPLOYMENT,
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="Deployment to load.")
+    ] = DEFAULT_DEPLOYMENT,
     *,
     concurrency: Annotated[
         str | None,
         typer.Option(
             metavar="N,…",
-            help="Users who each wait for their answer.",
+            help="Closed loop: number of users who each wait for their answer.",
             show_default="1,2,4,8,16,32",
-            rich_help_panel=_LOAD,
         ),
     ] = None,
     rate: Annotated[
         str | None,
         typer.Option(
-            metavar="R,…", help="Requests/s, whether or not answers come.", rich_help_panel=_LOAD
+            metavar="R,…", help="Open loop: requests per second, sent whether or not answers come."
         ),
     ] = None,
     arrival: Annotated[
-        str, typer.Option(metavar="poisson|constant", help="Of --rate.", rich_help_panel=_LOAD)
+        str,
+        typer.Option(metavar="poisson|constant", help="Arrival process of the requests of --rate."),
     ] = "poisson",
     stairs: Annotated[
         str | None,
-        typer.Option(metavar="START:STOP:STEP", help="A rising rate.", rich_help_panel=_LOAD),
+        typer.Option(
+            metavar="START:STOP:STEP", help="Raise the rate step by step, in requests per second."
+        ),
     ] = None,
     burst: Annotated[
-        int | None, typer.Option(min=1, help="Requests, all at once.", rich_help_panel=_LOAD)
+        int | None,
+        typer.Option(min=1, help="Send this many requests at once."),
     ] = None,
     replay: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Moments in seconds, one a line.", rich_help_panel=_LOAD),
+        typer.Option(
+            metavar="FILE",
+            help="Replay recorded arrival times: seconds from the start, one per line.",
+        ),
     ] = None,
     slo: Annotated[
         list[str] | None,
         typer.Option(
             metavar="p95=200ms",
-            help="Find the highest rate that meets it; repeatable.",
-            rich_help_panel=_LOAD,
+            help="Search for the highest Poisson rate that meets this objective; repeatable.",
         ),
     ] = None,
     warmup: Annotated[
-        float, typer.Option(min=0, metavar="S", help="Seconds not counted.", rich_help_panel=_LOAD)
+        float,
+        typer.Option(
+            parser=duration_s,
+            metavar="TIME",
+            help="Warm-up before each measurement, such as 5s; not counted.",
+        ),
     ] = 5,
     duration: Annotated[
-        float, typer.Option(min=1, metavar="S", help="Seconds measured.", rich_help_panel=_LOAD)
+        float,
+        typer.Option(
+            parser=duration_from(1),
+            metavar="TIME",
+            help="Length of each measurement, such as 20s or 2m.",
+        ),
     ] = 20,
     repeats: Annotated[
-        int, typer.Option(min=1, help="Of each point, interleaved.", rich_help_panel=_LOAD)
+        int,
+        typer.Option(min=1, help="Repeats of each load, interleaved."),
     ] = 1,
     max_in_flight: Annotated[
         int,
-        typer.Option(min=1, max=10_000, help="Connections of an open loop.", rich_help_panel=_LOAD),
+        typer.Option(
+            min=1, max=10_000, help="Most requests of an open loop that wait for an answer at once."
+        ),
     ] = 256,
     timeout: Annotated[
         float,
         typer.Option(
-            min=0.1, metavar="S", help="Counted from when a request is due.", rich_help_panel=_LOAD
+            parser=duration_from(0.1),
+            metavar="TIME",
+            help="Time-out of a request, counted from the moment when it is due.",
         ),
     ] = 30,
     payloads: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Headlines: .txt, .csv, .jsonl or .parquet.",
+            help="Headlines to send: a .txt, .csv, .jsonl or .parquet file.",
             show_default="the shipped sample",
-            rich_help_panel=_LOAD,
         ),
     ] = None,
     text_column: TextColumnOpt = None,
-    headlines_per_request: Annotated[int, typer.Option(min=1, rich_help_panel=_LOAD)] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Headlines in each request.")] = 1,
     direct: Annotated[
-        bool, typer.Option("--direct", help="The endpoint, not its API.", rich_help_panel=_TARGET)
+        bool,
+        typer.Option(
+            "--direct", help="Load the endpoint itself, not its API.", rich_help_panel=_TARGET
+        ),
     ] = False,
     url: Annotated[
-        str | None, typer.Option(help="Something else than a deployment.", rich_help_panel=_TARGET)
+        str | None,
+        typer.Option(
+            metavar="URL", help="Load this URL instead of a deployment.", rich_help_panel=_TARGET
+        ),
     ] = None,
     header_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Headers, such as a token.", rich_help_panel=_TARGET),
+        typer.Option(
+            metavar="FILE",
+            help="Headers to send, such as a token: `name: value`, one per line.",
+            rich_help_panel=_TARGET,
+        ),
     ] = None,
     i_own_this: Annotated[
         str | None,
         typer.Option(
-            metavar="HOST", help="The host of --url, which may be loaded.", rich_help_panel=_TARGET
+            metavar="HOST",
+            help="Confirm that you may put load on this host of --url.",
+            rich_help_panel=_TARGET,
         ),
     ] = None,
     sign: Annotated[
@@ -133,7 +166,7 @@ def loadtest(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Of --instances on AWS: a model.tar.gz of newsclf package.",
+            help="Archive that `newsclf package` made, to deploy with --instances on AWS.",
             rich_help_panel=_TARGET,
         ),
     ] = None,
@@ -141,7 +174,7 @@ def loadtest(
         bool,
         typer.Option(
             "--recommender",
-            help="Run SageMaker's Inference Recommender too (AWS), and set it beside ours.",
+            help="Also run SageMaker's Inference Recommender (AWS), and compare.",
             rich_help_panel=_TARGET,
         ),
     ] = False,
@@ -149,14 +182,14 @@ def loadtest(
         str | None,
         typer.Option(
             metavar="ml.c5.large",
-            help="Price this machine as that instance.",
+            help="Price this machine as if it were this instance.",
             rich_help_panel=_COST,
         ),
     ] = None,
     region: Annotated[
         str | None,
         typer.Option(
-            help="Of --instances on AWS, and of prices.",
+            help="AWS region of --instances and of prices.",
             show_default="AWS's own; the deployment's; us-east-1",
             rich_help_panel=_TARGET,
         ),
@@ -164,26 +197,57 @@ def loadtest(
     profile: ProfileOpt = None,
     yes: YesOpt = False,
     utilisation: Annotated[
-        float, typer.Option(min=0.01, max=1, help="Share that is used.", rich_help_panel=_COST)
+        float,
+        typer.Option(
+            min=0.01,
+            max=1,
+            help="Share of its capacity that an instance is planned to carry.",
+            rich_help_panel=_COST,
+        ),
     ] = 0.5,
     prices: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Other prices.", rich_help_panel=_COST)
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Your own prices; see configs/prices.toml.",
+            rich_help_panel=_COST,
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, rich_help_panel=_RUN)] = 42,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, help="Seed of arrivals and headlines.", rich_help_panel=_RUN),
+    ] = 42,
     workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes that send.", rich_help_panel=_RUN)
+        int,
+        typer.Option(min=1, max=64, help="Processes of the load generator.", rich_help_panel=_RUN),
     ] = 1,
-    max_requests: Annotated[int | None, typer.Option(min=1, rich_help_panel=_RUN)] = None,
+    max_requests: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop after this many requests.", rich_help_panel=_RUN),
+    ] = None,
     max_cost: Annotated[
-        float | None, typer.Option(min=0, metavar="USD", rich_help_panel=_RUN)
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="USD",
+            help="Stop when the run has cost this much.",
+            rich_help_panel=_RUN,
+        ),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with a run.", rich_help_panel=_RUN)
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Continue an interrupted run: its folder.",
+            rich_help_panel=_RUN,
+        ),
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
-            metavar="RUN_A RUN_B", help="Only say whether B is slower than A.", rich_help_panel=_RUN
+            metavar="RUN_A RUN_B",
+            help="Only compare two runs: is B slower than A? Exit 6 if it is.",
+            rich_help_panel=_RUN,
         ),
     ] = None,
     state_dir: StateDirOpt = None,
@@ -264,7 +328,7 @@ def loadtest(
         objectives=[parse_objective(text) for text in slo or []],
         payloads=payloads,
         text_column=settings.data.text_column,
-        headlines_per_request=headlines_per_request,
+        headlines_per_request=batch,
         timeout_s=timeout,
         repeats=repeats,
         seed=seed,

@@ -16,15 +16,31 @@ if TYPE_CHECKING:
     from newsclf.core.settings import Settings
     from newsclf.targets.local.target import LocalTarget
 
+_GENERAL = "General options"
+"""Panel of --help for what every command has; it comes after the command's own options."""
 ConfigOpt = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings in TOML; see configs/default.toml."),
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings in TOML; see configs/default.toml.",
+        rich_help_panel=_GENERAL,
+    ),
 ]
 DEFAULT_DEPLOYMENT = "news"
 NameArg = Annotated[str, typer.Argument(metavar="[NAME]", help="Deployment.")]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
-VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Log what libraries do.")]
+JsonOpt = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as JSON on stdout.", rich_help_panel=_GENERAL),
+]
+QuietOpt = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print only results and errors.", rich_help_panel=_GENERAL),
+]
+VerboseOpt = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Log what libraries do.", rich_help_panel=_GENERAL),
+]
 ModelOpt = Annotated[
     Path | None,
     typer.Option("--model", metavar="DIR", help="Model directory.", show_default="model"),
@@ -33,12 +49,12 @@ StateDirOpt = Annotated[
     Path | None,
     typer.Option(
         "--state-dir", metavar="DIR", help="Where deployments are recorded.",
-        show_default=".newsclf",
+        show_default=".newsclf", rich_help_panel=_GENERAL,
     ),
 ]  # fmt: skip
 PricesOpt = Annotated[
     Path | None,
-    typer.Option("--prices", metavar="FILE", help="Prices of your own; see configs/prices.toml."),
+    typer.Option("--prices", metavar="FILE", help="Your own prices; see configs/prices.toml."),
 ]
 RegionOpt = Annotated[
     str | None,
@@ -47,8 +63,8 @@ RegionOpt = Annotated[
 ProfileOpt = Annotated[
     str | None, typer.Option("--profile", help="AWS profile.", show_default="AWS_PROFILE")
 ]
-YesOpt = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+YesOpt = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 DataOpt = Annotated[
     str | None,
     typer.Option(
@@ -70,7 +86,11 @@ LabelColumnOpt = Annotated[
 ]  # fmt: skip
 LabelOpt = Annotated[
     list[str] | None,
-    typer.Option("--label", metavar="THEIRS=OURS", help="What a label means; repeatable."),
+    typer.Option(
+        "--label",
+        metavar="THEIRS=OURS",
+        help="Meaning of a label in the data, such as bearish=negative; repeatable.",
+    ),
 ]
 
 

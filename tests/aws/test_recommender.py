@@ -137,7 +137,7 @@ def test_its_table_stands_beside_ours_and_the_report_is_made_again(
     lent: list[str] = []
     deployed.done = lambda _, call: lent.extend(policies()) if call.operation == CREATE else None
 
-    result = loadtest("--yes", "--headlines-per-request", 2)
+    result = loadtest("--yes", "--batch", 2)
 
     assert result.exit_code in (0, 6), result.err  # a busy machine may make it unsteady
     assert "up to 45 minutes" in result.err
