@@ -32,9 +32,11 @@ class Process(_Document):
     port: int
     pid: int | None = None
     """None until the process is started."""
-    process_started: float | None = None
-    """When the operating system says that the process began, seconds since the epoch; together
-    with the pid it names one process for ever, a pid alone does not."""
+    boot_id: str | None = None
+    """Of the boot of the machine in which the process began, as Linux names it."""
+    start_ticks: int | None = None
+    """When the process began, in clock ticks since that boot; together with the pid and the boot it
+    names one process for ever, a pid alone does not. None where the system does not tell."""
 
     @property
     def url(self) -> str:

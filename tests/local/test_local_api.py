@@ -57,7 +57,7 @@ def client(deployment: LocalDeployment) -> Iterator[httpx.Client]:
 
 def gateway_of(deployment: LocalDeployment) -> psutil.Process:
     assert deployment.api is not None
-    found = process.find(deployment.api.pid, deployment.api.process_started)
+    found = process.find(deployment.api, deployment.gateway_log)
     assert found is not None
     return found
 
@@ -215,8 +215,8 @@ def test_there_must_be_something_to_wire(trained: Path, newsclf: Cli) -> None:
 
     shutil.copytree(trained / "model", "model")
     assert newsclf("deploy", "--workers", 1).exit_code == 0
-    server = LocalTarget(Path(".newsclf")).get("news").server
-    found = process.find(server.pid, server.process_started)
+    deployed = LocalTarget(Path(".newsclf")).get("news")
+    found = process.find(deployed.server, deployed.server_log)
     assert found is not None
     process.stop(found)
     down = newsclf("wire-api")

@@ -52,8 +52,11 @@ def processes_of(deployment: LocalDeployment) -> list[psutil.Process]:
     """Server, worker, gateway and runtimes."""
     assert deployment.api is not None
     found = []
-    for known in (deployment.server, deployment.api):
-        parent = process.find(known.pid, known.process_started)
+    for known, log in (
+        (deployment.server, deployment.server_log),
+        (deployment.api, deployment.gateway_log),
+    ):
+        parent = process.find(known, log)
         assert parent is not None
         found += [parent, *parent.children(recursive=True)]
     return found

@@ -8,16 +8,27 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
+from newsclf.core.deployment import Process
 from newsclf.core.errors import ConfigError
 
 _STOP_S = 30
 """What the server takes at most to finish what it has."""
 
-_CLOCK_S = 2
-"""How far the start of a process, counted from that of the machine, may be from the clock."""
+_MARK = "newsclf_log="
+"""Of Python's option `-X`, which every process of ours carries: the log that it writes, and so the
+state directory, the deployment and the part in it that it belongs to."""
+
+_STDERR = 2
+
+_STAT_START = 19
+"""Where the start of a process stands in /proc/PID/stat, counted from the field after its name."""
+
+
+AnyProcess = TypeVar("AnyProcess", bound=Process)
 
 
 def listen(port: int) -> socket.socket:
@@ -54,7 +65,7 @@ def start(arguments: Sequence[str], listener: socket.socket, log: Path) -> psuti
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", *words],
+            [sys.executable, "-X", f"{_MARK}{log}", "-m", *words],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -77,43 +88,124 @@ def pin(process: psutil.Process, cores: int) -> None:
     process.cpu_affinity(sorted(os.sched_getaffinity(0))[:cores])
 
 
-def find(pid: int | None, started: float | None) -> psutil.Process | None:
-    """The process of this pid that began at this time, or None if it is gone."""
-    if pid is None:
-        return None
-    try:
-        process = psutil.Process(pid)
-        # A pid is given out again, at the latest after a reboot; the time of its start is not.
-        alive = process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return None
-    return process if alive else None
+def recorded(known: AnyProcess, process: psutil.Process) -> AnyProcess:
+    """The record of a process that was started, complete with what identifies it."""
+    return known.model_copy(update={"pid": process.pid, **_start_of(process.pid)})
 
 
-def find_unrecorded(words: Sequence[str], port: int, since_s: float) -> psutil.Process | None:
-    """The process that `start` began, where the command was killed before it wrote the pid down.
+def find(known: Process, log: Path) -> psutil.Process | None:
+    """The running process of a record, or None if it is gone or belongs to another deployment.
 
     Args:
-        words: How its arguments to `start` begin.
-        port: Where it listens.
-        since_s: It began no earlier, seconds since the epoch.
+        known: The record.
+        log: The log that the process writes, which no other deployment's process does: a state
+            directory that was copied names the processes of the original.
     """
-    command = ["-m", *words]
+    found = _alive(known)
+    return found if found is not None and _writes(found, log) else None
+
+
+def listening(known: Process, log: Path) -> bool:
+    """Whether the process of a record runs and listens on the port of the record.
+
+    Nothing secret may go to that port otherwise: anybody may have taken it since.
+
+    Args:
+        known: The record.
+        log: The log that the process writes; see `find`.
+    """
+    found = find(known, log)
+    return found is not None and _listens(found, known.port)
+
+
+def find_unrecorded(port: int, log: Path) -> psutil.Process | None:
+    """The process that `start` began, where its pid was not written down, or a wrong one was.
+
+    Args:
+        port: Where it listens.
+        log: What it was started to write.
+    """
     for candidate in psutil.process_iter():
-        try:
-            if (
-                candidate.uids().real == os.getuid()
-                and candidate.create_time() >= since_s - _CLOCK_S
-                and candidate.cmdline()[1 : len(command) + 1] == command
-                and any(
-                    held.status == psutil.CONN_LISTEN and held.laddr[1:2] == (port,)
-                    for held in candidate.net_connections("tcp")
-                )
-            ):
-                return candidate
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
+        if _writes(candidate, log) and _listens(candidate, port):
+            return candidate
     return None
+
+
+def log_of_stranger(known: Process, log: Path) -> Path | None:
+    """The log of a running process that a record names but that belongs to another deployment.
+
+    None where there is no such process. Names the original of a state directory that was copied.
+    """
+    found = _alive(known)
+    if found is None or _writes(found, log):
+        return None
+    return _marked_log(found)
+
+
+def _alive(known: Process) -> psutil.Process | None:
+    """The process of a record's pid, if it began when that of the record did.
+
+    A pid is given out again, at the latest after a reboot. Its start is counted from the boot,
+    since seconds of the clock shift whenever the clock is set.
+    """
+    if known.pid is None:
+        return None
+    try:
+        process = psutil.Process(known.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+    except (psutil.Error, ValueError):
+        return None
+    is_same = known.start_ticks is None or _start_of(process.pid) == {
+        "boot_id": known.boot_id,
+        "start_ticks": known.start_ticks,
+    }
+    return process if is_same else None
+
+
+def _start_of(pid: int) -> dict[str, object]:
+    """When a process began, in the fields of its record; nothing where the system has no /proc."""
+    try:
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return {}
+    # The name of the process stands in parentheses, and may hold some itself.
+    fields = stat.rpartition(b")")[2].split()
+    return {"boot_id": boot_id, "start_ticks": int(fields[_STAT_START])}
+
+
+def _writes(process: psutil.Process, log: Path) -> bool:
+    """Whether a process of this user was started to write a log.
+
+    The mark tells, also when the log was removed since; the open file tells of a process whose
+    state directory was moved, and of one that an earlier version started.
+    """
+    try:
+        if process.uids().real != os.getuid():
+            return False
+        return _marked_log(process) == log or any(
+            (each.fd, each.path) == (_STDERR, str(log)) for each in process.open_files()
+        )
+    except psutil.Error:
+        return False
+
+
+def _marked_log(process: psutil.Process) -> Path | None:
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return None
+    marks = [word.removeprefix(_MARK) for word in words[2:3] if word.startswith(_MARK)]
+    return Path(marks[0]) if marks else None
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    try:
+        held = process.net_connections("tcp")
+    except psutil.Error:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr[1:2] == (port,) for each in held)
 
 
 def stop(process: psutil.Process) -> None:

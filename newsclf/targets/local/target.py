@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 import psutil
@@ -26,7 +25,6 @@ from newsclf.targets.local.credentials import auth_of
 from newsclf.targets.local.gateway_files import remove_files, write_settings
 from newsclf.targets.local.readiness import wait_until_ready
 
-_AnyProcess = TypeVar("_AnyProcess", bound=Process)
 _GATEWAY = "newsclf.targets.local.gateway"
 _SMOKE_TEST = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
 
@@ -80,7 +78,7 @@ class LocalTarget:
         check_files(folder, FILES)
         with self._deployments.locked(name):
             found = self._deployments.find_of(LocalDeployment, name)
-            if found is not None and _find(found.server) is not None:
+            if found is not None and _server(found) is not None:
                 if found.model_digest != card.digest:
                     raise StateError(
                         f"another model is deployed as '{name}'",
@@ -111,11 +109,12 @@ class LocalTarget:
     def _start(
         self, deployment: LocalDeployment, listener: socket.socket, workers: int, cores: int | None
     ) -> LocalDeployment:
-        arguments = [*_server_words(deployment), "--socket", "{socket}", "--workers", str(workers)]
+        arguments = ["newsclf", "serve", str(deployment.model)]
+        arguments += ["--socket", "{socket}", "--workers", str(workers)]
         running = process.start(arguments, listener, deployment.server_log)
         if cores is not None:
             process.pin(running, cores)  # before it has started its workers, which inherit it
-        server = _running(deployment.server, running)
+        server = process.recorded(deployment.server, running)
         deployment = deployment.model_copy(update={"server": server})
         self._deployments.save(deployment)
         listener.close()  # only the server's copy stays, so the port closes with it
@@ -146,7 +145,7 @@ class LocalTarget:
             deployment = self._deployments.get_of(LocalDeployment, name)
             if not self.status(deployment).healthy:
                 raise StateError(f"'{name}' is down", hint="newsclf deploy starts it again")
-            if deployment.api is not None and _find(deployment.api) is not None:
+            if deployment.api is not None and _gateway(deployment) is not None:
                 if deployment.api.auth != auth:
                     raise StateError(
                         f"the API of '{name}' is up with --auth {deployment.api.auth}",
@@ -154,7 +153,7 @@ class LocalTarget:
                     )
                 return deployment, False
             if deployment.api is not None:
-                _stop(deployment, deployment.api, [_GATEWAY])
+                _stop(deployment.api, deployment.gateway_log)
             with process.listen(port) as listener:
                 api = Api(status="creating", port=listener.getsockname()[1], auth=auth)
                 deployment = deployment.model_copy(update={"api": api})
@@ -172,7 +171,7 @@ class LocalTarget:
     ) -> LocalDeployment:
         arguments = [_GATEWAY, "{socket}", str(settings)]
         running = process.start(arguments, listener, deployment.gateway_log)
-        api = _running(api, running)
+        api = process.recorded(api, running)
         deployment = deployment.model_copy(update={"api": api})
         self._deployments.save(deployment)
         listener.close()
@@ -193,7 +192,7 @@ class LocalTarget:
 
     def status(self, deployment: LocalDeployment) -> Status:
         """Look at a deployment; changes nothing."""
-        running = _find(deployment.server)
+        running = _server(deployment)
         if running is None:
             return Status(deployment=deployment, running=False)
         try:
@@ -206,7 +205,7 @@ class LocalTarget:
             deployment=deployment,
             running=True,
             healthy=healthy,
-            api_running=deployment.api is not None and _find(deployment.api) is not None,
+            api_running=_gateway(deployment) is not None,
             uptime_s=time.time() - running.create_time(),
             requests=requests,
         )
@@ -222,38 +221,31 @@ class LocalTarget:
 
     def _remove(self, deployment: LocalDeployment) -> None:
         self._remove_api(deployment)
-        _stop(deployment, deployment.server, _server_words(deployment))
+        _stop(deployment.server, deployment.server_log)
         shutil.rmtree(deployment.folder, ignore_errors=True)
         self._deployments.remove(deployment.name)
 
     def _remove_api(self, deployment: LocalDeployment) -> None:
         if deployment.api is None:
             return
-        _stop(deployment, deployment.api, [_GATEWAY])
+        _stop(deployment.api, deployment.gateway_log)
         remove_files(deployment)
         self._deployments.save(deployment.model_copy(update={"api": None}))
 
 
-def _find(known: Process) -> psutil.Process | None:
-    return process.find(known.pid, known.process_started)
+def _server(deployment: LocalDeployment) -> psutil.Process | None:
+    return process.find(deployment.server, deployment.server_log)
 
 
-def _server_words(deployment: LocalDeployment) -> list[str]:
-    return ["newsclf", "serve", str(deployment.model)]
+def _gateway(deployment: LocalDeployment) -> psutil.Process | None:
+    return process.find(deployment.api, deployment.gateway_log) if deployment.api else None
 
 
-def _stop(deployment: LocalDeployment, known: Process, words: Sequence[str]) -> None:
+def _stop(known: Process, log: Path) -> None:
     """Stop one of a deployment's processes, even one whose pid could not be recorded any more."""
-    running = _find(known)
-    if known.pid is None:
-        since_s = datetime.fromisoformat(deployment.created).timestamp()
-        running = process.find_unrecorded(words, known.port, since_s)
+    running = process.find(known, log) or process.find_unrecorded(known.port, log)
     if running is not None:
         process.stop(running)
-
-
-def _running(known: _AnyProcess, running: psutil.Process) -> _AnyProcess:
-    return known.model_copy(update={"pid": running.pid, "process_started": running.create_time()})
 
 
 def _smoke_test(url: str) -> None:
