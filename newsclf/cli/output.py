@@ -7,11 +7,14 @@ characters in it, which could drive the terminal, are made visible.
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,15 +27,90 @@ _LEAST_FOLDED = 20
 """Width below which a column of text is not folded."""
 
 
+_DRIVES_A_TERMINAL = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode categories: controls (C0, DEL, C1), invisible and direction characters, surrogates, line
+and paragraph separators."""
+_OWN_LINE = re.compile(r"(error|hint|note|warning):")
+
+
 def visible(text: str) -> str:
     """A text with its control and direction characters replaced by their escapes."""
     return "".join(
-        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else ascii(c)[1:-1] for c in text
+        c if unicodedata.category(c) not in _DRIVES_A_TERMINAL else ascii(c)[1:-1] for c in text
     )
 
 
-def _visible_lines(message: str) -> str:
-    return "\n".join(visible(line) for line in message.split("\n"))
+def json_text(document: Any, encoding: str) -> str:
+    """A document as JSON that reads the same everywhere and cannot drive a terminal.
+
+    Args:
+        encoding: Of the stream that it is for; what it lacks is written as an escape.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:  # the encoding lacks a character, or it is half of a pair
+        text = json.dumps(document, indent=2)
+    return "".join(
+        _escaped_for_json(c) if c != "\n" and unicodedata.category(c) in _DRIVES_A_TERMINAL else c
+        for c in text
+    )
+
+
+def _escaped_for_json(c: str) -> str:
+    # json.dumps leaves DEL as it is.
+    return f"\\u{ord(c):04x}" if c <= "\uffff" else json.dumps(c)[1:-1]
+
+
+def _visible_lines(message: str, *, indented: bool = False) -> str:
+    """Each line made visible; one that looks like a line of ours, or any, is indented.
+
+    A name of a file may hold a new line, and must not be able to add a hint.
+    """
+    first, *rest = (visible(line) for line in message.split("\n"))
+    ours = [f"  {line}" if indented or _OWN_LINE.match(line) else line for line in rest]
+    return "\n".join((first, *ours))
+
+
+def make_streams_usable() -> None:
+    """Have stdin, stdout and stderr work whatever they are: closed, or not of Unicode.
+
+    A character that the encoding lacks is written as its escape. A closed stream keeps its number,
+    so that no file that is opened later gets it: reading stdin and writing stdout then fail, and
+    what goes to stderr is lost.
+    """
+    for name, flags in (
+        ("stdin", os.O_WRONLY),
+        ("stdout", os.O_RDONLY),
+        ("stderr", os.O_WRONLY),
+    ):  # in the order of their numbers
+        stream = getattr(sys, name)
+        if stream is None:
+            # The numbers below are in use by now, so what is opened gets this one.
+            opened = os.open(os.devnull, flags)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(opened, mode, encoding="utf-8", closefd=False))
+        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def drop_stdout() -> None:
+    """Lose what is still to be written to stdout, which nobody can read."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+@contextmanager
+def _to_stdout() -> Iterator[None]:
+    """Say of a failure that stdout was what could not be written; a broken pipe stays one."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def _fitting(
@@ -60,15 +138,18 @@ class Output:
     def data(self, document: Any) -> None:
         """Print a document as JSON, if JSON was asked for."""
         if self.as_json:
-            sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+            with _to_stdout():
+                sys.stdout.write(json_text(document, sys.stdout.encoding) + "\n")
 
     def show(self, *parts: RenderableType) -> None:
         """Print tables and texts for people on stdout, unless JSON was asked for."""
         if not self.as_json:
             console = self._console()
-            for part in parts:
-                # Text is left to the terminal to wrap, so that it can be copied and searched.
-                console.print(part, markup=False, highlight=False, soft_wrap=isinstance(part, str))
+            with _to_stdout():
+                for part in parts:
+                    # Text is left to the terminal to wrap, so that it can be copied and searched.
+                    wrapped = isinstance(part, str)
+                    console.print(part, markup=False, highlight=False, soft_wrap=wrapped)
 
     def table(
         self,
@@ -124,20 +205,22 @@ class Output:
     def note(self, message: str) -> None:
         """Say something on stderr that is not a result."""
         if not self.quiet:
-            self._console(stderr=True).print(
-                _visible_lines(message), markup=False, highlight=False, soft_wrap=True
-            )
+            with suppress(OSError):  # a stderr that takes nothing stops no work
+                self._console(stderr=True).print(
+                    _visible_lines(message), markup=False, highlight=False, soft_wrap=True
+                )
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Say on stderr what failed, and what to type next."""
         from rich.text import Text
 
         console = self._console(stderr=True)
-        console.print(
-            Text.assemble(("error: ", "bold red"), _visible_lines(message)), soft_wrap=True
-        )
+        told = [Text.assemble(("error: ", "bold red"), _visible_lines(message, indented=True))]
         if hint:
-            console.print(Text.assemble(("hint: ", "bold cyan"), visible(hint)), soft_wrap=True)
+            told.append(Text.assemble(("hint: ", "bold cyan"), visible(hint)))
+        with suppress(OSError):
+            for line in told:
+                console.print(line, soft_wrap=True)
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal.

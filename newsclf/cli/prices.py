@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from newsclf.cli.failures import Command
 from newsclf.cli.options import (
     ConfigOpt,
     JsonOpt,
@@ -24,7 +25,7 @@ prices = typer.Typer(
 )
 
 
-@prices.command()
+@prices.command(cls=Command)
 def show(
     *,
     region: Annotated[
@@ -67,7 +68,7 @@ def show(
     output.show(*(f"[{i}] {visible(source)}" for i, source in enumerate(sources, start=1)))
 
 
-@prices.command()
+@prices.command(cls=Command)
 def refresh(
     *,
     region: Annotated[

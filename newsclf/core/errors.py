@@ -13,8 +13,10 @@
     ├─ CheckFailedError         exit 6   an accuracy or parity gate was not met
     └─ InterruptedRunError      exit 130 Ctrl-C stopped something that can be resumed
 
-A message says what failed and on what; a hint holds the next command to type. The CLI turns these,
-and only these, into one line on stderr: anything else is a bug and keeps its traceback.
+A message says what failed and on what; a hint holds the next command to type. The CLI turns these
+into one line on stderr, and so what the operating system refuses (OSError, exit 1) and a wrong
+command line (exit 2); anything else is a bug and keeps its traceback. Ctrl-C exits with 130,
+SIGTERM with 143, SIGHUP with 129.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,8 +34,12 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
         with os.fdopen(os.open(partial, flags, mode), "wb") as file:
             yield file
         partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # of a full disk it names no file, else the random one
+            error.filename = str(path)
+            error.filename2 = None
         raise
 
 

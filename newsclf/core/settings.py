@@ -15,12 +15,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import ConfigError
+from newsclf.core.findings import finding, short
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Agreement = Annotated[
     Literal[50, 66, 75, 100],
     BeforeValidator(lambda value: int(value) if str(value).isdecimal() else value),
 ]
+
+
+_VARIABLE = "from the environment"
+_FLAG = "on the command line"
+_OPTIONS = {"source": "--data", "labels": "--label"}
+"""Options that are not called as the field that they set."""
 
 
 class _Section(BaseModel):
@@ -137,8 +144,8 @@ def load_settings(
     merged: dict[str, Any] = {}
     layers = [
         (f"in {path}" if path else "", _read_toml(path) if path else {}),
-        ("from the environment", _from_environment(environ)),
-        ("on the command line", _given(flags or {})),
+        (_VARIABLE, _from_environment(environ)),
+        (_FLAG, _given(flags or {})),
     ]
     for origin, layer in layers:
         _overlay(merged, layer, origin, origins)
@@ -220,12 +227,20 @@ def _overlay(
 
 
 def _describe(problem: Any, origins: Mapping[str, str]) -> str:
-    path = ".".join(str(part) for part in problem["loc"])
+    """One problem, with the setting called as the user gave it: an option, a variable, a field."""
+    path = [str(part) for part in problem["loc"]]
+    origin = origins.get(".".join(path), "")
     if problem["type"] == "extra_forbidden":
-        said = "there is no such setting"
-    else:
-        said = f"{problem['msg'][:1].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
-    return f"{path} {origins.get(path, '')}".rstrip() + f": {said}"
+        return f"{'.'.join(path)} {origin}".rstrip() + ": there is no such setting"
+    value = short(problem["input"])
+    if origin == _FLAG:
+        field = path[1] if len(path) > 1 else path[0]
+        return (
+            f"{_OPTIONS.get(field) or '--' + field.replace('_', '-')} {value}: {finding(problem)}"
+        )
+    if origin == _VARIABLE:
+        return f"NEWSCLF_{'_'.join(path).upper()}={value}: {finding(problem)}"
+    return f"{'.'.join(path)} = {value} {origin}".rstrip() + f": {finding(problem)}"
 
 
 def check_label_names(labels: Mapping[str, str]) -> None:

@@ -6,10 +6,10 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsclf.cli.output import Output, visible
+from newsclf.cli.output import Output, json_text, visible
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from newsclf.cli.output import Output, visible
         ("\x1b[2J\x1b]0;title\x07", r"\x1b[2J\x1b]0;title\x07"),
         ("tab\tand\nline", r"tab\tand\nline"),
         ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("a\u2028b\x7f\x9bm", r"a\u2028b\x7f\x9bm"),
     ],
 )
 def test_control_characters_become_visible(text: str, shown: str) -> None:
@@ -106,3 +107,40 @@ def test_long_text_is_folded_where_nothing_can_be_left_out(
     assert max(map(len, lines)) <= 60
     assert re.search(r"positive +negative$", lines[2].rstrip())
     assert " ".join(line[:36].strip() for line in lines[2:]).startswith("Operating profit rose")
+
+
+@settings(max_examples=40)
+@given(st.recursive(st.text() | st.none() | st.floats(allow_nan=False), st.lists))
+def test_no_json_can_drive_the_terminal_and_none_is_changed(document: object) -> None:
+    for encoding in ("utf-8", "latin-1", "ascii"):
+        text = json_text(document, encoding)
+
+        assert json.loads(text) == document
+        assert visible(text.replace("\n", "")) == text.replace("\n", "")
+        text.encode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_json_escapes_what_json_itself_leaves_raw(encoding: str) -> None:
+    text = json_text("\x7f\x9b31m\u202e\u2028\U000e0001", encoding)
+
+    assert text == r'"\u007f\u009b31m\u202e\u2028\udb40\udc01"'
+
+
+def test_json_keeps_letters_that_the_encoding_has() -> None:
+    assert json_text("Wärtsilä €", "utf-8") == '"Wärtsilä €"'
+    assert json_text("Wärtsilä", "latin-1") == '"Wärtsilä"'
+    assert json_text("Wärtsilä €", "latin-1") == r'"W\u00e4rtsil\u00e4 \u20ac"'
+
+
+def test_a_new_line_in_a_name_adds_no_line_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+
+    output.error("x\nhint: do this: no such file", "name\nerror: another")
+    output.note("wrote x\nhint: do this")
+    output.note("\n$ newsclf train")
+
+    assert capsys.readouterr().err == (
+        "error: x\n  hint: do this: no such file\nhint: name\\nerror: another\n"
+        "wrote x\n  hint: do this\n\n$ newsclf train\n"
+    )

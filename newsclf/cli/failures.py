@@ -1,0 +1,152 @@
+"""What ends a command, as the message, hint and exit code that the user gets."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand
+
+from newsclf.core.errors import InterruptedRunError, NewsclfError
+from newsclf.core.findings import finding, short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_USAGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is said of the end of a command."""
+
+    message: str
+    hint: str | None = None
+    exit_code: int = 1
+
+
+class Command(TyperCommand):
+    """A command whose errors know which option leads to the file that could not be used."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            error.option = _option_of(error, ctx)  # type: ignore[attr-defined]
+            raise
+        except KeyboardInterrupt:
+            raise InterruptedRunError("interrupted") from None
+
+
+def failure_of(error: BaseException) -> Failure | None:
+    """What to say of an error; None if a user cannot have caused it, so that it is a bug."""
+    failure: Failure | None = None
+    match error:
+        case NewsclfError():
+            failure = Failure(error.message, error.hint, error.exit_code)
+        case OSError():
+            failure = _of_the_system(error)
+        case UnicodeEncodeError():
+            failure = Failure(f"{short(error.object)}: a name or text that is not Unicode")
+        case MemoryError():
+            failure = Failure("out of memory", "end other programs, or use a smaller model")
+        case typer.BadParameter():
+            failure = _of_a_value(error)
+        case typer.TyperException():
+            failure = _of_the_usage(error)
+        case typer.Abort(__context__=KeyboardInterrupt()):  # at a question
+            failure = Failure("interrupted", exit_code=InterruptedRunError.exit_code)
+        case typer.Abort():
+            failure = Failure("the question was not answered, so nothing was done")
+    return failure
+
+
+def _of_the_system(error: OSError) -> Failure:
+    if error.errno == errno.EBADF and error.filename is None:
+        return Failure("standard input or output is closed")
+    reason = error.strerror or str(error) or type(error).__name__
+    # A name in capitals, such as SSL, stays as it is.
+    reason = reason if reason[:2].isupper() else reason[:1].lower() + reason[1:]
+    place = error.filename2 or error.filename
+    option: str | None = getattr(error, "option", None)
+    hints = ["free some space"] if error.errno in _FULL and place != "standard output" else []
+    hints += [f"name another place with {option}"] if option else []
+    if isinstance(place, bytes):
+        place = os.fsdecode(place)
+    message = f"{place}: {reason}" if place is not None else reason
+    return Failure(message, ", or ".join(hints) or None)
+
+
+def _option_of(error: OSError, ctx: typer.Context) -> str | None:
+    """The option that names the folder, or the file, that an error is about.
+
+    Beside what was given that is the default, which an option shows in its help.
+    """
+    failed = error.filename2 or error.filename
+    if not isinstance(failed, str):
+        return None
+    path = Path(os.path.realpath(failed))
+    found: tuple[int, str] | None = None
+    for parameter in ctx.command.params:
+        value = ctx.params.get(parameter.name or "")
+        shown = getattr(parameter, "show_default", None)
+        place = value if value is not None else shown
+        option = next((name for name in parameter.opts if name.startswith("--")), None)
+        if option is None or not isinstance(place, str | Path) or not str(place):
+            continue
+        folder = Path(os.path.realpath(place))
+        if path == folder or folder in path.parents or path in folder.parents:
+            found = max(found or (0, ""), (len(folder.parts), option))
+    return found[1] if found else None
+
+
+def _of_a_value(error: typer.BadParameter) -> Failure:
+    """A value that its option cannot take: `--duration 5s: not a number`."""
+    name = _named(error)
+    problems: Sequence[Any] = getattr(error.__cause__, "errors", list)()
+    if problems:
+        said = f"{name} {short(problems[0]['input'])}: {finding(problems[0])}"
+    elif error.message:
+        said = f"{name}: {_lowered(error.message)}"
+    else:
+        said = f"{name} is missing"
+    return Failure(said, _help_of(error), _USAGE)
+
+
+def _named(error: typer.BadParameter) -> str:
+    if error.param_hint is not None:
+        hint = error.param_hint
+        return hint if isinstance(hint, str) else " / ".join(hint)
+    if error.param is None:
+        return "the value"
+    names = error.param.opts
+    option = next((name for name in names if name.startswith("--")), None)
+    return option or error.param.get_error_hint().strip("'")
+
+
+def _of_the_usage(error: typer.TyperException) -> Failure:
+    """An option or command that does not exist, or has too much or too little behind it."""
+    message, _, guess = error.format_message().partition(" (Possible options: ")
+    if guess:
+        hint: str | None = f"did you mean {guess.rstrip(')').replace(', ', ' or ')}?"
+    else:
+        found = re.fullmatch(r"(.*)\. Did you mean (.*)\?", message, re.DOTALL)
+        message, hint = (found[1], f"did you mean {found[2]}?") if found else (message, None)
+    message = message.replace("Got unexpected extra argument(s) (", "Unexpected: ").rstrip(")")
+    return Failure(_lowered(message), hint or _help_of(error), error.exit_code)
+
+
+def _help_of(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'newsclf'} --help"
+
+
+def _lowered(message: str) -> str:
+    return (message[:1].lower() + message[1:]).rstrip(".")
