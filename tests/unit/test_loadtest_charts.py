@@ -28,6 +28,7 @@ from newsclf.loadtest.report.series import over_time, percentile_curves
 from newsclf.loadtest.samples import NEVER, SAMPLE, Outcome, Samples
 from tests.loadtest_builders import (
     Queue,
+    build_case,
     build_search,
     closed_load,
     cost_row,
@@ -321,3 +322,21 @@ def test_amounts_money_and_shares_in_words() -> None:
     assert [text.usd(v) for v in (None, 0.0123, 1234.5)] == ["–", "$0.0123", "$1,234.50"]
     assert [text.percent(v) for v in (0, 0.0001, 0.1234)] == ["0.0 %", "<0.1 %", "12.3 %"]
     assert text.shown("a\u202eb\x00\ud800é") == "a\\u202eb\\x00\\ud800é"
+
+
+def test_the_points_of_a_search_are_not_joined() -> None:
+    case = build_case(instances=("ml.c5.large",), users=(1,), repeats=1)
+    points = [p for p in case.summary.points if p.load.model == "poisson"]
+    points += [
+        p.model_copy(update={"id": f"{p.id}-again", "load": p.load.model_copy(
+            update={"rate_per_s": 2 * (p.load.rate_per_s or 1)})})
+        for p in points
+    ]  # fmt: skip
+    [group] = groups_of(points)
+
+    searched = latency_by_throughput("k", group, [], build_search("ml.c5.large", 10.0, 20.0))
+    swept = latency_by_throughput("k", group, [], None)
+
+    assert 'class="s0 line"' in swept.svg
+    assert 'class="s0 line"' not in searched.svg
+    assert "join" not in searched.caption

@@ -18,7 +18,9 @@ import pytest
 
 from newsclf.core.cost import CostRow
 from newsclf.loadtest.records import Summary
+from newsclf.loadtest.report.figure import about
 from newsclf.loadtest.report.files import summary_schema, write_report
+from newsclf.loadtest.report.headline import answers
 from tests.loadtest_builders import (
     Case,
     build_case,
@@ -312,3 +314,32 @@ def _hostile(case: Case) -> Case:
 
 def _svg(name: str) -> str:
     return f"{{http://www.w3.org/2000/svg}}{name}"
+
+
+def test_one_instance_is_answered_once_and_compared_with_none(tmp_path: Path) -> None:
+    case = build_case(instances=("ml.c5.large",), users=(1, 2), repeats=1)
+    write_report(tmp_path, case.summary, case.samples, case.monthly)
+
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    [answer] = answers(case.summary)
+    assert page.count(answer.sentence) == 1
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").count("meets p95") == 1
+    assert "Cost against latency" not in page
+    assert "No objective was searched for" not in page
+
+
+def test_what_was_run_comes_after_what_was_found(tmp_path: Path) -> None:
+    case = build_case(users=(1, 2), repeats=1)
+    write_report(tmp_path, case.summary, case.samples, case.monthly)
+
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    places = [page.index(f'id="{name}"') for name in ("load", "points", "run", "reading")]
+    assert places == sorted(places)
+
+
+def test_windows_are_shown_in_whole_seconds() -> None:
+    case = build_case(instances=("ml.c5.large",), users=(1,), repeats=1)
+    point = case.summary.points[0]
+    odd = point.model_copy(update={"load": point.load.model_copy(update={"duration_s": 60.007157})})
+
+    assert "window 60 s" in about([odd])

@@ -9,6 +9,9 @@ from typing import NamedTuple
 from newsclf.loadtest.records import PointSummary
 from newsclf.loadtest.report.text import MODELS, short
 
+_ROUNDED_S = 10
+"""From this length on, a window is shown in whole seconds."""
+
 
 class Table(NamedTuple):
     """A table of texts."""
@@ -81,7 +84,10 @@ def subtitle(points: Sequence[PointSummary]) -> str:
 def about(points: Sequence[PointSummary]) -> str:
     """n, window, load models and verdicts of some points."""
     models = " and ".join(sorted({MODELS[p.load.model] for p in points}))
-    spans = sorted({p.load.duration_s for p in points})
+    # A search measures until it knows, so its windows are odd fractions of a second.
+    spans = sorted(
+        {round(p.load.duration_s, 0 if p.load.duration_s >= _ROUNDED_S else 1) for p in points}
+    )
     span = "–".join(short(s) for s in dict.fromkeys([spans[0], spans[-1]])) if spans else "0"
     n = sum(p.requests for p in points)
     return f"n = {n:,} · window {span} s · {models} · {verdicts(p.verdict for p in points)}"

@@ -42,7 +42,7 @@ def answers(summary: Summary) -> list[Answer]:
 
 
 def verdict(summary: Summary) -> str:
-    """The one sentence to take away."""
+    """The one sentence to take away; empty where the answer of the only instance is that."""
     bounded = [s for s in summary.searches if s.low_per_s is not None]
     if summary.searches and not bounded:
         return "No instance met the objective at any rate that was tried."
@@ -63,8 +63,8 @@ def verdict(summary: Summary) -> str:
     found = answers(summary)
     if not found:
         return "Nothing was measured."
-    first = found[0]
-    return f"{first.instance}: {first.figure} – {first.sentence}"
+    best = found[0]
+    return "" if len(found) == 1 else f"{best.instance}: {best.figure} – {best.sentence}"
 
 
 def warnings(summary: Summary) -> list[str]:
@@ -182,9 +182,7 @@ def _of_points(points: list[PointSummary]) -> tuple[str, bool, str]:
         return "no figure", False, f"No point of {len(points)} has a verdict of OK ({kinds})."
     best = max(good, key=lambda p: (p.throughput_per_s, p.id))
     p95 = interval(best.response_ms.get("p95"))
-    text = (
-        f"most good answers: {load_words(best.load)}, p95 {p95} ms. No objective was searched for."
-    )
+    text = f"most good answers: {load_words(best.load)}, p95 {p95} ms."
     return f"{amount(best.throughput_per_s)}/s", True, text
 
 

@@ -40,14 +40,16 @@ def latency_by_throughput(
     panel = Panel(x, y, y_title="Response time, ms", x_title="Good answers per second")
     if search:
         _draw_search(panel, search)
-    _draw_percentiles(panel, group, lambda p: p.throughput_per_s)
+    _draw_percentiles(panel, group, lambda p: p.throughput_per_s, joined=search is None)
     for objective in objectives:
         limit = objective.limit_ms
         text = f"{percentile_name(objective.percentile)} ≤ {amount(limit)} ms"
         panel.level(limit, text, "objective")
     text = f"{subtitle(group.points)}. {_range_words(group)}"
     svg = drawing(key, title, text, SIZE, [*keys, *panel.parts])
-    caption = "Lines join the middle repeats; bars are 95 % intervals."
+    caption = "Bars are 95 % intervals."
+    if search is None:
+        caption = f"Lines join the middle repeats. {caption}"
     if group.model == "closed":
         caption += (
             " Closed loop: users wait, so stalls that independent users would see are hidden."
@@ -190,9 +192,15 @@ def _draw_search(panel: Panel, search: Search) -> None:
         panel.above(sum(ends) / len(ends), ", ".join(texts))
 
 
-def _draw_percentiles(panel: Panel, group: Group, x_of: Callable[[PointSummary], float]) -> None:
-    """Lines through the middle repeats, intervals, and the markers of each point."""
-    for i, name in enumerate(PERCENTILES):
+def _draw_percentiles(
+    panel: Panel, group: Group, x_of: Callable[[PointSummary], float], *, joined: bool = True
+) -> None:
+    """Lines through the middle repeats, intervals, and the markers of each point.
+
+    The points of a search crowd around one rate in the order in which they were measured, so a
+    line through them would be a scribble: they are not joined.
+    """
+    for i, name in enumerate(PERCENTILES if joined else ()):
         panel.line(
             [
                 (middle(map(x_of, repeats)), value)

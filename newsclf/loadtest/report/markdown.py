@@ -16,7 +16,9 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@:$])")
 
 def render_markdown(summary: Summary, prices: list[str]) -> str:
     """The headline, the tables and what was run; nothing of the data is taken as Markdown."""
-    lines = [f"# Load test {_plain(summary.run.name)}", "", f"**{_plain(verdict(summary))}**", ""]
+    lines = [f"# Load test {_plain(summary.run.name)}", ""]
+    if said := verdict(summary):
+        lines += [f"**{_plain(said)}**", ""]
     for answer in answers(summary):
         cost = f" {answer.cost}." if answer.cost else ""
         lines.append(

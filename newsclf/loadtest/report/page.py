@@ -122,10 +122,9 @@ def draw_charts(
             figures.append(latency_by_concurrency(next(keys), group))
         load.append((instance, figures))
     run = about(summary.points)
-    cost = [
-        cost_by_latency(next(keys), summary.costs, run),
-        cost_by_volume(next(keys), monthly, summary.costs, run),
-    ]
+    cost = [cost_by_volume(next(keys), monthly, summary.costs, run)]
+    if len(summary.costs) > 1:
+        cost.insert(0, cost_by_latency(next(keys), summary.costs, run))
     drawn = []
     for point in shown_points(summary):
         found = samples[point.id]
