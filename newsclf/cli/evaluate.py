@@ -23,7 +23,7 @@ from newsclf.cli.options import (
 
 if TYPE_CHECKING:
     from newsclf.cli.output import Output
-    from newsclf.evaluation.report import EvaluationReport
+    from newsclf.evaluation.report import Comparison, EvaluationReport
 
 
 def evaluate(
@@ -33,13 +33,21 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Other data, every row of which counts; or where the training data now is.",
+            help="Other data, of which the rows that the model has not seen count; or where the"
+            " training data now is.",
             show_default="the held-out part of the training data",
         ),
     ] = None,
     text_column: TextColumnOpt = None,
     label_column: LabelColumnOpt = None,
     label: LabelOpt = None,
+    include_seen: Annotated[
+        bool,
+        typer.Option(
+            "--include-seen",
+            help="Also score the rows of --data that the model was trained or validated on.",
+        ),
+    ] = False,
     use_float: Annotated[
         bool, typer.Option("--float", help="Run the torch model, not the int8 file.")
     ] = False,
@@ -48,21 +56,32 @@ def evaluate(
         typer.Option(metavar="METRIC=MIN", help="Exit 6 if a metric is lower; repeatable."),
     ] = None,
     compare: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A second model, for McNemar's test.")
+        Path | None,
+        typer.Option(metavar="DIR", help="A second model: where they differ, and McNemar's test."),
     ] = None,
+    errors: Annotated[
+        int, typer.Option(min=0, help="How many errors to print; the report lists 20 or more.")
+    ] = 5,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for report.html, report.json and the charts.",
-                     show_default="evaluation, in the model"),
+        typer.Option(
+            metavar="DIR",
+            help="Folder for report.html, report.json and the charts; the model stays as it is.",
+            show_default="evaluation, in the model",
+        ),
     ] = None,
     config: ConfigOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
-) -> None:  # fmt: skip
-    """Measure a model on the held-out test part, and write a report."""
+) -> None:
+    """Measure a model on the held-out test part, and write a report.
+
+    Columns and labels of --data are by default those that the model was trained with. --quiet
+    prints the summary only.
+    """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.lifecycle.evaluate import check_gates
+    from newsclf.lifecycle.evaluate import REPORTED_ERRORS, check_gates
     from newsclf.lifecycle.evaluate import evaluate as run
 
     flags: dict[str, Any] = {
@@ -82,9 +101,15 @@ def evaluate(
         gates=_gates(gate),
         compare=compare,
         out=out,
+        include_seen=include_seen,
+        errors=max(errors, REPORTED_ERRORS),
     )
     output.data(evaluated.report.model_dump(mode="json"))
-    _show(output, evaluated.report)
+    if not quiet:
+        _show_details(output, evaluated.report, errors)
+    _show_summary(output, evaluated.report)
+    if evaluated.card_problem:
+        output.note(f"The score is not in the model's card: {evaluated.card_problem}.")
     output.note(f"report: {evaluated.folder / 'report.html'}")
     check_gates(evaluated.report)
 
@@ -101,35 +126,31 @@ def _gates(values: list[str] | None) -> dict[str, float]:
     return gates
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def _interval(ends: tuple[float, float] | None) -> str:
     return f"{_percent(ends[0])} to {_percent(ends[1])}" if ends else ""
 
 
-def _show(output: Output, report: EvaluationReport) -> None:
-    score = report.score
-    part = "held-out test part" if report.part == "test" else "all rows"
+def _show_details(output: Output, report: EvaluationReport, errors: int) -> None:
+    """Show everything but the summary, the errors first."""
+    if errors and report.errors:
+        output.show(
+            output.table(
+                f"The {len(report.errors[:errors])} most confident errors",
+                ["headline", "true", "predicted", "confidence"],
+                [[e.text, e.truth, e.predicted, _percent(e.score)] for e in report.errors[:errors]],
+            ),
+            "",
+        )
     output.show(
-        output.table(
-            f"{report.model} on {report.data}, {part}, {score.runtime}",
-            ["", "value", "95 % interval"],
-            [
-                ["headlines", score.rows, ""],
-                ["accuracy", _percent(score.accuracy), _interval(score.accuracy_interval)],
-                ["macro-F1", _percent(score.macro_f1), _interval(score.macro_f1_interval)],
-                ["expected calibration error", f"{report.calibration.expected_error:.3f}", ""],
-            ],
-        ),
-        "",
         output.table(
             "By class",
             ["", "precision", "recall", "F1", "rows"],
             [
-                [row.label, _percent(row.precision), _percent(row.recall), _percent(row.f1),
-                 row.support]
+                [row.label, *map(_percent, (row.precision, row.recall, row.f1)), row.support]
                 for row in report.classes
             ],
         ),
@@ -153,35 +174,55 @@ def _show(output: Output, report: EvaluationReport) -> None:
             "Bias probe: labels that flip when a name is swapped",
             ["", "headlines", "flips", "rate", "95 % interval"],
             [
-                [row.kind, row.rows, row.flips, _percent(row.rate), _interval(row.interval)]
+                [
+                    row.kind,
+                    row.rows,
+                    row.flips,
+                    _percent(row.rate if row.rows else None),
+                    _interval(row.interval if row.rows else None),
+                ]
                 for row in report.bias
             ],
         ),
         "",
-    )  # fmt: skip
+    )
     if report.seeds:
-        rows: list[list[object]] = [
-            [f"seed {s.seed}", _percent(s.score.accuracy), _percent(s.score.macro_f1)]
-            for s in report.seeds
-        ]
-        if report.seeds_accuracy and report.seeds_macro_f1:
-            spreads = (report.seeds_accuracy, report.seeds_macro_f1)
-            rows.append(["mean ± sd", *(spread.percent() for spread in spreads)])
-        output.show(output.table("Seeds", ["", "accuracy", "macro-F1"], rows), "")
-    if (other := report.comparison) is not None:
-        output.show(
-            output.table(
-                f"Against {other.other} (McNemar's exact test)",
-                ["", "value"],
-                [
-                    ["accuracy of the other", _percent(other.other_accuracy)],
-                    ["only this one right", other.only_this_right],
-                    ["only the other right", other.only_other_right],
-                    ["p", f"{other.p_value:.3g}"],
-                ],
-            ),
-            "",
-        )
+        _show_seeds(output, report)
+    if report.comparison is not None:
+        _show_comparison(output, report.comparison)
+
+
+def _show_seeds(output: Output, report: EvaluationReport) -> None:
+    rows: list[list[object]] = [
+        [f"seed {s.seed}", _percent(s.score.accuracy), _percent(s.score.macro_f1)]
+        for s in report.seeds
+    ]
+    if report.seeds_accuracy and report.seeds_macro_f1:
+        spreads = (report.seeds_accuracy, report.seeds_macro_f1)
+        rows.append(["mean ± sd", *(spread.percent() for spread in spreads)])
+    output.show(output.table("Seeds", ["", "accuracy", "macro-F1"], rows), "")
+
+
+def _show_comparison(output: Output, other: Comparison) -> None:
+    output.show(
+        output.table(
+            f"Against {other.other} (McNemar's exact test)",
+            ["", "value"],
+            [
+                ["accuracy of the other", _percent(other.other_accuracy)],
+                ["macro-F1 of the other", _percent(other.other_macro_f1)],
+                ["different labels", other.differing],
+                ["only this one right", other.only_this_right],
+                ["only the other right", other.only_other_right],
+                ["p", other.p_text],
+            ],
+        ),
+        "",
+    )
+
+
+def _show_summary(output: Output, report: EvaluationReport) -> None:
+    """Show the gates and the headline figures, with what a reader has to know of them."""
     if report.gates:
         output.show(
             output.table(
@@ -194,10 +235,18 @@ def _show(output: Output, report: EvaluationReport) -> None:
             ),
             "",
         )
+    score = report.score
     output.show(
         output.table(
-            f"The {len(report.errors)} most confident errors",
-            ["headline", "true", "predicted", "confidence"],
-            [[e.text, e.truth, e.predicted, _percent(e.score)] for e in report.errors],
+            f"{report.model} on {report.data}, {report.part_name}, {score.runtime}",
+            ["", "value", "95 % interval"],
+            [
+                ["headlines", f"{score.rows:,}", ""],
+                ["accuracy", _percent(score.accuracy), _interval(score.accuracy_interval)],
+                ["macro-F1", _percent(score.macro_f1), _interval(score.macro_f1_interval)],
+                ["expected calibration error", f"{report.calibration.expected_error:.3f}", ""],
+            ],
         )
     )
+    for remark in report.remarks:
+        output.show(remark)

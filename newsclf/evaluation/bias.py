@@ -122,7 +122,7 @@ def _probe(
         for text, before in zip(texts, predictions, strict=True)
         if (swapped := swap(text, kind)) != text
     ]
-    after = classify([swapped for _, swapped, _ in changed])
+    after = classify([swapped for _, swapped, _ in changed]) if changed else []
     flips = [
         Flip(before=text, after=swapped, label_before=old.label, label_after=new.label)
         for (text, swapped, old), new in zip(changed, after, strict=True)

@@ -17,11 +17,13 @@ from newsclf.evaluation.report import (
     ClassScore,
     Comparison,
     ConfidentError,
+    Difference,
     Slice,
 )
 
 _CALIBRATION_BINS = 15
 _BOOTSTRAP_SAMPLES = 5_000
+_DIFFERENCES = 50
 _WORD_LIMITS = (10, 20, 30)
 
 
@@ -46,8 +48,13 @@ def accuracy_of(counts: Sequence[Sequence[int]]) -> float:
 
 
 def macro_f1_of(counts: Sequence[Sequence[int]]) -> float:
-    """Mean of F1 over the classes that occur or are predicted, as scikit-learn has it."""
-    return float(_macro_f1(np.asarray(counts)))
+    """Mean of F1 over the classes that have rows.
+
+    A class without rows has no F1. Counted as 0 once it is predicted, it would take a third off
+    the score of a model that is nearly always right.
+    """
+    matrix = np.asarray(counts)
+    return float(_macro_f1(matrix, matrix.sum(axis=1) > 0))
 
 
 def macro_f1_interval(counts: Sequence[Sequence[int]]) -> Interval:
@@ -59,21 +66,26 @@ def macro_f1_interval(counts: Sequence[Sequence[int]]) -> Interval:
     draws = np.random.default_rng(0).multinomial(
         matrix.sum(), matrix.ravel() / matrix.sum(), size=_BOOTSTRAP_SAMPLES
     )
-    low, high = np.quantile(_macro_f1(draws.reshape(-1, *matrix.shape)), [0.025, 0.975])
+    scores = _macro_f1(draws.reshape(-1, *matrix.shape), matrix.sum(axis=1) > 0)
+    low, high = np.quantile(scores, [0.025, 0.975])
     return (float(low), float(high))
 
 
-def _macro_f1(matrices: np.ndarray) -> np.ndarray:
-    """Macro-F1 of confusion matrices, shape (…, 3, 3) → (…)."""
+def _macro_f1(matrices: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Macro-F1 of confusion matrices over the classes of a mask, shape (…, 3, 3) → (…)."""
     right = np.diagonal(matrices, axis1=-2, axis2=-1)
     # F1 = 2·TP / (true + predicted)
     total = matrices.sum(axis=-1) + matrices.sum(axis=-2)
     f1 = 2 * right / np.maximum(total, 1)
-    return np.asarray(f1.sum(axis=-1) / np.maximum((total > 0).sum(axis=-1), 1))
+    counted = (total > 0) & present
+    return np.asarray((f1 * counted).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1))
 
 
 def class_scores(truth: Sequence[int], predicted: Sequence[int]) -> list[ClassScore]:
-    """Precision, recall, F1 and support of each class; 0 where undefined."""
+    """Precision, recall, F1 and support of each class.
+
+    They are None for a class without rows; precision is 0 for one that is never predicted.
+    """
     columns = precision_recall_fscore_support(
         truth, predicted, labels=range(len(LABELS)), zero_division=0
     )
@@ -81,6 +93,8 @@ def class_scores(truth: Sequence[int], predicted: Sequence[int]) -> list[ClassSc
         ClassScore(
             label=label, precision=float(p), recall=float(r), f1=float(f), support=int(support)
         )
+        if support
+        else ClassScore(label=label, precision=None, recall=None, f1=None, support=0)
         for label, p, r, f, support in zip(LABELS, *columns, strict=True)
     ]
 
@@ -143,7 +157,7 @@ def agreement_name(example: Example) -> str | None:
 
 
 def confident_errors(
-    examples: Sequence[Example], predictions: Sequence[Prediction], limit: int = 20
+    examples: Sequence[Example], predictions: Sequence[Prediction], limit: int
 ) -> list[ConfidentError]:
     """The wrong answers that the model was surest of, surest first."""
     wrong = [
@@ -160,16 +174,33 @@ def confident_errors(
 
 
 def compare(
-    truth: Sequence[int], predicted: Sequence[int], other_predicted: Sequence[int], *, other: str
+    examples: Sequence[Example],
+    predicted: Sequence[int],
+    other_predicted: Sequence[int],
+    *,
+    other: str,
 ) -> Comparison:
-    """McNemar's exact test (McNemar 1947) of two models on the same rows."""
-    pairs = [(p == t, o == t) for t, p, o in zip(truth, predicted, other_predicted, strict=True)]
-    only_this, only_other = pairs.count((True, False)), pairs.count((False, True))
+    """McNemar's exact test (McNemar 1947) of two models on the same rows, and where they differ."""
+    rows = list(zip(examples, predicted, other_predicted, strict=True))
+    only_this = sum(p == e.label_id != o for e, p, o in rows)
+    only_other = sum(o == e.label_id != p for e, p, o in rows)
     disagreements = only_this + only_other
     p_value = stats.binomtest(only_this, disagreements).pvalue if disagreements else 1.0
+    counts = confusion([example.label_id for example in examples], other_predicted)
+    differing = [row for row in rows if row[1] != row[2]]
+    differing.sort(key=lambda row: (row[1] != row[0].label_id, row[2] != row[0].label_id))
     return Comparison(
         other=other,
-        other_accuracy=sum(other_right for _, other_right in pairs) / len(pairs),
+        other_accuracy=accuracy_of(counts),
+        other_macro_f1=macro_f1_of(counts),
+        confusion=counts,
+        differing=len(differing),
+        differences=[
+            Difference(
+                text=example.text, truth=LABELS[example.label_id], this=LABELS[p], other=LABELS[o]
+            )
+            for example, p, o in differing[:_DIFFERENCES]
+        ],
         only_this_right=only_this,
         only_other_right=only_other,
         p_value=float(p_value),

@@ -18,7 +18,7 @@ def render_page(report: EvaluationReport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    environment.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f} %"
     return environment.get_template("report.html.jinja").render(
         report=report,
         confusion_chart=_inline(confusion_svg(report.confusion)),

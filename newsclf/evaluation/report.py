@@ -11,6 +11,11 @@ from newsclf.core.model_card import Interval, Score
 from newsclf.core.spread import Spread
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """A count and what is counted, as `1 row` or `2,000 rows`."""
+    return f"{count:,} {one if count == 1 else several}"
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -19,9 +24,10 @@ class ClassScore(_Document):
     """One class against the others."""
 
     label: str
-    precision: float
-    recall: float
-    f1: float
+    precision: float | None
+    """None, as the other two, for a class that has no rows in the data."""
+    recall: float | None
+    f1: float | None
     support: int
 
 
@@ -84,15 +90,38 @@ class Swap(_Document):
     examples: list[Flip]
 
 
+class Difference(_Document):
+    """A headline to which two models give different labels."""
+
+    text: str
+    truth: str
+    this: str
+    other: str
+
+
 class Comparison(_Document):
     """Two models on the same rows: McNemar's exact test."""
 
     other: str
     other_accuracy: float
+    other_macro_f1: float
+    confusion: list[list[int]]
+    """Of the other model, as the report's own."""
+    differing: int
+    """Rows to which the two give different labels."""
+    differences: list[Difference]
+    """The first 50 of them; those that only this model has right, then only the other, then
+    neither."""
     only_this_right: int
     only_other_right: int
     p_value: float
     """Probability of so lopsided a split of the disagreements if both were equally good."""
+
+    @property
+    def p_text(self) -> str:
+        """The probability to three places, as `< 0.001` where it is less."""
+        smallest = 0.001
+        return f"{self.p_value:.3f}" if self.p_value >= smallest else f"< {smallest}"
 
 
 class Gate(_Document):
@@ -106,6 +135,44 @@ class Gate(_Document):
     def met(self) -> bool:
         """Whether the value reaches the minimum."""
         return self.value >= self.minimum
+
+
+class SeenRows(_Document):
+    """How many rows of other data the model has seen while it was made."""
+
+    recorded: bool = True
+    """False: the model is older than the record of its training texts, so nothing is known."""
+    rows: int
+    """Of the data, seen or not."""
+    training: int = 0
+    validation: int = 0
+    by_other: int = 0
+    """Rows that only the model to compare with was trained or validated on."""
+    left_out: bool = True
+    """Whether they are left out of the evaluation."""
+
+    @property
+    def excluded(self) -> int:
+        """How many rows are left out."""
+        return self.training + self.validation + self.by_other if self.left_out else 0
+
+    @property
+    def sentence(self) -> str:
+        """What a reader of the scores has to know of them."""
+        if not self.recorded:
+            return (
+                "A model has no record of its training texts, since an older version made it, so"
+                f" it is not known which of the {self.rows:,} rows it has seen."
+            )
+        count = self.training + self.validation + self.by_other
+        if count == 0:
+            return f"None of the {self.rows:,} rows was trained or validated on."
+        were = f"{count:,} of {self.rows:,} rows were trained or validated on"
+        if self.by_other:
+            were += f" ({self.by_other:,} of them by the other model only)"
+        if self.left_out:
+            return f"{were} and are left out; --include-seen scores them too."
+        return f"{were}, so these scores are higher than those of new headlines would be."
 
 
 class SeedScore(_Document):
@@ -123,13 +190,19 @@ class EvaluationReport(_Document):
     created: str
     """UTC, ISO 8601."""
     model: str
+    """The name of its directory."""
     model_digest: str
     base: str
     data: str
     data_digest: str
     part: Literal["test", "all"]
+    seen: SeenRows | None = None
+    """None for the held-out part, of which training has seen nothing."""
+    cut: int = 0
+    """Headlines of which the model reads only the beginning, since they have too many tokens."""
     labels: tuple[str, ...] = LABELS
     score: Score
+    """Its macro-F1 is the mean over the classes that have rows."""
     classes: list[ClassScore]
     confusion: list[list[int]]
     """Rows are true classes, columns predicted ones, in the order of `labels`."""
@@ -137,7 +210,7 @@ class EvaluationReport(_Document):
     by_length: list[Slice]
     by_agreement: list[Slice]
     errors: list[ConfidentError]
-    """The 20 that the model was surest of."""
+    """The 20 that the model was surest of, or as many as were asked for."""
     bias: list[Swap]
     comparison: Comparison | None = None
     gates: list[Gate] = []
@@ -145,3 +218,27 @@ class EvaluationReport(_Document):
     """Empty for a single model."""
     seeds_accuracy: Spread | None = None
     seeds_macro_f1: Spread | None = None
+
+    @property
+    def part_name(self) -> str:
+        """What was evaluated, in words."""
+        if self.part == "test":
+            return "held-out test part"
+        return "all rows" if self.seen is None or not self.seen.excluded else "rows not seen before"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of the scores has to know, in sentences."""
+        found = []
+        if self.seen is not None:
+            found.append(self.seen.sentence)
+        if missing := [row.label for row in self.classes if row.support == 0]:
+            found.append(
+                f"No headline is {' or '.join(missing)}; macro-F1 is the mean of the other classes."
+            )
+        if self.cut:
+            found.append(
+                f"{counted(self.cut, 'headline is', 'headlines are')} longer than the model reads;"
+                " what stands beyond that counts for nothing."
+            )
+        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,27 +12,31 @@ from pathlib import Path
 from typing import Literal
 
 from newsclf.core.contract import LABELS, Prediction
-from newsclf.core.errors import CheckFailedError, ConfigError
+from newsclf.core.errors import CheckFailedError, ConfigError, DataError
 from newsclf.core.examples import Example, LabelledData, normalised
 from newsclf.core.extras import require_extra
 from newsclf.core.files import write_text
 from newsclf.core.machine import available_cores
-from newsclf.core.model_card import ModelCard, Score, read_card, write_card
+from newsclf.core.model_card import ModelCard, Score, read_card, with_known_columns, write_card
 from newsclf.core.model_dir import ONNX_FILE, check_files, find_seeds
+from newsclf.core.seen_texts import read_seen_texts, without_seen
 from newsclf.core.settings import DataSettings
 from newsclf.core.spread import spread_of
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
-from newsclf.evaluation.report import EvaluationReport, Gate, SeedScore
+from newsclf.evaluation.report import Comparison, EvaluationReport, Gate, SeedScore, SeenRows
 from newsclf.lifecycle.card_data import load_card_data
 from newsclf.serving import engine
+from newsclf.serving.tokens import count_cut
 
 Classify = Callable[[Sequence[str]], list[Prediction]]
+Runtime = Literal["int8", "float"]
 GATE_METRICS = (
     "accuracy",
     "macro_f1",
     *(f"{metric}.{label}" for metric in ("precision", "recall", "f1") for label in LABELS),
 )
+REPORTED_ERRORS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +47,27 @@ class _Rows:
     examples: Sequence[Example]
     part: Literal["test", "all"]
     stem: str
+    seen: SeenRows | None = None
 
     @property
-    def name(self) -> str:
-        return self.labelled.name
+    def truth(self) -> list[int]:
+        """Index in LABELS of each row's class."""
+        return [example.label_id for example in self.examples]
 
     @property
-    def digest(self) -> str:
-        return self.labelled.digest
+    def texts(self) -> list[str]:
+        """The headlines."""
+        return [example.text for example in self.examples]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """A report and where its files were written."""
+    """A report, where its files were written, and whether the model's card has the score."""
 
     report: EvaluationReport
     folder: Path
+    card_problem: str | None = None
+    """Why the score of the held-out part could not be noted in the card."""
 
 
 def evaluate(
@@ -68,111 +78,64 @@ def evaluate(
     gates: dict[str, float] | None = None,
     compare: Path | None = None,
     out: Path | None = None,
+    include_seen: bool = False,
+    errors: int = REPORTED_ERRORS,
 ) -> Evaluated:
     """Evaluate a model, write its report and charts, and note the score in its card.
+
+    Nothing is written before everything is computed. With `out`, the model directory stays as it
+    is.
 
     Args:
         model: A model directory, or one with several seeds, each of which is then scored.
         data: Where to take headlines from. By default, and if it is the data that the model was
-            trained on, wherever that now is, they are its held-out part; of other data, all rows.
+            trained on, wherever that now is, they are its held-out part; of other data, all rows
+            that the model has not seen. Columns and labels that were not named are those that it
+            was trained with.
         use_float: Run the torch model instead of the int8 file.
         gates: Metric → minimum.
         compare: A second model for McNemar's test.
         out: Folder for the report; by default one in `model`.
+        include_seen: Also score the rows of other data that the model was trained or validated on.
+        errors: How many errors the report lists, surest first.
 
     Raises:
-        ConfigError: a gate names no metric, the report can't be written, or the model to compare
-            with was trained on some of the rows.
-        ModelError, DataError: the model or the data can't be used.
+        ConfigError: a gate names no metric, or one of a class without rows; the report can't be
+            written; or the model to compare with was trained on some of the held-out rows.
+        DataError: the data can't be used, or the model has seen all of its rows.
+        ModelError: the model can't be used.
     """
-    require_extra("sklearn", "scipy", "matplotlib", "jinja2", extra="train", purpose="evaluating")
-    from newsclf.evaluation import bias, metrics
-
     gates = gates or {}
-    for metric in gates:
-        if metric not in GATE_METRICS:
-            raise ConfigError(
-                f"--gate {metric}: no such metric", hint=f"metrics: {', '.join(GATE_METRICS)}"
-            )
+    _check_gate_names(gates)
     folder, card = read_card(model)
-    rows = _rows(card, data)
+    require_extra("sklearn", "scipy", "matplotlib", "jinja2", extra="train", purpose="evaluating")
+    rows = _rows(folder, card, data, compare=compare, include_seen=include_seen)
+    _check_gate_classes(gates, rows)
     target = out or model / ("evaluation" if rows.part == "test" else f"evaluation-{rows.stem}")
-    _make_folder(target)
+    _check_writable(target)
 
-    runtime: Literal["int8", "float"] = "float" if use_float else "int8"
-    truth = [example.label_id for example in rows.examples]
-    texts = [example.text for example in rows.examples]
+    runtime: Runtime = "float" if use_float else "int8"
     classify = _classifier(folder, card, runtime)
-    predictions = classify(texts)
-    predicted = [prediction.label_id for prediction in predictions]
-    right = [p == t for p, t in zip(predicted, truth, strict=True)]
-    classes = metrics.class_scores(truth, predicted)
-    score = _score(truth, predicted, runtime)
-    values = {"accuracy": score.accuracy, "macro_f1": score.macro_f1} | {
-        f"{metric}.{row.label}": getattr(row, metric)
-        for row in classes
-        for metric in ("precision", "recall", "f1")
-    }
-    comparison = None
-    if compare is not None:
-        comparison = metrics.compare(
-            truth, predicted, _other_labels(compare, rows, runtime), other=str(compare)
-        )
+    predictions = classify(rows.texts)
+    report = _report(
+        rows, predictions, classify, model=model, card=card, runtime=runtime, errors=errors
+    )
     seeds = _seed_scores(model, rows, runtime)
-    report = EvaluationReport(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        model=str(model),
-        model_digest=card.digest,
-        base=card.base.name,
-        data=rows.name,
-        data_digest=rows.digest,
-        part=rows.part,
-        score=score,
-        classes=classes,
-        confusion=metrics.confusion(truth, predicted),
-        calibration=metrics.calibration(truth, predictions),
-        by_length=metrics.slices(rows.examples, right, metrics.length_name),
-        by_agreement=metrics.slices(rows.examples, right, metrics.agreement_name),
-        errors=metrics.confident_errors(rows.examples, predictions),
-        bias=bias.probe(texts, predictions, classify),
-        comparison=comparison,
-        gates=[Gate(metric=m, minimum=low, value=values[m]) for m, low in gates.items()],
-        seeds=seeds,
-        seeds_accuracy=spread_of([s.score.accuracy for s in seeds]) if seeds else None,
-        seeds_macro_f1=spread_of([s.score.macro_f1 for s in seeds]) if seeds else None,
+    report = report.model_copy(
+        update={
+            "cut": count_cut(folder, rows.texts)[0],
+            "comparison": _compare(compare, rows, predictions, runtime) if compare else None,
+            "gates": _gates(gates, report),
+            "seeds": seeds,
+            "seeds_accuracy": spread_of([s.score.accuracy for s in seeds]) if seeds else None,
+            "seeds_macro_f1": spread_of([s.score.macro_f1 for s in seeds]) if seeds else None,
+        }
     )
     _write(report, target)
-    if rows.part == "test" and os.access(folder, os.W_OK):
-        _, latest = read_card(folder)  # another command may have written it meanwhile
-        if latest.digest == card.digest:
-            write_card(folder, latest.model_copy(update={"test": score}))
-    return Evaluated(report, target)
-
-
-def _rows(card: ModelCard, data: DataSettings | None) -> _Rows:
-    if data is not None:
-        labelled = load_data(data)
-        if labelled.digest != card.data.digest:
-            return _Rows(labelled, labelled.examples, "all", Path(data.source).stem)
-    known, settings = load_card_data(card, source=data.source if data else None)
-    return _Rows(known, split(known, settings).test, "test", Path(settings.source).stem)
-
-
-def _other_labels(compare: Path, rows: _Rows, runtime: Literal["int8", "float"]) -> list[int]:
-    """What another model says of the rows, which it must not have been trained on."""
-    folder, card = read_card(compare)
-    if card.data.digest == rows.digest:
-        trained_on = split(rows.labelled, card.data.settings).train
-        seen = {normalised(example.text) for example in trained_on}
-        known = sum(normalised(example.text) in seen for example in rows.examples)
-        if known:
-            raise ConfigError(
-                f"{compare} was trained on {known} of the {len(rows.examples)} rows, so a"
-                " comparison would favour it",
-                hint="compare models with the same data settings, or on other data with --data",
-            )
-    classify = _classifier(folder, card, runtime)
-    return [p.label_id for p in classify([example.text for example in rows.examples])]
+    problem = None
+    if rows.part == "test" and out is None:
+        problem = _note_score(folder, card, report.score)
+    return Evaluated(report, target, problem)
 
 
 def check_gates(report: EvaluationReport) -> None:
@@ -186,18 +149,113 @@ def check_gates(report: EvaluationReport) -> None:
         )
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
+def _check_gate_names(gates: dict[str, float]) -> None:
+    for metric in gates:
+        if metric not in GATE_METRICS:
+            raise ConfigError(
+                f"--gate {metric}: no such metric", hint=f"metrics: {', '.join(GATE_METRICS)}"
+            )
+
+
+def _check_gate_classes(gates: dict[str, float], rows: _Rows) -> None:
+    present = {LABELS[label_id] for label_id in rows.truth}
+    for metric in gates:
+        label = metric.partition(".")[2]
+        if label and label not in present:
+            raise ConfigError(
+                f"--gate {metric}: no row of {rows.labelled.name} is {label}",
+                hint=f"drop this gate, or add {label} headlines to the data",
+            )
+
+
+def _rows(
+    folder: Path,
+    card: ModelCard,
+    data: DataSettings | None,
+    *,
+    compare: Path | None,
+    include_seen: bool,
+) -> _Rows:
+    if data is not None:
+        labelled = load_data(with_known_columns(data, card))
+        if labelled.digest != card.data.digest:
+            return _other_rows(
+                folder, labelled, Path(data.source).stem, compare=compare, include_seen=include_seen
+            )
+    known, settings = load_card_data(card, source=data.source if data else None)
+    test = split(known, settings).test
+    if compare is not None:
+        _check_other_has_not_seen(compare, known, test)
+    return _Rows(known, test, "test", Path(settings.source).stem)
+
+
+def _other_rows(
+    folder: Path, labelled: LabelledData, stem: str, *, compare: Path | None, include_seen: bool
+) -> _Rows:
+    """The rows of data that the model was not made with, without those that it has seen."""
+    everything = labelled.examples
+    seen = read_seen_texts(folder)
+    other = read_seen_texts(read_card(compare)[0]) if compare else None
+    new = without_seen(everything, seen) if seen else list(everything)
+    new_to_both = without_seen(new, other) if other else new
+    parts = [seen.part_of(example.text) for example in everything] if seen else []
+    report = SeenRows(
+        recorded=seen is not None and (compare is None or other is not None),
+        rows=len(everything),
+        training=parts.count("training"),
+        validation=parts.count("validation"),
+        by_other=len(new) - len(new_to_both),
+        left_out=not include_seen,
+    )
+    if not new_to_both and not include_seen:
+        raise DataError(
+            f"{labelled.name}: all {len(everything):,} rows were trained or validated on, so"
+            " nothing is left to evaluate",
+            hint="name other data with --data, or score these all the same with --include-seen",
+        )
+    return _Rows(labelled, everything if include_seen else new_to_both, "all", stem, report)
+
+
+def _check_other_has_not_seen(
+    compare: Path, labelled: LabelledData, rows: Sequence[Example]
+) -> None:
+    """Raise ConfigError if the model to compare with was trained on some of the held-out rows."""
+    folder, card = read_card(compare)
+    if (seen := read_seen_texts(folder)) is not None:
+        known = len(rows) - len(without_seen(rows, seen))
+    elif card.data.digest == labelled.digest:
+        parts = split(labelled, card.data.settings)
+        texts = {normalised(example.text) for example in [*parts.train, *parts.validation]}
+        known = sum(normalised(example.text) in texts for example in rows)
+    else:
+        return
+    if known:
         raise ConfigError(
-            f"{folder}: the report cannot be written there ({error.strerror})",
-            hint="name another folder with --out",
-        ) from error
+            f"{compare} was trained or validated on {known} of the {len(rows)} rows, so a"
+            " comparison would favour it",
+            hint="compare models with the same data settings, or on other data with --data",
+        )
 
 
-def _classifier(folder: Path, card: ModelCard, runtime: Literal["int8", "float"]) -> Classify:
+def _check_writable(folder: Path) -> None:
+    """Raise ConfigError if a folder can't be written or made; nothing of it is left."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{folder}: the report cannot be written there ({error.strerror})",
+        hint="name another folder with --out",
+    )
+
+
+def _classifier(folder: Path, card: ModelCard, runtime: Runtime) -> Classify:
     if runtime == "int8":
         check_files(folder, engine.FILES)
         return engine.Engine(folder, threads=available_cores()).classify
@@ -209,9 +267,66 @@ def _classifier(folder: Path, card: ModelCard, runtime: Literal["int8", "float"]
     return lambda texts: classify_float(model, tokenizer, texts)
 
 
-def _score(
-    truth: Sequence[int], predicted: Sequence[int], runtime: Literal["int8", "float"]
-) -> Score:
+def _report(
+    rows: _Rows,
+    predictions: Sequence[Prediction],
+    classify: Classify,
+    *,
+    model: Path,
+    card: ModelCard,
+    runtime: Runtime,
+    errors: int,
+) -> EvaluationReport:
+    from newsclf.evaluation import bias, metrics
+
+    truth = rows.truth
+    predicted = [prediction.label_id for prediction in predictions]
+    right = [p == t for p, t in zip(predicted, truth, strict=True)]
+    return EvaluationReport(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=model.resolve().name,
+        model_digest=card.digest,
+        base=card.base.name,
+        data=rows.labelled.name,
+        data_digest=rows.labelled.digest,
+        part=rows.part,
+        seen=rows.seen,
+        score=_score(truth, predicted, runtime),
+        classes=metrics.class_scores(truth, predicted),
+        confusion=metrics.confusion(truth, predicted),
+        calibration=metrics.calibration(truth, predictions),
+        by_length=metrics.slices(rows.examples, right, metrics.length_name),
+        by_agreement=metrics.slices(rows.examples, right, metrics.agreement_name),
+        errors=metrics.confident_errors(rows.examples, predictions, errors),
+        bias=bias.probe(rows.texts, predictions, classify),
+    )
+
+
+def _gates(gates: dict[str, float], report: EvaluationReport) -> list[Gate]:
+    values = {"accuracy": report.score.accuracy, "macro_f1": report.score.macro_f1} | {
+        f"{metric}.{row.label}": getattr(row, metric)
+        for row in report.classes
+        for metric in ("precision", "recall", "f1")
+    }
+    return [Gate(metric=metric, minimum=low, value=values[metric]) for metric, low in gates.items()]
+
+
+def _compare(
+    compare: Path, rows: _Rows, predictions: Sequence[Prediction], runtime: Runtime
+) -> Comparison:
+    from newsclf.evaluation import metrics
+
+    folder, card = read_card(compare)
+    others = _classifier(folder, card, runtime)(rows.texts)
+    return metrics.compare(
+        rows.examples,
+        [prediction.label_id for prediction in predictions],
+        [prediction.label_id for prediction in others],
+        other=compare.resolve().name,
+    )
+
+
+def _score(truth: Sequence[int], predicted: Sequence[int], runtime: Runtime) -> Score:
     from newsclf.evaluation import metrics
 
     counts = metrics.confusion(truth, predicted)
@@ -226,20 +341,18 @@ def _score(
     )
 
 
-def _seed_scores(model: Path, rows: _Rows, runtime: Literal["int8", "float"]) -> list[SeedScore]:
+def _seed_scores(model: Path, rows: _Rows, runtime: Runtime) -> list[SeedScore]:
     folders = find_seeds(model)
     if len(folders) == 1:
         return []
-    truth = [example.label_id for example in rows.examples]
-    texts = [example.text for example in rows.examples]
     scores = []
     for path in folders:
         folder, card = read_card(path)
-        predicted = [p.label_id for p in _classifier(folder, card, runtime)(texts)]
+        predicted = [p.label_id for p in _classifier(folder, card, runtime)(rows.texts)]
         scores.append(
             SeedScore(
                 seed=card.training.seed,
-                score=_score(truth, predicted, runtime),
+                score=_score(rows.truth, predicted, runtime),
                 model_digest=card.digest,
             )
         )
@@ -247,10 +360,37 @@ def _seed_scores(model: Path, rows: _Rows, runtime: Literal["int8", "float"]) ->
 
 
 def _write(report: EvaluationReport, folder: Path) -> None:
+    """Write the files of a report, all of which are made before the first is written."""
     from newsclf.evaluation.charts import confusion_svg, reliability_svg
     from newsclf.evaluation.page import render_page
 
-    write_text(folder / "confusion.svg", confusion_svg(report.confusion))
-    write_text(folder / "reliability.svg", reliability_svg(report.calibration))
-    write_text(folder / "report.html", render_page(report))
-    write_text(folder / "report.json", report.model_dump_json(indent=2) + "\n")
+    files = {
+        "confusion.svg": confusion_svg(report.confusion),
+        "reliability.svg": reliability_svg(report.calibration),
+        "report.html": render_page(report),
+        "report.json": report.model_dump_json(indent=2) + "\n",
+    }
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_text(folder / name, text)
+    except OSError as error:
+        if new:
+            for name in files:
+                (folder / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise _unwritable(folder, error) from error
+
+
+def _note_score(folder: Path, card: ModelCard, score: Score) -> str | None:
+    """Put the score of the held-out part into the card; why that can't be, if it can't."""
+    _, latest = read_card(folder)  # another command may have written it meanwhile
+    if latest.digest != card.digest:
+        return "the model has changed meanwhile"
+    try:
+        write_card(folder, latest.model_copy(update={"test": score}))
+    except OSError as error:
+        return os.strerror(error.errno) if error.errno else str(error)
+    return None

@@ -240,5 +240,14 @@ def _validate(
         train_loss=train_loss,
         validation_loss=functional.cross_entropy(logits, label_ids).item(),
         accuracy=float(accuracy_score(label_ids, predicted)),
-        macro_f1=float(f1_score(label_ids, predicted, average="macro", zero_division=0)),
+        macro_f1=float(
+            # over the classes of the data, be they two of the three
+            f1_score(
+                label_ids,
+                predicted,
+                labels=label_ids.unique().tolist(),
+                average="macro",
+                zero_division=0,
+            )
+        ),
     )

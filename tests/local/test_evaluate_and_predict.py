@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import shutil
@@ -14,6 +15,9 @@ import pyarrow.parquet
 import pytest
 
 from newsclf.core.contract import LABELS
+from newsclf.core.examples import Example, Split
+from newsclf.core.model_dir import file_digest
+from newsclf.core.seen_texts import read_seen_texts, write_seen_texts
 from newsclf.lifecycle.predict import score_file
 from newsclf.serving.engine import Engine
 from tests.builders import EXTRAS, sample_rows, write_csv
@@ -54,11 +58,13 @@ def test_evaluate_reports_on_the_held_out_part_and_notes_it_in_the_card(
 
 
 def test_json_is_the_report(model: Path, newsclf: Cli) -> None:
+    before = (model / "card.json").read_bytes()
     result = newsclf("evaluate", "--json", "--quiet", "--model", model, "--out", "elsewhere")
 
     assert json.loads(result.out) == json.loads(Path("elsewhere/report.json").read_text("utf-8"))
     assert result.err == ""
     assert not (model / "evaluation").exists()
+    assert (model / "card.json").read_bytes() == before  # the model may be somebody else's
 
 
 def test_gates_work_both_ways(model: Path, newsclf: Cli) -> None:
@@ -148,8 +154,8 @@ def test_data_that_has_moved_is_known_by_its_contents(tiny_base: Path, newsclf: 
     assert "here.csv: the data that the model was trained on is not there" in lost.err
     assert "name it with --data" in lost.err
 
-    found = newsclf("evaluate", "--float", "--json", "--data", "there.csv",
-                    "--text-column", "headline")  # fmt: skip
+    # and the card knows what its columns are called
+    found = newsclf("evaluate", "--float", "--json", "--data", "there.csv")
     assert found.exit_code == 0, found.err
     assert json.loads(found.out)["part"] == "test"
     assert json.loads(found.out)["score"]["rows"] == 125
@@ -159,18 +165,22 @@ def test_data_that_has_moved_is_known_by_its_contents(tiny_base: Path, newsclf: 
     assert "is not there" not in moved.err
 
 
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "older"])
 def test_a_model_is_not_compared_with_one_that_was_trained_on_the_rows(
-    model: Path, newsclf: Cli
+    model: Path, newsclf: Cli, *, recorded: bool
 ) -> None:
     shutil.copytree(model, "other")
+    rewrite_seen(Path("other"), [text for text, _ in sample_rows()])
     card = json.loads(Path("other/card.json").read_text(encoding="utf-8"))
     card["data"]["settings"]["split_seed"] = 1
+    if not recorded:
+        del card["files"]["seen-texts.txt"]
     Path("other/card.json").write_text(json.dumps(card), encoding="utf-8")
 
     result = newsclf("evaluate", "--compare", "other")
 
     assert result.exit_code == 2
-    assert "other was trained on" in result.err
+    assert "other was trained or validated on" in result.err
     assert "of the 125 rows" in result.err
 
 
@@ -190,7 +200,172 @@ def test_a_failed_evaluation_leaves_no_empty_report(model: Path, newsclf: Cli) -
     (model / "model.onnx").unlink()
 
     assert newsclf("evaluate").exit_code == 3
-    assert not list((model / "evaluation").iterdir())
+    assert not (model / "evaluation").exists()
+
+
+def test_a_card_that_cannot_be_written_is_no_error(
+    model: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from newsclf.lifecycle import evaluate
+
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(evaluate, "write_card", read_only)
+
+    result = newsclf("evaluate")
+
+    assert result.exit_code == 0, result.err
+    assert "The score is not in the model's card: Read-only file system." in result.err
+    assert (model / "evaluation" / "report.json").is_file()
+
+
+def test_a_report_that_fails_half_way_leaves_nothing(
+    model: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from newsclf.lifecycle import evaluate
+
+    def full(path: Path, text: str) -> None:
+        if path.name == "report.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_text(text, encoding="utf-8")
+
+    monkeypatch.setattr(evaluate, "write_text", full)
+
+    result = newsclf("evaluate")
+
+    assert result.exit_code == 2
+    assert "the report cannot be written there (No space left on device)" in result.err
+    assert not (model / "evaluation").exists()
+
+
+# --- rows that the model has seen, and classes that the data lack
+
+
+@pytest.mark.usefixtures("model")
+def test_rows_that_were_trained_on_are_left_out_of_other_data(newsclf: Cli) -> None:
+    """The training data under another name, written differently, and one row more."""
+    rows = [(text.upper(), label) for text, label in sample_rows()]
+    write_csv(Path("copy.csv"), [("text", "label"), *rows, ("Orders doubled", "positive")])
+
+    shown = newsclf("evaluate", "--data", "copy.csv", "--json")
+    assert shown.exit_code == 0, shown.err
+    report = json.loads(shown.out)
+    seen = report["seen"]
+    assert seen["training"] + seen["validation"] == seen["rows"] - report["score"]["rows"]
+    assert report["score"]["rows"] == 126  # the held-out part, and the row more
+    assert (seen["recorded"], seen["left_out"]) == (True, True)
+
+    told = newsclf("evaluate", "--data", "copy.csv", "--quiet")
+    assert "498 of 624 rows were trained or validated on and are left out" in told.out
+    assert "Confusion matrix" not in told.out
+
+    everything = newsclf("evaluate", "--data", "copy.csv", "--include-seen", "--json")
+    assert json.loads(everything.out)["score"]["rows"] == 624
+    assert json.loads(everything.out)["seen"]["left_out"] is False
+
+    write_csv(Path("seen.csv"), [("text", "label"), *sample_seen_by(Path("model"))])
+    nothing = newsclf("evaluate", "--data", "seen.csv")
+    assert nothing.exit_code == 2
+    assert "all 3 rows were trained or validated on, so nothing is left" in nothing.err
+    assert "--include-seen" in nothing.err
+    assert not Path("model/evaluation-seen").exists()
+
+
+def sample_seen_by(model: Path) -> list[tuple[str, str]]:
+    """One row of each class that the model was trained on."""
+    seen = read_seen_texts(model)
+    assert seen is not None
+    rows = {label: text for text, label in sample_rows() if seen.part_of(text)}
+    return [(text, label) for label, text in rows.items()]
+
+
+def test_an_older_model_says_that_it_has_no_record(model: Path, newsclf: Cli) -> None:
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    del card["files"]["seen-texts.txt"]
+    (model / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    write_csv(Path("mine.csv"), [("text", "label"), ("Up", "positive"), ("Down", "negative")])
+
+    result = newsclf("evaluate", "--data", "mine.csv")
+
+    assert result.exit_code == 0, result.err
+    assert "it is not known which of the 2 rows it has seen" in result.out
+
+
+@pytest.mark.usefixtures("model")
+def test_rows_that_only_the_other_model_has_seen_are_left_out_of_a_comparison(
+    newsclf: Cli,
+) -> None:
+    shutil.copytree("model", "other")
+    rewrite_seen(Path("other"), ["Orders doubled"])
+    write_csv(
+        Path("mine.csv"),
+        [("text", "label"), ("Orders doubled", "positive"), ("Losses grew", "negative"),
+         ("The board meets", "neutral")],
+    )  # fmt: skip
+
+    report = json.loads(
+        newsclf("evaluate", "--data", "mine.csv", "--compare", "other", "--json").out
+    )
+
+    assert report["seen"]["by_other"] == 1
+    assert report["score"]["rows"] == 2
+
+
+def rewrite_seen(model: Path, texts: list[str]) -> None:
+    """Make a model one that was trained on these texts."""
+    write_seen_texts(model, Split(train=[Example(t, 0) for t in texts], validation=[], test=[]))
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    card["files"]["seen-texts.txt"] = file_digest(model / "seen-texts.txt")
+    (model / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("runtime", [[], ["--float"]], ids=["int8", "float"])
+def test_data_without_a_name_to_swap_are_probed_for_nothing(
+    newsclf: Cli, runtime: list[str]
+) -> None:
+    write_csv(Path("mine.csv"), [("text", "label"), ("up we go", "positive"), ("woe", "negative")])
+
+    result = newsclf("evaluate", "--data", "mine.csv", "--json", *runtime)
+
+    assert result.exit_code == 0, result.err
+    assert [(row["rows"], row["flips"]) for row in json.loads(result.out)["bias"]] == [(0, 0)] * 3
+
+
+@pytest.mark.usefixtures("model")
+def test_a_class_without_rows_is_said_and_has_no_gate(newsclf: Cli) -> None:
+    rows = [row for row in sample_rows() if row[1] != "neutral"]
+    write_csv(Path("mine.csv"), [("text", "label"), *rows])
+
+    shown = newsclf("evaluate", "--data", "mine.csv", "--gate", "macro_f1=0.01")
+    assert shown.exit_code == 0, shown.err
+    assert "No headline is neutral; macro-F1 is the mean of the other classes." in shown.out
+
+    refused = newsclf("evaluate", "--data", "mine.csv", "--gate", "f1.neutral=0.5")
+    assert refused.exit_code == 2
+    assert "--gate f1.neutral: no row of mine.csv is neutral" in refused.err
+
+
+@pytest.mark.usefixtures("model")
+def test_headlines_that_are_longer_than_the_model_reads_are_counted(newsclf: Cli) -> None:
+    rows = [("Profit rose " * 100, "positive"), ("Losses grew", "negative")]
+    write_csv(Path("mine.csv"), [("text", "label"), *rows])
+
+    result = newsclf("evaluate", "--data", "mine.csv")
+
+    assert "1 headline is longer than the model reads" in result.out
+
+
+@pytest.mark.usefixtures("model")
+def test_errors_come_first_and_as_many_as_asked_for_and_the_summary_last(newsclf: Cli) -> None:
+    shown = newsclf("evaluate", "--errors", 3)
+
+    lines = shown.out.splitlines()
+    assert lines[0] == "The 3 most confident errors"
+    assert lines[-1].startswith("expected calibration error")
+    assert "report: model/evaluation/report.html" in shown.err
+    assert "errors" not in newsclf("evaluate", "--errors", 0).out
 
 
 # --- the engine

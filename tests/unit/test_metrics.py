@@ -44,7 +44,7 @@ def test_accuracy_and_macro_f1_are_scikit_learn_s(pairs: list[tuple[int, int]]) 
 
     assert metrics.accuracy_of(counts) == pytest.approx(accuracy_score(truth, predicted))
     assert metrics.macro_f1_of(counts) == pytest.approx(
-        f1_score(truth, predicted, average="macro", zero_division=0)
+        f1_score(truth, predicted, labels=sorted(set(truth)), average="macro", zero_division=0)
     )
 
 
@@ -109,7 +109,7 @@ def test_the_surest_errors_come_first() -> None:
     examples = [Example("a", 0), Example("b", 1), Example("c", 2)]
     predictions = [prediction(1, 0.6), prediction(1, 0.9), prediction(0, 0.8)]
 
-    errors = metrics.confident_errors(examples, predictions)
+    errors = metrics.confident_errors(examples, predictions, 20)
 
     assert [(e.text, e.truth, e.predicted) for e in errors] == [
         ("c", "positive", "negative"),
@@ -120,17 +120,53 @@ def test_the_surest_errors_come_first() -> None:
 
 def test_mcnemar_by_hand() -> None:
     # Six disagreements, all won by the first model: 2 · (1/2)^6.
-    truth = [0] * 10
-    comparison = metrics.compare(truth, [0] * 10, [1] * 6 + [0] * 4, other="b")
+    rows = [Example(str(i), 0) for i in range(10)]
+    comparison = metrics.compare(rows, [0] * 10, [1] * 6 + [0] * 4, other="b")
 
     assert (comparison.only_this_right, comparison.only_other_right) == (6, 0)
     assert comparison.p_value == pytest.approx(2 * 0.5**6)
+    assert comparison.p_text == "0.031"
     assert comparison.other_accuracy == pytest.approx(0.4)
 
 
+def test_a_tiny_probability_is_not_written_in_full() -> None:
+    rows = [Example(str(i), 0) for i in range(30)]
+
+    assert metrics.compare(rows, [0] * 30, [1] * 30, other="b").p_text == "< 0.001"
+
+
 def test_a_model_does_not_differ_from_itself() -> None:
-    assert metrics.compare([0, 1], [0, 2], [0, 2], other="same").p_value == 1.0
+    rows = [Example("a", 0), Example("b", 1)]
+    comparison = metrics.compare(rows, [0, 2], [0, 2], other="same")
+
+    assert comparison.p_value == 1.0
+    assert comparison.differences == []
+
+
+def test_a_comparison_lists_where_the_models_differ() -> None:
+    rows = [Example("both wrong", 0), Example("other right", 0), Example("this right", 0)]
+    comparison = metrics.compare(rows, [1, 1, 0], [2, 0, 1], other="b")
+
+    assert comparison.differing == 3
+    assert [(d.text, d.this, d.other) for d in comparison.differences] == [
+        ("this right", "negative", "neutral"),
+        ("other right", "neutral", "negative"),
+        ("both wrong", "neutral", "positive"),
+    ]
+    assert comparison.confusion == [[1, 1, 1], [0, 0, 0], [0, 0, 0]]
 
 
 def test_a_perfect_classifier_of_two_classes_is_perfect() -> None:
     assert metrics.macro_f1_of([[5, 0, 0], [0, 0, 0], [0, 0, 5]]) == 1.0
+
+
+def test_a_class_without_rows_is_left_out_of_macro_f1() -> None:
+    """One headline of 100 is called neutral, in data that have none."""
+    counts = [[49, 1, 0], [0, 0, 0], [0, 0, 50]]
+    truth = [i for i in range(3) for j in range(3) for _ in range(counts[i][j])]
+    predicted = [j for i in range(3) for j in range(3) for _ in range(counts[i][j])]
+
+    assert metrics.macro_f1_of(counts) == pytest.approx((2 * 49 / 99 + 1) / 2)
+    assert metrics.macro_f1_interval(counts)[0] > 0.95
+    neutral = metrics.class_scores(truth, predicted)[1]
+    assert (neutral.precision, neutral.recall, neutral.f1, neutral.support) == (None, None, None, 0)

@@ -17,10 +17,12 @@ from newsclf.evaluation.report import (
     ClassScore,
     Comparison,
     ConfidentError,
+    Difference,
     EvaluationReport,
     Flip,
     Gate,
     SeedScore,
+    SeenRows,
     Slice,
     Swap,
 )
@@ -70,7 +72,17 @@ def report() -> EvaluationReport:
             )
         ],
         comparison=Comparison(
-            other=HOSTILE, other_accuracy=0.9, only_this_right=9, only_other_right=2, p_value=0.065
+            other=HOSTILE,
+            other_accuracy=0.9,
+            other_macro_f1=0.88,
+            confusion=[[70, 2, 1], [3, 420, 15], [9, 20, 150]],
+            differing=14,
+            differences=[
+                Difference(text=HOSTILE, truth="neutral", this="neutral", other="positive")
+            ],
+            only_this_right=9,
+            only_other_right=2,
+            p_value=0.065,
         ),
         gates=[Gate(metric="accuracy", minimum=0.95, value=0.936)],
         seeds=[SeedScore(seed=3, score=SCORE, model_digest="ef" * 32)],
@@ -99,6 +111,39 @@ def test_the_page_shows_the_figures(report: EvaluationReport) -> None:
         assert figure in page, figure
     assert page.count("<svg") == 2
     assert charts.INK not in page  # the ink of charts follows the theme
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (
+            SeenRows(rows=4840, training=3800, validation=268),
+            "4,068 of 4,840 rows were trained or validated on and are left out; --include-seen",
+        ),
+        (
+            SeenRows(rows=10, training=2, validation=1, by_other=3),
+            "6 of 10 rows were trained or validated on (3 of them by the other model only) and",
+        ),
+        (
+            SeenRows(rows=10, training=2, left_out=False),
+            "2 of 10 rows were trained or validated on, so these scores are higher than",
+        ),
+        (SeenRows(rows=10), "None of the 10 rows was trained or validated on."),
+        (SeenRows(rows=10, recorded=False), "not known which of the 10 rows it has seen."),
+    ],
+)
+def test_the_page_says_what_the_model_has_seen(
+    report: EvaluationReport, seen: SeenRows, said: str
+) -> None:
+    assert said in render_page(report.model_copy(update={"part": "all", "seen": seen}))
+
+
+def test_the_page_says_which_class_is_missing_and_what_was_cut(report: EvaluationReport) -> None:
+    none = ClassScore(label="neutral", precision=None, recall=None, f1=None, support=0)
+    page = render_page(report.model_copy(update={"classes": [none], "cut": 1}))
+
+    assert "No headline is neutral; macro-F1 is the mean of the other classes." in page
+    assert "1 headline is longer than the model reads" in page
 
 
 def test_charts_are_well_formed_and_reproducible() -> None:
