@@ -169,6 +169,11 @@ _DEPLOYMENT: TypeAdapter[Deployment] = TypeAdapter(
 _Kind = TypeVar("_Kind", LocalDeployment, AwsDeployment)
 
 
+def is_deployment_name(text: str) -> bool:
+    """Whether a deployment can be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
 class Deployments:
     """The deployments of one state directory."""
 

@@ -182,6 +182,73 @@ def test_the_record_of_a_job_is_no_deployment(deploy: Deploy, newsclf: Cli) -> N
     assert json.loads(newsclf("status", "--region", REGION, "--json").out) == []
 
 
+def test_what_the_tagging_api_still_lists_is_no_deployment(
+    aws: FakeAws, deploy: Deploy, newsclf: Cli
+) -> None:
+    assert deploy().exit_code == 0
+    torn_down(aws, newsclf)
+    listed = boto3.client("resourcegroupstaggingapi").get_resources(
+        TagFilters=[{"Key": "newsclf:deployment"}]
+    )["ResourceTagMappingList"]
+    assert [each for each in listed if ":endpoint/" in each["ResourceARN"]]
+
+    shown = newsclf("status", "--region", REGION)
+    removed = newsclf("teardown", "--all", "--region", REGION, "--yes")
+
+    assert (shown.exit_code, shown.err.strip()) == (0, "nothing is deployed")
+    assert (removed.exit_code, removed.err.strip()) == (0, "nothing is deployed")
+
+
+def test_what_has_no_role_any_more_is_still_found(
+    aws: FakeAws, deploy: Deploy, newsclf: Cli
+) -> None:
+    assert deploy().exit_code == 0
+    aws.fault = lambda _, call: "denied" if call.operation == "DeleteLogGroup" else None
+    assert newsclf("teardown").exit_code == 1
+    Path(".newsclf/deployments/news.json").unlink()
+    aws.fault = lambda _, __: None
+
+    (shown,) = json.loads(newsclf("status", "--region", REGION, "--json").out)
+    assert (shown["name"], shown["endpoint"]) == ("news", "none")
+    assert newsclf("teardown", "--all", "--region", REGION, "--yes").exit_code == 0
+    assert aws.world.left() == []
+
+
+def test_a_look_that_is_denied_hides_nothing(aws: FakeAws, deploy: Deploy, newsclf: Cli) -> None:
+    assert deploy().exit_code == 0
+    torn_down(aws, newsclf)
+    aws.fault = lambda _, call: "denied" if call.operation == "DescribeAlarms" else None
+
+    (shown,) = json.loads(newsclf("status", "--region", REGION, "--json").out)
+    assert shown["name"] == "news"
+
+
+def test_a_tag_that_is_no_name_of_a_deployment_is_left_alone(aws: FakeAws, newsclf: Cli) -> None:
+    boto3.client("logs").create_log_group(
+        logGroupName="/theirs", tags={"newsclf:deployment": "Not One!"}
+    )
+
+    assert newsclf("status", "--region", REGION).exit_code == 0
+    assert aws.world.left() == [f"{REGION} log group /theirs"]
+
+
+def test_the_log_group_of_an_endpoint_does_not_come_back(
+    aws: FakeAws, deploy: Deploy, newsclf: Cli
+) -> None:
+    assert deploy().exit_code == 0
+    aws.forget()
+    torn_down(aws, newsclf)
+
+    theirs = "/aws/sagemaker/Endpoints/newsclf-news"
+    done = [
+        record.call.operation
+        for record in aws.records
+        if record.call.params.get("logGroupName", theirs) == theirs
+    ]
+    assert done.index("DeleteEndpoint") < done.index("DeleteRole") < done.index("DeleteLogGroup")
+    assert aws.sagemaker.late == {}  # the last line has come, and found no role to be written as
+
+
 def use(count: int) -> None:
     """Have others use so many instances; CloudWatch tells it."""
     metric = usage_metric(QUOTA)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.utils import get_service_model
 from moto.sagemaker.models import sagemaker_backends
 
+from newsclf.targets.aws.endpoint import _MOVING, _USELESS
 from tests.aws.conftest import REGION
 from tests.aws.proxy.server import FakeAws
 from tests.aws.story import is_reading
@@ -57,6 +60,26 @@ def test_a_failed_endpoint_is_replaced_when_it_is_deployed_again(
     assert again.exit_code == 0, again.err
     assert "replace endpoint" in again.out
     assert "it is Failed" in again.out
+    torn_down(aws, newsclf)
+
+
+def test_every_status_that_an_endpoint_can_have_is_known() -> None:
+    shape: Any = get_service_model("sagemaker").shape_for("EndpointStatus")
+
+    assert set(shape.enum) == {"InService"} | _MOVING | _USELESS
+
+
+@pytest.mark.parametrize("status", sorted(_USELESS))
+def test_an_endpoint_that_serves_nobody_well_is_replaced(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...], status: str
+) -> None:
+    assert newsclf(*deploy).exit_code == 0
+    sagemaker_backends[ACCOUNT][REGION].endpoints["newsclf-news"].endpoint_status = status
+
+    again = newsclf(*deploy)
+    assert again.exit_code == 0, again.err
+    assert f"it is {status}" in again.out
+    assert endpoint()[0] == "InService"
     torn_down(aws, newsclf)
 
 

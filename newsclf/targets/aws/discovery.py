@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.names import PREFIX, TAG, Names
@@ -17,16 +17,30 @@ _KEPT = re.compile(r"arn:aws:sagemaker:[^:]*:\d+:[a-z-]*job/")
 """The record of a job can't be deleted, and costs nothing."""
 
 
-def deployments(clients: Clients) -> set[str]:
-    """The names of all deployments that have anything in the account and region.
-
-    The tagging API knows no IAM roles, so those are found by their names.
-    """
+def by_role(clients: Clients) -> set[str]:
+    """The names of the deployments that have a role; the tagging API knows no IAM roles."""
     roles = clients.listed("iam", "list_roles", "Roles", doing="looking for roles")
     end = re.escape(_role_end(clients))
     named = re.compile(f"{PREFIX}-(.+)-{end}-[a-z]+")
-    found = {match[1] for role in roles if (match := named.fullmatch(role["RoleName"]))}
-    return found | {value for value, arn in _tagged(clients) if not _KEPT.match(arn)}
+    return {match[1] for role in roles if (match := named.fullmatch(role["RoleName"]))}
+
+
+def by_tag(clients: Clients) -> Mapping[str, Sequence[str]]:
+    """Name of a deployment → the ARNs of what carries its tag, or did so a while ago.
+
+    The tagging API goes on listing what was deleted, mostly for minutes and sometimes for hours
+    (aws-cli#8197, boto3#3341), so a name alone proves nothing.
+    """
+    found: dict[str, list[str]] = {}
+    for name, arn in _tagged(clients):
+        if not _KEPT.match(arn):
+            found.setdefault(name, []).append(arn)
+    return found
+
+
+def is_stray(arn: str) -> bool:
+    """Whether it is of a kind that teardown does not look at."""
+    return not _LOOKED_AT.match(arn) and not _KEPT.match(arn)
 
 
 def stray_arns(clients: Clients, names: Names) -> list[str]:
@@ -34,7 +48,7 @@ def stray_arns(clients: Clients, names: Names) -> list[str]:
     return sorted(
         arn
         for value, arn in _tagged(clients, names.deployment)
-        if value == names.deployment and not _LOOKED_AT.match(arn) and not _KEPT.match(arn)
+        if value == names.deployment and is_stray(arn)
     )
 
 

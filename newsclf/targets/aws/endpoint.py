@@ -20,8 +20,10 @@ _MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
 _LINGERS_S = 300
 """Network interfaces and key grants go "a few minutes" after the endpoint, by means of its role
 (docs of DeleteEndpoint)."""
-_USELESS = {"Failed", "OutOfService"}
-"""Such an endpoint keeps its name; it must be deleted before there can be another."""
+_USELESS = {"Failed", "OutOfService", "UpdateRollbackFailed"}
+"""Such an endpoint keeps its name; it must be deleted before there can be another. One whose update
+and rollback have both failed serves old and new at random, and nothing but AWS's support or a new
+endpoint gets it out of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,9 @@ def _image_and_metrics(image: str) -> list[Mapping[str, Any]]:
 
 
 _LOGGING = [
-    "logs:CreateLogGroup",  # it is there, but whether SageMaker goes on without this is not known
+    # The group is there, but whether SageMaker logs without this is not known. After a teardown it
+    # can't bring the group back: the role goes first.
+    "logs:CreateLogGroup",
     "logs:CreateLogStream",
     "logs:DescribeLogStreams",
     "logs:PutLogEvents",

@@ -156,11 +156,22 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         " sagemaker:StopInferenceRecommendationsJob",
         "Any": "cloudwatch:GetMetricStatistics servicequotas:ListServiceQuotas",
     },
+    # The list of tags lags, so of what it names by tag alone all kinds are looked for.
     "status": {
+        "Bucket": "s3:ListBucketVersions",
+        "Roles": "iam:GetRole",
         "Endpoints": "sagemaker:DescribeEndpoint",
         "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
         "TrainingJobs": "sagemaker:DescribeTrainingJob",
-        "Any": "iam:ListRoles tag:GetResources",
+        "Functions": "lambda:GetFunction",
+        "Apis": "apigateway:GET",
+        "Alarms": "cloudwatch:DescribeAlarms",
+        "Schedules": "scheduler:GetSchedule",
+        "Budgets": "budgets:ViewBudget",
+        "Any": "application-autoscaling:DescribeScalableTargets"
+        " application-autoscaling:DescribeScalingPolicies iam:ListRoles logs:DescribeLogGroups"
+        " sagemaker:ListEndpointConfigs sagemaker:ListInferenceRecommendationsJobs"
+        " sagemaker:ListModels tag:GetResources",
     },
     "logs": {"LogGroups": "logs:DescribeLogStreams logs:GetLogEvents"},
     "teardown": {

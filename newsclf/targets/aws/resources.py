@@ -60,8 +60,7 @@ def endpoint_resources(
     Raises:
         ConfigError: it can't be had like that.
     """
-    needed = model_resources(clients, names, spec, archive, say)
-    model = needed[-1]
+    bucket, stored, role, model = model_resources(clients, names, spec, archive, say)
     config = EndpointConfig(clients, names, definition_of(spec, model.name))
     alarm = None if spec.instance is None else ErrorAlarm(clients, names)
     endpoint = Endpoint(
@@ -77,8 +76,11 @@ def endpoint_resources(
         say,
     )
     return [
-        *needed[:-1],
+        bucket,
+        stored,
+        # Before the role, so that a teardown deletes it after the role that writes to it.
         LogGroup(clients, names, names.endpoint_log, _ENDPOINT_LOG),
+        role,
         model,
         config,
         *([alarm] if alarm else []),
@@ -99,8 +101,8 @@ def endpoint_remains(
     return [
         Bucket(clients, names),
         ModelArchive(clients, names),
-        Role(clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE),
         LogGroup(clients, names, names.endpoint_log, _ENDPOINT_LOG),
+        Role(clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE),
         Model(clients, names),
         EndpointConfig(clients, names),
         ErrorAlarm(clients, names),

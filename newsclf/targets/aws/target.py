@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments
+from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments, is_deployment_name
 from newsclf.core.errors import InterruptedRunError, NewsclfError, StateError
 from newsclf.core.prices import PriceBook
 from newsclf.targets.aws import discovery
 from newsclf.targets.aws.address import endpoint_address
 from newsclf.targets.aws.api import api_remains
-from newsclf.targets.aws.bucket import Archive
+from newsclf.targets.aws.bucket import Archive, Bucket
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.endpoint import Endpoint, running_count
 from newsclf.targets.aws.endpoint_config import VARIANT
@@ -38,6 +38,9 @@ from newsclf.targets.aws.resources import (
 from newsclf.targets.aws.status import AwsStatus, look_at
 from newsclf.targets.client import Address
 
+_LATE_LINES_S = 30
+"""SageMaker goes on writing for "some seconds" after an endpoint is gone, into a log group that it
+makes anew if the role may (apache/airflow#29581)."""
 Say = Callable[[str], None]
 """Is told what happens, a line at a time."""
 
@@ -222,11 +225,13 @@ class AwsTarget:
             known = self._deployments.find_of(AwsDeployment, name)
             journal = Journal(self._deployments, known) if known else None
             # The endpoint goes before what it needs, and all that stands before it first.
-            remains = [
-                *endpoint_remains(self._clients, names, self._say),
-                *api_remains(self._clients, names),
-            ]
+            remains = self._remains(names)
             removed, problems = self._remove(list(reversed(remains)), journal)
+            if f"endpoint {names.endpoint}" in removed:
+                logs = [each for each in remains if isinstance(each, LogGroup)]
+                self._say(f"waiting {_LATE_LINES_S} s for the endpoint's last log lines")
+                self._clients.clock.sleep(_LATE_LINES_S)
+                problems += self._remove(logs, journal)[1]
             left = [each for each in remains if self._is_left(each, problems)]
             stray = discovery.stray_arns(self._clients, names) if not left else []
             if left or stray:
@@ -292,9 +297,34 @@ class AwsTarget:
                 recorded=name in recorded,
                 api=api.url if name in recorded and (api := recorded[name].api) else None,
             )
-            for name in sorted(self.found() | set(recorded))
+            for name in sorted(self.found(known=recorded) | set(recorded))
         ]
 
-    def found(self) -> set[str]:
-        """The names of all deployments that have anything here, recorded or not."""
-        return discovery.deployments(self._clients)
+    def found(self, known: Collection[str] = ()) -> set[str]:
+        """The names of all deployments that have anything here, recorded or not.
+
+        Args:
+            known: Names that need no proof, since they are recorded.
+        """
+        by_role = discovery.by_role(self._clients)
+        by_tag = discovery.by_tag(self._clients)
+        return {
+            name
+            for name in by_role | set(by_tag)
+            if is_deployment_name(name)
+            and (name in by_role or name in known or self._is_there(name, by_tag[name]))
+        }
+
+    def _is_there(self, name: str, arns: Iterable[str]) -> bool:
+        """Whether anything of what carries a deployment's tag still exists."""
+        if any(discovery.is_stray(arn) for arn in arns):
+            return True
+        remains = reversed(self._remains(self.names_of(name)))  # the endpoint is among the first
+        return any(self._is_left(each, []) for each in remains if not isinstance(each, Bucket))
+
+    def _remains(self, names: Names) -> Sequence[Remains]:
+        """All that a deployment can have, in the order of creation."""
+        return [
+            *endpoint_remains(self._clients, names, self._say),
+            *api_remains(self._clients, names),
+        ]

@@ -30,6 +30,8 @@ SAMPLE: dict[str, dict[str, float]] = {
         "MaxInvocations": 570, "ModelLatency": 1085446,
     },
 }  # fmt: skip
+FRAMEWORKS = ("TENSORFLOW", "PYTORCH", "XGBOOST", "SAGEMAKER-SCIKIT-LEARN")
+"""Source: API reference, RecommendationJobContainerConfig."""
 _RUNNING = ("PENDING", "IN_PROGRESS", "STOPPING")
 
 
@@ -95,6 +97,8 @@ class Recommender:
         for mandatory in ("Domain", "Framework", "Task"):
             if mandatory not in container:
                 raise RefusedError("ValidationException", f"{mandatory} is mandatory.")
+        if container["Framework"] not in FRAMEWORKS:
+            raise RefusedError("ValidationException", f"Framework must be one of {FRAMEWORKS}.")
         files = _read(container["PayloadConfig"]["SamplePayloadUrl"])
         self.jobs[name] = Job(call.params, files)
         return ok({"JobArn": _arn(call, name)})

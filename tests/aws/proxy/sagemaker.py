@@ -19,7 +19,7 @@ from tests.aws.proxy.answers import Answer, RefusedError, ok
 from tests.aws.proxy.logs import write_log
 from tests.aws.proxy.recommender import Recommender
 from tests.aws.proxy.requests import Call
-from tests.aws.proxy.roles import trusts
+from tests.aws.proxy.roles import allows, trusts
 from tests.aws.proxy.training import Training
 
 # botocore's list of instance types is newer than moto's; requests are checked against that one.
@@ -53,6 +53,8 @@ class SageMaker:
     """How many CreateModel are still told that the role can't be assumed."""
     container_log: tuple[str, ...] = ("serving on port 8080", "ready")
     changes: dict[str, _Change] = field(default_factory=dict)
+    late: dict[str, str] = field(default_factory=dict)
+    """Log group of a deleted endpoint with a line still to come → the role that writes it."""
     training: Training = field(default_factory=Training)
     recommender: Recommender = field(default_factory=Recommender)
 
@@ -70,6 +72,19 @@ class SageMaker:
         )
         if handler is not None:
             handler(call)
+
+    def log_late(self, call: Call) -> None:
+        """A last line comes when all is deleted, and makes the log group anew if the role may.
+
+        Source: apache/airflow#29581.
+        """
+        group = call.params.get("logGroupName")
+        if call.operation != "DeleteLogGroup" or group not in self.late:
+            return
+        role = self.late.pop(group)
+        arn = f"arn:aws:logs:{call.region}:{ACCOUNT}:log-group:{group}:log-stream:"
+        if allows(role, "logs:CreateLogGroup", arn):
+            write_log(call.region, group, ("a last line",))
 
     def _before_CreateModel(self, call: Call) -> None:
         name = call.params["ModelName"]
@@ -199,6 +214,12 @@ class SageMaker:
         if name in self.changes:
             raise _invalid(f'Cannot update in-progress endpoint "{_arn(call, "endpoint", name)}".')
         endpoint.endpoint_status = "Deleting"
+        config = backend(call).endpoint_configs.get(endpoint.endpoint_config_name)
+        model = config and backend(call)._models.get(
+            config.asked["ProductionVariants"][0]["ModelName"]
+        )
+        if model:
+            self.late[f"/aws/sagemaker/Endpoints/{name}"] = model.execution_role_arn
         self.changes[name] = _Change(self.polls, "Deleted")
         return ok({})
 

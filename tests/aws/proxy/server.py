@@ -174,6 +174,8 @@ class FakeAws:
             if call.service == "sagemaker-runtime":
                 check_signature(environ, body, "sagemaker", call.region)
                 return self.data_plane.invoke_endpoint(call, body)
+            if call.operation.startswith("Delete") and self.services.tags_lag:
+                self.services.remember(call.region)
             gap = self.sagemaker if call.service == "sagemaker" else self.services
             answer = gap.before(call)
             if answer is None:
@@ -182,6 +184,7 @@ class FakeAws:
                     self.sagemaker.after(call)
                 if answer.status < 300:
                     answer = self.services.after(call, answer, self.url)
+                    self.sagemaker.log_late(call)
         except RefusedError as error:
             return refusal(call, error)
         if answer.status >= 500:

@@ -13,8 +13,10 @@ from moto.awslambda.utils import get_backend as lambda_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.utils import get_service_model
 from moto.logs.models import logs_backends
+from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
 from moto.sagemaker.models import sagemaker_backends
 
+from newsclf.targets.aws.names import TAG
 from tests.aws.price_list import product
 from tests.aws.proxy.answers import Answer, RefusedError, ok
 from tests.aws.proxy.requests import Call
@@ -51,6 +53,21 @@ class Services:
     """How many PutScalingPolicy are still told that there is no scalable target."""
     unassumable: int = 0
     """How many CreateFunction are still told that the role can't be assumed."""
+    tags_lag: bool = True
+    """The tagging API goes on listing what was deleted, as it does for up to hours (aws-cli#8197,
+    boto3#3341)."""
+    ghosts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """ARN → tags of all that carried tags when something was deleted."""
+
+    def remember(self, region: str) -> None:
+        """What carries tags, before some of it is deleted."""
+        backend = resourcegroupstaggingapi_backends[ACCOUNT][region]
+        _, found = backend.get_resources(
+            resources_per_page=1000, tags_per_page=10_000, tag_filters=[{"Key": TAG}]
+        )
+        self.ghosts |= {
+            each.arn: [{"Key": k, "Value": v} for k, v in each.tags.items()] for each in found
+        }
 
     def before(self, call: Call) -> Answer | None:
         """What is to be said instead of what moto says; raises RefusedError."""
@@ -66,7 +83,10 @@ class Services:
                     api["apiEndpoint"] = f"{url}/-api/{api['apiId']}"
             return answer.with_document(document)
         if call.service == "resourcegroupstaggingapi" and call.operation == "GetResources":
-            return answer.with_document(_with_apis(call, answer.document))
+            document = _with_apis(call, answer.document)
+            if self.tags_lag:
+                document = _with_ghosts(call, document, self.ghosts)
+            return answer.with_document(document)
         if call.operation == "CreateBudget":
             name = call.params["Budget"]["BudgetName"]
             self.subscribers[name] = call.params["NotificationsWithSubscribers"]
@@ -310,6 +330,20 @@ def _with_apis(call: Call, document: dict[str, Any]) -> dict[str, Any]:
     for job in sagemaker_backends[ACCOUNT][call.region].transform_jobs.values():
         arn, tags = job.arn, job.tags
         if arn not in [each["ResourceARN"] for each in document["ResourceTagMappingList"]]:
+            document["ResourceTagMappingList"].append({"ResourceARN": arn, "Tags": tags})
+    return document
+
+
+def _with_ghosts(
+    call: Call, document: dict[str, Any], ghosts: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """What has been deleted stays in the list for a while."""
+    listed = {each["ResourceARN"] for each in document["ResourceTagMappingList"]}
+    (wanted,) = call.params["TagFilters"]
+    for arn, tags in ghosts.items():
+        values = [tag["Value"] for tag in tags if tag["Key"] == wanted["Key"]]
+        matches = values and (not wanted.get("Values") or values[0] in wanted["Values"])
+        if matches and arn not in listed and f":{call.region}:" in arn:
             document["ResourceTagMappingList"].append({"ResourceARN": arn, "Tags": tags})
     return document
 
