@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from newsclf.cli.addresses import address_of, read_headers
 from newsclf.cli.targets import aws_target
@@ -17,6 +16,7 @@ from newsclf.core.deployment import AwsDeployment, Deployment, Deployments
 from newsclf.core.errors import ConfigError
 from newsclf.core.prices import PriceBook
 from newsclf.core.settings import Settings
+from newsclf.core.urls import is_loopback, without_secrets
 from newsclf.lifecycle.loadtest import Kind, Subject
 from newsclf.targets.client import Address
 from newsclf.targets.local.target import LocalTarget
@@ -102,15 +102,17 @@ def _of_url(where: Where, url: str) -> Subject:
         _ = parts.port  # a wrong one raises
         httpx.URL(url)
     except (ValueError, httpx.InvalidURL) as error:
-        raise ConfigError(f"--url {url}: {error}") from None
+        raise ConfigError(f"--url {without_secrets(url)}: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"--url {url}: expected http://host/path or https://host/path")
+        raise ConfigError(
+            f"--url {without_secrets(url)}: expected http://host/path or https://host/path"
+        )
     if parts.username is not None:
         raise ConfigError(
             "--url must not hold a password: it is written into the report",
             hint="put the header into a file and name it with --header-file",
         )
-    if not _is_loopback(parts.hostname) and where.owned_host != parts.hostname:
+    if not is_loopback(parts.hostname) and where.owned_host != parts.hostname:
         raise ConfigError(
             f"{parts.hostname} is neither this machine nor a deployment of yours",
             hint=f"if you may put load on it: --i-own-this {parts.hostname}",
@@ -121,9 +123,9 @@ def _of_url(where: Where, url: str) -> Subject:
     return Subject(
         instance="url",
         kind="url",
-        identity=urlunsplit(parts._replace(query="", fragment="")),  # a key may stand there
+        identity=without_secrets(url),
         model_digest=None,
-        shares_host=_is_loopback(parts.hostname),
+        shares_host=is_loopback(parts.hostname),
         open=_always(Address(url, form, headers, auth)),
     )
 
@@ -140,13 +142,6 @@ def _signature(where: Where) -> httpx.Auth:
     from newsclf.targets.aws.clients import Clients
 
     return signature_for(Clients(where.region, where.profile), where.sign)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def instances_of(where: Where) -> list[str]:

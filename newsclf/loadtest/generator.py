@@ -20,6 +20,7 @@ import httpx
 import numpy as np
 
 from newsclf.core.errors import NewsclfError, ServiceError
+from newsclf.core.urls import without_secrets
 from newsclf.loadtest import worker
 from newsclf.loadtest.orders import Order, Progress, Result
 from newsclf.loadtest.records import Load
@@ -224,8 +225,9 @@ def _expect_connected(pipe: Pipe, url: str) -> None:
         raise NewsclfError("a process of the load generator did not start")
     word, what = _receive(pipe)
     if word == "failed":
+        why = Outcome(what).name.lower().replace("_", " ")
         raise ServiceError(
-            f"{url}: no connection ({Outcome(what).name.lower().replace('_', ' ')})",
+            f"{without_secrets(url)}: no connection ({why})",
             hint="newsclf status shows what is up",
         )
 

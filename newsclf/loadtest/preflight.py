@@ -8,6 +8,7 @@ import time
 import httpx
 
 from newsclf.core.errors import RequestRejectedError, ServiceError
+from newsclf.core.urls import without_secrets
 from newsclf.loadtest.generator import Target
 from newsclf.loadtest.judge import judge
 from newsclf.loadtest.samples import Outcome
@@ -25,7 +26,7 @@ def check(target: Target) -> None:
     outcome = judge(answer, target.headlines_per_request)
     if outcome == Outcome.OK:
         return
-    said = f"{target.url} answered {answer.status_code}"
+    said = f"{without_secrets(target.url)} answered {answer.status_code}"
     if outcome == Outcome.AUTH:
         raise RequestRejectedError(
             said, hint="--header-file names a file with the header of your credential"
@@ -57,8 +58,9 @@ async def _ask(target: Target) -> httpx.Response:
     try:
         return await connection.handle_async_request(request)
     except FailedRequestError as error:
+        why = error.outcome.name.lower().replace("_", " ")
         raise ServiceError(
-            f"{target.url}: no answer ({error.outcome.name.lower().replace('_', ' ')})",
+            f"{without_secrets(target.url)}: no answer ({why})",
             hint="newsclf status shows what is up",
         ) from None
     finally:

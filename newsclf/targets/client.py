@@ -10,9 +10,13 @@ import httpx
 
 from newsclf.core.contract import LABELS, MAX_HEADLINES, Form, Prediction
 from newsclf.core.errors import RequestRejectedError, ServiceError
+from newsclf.targets.http_client import client_for
 
 _TIMEOUT_S = 35
 """Longer than API Gateway's 30 s, so that the answer is its own and says what was slow."""
+_ROUNDING = 1e-3
+"""How far the sum of scores may be from 1."""
+_MESSAGE_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +37,20 @@ def classify(address: Address, texts: Sequence[str]) -> list[Prediction]:
         ServiceError: it can't be reached, fails, or answers with something else.
     """
     predictions: list[Prediction] = []
-    with httpx.Client(auth=address.auth, headers=dict(address.headers), timeout=_TIMEOUT_S) as http:
+    with client_for(
+        address.url, auth=address.auth, headers=address.headers, timeout_s=_TIMEOUT_S
+    ) as client:
         for start in range(0, len(texts), MAX_HEADLINES):
             headlines = list(texts[start : start + MAX_HEADLINES])
             field_name = "headlines" if address.form == "api" else "inputs"
             try:
-                answer = http.post(address.url, json={field_name: headlines})
-            except httpx.TransportError as error:
+                answer = client.post(address.url, json={field_name: headlines})
+            except httpx.RequestError as error:
                 raise ServiceError(
                     f"nothing answers at {address.url} ({type(error).__name__})",
                     hint="newsclf status; newsclf deploy starts it again",
                 ) from error
-            predictions += _predictions(_checked(answer), address, len(headlines))
+            predictions += _predictions(_checked(answer, address), address, len(headlines))
     return predictions
 
 
@@ -56,22 +62,58 @@ def _predictions(document: Any, address: Address, count: int) -> list[Prediction
             else [{entry["label"]: entry["score"] for entry in row} for row in document]
         )
         found = [Prediction(tuple(float(row[label]) for label in LABELS)) for row in rows]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         found = []
-    if len(found) != count:
+    if len(found) != count or not all(_are_probabilities(each.scores) for each in found):
         raise ServiceError(
             f"{address.url} does not answer as a newsclf classifier does", hint="newsclf status"
         )
     return found
 
 
-def _checked(answer: httpx.Response) -> Any:
-    if answer.status_code == httpx.codes.OK:
-        try:
-            return answer.json()
-        except ValueError:
-            return None
-    message = f"{answer.status_code}: {answer.text[:500]}"
-    if httpx.codes.is_client_error(answer.status_code):
-        raise RequestRejectedError(message)
-    raise ServiceError(message, hint="newsclf status; newsclf logs")
+def _are_probabilities(scores: Sequence[float]) -> bool:
+    return all(0 <= score <= 1 for score in scores) and abs(sum(scores) - 1) <= _ROUNDING
+
+
+def _checked(answer: httpx.Response, address: Address) -> Any:
+    """The document of an answer, or the error that it stands for."""
+    status = answer.status_code
+    if status == httpx.codes.OK:
+        return _document(answer)
+    who = "the API" if address.form == "api" else "the endpoint"
+    said = f"({status}): {_message(answer)}"
+    if status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
+        raise ServiceError(f"{who} is busy {said}", hint="try again in a moment; newsclf status")
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise RequestRejectedError(
+            f"{who} refused the credential {said}",
+            hint="newsclf wire-api shows which one it takes; --header-file sends a token",
+        )
+    if status == httpx.codes.NOT_FOUND:
+        raise RequestRejectedError(
+            f"{who} has no such address {said}", hint="newsclf status shows what is wired"
+        )
+    if answer.is_client_error:
+        raise RequestRejectedError(f"{who} rejected the request {said}")
+    logs = "newsclf logs --api" if address.form == "api" else "newsclf logs"
+    raise ServiceError(f"{who} failed {said}", hint=f"newsclf status; {logs}")
+
+
+def _document(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except (ValueError, RecursionError):
+        return None
+
+
+def _message(answer: httpx.Response) -> str:
+    """What an error says: ours, or those of AWS's front ends; never a page of a stranger's."""
+    document = _document(answer)
+    if isinstance(document, dict):
+        error = document.get("error")
+        places = [error, document] if isinstance(error, dict) else [document]
+        for place in places:
+            for name in ("message", "Message"):
+                if isinstance(place.get(name), str):
+                    return str(place[name])[:_MESSAGE_CHARACTERS]
+    return answer.reason_phrase or "no reason given"

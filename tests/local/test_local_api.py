@@ -21,6 +21,7 @@ from newsclf.targets.local.credentials import auth_of
 from newsclf.targets.local.target import LocalTarget
 from tests.builders import sample_rows
 from tests.conftest import Cli
+from tests.recorder import recorder
 
 WITHIN_S = 60
 
@@ -173,7 +174,12 @@ def test_a_gateway_that_is_killed_is_down_and_can_be_wired_again(
     )
     _, left = psutil.wait_procs(runtimes, timeout=WITHIN_S)
     assert [runtime for runtime in left if runtime.status() != psutil.STATUS_ZOMBIE] == []
-    assert newsclf("predict", "--state-dir", state, "Profit rose").exit_code == 5
+    assert deployment.api is not None
+    with recorder(port=deployment.api.port) as somebody:
+        asked = newsclf("predict", "--state-dir", state, "Profit rose")
+    assert asked.exit_code == 5
+    assert "the API of 'news' is down" in asked.err
+    assert somebody.requests == []  # neither the key nor the headline
 
     again, started = wire(LocalTarget(state))
     assert started
@@ -206,6 +212,31 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", api["port"])) != 0
     assert [p for p in Path(".newsclf").rglob("*") if p.is_file()] == []
+
+
+def test_a_proxy_of_the_environment_sees_nothing_of_this_machine(
+    trained: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained / "model", "model")
+    with recorder(502) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        commands: list[list[object]] = [
+            ["deploy", "--workers", 1],
+            ["wire-api", "--runtimes", 1],
+            ["deploy"],
+            ["wire-api"],
+            ["predict", "Profit rose"],
+            ["loadtest", "--concurrency", 1, "--max-requests", 5, "--warmup", 0, "--duration", 1],
+        ]
+        done = [newsclf(*command) for command in commands]
+        status = json.loads(newsclf("status", "--json").out)[0]
+        assert newsclf("teardown").exit_code == 0
+
+    assert [result.exit_code for result in done[:-1]] == [0] * 5
+    assert "no answer" not in done[-1].err
+    assert (status["healthy"], status["api_running"]) == (True, True)
+    assert proxy.requests == []
 
 
 def test_there_must_be_something_to_wire(trained: Path, newsclf: Cli) -> None:

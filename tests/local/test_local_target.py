@@ -96,6 +96,24 @@ def test_deploying_again_changes_nothing_while_it_runs(newsclf: Cli) -> None:
 
 
 @pytest.mark.usefixtures("model")
+def test_what_runs_but_does_not_answer_is_left_alone(newsclf: Cli) -> None:
+    deploy(newsclf)
+    server = server_of()
+    server.suspend()
+    try:
+        for command in ("deploy", "wire-api"):
+            refused = newsclf(command)
+            assert refused.exit_code == 3
+            assert "the server of 'news' is running but does not answer" in refused.err
+            assert "newsclf logs news" in refused.err
+    finally:
+        server.resume()
+
+    assert server_of() == server
+    assert "was up already" in newsclf("deploy").err
+
+
+@pytest.mark.usefixtures("model")
 def test_what_was_killed_is_down_and_can_be_started_again(newsclf: Cli) -> None:
     deploy(newsclf)
     server = server_of()
@@ -105,7 +123,7 @@ def test_what_was_killed_is_down_and_can_be_started_again(newsclf: Cli) -> None:
     assert "down; newsclf deploy starts it again" in newsclf("status").err
     asked = newsclf("predict", "Profit rose")
     assert asked.exit_code == 5
-    assert "nothing answers at http://127.0.0.1:" in asked.err
+    assert "the model server of 'news' is down" in asked.err
 
     deploy(newsclf)
     assert newsclf("predict", "Profit rose").exit_code == 0

@@ -28,6 +28,7 @@ from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.smoke import HEADLINES
 from newsclf.targets.client import classify
 from newsclf.targets.credentials import key_config, key_in
+from newsclf.targets.http_client import client_for
 
 _SMOKE_TEST_S = 90.0
 """So long it may take until a new host name, role and permission are known everywhere."""
@@ -156,11 +157,12 @@ def _open_to_strangers(api: AwsApi) -> str | None:
     if api.auth == "none":
         return None
     try:
-        for route in ROUTES:
-            method, path = route.split()
-            answer = httpx.request(method, f"{api.url}{path}", timeout=_ASK_S)
-            if answer.status_code not in _REFUSALS:
-                return f"{route} without a credential gives {answer.status_code}, not a refusal"
+        with client_for(api.url, timeout_s=_ASK_S) as client:
+            for route in ROUTES:
+                method, path = route.split()
+                answer = client.request(method, f"{api.url}{path}")
+                if answer.status_code not in _REFUSALS:
+                    return f"{route} without a credential gives {answer.status_code}, not a refusal"
     except httpx.TransportError as error:
         return f"it cannot be reached ({type(error).__name__})"
     return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from newsclf.core.deployment import LocalDeployment
+from newsclf.core.errors import ServiceError
 from newsclf.targets.client import Address
+from newsclf.targets.local import process
 from newsclf.targets.local.credentials import auth_of
 
 
@@ -14,8 +16,20 @@ def address_of(deployment: LocalDeployment, *, direct: bool = False) -> Address:
         direct: Its model server, also where there is an API.
 
     Raises:
+        ServiceError: it is down; whoever else listens on its port now gets neither key nor
+            headlines.
         StateError: the credential of its API is not there.
     """
+    name = deployment.name
     if deployment.api is None or direct:
+        if not process.listening(deployment.server, deployment.server_log):
+            raise ServiceError(
+                f"the model server of '{name}' is down",
+                hint=f"newsclf deploy --name {name} starts it again",
+            )
         return Address(f"{deployment.server.url}/invocations", "endpoint")
+    if not process.listening(deployment.api, deployment.gateway_log):
+        raise ServiceError(
+            f"the API of '{name}' is down", hint=f"newsclf wire-api {name} starts it again"
+        )
     return Address(f"{deployment.api.url}/classify", "api", auth=auth_of(deployment))

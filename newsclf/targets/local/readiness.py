@@ -9,6 +9,7 @@ import httpx
 import psutil
 
 from newsclf.core.errors import TargetError
+from newsclf.targets.http_client import client_for
 
 _READY_S = 60
 _PAUSE_S = 0.1
@@ -22,7 +23,7 @@ def wait_until_ready(url: str, auth: httpx.Auth | None, running: psutil.Process,
         TargetError: the process ended, or time is up; the message holds the end of its log.
     """
     deadline = time.monotonic() + _READY_S
-    with httpx.Client(auth=auth, timeout=2) as client:
+    with client_for(url, auth=auth, timeout_s=2) as client:
         while True:
             try:
                 if client.get(url).status_code == httpx.codes.OK:

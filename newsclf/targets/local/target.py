@@ -20,6 +20,7 @@ from newsclf.core.extras import require_extra
 from newsclf.core.model_card import read_card
 from newsclf.core.model_dir import check_files
 from newsclf.serving.engine import FILES
+from newsclf.targets.http_client import client_for
 from newsclf.targets.local import process
 from newsclf.targets.local.credentials import auth_of
 from newsclf.targets.local.gateway_files import remove_files, write_settings
@@ -86,6 +87,8 @@ class LocalTarget:
                     )
                 if self.status(found).healthy:
                     return found, False
+                if found.server.status == "ready":  # it may be busy: only what is gone is replaced
+                    raise _not_answering(name)
             if found is not None:
                 self._remove(found)
             with process.listen(port) as listener:
@@ -143,8 +146,11 @@ class LocalTarget:
         require_extra("awslambdaric", "boto3", extra="api", purpose="the API on this machine")
         with self._deployments.locked(name):
             deployment = self._deployments.get_of(LocalDeployment, name)
-            if not self.status(deployment).healthy:
+            status = self.status(deployment)
+            if not status.running:
                 raise StateError(f"'{name}' is down", hint="newsclf deploy starts it again")
+            if not status.healthy:
+                raise _not_answering(name)
             if deployment.api is not None and _gateway(deployment) is not None:
                 if deployment.api.auth != auth:
                     raise StateError(
@@ -196,9 +202,10 @@ class LocalTarget:
         if running is None:
             return Status(deployment=deployment, running=False)
         try:
-            with httpx.Client(base_url=deployment.server.url, timeout=2) as client:
-                healthy = client.get("/ping").status_code == httpx.codes.OK
-                requests = _answered(client.get("/metrics").text)
+            url = deployment.server.url
+            with client_for(url, timeout_s=2) as client:
+                healthy = client.get(f"{url}/ping").status_code == httpx.codes.OK
+                requests = _answered(client.get(f"{url}/metrics").text)
         except httpx.TransportError:
             healthy, requests = False, None
         return Status(
@@ -233,6 +240,13 @@ class LocalTarget:
         self._deployments.save(deployment.model_copy(update={"api": None}))
 
 
+def _not_answering(name: str) -> StateError:
+    return StateError(
+        f"the server of '{name}' is running but does not answer",
+        hint=f"newsclf logs {name} may show why; newsclf teardown {name} removes it",
+    )
+
+
 def _server(deployment: LocalDeployment) -> psutil.Process | None:
     return process.find(deployment.server, deployment.server_log)
 
@@ -249,7 +263,8 @@ def _stop(known: Process, log: Path) -> None:
 
 
 def _smoke_test(url: str) -> None:
-    answer = httpx.post(f"{url}/invocations", json={"inputs": list(_SMOKE_TEST)}, timeout=30)
+    with client_for(url, timeout_s=30) as client:
+        answer = client.post(f"{url}/invocations", json={"inputs": list(_SMOKE_TEST)})
     rows = answer.json() if answer.status_code == httpx.codes.OK else []
     labels = [{entry["label"] for entry in row} for row in rows]
     if labels != [set(LABELS)] * len(_SMOKE_TEST):

@@ -1,0 +1,19 @@
+"""Addresses: which mean this machine, and how they are shown."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address, without brackets and port, is this machine's loopback."""
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def without_secrets(url: str) -> str:
+    """A URL as messages and reports may show it: without query, fragment, user and password."""
+    return re.sub(r"(?<=://)[^/]*@", "", re.split(r"[?#]", url, maxsplit=1)[0])
