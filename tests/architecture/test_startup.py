@@ -117,3 +117,9 @@ print(json.dumps(zipfile.ZipFile(glob.glob({str(tmp_path / "*.whl")!r})[0]).name
         "lambda_src/handler.py",
     } <= names
     assert not [name for name in names if name.startswith("tests")]
+
+
+def test_onnx_runtime_does_not_report_to_its_makers() -> None:
+    told = "import os, newsclf; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+
+    assert run_python(told).stdout.strip() == "1"
