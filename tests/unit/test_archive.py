@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -170,6 +171,93 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
         check_archive(tmp_path)
     with pytest.raises(ModelError, match="no such archive"):
         check_archive(tmp_path / "none")
+
+
+def header(kind: bytes, size: int, name: str = "x") -> bytes:
+    """A member's header of 512 bytes; sizes that octal digits can't hold are in base 256."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def pax(**fields: str) -> bytes:
+    """A PAX header with its contents."""
+    lines = b""
+    for key, value in fields.items():
+        line = f" {key.replace('_', '.')}={value}\n".encode()
+        length = len(line) + 1
+        while len(str(length)) + len(line) != length:
+            length += 1
+        lines += str(length).encode() + line
+    return header(tarfile.XHDTYPE, len(lines)) + lines.ljust(-(-len(lines) // 512) * 512, b"\0")
+
+
+FILE = header(tarfile.REGTYPE, 0, "model.onnx")
+HUGE = 10**15
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (header(tarfile.GNUTYPE_SPARSE, HUGE), "x is a sparse file"),
+        (pax(GNU_sparse_map="0,1", GNU_sparse_size=str(HUGE)) + FILE, "is a sparse file"),
+        (header(tarfile.REGTYPE, HUGE, "model.onnx"), "claims to have 1,000,000,000,000,000 bytes"),
+        (pax(size=str(HUGE)) + FILE, "claims to have 1,000,000,000,000,000 bytes"),
+        (pax(size="-1024") + FILE, "claims to have -1,024 bytes"),
+        (header(tarfile.XHDTYPE, 3 * 10**9), "its headers are too long"),
+        (header(tarfile.XGLTYPE, 3 * 10**9), "its headers are too long"),
+        (header(tarfile.GNUTYPE_LONGNAME, 3 * 10**9), "its headers are too long"),
+        (header(tarfile.GNUTYPE_LONGLINK, HUGE), "its headers are too long"),
+        (pax(comment="x" * 10_000) * 150 + FILE, "its headers are too long"),
+        (pax() * 1_000 + FILE, "can't be read through"),  # each is read inside the one before
+        (pax(GNU_sparse_map="x") + FILE, "can't be read through"),
+        (pax(GNU_sparse_size="9" * 5_000, GNU_sparse_map="0") + FILE, "can't be read through"),
+        (FILE * 10_002, "it has model.onnx twice"),
+        (b"".join(header(tarfile.DIRTYPE, 0) for _ in range(10_002)), "more than 10,000 members"),
+    ],
+)
+def test_what_claims_to_be_huge_is_refused_unread(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(gzip.compress(content + bytes(1024), 1))
+
+    with pytest.raises(ModelError) as caught:
+        check_archive(path)
+
+    assert said in caught.value.message
+
+
+def test_an_archive_that_unpacks_to_more_than_any_model_is_refused(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsclf.serving.archive._UNPACKED_LIMIT_BYTES", 8_000)
+
+    with pytest.raises(ModelError, match="it unpacks to more than 8,000 bytes"):
+        check_archive(archive)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(ModelError, match="it is no file"):
+        check_archive(tmp_path / "pipe")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_damaged_headers_are_refused_or_read_the_same(archive: Path, data: st.DataObject) -> None:
+    expected = check_archive(archive)
+    whole = bytearray(pax(size="16", GNU_sparse_size="1") + gzip.decompress(archive.read_bytes()))
+    for _ in range(data.draw(st.integers(1, 8))):
+        whole[data.draw(st.integers(0, 2_048))] = data.draw(st.integers(0, 255))
+    path = archive.with_name("damaged.tar.gz")
+    path.write_bytes(gzip.compress(whole, 1))
+
+    try:
+        assert check_archive(path) == expected
+    except ModelError:
+        return
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
