@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,6 +21,8 @@ from newsclf.core.settings import DataSettings
 HUB_DATASET = "takala/financial_phrasebank"
 HUB_FILE = "data/FinancialPhraseBank-v1.0.zip"
 LICENCE = "CC BY-NC-SA 3.0"
+_LIMIT_BYTES = 64 * 1024**2
+"""Of the zip and of each member; the real ones have less than 1 MB."""
 _MEMBERS = {
     50: "Sentences_50Agree.txt",
     66: "Sentences_66Agree.txt",
@@ -59,7 +62,8 @@ def read(path: Path, settings: DataSettings) -> LabelledData:
             f"data.extra_agreement ({settings.extra_agreement}) is above data.agreement"
             f" ({settings.agreement}); extra rows are those with less agreement"
         )
-    raw = path.read_bytes()
+    with path.open("rb") as file:
+        raw = file.read(_LIMIT_BYTES)  # the rest of a larger one is missing, so it is no zip
     levels = _read_levels(raw, path)
     agreement_of = {text: level for level in sorted(levels) for text, _ in levels[level]}
 
@@ -96,15 +100,30 @@ def _read_levels(raw: bytes, path: Path) -> dict[int, list[tuple[str, int]]]:
                     hint=f"the zip is {HUB_FILE} of the Hub dataset {HUB_DATASET}",
                 )
             return {
-                level: _parse(archive.read(names[member]), f"{path}/{member}")
+                level: _parse(_unpacked(archive, names[member], path), f"{path}/{member}")
                 for level, member in _MEMBERS.items()
             }
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+    except (
+        *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
+        *(RuntimeError, ValueError),
+    ) as error:
         # RuntimeError: encrypted, or compressed in a way that zipfile does not know
         raise DataError(
             f"{path}: not a zip file, or a damaged one ({error})",
             hint="download it again, or train on what ships: --data sample",
         ) from error
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
+    """A member; the size that the zip states for it may be wrong, so no more is unpacked."""
+    with archive.open(name) as member:
+        raw = member.read(_LIMIT_BYTES + 1)
+    if len(raw) > _LIMIT_BYTES:
+        raise DataError(
+            f"{path}/{name}: unpacks to more than {_LIMIT_BYTES:,} bytes",
+            hint="that is no Financial PhraseBank; download it again",
+        )
+    return raw
 
 
 def _parse(raw: bytes, where: str) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import itertools
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,10 @@ from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
 
 _Record = TypeVar("_Record", bound=BaseModel)
 _COLUMNS = SAMPLE.names or ()
+_LINE_LIMIT_BYTES = 4096
+"""Of one sample, which is a dozen numbers."""
+_SAMPLES_LIMIT_BYTES = 2 * 1024**3
+"""Of the samples of one point: some 40 million requests."""
 
 
 class RunFolder:
@@ -154,18 +159,31 @@ def _as_csv(samples: Samples) -> bytes:
 
 
 def _from_csv(path: Path) -> Samples:
-    place = _COLUMNS.index("outcome")
     try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-            reader = csv.reader(file)
+        with gzip.open(path) as file:
+            reader = csv.reader(_lines(file))
             next(reader)
-            rows = [
-                (*map(int, row[:place]), Outcome[row[place].upper()], *map(int, row[place + 1 :]))
-                for row in reader
-            ]
-            return np.array(rows, dtype=SAMPLE)
-    except (OSError, EOFError, ValueError, KeyError, StopIteration) as error:
+            return np.fromiter(map(_sample, reader), dtype=SAMPLE)
+    except (
+        *(OSError, EOFError, zlib.error, csv.Error),
+        *(ValueError, LookupError, OverflowError, TypeError, StopIteration),
+    ) as error:
         raise StateError(
-            f"{path}: the samples cannot be read ({error})",
+            f"{path}: the samples cannot be read ({error or type(error).__name__})",
             hint="remove this point's folder; newsclf loadtest --resume runs it again",
         ) from None
+
+
+def _sample(row: list[str]) -> tuple[int, ...]:
+    place = _COLUMNS.index("outcome")
+    return (*map(int, row[:place]), Outcome[row[place].upper()], *map(int, row[place + 1 :]))
+
+
+def _lines(file: gzip.GzipFile) -> Iterator[str]:
+    """The lines of a file, of which a small part can unpack to any size."""
+    while line := file.readline(_LINE_LIMIT_BYTES):
+        if len(line) == _LINE_LIMIT_BYTES:
+            raise ValueError(f"a line has more than {_LINE_LIMIT_BYTES:,} bytes")
+        if file.tell() > _SAMPLES_LIMIT_BYTES:
+            raise ValueError(f"it unpacks to more than {_SAMPLES_LIMIT_BYTES:,} bytes")
+        yield line.decode("ascii")

@@ -122,6 +122,40 @@ def test_a_zip_with_damaged_contents_is_an_error(tmp_path: Path) -> None:
         read(path)
 
 
+def test_a_zip_that_unpacks_to_far_more_is_refused_after_a_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 1_000_000
+    monkeypatch.setattr(phrasebank, "_LIMIT_BYTES", size - 1)
+    path = tmp_path / "bank.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for member in ("50Agree", "66Agree", "75Agree", "AllAgree"):
+            archive.writestr(f"Sentences_{member}.txt", bytes(size))
+    whole = path.read_bytes()
+    # The same with a size in the directory that is a lie: what is unpacked counts.
+    lying = tmp_path / "lying.zip"
+    lying.write_bytes(whole.replace(size.to_bytes(4, "little"), b"\xff\xff\xff\x7f"))
+
+    assert len(whole) < 10_000
+    for each in (path, lying):
+        with pytest.raises(DataError, match="unpacks to more than 999,999 bytes"):
+            read(each)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_damaged_in_other_ways(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "bank.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for member in ("50Agree", "66Agree", "75Agree", "AllAgree"):
+            archive.writestr(f"Sentences_{member}.txt", "profit rose@positive\n" * 50)
+    damaged = bytearray(path.read_bytes())
+    damaged[60:75] = bytes(15)
+    path.write_bytes(damaged)
+
+    with pytest.raises(DataError, match="not a zip file, or a damaged one"):
+        read(path)
+
+
 def test_another_zip_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "p.zip"
     with zipfile.ZipFile(path, "w") as archive:

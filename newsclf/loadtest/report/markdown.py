@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from newsclf.loadtest.records import Summary
@@ -11,7 +12,7 @@ from newsclf.loadtest.report.headline import answers, verdict, warnings
 from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
 from newsclf.loadtest.report.text import load_words, number, shown
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@:$])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$])")
 
 
 def render_markdown(summary: Summary, prices: list[str]) -> str:
@@ -79,4 +80,5 @@ def _table(table: Table) -> list[str]:
 
 def _plain(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", shown(text))
+    # Not every Markdown takes a backslash before <, so no tag may be left for it to find.
+    return html.escape(_SPECIAL.sub(r"\\\1", shown(text)), quote=False)

@@ -1,0 +1,105 @@
+"""A run's folder on disk: what damaged or planted files lead to."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from newsclf.core.errors import StateError
+from newsclf.loadtest.records import Point
+from newsclf.loadtest.run_folder import RunFolder
+from newsclf.loadtest.samples import SAMPLE, Samples
+from tests.loadtest_builders import Queue, closed_load, simulate
+
+
+@pytest.fixture(scope="module")
+def complete() -> tuple[Point, Samples]:
+    """A point and its samples."""
+    load = closed_load(2)
+    point = Point(
+        id="closed-2-r1", load=load, repeat=1, instance="local",
+        started_utc="2026-01-02T03:04:05Z", window_begin_ns=0, window_end_ns=10**9, workers=[],
+        connections_opened=2,
+    )  # fmt: skip
+    return point, simulate(load, Queue(1, 0.01), seed=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, complete: tuple[Point, Samples]) -> RunFolder:
+    run = RunFolder(tmp_path)
+    run.write_point(*complete)
+    return run
+
+
+def samples_file(folder: RunFolder) -> Path:
+    return next(folder.path.glob("points/*/requests.csv.gz"))
+
+
+def test_samples_are_what_was_written(folder: RunFolder, complete: tuple[Point, Samples]) -> None:
+    found = folder.read_point(complete[0].id)
+
+    assert found is not None
+    assert found[1].dtype == SAMPLE
+    assert np.array_equal(found[1], complete[1])
+
+
+HEAD = ",".join(SAMPLE.names or ()).encode() + b"\n"
+
+
+NOT_SAMPLES = {
+    "a long line": (HEAD + b"1" * 10_000, "a line has more than 4,096 bytes"),
+    "a long head": (b"x" * 10_000, "a line has more than 4,096 bytes"),
+    "few columns": (HEAD + b"1,2\n", "cannot be read"),
+    "no numbers": (HEAD + b"a" * 50 + b"\n", "cannot be read"),
+    "NUL": (HEAD + b"\0,1\n", "cannot be read"),
+    "a quotation that never ends": (HEAD + b'"' + b"1\n" * 100_000, "larger than field limit"),
+    "no text": (HEAD + b"\xff\n", "cannot be read"),
+    "large numbers": (
+        HEAD
+        + b",".join(b"ok" if name == "outcome" else b"9" * 30 for name in SAMPLE.names or ())
+        + b"\n",
+        "cannot be read",
+    ),
+    "many columns": (
+        HEAD
+        + b",".join(b"ok" if name == "outcome" else b"9" for name in SAMPLE.names or ())
+        + b",1\n",
+        "cannot be read",
+    ),
+    "nothing": (b"", "cannot be read"),
+}
+NOT_GZIP = {
+    "cut": gzip.compress(HEAD)[:20],
+    "damaged": b"\x1f\x8b\x08\0\0\0\0\0\0\0" + zlib.compress(b"x"),
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("kind", NOT_SAMPLES)
+def test_samples_that_are_none_are_refused(folder: RunFolder, kind: str) -> None:
+    content, said = NOT_SAMPLES[kind]
+    samples_file(folder).write_bytes(gzip.compress(content))
+
+    with pytest.raises(StateError, match=said):
+        list(folder.points())
+
+
+@pytest.mark.parametrize("kind", NOT_GZIP)
+def test_a_damaged_file_of_samples_is_refused(folder: RunFolder, kind: str) -> None:
+    samples_file(folder).write_bytes(NOT_GZIP[kind])
+
+    with pytest.raises(StateError, match="cannot be read"):
+        list(folder.points())
+
+
+def test_samples_that_unpack_to_too_much_are_refused(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsclf.loadtest.run_folder._SAMPLES_LIMIT_BYTES", 1_000)
+
+    with pytest.raises(StateError, match="it unpacks to more than 1,000 bytes"):
+        list(folder.points())
