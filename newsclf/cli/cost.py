@@ -38,23 +38,23 @@ def cost(
     utilisation: Annotated[
         float | None,
         typer.Option(
-            help="Share of its measured rate that an instance carries at the peak.",
+            help="Share of its measured rate that an instance is planned to carry at the peak.",
             show_default="the run's",
         ),
     ] = None,
     peak_factor: Annotated[
-        float, typer.Option(min=1, help="Rate at the peak over the mean rate of the month.")
+        float, typer.Option(min=1, help="Peak rate divided by the mean rate of the month.")
     ] = 3,
     ha: Annotated[bool, typer.Option("--ha", help="Never fewer than two instances.")] = False,
     api: Annotated[
-        str, typer.Option(metavar="http|rest|none", help="API Gateway before the endpoint.")
+        str, typer.Option(metavar="http|rest|none", help="API Gateway in front of the endpoint.")
     ] = "http",
     memory: Annotated[
         int | None,
         typer.Option(
             min=_LAMBDA_MB[0],
             max=_LAMBDA_MB[1],
-            help="MB of the Lambda before it.",
+            help="Memory of the Lambda function, MB.",
             show_default="256, as wire-api makes it",
         ),
     ] = None,
@@ -63,18 +63,26 @@ def cost(
         typer.Option(
             min=_SERVERLESS_MB[0],
             max=_SERVERLESS_MB[1],
-            help="MB of serverless inference, and of a Lambda with the model.",
+            help="Memory of serverless inference, MB.",
         ),
     ] = 2048,
     data_bytes: Annotated[
-        int, typer.Option(min=0, help="Bytes of a request, and of its answer; 0: not counted.")
+        int,
+        typer.Option(min=0, help="Bytes of a request and its answer; 0 leaves data transfer out."),
     ] = 300,
     region: Annotated[
-        str | None, typer.Option(metavar="REGION", show_default="the run's, or us-east-1")
+        str | None,
+        typer.Option(
+            metavar="REGION",
+            help="AWS region of the prices.",
+            show_default="the run's, or us-east-1",
+        ),
     ] = None,
     price_as: Annotated[
         str | None,
-        typer.Option(metavar="INSTANCE", help="Whose price a machine of another kind is given."),
+        typer.Option(
+            metavar="INSTANCE", help="Price a machine that is no instance as if it were this one."
+        ),
     ] = None,
     prices_file: PricesOpt = None,
     state_dir: StateDirOpt = None,
@@ -83,7 +91,7 @@ def cost(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
-    """Say what a measured model costs: by the million, and by the month at rising volumes."""
+    """Estimate the cost per million requests, and per month at rising volumes."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.core.cost import FUNCTION_MEMORY_MB, RequestPath
     from newsclf.core.errors import ConfigError

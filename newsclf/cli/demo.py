@@ -34,7 +34,7 @@ def demo(
     ] = _FOLDER,
     quiet: QuietOpt = False,
 ) -> None:
-    """Run the whole life of a classifier on what ships: no account, no download."""
+    """Run the full workflow on bundled data: offline, in about 3 minutes."""
     output = start(as_json=False, quiet=quiet, verbose=False)
     from newsclf.core.errors import CheckFailedError
     from newsclf.core.settings import shipped_config

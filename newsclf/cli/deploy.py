@@ -51,7 +51,7 @@ def deploy(
     ] = False,
     memory: Annotated[
         int | None,
-        typer.Option(metavar="MB", help="Of a serverless container.", show_default="4096",
+        typer.Option(metavar="MB", help="Memory of a serverless container.", show_default="4096",
                      rich_help_panel=_AWS),
     ] = None,
     concurrency: Annotated[
@@ -80,7 +80,9 @@ def deploy(
                      rich_help_panel=_AWS),
     ] = None,
     budget_email: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="To whom.", rich_help_panel=_AWS)
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Address for the budget alert.",
+                     rich_help_panel=_AWS),
     ] = None,
     archive: Annotated[
         Path | None,

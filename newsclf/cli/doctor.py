@@ -31,16 +31,20 @@ def doctor(
     model: ModelOpt = None,
     region: Annotated[
         str | None,
-        typer.Option(metavar="REGION", help="Of AWS.", show_default="AWS_REGION, or the profile's"),
+        typer.Option(
+            metavar="REGION",
+            help="AWS region to check.",
+            show_default="AWS_REGION, or the profile's",
+        ),
     ] = None,
-    profile: Annotated[str | None, typer.Option(metavar="NAME", help="Of ~/.aws.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="NAME", help="AWS profile.")] = None,
     state_dir: StateDirOpt = None,
     config: ConfigOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
-    """Look at what is installed, reachable, permitted and priced, and say what to do."""
+    """Check the installation, AWS connectivity, permissions and prices, and say what to do."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.cli.output import visible
     from newsclf.core.errors import NewsclfError

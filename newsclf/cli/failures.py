@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from newsclf.core.errors import InterruptedRunError, NewsclfError
 from newsclf.core.findings import finding, short
@@ -34,6 +34,18 @@ class Failure:
 class Command(TyperCommand):
     """A command whose errors know which option leads to the file that could not be used."""
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its arguments and options."""
+        return _without_bool(super().get_params(ctx))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print its help, and the epilog with its line breaks: examples are there to be copied."""
+        epilog, self.epilog = self.epilog, None
+        super().format_help(ctx, formatter)
+        self.epilog = epilog
+        if epilog:
+            typer.echo(f" {epilog.replace(chr(10), chr(10) + ' ')}\n")
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
@@ -43,6 +55,32 @@ class Command(TyperCommand):
             raise
         except KeyboardInterrupt:
             raise InterruptedRunError("interrupted") from None
+
+
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+"""Context settings of every command."""
+
+
+def with_examples(*examples: str) -> dict[str, Any]:
+    """What a command is registered with: our class, -h, and examples below its help."""
+    lines = ["Examples:", *(f"  {example}" for example in examples)]
+    return {"cls": Command, "context_settings": HELP_NAMES, "epilog": "\n".join(lines)}
+
+
+class Group(TyperGroup):
+    """The command with all the others."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its options."""
+        return _without_bool(super().get_params(ctx))
+
+
+def _without_bool(params: list[Any]) -> list[Any]:
+    """Leave out of a flag's help that it is a `<bool>`."""
+    for param in params:
+        if getattr(param, "is_flag", False) and param.metavar is None:
+            param.metavar = ""
+    return params
 
 
 def failure_of(error: BaseException) -> Failure | None:

@@ -59,9 +59,9 @@ def predict(
         typer.Option(metavar="FILE", help="A token, where the API of a deployment asks for one."),
     ] = None,
     instance: Annotated[
-        str, typer.Option(metavar="ml.…", help="Of s3://… to s3://…, a batch job on AWS.")
+        str, typer.Option(metavar="ml.…", help="Instance of a batch job on AWS.")
     ] = "ml.c5.xlarge",
-    count: Annotated[int, typer.Option(min=1, help="Machines of such a job.")] = 1,
+    count: Annotated[int, typer.Option(min=1, help="Instances of a batch job on AWS.")] = 1,
     state_dir: StateDirOpt = None,
     overwrite: OverwriteOpt = False,
     config: ConfigOpt = None,

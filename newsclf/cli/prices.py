@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from newsclf.cli.failures import Command
+from newsclf.cli.failures import with_examples
 from newsclf.cli.options import (
     ConfigOpt,
     JsonOpt,
@@ -21,15 +21,18 @@ from newsclf.cli.options import (
 )
 
 prices = typer.Typer(
-    name="prices", no_args_is_help=True, help="What AWS asks for: show it, or ask AWS again."
+    name="prices",
+    no_args_is_help=True,
+    help="Show the AWS prices that costs are computed with, or refresh them.",
 )
 
 
-@prices.command(cls=Command)
+@prices.command(**with_examples("newsclf prices show --instance ml.c5.large"))
 def show(
     *,
     region: Annotated[
-        str | None, typer.Option(metavar="REGION", help="Only there.", show_default="all known")
+        str | None,
+        typer.Option(metavar="REGION", help="Only this region.", show_default="all known"),
     ] = None,
     instance: Annotated[
         str | None, typer.Option(metavar="INSTANCE", help="Only this one, such as ml.c5.large.")
@@ -68,16 +71,20 @@ def show(
     output.show(*(f"[{i}] {visible(source)}" for i, source in enumerate(sources, start=1)))
 
 
-@prices.command(cls=Command)
+@prices.command(**with_examples("newsclf prices refresh --region eu-west-1"))
 def refresh(
     *,
     region: Annotated[
         list[str] | None,
-        typer.Option(metavar="REGION", help="Repeatable.", show_default="all known"),
+        typer.Option(
+            metavar="REGION", help="Region to fetch; repeatable.", show_default="all known"
+        ),
     ] = None,
     instance: Annotated[
         list[str] | None,
-        typer.Option(metavar="INSTANCE", help="Besides those that are known; repeatable."),
+        typer.Option(
+            metavar="INSTANCE", help="Instance to fetch besides the known ones; repeatable."
+        ),
     ] = None,
     state_dir: StateDirOpt = None,
     config: ConfigOpt = None,
@@ -85,7 +92,7 @@ def refresh(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
-    """Ask AWS for current prices, with your credentials; it needs pricing:GetProducts."""
+    """Fetch current prices from AWS; needs credentials with pricing:GetProducts."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.lifecycle.prices import refresh_prices
 

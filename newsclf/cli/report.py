@@ -11,13 +11,16 @@ from newsclf.cli.options import JsonOpt, QuietOpt, VerboseOpt, start
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a load test.")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="Folder of a load test, such as .newsclf/runs/RUN."),
+    ],
     *,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
-    """Make the tables and the report of a load test again from its raw samples."""
+    """Rebuild the report of a load test from its raw samples."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.core.extras import require_extra
 

@@ -56,18 +56,29 @@ def train(
             show_default="75",
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(show_default="0")] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="Train several seeds.", show_default="1")
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the training.", show_default="0")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(show_default="6")] = None,
-    batch_size: Annotated[int | None, typer.Option(show_default="32")] = None,
-    learning_rate: Annotated[float | None, typer.Option(show_default="by width of base")] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Train this many seeds, and keep all of them.", show_default="1"),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training data.", show_default="6")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Headlines in each training step.", show_default="32")
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Peak learning rate of the head.", show_default="by width of base"),
+    ] = None,
     text_column: TextColumnOpt = None,
     label_column: LabelColumnOpt = None,
     label: LabelOpt = None,
     device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda|mps", show_default="auto")
+        str | None,
+        typer.Option(metavar="auto|cpu|cuda|mps", help="Device to train on.", show_default="auto"),
     ] = None,
     optimize: Annotated[
         bool | None,

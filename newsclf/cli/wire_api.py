@@ -64,16 +64,22 @@ def wire_api(
     ] = 0,
     jwt_issuer: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Whose tokens pass.", rich_help_panel=_AWS),
+        typer.Option(metavar="URL", help="Issuer (iss) of accepted tokens.", rich_help_panel=_AWS),
     ] = None,
     jwt_audience: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="For whom they must be; repeatable.", rich_help_panel=_AWS),
+        typer.Option(
+            metavar="ID",
+            help="Audience (aud) of accepted tokens; repeatable.",
+            rich_help_panel=_AWS,
+        ),
     ] = None,
     cors: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ORIGIN", help="Whose pages may call it; repeatable.", rich_help_panel=_AWS
+            metavar="ORIGIN",
+            help="Web origin that may call the API; repeatable.",
+            rich_help_panel=_AWS,
         ),
     ] = None,
     unreserved: Annotated[

@@ -1,0 +1,120 @@
+"""The command line: its commands, in groups, each with examples."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from newsclf import __version__
+from newsclf.cli.cost import cost
+from newsclf.cli.demo import demo
+from newsclf.cli.deploy import deploy
+from newsclf.cli.doctor import doctor
+from newsclf.cli.evaluate import evaluate
+from newsclf.cli.failures import HELP_NAMES, Group, with_examples
+from newsclf.cli.loadtest import loadtest
+from newsclf.cli.optimize import optimize
+from newsclf.cli.package import package
+from newsclf.cli.policy import policy
+from newsclf.cli.predict import predict
+from newsclf.cli.prices import prices
+from newsclf.cli.report import report
+from newsclf.cli.serve import serve
+from newsclf.cli.status import logs, status
+from newsclf.cli.teardown import teardown
+from newsclf.cli.train import train
+from newsclf.cli.wire_api import wire_api
+
+Examples = tuple[str, ...]
+_GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
+    "Build a classifier": {
+        train: (
+            "newsclf train --data phrasebank --base minilm",
+            "newsclf train --data headlines.csv --text-column title --label bearish=negative",
+            "newsclf train --resume",
+        ),
+        evaluate: (
+            "newsclf evaluate",
+            "newsclf evaluate --data other.csv --gate accuracy=0.93",
+            "newsclf evaluate --model new --compare old",
+        ),
+        optimize: ("newsclf optimize --model model",),
+        package: (
+            "newsclf package model --out model.tar.gz",
+            "newsclf package --check model.tar.gz",
+        ),
+    },
+    "Classify": {
+        predict: (
+            'newsclf predict "Profit rose by a third"',
+            "newsclf predict --input headlines.csv --output scored.csv",
+            "newsclf predict - < headlines.txt",
+        ),
+        serve: ("newsclf serve model --port 8080",),
+    },
+    "Deploy": {
+        deploy: (
+            "newsclf deploy",
+            "newsclf deploy --instance ml.c5.large --dry-run",
+            "newsclf deploy --instance ml.c5.large --ttl 2h --name staging",
+        ),
+        wire_api: ("newsclf wire-api", "newsclf wire-api staging --auth iam"),
+        status: ("newsclf status", "newsclf status --region us-east-1"),
+        logs: ("newsclf logs", "newsclf logs --api --lines 20"),
+        teardown: ("newsclf teardown staging", "newsclf teardown --all --region us-east-1"),
+    },
+    "Measure": {
+        loadtest: (
+            "newsclf loadtest --slo p95=100ms --price-as ml.c5.large",
+            "newsclf loadtest --rate 50,100 --duration 1m",
+            "newsclf loadtest --instances ml.c5.large,ml.c5.xlarge --region us-east-1",
+        ),
+        report: ("newsclf report .newsclf/runs/RUN",),
+        cost: ("newsclf cost .newsclf/runs/RUN --volume 1e6,1e8 --ha",),
+    },
+    "Set up": {
+        demo: ("newsclf demo",),
+        doctor: ("newsclf doctor", "newsclf doctor --region us-east-1"),
+        policy: ("newsclf policy --region us-east-1 --account 123456789012",),
+    },
+}
+
+app = typer.Typer(
+    name="newsclf",
+    cls=Group,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings=HELP_NAMES,
+    help="Train, measure and deploy a sentiment classifier for financial headlines.",
+    epilog="Start with: newsclf demo",
+)
+for group, commands in _GROUPS.items():
+    for command, examples in commands.items():
+        app.command(
+            command.__name__.replace("_", "-"),
+            rich_help_panel=group,
+            **with_examples(*examples),
+        )(command)
+app.add_typer(prices, rich_help_panel="Measure")
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if wanted:
+        sys.stdout.write(f"newsclf {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", callback=_show_version, is_eager=True, help="Show the version."
+        ),
+    ] = False,
+) -> None:
+    pass
