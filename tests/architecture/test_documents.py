@@ -65,16 +65,6 @@ def test_shipped_settings_are_valid(name: str) -> None:
     load_settings(ROOT / "configs" / name, environ={})
 
 
-def test_modules_have_one_reason_to_exist() -> None:
-    long = {
-        path.relative_to(ROOT).as_posix(): lines
-        for path in [*ROOT.glob("newsclf/**/*.py"), *ROOT.glob("lambda_src/**/*.py")]
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 300
-    }
-
-    assert long == {}
-
-
 def test_nothing_large_and_no_registry_is_tracked() -> None:
     for path in tracked_files():
         assert path.stat().st_size < 1_000_000, path
