@@ -44,7 +44,7 @@ class Endpoint(NamedTuple):
         """A request with this body and these headers more."""
         line = line or b"POST " + self.path.encode() + b" HTTP/1.1"
         length = b"Content-Length: %d" % len(body)
-        lines = [line, b"Host: x", b"Content-Type: application/json", length, *headers]
+        lines = [line, b"Host: 127.0.0.1", b"Content-Type: application/json", length, *headers]
         return b"\r\n".join([*lines, b"", body])
 
 

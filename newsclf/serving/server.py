@@ -27,16 +27,26 @@ import uvloop
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from newsclf.core.contract import MAX_BODY_BYTES, ContractError, parse_inputs, parse_json
+from newsclf.core.contract import ContractError, parse_inputs, parse_json
 from newsclf.core.errors import ConfigError, ModelError
 from newsclf.core.model_dir import check_files, find_model, model_digest
 from newsclf.serving.engine import FILES
-from newsclf.serving.intake import make_runner, read_body
+from newsclf.serving.intake import (
+    Bodies,
+    RefusedError,
+    check_host,
+    check_same_site,
+    error_response,
+    host_names,
+    make_runner,
+)
 from newsclf.serving.pool import OverloadedError, Pool, WorkerLostError
 
 _DRAIN_S = 25.0
 """SageMaker kills a container 30 s after SIGTERM."""
-_RETRY_AFTER_S = 1
+_CUT_OFF = 499
+"""Status under which metrics count a request whose client went away, as nginx does."""
+_MEDIA_TYPES = ("application/json", "application/octet-stream")
 _log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -119,7 +129,8 @@ async def _serve(folder: Path, options: ServerOptions, on_listening: Callable[[s
         deadline_s=options.deadline_s,
         worker_module=options.worker_module,
     )
-    runner = make_runner(make_app(pool, model_digest(folder)), shutdown_timeout_s=_DRAIN_S)
+    app = make_app(pool, model_digest(folder), host_names(options.host))
+    runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
     try:
         try:
@@ -157,18 +168,27 @@ def _site(runner: web.AppRunner, options: ServerOptions) -> web.BaseSite:
     return web.TCPSite(runner, options.host, options.port)
 
 
-def make_app(pool: Pool, digest: str) -> web.Application:
-    """The HTTP application over a pool of workers."""
+def make_app(pool: Pool, digest: str, names: frozenset[str] | None) -> web.Application:
+    """The HTTP application over a pool of workers.
+
+    Args:
+        names: Host names by which it may be called, besides loopback's; see `host_names`.
+    """
+    bodies = Bodies()
     metrics = _Metrics(pool, digest)
 
     @web.middleware
     async def measured(request: web.Request, handler: _Handler) -> web.StreamResponse:
         if request.method != "POST":
-            return await handler(request)
+            return await _guarded(request, handler, names)
         started = time.perf_counter()
-        response = await _guarded(request, handler)
-        metrics.requests.labels(str(response.status)).inc()
-        metrics.seconds.observe(time.perf_counter() - started)
+        status = _CUT_OFF
+        try:
+            response = await _guarded(request, handler, names)
+            status = response.status
+        finally:
+            metrics.requests.labels(str(status)).inc()
+            metrics.seconds.observe(time.perf_counter() - started)
         return response
 
     async def ping(_: web.Request) -> web.Response:
@@ -181,9 +201,7 @@ def make_app(pool: Pool, digest: str) -> web.Application:
     async def invocations(request: web.Request) -> web.Response:
         if pool.is_full:  # refused before the body is read: an answer costs the least here
             raise OverloadedError
-        if request.content_type not in ("application/json", "application/octet-stream"):
-            return _error(415, "unsupported_media_type", "send application/json")
-        texts, is_list = parse_inputs(parse_json(await read_body(request)))
+        texts, is_list = await _read_inputs(request, bodies)
         metrics.batch.observe(len(texts))
         predictions = [prediction.as_pipeline() for prediction in await pool.classify(texts)]
         return web.json_response(predictions if is_list else predictions[0])
@@ -192,10 +210,10 @@ def make_app(pool: Pool, digest: str) -> web.Application:
         return web.Response(body=generate_latest(metrics.registry), content_type="text/plain")
 
     async def invoke_endpoint(request: web.Request) -> web.StreamResponse:
-        answer = await _guarded(request, invocations)
+        answer = await _guarded(request, invocations, names)
         return answer if answer.status == HTTPStatus.OK else _as_model_error(answer)
 
-    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[measured])
+    app = web.Application(middlewares=[measured])
     app.router.add_get("/ping", ping)
     app.router.add_post("/invocations", invocations)
     app.router.add_post("/endpoints/{name}/invocations", invoke_endpoint)
@@ -203,20 +221,38 @@ def make_app(pool: Pool, digest: str) -> web.Application:
     return app
 
 
-async def _guarded(request: web.Request, handler: _Handler) -> web.StreamResponse:
+async def _read_inputs(request: web.Request, bodies: Bodies) -> tuple[list[str], bool]:
+    """The headlines of a request, and whether they came as a list.
+
+    Raises:
+        RefusedError: the media type or the body is not taken.
+        ContractError: the body is not of the contract.
+    """
+    # aiohttp takes a missing type for application/octet-stream, which is what a web page may send
+    # to another origin without asking. SageMaker and boto3 always name one.
+    if "Content-Type" not in request.headers or request.content_type not in _MEDIA_TYPES:
+        raise RefusedError(415, "unsupported_media_type", "send application/json")
+    async with bodies.reading(request) as body:
+        return parse_inputs(parse_json(body))
+
+
+async def _guarded(
+    request: web.Request, handler: _Handler, names: frozenset[str] | None
+) -> web.StreamResponse:
     """Run a handler, and turn what it raises into an answer of the contract."""
     try:
+        check_host(request, names)
+        check_same_site(request)
         return await handler(request)
     except ContractError as error:
-        return _error(400, "bad_request", str(error))
-    except web.HTTPRequestEntityTooLarge:
-        return _error(413, "too_large", f"the body is larger than {MAX_BODY_BYTES} bytes")
+        refused = RefusedError(400, "bad_request", str(error))
+    except RefusedError as error:
+        refused = error
     except OverloadedError:
-        return _error(503, "overloaded", "too many requests are waiting", retry=True)
+        refused = RefusedError(503, "overloaded", "too many requests are waiting")
     except WorkerLostError:
-        return _error(503, "worker_lost", "the worker with this request died", retry=True)
-    except web.HTTPException as error:
-        return _error(error.status, error.reason.lower().replace(" ", "_"), error.reason)
+        refused = RefusedError(503, "worker_lost", "the worker with this request died")
+    return error_response(refused)
 
 
 def _as_model_error(answer: web.StreamResponse) -> web.Response:
@@ -229,11 +265,3 @@ def _as_model_error(answer: web.StreamResponse) -> web.Response:
         "LogStreamArn": "",
     }
     return web.json_response(document, status=424, headers={"x-amzn-ErrorType": "ModelError"})
-
-
-def _error(status: int, code: str, message: str, *, retry: bool = False) -> web.Response:
-    return web.json_response(
-        {"error": {"code": code, "message": message}},
-        status=status,
-        headers={"Retry-After": str(_RETRY_AFTER_S)} if retry else None,
-    )

@@ -192,7 +192,7 @@ def test_sigterm_finishes_what_was_begun_and_exits_0(trained: Path) -> None:
         workers = server.worker_pids()
         body = json.dumps({"inputs": [text for text, _ in sample_rows()[:512]]}).encode()
         head = (
-            "POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            "POST /invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         ).encode()
         url = server.client.base_url

@@ -25,9 +25,8 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
-from newsclf.core.contract import MAX_BODY_BYTES, ContractError
 from newsclf.core.sigv4 import Credentials, SignatureError, verify
-from newsclf.serving.intake import make_runner, read_body
+from newsclf.serving.intake import Bodies, RefusedError, make_runner
 from newsclf.targets.local.credentials import API_SCOPE
 from newsclf.targets.local.runtime import Function, FunctionError
 
@@ -45,16 +44,6 @@ _CORS = {
 _DRAIN_S = 25.0
 """Less than what a stopped process is given; see `process.stop`."""
 _CREDENTIAL_HEADERS = ("authorization", "x-api-key", "x-amz-security-token")
-
-
-class _RefusedError(Exception):
-    """The gateway itself answers a request, with this status."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
 
 
 class TokenBucket:
@@ -94,43 +83,37 @@ def make_app(
         rate_per_s: Requests per second in the long run.
         burst: Requests at once.
     """
+    bodies = Bodies()
     bucket = TokenBucket(rate_per_s, burst, now_s=time.monotonic())
 
-    async def admit(request: web.Request) -> bytes:
-        """The body of a request that may reach the function."""
-        if key_digest is not None and not _is_key(request.headers.get("x-api-key"), key_digest):
-            raise _RefusedError(401, "unauthorized", "a valid x-api-key is needed")
-        if signer is not None:  # the body is signed too
-            _check_signature(request, await _read(request), signer)
+    def take_token() -> None:
         if not bucket.take(time.monotonic()):
-            raise _RefusedError(429, "throttled", "too many requests; try again later")
-        return await _read(request)  # read once: aiohttp keeps it
+            raise RefusedError(429, "throttled", "too many requests; try again later")
+
+    async def invoke(request: web.Request, request_id: str) -> web.Response:
+        if key_digest is not None and not _is_key(request.headers.get("x-api-key"), key_digest):
+            raise RefusedError(401, "unauthorized", "a valid x-api-key is needed")
+        if signer is None:
+            take_token()
+        async with bodies.reading(request) as body:
+            if signer is not None:  # the body is signed too
+                _check_signature(request, body, signer)
+                take_token()
+            event = make_event(request, body, request_id)
+            return _as_response(await _invoke(function, event), request_id)
 
     async def answer(request: web.Request) -> web.Response:
         request_id = str(uuid.uuid4())
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_CORS)
         try:
-            event = make_event(request, await admit(request), request_id)
-            return _as_response(await _invoke(function, event), request_id)
-        except _RefusedError as refused:
+            return await invoke(request, request_id)
+        except RefusedError as refused:
             return _refusal(refused, request_id)
 
-    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     return app
-
-
-async def _read(request: web.Request) -> bytes:
-    try:
-        return await read_body(request)
-    except ContractError as error:
-        raise _RefusedError(400, "bad_request", str(error)) from None
-    except web.HTTPRequestTimeout:
-        raise _RefusedError(408, "timeout", "the body did not come in time") from None
-    except web.HTTPRequestEntityTooLarge:
-        message = f"the body is larger than {MAX_BODY_BYTES} bytes"
-        raise _RefusedError(413, "too_large", message) from None
 
 
 async def _invoke(function: Function, event: dict[str, Any]) -> dict[str, Any]:
@@ -138,9 +121,9 @@ async def _invoke(function: Function, event: dict[str, Any]) -> dict[str, Any]:
         return await function.invoke(event)
     except TimeoutError:
         message = "the function did not answer in time"
-        raise _RefusedError(504, "timeout", message) from None
+        raise RefusedError(504, "timeout", message) from None
     except FunctionError:
-        raise _RefusedError(502, "function_failed", "the function failed") from None
+        raise RefusedError(502, "function_failed", "the function failed") from None
 
 
 def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, Any]:
@@ -197,7 +180,7 @@ def _check_signature(request: web.Request, body: bytes, signer: Credentials) -> 
             scope=API_SCOPE, time_s=time.time(),
         )  # fmt: skip
     except SignatureError as error:
-        raise _RefusedError(403, error.code, error.message) from None
+        raise RefusedError(403, error.code, error.message) from None
 
 
 def _as_response(result: Mapping[str, Any], request_id: str) -> web.Response:
@@ -209,8 +192,8 @@ def _as_response(result: Mapping[str, Any], request_id: str) -> web.Response:
     )
 
 
-def _refusal(refused: _RefusedError, request_id: str) -> web.Response:
-    headers = _CORS | {"apigw-requestid": request_id}
+def _refusal(refused: RefusedError, request_id: str) -> web.Response:
+    headers = _CORS | refused.headers | {"apigw-requestid": request_id}
     if refused.status == web.HTTPTooManyRequests.status_code:
         headers["Retry-After"] = "1"
     error = {"code": refused.code, "message": refused.message}
