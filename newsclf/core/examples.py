@@ -32,6 +32,12 @@ class LabelledData:
     digest: str
     """SHA-256 of the bytes that were read, hexadecimal."""
     licence: str | None = None
+    repeated: int = 0
+    """Rows that were dropped because they repeat an earlier text and label."""
+    contradictory: int = 0
+    """Texts that stand there with more than one label; all of these rows are kept."""
+    notes: Sequence[str] = ()
+    """What was guessed about the file, as phrases for the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,14 @@ class Split:
 def normalised(text: str) -> str:
     """A text's letters and digits, case-folded: equal for headlines that read the same."""
     return "".join(character for character in text.casefold() if character.isalnum())
+
+
+def contradictory_texts(examples: Sequence[Example]) -> int:
+    """How many normalised texts have more than one label."""
+    labels: dict[str, set[int]] = {}
+    for example in examples:
+        labels.setdefault(normalised(example.text), set()).add(example.label_id)
+    return sum(len(found) > 1 for text, found in labels.items() if text)
 
 
 def class_counts(examples: Sequence[Example]) -> dict[str, int]:

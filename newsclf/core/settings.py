@@ -6,12 +6,13 @@ command loads its settings and hands each function the section that it needs.
 
 from __future__ import annotations
 
+import codecs
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import ConfigError
@@ -34,20 +35,73 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DataSettings(_Section):
+_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+
+
+def _delimiter(value: object) -> object:
+    """One character, or the name of one that a shell makes hard to type."""
+    found = _DELIMITERS.get(value.lower(), value) if isinstance(value, str) else value
+    if isinstance(found, str) and (len(found) != 1 or found in '\r\n"'):
+        raise ValueError("should be one character, such as ';', or tab")
+    return found
+
+
+def _encoding(value: object) -> object:
+    """A text encoding that Python knows."""
+    if isinstance(value, str):
+        try:
+            "".encode(codecs.lookup(value).name)
+        except LookupError:
+            raise ValueError(
+                "should be an encoding such as utf-8, cp1252, utf-16 or shift_jis"
+            ) from None
+    return value
+
+
+def _comma_separated(value: object) -> object:
+    """The list of a flag or variable, in which commas part the items."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _check_rising(value: tuple[float, float] | None) -> tuple[float, float] | None:
+    if value is not None and not value[0] <= value[1]:
+        raise ValueError("should be two numbers, the lower one first")
+    return value
+
+
+class ReadingSettings(_Section):
+    """How rows are read; what is not set is recognised from the file, and said."""
+
+    text_column: str | None = None
+    """Column with the headlines; by default `text`, else the only one that is called headline,
+    title, sentence or the like."""
+    columns: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
+    """Names of the columns of a CSV or Excel file without a header."""
+    delimiter: Annotated[str | None, BeforeValidator(_delimiter)] = None
+    """What parts the fields of a CSV file: one character, or `tab`."""
+    encoding: Annotated[str | None, BeforeValidator(_encoding)] = None
+
+
+class DataSettings(ReadingSettings):
     """Which labelled headlines to read, and how they are parted."""
 
     source: str = "phrasebank"
-    """`phrasebank`, `sample`, or the path of a PhraseBank zip, CSV, JSONL or Parquet file."""
+    """`phrasebank`, `sample`, the path of a file or folder, or the id of a Hub data set."""
     agreement: Agreement = 75
     """PhraseBank: keep sentences on which at least this share of annotators agreed, percent."""
     extra_agreement: Agreement = 50
     """PhraseBank: sentences from this level up to `agreement` become extra training rows; the same
     as `agreement` for none."""
-    text_column: str = "text"
-    label_column: str = "label"
+    label_column: str | None = None
+    """Column with the labels; by default `label`, else the only one that is called sentiment,
+    class, polarity or the like."""
     labels: dict[str, str] = Field(default_factory=dict)
     """The file's name of a class → ours, for example {"bearish": "negative"}."""
+    score_thresholds: Annotated[
+        tuple[float, float] | None, BeforeValidator(_comma_separated), AfterValidator(_check_rising)
+    ] = None
+    """Where labels are numbers on a scale: below the first is negative, above the second positive,
+    and what lies between is neutral."""
     test_fraction: Fraction = 0.2
     validation_fraction: Fraction = 0.1
     """Share of the training part that is held back for early stopping and model choice."""
@@ -246,7 +300,7 @@ def _describe(problem: Any, origins: Mapping[str, str]) -> str:
 def check_label_names(labels: Mapping[str, str]) -> None:
     """Raise ConfigError if a label mapping names a class that newsclf does not have."""
     for name, ours in labels.items():
-        if ours not in LABELS:
+        if ours.casefold() not in LABELS:
             raise ConfigError(
                 f"data.labels.{name}: '{ours}' is no class; the classes are {', '.join(LABELS)}"
             )

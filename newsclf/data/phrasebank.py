@@ -1,34 +1,33 @@
-"""Financial PhraseBank (Malo et al. 2014), from its zip file, on disk or on the Hugging Face Hub.
+"""Financial PhraseBank (Malo et al. 2014): its zip file, the folder in it, or one from the Hub.
 
-The zip holds one text file per agreement level, each a superset of the stricter ones, Latin-1, one
+It holds one text file per agreement level, each a superset of the stricter ones, Latin-1, one
 `sentence@label` a line. `datasets` 4 and later runs no loading scripts, hence the zip.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import lzma
 import zipfile
-import zlib
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from newsclf.core.contract import LABELS
-from newsclf.core.errors import ConfigError, DataError, DownloadError
-from newsclf.core.examples import Example, LabelledData
+from newsclf.core.errors import ConfigError, DataError
+from newsclf.core.examples import Example, LabelledData, contradictory_texts
 from newsclf.core.settings import DataSettings
+from newsclf.data import hub
+from newsclf.data.opening import open_member, zip_members
 
 HUB_DATASET = "takala/financial_phrasebank"
 HUB_FILE = "data/FinancialPhraseBank-v1.0.zip"
 LICENCE = "CC BY-NC-SA 3.0"
-_LIMIT_BYTES = 64 * 1024**2
-"""Of the zip and of each member; the real ones have less than 1 MB."""
 _MEMBERS = {
     50: "Sentences_50Agree.txt",
     66: "Sentences_66Agree.txt",
     75: "Sentences_75Agree.txt",
     100: "Sentences_AllAgree.txt",
 }
+_LIMIT_BYTES = 64 * 1024**2
+"""Of each file; the real ones have less than 1 MB."""
 
 
 def download() -> Path:
@@ -37,21 +36,30 @@ def download() -> Path:
     Raises:
         DownloadError: the Hub can't be reached and the cache lacks the file.
     """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    return hub.download_file(
+        HUB_DATASET, HUB_FILE, kind="dataset",
+        hint="pass a copy of the zip with --data PATH, or train on what ships: --data sample",
+    )  # fmt: skip
 
-    try:
-        return Path(hf_hub_download(HUB_DATASET, HUB_FILE, repo_type="dataset"))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DownloadError(
-            f"Financial PhraseBank could not be downloaded from the Hub ({reason})",
-            hint="pass a copy of the zip with --data PATH, or train on what ships: --data sample",
-        ) from error
+
+def is_phrasebank(path: Path) -> bool:
+    """Whether a zip file or a folder holds a level of PhraseBank.
+
+    Raises:
+        DataError: a file called .zip is none.
+    """
+    if path.is_dir():
+        return bool(_files(path))
+    if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
+        return False
+    return any(_level(PurePosixPath(member.filename)) for member in zip_members(path))
 
 
 def read(path: Path, settings: DataSettings) -> LabelledData:
-    """Read one agreement level of a PhraseBank zip.
+    """Read one agreement level of a PhraseBank zip, or of the folder that it unpacks to.
+
+    A copy that lacks levels will do if it has `agreement`; the extra rows then come from the
+    nearest level that is there.
 
     Raises:
         DataError: the file is no such zip, or a line can't be used; names the file and the line.
@@ -62,9 +70,15 @@ def read(path: Path, settings: DataSettings) -> LabelledData:
             f"data.extra_agreement ({settings.extra_agreement}) is above data.agreement"
             f" ({settings.agreement}); extra rows are those with less agreement"
         )
-    with path.open("rb") as file:
-        raw = file.read(_LIMIT_BYTES)  # the rest of a larger one is missing, so it is no zip
-    levels = _read_levels(raw, path)
+    raw = _folder_levels(path) if path.is_dir() else _zip_levels(path)
+    levels = {level: _parse(text, f"{path}/{_MEMBERS[level]}") for level, text in raw.items()}
+    if settings.agreement not in levels:
+        there = ", ".join(str(level) for level in sorted(levels))
+        raise DataError(
+            f"{path}: no Financial PhraseBank at {settings.agreement} % agreement: it has no"
+            f" {_MEMBERS[settings.agreement]}",
+            hint=f"choose a level that it has ({there}): --agreement {max(levels)}",
+        )
     agreement_of = {text: level for level in sorted(levels) for text, _ in levels[level]}
 
     def examples(rows: list[tuple[str, int]], *, extra: bool) -> list[Example]:
@@ -75,61 +89,82 @@ def read(path: Path, settings: DataSettings) -> LabelledData:
 
     chosen = levels[settings.agreement]
     chosen_texts = {text for text, _ in chosen}
-    below = levels[settings.extra_agreement]
+    lowest = min(level for level in levels if level >= settings.extra_agreement)
+    kept = examples(chosen, extra=False)
     return LabelledData(
         name=f"Financial PhraseBank, agreement ≥ {settings.agreement} %",
-        examples=examples(chosen, extra=False),
-        extra=examples([row for row in below if row[0] not in chosen_texts], extra=True),
-        digest=hashlib.sha256(raw).hexdigest(),
+        examples=kept,
+        extra=examples([row for row in levels[lowest] if row[0] not in chosen_texts], extra=True),
+        digest=_digest(path, raw),
         licence=LICENCE,
+        repeated=len(chosen) - len(kept),
+        contradictory=contradictory_texts(kept),
+        notes=(
+            ()
+            if lowest == settings.extra_agreement
+            else (f"extra rows from {lowest} % agreement, there being no lower level",)
+        ),
     )
 
 
-def _read_levels(raw: bytes, path: Path) -> dict[int, list[tuple[str, int]]]:
+def _level(name: PurePath) -> int | None:
+    return next((level for level, member in _MEMBERS.items() if member == name.name), None)
+
+
+def _files(folder: Path) -> dict[int, Path]:
+    """The files of a folder, or of the one folder deeper that the zip unpacks to."""
+    found = sorted([*folder.glob("*/Sentences_*Agree.txt"), *folder.glob("Sentences_*Agree.txt")])
+    return {level: path for path in found if (level := _level(path))}
+
+
+def _folder_levels(folder: Path) -> dict[int, bytes]:
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            names = {
-                Path(name).name: name
-                for name in archive.namelist()
-                if not name.startswith("__MACOSX")
-            }
-            missing = [member for member in _MEMBERS.values() if member not in names]
-            if missing:
-                raise DataError(
-                    f"{path}: not a Financial PhraseBank zip, it has no {missing[0]}",
-                    hint=f"the zip is {HUB_FILE} of the Hub dataset {HUB_DATASET}",
-                )
-            return {
-                level: _parse(_unpacked(archive, names[member], path), f"{path}/{member}")
-                for level, member in _MEMBERS.items()
-            }
-    except (
-        *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
-        *(RuntimeError, ValueError),
-    ) as error:
-        # RuntimeError: encrypted, or compressed in a way that zipfile does not know
-        raise DataError(
-            f"{path}: not a zip file, or a damaged one ({error})",
-            hint="download it again, or train on what ships: --data sample",
-        ) from error
+        return {level: path.read_bytes() for level, path in _files(folder).items()}
+    except OSError as error:
+        raise DataError(f"{error.filename}: {error.strerror}") from error
 
 
-def _unpacked(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
-    """A member; the size that the zip states for it may be wrong, so no more is unpacked."""
-    with archive.open(name) as member:
-        raw = member.read(_LIMIT_BYTES + 1)
-    if len(raw) > _LIMIT_BYTES:
+def _zip_levels(path: Path) -> dict[int, bytes]:
+    levels = {}
+    for member in zip_members(path):
+        level = _level(PurePosixPath(member.filename))
+        if level is None:
+            continue
+        with open_member(path, member) as stream:
+            # The size that the zip states for it may be wrong, so no more is unpacked.
+            levels[level] = stream.read(_LIMIT_BYTES + 1)
+        if len(levels[level]) > _LIMIT_BYTES:
+            raise DataError(
+                f"{path}/{member.filename}: unpacks to more than {_LIMIT_BYTES:,} bytes",
+                hint="that is no Financial PhraseBank; download it again",
+            )
+    if not levels:
         raise DataError(
-            f"{path}/{name}: unpacks to more than {_LIMIT_BYTES:,} bytes",
-            hint="that is no Financial PhraseBank; download it again",
+            f"{path}: not a Financial PhraseBank zip, it has no {_MEMBERS[50]}",
+            hint=f"the zip is {HUB_FILE} of the Hub dataset {HUB_DATASET}",
         )
-    return raw
+    return levels
+
+
+def _digest(path: Path, raw: dict[int, bytes]) -> str:
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(b"".join(raw[level] for level in sorted(raw))).hexdigest()
+
+
+def _text(raw: bytes) -> str:
+    """Latin-1, as it was published, unless a copy was saved as UTF-8."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _parse(raw: bytes, where: str) -> list[tuple[str, int]]:
-    # Latin-1 decodes every byte, and splitlines would also split at its U+0085.
+    # Not splitlines(), which would also split at U+0085.
     rows = []
-    for number, line in enumerate(raw.decode("latin-1").split("\n"), start=1):
+    for number, line in enumerate(_text(raw).split("\n"), start=1):
         if not line.strip():
             continue
         text, at, label = line.rstrip("\r").rpartition("@")

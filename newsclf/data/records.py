@@ -1,61 +1,171 @@
-"""Rows of a CSV, JSONL, Parquet or text file, one at a time, each with its place in the file.
+"""Rows of any data file, one at a time, each with its place: the reader of every command.
 
-Memory does not grow with the file, and every complaint names the line, so both scoring and the
-diagnosis of a bad training file read through here.
+Memory does not grow with the file. What was guessed about it is kept as notes, for the user to
+read; a row that can't be used is told apart from a file that can't.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator, Mapping
+import itertools
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, BinaryIO, Self
 
 from newsclf.core.errors import DataError
-from newsclf.core.extras import require_extra
+from newsclf.core.settings import ReadingSettings
+from newsclf.data import columnar, columns, json_rows
+from newsclf.data.delimited import Lines, names_a_text_column, read_delimited
+from newsclf.data.encodings import lines_of, open_text
+from newsclf.data.labels import KNOWN_LABELS
+from newsclf.data.opening import (
+    BINARY_FORMATS,
+    Source,
+    file_format,
+    find_source,
+    seekable,
+    stream_source,
+    unknown_format,
+)
+from newsclf.data.rows import BadRow, Found, Record, Row, headline_of
+from newsclf.data.spreadsheet import read_excel
 
-FORMATS = (".csv", ".jsonl", ".parquet", ".txt")
-TEXT_COLUMN_OF_TXT = "text"
-_MAX_FIELD_BYTES = 10_000_000
+__all__ = [
+    "BadRow", "Record", "Records", "column_of", "file_format", "headline_of", "missing_column",
+    "open_records", "read_records",
+]  # fmt: skip
+
+TEXT_COLUMN_OF_TXT = columns.TEXT
+_USUAL_DELIMITER = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+_SENTENCE_AT_LABEL = re.compile(r"(?P<text>.+)@(?P<label>[A-Za-z]+)\s*")
+_SAMPLE_LINES = 20
 
 
-class Record(NamedTuple):
-    """One row and where it stands."""
+class Records:
+    """The rows of a file that was opened; iterating reads them.
 
-    place: str
-    """`line 7`, or `row 7` in a Parquet file, counted from 1."""
-    values: Mapping[str, object]
+    Attributes:
+        name: The file, for messages.
+        notes: What was guessed, as phrases for the user.
+        columns: Names of the columns, as the first good row has them.
+        class_names: Column → names of its numbers, where the file has them.
+    """
+
+    def __init__(self, found: Found, name: str) -> None:
+        self.name = name
+        self.notes = list(found.notes)
+        self.class_names: Mapping[str, Sequence[str]] = found.class_names
+        self._ahead: list[Row] = []
+        self._rows = _passed_on(found.rows)
+        for row in self._rows:
+            self._ahead.append(row)
+            if isinstance(row, Record):
+                break
+        last = self._ahead[-1] if self._ahead else None
+        self.columns = list(last.values) if isinstance(last, Record) else []
+
+    def __enter__(self) -> Self:
+        """Itself; the file is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._rows.close()
+
+    def __iter__(self) -> Iterator[Row]:
+        """The rows, good and bad, in the file's order; once."""
+        ahead, self._ahead = self._ahead, []
+        return itertools.chain(ahead, self._rows)
+
+    def text_column(self, asked: str | None) -> str:
+        """The column with the headlines; a guess is added to the notes.
+
+        Raises:
+            DataError: there is none, or more than one that it might be.
+        """
+        return self._note(columns.text_column(self.columns, asked, self.name))
+
+    def label_column(self, asked: str | None) -> str:
+        """The column with the labels; a guess is added to the notes.
+
+        Raises:
+            DataError: there is none, or more than one that it might be.
+        """
+        return self._note(columns.label_column(self.columns, asked, self.name))
+
+    def _note(self, chosen: tuple[str, list[str]]) -> str:
+        column, notes = chosen
+        self.notes += [note for note in notes if note not in self.notes]
+        return column
 
 
-def file_format(path: Path) -> str:
-    """The path's suffix, if it is one of FORMATS; DataError otherwise."""
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise DataError(
-            f"{path}: cannot tell what kind of file this is",
-            hint=f"use a file that ends in {', '.join(FORMATS)}",
-        )
-    return suffix
+def open_records(
+    source: Path | BinaryIO,
+    reading: ReadingSettings | None = None,
+    *,
+    form: str | None = None,
+    split: str | None = None,
+    subset: str | None = None,
+) -> Records:
+    """Open a file, a Hugging Face folder, or a pipe, and look at its first row.
 
-
-def read_records(path: Path) -> Iterator[Record]:
-    """Yield the rows of a file; blank lines are passed over.
+    Args:
+        source: What to read; a binary stream is read line by line as lines come.
+        reading: What the user says of it; the rest is recognised.
+        form: Format of a stream: .csv, .tsv, .jsonl or .txt; by default, what its first line
+            looks like.
+        split: Which part of a folder; by default the only one, or `train`.
+        subset: Which configuration of a folder that has several.
 
     Raises:
-        DataError: no such file, not UTF-8, broken CSV, JSON or Parquet.
-        MissingExtraError: a Parquet file without pyarrow.
+        DataError: no such file, or none that can be read.
+        ConfigError: `reading.columns` does not fit.
+        MissingExtraError: a package for this format is not installed.
     """
-    reader = {
-        ".csv": _csv_records,
-        ".jsonl": _jsonl_records,
-        ".parquet": _parquet_records,
-        ".txt": _txt_records,
-    }[file_format(path)]
+    reading = reading or ReadingSettings()
+    if isinstance(source, Path):
+        if source.is_dir():
+            if not columnar.is_dataset_folder(source):
+                raise DataError(
+                    f"{source}: a folder without data files",
+                    hint="name a file, or a folder with .parquet, .csv or .jsonl files",
+                )
+            return Records(columnar.read_folder(source, split, subset=subset), str(source))
+        data = find_source(source)
+    else:
+        data = stream_source(source, form)
     try:
-        yield from reader(path)
+        return Records(_read(data, reading), data.name)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
+        raise DataError(f"{data.name}: {error.strerror or error}") from error
+
+
+def read_records(
+    source: Path | BinaryIO,
+    reading: ReadingSettings | None = None,
+    *,
+    on_bad: Callable[[BadRow], None] | None = None,
+) -> Iterator[Record]:
+    """Yield the good rows of a file; blank lines are passed over.
+
+    Args:
+        source: See `open_records`.
+        reading: See `open_records`.
+        on_bad: Called with each row that can't be used; without it such a row is an error.
+
+    Raises:
+        DataError: the file can't be read, or a row can't be used.
+    """
+    with open_records(source, reading) as records:
+        for row in records:
+            if isinstance(row, Record):
+                yield row
+            elif on_bad is None:
+                raise row.error(records.name)
+            else:
+                on_bad(row)
 
 
 def column_of(record: Record, column: str, path: Path) -> object:
@@ -74,88 +184,100 @@ def missing_column(
     there = ", ".join(repr(name) for name in columns) or "none"
     return DataError(
         f"{where}: no column '{column}'; the columns are {there}",
-        hint="name the columns with --text-column and --label-column",
+        hint="name the column with --text-column",
     )
 
 
-def _utf8_lines(path: Path) -> Iterator[tuple[int, str]]:
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            try:
-                yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{path}, line {number}: not UTF-8 (byte 0x{raw[error.start]:02x}"
-                    f" at position {error.start + 1})",
-                    hint=f"convert it: iconv -f LATIN1 -t UTF-8 {path} > utf8{path.suffix}",
-                ) from None
+def _read(source: Source, reading: ReadingSettings) -> Found:
+    if source.format in BINARY_FORMATS:
+        stream = seekable(source)
+        with _closed_on_error(stream):
+            found = _read_binary(stream, source, reading)
+        return replace(found, rows=_closing(found.rows, stream))
+    text, encoding = open_text(source, reading.encoding)
+    with _closed_on_error(text):
+        if source.format == ".json":
+            found = json_rows.read_json(text, encoding.codec, source.name)
+        else:
+            lines = Lines(lines_of(text, source.name), encoding.codec)
+            found = _read_lines(lines, source, reading)
+    notes = [encoding.note] if encoding.note else []
+    return replace(found, rows=_closing(found.rows, text), notes=notes + found.notes)
 
 
-def _csv_records(path: Path) -> Iterator[Record]:
-    csv.field_size_limit(_MAX_FIELD_BYTES)
-    reader = csv.reader((line for _, line in _utf8_lines(path)), strict=True)
-    start = 1
-    header: list[str] | None = None
+def _read_binary(stream: BinaryIO, source: Source, reading: ReadingSettings) -> Found:
+    if source.format == ".parquet":
+        return columnar.read_parquet(stream, source.name)
+    if source.format == ".arrow":
+        return columnar.read_arrow(stream, source.name)
+    return read_excel(stream, reading, source.name)
+
+
+def _read_lines(lines: Lines, source: Source, reading: ReadingSettings) -> Found:
+    first = lines.peek(1)
+    form = source.format or _form_of("".join(first), reading)
+    if form is None:
+        raise unknown_format(source.name)
+    if form == ".jsonl":
+        return Found(json_rows.read_jsonl(lines))
+    if form == ".txt" and not _is_table("".join(first), reading):
+        return _read_text(lines, once=source.once)
+    return read_delimited(
+        lines, reading, source.name, usual=_USUAL_DELIMITER[form], once=source.once
+    )
+
+
+def _passed_on(rows: Iterator[Row]) -> Generator[Row]:
+    """The rows as a generator, which closes their file when it is closed."""
+    yield from rows
+
+
+def _closing(rows: Iterator[Row], file: IO[Any]) -> Generator[Row]:
+    with file:
+        yield from rows
+
+
+@contextmanager
+def _closed_on_error(file: IO[Any]) -> Iterator[None]:
     try:
-        for row in reader:
-            if row and header is None:
-                header = row
-                if twice := sorted({name for name in row if row.count(name) > 1}):
-                    raise DataError(
-                        f"{path}, line {start}: two columns are called '{twice[0]}'",
-                        hint="rename one of them",
-                    )
-            elif row and header is not None:
-                if len(row) != len(header):
-                    raise DataError(
-                        f"{path}, line {start}: {len(row)} fields, but the header has"
-                        f" {len(header)}",
-                        hint="put double quotes around fields that hold commas",
-                    )
-                yield Record(f"line {start}", dict(zip(header, row, strict=True)))
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {start}: broken CSV ({error})",
-            hint="look for a double quote that is not closed, and double those inside a field",
-        ) from None
+        yield
+    except BaseException:
+        file.close()
+        raise
 
 
-def _jsonl_records(path: Path) -> Iterator[Record]:
-    for number, line in _utf8_lines(path):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(
-                f"{path}, line {number}: broken JSON ({error})", hint="write one object a line"
-            ) from None
-        if not isinstance(values, dict):
-            raise DataError(
-                f"{path}, line {number}: expected a JSON object, found {line.strip()[:40]!r}",
-                hint='write one object a line, such as {"text": "…", "label": "neutral"}',
-            )
-        yield Record(f"line {number}", values)
+def _form_of(first: str, reading: ReadingSettings) -> str | None:
+    """What a stream's first line looks like."""
+    if first.lstrip().startswith("{"):
+        return ".jsonl"
+    return ".csv" if _is_table(first, reading) or columns.is_text_name(first) else ".txt"
 
 
-def _txt_records(path: Path) -> Iterator[Record]:
-    for number, line in _utf8_lines(path):
-        if line.strip():
-            yield Record(f"line {number}", {TEXT_COLUMN_OF_TXT: line.strip()})
+def _is_table(first: str, reading: ReadingSettings) -> bool:
+    """Whether a text file has columns: it is said to, or its first line names one."""
+    return bool(reading.columns or reading.delimiter) or names_a_text_column(first)
 
 
-def _parquet_records(path: Path) -> Iterator[Record]:
-    require_extra("pyarrow", extra="train", purpose="reading Parquet")
-    import pyarrow as pa
-    import pyarrow.parquet
+def _read_text(lines: Lines, *, once: bool) -> Found:
+    """One headline a line, and in PhraseBank's own form its label after an @ sign."""
+    sample = [line for line in lines.peek(1 if once else _SAMPLE_LINES) if line.strip()]
+    found = [_SENTENCE_AT_LABEL.fullmatch(line) for line in sample]
+    labelled = bool(found) and all(m and m["label"].casefold() in KNOWN_LABELS for m in found)
+    notes = ["read as sentence@label"] if labelled else []
+    return Found(_text_rows(lines, labelled=labelled), notes)
 
-    try:
-        with pa.parquet.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches(batch_size=1024):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield Record(f"row {number}", values)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: broken Parquet ({error})", hint="write the file again") from None
+
+def _text_rows(lines: Lines, *, labelled: bool) -> Iterator[Row]:
+    for line in lines:
+        place, problem = f"line {lines.number}", lines.undecoded()
+        lines.begin()
+        if problem:
+            yield BadRow(place, problem, "name the file's encoding: --encoding")
+        elif line.strip() and labelled:
+            text, at, label = line.strip().rpartition("@")
+            if at:
+                yield Record(place, {columns.TEXT: text.strip(), columns.LABEL: label})
+            else:
+                yield BadRow(place, "no @label at its end", "add it, or remove the line")
+        elif line.strip():
+            yield Record(place, {columns.TEXT: line.strip()})

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import NamedTuple
 
 from newsclf.core.errors import DataError
 from newsclf.core.examples import LabelledData
 from newsclf.core.settings import DataSettings
-from newsclf.data import phrasebank, table
+from newsclf.data import hub, phrasebank, table
+from newsclf.data.columnar import is_dataset_folder
+from newsclf.data.opening import file_format, is_packed
+
+_HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subset>[\w.-]+))?(?::(?P<split>[\w.-]+))?")
+_HUB_FILES = ("README.md", "*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.arrow")
+_TAKES = (
+    "--data takes phrasebank, sample, a file (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, .zip, …),"
+    " a folder, or a data set of the Hugging Face Hub (org/name)"
+)
+
+
+class HubData(NamedTuple):
+    """A data set on the Hub: `org/name`, `org/name/subset`, each with `:split` after it or not."""
+
+    id: str
+    subset: str | None
+    split: str | None
 
 
 def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData:
@@ -19,35 +38,84 @@ def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData
 
     Raises:
         DataError: there is no such file, or it can't be used.
-        DownloadError: the Hub does not deliver PhraseBank.
+        DownloadError: the Hub does not deliver the data.
         MissingExtraError: the packages that read training data are not installed.
     """
     if settings.source == "phrasebank":
         return phrasebank.read(at or phrasebank.download(), settings)
     if settings.source == "sample":
         shipped = files("newsclf") / "data" / "sample.csv"
-        columns = settings.model_copy(
-            update={"text_column": "text", "label_column": "label", "labels": {}}
-        )
         with as_file(shipped) as path:
-            return table.read(path, columns, name="newsclf sample headlines")
-    path = at or Path(settings.source)
-    if not path.is_file():
-        raise DataError(
-            f"{path}: no such data file",
-            hint="--data takes phrasebank, sample, or the path of a .zip, .csv, .jsonl or .parquet",
-        )
-    if path.suffix.lower() == ".zip":
+            return table.read(path, DataSettings(), name="newsclf sample headlines")
+    if at is None and (found := hub_data(settings.source)) is not None:
+        return _from_hub(found, settings)
+    path, split = (at, None) if at else _place(settings.source)
+    if phrasebank.is_phrasebank(path):
         return phrasebank.read(path, settings)
-    return table.read(path, settings)
+    return table.read(path, settings, split=split)
 
 
 def data_file(settings: DataSettings) -> Path | None:
-    """The file that `load_data` reads; None for what ships in the package.
+    """The file that `load_data` reads; None for what ships in the package or is on the Hub.
 
     Raises:
+        DataError: it is a folder, or not there.
         DownloadError: the Hub does not deliver PhraseBank.
     """
     if settings.source == "phrasebank":
         return phrasebank.download()
-    return None if settings.source == "sample" else Path(settings.source)
+    if settings.source == "sample" or hub_data(settings.source) is not None:
+        return None
+    path, _ = _place(settings.source)
+    if path.is_dir():
+        raise DataError(f"{path}: a folder, where a single file is needed", hint="name a file")
+    return path
+
+
+def is_missing(source: str) -> bool:
+    """Whether a source is a path at which nothing lies."""
+    if source in ("phrasebank", "sample") or hub_data(source) is not None:
+        return False
+    try:
+        _place(source)
+    except DataError:
+        return True
+    return False
+
+
+def hub_data(source: str) -> HubData | None:
+    """The data set on the Hub that a source names; None for anything that is or looks local."""
+    found = _HUB_ID.fullmatch(source)
+    path = Path(source.partition(":")[0])
+    if found is None or path.exists() or path.parts[0] in (".", "..") or path.parent.is_dir():
+        return None
+    if file_format(path) or is_packed(path):
+        return None
+    return HubData(found["id"], found["subset"], found["split"])
+
+
+def _place(source: str) -> tuple[Path, str | None]:
+    """The path of a source, and the split that is named after a folder's."""
+    path = Path(source)
+    if path.exists():
+        return path, None
+    folder, colon, split = source.rpartition(":")
+    if colon and Path(folder).is_dir():
+        return Path(folder), split
+    raise DataError(f"{path}: no such data file or folder", hint=_TAKES)
+
+
+def _from_hub(found: HubData, settings: DataSettings) -> LabelledData:
+    if found.id == phrasebank.HUB_DATASET:
+        return phrasebank.read(phrasebank.download(), settings)
+    folder = hub.download_folder(
+        found.id, _HUB_FILES, kind="dataset", hint="without the Hub, pass a file: --data FILE"
+    )
+    if not is_dataset_folder(folder):
+        raise DataError(
+            f"{found.id}: the data set holds no Parquet, CSV or JSON file",
+            hint="download what it holds, write it as one of these, and pass it: --data FILE",
+        )
+    return table.read(
+        folder, settings, name=settings.source, split=found.split, subset=found.subset
+    )

@@ -1,128 +1,106 @@
-"""Labelled headlines from a CSV, JSONL or Parquet file with any column and label names."""
+"""Labelled headlines from any file that has a column of texts and one of labels."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
-import tempfile
-from collections.abc import Iterator
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import DataError
-from newsclf.core.examples import Example, LabelledData
-from newsclf.core.extras import require_extra
+from newsclf.core.examples import Example, LabelledData, contradictory_texts
 from newsclf.core.settings import DataSettings, check_label_names
-from newsclf.data.records import Record, file_format, missing_column, read_records
-
-if TYPE_CHECKING:
-    from datasets import Dataset
-
-FORMATS = (".csv", ".jsonl", ".parquet")
+from newsclf.data.labels import LabelReader
+from newsclf.data.records import BadRow, Records, headline_of, open_records
 
 
-def read(path: Path, settings: DataSettings, *, name: str | None = None) -> LabelledData:
+def read(
+    path: Path,
+    settings: DataSettings,
+    *,
+    name: str | None = None,
+    split: str | None = None,
+    subset: str | None = None,
+) -> LabelledData:
     """Read a table, dropping rows that repeat an earlier text and label.
+
+    Args:
+        path: A file, or a folder of Hugging Face's.
+        settings: Columns, labels, and what else the user says of the file.
+        name: What to call the data; by default, as the file is called.
+        split: Which part of a folder.
+        subset: Which configuration of a folder.
 
     Raises:
         DataError: the file can't be used; names the line (the row, in Parquet).
         ConfigError: `settings.labels` maps to something that is no class.
     """
     check_label_names(settings.labels)
-    if file_format(path) not in FORMATS:
-        raise DataError(
-            f"{path}: training data needs labels, and a text file has none",
-            hint=f"use a file that ends in {', '.join(FORMATS)}",
-        )
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    table = _load(path)
-    for column in (settings.text_column, settings.label_column):
-        if column not in table.column_names:
-            raise missing_column(path, column, table.column_names)
-    known = {label: label for label in LABELS} | settings.labels
-    rows = zip(table[settings.text_column], table[settings.label_column], strict=True)
-    examples = [
-        Example(
-            _checked_text(text, path, index),
-            LABELS.index(_checked_label(label, known, path, index)),
-        )
-        for index, (text, label) in enumerate(rows)
-    ]
-    if len({example.label_id for example in examples}) == 1:
-        raise DataError(
-            f"{path}: all {len(examples)} rows are '{LABELS[examples[0].label_id]}';"
-            " a classifier needs at least two classes",
-            hint="add rows of the other classes, or check --label-column",
-        )
+    with open_records(path, settings, split=split, subset=subset) as records:
+        examples = _examples(records, settings)
+    unique = list(dict.fromkeys(examples))
     return LabelledData(
         name=name or path.name,
-        examples=list(dict.fromkeys(examples)),
-        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+        examples=unique,
+        digest=_digest(path, examples),
+        repeated=len(examples) - len(unique),
+        contradictory=contradictory_texts(unique),
+        notes=tuple(records.notes),
     )
 
 
-def _load(path: Path) -> Dataset:
-    require_extra("datasets", extra="train", purpose="reading labelled tables")
-    import datasets
-    from datasets.exceptions import DatasetGenerationError
-
-    datasets.disable_progress_bars()
-    datasets.utils.logging.set_verbosity(datasets.logging.CRITICAL)
-    # A first look at the head finds broken files early and names the columns of a CSV, all of
-    # which are read as text: left alone, pandas makes 7 of "007" and a missing value of "NA".
-    head = list(itertools.islice(read_records(path), 1))
-    if not head:
-        raise DataError(f"{path}: the file has no rows", hint="check that it was written whole")
-    with tempfile.TemporaryDirectory() as cache:
-        try:
-            if path.suffix.lower() == ".csv":
-                text = datasets.Features(
-                    {column: datasets.Value("string") for column in head[0].values}
-                )
-                return datasets.Dataset.from_csv(
-                    str(path),
-                    features=text,
-                    cache_dir=cache,
-                    keep_in_memory=True,
-                    keep_default_na=False,
-                    encoding="utf-8-sig",
-                )
-            if path.suffix.lower() == ".jsonl":
-                return datasets.Dataset.from_json(str(path), cache_dir=cache, keep_in_memory=True)
-            return datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
-        except (DatasetGenerationError, ValueError) as error:
-            for _ in read_records(path):  # says which line, if a line is to blame
-                pass
-            raise DataError(
-                f"{path}: the file can't be read ({error.__cause__ or error})",
-                hint="check that every row has the same columns, with values of the same kind",
-            ) from error
-
-
-def _checked_text(text: object, path: Path, index: int) -> str:
-    if not isinstance(text, str) or not text.strip():
-        what = "empty" if text is None or text == "" or isinstance(text, str) else "not a text"
+def _examples(records: Records, settings: DataSettings) -> list[Example]:
+    text_column, label_column = _columns(records, settings)
+    texts, labels, places = [], [], []
+    for row in records:
+        if isinstance(row, BadRow):
+            raise row.error(records.name)
+        text = headline_of(row, text_column)
+        if isinstance(text, BadRow):
+            raise text.error(records.name)
+        texts.append(text.strip())
+        labels.append(row.values.get(label_column))
+        places.append(row.place)
+    reader = LabelReader(settings, records.class_names.get(label_column))
+    ids = []
+    for label, place in zip(labels, places, strict=True):
+        label_id = reader.label_id(label)
+        if label_id is None:
+            raise reader.unknown(labels, records.name, label_column, place)
+        ids.append(label_id)
+    if len(set(ids)) == 1:
         raise DataError(
-            f"{path}, {_record_at(path, index).place}: the headline is {what}",
-            hint="remove the row, or name the right column with --text-column",
+            f"{records.name}: all {len(ids)} rows are '{LABELS[ids[0]]}';"
+            " a classifier needs at least two classes",
+            hint="add rows of the other classes, or check --label-column",
         )
-    return text.strip()
+    return [Example(text, label_id) for text, label_id in zip(texts, ids, strict=True)]
 
 
-def _checked_label(label: object, known: dict[str, str], path: Path, index: int) -> str:
-    name = "" if label is None else str(label).strip()
-    found = known.get(name) or known.get(name.casefold())
-    if found is None:
+def _columns(records: Records, settings: DataSettings) -> tuple[str, str]:
+    if not records.columns:
+        for row in records:
+            if isinstance(row, BadRow):
+                raise row.error(records.name)
         raise DataError(
-            f"{path}, {_record_at(path, index).place}: unknown label {name!r};"
-            f" known are {', '.join(known)}",
-            hint=f"say what it means, for example --label '{name or 'NAME'}=neutral'",
+            f"{records.name}: the file has no rows", hint="check that it was written whole"
         )
-    return found
+    if records.columns == ["text"] and records.name.endswith(".txt"):
+        raise DataError(
+            f"{records.name}: a text file without labels",
+            hint="write sentence@label, or a .csv with the columns text and label",
+        )
+    return (
+        records.text_column(settings.text_column),
+        records.label_column(settings.label_column),
+    )
 
 
-def _record_at(path: Path, index: int) -> Record:
-    records: Iterator[Record] = read_records(path)
-    return next(itertools.islice(records, index, None))
+def _digest(path: Path, examples: Sequence[Example]) -> str:
+    """Of a file's bytes; of a folder's rows, since the same rows may lie there in other files."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    rows = json.dumps([(example.text, example.label_id) for example in examples])
+    return hashlib.sha256(rows.encode()).hexdigest()

