@@ -23,7 +23,7 @@ LAMBDA_ENVIRONMENT = {
 """What the handler finds around it."""
 EXTRAS = [
     "torch", "transformers", "datasets", "sklearn", "scipy", "matplotlib", "jinja2", "onnx",
-    "pyarrow", "safetensors",
+    "pyarrow", "safetensors", "openpyxl",
 ]  # fmt: skip
 """Import names of what is not in the base install."""
 _MEMBERS = {

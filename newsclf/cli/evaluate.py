@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsclf.cli.options import (
+    ColumnsOpt,
     ConfigOpt,
+    DelimiterOpt,
+    EncodingOpt,
     JsonOpt,
     LabelColumnOpt,
     LabelOpt,
     ModelOpt,
     QuietOpt,
+    ScoreThresholdsOpt,
     TextColumnOpt,
     VerboseOpt,
+    label_flags,
     pairs,
+    reading_flags,
     settings_from,
     start,
 )
@@ -41,6 +47,10 @@ def evaluate(
     text_column: TextColumnOpt = None,
     label_column: LabelColumnOpt = None,
     label: LabelOpt = None,
+    score_thresholds: ScoreThresholdsOpt = None,
+    columns: ColumnsOpt = None,
+    delimiter: DelimiterOpt = None,
+    encoding: EncodingOpt = None,
     include_seen: Annotated[
         bool,
         typer.Option(
@@ -88,9 +98,8 @@ def evaluate(
         "model": model,
         "data": {
             "source": data,
-            "text_column": text_column,
-            "label_column": label_column,
-            "labels": pairs(label, "--label") or None,
+            **reading_flags(text_column, columns, delimiter, encoding),
+            **label_flags(label_column, label, score_thresholds),
         },
     }
     settings = settings_from(config, flags)

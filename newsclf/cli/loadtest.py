@@ -18,6 +18,7 @@ from newsclf.cli.options import (
     TextColumnOpt,
     VerboseOpt,
     YesOpt,
+    only_one,
     settings_from,
     start,
 )
@@ -291,7 +292,8 @@ def loadtest(
         read_replay,
     )
 
-    settings = settings_from(config, {"state_dir": state_dir, "data": {"text_column": text_column}})
+    column = only_one(text_column, "--text-column")
+    settings = settings_from(config, {"state_dir": state_dir, "data": {"text_column": column}})
     book = prices_at(settings.state_dir, prices)
     where = Where(
         settings=settings, name=name, direct=direct, url=url, header_file=header_file,

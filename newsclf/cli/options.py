@@ -70,26 +70,67 @@ DataOpt = Annotated[
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="phrasebank, sample, or a .zip (PhraseBank), .csv, .jsonl or .parquet file.",
+        help="phrasebank, sample, a file (.csv, .jsonl, .parquet, .xlsx, .zip, …), a folder, or"
+        " a Hugging Face Hub data set: org/name.",
         show_default="phrasebank",
     ),
 ]
+_DATA = "Reading data"
 TextColumnOpt = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option("--text-column", metavar="NAME", help="Column with the headlines.",
-                 show_default="text"),
+                 show_default="text, or one called headline, title, …", rich_help_panel=_DATA),
 ]  # fmt: skip
 LabelColumnOpt = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option("--label-column", metavar="NAME", help="Column with the labels.",
-                 show_default="label"),
+                 show_default="label, or one called sentiment, …", rich_help_panel=_DATA),
 ]  # fmt: skip
+ColumnsOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="NAME,…",
+        help="Names of all columns of a file without a header, such as label,text.",
+        rich_help_panel=_DATA,
+    ),
+]
+DelimiterOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--delimiter",
+        metavar="CHARACTER",
+        help="What separates the fields of a CSV file, such as ';' or tab.",
+        show_default="recognised",
+        rich_help_panel=_DATA,
+    ),
+]
+EncodingOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="Encoding of a text file, such as cp1252 or utf-16.",
+        show_default="recognised",
+        rich_help_panel=_DATA,
+    ),
+]
+ScoreThresholdsOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--score-thresholds",
+        metavar="LOW,HIGH",
+        help="Labels are scores: below LOW is negative, above HIGH positive, else neutral.",
+        rich_help_panel=_DATA,
+    ),
+]
 LabelOpt = Annotated[
     list[str] | None,
     typer.Option(
         "--label",
         metavar="THEIRS=OURS",
         help="Meaning of a label in the data, such as bearish=negative; repeatable.",
+        rich_help_panel=_DATA,
     ),
 ]
 
@@ -128,6 +169,56 @@ def seconds(text: str | None, option: str) -> int | None:
     if found is None or int(found[1]) == 0:
         raise ConfigError(f"{option} {text}: expected a time such as 90m, 2h or 3d")
     return int(found[1]) * {"m": 60, "h": 3600, "d": 86_400}[found[2]]
+
+
+def reading_flags(
+    text_column: list[str] | None,
+    columns: str | None,
+    delimiter: str | None,
+    encoding: str | None,
+) -> dict[str, object]:
+    """The data settings that say how a file is read.
+
+    Raises:
+        ConfigError: more than one text column is named.
+    """
+    return {
+        "text_column": only_one(text_column, "--text-column"),
+        "columns": columns,
+        "delimiter": delimiter,
+        "encoding": encoding,
+    }
+
+
+def label_flags(
+    label_column: list[str] | None, label: list[str] | None, score_thresholds: str | None
+) -> dict[str, object]:
+    """The data settings that say what labels mean.
+
+    Raises:
+        ConfigError: more than one label column is named, or a label has no `=`.
+    """
+    return {
+        "label_column": only_one(label_column, "--label-column"),
+        "labels": pairs(label, "--label") or None,
+        "score_thresholds": score_thresholds,
+    }
+
+
+def only_one(values: list[str] | None, option: str) -> str | None:
+    """The value of an option that may be given once.
+
+    Raises:
+        ConfigError: it is given again with another value.
+    """
+    from newsclf.core.errors import ConfigError
+
+    if len(set(values or ())) > 1:
+        raise ConfigError(
+            f"{option} is given {len(values or ())} times: {', '.join(values or ())}",
+            hint=f"name one column; run the command once for each: {option} {(values or [''])[0]}",
+        )
+    return values[0] if values else None
 
 
 def pairs(values: list[str] | None, option: str) -> dict[str, str]:

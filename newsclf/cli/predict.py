@@ -18,6 +18,7 @@ from newsclf.cli.options import (
     StateDirOpt,
     TextColumnOpt,
     VerboseOpt,
+    only_one,
     settings_from,
     start,
 )
@@ -81,7 +82,11 @@ def predict(
 
     settings = settings_from(
         config,
-        {"model": model, "state_dir": state_dir, "data": {"text_column": text_column}},
+        {
+            "model": model,
+            "state_dir": state_dir,
+            "data": {"text_column": only_one(text_column, "--text-column")},
+        },
     )
     if source is not None or target is not None:
         if source is None or target is None or headlines:
@@ -103,7 +108,8 @@ def predict(
                 instance=instance, count=count,
             )  # fmt: skip
             return
-        _score(output, Path(source), Path(target), settings.model, settings.data.text_column,
+        _score(output, Path(source), Path(target), settings.model,
+               settings.data.text_column or "text",
                overwrite=overwrite)  # fmt: skip
         return
     texts = headlines or []

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsclf.cli.options import (
+    ColumnsOpt,
     ConfigOpt,
     DataOpt,
+    DelimiterOpt,
+    EncodingOpt,
     JsonOpt,
     LabelColumnOpt,
     LabelOpt,
@@ -17,10 +20,12 @@ from newsclf.cli.options import (
     ProfileOpt,
     QuietOpt,
     RegionOpt,
+    ScoreThresholdsOpt,
     TextColumnOpt,
     VerboseOpt,
     YesOpt,
-    pairs,
+    label_flags,
+    reading_flags,
     settings_from,
     start,
 )
@@ -76,6 +81,10 @@ def train(
     text_column: TextColumnOpt = None,
     label_column: LabelColumnOpt = None,
     label: LabelOpt = None,
+    score_thresholds: ScoreThresholdsOpt = None,
+    columns: ColumnsOpt = None,
+    delimiter: DelimiterOpt = None,
+    encoding: EncodingOpt = None,
     device: Annotated[
         str | None,
         typer.Option(metavar="auto|cpu|cuda|mps", help="Device to train on.", show_default="auto"),
@@ -143,9 +152,8 @@ def train(
         "data": {
             "source": data,
             "agreement": agreement,
-            "text_column": text_column,
-            "label_column": label_column,
-            "labels": pairs(label, "--label") or None,
+            **reading_flags(text_column, columns, delimiter, encoding),
+            **label_flags(label_column, label, score_thresholds),
         },
         "train": {
             "base": base,

@@ -99,8 +99,7 @@ def _fetch(get: Callable[[bool], str], what: str, hint: str) -> Path:
 
 def _problem() -> str | None:
     """Why the Hub can't be asked; None if it answers."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set, and it is not in the cache"

@@ -51,12 +51,14 @@ class Records:
         notes: What was guessed, as phrases for the user.
         columns: Names of the columns, as the first good row has them.
         class_names: Column → names of its numbers, where the file has them.
+        has_names: Whether the columns have names of the file's own; a text file's have none.
     """
 
     def __init__(self, found: Found, name: str) -> None:
         self.name = name
         self.notes = list(found.notes)
         self.class_names: Mapping[str, Sequence[str]] = found.class_names
+        self.has_names = found.has_names
         self._ahead: list[Row] = []
         self._rows = _passed_on(found.rows)
         for row in self._rows:
@@ -85,6 +87,7 @@ class Records:
         Raises:
             DataError: there is none, or more than one that it might be.
         """
+        asked = asked if self.has_names else None
         return self._note(columns.text_column(self.columns, asked, self.name))
 
     def label_column(self, asked: str | None) -> str:
@@ -93,6 +96,7 @@ class Records:
         Raises:
             DataError: there is none, or more than one that it might be.
         """
+        asked = asked if self.has_names else None
         return self._note(columns.label_column(self.columns, asked, self.name))
 
     def _note(self, chosen: tuple[str, list[str]]) -> str:
@@ -264,7 +268,7 @@ def _read_text(lines: Lines, *, once: bool) -> Found:
     found = [_SENTENCE_AT_LABEL.fullmatch(line) for line in sample]
     labelled = bool(found) and all(m and m["label"].casefold() in KNOWN_LABELS for m in found)
     notes = ["read as sentence@label"] if labelled else []
-    return Found(_text_rows(lines, labelled=labelled), notes)
+    return Found(_text_rows(lines, labelled=labelled), notes, has_names=False)
 
 
 def _text_rows(lines: Lines, *, labelled: bool) -> Iterator[Row]:

@@ -43,6 +43,8 @@ class Found:
     """What was guessed, as phrases that a user is to read."""
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Column → names of its numbers, where the file says so."""
+    has_names: bool = True
+    """Whether the columns have names of the file's own; a text file has none."""
 
 
 def headline_of(record: Record, column: str) -> str | BadRow:

@@ -86,7 +86,7 @@ def _columns(records: Records, settings: DataSettings) -> tuple[str, str]:
         raise DataError(
             f"{records.name}: the file has no rows", hint="check that it was written whole"
         )
-    if records.columns == ["text"] and records.name.endswith(".txt"):
+    if records.columns == ["text"] and not records.has_names:
         raise DataError(
             f"{records.name}: a text file without labels",
             hint="write sentence@label, or a .csv with the columns text and label",

@@ -74,7 +74,7 @@ class LoadtestRequest:
     loads: Sequence[Load]
     objectives: Sequence[Objective] = ()
     payloads: Path | None = None
-    text_column: str = "text"
+    text_column: str | None = None
     headlines_per_request: int = 1
     timeout_s: float = 30.0
     repeats: int = 1

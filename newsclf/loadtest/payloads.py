@@ -13,27 +13,29 @@ import numpy as np
 
 from newsclf.core.contract import MAX_BODY_BYTES, MAX_HEADLINES, Form, headline_problem
 from newsclf.core.errors import ConfigError, DataError
-from newsclf.data.records import TEXT_COLUMN_OF_TXT, column_of, read_records
+from newsclf.data.records import Record, open_records
 from newsclf.loadtest.records import Payloads
 
 _MAX_HEADLINES_READ = 20_000
 SAMPLE_NAME = "sample"
 
 
-def read_headlines(source: Path | None, text_column: str) -> list[str]:
-    """The headlines of a .txt, .csv, .jsonl or .parquet file; None reads the shipped sample.
+def read_headlines(source: Path | None, text_column: str | None) -> list[str]:
+    """The headlines of a data file; None reads the shipped sample.
+
+    Rows that can't be read and blank headlines are left out.
 
     Raises:
-        DataError: the file can't be read, or has no headline; blank ones are left out.
+        DataError: the file can't be read, or has no headline.
     """
     if source is None:
         with as_file(files("newsclf") / "data" / "sample.csv") as path:
             return read_headlines(path, "text")
-    if source.suffix.lower() == ".txt":
-        text_column = TEXT_COLUMN_OF_TXT
-    rows = itertools.islice(read_records(source), _MAX_HEADLINES_READ)
-    texts = [str(column_of(row, text_column, source)) for row in rows]
-    usable = [text for text in texts if headline_problem(text) is None]
+    with open_records(source) as records:
+        column = records.text_column(text_column)
+        rows = itertools.islice(records, _MAX_HEADLINES_READ)
+        texts = [row.values.get(column) for row in rows if isinstance(row, Record)]
+    usable = [text for text in texts if isinstance(text, str) and headline_problem(text) is None]
     if not usable:
         raise DataError(f"{source}: there is no headline in it", hint="--payloads takes another")
     return usable
