@@ -53,6 +53,7 @@ def document(auth: str) -> _Schema:
                     },
                     "responses": {
                         "200": _response("A prediction for each headline, in order.", "Answer"),
+                        "415": {"description": "An open API on loopback takes JSON only."},
                         **_errors(400, 413, 429, 502, 503, 504),
                     },
                 }

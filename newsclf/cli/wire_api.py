@@ -79,7 +79,7 @@ def wire_api(
         typer.Option(
             metavar="ORIGIN",
             help="Web origin that may call the API; repeatable.",
-            rich_help_panel=_AWS,
+            show_default="none",
         ),
     ] = None,
     unreserved: Annotated[
@@ -99,15 +99,15 @@ def wire_api(
 
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
     deployment = Deployments(folder).get(name)
-    only_aws = [jwt_issuer, *(jwt_audience or []), *(cors or []), unreserved or None]
+    only_aws = [jwt_issuer, *(jwt_audience or []), unreserved or None]
     if not isinstance(deployment, AwsDeployment):
         if any(each is not None for each in only_aws):
             raise ConfigError(
-                "--jwt-issuer, --jwt-audience, --cors and --unreserved go with a deployment on AWS"
+                "--jwt-issuer, --jwt-audience and --unreserved go with a deployment on AWS"
             )
         _wire_local(
             output, folder, name, auth=auth, port=port, runtimes=runtimes or _LOCAL_RUNTIMES,
-            rate=rate, burst=burst,
+            rate=rate, burst=burst, cors=_origins(cors or []),
         )  # fmt: skip
         return
     from newsclf.core.extras import require_extra
@@ -133,7 +133,7 @@ def wire_api(
 
 def _wire_local(
     output: Output, folder: Path, name: str, *, auth: str | None, port: int, runtimes: int,
-    rate: float, burst: int,
+    rate: float, burst: int, cors: tuple[str, ...],
 ) -> None:  # fmt: skip
     from newsclf.targets.local.target import LocalTarget
 
@@ -141,7 +141,13 @@ def _wire_local(
     wired = target.get(name).api
     chosen = _local_auth(auth or (wired.auth if wired else "api-key"))
     deployment, started = target.wire_api(
-        name, auth=chosen, port=port, runtimes=runtimes, rate_per_s=rate, burst=burst
+        name,
+        auth=chosen,
+        port=port,
+        runtimes=runtimes,
+        rate_per_s=rate,
+        burst=burst,
+        cors_origins=cors or (wired.cors_origins if wired else ()),
     )
     if deployment.api is None:
         raise AssertionError  # it was wired, or an error was raised

@@ -48,6 +48,8 @@ class Api(Process):
     """The gateway before a deployment, with its Lambda runtimes."""
 
     auth: Auth
+    cors_origins: tuple[str, ...] = ()
+    """Whose pages may call it from a browser; none: CORS is off."""
 
 
 class LocalDeployment(_Document):

@@ -117,7 +117,8 @@ def verify(
 ) -> None:
     """Check that a request was signed with these credentials, for this scope, just now.
 
-    As in AWS, the same request may come again while its signature is fresh.
+    `check_head` finds most of what may be wrong without the body. As in AWS, the same request may
+    come again while its signature is fresh.
 
     Args:
         method: As it was received.
@@ -129,12 +130,59 @@ def verify(
     Raises:
         SignatureError: it was not; nothing else is raised, whatever was received.
     """
+    received = _received(headers)
+    claim = _checked_claim(received, credentials, scope, time_s)
+    path, _, query = target.partition("?")
+    expected = _signature(
+        f"{method.upper()}\n{_canonical_path(path)}\n{_canonical_query(query)}\n",
+        [(name, ",".join(received[name])) for name in claim.names],
+        body,
+        secret_key=credentials.secret_key,
+        scope=scope,
+        timestamp=claim.timestamp,
+    )
+    if not _equal(claim.signature, expected):
+        message = "the signature does not fit the method, the path, the signed headers or the body"
+        raise SignatureError("wrong_signature", message)
+
+
+def check_head(
+    headers: Iterable[tuple[str, str]], credentials: Credentials, *, scope: Scope, time_s: float
+) -> None:
+    """Check all of a signature that its request's headers tell: key, scope, time and form.
+
+    Whoever has no key fails here, before a body of his is read.
+
+    Args:
+        headers: All that were received, in their order.
+        time_s: Now, in seconds since the epoch.
+
+    Raises:
+        SignatureError: as `verify`.
+    """
+    _checked_claim(_received(headers), credentials, scope, time_s)
+
+
+class _Claim(NamedTuple):
+    names: Sequence[str]
+    """Of the signed headers."""
+    signature: str
+    timestamp: str
+
+
+def _received(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     received: dict[str, list[str]] = {}
     for name, value in headers:
         received.setdefault(name.lower(), []).append(" ".join(value.split()))
-    claim = _parse(received.get("authorization", []))
-    timestamp = _checked_timestamp(received, claim.names, time_s)
-    key_id, _, day_scope = claim.credential.partition("/")
+    return received
+
+
+def _checked_claim(
+    received: Mapping[str, Sequence[str]], credentials: Credentials, scope: Scope, time_s: float
+) -> _Claim:
+    credential, names, signature = _parse(received.get("authorization", []))
+    timestamp = _checked_timestamp(received, names, time_s)
+    key_id, _, day_scope = credential.partition("/")
     if not _equal(key_id, credentials.access_key):
         raise SignatureError("unknown_access_key", "there is no such access key")
     if day_scope != _day_scope(timestamp, scope):
@@ -144,28 +192,11 @@ def verify(
         token = _only(received, "x-amz-security-token")
         if not _equal(token, credentials.session_token):
             raise SignatureError("wrong_signature", "the session token is another")
-    path, _, query = target.partition("?")
-    expected = _signature(
-        f"{method.upper()}\n{_canonical_path(path)}\n{_canonical_query(query)}\n",
-        [(name, ",".join(received[name])) for name in claim.names],
-        body,
-        secret_key=credentials.secret_key,
-        scope=scope,
-        timestamp=timestamp,
-    )
-    if not _equal(claim.signature, expected):
-        message = "the signature does not fit the method, the path, the signed headers or the body"
-        raise SignatureError("wrong_signature", message)
+    return _Claim(names, signature, timestamp)
 
 
-class _Claim(NamedTuple):
-    credential: str
-    names: Sequence[str]
-    signature: str
-
-
-def _parse(values: Sequence[str]) -> _Claim:
-    """Take the Authorization header apart."""
+def _parse(values: Sequence[str]) -> tuple[str, Sequence[str], str]:
+    """Credential, names of the signed headers and signature in the Authorization header."""
     if not values:
         raise SignatureError("missing_credentials", f"an {_ALGORITHM} signature is needed")
     algorithm, _, rest = values[0].partition(" ")
@@ -179,7 +210,7 @@ def _parse(values: Sequence[str]) -> _Claim:
     names = fields["SignedHeaders"].split(";")
     if names != sorted(set(names)):
         raise SignatureError("malformed_credentials", "SignedHeaders must be sorted, each once")
-    return _Claim(fields["Credential"], names, fields["Signature"])
+    return fields["Credential"], names, fields["Signature"]
 
 
 def _checked_timestamp(

@@ -120,7 +120,8 @@ def test_without_a_good_credential_nothing_reaches_the_handler(closed: LocalDepl
 def test_an_open_api_needs_none(state: Path) -> None:
     deployment = LocalTarget(state).get("none")
 
-    assert httpx.post(url_of(deployment), content=BODY).status_code == 200
+    headers = {"Content-Type": "application/json"}
+    assert httpx.post(url_of(deployment), content=BODY, headers=headers).status_code == 200
     assert not deployment.key_file.exists()
 
 

@@ -92,15 +92,6 @@ def test_predict_goes_through_the_api(
     assert scores == pytest.approx(expected, abs=1e-6)
 
 
-def test_browsers_may_ask_from_elsewhere(deployment: LocalDeployment) -> None:
-    assert deployment.api is not None
-    preflight = httpx.options(f"{deployment.api.url}/classify")
-
-    assert preflight.status_code == 204
-    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
-    assert "x-api-key" in preflight.headers["Access-Control-Allow-Headers"]
-
-
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
@@ -192,13 +183,32 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
     shutil.copytree(trained / "model", "model")
     assert newsclf("deploy", "--workers", 1).exit_code == 0
     wired = newsclf(
-        "wire-api", "--json", "--auth", "none", "--rate", "0.1", "--burst", 5, "--runtimes", 1
+        "wire-api",
+        "--json",
+        "--auth",
+        "none",
+        "--rate",
+        "0.1",
+        "--burst",
+        5,
+        "--runtimes",
+        1,
+        "--cors",
+        "https://a.example",
     )
     assert wired.exit_code == 0, wired.err
     assert "credential" not in wired.err
     assert "curl -s http://127.0.0.1:" in wired.err
     api = json.loads(wired.out)["api"]
     url = f"http://127.0.0.1:{api['port']}/classify"
+
+    assert json.loads(wired.out)["api"]["cors_origins"] == ["https://a.example"]
+    page = httpx.options(url, headers={"Origin": "https://a.example"})
+    assert page.headers["Access-Control-Allow-Origin"] == "https://a.example"
+    assert "was up already" in newsclf("wire-api").err
+    otherwise = newsclf("wire-api", "--cors", "https://b.example")
+    assert "is up with --auth none --cors https://a.example" in otherwise.err
+    assert newsclf("wire-api", "--cors", "b.example").exit_code == 2
 
     statuses = [httpx.post(url, json={"headline": "Profit rose"}).status_code for _ in range(8)]
     assert set(statuses) == {200, 429}

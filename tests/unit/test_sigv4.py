@@ -13,7 +13,15 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsclf.core.sigv4 import MAX_SKEW_S, Credentials, Scope, SignatureError, sign, verify
+from newsclf.core.sigv4 import (
+    MAX_SKEW_S,
+    Credentials,
+    Scope,
+    SignatureError,
+    check_head,
+    sign,
+    verify,
+)
 
 NOW_S = 1_795_363_200.0
 CREDENTIALS = Credentials("AKIDEXAMPLE", "a secret")
@@ -188,6 +196,10 @@ def test_what_is_not_signed_as_it_must_be_is_refused(
         check(headers)
 
     assert caught.value.code == code
+    if code != "wrong_signature":  # the head alone tells
+        with pytest.raises(SignatureError) as caught:
+            check_head(headers, CREDENTIALS, scope=SCOPE, time_s=NOW_S)
+        assert caught.value.code == code
 
 
 def test_another_body_path_or_time_is_refused() -> None:

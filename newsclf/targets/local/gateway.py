@@ -2,7 +2,9 @@
 
 Of the real one (HTTP API) it has the event, request ids, CORS, throttling by a token bucket, the
 limits of 6 MB (Lambda's) and 30 s, IAM authentication (SigV4), and an API key, which there takes an
-authorizer.
+authorizer. Its log has a line for each request:
+
+    2026-01-31T23:59:59.123Z POST /classify 200 3.4 ms
 """
 
 from __future__ import annotations
@@ -18,15 +20,16 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import uvloop
 from aiohttp import web
 
-from newsclf.core.sigv4 import Credentials, SignatureError, verify
-from newsclf.serving.intake import Bodies, RefusedError, make_runner
+from newsclf.core.sigv4 import Credentials, SignatureError, check_head, verify
+from newsclf.serving.intake import Bodies, RefusedError, check_host, check_same_site, make_runner
 from newsclf.targets.local.credentials import API_SCOPE
 from newsclf.targets.local.runtime import Function, FunctionError
 
@@ -35,12 +38,18 @@ _HEALTH_EVENT = {
     "rawPath": "/health",
     "requestContext": {"http": {"method": "GET"}, "requestId": "start"},
 }
-_CORS = {
-    "Access-Control-Allow-Origin": "*",
+_PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET,POST,OPTIONS",
-    "Access-Control-Allow-Headers": "authorization,content-type,x-amz-date,x-api-key",
+    "Access-Control-Allow-Headers": (
+        "authorization,content-type,x-amz-date,x-amz-security-token,x-api-key"
+    ),
     "Access-Control-Max-Age": "600",
 }
+_CLIENT_WENT_AWAY = 499
+"""In the log, as nginx has it."""
+_LOGGED_CHARACTERS = 200
+"""Of a path."""
+_log = logging.getLogger(__name__)
 _DRAIN_S = 25.0
 """Less than what a stopped process is given; see `process.stop`."""
 _CREDENTIAL_HEADERS = ("authorization", "x-api-key", "x-amz-security-token")
@@ -73,8 +82,12 @@ def make_app(
     signer: Credentials | None,
     rate_per_s: float,
     burst: int,
+    cors_origins: Collection[str] = (),
 ) -> web.Application:
     """The gateway's application; with neither key nor signer it lets everybody in.
+
+    Everybody but web pages: of another origin than `cors_origins` they are refused, and what they
+    may send unasked, which is no JSON, is refused of all.
 
     Args:
         function: What answers.
@@ -82,48 +95,107 @@ def make_app(
         signer: Who must have signed requests.
         rate_per_s: Requests per second in the long run.
         burst: Requests at once.
+        cors_origins: Whose pages may call it from a browser; `*` stands for all.
     """
-    bodies = Bodies()
     bucket = TokenBucket(rate_per_s, burst, now_s=time.monotonic())
-
-    def take_token() -> None:
-        if not bucket.take(time.monotonic()):
-            raise RefusedError(429, "throttled", "too many requests; try again later")
-
-    async def invoke(request: web.Request, request_id: str) -> web.Response:
-        if key_digest is not None and not _is_key(request.headers.get("x-api-key"), key_digest):
-            raise RefusedError(401, "unauthorized", "a valid x-api-key is needed")
-        if signer is None:
-            take_token()
-        async with bodies.reading(request) as body:
-            if signer is not None:  # the body is signed too
-                _check_signature(request, body, signer)
-                take_token()
-            event = make_event(request, body, request_id)
-            return _as_response(await _invoke(function, event), request_id)
-
-    async def answer(request: web.Request) -> web.Response:
-        request_id = str(uuid.uuid4())
-        if request.method == "OPTIONS":
-            return web.Response(status=204, headers=_CORS)
-        try:
-            return await invoke(request, request_id)
-        except RefusedError as refused:
-            return _refusal(refused, request_id)
-
+    gateway = _Gateway(function, bucket, key_digest, signer, cors_origins)
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
+    app.router.add_route("*", r"/{path:[\s\S]*}", gateway.handle)  # line breaks too
     return app
 
 
-async def _invoke(function: Function, event: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return await function.invoke(event)
-    except TimeoutError:
-        message = "the function did not answer in time"
-        raise RefusedError(504, "timeout", message) from None
-    except FunctionError:
-        raise RefusedError(502, "function_failed", "the function failed") from None
+class _Gateway:
+    def __init__(
+        self,
+        function: Function,
+        bucket: TokenBucket,
+        key_digest: str | None,
+        signer: Credentials | None,
+        cors_origins: Collection[str],
+    ) -> None:
+        self._function = function
+        self._bucket = bucket
+        self._key_digest = key_digest
+        self._signer = signer
+        self._cors_origins = cors_origins
+        self._bodies = Bodies()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer a request, and log it."""
+        begun_s, status = time.perf_counter(), _CLIENT_WENT_AWAY
+        try:
+            response = await self._answer(request)
+            status = response.status
+        except Exception:
+            status = 500
+            raise
+        finally:
+            took_ms = 1000 * (time.perf_counter() - begun_s)
+            _log.info("%s %s %d %.1f ms", request.method, _shown_path(request), status, took_ms)
+        return response
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        request_id = str(uuid.uuid4())
+        cors = _cors(request, self._cors_origins)
+        try:
+            check_host(request, frozenset())
+            if not cors:
+                check_same_site(request)
+            if cors and request.method == "OPTIONS":
+                response = web.Response(status=204, headers=_PREFLIGHT)
+            else:
+                response = await self._invoke(request, request_id)
+        except RefusedError as refused:
+            response = _refusal(refused, request_id)
+        response.headers.update(cors)
+        return response
+
+    async def _invoke(self, request: web.Request, request_id: str) -> web.Response:
+        self._admit(request)
+        async with self._bodies.reading(request) as body:
+            if self._signer is not None:  # the body is signed too
+                _check_signature(request, body, self._signer)
+                self._take_token()
+            event = make_event(request, body, request_id)
+            try:
+                return _as_response(await self._function.invoke(event), request_id)
+            except TimeoutError:
+                message = "the function did not answer in time"
+                raise RefusedError(504, "timeout", message) from None
+            except FunctionError:
+                raise RefusedError(502, "function_failed", "the function failed") from None
+
+    def _admit(self, request: web.Request) -> None:
+        """Refuse what the head of a request tells, before its body is read."""
+        if self._key_digest is not None:
+            if not _is_key(request.headers.get("x-api-key"), self._key_digest):
+                raise RefusedError(401, "unauthorized", "a valid x-api-key is needed")
+        elif self._signer is not None:
+            _check_signed_head(request, self._signer)
+            return  # nothing of the budget until the signature is known to be right
+        elif request.method == "POST" and request.content_type != "application/json":
+            raise RefusedError(415, "unsupported_media_type", "send application/json")
+        self._take_token()
+
+    def _take_token(self) -> None:
+        if not self._bucket.take(time.monotonic()):
+            raise RefusedError(429, "throttled", "too many requests; try again later")
+
+
+def _cors(request: web.Request, origins: Collection[str]) -> dict[str, str]:
+    """The header that lets the page of a request read the answer, if it is one that may."""
+    origin = request.headers.get("Origin")
+    if origin is None or not origins:
+        return {}
+    if "*" in origins:
+        return {"Access-Control-Allow-Origin": "*"}
+    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"} if origin in origins else {}
+
+
+def _shown_path(request: web.Request) -> str:
+    """The path without its query, which may hold anything, in printable ASCII."""
+    path = request.raw_path.partition("?")[0][:_LOGGED_CHARACTERS]
+    return quote(path, safe="/%:@!$&'()*+,;=~", errors="replace")
 
 
 def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, Any]:
@@ -172,6 +244,13 @@ def _is_key(given: str | None, key_digest: str) -> bool:
     return hmac.compare_digest(digest, key_digest)
 
 
+def _check_signed_head(request: web.Request, signer: Credentials) -> None:
+    try:
+        check_head(request.headers.items(), signer, scope=API_SCOPE, time_s=time.time())
+    except SignatureError as error:
+        raise RefusedError(403, error.code, error.message) from None
+
+
 def _check_signature(request: web.Request, body: bytes, signer: Credentials) -> None:
     headers = request.headers.items()
     try:
@@ -188,12 +267,12 @@ def _as_response(result: Mapping[str, Any], request_id: str) -> web.Response:
     return web.Response(
         status=int(result.get("statusCode", 502)),
         body=base64.b64decode(body) if result.get("isBase64Encoded") else body.encode(),
-        headers={**_CORS, **result.get("headers", {}), "apigw-requestid": request_id},
+        headers={**result.get("headers", {}), "apigw-requestid": request_id},
     )
 
 
 def _refusal(refused: RefusedError, request_id: str) -> web.Response:
-    headers = _CORS | refused.headers | {"apigw-requestid": request_id}
+    headers = refused.headers | {"apigw-requestid": request_id}
     if refused.status == web.HTTPTooManyRequests.status_code:
         headers["Retry-After"] = "1"
     error = {"code": refused.code, "message": refused.message}
@@ -205,7 +284,12 @@ def _refusal(refused: RefusedError, request_id: str) -> web.Response:
 def main() -> None:
     """Run the gateway as `sys.argv` says: a listening socket and a JSON file of settings."""
     descriptor, settings = sys.argv[1:]
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s.%(msecs)03dZ %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+    )
     document = json.loads(Path(settings).read_text(encoding="utf-8"))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(socket.socket(fileno=int(descriptor)), document))
@@ -222,6 +306,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
         signer=Credentials(*settings["signer"]) if settings["signer"] else None,
         rate_per_s=settings["rate_per_s"],
         burst=settings["burst"],
+        cors_origins=settings["cors_origins"],
     )
     runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
@@ -230,7 +315,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
         # The port opens when the handler has answered, so nobody's tokens go into finding that out.
         await function.invoke(_HEALTH_EVENT)
         await web.SockSite(runner, listener).start()
-        logging.getLogger(__name__).info("listening on port %s", listener.getsockname()[1])
+        _log.info("listening on port %s", listener.getsockname()[1])
         await stop.wait()
     finally:
         await runner.cleanup()

@@ -35,6 +35,7 @@ def write_settings(
         if isinstance(credential, str)
         else None,
         "signer": credential if isinstance(credential, Credentials) else None,
+        "cors_origins": api.cors_origins,
         "runtimes": runtimes,
         "rate_per_s": rate_per_s,
         "burst": burst,

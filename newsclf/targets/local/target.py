@@ -129,11 +129,28 @@ class LocalTarget:
         return deployment
 
     def wire_api(
-        self, name: str, *, auth: Auth, port: int, runtimes: int, rate_per_s: float, burst: int
+        self,
+        name: str,
+        *,
+        auth: Auth,
+        port: int,
+        runtimes: int,
+        rate_per_s: float,
+        burst: int,
+        cors_origins: tuple[str, ...] = (),
     ) -> tuple[LocalDeployment, bool]:
         """Put a gateway and Lambda runtimes before a deployment, and wait until they answer.
 
         Wiring again changes nothing while the gateway runs, and starts it again if it has died.
+
+        Args:
+            name: Of the deployment.
+            auth: Who may call the API.
+            port: Where the gateway listens; 0 takes a free one.
+            runtimes: Requests that are handled at the same time.
+            rate_per_s: Requests per second in the long run.
+            burst: Requests at once.
+            cors_origins: Whose pages may call it from a browser.
 
         Returns:
             The deployment, and whether anything was started.
@@ -152,16 +169,18 @@ class LocalTarget:
             if not status.healthy:
                 raise _not_answering(name)
             if deployment.api is not None and _gateway(deployment) is not None:
-                if deployment.api.auth != auth:
-                    raise StateError(
-                        f"the API of '{name}' is up with --auth {deployment.api.auth}",
-                        hint=f"newsclf teardown {name}, then deploy and wire it again",
-                    )
+                if (deployment.api.auth, deployment.api.cors_origins) != (auth, cors_origins):
+                    raise _wired_otherwise(name, deployment.api)
                 return deployment, False
             if deployment.api is not None:
                 _stop(deployment.api, deployment.gateway_log)
             with process.listen(port) as listener:
-                api = Api(status="creating", port=listener.getsockname()[1], auth=auth)
+                api = Api(
+                    status="creating",
+                    port=listener.getsockname()[1],
+                    auth=auth,
+                    cors_origins=cors_origins,
+                )
                 deployment = deployment.model_copy(update={"api": api})
                 self._deployments.save(deployment)
                 try:
@@ -238,6 +257,14 @@ class LocalTarget:
         _stop(deployment.api, deployment.gateway_log)
         remove_files(deployment)
         self._deployments.save(deployment.model_copy(update={"api": None}))
+
+
+def _wired_otherwise(name: str, api: Api) -> StateError:
+    options = [f"--auth {api.auth}", *(f"--cors {origin}" for origin in api.cors_origins)]
+    return StateError(
+        f"the API of '{name}' is up with {' '.join(options)}",
+        hint=f"newsclf teardown {name}, then deploy and wire it again",
+    )
 
 
 def _not_answering(name: str) -> StateError:
