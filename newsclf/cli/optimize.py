@@ -28,6 +28,21 @@ def optimize(
             show_default="where it was",
         ),
     ] = None,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Smallest share of validation rows that get the float model's label.",
+            show_default="0.99",
+        ),
+    ] = None,
+    max_accuracy_drop: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Largest fall in validation accuracy.", show_default="0.005"
+        ),
+    ] = None,
     config: ConfigOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
@@ -37,7 +52,13 @@ def optimize(
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.lifecycle.optimize import optimize as run
 
-    settings = settings_from(config, {"model": model})
+    settings = settings_from(
+        config,
+        {
+            "model": model,
+            "optimize": {"min_agreement": min_agreement, "max_accuracy_drop": max_accuracy_drop},
+        },
+    )
     cards = run(settings, source=data)
     made = [(card, card.int8) for card in cards if card.int8 is not None]
     output.data(

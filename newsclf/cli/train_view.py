@@ -59,4 +59,5 @@ def show_result(output: Output, result: TrainResult, **more: object) -> None:
             rows,
         )
     )
-    output.note(f"next: newsclf evaluate --model {result.model}")
+    runtime = "" if result.best.int8_rejected is None else "--float "
+    output.note(f"next: newsclf evaluate {runtime}--model {result.model}")

@@ -58,8 +58,18 @@ class Parity(_Document):
 
     rows: int
     agreement: float
+    """Share of rows with the same label."""
+    undecided: int = 0
+    """Rows with another label on which the float model itself hardly prefers one of the two."""
     float_accuracy: float
     int8_accuracy: float
+    only_float_right: int = 0
+    only_int8_right: int = 0
+
+    @property
+    def differing(self) -> int:
+        """Rows with another label although the float model was decided."""
+        return round((1 - self.agreement) * self.rows) - self.undecided
 
 
 class ModelCard(_Document):
@@ -81,6 +91,8 @@ class ModelCard(_Document):
     int8: Parity | None = None
     int8_rejected: str | None = None
     """Why there is no int8 file although one was made."""
+    int8_rejected_parity: Parity | None = None
+    """What was measured of it."""
     test: Score | None = None
     """From the latest `newsclf evaluate` on the held-out part."""
     versions: dict[str, str]
@@ -155,15 +167,7 @@ def render_readme(card: ModelCard) -> str:
     hyper_parameters = "\n".join(
         f"- {name}: {value}" for name, value in _hyper_parameters(card).items()
     )
-    int8 = (
-        f"The int8 file `model.onnx` gives the same label as the float model on "
-        f"{_percent(card.int8.agreement)} of {card.int8.rows} validation rows; accuracy there is "
-        f"{_percent(card.int8.int8_accuracy)} against {_percent(card.int8.float_accuracy)}."
-        if card.int8
-        else f"There is no int8 file: {card.int8_rejected}."
-        if card.int8_rejected
-        else "There is no int8 file; `newsclf optimize` makes it."
-    )
+    int8 = _int8_sentence(card)
     test_note = (
         "" if card.test else "\nThe test part has not been read yet; `newsclf evaluate` reads it.\n"
     )
@@ -208,6 +212,24 @@ was kept; `training.svg` shows the curve.
 English business headlines of the kind above. The labels are an investor's view of one sentence
 without its context; figures, irony and several companies in one headline are where it errs.
 """
+
+
+def _int8_sentence(card: ModelCard) -> str:
+    if card.int8 is None:
+        if card.int8_rejected:
+            return f"There is no int8 file: {card.int8_rejected}."
+        return "There is no int8 file; `newsclf optimize` makes it."
+    undecided = (
+        f" (on {card.int8.undecided} of the others the float model is undecided)"
+        if card.int8.undecided
+        else ""
+    )
+    return (
+        f"The int8 file `model.onnx` gives the same label as the float model on"
+        f" {_percent(card.int8.agreement)} of {card.int8.rows} validation rows{undecided}; accuracy"
+        f" there is {_percent(card.int8.int8_accuracy)} against"
+        f" {_percent(card.int8.float_accuracy)}."
+    )
 
 
 def _hyper_parameters(card: ModelCard) -> dict[str, Any]:

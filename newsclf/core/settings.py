@@ -153,9 +153,10 @@ class OptimizeSettings(_Section):
     """When an int8 model is good enough to replace the float one."""
 
     min_agreement: Annotated[float, Field(ge=0, le=1)] = 0.99
-    """Smallest share of validation rows to which both models give the same label."""
+    """Smallest share of validation rows to which both models give the same label, not counting
+    those on which the float model is undecided; one row may always differ."""
     max_accuracy_drop: Annotated[float, Field(ge=0, le=1)] = 0.005
-    """Largest fall in validation accuracy, as a fraction."""
+    """Largest fall in validation accuracy, as a fraction, if chance does not explain it."""
 
 
 class Settings(_Section):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from newsclf.core.contract import LABELS, Prediction
-from newsclf.core.errors import CheckFailedError, ConfigError, DataError
+from newsclf.core.errors import CheckFailedError, ConfigError, DataError, ModelError
 from newsclf.core.examples import Example, LabelledData, normalised
 from newsclf.core.extras import require_extra
 from newsclf.core.files import write_text
@@ -257,6 +257,13 @@ def _unwritable(folder: Path, error: OSError) -> ConfigError:
 
 def _classifier(folder: Path, card: ModelCard, runtime: Runtime) -> Classify:
     if runtime == "int8":
+        if not (folder / ONNX_FILE).is_file():
+            why = f": {card.int8_rejected}" if card.int8_rejected else ""
+            raise ModelError(
+                f"{folder}: it has no {ONNX_FILE}{why}",
+                hint="--float evaluates the float model; newsclf optimize --model"
+                f" {folder} makes {ONNX_FILE}",
+            )
         check_files(folder, engine.FILES)
         return engine.Engine(folder, threads=available_cores()).classify
     require_extra("torch", "transformers", extra="train", purpose="running the float model")

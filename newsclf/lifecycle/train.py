@@ -19,7 +19,7 @@ from newsclf.core.model_dir import SEEDS_FILE, replace_directory
 from newsclf.core.spread import Spread, spread_of
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
-from newsclf.lifecycle.optimize import add_int8
+from newsclf.lifecycle.optimize import Int8RejectedError, add_int8, way_on
 from newsclf.lifecycle.train_folder import (
     LOCK_FILE,
     REQUEST_FILE,
@@ -92,8 +92,10 @@ class TrainResult:
         if rejected:
             raise CheckFailedError(
                 "; ".join(f"seed {card.training.seed}: {card.int8_rejected}" for card in rejected),
-                hint="train longer, or loosen optimize.min_agreement and"
-                " optimize.max_accuracy_drop",
+                hint=way_on(
+                    self.model,
+                    [card.int8_rejected_parity for card in rejected if card.int8_rejected_parity],
+                ),
             )
 
 
@@ -170,8 +172,10 @@ def _train_seeds(
         if request.optimize:
             try:
                 card = add_int8(unfinished, card, parts.validation, settings.optimize)
-            except CheckFailedError as error:
-                card = card.model_copy(update={"int8_rejected": error.message})
+            except Int8RejectedError as error:
+                card = card.model_copy(
+                    update={"int8_rejected": error.message, "int8_rejected_parity": error.parity}
+                )
                 write_card(unfinished, card)
         replace_directory(unfinished, folder)
         shutil.rmtree(_checkpoint(settings.model, seed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -383,15 +384,27 @@ def test_a_failed_parity_gate_says_both_numbers_and_leaves_what_was_there(
     monkeypatch.setattr(export, "export_int8", export_mixed_up)
     trained = newsclf("train", "--config", config)
     assert trained.exit_code == 6
-    assert "the int8 model was not accepted: on 50 validation rows" in trained.err
-    assert "at least 90.00 % wanted" in trained.err
-    assert "accuracy falls by" in trained.err
+    assert "the int8 model was not accepted: of 50 validation rows" in trained.err
+    assert "get another label than from the float model, where at most 5 may" in trained.err
     assert "the float model is kept" in trained.err
+    assert "next: newsclf evaluate --float --model model" in trained.err
+    options = re.findall(r"hint: newsclf (optimize --model model --\S+ \S+(?: --\S+ \S+)?) accepts",
+                         trained.err)  # fmt: skip
+    assert options, trained.err
     assert Path("model/model.safetensors").is_file()
     assert not Path("model/model.onnx").exists()
     no_int8 = newsclf("predict", "Profit rose")
     assert no_int8.exit_code == 3
     assert "hint: newsclf optimize --model model" in no_int8.err
+    unevaluated = newsclf("evaluate")
+    assert unevaluated.exit_code == 3
+    assert "it has no model.onnx: the int8 model was not accepted" in unevaluated.err
+    assert "hint: --float evaluates the float model" in unevaluated.err
+    assert not Path("model/evaluation").exists()
+
+    accepted = newsclf(*options[0].split(), "--config", config)  # the hint leads somewhere
+    assert accepted.exit_code == 0, accepted.err
+    assert newsclf("predict", "Profit rose").exit_code == 0
 
     monkeypatch.setattr(export, "export_int8", real_export)
     assert newsclf("optimize", "--config", config).exit_code == 0
