@@ -10,7 +10,7 @@ import transformers
 
 from benchmarks.headlines import Result, untrained_model
 from newsclf.core.examples import LabelledData
-from newsclf.lifecycle.predict import score_file
+from newsclf.lifecycle.predict import RowsRequest, ScoreRequest, open_model, score
 
 _OUR_ROWS = 3000
 _PIPELINE_ROWS = 300
@@ -26,7 +26,8 @@ def against_pipeline(data: LabelledData, scratch: Path) -> Result:
         csv.writer(file).writerows([("text",), *((text,) for text in texts)])
 
     started = time.perf_counter()
-    score_file(source, scratch / "scored.csv", model)
+    request = ScoreRequest(rows=RowsRequest(source=source), target=scratch / "scored.csv")
+    score(request, open_model(model).classify)
     ours_s = time.perf_counter() - started
 
     pipeline = transformers.pipeline("text-classification", str(model))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
+    ColumnsOpt,
     ConfigOpt,
+    DelimiterOpt,
+    EncodingOpt,
     JsonOpt,
     ModelOpt,
     OverwriteOpt,
@@ -18,208 +21,240 @@ from newsclf.cli.options import (
     StateDirOpt,
     TextColumnOpt,
     VerboseOpt,
-    only_one,
+    reading_flags,
     settings_from,
     start,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from newsclf.cli.output import Output
+    from newsclf.cli.predict_source import Classifier
     from newsclf.core.settings import Settings
-    from newsclf.lifecycle.predict import Classify, Predicted
+    from newsclf.data.sink import StreamFormat
 
-_BAR_CELLS = 20
-_COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
+_STDIN = "-"
+_FORMATS: tuple[StreamFormat, ...] = ("csv", "tsv", "jsonl")
+_FEW_WORDS = 2
+"""So many arguments of one word each may well be headlines; more are one that lacks its quotes."""
 
 
 def predict(
     headlines: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[HEADLINE]...", help="Headlines, or - to read lines from stdin."),
+        typer.Argument(metavar="[HEADLINE]...", help="Headlines, or - to read them from stdin."),
     ] = None,
     *,
     model: ModelOpt = None,
+    deployment: Annotated[
+        str | None,
+        typer.Option(
+            "--deployment", "-d", metavar="NAME", help="Deployment to ask.",
+            show_default="news, if it exists",
+        ),
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option(
-            "--input", metavar="FILE", help="Score a .csv, .jsonl, .parquet or .txt; or s3://…"
+            "--input",
+            metavar="FILE",
+            help="Classify the rows of a file; - for stdin, or s3://… for a batch job on AWS.",
         ),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--output", metavar="FILE", help="Where --input's rows and scores go."),
+        typer.Option(
+            "--output", "-o", metavar="FILE",
+            help="Write rows with their scores to a .csv, .tsv, .jsonl or .parquet file.",
+            show_default="stdout",
+        ),
     ] = None,
+    stream_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", "-f", metavar="csv|tsv|jsonl", help="Write rows to stdout in this format.",
+            show_default="csv with --input",
+        ),
+    ] = None,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad", help="Leave the scores of unusable rows empty instead of stopping."
+        ),
+    ] = False,
     text_column: TextColumnOpt = None,
-    deployment: Annotated[
-        str, typer.Option("--deployment", metavar="NAME", help="Deployment to ask.")
-    ] = DEFAULT_DEPLOYMENT,
+    columns: ColumnsOpt = None,
+    delimiter: DelimiterOpt = None,
+    encoding: EncodingOpt = None,
     header_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A token, where the API of a deployment asks for one."),
+        typer.Option(
+            metavar="FILE", help="File with a token, where the API of a deployment asks for one."
+        ),
     ] = None,
     instance: Annotated[
-        str, typer.Option(metavar="ml.…", help="Instance of a batch job on AWS.")
-    ] = "ml.c5.xlarge",
-    count: Annotated[int, typer.Option(min=1, help="Instances of a batch job on AWS.")] = 1,
+        str | None,
+        typer.Option(
+            metavar="ml.…", help="Instance of a batch job on AWS.", show_default="ml.c5.xlarge"
+        ),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, help="Instances of a batch job on AWS.", show_default="1"),
+    ] = None,
     state_dir: StateDirOpt = None,
     overwrite: OverwriteOpt = False,
     config: ConfigOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
-) -> None:
+) -> None:  # fmt: skip
     """Classify headlines: given here, on stdin, or in a file of any size.
 
-    Headlines go to the deployment if there is one, else to the model directory; files always to
-    the model directory. From s3://… to s3://… a batch job on AWS scores lines of
-    {"inputs": "headline"} with the deployment's model.
+    Headlines go to the deployment if there is one, else to the model directory. Files go to the
+    model directory unless --deployment is given. From s3://… to s3://… a batch job on AWS scores
+    lines of {"inputs": "headline"} with the deployment's model.
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.cli import predict_rows
+    from newsclf.cli.predict_source import find_classifier
     from newsclf.core.errors import ConfigError
-    from newsclf.lifecycle.predict import predict as run
 
     settings = settings_from(
         config,
         {
             "model": model,
             "state_dir": state_dir,
-            "data": {"text_column": only_one(text_column, "--text-column")},
+            "data": reading_flags(text_column, columns, delimiter, encoding),
         },
     )
-    if source is not None or target is not None:
-        if source is None or target is None or headlines:
+    if any(place is not None and place.startswith("s3://") for place in (source, target)):
+        _batch(output, settings, deployment, source, target, instance=instance, count=count)
+        return
+    if instance is not None or count is not None:
+        raise ConfigError(
+            "--instance and --count are for a batch job from s3://… to s3://…",
+            hint="leave them out, or name places on S3 with --input and --output",
+        )
+    if model is not None and deployment is not None:
+        raise ConfigError(
+            "--model and --deployment: only one of them can answer", hint="leave one of them out"
+        )
+    rows_format = _stream_format(stream_format, wanted=bool(source or target))
+    texts = _headlines(headlines or [], source)
+    classifier = find_classifier(
+        output, settings, deployment=deployment, header_file=header_file,
+        use_model=model is not None or (deployment is None and source is not None),
+    )  # fmt: skip
+    if texts and target is None and rows_format is None:
+        _few(output, texts, classifier)
+        return
+    job = predict_rows.Job(
+        source=_as_stream(texts) if texts else _place(source),
+        form=".txt" if texts or source is None else None,
+        target=None if target is None or target == _STDIN else Path(target),
+        stream_format=rows_format,
+        skip_bad=skip_bad,
+        overwrite=overwrite,
+        reading=settings.data,
+    )
+    predict_rows.run(output, job, classifier)
+
+
+def _headlines(given: list[str], source: str | None) -> list[str]:
+    """The headlines on the command line; none if they are to be read from stdin or a file.
+
+    Raises:
+        ConfigError: They come from two places at once.
+        DataError: They come from nowhere.
+    """
+    from newsclf.core.errors import ConfigError, DataError
+
+    if source is not None:
+        if given:
             raise ConfigError(
-                "--input and --output go together, and without headlines",
+                "--input classifies a file, so no headlines can be given beside it",
                 hint="newsclf predict --input headlines.csv --output scored.csv",
             )
-        on_s3 = [place.startswith("s3://") for place in (source, target)]
-        if any(on_s3):
-            if not all(on_s3):
-                raise ConfigError(
-                    "--input and --output are both on S3, or both files",
-                    hint="aws s3 cp copies from one to the other",
-                )
-            from newsclf.cli.predict_batch import predict_batch
-
-            predict_batch(
-                output, settings.state_dir, deployment, source, target,
-                instance=instance, count=count,
-            )  # fmt: skip
-            return
-        _score(output, Path(source), Path(target), settings.model,
-               settings.data.text_column or "text",
-               overwrite=overwrite)  # fmt: skip
-        return
-    texts = headlines or []
-    if "-" in texts:
-        if len(texts) > 1:
+        return []
+    if _STDIN in given:
+        if len(given) > 1:
             raise ConfigError(
                 "- reads headlines from stdin, and takes no others beside it",
                 hint="newsclf predict - < headlines.txt",
             )
-        texts = _stdin_lines()
-    classify = _classifier(
-        output, settings, deployment=deployment, header_file=header_file,
-        use_model=model is not None,
-    )  # fmt: skip
-    _show(output, texts, run(texts, classify))
+        return []
+    if not given and sys.stdin.isatty():
+        raise DataError("no headline was given", hint='newsclf predict "Profit rose by a third"')
+    return given
 
 
-def _classifier(
-    output: Output,
-    settings: Settings,
-    *,
-    deployment: str,
-    header_file: Path | None,
-    use_model: bool,
-) -> Classify:
-    """A deployment, where there is one and no model was named; else the model directory."""
-    from newsclf.core.deployment import Deployments
-    from newsclf.lifecycle.predict import open_model
+def _stream_format(asked: str | None, *, wanted: bool) -> StreamFormat | None:
+    """The format of rows on stdout: what --format names, CSV where rows are wanted, or none."""
+    from newsclf.core.errors import ConfigError
 
-    found = None if use_model else Deployments(settings.state_dir).find(deployment)
-    if found is None:
-        output.note(f"model {settings.model}")
-        return open_model(settings.model).classify
-    from newsclf.cli.addresses import address_of
-    from newsclf.targets.client import classify
-
-    address = address_of(found, header_file=header_file)
-    output.note(f"deployment {found.name} at {address.url}")
-    return lambda texts: classify(address, texts)
+    if asked is None:
+        return "csv" if wanted else None
+    for known in _FORMATS:
+        if asked == known:
+            return known
+    raise ConfigError(
+        f"--format {asked}: unknown format", hint=f"choose one of {', '.join(_FORMATS)}"
+    )
 
 
-def _stdin_lines() -> list[str]:
-    from newsclf.core.errors import DataError
+def _few(output: Output, texts: list[str], classifier: Classifier) -> None:
+    """Classify the headlines of the command line together, and show them."""
+    from newsclf.cli import predict_view
+    from newsclf.lifecycle.predict import predict as run
 
-    try:
-        # Not splitlines(), which also parts at characters that may stand in a headline.
-        lines = sys.stdin.buffer.read().decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"stdin is not UTF-8 (byte {error.start + 1})", hint="iconv -f LATIN1 -t UTF-8"
-        ) from None
-    return [line.strip() for line in lines if line.strip()]
-
-
-def _show(output: Output, texts: Sequence[str], predicted: Predicted) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from newsclf.cli.output import visible
-    from newsclf.core.contract import LABELS
-
+    if len(texts) > _FEW_WORDS and all(len(text.split()) == 1 for text in texts):
+        output.note(
+            f"note: these are {len(texts)} headlines of one word each; put quotes around a"
+            " headline of several words"
+        )
+    predicted = run(texts, classifier.classify)
     output.data(
-        {
-            "predictions": [
-                {"headline": text, **prediction.as_dict()}
-                for text, prediction in zip(texts, predicted.predictions, strict=True)
-            ],
-            "latency_ms": round(predicted.latency_ms, 3),
-        }
+        predict_view.document(
+            list(zip(texts, predicted.predictions, strict=True)), predicted.latency_ms, classifier
+        )
     )
     for text, prediction in zip(texts, predicted.predictions, strict=True):
-        grid = Table.grid(padding=(0, 1))
-        for label, score in zip(LABELS, prediction.scores, strict=True):
-            chosen = label == prediction.label
-            grid.add_row(
-                "▸" if chosen else " ",
-                Text(label, style=f"bold {_COLOURS[label]}" if chosen else ""),
-                Text(_bar(score), style=_COLOURS[label]),
-                Text(f"{100 * score:5.1f} %", style="bold" if chosen else ""),
-            )
-        output.show(Text(visible(text), style="bold"), grid, "")
-    count = len(predicted.predictions)
+        output.show(*predict_view.bars(text, prediction))
+    count = len(texts)
     output.note(f"{count} headline{'s' * (count != 1)} in {predicted.latency_ms:.1f} ms")
 
 
-def _bar(share: float) -> str:
-    """A bar of _BAR_CELLS cells, exact to an eighth of a cell."""
-    eighths = round(share * _BAR_CELLS * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(_BAR_CELLS)
+def _place(source: str | None) -> Path | BinaryIO:
+    if source is None or source == _STDIN:
+        return sys.stdin.buffer
+    return Path(source)
 
 
-def _score(
-    output: Output, source: Path, target: Path, model: Path, text_column: str, *, overwrite: bool
+def _as_stream(texts: list[str]) -> BinaryIO:
+    import io
+
+    return io.BytesIO("\n".join(texts).encode("utf-8", "surrogatepass"))
+
+
+def _batch(
+    output: Output,
+    settings: Settings,
+    deployment: str | None,
+    source: str | None,
+    target: str | None,
+    *,
+    instance: str | None,
+    count: int | None,
 ) -> None:
-    from rich.progress import MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from newsclf.cli.predict_batch import predict_batch
+    from newsclf.core.errors import ConfigError
 
-    from newsclf.lifecycle.predict import score_file
-
-    with output.progress(
-        SpinnerColumn(), TextColumn("rows"), MofNCompleteColumn(), TimeElapsedColumn()
-    ) as progress:
-        task = progress.add_task("", total=None)
-        rows = score_file(
-            source,
-            target,
-            model,
-            text_column=text_column,
-            overwrite=overwrite,
-            on_rows=lambda done: progress.update(task, completed=done),
+    if not all(place is not None and place.startswith("s3://") for place in (source, target)):
+        raise ConfigError(
+            "--input and --output must both be on S3, or both be files",
+            hint="aws s3 cp copies from one to the other",
         )
-    output.data({"rows": rows, "output": str(target)})
-    output.note(f"{rows} rows → {target}")
+    predict_batch(
+        output, settings.state_dir, deployment or DEFAULT_DEPLOYMENT, source or "", target or "",
+        instance=instance or "ml.c5.xlarge", count=count or 1,
+    )  # fmt: skip

@@ -70,7 +70,11 @@ def open_sink(path: Path) -> Iterator[Sink]:
 @contextmanager
 def stream_sink(stream: BinaryIO, file_format: StreamFormat) -> Iterator[Sink]:
     """Write rows to a stream such as standard output, each group as soon as it is there."""
-    kinds = {"csv": _CsvSink, "tsv": _TsvSink, "jsonl": _JsonlSink}
+    kinds: dict[StreamFormat, type[_CsvSink | _JsonlSink]] = {
+        "csv": _CsvSink,
+        "tsv": _TsvSink,
+        "jsonl": _JsonlSink,
+    }
     with closing(kinds[file_format](stream)) as sink:
         yield sink
 

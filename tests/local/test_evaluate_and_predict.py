@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import pyarrow.parquet
 import pytest
 
-from newsclf.core.contract import LABELS
 from newsclf.core.examples import Example, Split
 from newsclf.core.model_dir import file_digest
 from newsclf.core.seen_texts import read_seen_texts, write_seen_texts
-from newsclf.lifecycle.predict import score_file
 from newsclf.serving.engine import Engine
-from tests.builders import EXTRAS, sample_rows, write_csv
+from tests.builders import sample_rows, write_csv
 from tests.conftest import Cli
 
 
@@ -397,168 +390,6 @@ def test_int8_scores_are_near_the_float_model_s(model: Path) -> None:
 
     for found, wanted in zip(Engine(model).classify(texts), expected, strict=True):
         assert found.scores == pytest.approx(wanted.scores, abs=0.1)
-
-
-# --- predict
-
-
-def test_predicting_needs_nothing_that_trains(model: Path) -> None:
-    """With every package of the extras out of reach, a headline and a file are classified."""
-    Path("in.csv").write_text("text\nProfit rose\n", encoding="utf-8")
-    code = f"""
-import sys
-
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {EXTRAS!r}:
-            raise ModuleNotFoundError(name)
-
-sys.meta_path.insert(0, Missing())
-from newsclf.cli.main import main
-for arguments in (["Profit rose"], ["--input", "in.csv", "--output", "out.csv"]):
-    sys.argv = ["newsclf", "predict", "--model", {str(model.resolve())!r}, *arguments]
-    try:
-        main()
-    except SystemExit as exited:
-        assert exited.code in (0, None), exited.code
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stderr
-    assert "▸" in done.stdout
-    assert Path("out.csv").is_file()
-
-
-@pytest.mark.usefixtures("model")
-def test_the_text_column_is_no_matter_of_text_files(newsclf: Cli) -> None:
-    Path("in.txt").write_text("Profit rose\n", encoding="utf-8")
-
-    result = newsclf(
-        "predict", "--input", "in.txt", "--output", "out.csv", "--text-column", "title"
-    )
-
-    assert result.exit_code == 0, result.err
-
-
-@pytest.mark.usefixtures("model")
-def test_predict_shows_labels_bars_and_time(newsclf: Cli) -> None:
-    result = newsclf("predict", "Profit rose [bold]sharply[/bold]", "Loss \x1b[2Jwidened")
-
-    assert result.exit_code == 0, result.err
-    assert "Profit rose [bold]sharply[/bold]" in result.out
-    assert r"Loss \x1b[2Jwidened" in result.out
-    assert "\x1b[2J" not in result.out
-    assert result.out.count("▸") == 2
-    assert "█" in result.out
-    assert "2 headlines in" in result.err
-
-
-@pytest.mark.usefixtures("model")
-def test_predict_reads_stdin(newsclf: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = io.TextIOWrapper(io.BytesIO("Profit rose\n\n  Ä\x85 loss\u2028!  \r\n".encode()))
-    monkeypatch.setattr(sys, "stdin", lines)
-
-    result = newsclf("predict", "-", "--json")
-
-    predictions = json.loads(result.out)["predictions"]
-    assert [p["headline"] for p in predictions] == ["Profit rose", "Ä\x85 loss\u2028!"]
-    assert set(predictions[0]["scores"]) == set(LABELS)
-    assert predictions[0]["label"] == max(LABELS, key=predictions[0]["scores"].__getitem__)
-
-
-@pytest.mark.usefixtures("model")
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".txt"])
-def test_a_file_is_scored_with_its_columns_kept(newsclf: Cli, suffix: str) -> None:
-    texts = [text for text, _ in sample_rows()[:30]]
-    source = Path(f"in{suffix}")
-    if suffix == ".csv":
-        write_csv(source, [("id", "text"), *((str(i), t) for i, t in enumerate(texts))])
-    elif suffix == ".jsonl":
-        source.write_text(
-            "".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(texts))
-        )
-    elif suffix == ".parquet":
-        table = pyarrow.table({"id": range(30), "text": texts})
-        pyarrow.parquet.write_table(table, source)
-    else:
-        source.write_text("\n".join(texts), encoding="utf-8")
-    target = Path("out.jsonl")
-
-    result = newsclf("predict", "--input", source, "--output", target)
-
-    assert result.exit_code == 0, result.err
-    rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
-    assert [row["text"] for row in rows] == texts
-    if suffix != ".txt":
-        assert [int(row["id"]) for row in rows] == list(range(30))
-    one = json.loads(newsclf("predict", "--json", texts[7]).out)["predictions"][0]
-    assert rows[7]["predicted_label"] == one["label"]
-    assert rows[7]["p_positive"] == pytest.approx(one["scores"]["positive"], abs=1e-6)
-
-
-@pytest.mark.usefixtures("model")
-def test_order_is_kept_over_several_windows(newsclf: Cli) -> None:
-    write_csv(Path("in.csv"), [("text",), *((f"Headline {i}",) for i in range(5000))])
-
-    assert newsclf("predict", "--input", "in.csv", "--output", "out.csv").exit_code == 0
-
-    with Path("out.csv").open(encoding="utf-8", newline="") as file:
-        assert [row["text"] for row in csv.DictReader(file)] == [
-            f"Headline {i}" for i in range(5000)
-        ]
-
-
-def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
-    """Earlier windows were done before it was read: the file is streamed."""
-    from newsclf.core.errors import DataError
-
-    write_csv(Path("in.csv"), [("text",), *((f"Headline {i}",) for i in range(3000)), (" ",)])
-    done: list[int] = []
-
-    with pytest.raises(DataError, match="line 3002: the headline is empty"):
-        score_file(Path("in.csv"), Path("out.csv"), model, on_rows=done.append)
-
-    assert done == [2048]
-    assert sorted(path.name for path in Path().iterdir()) == ["in.csv", "model"]
-
-
-@pytest.mark.usefixtures("model")
-@pytest.mark.parametrize(
-    ("arguments", "exit_code", "said"),
-    [
-        ([], 2, "no headline was given"),
-        (["Profit rose", " "], 2, "headline 2 of 2 is empty"),
-        (["--input", "in.csv"], 2, "--input and --output go together"),
-        (["--input", "no.csv", "--output", "out.csv"], 2, "no.csv: no such file"),
-        (["--input", "in.csv", "--output", "out.txt"], 2, "no columns for predictions"),
-        (["--input", "in.csv", "--output", "there.csv"], 2, "there.csv already exists"),
-        (["--input", "in.csv", "--output", "in.csv", "--overwrite"], 2, "is the file to score"),
-        (["-", "Profit rose"], 2, "takes no others beside it"),
-        (["Profit \udcff rose"], 2, "headline 1 of 1 holds half of a surrogate pair"),
-        (["--input", "in.csv", "--output", "o.csv", "--text-column", "title"], 2,
-         "in.csv, line 2: no column 'title'; the columns are 'text'"),
-        (["--input", "empty.csv", "--output", "o.csv"], 2, "empty.csv: the file has no rows"),
-        (["--input", "scored.csv", "--output", "o.csv"], 2,
-         "it already has a column 'predicted_label'"),
-        (["Profit rose", "--model", "nowhere"], 3, "nowhere: no model directory"),
-    ],
-)  # fmt: skip
-def test_what_predict_says_when_it_cannot(
-    newsclf: Cli, arguments: list[str], exit_code: int, said: str
-) -> None:
-    write_csv(Path("in.csv"), [("text",), ("Profit rose",)])
-    write_csv(Path("scored.csv"), [("text", "predicted_label"), ("Profit rose", "positive")])
-    Path("empty.csv").touch()
-    Path("there.csv").write_text("mine", encoding="utf-8")
-
-    result = newsclf("predict", *arguments)
-
-    assert result.exit_code == exit_code
-    assert said in result.err
-    assert "hint: " in result.err
-    assert result.out == ""
-    assert Path("there.csv").read_text(encoding="utf-8") == "mine"
-    assert not Path("o.csv").exists()
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "config.json"])

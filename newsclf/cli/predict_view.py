@@ -1,0 +1,53 @@
+"""How `newsclf predict` shows its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from newsclf.core.contract import LABELS, Prediction
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from newsclf.cli.predict_source import Classifier
+
+_BAR_CELLS = 20
+_COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
+
+
+def document(
+    found: Sequence[tuple[str, Prediction]], latency_ms: float, classifier: Classifier
+) -> dict[str, object]:
+    """The answers as --json prints them, with what gave them."""
+    return {
+        "source": classifier.source,
+        "predictions": [{"headline": text, **prediction.as_dict()} for text, prediction in found],
+        "latency_ms": round(latency_ms, 3),
+    }
+
+
+def bars(text: str, prediction: Prediction) -> list[RenderableType]:
+    """A headline with a bar for each label, and an empty line."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from newsclf.cli.output import visible
+
+    grid = Table.grid(padding=(0, 1))
+    for label, score in zip(LABELS, prediction.scores, strict=True):
+        chosen = label == prediction.label
+        grid.add_row(
+            "▸" if chosen else " ",
+            Text(label, style=f"bold {_COLOURS[label]}" if chosen else ""),
+            Text(_bar(score), style=_COLOURS[label]),
+            Text(f"{100 * score:5.1f} %", style="bold" if chosen else ""),
+        )
+    return [Text(visible(text), style="bold"), grid, ""]
+
+
+def _bar(share: float) -> str:
+    """A bar of _BAR_CELLS cells, exact to an eighth of a cell."""
+    eighths = round(share * _BAR_CELLS * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(_BAR_CELLS)
