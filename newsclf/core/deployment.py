@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from newsclf.core.errors import ConfigError, StateError
 from newsclf.core.files import write_text
+from newsclf.core.findings import first_finding
 
 Auth = Literal["api-key", "iam", "none"]
 """What an API asks for: a key in a header, a signature of each request (SigV4), or nothing."""
@@ -283,7 +284,5 @@ class Deployments:
 
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        return f"{place}: {problem['msg']}" if place else str(problem["msg"])
+        return first_finding(error)
     return str(error).splitlines()[0]

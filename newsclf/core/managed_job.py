@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from newsclf.core.errors import ModelError
 from newsclf.core.files import write_text
+from newsclf.core.findings import first_finding
 
 
 class ManagedJob(BaseModel):
@@ -47,13 +48,13 @@ def read_job(path: Path) -> ManagedJob | None:
         ModelError: the file is no such record.
     """
     try:
-        return ManagedJob.model_validate_json(path.read_text(encoding="utf-8"))
+        return ManagedJob.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except ValidationError as error:
         raise ModelError(
             f"{path}: not the record of a training job of this version of newsclf"
-            f" ({error.errors()[0]['msg']})",
+            f" ({first_finding(error)})",
             hint="newsclf status --region REGION finds the job, and newsclf teardown removes it",
         ) from error
 

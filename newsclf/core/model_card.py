@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import ModelError
 from newsclf.core.files import write_text
+from newsclf.core.findings import first_finding
 from newsclf.core.model_dir import CARD_FILE, digest_of, find_model
 from newsclf.core.settings import DataSettings, TrainSettings
 
@@ -112,16 +113,15 @@ def read_card(path: Path) -> tuple[Path, ModelCard]:
         ModelError: there is no directory, or its card is of another version.
     """
     folder = find_model(path)
-    text = (folder / CARD_FILE).read_text(encoding="utf-8")
+    text = (folder / CARD_FILE).read_bytes()
     try:
-        return folder, ModelCard.model_validate_json(text)
+        card = ModelCard.model_validate_json(text)
     except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(str(part) for part in problem["loc"])
         raise ModelError(
-            f"{folder / CARD_FILE}: {field}: {problem['msg']}",
-            hint="this model is of another version of newsclf: newsclf train",
+            f"{folder / CARD_FILE}: {first_finding(error)}",
+            hint="copy the directory again; or it is of another version of newsclf: newsclf train",
         ) from error
+    return folder, card
 
 
 def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:

@@ -25,6 +25,7 @@ from newsclf.core.errors import ModelError
 CARD_FILE = "card.json"
 SEEDS_FILE = "seeds.json"
 ONNX_FILE = "model.onnx"
+_AGAIN = "copy the directory again, or newsclf train"
 _SEED_NAME = re.compile(r"seed-\d+")
 
 
@@ -62,9 +63,7 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
         if not (folder / name).is_file() or name not in digests:
             raise ModelError(
                 f"{folder}: it has no {name}",
-                hint=f"newsclf optimize --model {folder}"
-                if name == ONNX_FILE
-                else "copy the directory again, or newsclf train",
+                hint=f"newsclf optimize --model {folder}" if name == ONNX_FILE else _AGAIN,
             )
         if digests[name] != file_digest(folder / name):
             raise ModelError(
@@ -81,9 +80,25 @@ def model_digest(folder: Path) -> str:
 
 
 def listed_files(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file of a model, hexadecimal, as its card says."""
-    files: dict[str, str] = _read_json(folder / CARD_FILE).get("files", {})
+    """SHA-256 of each file of a model, hexadecimal, as its card says.
+
+    Raises:
+        ModelError: the card can't be read, or lists something else than files of the directory.
+    """
+    files = _read_json(folder / CARD_FILE).get("files", {})
+    if not isinstance(files, dict) or not all(
+        is_file_name(name) and isinstance(sha, str) and sha.isascii() for name, sha in files.items()
+    ):
+        raise ModelError(
+            f"{folder / CARD_FILE}: files: not a table of the directory's files and their SHA-256",
+            hint=_AGAIN,
+        )
     return files
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name is that of a file in a directory, and leads nowhere else."""
+    return name.isprintable() and name not in ("", ".", "..") and not {"/", "\\"} & {*name}
 
 
 def digest_of(files: Mapping[str, str]) -> str:
@@ -109,20 +124,21 @@ def replace_directory(new: Path, target: Path) -> None:
 def _seed_names(path: Path) -> list[str]:
     """The names in `seeds.json`: the best one, then all; plain names, which lead nowhere else."""
     document = _read_json(path / SEEDS_FILE)
-    names = [document.get("best"), *document.get("seeds", [])]
+    seeds = document.get("seeds", [])
+    names = [document.get("best"), *(seeds if isinstance(seeds, list) else [None])]
     if not all(isinstance(name, str) and _SEED_NAME.fullmatch(name) for name in names):
         raise ModelError(
             f"{path / SEEDS_FILE}: must name the seeds and the best of them, as seed-0",
-            hint="copy the directory again, or newsclf train",
+            hint=_AGAIN,
         )
     return names
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{path}: cannot be read ({error})", hint="copy the directory again, or newsclf train"
-        ) from error
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: cannot be read ({error})", hint=_AGAIN) from error
+    if not isinstance(document, dict):
+        raise ModelError(f"{path}: cannot be read (it is no JSON object)", hint=_AGAIN)
     return document

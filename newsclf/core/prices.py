@@ -20,6 +20,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from newsclf.core.errors import ConfigError
+from newsclf.core.findings import first_finding
 from newsclf.core.settings import shipped_config
 
 PRICES_FILE = "prices.toml"
@@ -217,12 +218,10 @@ def read_prices(path: Path) -> PriceBook:
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such price file") from None
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
         raise ConfigError(
-            f"{path}: {place}: {problem['msg'].lower()}", hint="configs/prices.toml shows the form"
+            f"{path}: {first_finding(error)}", hint="configs/prices.toml shows the form"
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: {error}", hint="configs/prices.toml shows the form") from None
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from newsclf.core.cost import CostRow, MonthlyCost
 from newsclf.core.errors import ConfigError, StateError
+from newsclf.core.findings import first_finding
 from newsclf.core.prices import PriceBook
 from newsclf.loadtest.costs import CostBasis, cost_rows, monthly_costs
 from newsclf.loadtest.records import Summary
@@ -33,19 +34,17 @@ def read_summary(run: Path) -> Summary:
     """What was derived from a run; StateError if its folder has nothing of this version."""
     path = run / SUMMARY_FILE
     try:
-        return Summary.model_validate_json(path.read_text(encoding="utf-8"))
+        return Summary.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise StateError(
             f"{run} is no folder of a finished load test (it has no {SUMMARY_FILE})",
             hint="newsclf loadtest makes one, below .newsclf/runs",
         ) from None
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "document"
         raise StateError(
-            f"{path}: {place}: {problem['msg']}", hint=f"newsclf report {run} writes it again"
+            f"{path}: {first_finding(error)}", hint=f"newsclf report {run} writes it again"
         ) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise StateError(f"{path}: {error}", hint=f"newsclf report {run} writes it again") from None
 
 

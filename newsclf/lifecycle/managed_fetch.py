@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tarfile
-import zlib
 from pathlib import Path
 from typing import Final
 
+from newsclf.core import tar
 from newsclf.core.errors import ModelError
 from newsclf.core.model_card import read_card
 from newsclf.core.model_dir import (
@@ -20,7 +20,6 @@ from newsclf.lifecycle.train_folder import TrainRequest
 
 MOST_BYTES: Final = 20 * 1024**3
 """Of an archive, packed or unpacked; ten seeds of a large encoder have less."""
-_MOST_FILES: Final = 10_000
 _GENERATED: Final = {CARD_FILE, "README.md", "training.svg"}
 """Made from the card, which lists all others."""
 _AGAIN: Final = "newsclf train --resume fetches it again"
@@ -33,20 +32,15 @@ def unpack(archive: Path, folder: Path) -> None:
         ModelError: it is damaged, or has something in it that a model directory has not.
     """
     folder.mkdir()
-    files = size_bytes = 0
     try:
-        with tarfile.open(archive, "r:gz") as packed:
-            for info in packed:
-                if not (info.isfile() or info.isdir()):
-                    raise ModelError(f"{archive}: {info.name} is no plain file")
-                files, size_bytes = files + 1, size_bytes + info.size
-                if files > _MOST_FILES or size_bytes > MOST_BYTES:
-                    raise ModelError(f"{archive}: it unpacks to more than any model here")
-                # Neither modes nor owners, and nothing outside of the folder.
-                packed.extract(info, folder, filter="data")
+        for packed, info in tar.members(archive, limit_bytes=MOST_BYTES):
+            if not (info.isfile() or info.isdir()):
+                raise ModelError(f"{archive}: {info.name} is no plain file")
+            # Neither modes nor owners, and nothing outside of the folder.
+            packed.extract(info, folder, filter="data")
     except tarfile.FilterError as error:
         raise ModelError(f"{archive}: {error}") from error
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except tar.DAMAGED as error:
         raise ModelError(f"{archive}: it can't be read through ({error})", hint=_AGAIN) from error
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from newsclf.core.errors import ConfigError, ModelError
+from newsclf.core.findings import first_finding
 from newsclf.core.model_dir import CARD_FILE, SEEDS_FILE
 from newsclf.core.settings import Settings
 
@@ -54,7 +55,7 @@ def interrupted_request(model: Path) -> TrainRequest:
     """
     path = work_folder(model) / REQUEST_FILE
     try:
-        request = TrainRequest.model_validate_json(path.read_text(encoding="utf-8"))
+        request = TrainRequest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise ModelError(
             f"{work_folder(model)}: no interrupted run to resume",
@@ -62,7 +63,7 @@ def interrupted_request(model: Path) -> TrainRequest:
         ) from None
     except ValidationError as error:
         raise ModelError(
-            f"{path}: not a run of this version of newsclf ({error.errors()[0]['msg']})",
+            f"{path}: not a run of this version of newsclf ({first_finding(error)})",
             hint="start again with newsclf train --overwrite",
         ) from error
     # The folder may have been moved, or be named from elsewhere, since.

@@ -14,9 +14,9 @@ The JSON Schema of `summary.json` is published as docs/summary.schema.json.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from newsclf.core.cost import CostRow
 from newsclf.core.recommendations import RecommenderSummary
@@ -95,6 +95,15 @@ class Interval(_Record):
 Verdict = Literal["OK", "UNSTABLE", "CLIENT-LIMITED", "ERRORS"]
 
 
+def _with_those_that_are_priced(figures: dict[str, Interval]) -> dict[str, Interval]:
+    if missing := {"p50", "p95", "p99"} - figures.keys():
+        raise ValueError(f"it has no {min(missing)}")
+    return figures
+
+
+Percentiles = Annotated[dict[str, Interval], AfterValidator(_with_those_that_are_priced)]
+
+
 class PointSummary(_Record):
     """What the samples of one point say. Latencies in ms, rates per second."""
 
@@ -113,11 +122,11 @@ class PointSummary(_Record):
     """Good answers completed in the window."""
     throughput_interval: Interval = Interval(value=None)
     """The same, with the interval that its fluctuation within the window gives."""
-    response_ms: dict[str, Interval]
+    response_ms: Percentiles
     """p50, p90, p95, p99, p99.9 of OK requests, from the scheduled time."""
-    response_all_ms: dict[str, Interval]
+    response_all_ms: Percentiles
     """The same with failed requests at the time they took."""
-    service_ms: dict[str, Interval]
+    service_ms: Percentiles
     """From sending to the answer's end, of OK requests."""
     mean_in_flight: float
     send_delay_p99_ms: float

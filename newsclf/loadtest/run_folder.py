@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from newsclf.core.errors import StateError
 from newsclf.core.files import write_text
+from newsclf.core.findings import first_finding
 from newsclf.core.prices import PriceBook
 from newsclf.core.recommendations import Recommendations
 from newsclf.core.server_figures import ServerFigures
@@ -134,15 +135,16 @@ def _write(path: Path, record: BaseModel) -> None:
 
 def _read(path: Path, kind: type[_Record]) -> _Record:
     try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise StateError(
             f"{path.parent}: no load test (it has no {path.name})",
             hint="newsclf loadtest prints the folder of its run",
         ) from None
-    except (OSError, ValidationError, UnicodeDecodeError) as error:
+    except (OSError, ValidationError) as error:
+        found = first_finding(error) if isinstance(error, ValidationError) else str(error)
         raise StateError(
-            f"{path}: cannot be read ({str(error).splitlines()[0]})",
+            f"{path}: cannot be read ({found})",
             hint="it may be of another version of newsclf; newsclf loadtest makes a new one",
         ) from None
 

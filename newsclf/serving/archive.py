@@ -15,15 +15,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import itertools
 import json
-import stat
 import tarfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from newsclf.core import tar
 from newsclf.core.errors import ModelError
 from newsclf.core.model_dir import CARD_FILE, digest_of, file_digest
 from newsclf.serving.engine import FILES
@@ -49,10 +47,6 @@ _LIST_LIMIT_BYTES = 1024 * 1024
 _BLOCK_BYTES = 1024 * 1024
 _UNPACKED_LIMIT_BYTES = 8 * 1024**3
 """Of a whole archive, headers and all; the largest bases have float weights of 3 GB."""
-_HEADER_LIMIT_BYTES = 1024 * 1024
-"""Of the headers before a member. PAX and GNU headers and maps of sparse files are read into
-memory, and may claim any size."""
-_MEMBERS_LIMIT = 10_000
 _AGAIN = "newsclf package makes one"
 
 
@@ -113,24 +107,16 @@ def check_archive(path: Path) -> Contents:
     members: dict[str, Member] = {}
     lists: dict[str, bytes] = {}
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise tarfile.ReadError("it is no file")  # a pipe would keep us waiting
-        with gzip.open(path) as zipped:
-            unpacked = _Bounded(zipped)
-            with tarfile.open(fileobj=unpacked, mode="r:") as archive:
-                for info in _members(archive, unpacked):
-                    member = _read_member(path, archive, info, lists)
-                    if member is not None and member.name in members:
-                        raise ModelError(f"{path}: it has {member.name} twice", hint=_AGAIN)
-                    if member is not None:
-                        members[member.name] = member
-            # The archive ends before the gzip stream does, whose own checksum stands at its end.
-            while unpacked.read(_BLOCK_BYTES):
-                pass
+        for archive, info in tar.members(path, limit_bytes=_UNPACKED_LIMIT_BYTES):
+            member = _read_member(path, archive, info, lists)
+            if member is None:
+                continue
+            if member.name in members:
+                raise ModelError(f"{path}: it has {member.name} twice", hint=_AGAIN)
+            members[member.name] = member
     except FileNotFoundError:
         raise ModelError(f"{path}: no such archive", hint=_AGAIN) from None
-    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, RecursionError) as error:
-        # ValueError and RecursionError: tarfile, of numbers and chains of headers
+    except (*tar.DAMAGED, OSError) as error:
         raise ModelError(
             f"{path}: it can't be read through as a .tar.gz ({error})",
             hint=f"copy it again, or {_AGAIN}",
@@ -140,54 +126,6 @@ def check_archive(path: Path) -> Contents:
     sums = _sums_digests(path, lists.get(SUMS, b""))
     _check_digests(path, members, card, sums)
     return Contents(digest_of(card), tuple(members.values()))
-
-
-class _Bounded(io.RawIOBase):
-    """What a gzip stream unpacks to, of which nobody gets more than is allowed."""
-
-    def __init__(self, stream: gzip.GzipFile) -> None:
-        super().__init__()
-        self._stream = stream
-        self.allowed_bytes = _HEADER_LIMIT_BYTES
-        """How much may be read until this is set again."""
-
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= self.allowed_bytes:
-            raise tarfile.ReadError("its headers are too long")
-        block = self._stream.read(size)
-        self.allowed_bytes -= len(block)
-        self._check(self._stream.tell())
-        return block
-
-    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
-        self._check(position)
-        return self._stream.seek(position, whence)
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    @staticmethod
-    def _check(position: int) -> None:
-        if position > _UNPACKED_LIMIT_BYTES:
-            raise tarfile.ReadError(f"it unpacks to more than {_UNPACKED_LIMIT_BYTES:,} bytes")
-
-
-def _members(archive: tarfile.TarFile, unpacked: _Bounded) -> Iterator[tarfile.TarInfo]:
-    """The members, each of which may be read as far as it claims to go."""
-    for number in itertools.count(1):
-        unpacked.allowed_bytes = _HEADER_LIMIT_BYTES
-        info = archive.next()
-        if info is None:
-            break
-        if info.issparse():
-            raise tarfile.ReadError(f"{info.name} is a sparse file")
-        if not 0 <= info.size <= _UNPACKED_LIMIT_BYTES:
-            raise tarfile.ReadError(f"{info.name} claims to have {info.size:,} bytes")
-        if number > _MEMBERS_LIMIT:
-            raise tarfile.ReadError(f"it has more than {_MEMBERS_LIMIT:,} members")
-        unpacked.allowed_bytes = _UNPACKED_LIMIT_BYTES
-        yield info
-    unpacked.allowed_bytes = _UNPACKED_LIMIT_BYTES
 
 
 def _read_member(

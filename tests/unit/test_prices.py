@@ -83,8 +83,8 @@ def test_the_users_file_comes_before_the_refreshed_one_and_that_before_what_ship
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (OWN.replace("0.05", "0"), "greater than 0"),
-        (OWN.replace("0.05", "-1"), "greater than 0"),
+        (OWN.replace("0.05", "0"), "must be more than 0"),
+        (OWN.replace("0.05", "-1"), "must be more than 0"),
         (OWN.replace("0.05", "nan"), "finite"),
         (OWN.replace("0.05", "inf"), "finite"),
         (OWN.replace("0.05", '"free"'), "number"),
