@@ -114,6 +114,8 @@ def evaluate(
         errors=max(errors, REPORTED_ERRORS),
     )
     output.data(evaluated.report.model_dump(mode="json"))
+    for note in evaluated.notes:
+        output.note(f"{evaluated.report.data}: {note}")
     if not quiet:
         _show_details(output, evaluated.report, errors)
     _show_summary(output, evaluated.report)

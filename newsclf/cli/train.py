@@ -167,7 +167,9 @@ def train(
     settings = settings_from(config, flags)
     if resume:
         _refuse_changes(flags, seeds=seeds, optimize=optimize, config=config)
-        request = interrupted_request(settings.model)
+        request = interrupted_request(
+            settings.model, device=settings.train.device if device else None
+        )
         job = read_job(work_folder(settings.model) / JOB_FILE)
         if job is not None:
             train_on_sagemaker.go_on(output, request, job, verbose=verbose)
@@ -189,17 +191,18 @@ def _refuse_changes(
     flags: dict[str, Any], *, seeds: int | None, optimize: bool | None, config: Path | None
 ) -> None:
     from newsclf.core.errors import ConfigError
+    from newsclf.core.settings import option_of
 
     given = [
-        f"--{name.replace('_', '-')}"
+        option_of(name)
         for section in ("data", "train")
         for name, value in flags[section].items()
-        if value is not None
+        if value is not None and name != "device"  # which is no setting of the result
     ]
+    if optimize is not None:
+        given.append("--optimize" if optimize else "--no-optimize")
     given += [
-        name
-        for name, value in (("--seeds", seeds), ("--optimize", optimize), ("--config", config))
-        if value is not None
+        name for name, value in (("--seeds", seeds), ("--config", config)) if value is not None
     ]
     if given:
         raise ConfigError(

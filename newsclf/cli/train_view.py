@@ -10,12 +10,38 @@ if TYPE_CHECKING:
     from newsclf.lifecycle.train import TrainResult
 
 
+_RARE_SHARE = 0.05
+
+
 def say_data(output: Output, data: LabelledData, parts: Split) -> None:
     """Say what is trained on."""
+    from newsclf.core.examples import class_counts, remarks_on
+
+    for note in data.notes:
+        output.note(f"{data.name}: {note}")
     output.note(
         f"{data.name}: {len(parts.train)} rows to train on, {len(parts.validation)} for"
         f" validation, {len(parts.test)} held out"
     )
+    for remark in remarks_on(data):
+        output.note(remark)
+    alike = (
+        len(data.examples)
+        + len(data.extra)
+        - sum(len(part) for part in (parts.train, parts.validation, parts.test))
+    )
+    if alike:
+        output.note(
+            f"{alike:,} rows that read like one of a later part are left out of training or"
+            " validation."
+        )
+    for label, rows in class_counts(parts.train).items():
+        if 0 < rows < _RARE_SHARE * len(parts.train):
+            output.note(
+                f"Only {rows:,} of {len(parts.train):,} training rows are {label}, so the model"
+                ' will seldom find them: add such rows, or set train.class_weights = "balanced"'
+                " in a file for --config (NEWSCLF_TRAIN_CLASS_WEIGHTS=balanced)."
+            )
     if data.licence:
         output.note(f"Licence of the data: {data.licence}")
 
@@ -26,6 +52,8 @@ def show_result(output: Output, result: TrainResult, **more: object) -> None:
     Args:
         more: For the JSON document.
     """
+    from newsclf.core.examples import counted
+
     output.data(
         {
             "model": str(result.model),
@@ -59,5 +87,10 @@ def show_result(output: Output, result: TrainResult, **more: object) -> None:
             rows,
         )
     )
+    if result.best.data.cut:
+        output.note(
+            f"{counted(result.best.data.cut, 'text is', 'texts are')} longer than"
+            f" {result.best.training.max_tokens} tokens; the model reads only their beginning."
+        )
     runtime = "" if result.best.int8_rejected is None else "--float "
     output.note(f"next: newsclf evaluate {runtime}--model {result.model}")

@@ -66,3 +66,25 @@ def class_counts(examples: Sequence[Example]) -> dict[str, int]:
     """How many examples each class has, in the order of LABELS."""
     counts = Counter(example.label_id for example in examples)
     return {label: counts[i] for i, label in enumerate(LABELS)}
+
+
+def counted(count: int, one: str, several: str) -> str:
+    """A count and what is counted, as `1 row` or `2,000 rows`."""
+    return f"{count:,} {one if count == 1 else several}"
+
+
+def remarks_on(data: LabelledData) -> list[str]:
+    """What was found in the rows of a source, in sentences."""
+    found = []
+    if data.repeated:
+        rows = len(data.examples) + len(data.extra) + data.repeated
+        found.append(
+            f"{data.repeated:,} of {rows:,} rows repeat the headline and label of another row and"
+            " are left out."
+        )
+    if data.contradictory:
+        found.append(
+            f"{counted(data.contradictory, 'headline has', 'headlines have')} rows with different"
+            " labels, all of which count."
+        )
+    return found

@@ -41,6 +41,12 @@ class CardData(_Document):
     """Rows per class."""
     validation: dict[str, int]
     test: dict[str, int]
+    repeated: int = 0
+    """Rows that were left out because they repeat another one's text and label."""
+    contradictory: int = 0
+    """Texts that stand there with more than one label; all of these rows are kept."""
+    cut: int = 0
+    """Training and validation texts of which the model reads only the beginning."""
 
 
 class Score(_Document):
@@ -125,7 +131,7 @@ def read_card(path: Path) -> tuple[Path, ModelCard]:
 
 
 def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:
-    """Settings for reading other data, with what the model was trained with where nothing is said.
+    """Settings for reading other data, with the card's columns and labels where none are named.
 
     Args:
         data: As `load_settings` made them: a column that a flag, the environment or a settings
@@ -135,7 +141,7 @@ def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:
     known = card.data.settings
     columns = {
         name: getattr(known, name)
-        for name in ("text_column", "label_column")
+        for name in ("text_column", "label_column", "score_thresholds")
         if name not in data.model_fields_set
     }
     return data.model_copy(update={**columns, "labels": known.labels | data.labels})

@@ -290,12 +290,15 @@ def _describe(problem: Any, origins: Mapping[str, str]) -> str:
     value = short(problem["input"])
     if origin == _FLAG:
         field = path[1] if len(path) > 1 else path[0]
-        return (
-            f"{_OPTIONS.get(field) or '--' + field.replace('_', '-')} {value}: {finding(problem)}"
-        )
+        return f"{option_of(field)} {value}: {finding(problem)}"
     if origin == _VARIABLE:
         return f"NEWSCLF_{'_'.join(path).upper()}={value}: {finding(problem)}"
     return f"{'.'.join(path)} = {value} {origin}".rstrip() + f": {finding(problem)}"
+
+
+def option_of(field: str) -> str:
+    """The option of the command line that sets a field of a section."""
+    return _OPTIONS.get(field) or f"--{field.replace('_', '-')}"
 
 
 def check_label_names(labels: Mapping[str, str]) -> None:

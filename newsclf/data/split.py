@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from newsclf.core.errors import DataError
-from newsclf.core.examples import Example, LabelledData, Split, normalised
+from newsclf.core.examples import Example, LabelledData, Split, class_counts, counted, normalised
 from newsclf.core.extras import require_extra
 from newsclf.core.settings import DataSettings
+
+_PARTS = 3
 
 
 def split(data: LabelledData, settings: DataSettings) -> Split:
@@ -26,6 +28,7 @@ def split(data: LabelledData, settings: DataSettings) -> Split:
     from sklearn.model_selection import train_test_split
 
     examples = list(data.examples)
+    _check_class_sizes(data)
     try:
         rest, test = train_test_split(
             examples, test_size=settings.test_fraction, random_state=settings.split_seed
@@ -39,18 +42,43 @@ def split(data: LabelledData, settings: DataSettings) -> Split:
         )
     except ValueError as error:
         raise DataError(
-            f"{data.name}: {len(examples)} rows are too few to part ({error})",
-            hint="add rows of the rare classes, or change data.validation_fraction",
+            f"{data.name}: {len(examples)} rows are too few to part them into training, validation"
+            f" and test rows of every class ({_sizes(data)})",
+            hint="add rows, or set a larger data.validation_fraction in a file for --config",
         ) from error
-    classes = {example.label_id for example in examples}
     for part, rows in (("test", test), ("validation", validation), ("training", train)):
-        if {example.label_id for example in rows} != classes:
-            raise DataError(
-                f"{data.name}: its {part} part of {len(rows)} rows lacks a class",
-                hint="add rows of the rare classes, or change data.split_seed",
-            )
+        _check_classes(data, part, rows)
     train = _without([*train, *data.extra], [*test, *validation])
     return Split(train=train, validation=validation, test=test)
+
+
+def _check_class_sizes(data: LabelledData) -> None:
+    """Raise DataError if a class has too few rows for each part to get one."""
+    for label, rows in class_counts(data.examples).items():
+        if 0 < rows < _PARTS:
+            raise DataError(
+                f"{data.name}: {counted(rows, 'row is', 'rows are')} '{label}' ({_sizes(data)});"
+                f" a class needs {_PARTS}, for training, validation and test",
+                hint=f"add rows that are '{label}', or leave the class out",
+            )
+
+
+def _check_classes(data: LabelledData, part: str, rows: Sequence[Example]) -> None:
+    """Raise DataError if a class of the data has no rows in a part of it."""
+    there = class_counts(rows)
+    for label, count in class_counts(data.examples).items():
+        if count and not there[label]:
+            raise DataError(
+                f"{data.name}: none of its {count} rows that are '{label}' came into the {part}"
+                f" part of {len(rows)} rows",
+                hint=f"add rows that are '{label}', or part the rows another way, for example with"
+                " NEWSCLF_DATA_SPLIT_SEED=1 newsclf train",
+            )
+
+
+def _sizes(data: LabelledData) -> str:
+    counts = class_counts(data.examples).items()
+    return ", ".join(f"{rows:,} {label}" for label, rows in counts if rows)
 
 
 def _without(examples: Sequence[Example], others: Collection[Example]) -> list[Example]:

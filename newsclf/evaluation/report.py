@@ -7,13 +7,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from newsclf.core.contract import LABELS
+from newsclf.core.examples import counted
 from newsclf.core.model_card import Interval, Score
 from newsclf.core.spread import Spread
-
-
-def counted(count: int, one: str, several: str) -> str:
-    """A count and what is counted, as `1 row` or `2,000 rows`."""
-    return f"{count:,} {one if count == 1 else several}"
 
 
 class _Document(BaseModel):
@@ -198,6 +194,12 @@ class EvaluationReport(_Document):
     part: Literal["test", "all"]
     seen: SeenRows | None = None
     """None for the held-out part, of which training has seen nothing."""
+    repeated: int = 0
+    """Rows of the data that repeat the text and label of another and are left out."""
+    contradictory: int = 0
+    """Headlines that stand in the data with more than one label."""
+    data_remarks: list[str] = []
+    """What a reader has to know of the data, in sentences."""
     cut: int = 0
     """Headlines of which the model reads only the beginning, since they have too many tokens."""
     labels: tuple[str, ...] = LABELS
@@ -229,7 +231,7 @@ class EvaluationReport(_Document):
     @property
     def remarks(self) -> list[str]:
         """What a reader of the scores has to know, in sentences."""
-        found = []
+        found = list(self.data_remarks)
         if self.seen is not None:
             found.append(self.seen.sentence)
         if missing := [row.label for row in self.classes if row.support == 0]:

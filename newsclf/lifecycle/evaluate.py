@@ -13,7 +13,7 @@ from typing import Literal
 
 from newsclf.core.contract import LABELS, Prediction
 from newsclf.core.errors import CheckFailedError, ConfigError, DataError, ModelError
-from newsclf.core.examples import Example, LabelledData, normalised
+from newsclf.core.examples import Example, LabelledData, normalised, remarks_on
 from newsclf.core.extras import require_extra
 from newsclf.core.files import write_text
 from newsclf.core.machine import available_cores
@@ -68,6 +68,8 @@ class Evaluated:
     folder: Path
     card_problem: str | None = None
     """Why the score of the held-out part could not be noted in the card."""
+    notes: Sequence[str] = ()
+    """What was guessed about the data file."""
 
 
 def evaluate(
@@ -135,7 +137,7 @@ def evaluate(
     problem = None
     if rows.part == "test" and out is None:
         problem = _note_score(folder, card, report.score)
-    return Evaluated(report, target, problem)
+    return Evaluated(report, target, problem, rows.labelled.notes)
 
 
 def check_gates(report: EvaluationReport) -> None:
@@ -297,6 +299,9 @@ def _report(
         data=rows.labelled.name,
         data_digest=rows.labelled.digest,
         part=rows.part,
+        repeated=rows.labelled.repeated,
+        contradictory=rows.labelled.contradictory,
+        data_remarks=remarks_on(rows.labelled) if rows.part == "all" else [],
         seen=rows.seen,
         score=_score(truth, predicted, runtime),
         classes=metrics.class_scores(truth, predicted),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from newsclf.lifecycle.train_folder import (
     TrainRequest,
     check_target,
     empty,
+    has_progress,
     locked,
     work_folder,
 )
@@ -114,7 +116,7 @@ def train(
     Raises:
         ConfigError: the model directory or an interrupted run is in the way.
         DataError, DownloadError, ModelError: the data or the base can't be used.
-        InterruptedRunError: Ctrl-C; the checkpoints are kept.
+        InterruptedRunError: Ctrl-C; finished epochs are kept.
     """
     require_extra(*_PACKAGES, extra="train", purpose="training")
     from newsclf.ml.base import resolve_base
@@ -125,9 +127,12 @@ def train(
     data = read_data(request, at=located.data)
     parts = split(data, settings.data)
     watch.on_data(data, parts)
+    from newsclf.ml.devices import pick_device
+
+    pick_device(settings.train.device)  # before anything is made
     base = located.base or resolve_base(settings.train.base, revision=settings.train.revision)
 
-    with locked(work):
+    with locked(work), _kept_if_worth_it(work, settings.model):
         if not resume:
             empty(work)
         started = request.model_copy(update={"data_digest": data.digest})
@@ -135,6 +140,31 @@ def train(
         result = _train_seeds(started, watch, data, parts, base)
         _finish(work, target, result)
     return result
+
+
+@contextmanager
+def _kept_if_worth_it(work: Path, model: Path) -> Iterator[None]:
+    """When a run ends early, delete its folder unless there is something to go on from.
+
+    Raises:
+        InterruptedRunError: in place of a KeyboardInterrupt.
+    """
+    try:
+        yield
+    except BaseException as error:
+        kept = has_progress(work)
+        if not kept:
+            shutil.rmtree(work, ignore_errors=True)
+        if not isinstance(error, KeyboardInterrupt):
+            raise
+        if kept:
+            raise InterruptedRunError(
+                f"training was interrupted; its finished epochs are kept in {work.name}",
+                hint=f"newsclf train --resume --out {model}",
+            ) from None
+        raise InterruptedRunError(
+            "training was interrupted before an epoch was finished, so nothing is kept"
+        ) from None
 
 
 def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
@@ -191,30 +221,18 @@ def _checkpoint(model: Path, seed: int) -> Path:
 def _fit_seed(
     request: TrainRequest, seed: int, parts: Split, base: Base, watch: TrainWatch
 ) -> FitResult:
-    from newsclf.ml.checkpoint import BEST_FILE
     from newsclf.ml.train import fit
 
     checkpoint = _checkpoint(request.settings.model, seed)
     checkpoint.mkdir(exist_ok=True)
-    try:
-        return fit(
-            parts,
-            base,
-            request.settings.train.model_copy(update={"seed": seed}),
-            checkpoint=checkpoint,
-            on_step=watch.on_step,
-            on_epoch=lambda result: watch.on_epoch(seed, result),
-        )
-    except KeyboardInterrupt:
-        kept = (
-            f"the best checkpoint so far is {checkpoint / BEST_FILE}"
-            if (checkpoint / BEST_FILE).is_file()
-            else "no epoch was finished"
-        )
-        raise InterruptedRunError(
-            f"training of seed {seed} was interrupted; {kept}",
-            hint=f"newsclf train --resume --out {request.settings.model}",
-        ) from None
+    return fit(
+        parts,
+        base,
+        request.settings.train.model_copy(update={"seed": seed}),
+        checkpoint=checkpoint,
+        on_step=watch.on_step,
+        on_epoch=lambda result: watch.on_epoch(seed, result),
+    )
 
 
 def _finish(work: Path, target: Path, result: TrainResult) -> None:

@@ -4,7 +4,7 @@
     model.partial/seed-0…        checkpoints and finished seeds, of a run on this machine
     model.partial/job.json       the managed job, of a run on SageMaker
 
-It goes when the model directory is finished.
+It goes when the model directory is finished, and when a run ends before its first epoch does.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -47,8 +48,14 @@ def work_folder(model: Path) -> Path:
     return resolved.with_name(f"{resolved.name}.partial")
 
 
-def interrupted_request(model: Path) -> TrainRequest:
+def interrupted_request(
+    model: Path, *, device: Literal["auto", "cpu", "cuda", "mps"] | None = None
+) -> TrainRequest:
     """The request of a run that was interrupted.
+
+    Args:
+        model: The model directory that it was to make.
+        device: Where to go on, if not where it began.
 
     Raises:
         ModelError: there is no such run.
@@ -67,7 +74,10 @@ def interrupted_request(model: Path) -> TrainRequest:
             hint="start again with newsclf train --overwrite",
         ) from error
     # The folder may have been moved, or be named from elsewhere, since.
-    settings = request.settings.model_copy(update={"model": model})
+    train = request.settings.train
+    if device is not None:
+        train = train.model_copy(update={"device": device})
+    settings = request.settings.model_copy(update={"model": model, "train": train})
     return request.model_copy(update={"settings": settings})
 
 
@@ -96,12 +106,18 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
             hint=f"newsclf train --resume --out {request.settings.model} waits for it; Ctrl-C"
             " there stops it and removes all of it",
         )
-    if not request.overwrite:
+    if not request.overwrite and has_progress(work):
         raise ConfigError(
             f"{work} holds an interrupted run",
             hint=f"newsclf train --resume --out {request.settings.model}, or drop it with"
             " --overwrite",
         )
+
+
+def has_progress(work: Path) -> bool:
+    """Whether a run has left anything there to go on from: a finished seed or epoch, or a job."""
+    patterns = (JOB_FILE, f"seed-*/{CARD_FILE}", "seed-*.checkpoint/last.pt")
+    return any(next(work.glob(pattern), None) is not None for pattern in patterns)
 
 
 @contextmanager

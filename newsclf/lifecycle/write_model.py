@@ -15,6 +15,7 @@ from newsclf.core.model_card import CardBase, CardData, ModelCard, Score, write_
 from newsclf.core.model_dir import file_digest
 from newsclf.core.seen_texts import write_seen_texts
 from newsclf.core.settings import DataSettings, TrainSettings
+from newsclf.serving.tokens import count_cut
 
 if TYPE_CHECKING:
     from newsclf.ml.train import FitResult
@@ -30,6 +31,8 @@ def describe_data(data: LabelledData, parts: Split, settings: DataSettings) -> C
         train=class_counts(parts.train),
         validation=class_counts(parts.validation),
         test=class_counts(parts.test),
+        repeated=data.repeated,
+        contradictory=data.contradictory,
     )
 
 
@@ -56,10 +59,11 @@ def write_model(
     history = [asdict(result) for result in fitted.history]
     write_text(folder / "training.svg", training_svg(history, fitted.kept.epoch))
     rows = sum(data.validation.values())
+    texts = [example.text for example in (*parts.train, *parts.validation)]
     card = ModelCard(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         base=base,
-        data=data,
+        data=data.model_copy(update={"cut": count_cut(folder, texts)[0]}),
         training=settings,
         learning_rate=fitted.learning_rate,
         kept_epoch=fitted.kept.epoch,

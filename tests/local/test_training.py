@@ -24,6 +24,7 @@ from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.ml.base import Base
 from newsclf.ml.train import EpochResult, FitResult, StepProgress, fit
+from tests.builders import sample_rows, write_csv
 from tests.conftest import Cli
 
 TINY = TrainSettings(
@@ -141,7 +142,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on(
     _, rest = process.communicate(timeout=60)
 
     assert process.returncode == 130
-    assert "error: training of seed 0 was interrupted; the best checkpoint so far is" in rest
+    assert "error: training was interrupted; its finished epochs are kept in model.partial" in rest
     assert "hint: newsclf train --resume --out model" in rest
     assert (tmp_path / "model.partial" / "seed-0.checkpoint" / "best.safetensors").is_file()
     assert not (tmp_path / "model").exists()
@@ -153,6 +154,8 @@ def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on(
     changed = newsclf("train", "--resume", "--epochs", "9")
     assert changed.exit_code == 2
     assert "drop --epochs" in changed.err
+    changed = newsclf("train", "--resume", "--data", "sample", "--no-optimize")
+    assert "drop --data, --no-optimize" in changed.err
 
 
 def test_resume_from_anywhere_ends_with_the_same_weights(
@@ -239,10 +242,10 @@ def test_a_run_of_two_seeds_resumes_where_it_stopped(
     monkeypatch.setattr(ml_train, "fit", interrupted_in_seed_1)
     stopped = newsclf("train", "--config", config, "--seeds", 2, "--epochs", 1)
     assert stopped.exit_code == 130
-    assert "training of seed 1 was interrupted; no epoch was finished" in stopped.err
+    assert "training was interrupted; its finished epochs are kept" in stopped.err
     monkeypatch.setattr(ml_train, "fit", real_fit)
 
-    resumed = newsclf("train", "--resume")
+    resumed = newsclf("train", "--resume", "--device", "cpu")  # no setting of the result
 
     assert resumed.exit_code == 0, resumed.err
     assert "seed 0, epoch" not in resumed.err
@@ -455,6 +458,59 @@ def test_a_base_that_is_none_is_an_error(
     assert result.exit_code in (2, 3)
     assert said in result.err
     assert not Path("model").exists()
+    assert not Path("model.partial").exists()
+
+
+def test_ctrl_c_before_the_first_epoch_ends_leaves_nothing_and_says_so(
+    config: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import newsclf.ml.train as ml_train
+
+    def interrupted(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ml_train, "_backward", interrupted)
+        stopped = newsclf("train", "--config", config)
+
+    assert stopped.exit_code == 130
+    assert "interrupted before an epoch was finished, so nothing is kept" in stopped.err
+    assert sorted(path.name for path in Path().iterdir()) == ["tiny.toml"]
+
+
+def test_a_start_that_was_killed_does_not_block_the_next(config: Path, newsclf: Cli) -> None:
+    """What a run leaves that SIGKILL ended in its first epoch."""
+    Path("model.partial/seed-0.checkpoint").mkdir(parents=True)
+    Path("model.partial/request.json").write_text("{}", encoding="utf-8")
+
+    wrong = newsclf("train", "--config", config, "--data", "nowhere.csv")
+    assert "nowhere.csv" in wrong.err  # and not that a run was interrupted
+
+    again = newsclf("train", "--config", config, "--epochs", 1, "--no-optimize")
+    assert again.exit_code == 0, again.err
+    assert sorted(path.name for path in Path().iterdir()) == ["model", "tiny.toml"]
+
+
+def test_what_was_found_in_the_data_is_said(config: Path, newsclf: Cli) -> None:
+    """Rows that repeat, contradict each other, read alike or are long, and a class that is rare."""
+    neutral = [row for row in sample_rows() if row[1] == "neutral"]
+    positive = [row for row in sample_rows() if row[1] == "positive"]
+    long = ("Profit rose " * 150, "positive")
+    rows = [*neutral, *positive[:9], *positive[:5], (neutral[0][0], "positive"), *[long] * 2]
+    write_csv(Path("mine.csv"), [("text", "label"), *rows])
+
+    # of the ways to part these rows, one that has a positive row in each part
+    result = newsclf("train", "--config", config, "--data", "mine.csv", "--epochs", 1,
+                     "--no-optimize")  # fmt: skip
+
+    assert result.exit_code == 0, result.err
+    assert f"6 of {len(rows)} rows repeat the headline and label of another row" in result.err
+    assert "1 headline has rows with different labels, all of which count." in result.err
+    assert "training rows are positive, so the model will seldom find them" in result.err
+    assert "NEWSCLF_TRAIN_CLASS_WEIGHTS=balanced" in result.err
+    data = json.loads(Path("model/card.json").read_text(encoding="utf-8"))["data"]
+    assert (data["repeated"], data["contradictory"]) == (6, 1)
+    assert ("1 text is longer than" in result.err) == (data["cut"] == 1)
 
 
 def test_a_base_with_few_positions_gets_shorter_headlines(
@@ -505,3 +561,4 @@ def test_a_device_that_is_not_there_is_an_error(config: Path, newsclf: Cli) -> N
 
     assert result.exit_code == 2
     assert f"device '{missing}' is not available" in result.err
+    assert sorted(path.name for path in Path().iterdir()) == ["tiny.toml"]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from newsclf.core.contract import LABELS
 from newsclf.core.errors import DataError
 from newsclf.core.examples import Example, LabelledData, normalised
 from newsclf.core.settings import DataSettings
@@ -32,7 +33,7 @@ def numbered(n: int) -> list[str]:
     return [f"Headline number {i}" for i in range(n)]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)  # the first call imports scikit-learn
 @given(st.lists(headlines, max_size=40), st.lists(headlines, max_size=20), st.integers(0, 99))
 def test_no_normalised_text_stands_in_two_parts(
     texts: list[str], extra: list[str], seed: int
@@ -69,3 +70,44 @@ def test_extra_rows_only_train() -> None:
 def test_too_few_rows_are_an_error(rows: int) -> None:
     with pytest.raises(DataError, match="test"):
         split(labelled(numbered(rows)), DataSettings())
+
+
+def rows_of(**counts: int) -> LabelledData:
+    """Numbered rows of some classes."""
+    examples = [
+        Example(f"{label} number {i}", LABELS.index(label))
+        for label, count in counts.items()
+        for i in range(count)
+    ]
+    return LabelledData(name="mine.csv", examples=examples, digest="")
+
+
+@pytest.mark.parametrize(
+    ("counts", "said", "hinted"),
+    [
+        (
+            {"negative": 150, "neutral": 1, "positive": 150},
+            "mine.csv: 1 row is 'neutral' (150 negative, 1 neutral, 150 positive); a class needs 3",
+            "add rows that are 'neutral', or leave the class out",
+        ),
+        (
+            {"negative": 8, "neutral": 8, "positive": 8},
+            "24 rows are too few to part them into training, validation and test rows of every",
+            "data.validation_fraction",
+        ),
+        (
+            {"negative": 150, "neutral": 3, "positive": 150},
+            "none of its 3 rows that are 'neutral' came into the test part of 61 rows",
+            "NEWSCLF_DATA_SPLIT_SEED=1 newsclf train",
+        ),
+    ],
+)
+def test_rows_that_cannot_be_parted_are_told_in_our_own_words(
+    counts: dict[str, int], said: str, hinted: str
+) -> None:
+    with pytest.raises(DataError) as raised:
+        split(rows_of(**counts), DataSettings())
+
+    assert said in raised.value.message
+    assert hinted in str(raised.value.hint)
+    assert "test_size" not in raised.value.message
