@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from newsclf.targets.local.credentials import read as read_credential
 from tests.conftest import Cli
 from tests.loadserver import Behaviour, running
 from tests.queues import arrivals, fifo
+from tests.recorder import recorder
 
 pytestmark = pytest.mark.alone
 
@@ -198,6 +200,24 @@ def test_a_header_file_is_checked_and_not_quoted(
     assert result.exit_code == 2
     assert "line 2 is not of the form" in result.err
     assert "cret" not in result.err
+
+
+def test_a_key_in_a_url_is_never_printed(newsclf: Cli) -> None:
+    with socket.socket() as taken, recorder(401) as closed, recorder(404) as other:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        urls = [
+            f"http://127.0.0.1:{taken.getsockname()[1]}/classify?key=SECRET",
+            f"{closed.url}/classify?key=SECRET",
+            f"{other.url}/classify?key=SECRET",
+            "ftp://127.0.0.1/?key=SECRET",
+            "http://127.0.0.1:x/?key=SECRET",
+            "http://me:SECRET@127.0.0.1:x/",
+            "http://me:SECRET@127.0.0.1/",
+        ]
+        results = [newsclf("loadtest", "--url", url, "--concurrency", "1") for url in urls]
+
+    assert [result.exit_code for result in results] == [5, 5, 5, 2, 2, 2, 2]
+    assert [result for result in results if "SECRET" in result.err + result.out] == []
 
 
 def test_what_is_no_classifier_is_not_loaded(newsclf: Cli) -> None:
