@@ -39,6 +39,7 @@ MODULES = (
     "newsclf/core/model_dir.py",
     "newsclf/serving/__init__.py",
     "newsclf/serving/engine.py",
+    "newsclf/serving/tokens.py",
 )
 """What the hooks import of this package, and nothing else of it; a test compares."""
 _REQUIRED = (*FILES, CARD_FILE, HOOKS, REQUIREMENTS, SUMS)

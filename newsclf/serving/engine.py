@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from tokenizers import Encoding, Tokenizer
 
-from newsclf.core.contract import Prediction, label_mapping_error
+from newsclf.core.contract import LABELS, Prediction, label_mapping_error
 from newsclf.core.errors import ModelError
 from newsclf.core.model_dir import ONNX_FILE
+from newsclf.serving import tokens
 
-FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", ONNX_FILE)
+FILES = ("config.json", *tokens.FILES, ONNX_FILE)
 """The files of a model directory that the engine reads."""
 PROBE = "Sales rose in the third quarter"
 """A headline to classify before others, to see that the model runs and not only loads."""
+_EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
+_DAMAGED = "newsclf optimize makes model.onnx again, newsclf train the rest"
 
 
 class Engine:
@@ -30,44 +34,96 @@ class Engine:
     and on a CPU batching gains little (docs/decisions.md).
     """
 
-    def __init__(self, folder: Path, *, threads: int = 1) -> None:
+    def __init__(
+        self, folder: Path, *, threads: int = 1, digests: Mapping[str, str] | None = None
+    ) -> None:
         """Load the files in FILES.
 
+        Args:
+            digests: SHA-256 that each file must have, hexadecimal.
+
         Raises:
-            ModelError: a file is missing or damaged, or the classes are not LABELS.
+            ModelError: a file is missing, damaged or not the one of `digests`, or the classes are
+                not LABELS.
         """
+        self._folder = folder
         try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            limits = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = 1
-            options.inter_op_num_threads = 1
-            self._session = onnxruntime.InferenceSession(
-                str(folder / ONNX_FILE), options, providers=["CPUExecutionProvider"]
-            )
+            contents = {name: (folder / name).read_bytes() for name in FILES}
+            if digests is not None:
+                _check_digests(folder, contents, digests)
+            config = json.loads(contents["config.json"])
+            self._tokenizer = tokens.TextTokenizer(*(contents[name] for name in tokens.FILES))
+            self._session = _load_onnx(contents[ONNX_FILE])
+        except ModelError:
+            raise
         except Exception as error:  # tokenizers and onnxruntime raise their own, and plain ones
             raise ModelError(
-                f"{folder}: the model can't be loaded ({error})",
-                hint="newsclf optimize makes model.onnx again, newsclf train the rest",
+                f"{folder}: the model can't be loaded ({error})", hint=_DAMAGED
             ) from error
-        if problem := label_mapping_error(config.get("id2label")):
+        classes = config.get("id2label") if isinstance(config, dict) else None
+        if problem := label_mapping_error(classes):
             raise ModelError(f"{folder}: {problem}", hint="newsclf train makes a model that fits")
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_length=limits["model_max_length"])
         self._input_names = {node.name for node in self._session.get_inputs()}
         self._workers = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
-        """Classify headlines; the answers are in the order of `texts`, of any number."""
-        run = self._workers.map if self._workers else map
-        return list(run(self._run, self._tokenizer.encode_batch_fast(list(texts))))
+        """Classify headlines; the answers are in the order of `texts`, of any number.
 
-    def _run(self, encoding: Encoding) -> Prediction:
-        input_ids = np.array([encoding.ids], dtype=np.int64)
+        Of each text the first `tokens.MAX_CHARACTERS` characters are read, and of those as many
+        tokens as the model takes.
+
+        Raises:
+            ModelError: the model failed, or its output is not a probability for each of LABELS.
+        """
+        run = self._workers.map if self._workers else map
+        return list(run(self._run, self._tokenizer.encode(texts)))
+
+    def truncated(self, texts: Sequence[str]) -> int:
+        """How many of the texts are longer than the model reads, so that their end is ignored."""
+        return self._tokenizer.count_truncated(texts)
+
+    def _run(self, ids: list[int]) -> Prediction:
+        input_ids = np.array([ids], dtype=np.int64)
         inputs = {"input_ids": input_ids, "attention_mask": np.ones_like(input_ids)}
         if "token_type_ids" in self._input_names:
             inputs["token_type_ids"] = np.zeros_like(input_ids)
-        logits = self._session.run(["logits"], inputs)[0][0]
-        exponentials = np.exp(logits - logits.max())
+        try:
+            logits = self._session.run(["logits"], inputs)[0]
+        except Exception as error:  # onnxruntime raises its own, and plain ones
+            reason = str(error).strip().split("\n", 1)[0]
+            raise ModelError(
+                f"{self._folder}: the model failed ({reason})", hint=_DAMAGED
+            ) from error
+        if logits.shape != (1, len(LABELS)):
+            raise ModelError(
+                f"{self._folder}: the model's output has the shape {list(logits.shape)}, not one"
+                f" row of {len(LABELS)} classes",
+                hint=_DAMAGED,
+            )
+        if not np.isfinite(logits).all():
+            raise ModelError(
+                f"{self._folder}: the model gives scores that are no numbers", hint=_DAMAGED
+            )
+        exponentials = np.exp(logits[0] - logits.max())
         return Prediction(tuple((exponentials / exponentials.sum()).tolist()))
+
+
+def _check_digests(folder: Path, contents: Mapping[str, bytes], digests: Mapping[str, str]) -> None:
+    for name, content in contents.items():
+        if hashlib.sha256(content).hexdigest() != digests.get(name):
+            raise ModelError(
+                f"{folder}: {name} is another file than when the model was first loaded"
+            )
+
+
+def _load_onnx(model: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # errors are raised; here they would be written to stderr too
+    # Weights may lie in other files, which no digest covers: here they are looked for in what is
+    # no folder, so such a model is refused.
+    options.add_session_config_entry(_EXTERNAL_FOLDER, os.devnull)
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session._model_bytes = None  # noqa: SLF001 - else it keeps them beside what it made of them
+    return session
