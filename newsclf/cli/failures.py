@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from newsclf.cli.next_commands import with_state_dir
 from newsclf.core.errors import InterruptedRunError, NewsclfError
 from newsclf.core.findings import finding, short
 
@@ -32,7 +33,7 @@ class Failure:
 
 
 class Command(TyperCommand):
-    """A command whose errors know which option leads to the file that could not be used."""
+    """A command whose errors name the options that the next command needs."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its arguments and options."""
@@ -50,6 +51,10 @@ class Command(TyperCommand):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except NewsclfError as error:
+            if error.hint:
+                error.hint = with_state_dir(error.hint, ctx.params.get("state_dir"))
+            raise
         except OSError as error:
             error.option = _option_of(error, ctx)  # type: ignore[attr-defined]
             raise

@@ -1,0 +1,32 @@
+"""What is to be typed next means the deployment and the state directory of this command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from newsclf.cli.next_commands import with_state_dir
+from tests.conftest import Cli
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("newsclf status; newsclf logs --api", ("newsclf status --state-dir 's d'; newsclf logs"
+         " --state-dir 's d' --api")),
+        ("newsclf teardown foo, then again", "newsclf teardown --state-dir 's d' foo, then again"),
+        ("newsclf train --out m; newsclf status-page", ("newsclf train --out m; newsclf"
+         " status-page")),
+    ],
+)  # fmt: skip
+def test_commands_get_the_state_directory(text: str, shown: str) -> None:
+    assert with_state_dir(text, Path("s d")) == shown
+    assert with_state_dir(text, None) == text
+
+
+def test_a_hint_looks_where_the_command_looked(newsclf: Cli) -> None:
+    result = newsclf("logs", "news", "--state-dir", "elsewhere")
+
+    assert result.exit_code == 3
+    assert "hint: newsclf deploy --state-dir elsewhere" in result.err
