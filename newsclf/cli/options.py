@@ -75,16 +75,16 @@ DataOpt = Annotated[
         show_default="phrasebank",
     ),
 ]
-_DATA = "Reading data"
+DATA_PANEL = "Reading data"
 TextColumnOpt = Annotated[
     list[str] | None,
     typer.Option("--text-column", metavar="NAME", help="Column with the headlines.",
-                 show_default="text, or one called headline, title, …", rich_help_panel=_DATA),
+                 show_default="text, or one called headline, title, …", rich_help_panel=DATA_PANEL),
 ]  # fmt: skip
 LabelColumnOpt = Annotated[
     list[str] | None,
     typer.Option("--label-column", metavar="NAME", help="Column with the labels.",
-                 show_default="label, or one called sentiment, …", rich_help_panel=_DATA),
+                 show_default="label, or one called sentiment, …", rich_help_panel=DATA_PANEL),
 ]  # fmt: skip
 ColumnsOpt = Annotated[
     str | None,
@@ -92,7 +92,7 @@ ColumnsOpt = Annotated[
         "--columns",
         metavar="NAME,…",
         help="Names of all columns of a file without a header, such as label,text.",
-        rich_help_panel=_DATA,
+        rich_help_panel=DATA_PANEL,
     ),
 ]
 DelimiterOpt = Annotated[
@@ -102,7 +102,7 @@ DelimiterOpt = Annotated[
         metavar="CHARACTER",
         help="What separates the fields of a CSV file, such as ';' or tab.",
         show_default="recognised",
-        rich_help_panel=_DATA,
+        rich_help_panel=DATA_PANEL,
     ),
 ]
 EncodingOpt = Annotated[
@@ -112,7 +112,7 @@ EncodingOpt = Annotated[
         metavar="NAME",
         help="Encoding of a text file, such as cp1252 or utf-16.",
         show_default="recognised",
-        rich_help_panel=_DATA,
+        rich_help_panel=DATA_PANEL,
     ),
 ]
 ScoreThresholdsOpt = Annotated[
@@ -121,7 +121,7 @@ ScoreThresholdsOpt = Annotated[
         "--score-thresholds",
         metavar="LOW,HIGH",
         help="Labels are scores: below LOW is negative, above HIGH positive, else neutral.",
-        rich_help_panel=_DATA,
+        rich_help_panel=DATA_PANEL,
     ),
 ]
 LabelOpt = Annotated[
@@ -130,7 +130,7 @@ LabelOpt = Annotated[
         "--label",
         metavar="THEIRS=OURS",
         help="Meaning of a label in the data, such as bearish=negative; repeatable.",
-        rich_help_panel=_DATA,
+        rich_help_panel=DATA_PANEL,
     ),
 ]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsclf.cli.options import (
+    DATA_PANEL,
     ColumnsOpt,
     ConfigOpt,
     DataOpt,
@@ -77,6 +78,24 @@ def train(
     learning_rate: Annotated[
         float | None,
         typer.Option(help="Peak learning rate of the head.", show_default="by width of base"),
+    ] = None,
+    validation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Separate validation data, as for --data.",
+            show_default="a part of --data",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Separate data to hold out, as for --data.",
+            show_default="a part of --data",
+            rich_help_panel=DATA_PANEL,
+        ),
     ] = None,
     text_column: TextColumnOpt = None,
     label_column: LabelColumnOpt = None,
@@ -151,6 +170,8 @@ def train(
         "model": out,
         "data": {
             "source": data,
+            "validation": validation,
+            "test": test,
             "agreement": agreement,
             **reading_flags(text_column, columns, delimiter, encoding),
             **label_flags(label_column, label, score_thresholds),

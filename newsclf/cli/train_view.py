@@ -25,11 +25,8 @@ def say_data(output: Output, data: LabelledData, parts: Split) -> None:
     )
     for remark in remarks_on(data):
         output.note(remark)
-    alike = (
-        len(data.examples)
-        + len(data.extra)
-        - sum(len(part) for part in (parts.train, parts.validation, parts.test))
-    )
+    read = (data.examples, data.extra, data.validation or (), data.test or ())
+    alike = sum(map(len, read)) - sum(map(len, (parts.train, parts.validation, parts.test)))
     if alike:
         output.note(
             f"{alike:,} rows that read like one of a later part are left out of training or"

@@ -29,6 +29,10 @@ class LabelledData:
     name: str
     examples: Sequence[Example]
     extra: Sequence[Example] = field(default=())
+    validation: Sequence[Example] | None = None
+    """What a separate file holds for validation; None: it is drawn from `examples`."""
+    test: Sequence[Example] | None = None
+    """What a separate file holds out; None: it is drawn from `examples`."""
     digest: str
     """SHA-256 of the bytes that were read, hexadecimal."""
     licence: str | None = None

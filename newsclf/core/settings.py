@@ -87,6 +87,10 @@ class DataSettings(ReadingSettings):
 
     source: str = "phrasebank"
     """`phrasebank`, `sample`, the path of a file or folder, or the id of a Hub data set."""
+    validation: str | None = None
+    """Another source, for early stopping and model choice; by default a part of `source`."""
+    test: str | None = None
+    """Another source, which is held out; by default a part of `source`."""
     agreement: Agreement = 75
     """PhraseBank: keep sentences on which at least this share of annotators agreed, percent."""
     extra_agreement: Agreement = 50

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import NamedTuple
@@ -31,9 +33,10 @@ class HubData(NamedTuple):
 
 
 def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData:
-    """Read `settings.source`.
+    """Read `settings.source`, and the separate files for validation and test if there are any.
 
     Args:
+        settings: What to read, and how.
         at: Where a copy of the file lies, if not where the settings say.
 
     Raises:
@@ -41,6 +44,25 @@ def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData
         DownloadError: the Hub does not deliver the data.
         MissingExtraError: the packages that read training data are not installed.
     """
+    data = _load_source(settings, at)
+    parts = {
+        name: _load_source(settings.model_copy(update={"source": source}), None)
+        for name, source in (("validation", settings.validation), ("test", settings.test))
+        if source is not None
+    }
+    if not parts:
+        return data
+    digests = "".join([data.digest, *(f" {name} {part.digest}" for name, part in parts.items())])
+    return replace(
+        data,
+        validation=parts["validation"].examples if "validation" in parts else None,
+        test=parts["test"].examples if "test" in parts else None,
+        digest=hashlib.sha256(digests.encode()).hexdigest(),
+        notes=tuple(dict.fromkeys(note for each in (data, *parts.values()) for note in each.notes)),
+    )
+
+
+def _load_source(settings: DataSettings, at: Path | None) -> LabelledData:
     if settings.source == "phrasebank":
         return phrasebank.read(at or phrasebank.download(), settings)
     if settings.source == "sample":
@@ -59,9 +81,14 @@ def data_file(settings: DataSettings) -> Path | None:
     """The file that `load_data` reads; None for what ships in the package or is on the Hub.
 
     Raises:
-        DataError: it is a folder, or not there.
+        DataError: it is a folder, not the only one, or not there.
         DownloadError: the Hub does not deliver PhraseBank.
     """
+    if settings.validation or settings.test:
+        raise DataError(
+            "separate files for validation and test can't be sent, where a single file is needed",
+            hint="leave out --validation and --test, so that parts are drawn from --data",
+        )
     if settings.source == "phrasebank":
         return phrasebank.download()
     if settings.source == "sample" or hub_data(settings.source) is not None:
@@ -72,15 +99,16 @@ def data_file(settings: DataSettings) -> Path | None:
     return path
 
 
-def is_missing(source: str) -> bool:
-    """Whether a source is a path at which nothing lies."""
-    if source in ("phrasebank", "sample") or hub_data(source) is not None:
-        return False
-    try:
-        _place(source)
-    except DataError:
-        return True
-    return False
+def missing_source(settings: DataSettings) -> str | None:
+    """The first source of the settings that is a path at which nothing lies."""
+    for source in (settings.source, settings.validation, settings.test):
+        if source in (None, "phrasebank", "sample") or hub_data(source) is not None:
+            continue
+        try:
+            _place(source)
+        except DataError:
+            return source
+    return None
 
 
 def hub_data(source: str) -> HubData | None:

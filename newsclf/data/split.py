@@ -9,58 +9,94 @@ from newsclf.core.examples import Example, LabelledData, Split, class_counts, co
 from newsclf.core.extras import require_extra
 from newsclf.core.settings import DataSettings
 
-_PARTS = 3
-
 
 def split(data: LabelledData, settings: DataSettings) -> Split:
     """Part a data set.
 
     With the default settings and PhraseBank at 75 % agreement the test part is the published one:
     scikit-learn's `train_test_split(test_size=0.2, random_state=200)`, 690 rows with 438 neutral,
-    179 positive and 73 negative. The validation part is drawn, by class, from the rest. A row
-    whose normalised text stands in the test or validation part is dropped from the parts before
-    it, so training sees neither; that goes for the extra rows too, which only train.
+    179 positive and 73 negative. The validation part is drawn, by class, from the rest. A part
+    that has a file of its own is taken from there whole. A row whose normalised text stands in the
+    test or validation part is dropped from the parts before it, so training sees neither; that
+    goes for the extra rows too, which only train.
 
     Raises:
         DataError: there are too few rows to part, or a part would lack a class.
     """
     require_extra("sklearn", extra="train", purpose="parting data")
-    from sklearn.model_selection import train_test_split
-
-    examples = list(data.examples)
     _check_class_sizes(data)
-    try:
-        rest, test = train_test_split(
-            examples, test_size=settings.test_fraction, random_state=settings.split_seed
+    if data.test is None:
+        rest, test = _drawn(data, data.examples, settings.test_fraction, settings.split_seed)
+    else:
+        rest, test = list(data.examples), list(data.test)
+    rest = _without(rest, test)
+    if data.validation is None:
+        train, validation = _drawn(
+            data, rest, settings.validation_fraction, settings.split_seed, by_class=True
         )
-        rest = _without(rest, test)
-        train, validation = train_test_split(
-            rest,
-            test_size=settings.validation_fraction,
-            random_state=settings.split_seed,
-            stratify=[example.label_id for example in rest],
-        )
-    except ValueError as error:
-        raise DataError(
-            f"{data.name}: {len(examples)} rows are too few to part them into training, validation"
-            f" and test rows of every class ({_sizes(data)})",
-            hint="add rows, or set a larger data.validation_fraction in a file for --config",
-        ) from error
-    for part, rows in (("test", test), ("validation", validation), ("training", train)):
-        _check_classes(data, part, rows)
+    else:
+        validation = _without(data.validation, test)
+        train = _without(rest, validation)
+    for part, rows, given in (
+        ("test", test, data.test),
+        ("validation", validation, data.validation),
+        ("training", train, None),
+    ):
+        _check_rows(data, part, rows)
+        if given is None:
+            _check_classes(data, part, rows)
     train = _without([*train, *data.extra], [*test, *validation])
     return Split(train=train, validation=validation, test=test)
 
 
+def _drawn(
+    data: LabelledData,
+    examples: Sequence[Example],
+    share: float,
+    seed: int,
+    *,
+    by_class: bool = False,
+) -> tuple[list[Example], list[Example]]:
+    """What is left of the examples, and a share of them."""
+    from sklearn.model_selection import train_test_split
+
+    try:
+        kept, drawn = train_test_split(
+            list(examples),
+            test_size=share,
+            random_state=seed,
+            stratify=[example.label_id for example in examples] if by_class else None,
+        )
+    except ValueError as error:
+        raise DataError(
+            f"{data.name}: {len(data.examples)} rows are too few to part them into training,"
+            f" validation and test rows of every class ({_sizes(data)})",
+            hint="add rows, set a larger data.validation_fraction in a file for --config, or pass"
+            " separate files with --validation and --test",
+        ) from error
+    return kept, drawn
+
+
 def _check_class_sizes(data: LabelledData) -> None:
-    """Raise DataError if a class has too few rows for each part to get one."""
+    """Raise DataError if a class has too few rows for each part that is drawn to get one."""
+    parts = ["training"]
+    parts += ["validation"] * (data.validation is None) + ["test"] * (data.test is None)
     for label, rows in class_counts(data.examples).items():
-        if 0 < rows < _PARTS:
+        if 0 < rows < len(parts):
             raise DataError(
                 f"{data.name}: {counted(rows, 'row is', 'rows are')} '{label}' ({_sizes(data)});"
-                f" a class needs {_PARTS}, for training, validation and test",
+                f" a class needs {len(parts)}, for {', '.join(parts[:-1])} and {parts[-1]}",
                 hint=f"add rows that are '{label}', or leave the class out",
             )
+
+
+def _check_rows(data: LabelledData, part: str, rows: Sequence[Example]) -> None:
+    """Raise DataError if nothing is left of a part."""
+    if not rows:
+        raise DataError(
+            f"{data.name}: no row is left for the {part} part, since all are in a later part too",
+            hint="check that --data, --validation and --test are different files",
+        )
 
 
 def _check_classes(data: LabelledData, part: str, rows: Sequence[Example]) -> None:

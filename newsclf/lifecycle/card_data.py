@@ -6,7 +6,7 @@ from newsclf.core.errors import DataError
 from newsclf.core.examples import LabelledData
 from newsclf.core.model_card import ModelCard
 from newsclf.core.settings import DataSettings
-from newsclf.data.sources import is_missing, load_data
+from newsclf.data.sources import load_data, missing_source
 
 
 def load_card_data(
@@ -23,9 +23,9 @@ def load_card_data(
     settings = card.data.settings
     if source is not None:
         settings = settings.model_copy(update={"source": source})
-    if is_missing(settings.source):
+    if (missing := missing_source(settings)) is not None:
         raise DataError(
-            f"{settings.source}: the data that the model was trained on is not there",
+            f"{missing}: the data that the model was trained on is not there",
             hint="if it has moved, name it with --data: it is known by its contents",
         )
     data = load_data(settings)
