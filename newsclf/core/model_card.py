@@ -130,6 +130,10 @@ def read_card(path: Path) -> tuple[Path, ModelCard]:
     return folder, card
 
 
+_USUAL_COLUMNS = (None, "text", "label")
+"""Not asked for of other data, whose columns may be found by names that mean the same."""
+
+
 def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:
     """Settings for reading other data, with the card's columns and labels where none are named.
 
@@ -142,7 +146,7 @@ def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:
     columns = {
         name: getattr(known, name)
         for name in ("text_column", "label_column", "score_thresholds")
-        if name not in data.model_fields_set
+        if name not in data.model_fields_set and getattr(known, name) not in _USUAL_COLUMNS
     }
     return data.model_copy(update={**columns, "labels": known.labels | data.labels})
 

@@ -16,7 +16,9 @@ from newsclf.data import hub, phrasebank, table
 from newsclf.data.columnar import is_dataset_folder
 from newsclf.data.opening import file_format, is_packed
 
-_HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subset>[\w.-]+))?(?::(?P<split>[\w.-]+))?")
+_HUB_ID = re.compile(
+    r"(?!\.)(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subset>[\w.-]+))?(?::(?P<split>[\w.-]+))?"
+)
 _HUB_FILES = ("README.md", "*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.arrow")
 _TAKES = (
     "--data takes phrasebank, sample, a file (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, .zip, …),"
@@ -115,7 +117,7 @@ def hub_data(source: str) -> HubData | None:
     """The data set on the Hub that a source names; None for anything that is or looks local."""
     found = _HUB_ID.fullmatch(source)
     path = Path(source.partition(":")[0])
-    if found is None or path.exists() or path.parts[0] in (".", "..") or path.parent.is_dir():
+    if found is None or path.exists() or path.parent.is_dir():
         return None
     if file_format(path) or is_packed(path):
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -111,3 +113,32 @@ def test_rows_that_cannot_be_parted_are_told_in_our_own_words(
     assert said in raised.value.message
     assert hinted in str(raised.value.hint)
     assert "test_size" not in raised.value.message
+
+
+def test_parts_with_files_of_their_own_are_taken_whole() -> None:
+    data = replace(
+        labelled([*numbered(30), "Twin of validation", "Twin of test"]),
+        validation=labelled(["Valid one", "twin of VALIDATION!", "Also in test"]).examples,
+        test=labelled(["Test one", "twin of TEST.", "also in test"]).examples,
+    )
+
+    parts = split(data, DataSettings())
+
+    assert [e.text for e in parts.test] == ["Test one", "twin of TEST.", "also in test"]
+    assert [e.text for e in parts.validation] == ["Valid one", "twin of VALIDATION!"]
+    assert [e.text for e in parts.train] == numbered(30)
+
+
+def test_only_the_part_without_a_file_is_drawn() -> None:
+    data = replace(labelled(numbered(100)), test=labelled(["One", "Two"]).examples)
+
+    parts = split(data, DataSettings())
+
+    assert (len(parts.train), len(parts.validation), len(parts.test)) == (90, 10, 2)
+
+
+def test_the_same_file_for_training_and_test_leaves_nothing() -> None:
+    data = replace(labelled(numbered(9)), test=labelled(numbered(9)).examples, validation=[])
+
+    with pytest.raises(DataError, match="no row is left for the validation part"):
+        split(data, DataSettings())
