@@ -176,7 +176,3 @@ def test_repeated_rows_and_contradictions_are_counted(tmp_path: Path) -> None:
     data = load_data(DataSettings(source=str(path)))
 
     assert (len(data.examples), data.repeated, data.contradictory) == (4, 2, 1)
-    assert data.remarks == [
-        "2 rows left out that repeat an earlier text and label",
-        "1 text with more than one label; all of these rows count",
-    ]
