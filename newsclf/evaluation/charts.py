@@ -7,19 +7,27 @@ theme; the same figures give the same bytes.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from newsclf.core.contract import LABELS
+from newsclf.evaluation.metrics import wilson_interval
 from newsclf.evaluation.report import Calibration
 
 INK = "#1f2329"
 _DARK_SHADE = 0.5
-_BLUE, _ORANGE = "#3a6ea5", "#d9772b"
+_KEY_STEPS = 12
+_FEW_ROWS = 5
+_LEAST_CONFIDENCE = 0.3
+"""The largest of three probabilities is never less than a third."""
+_EPOCH_TICKS = 10
+BLUE = "#3a6ea5"
+_ORANGE = "#d9772b"
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "newsclf",
@@ -41,111 +49,130 @@ def confusion_svg(counts: Sequence[Sequence[int]]) -> str:
 
     def draw(axes: Axes) -> None:
         shares = [[cell / max(1, sum(row)) for cell in row] for row in counts]
-        # Rectangles, not imshow's bitmap, which a page that allows no images would not show.
-        edges = [i - 0.5 for i in range(len(LABELS) + 1)]
-        axes.pcolormesh(edges, edges, shares, cmap="Blues", vmin=0, vmax=1)
-        axes.invert_yaxis()
-        axes.set_aspect("equal")
         for i, row in enumerate(counts):
             for j, cell in enumerate(row):
+                # Shades let the page through, so that a rare cell is dark on a dark page.
+                axes.add_patch(_shade(j - 0.5, i - 0.5, 1, 1, shares[i][j]))
                 axes.text(
                     j,
                     i,
-                    f"{cell}\n{100 * shares[i][j]:.1f} %",
+                    f"{cell:,}\n{100 * shares[i][j]:.1f} %",
                     ha="center",
                     va="center",
-                    color="white" if shares[i][j] > _DARK_SHADE else "#16304d",
+                    color="white" if shares[i][j] > _DARK_SHADE else INK,
                 )
-        axes.set_xticks(range(len(LABELS)), LABELS)
-        axes.set_yticks(range(len(LABELS)), LABELS)
-        axes.set_xlabel("predicted")
-        axes.set_ylabel("true")
+        for k in range(_KEY_STEPS):  # the key of the shades, under the matrix
+            axes.add_patch(_shade(0.9 + 0.08 * k, 2.62, 0.08, 0.12, (k + 0.5) / _KEY_STEPS))
+        axes.text(0.84, 2.68, "share of the row: 0 %", ha="right", va="center", fontsize=8)
+        axes.text(0.96 + 0.08 * _KEY_STEPS, 2.68, "100 %", ha="left", va="center", fontsize=8)
+        axes.set_xlim(-0.5, len(LABELS) - 0.5)
+        axes.set_ylim(2.8, -0.5)
+        axes.set_aspect("equal")
+        axes.set_xticks(range(len(LABELS)), [f"predicted\n{label}" for label in LABELS])
+        axes.xaxis.tick_top()
+        axes.set_yticks(
+            range(len(LABELS)),
+            [f"{label}\nn = {sum(row):,}" for label, row in zip(LABELS, counts, strict=True)],
+        )
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
 
-    return _svg(draw, width_in=4.2, height_in=3.8)
+    return _svg(lambda figure: draw(figure.add_subplot()), width_in=4.2, height_in=4.2)
+
+
+def _shade(x: float, y: float, width: float, height: float, share: float) -> Rectangle:
+    return Rectangle((x, y), width, height, facecolor=BLUE, alpha=0.04 + 0.9 * share, linewidth=0)
 
 
 def reliability_svg(calibration: Calibration) -> str:
-    """Observed accuracy against stated confidence, bin by bin, with the diagonal of perfection."""
+    """Observed accuracy against stated confidence, with intervals, over the number of headlines.
 
-    def draw(axes: Axes) -> None:
-        bins = calibration.bins
-        axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.bar(
-            [b.lower for b in bins],
-            [b.accuracy for b in bins],
-            width=[b.upper - b.lower for b in bins],
-            align="edge",
-            color=_BLUE,
-            alpha=0.55,
-            edgecolor=_BLUE,
-            linewidth=0.8,
-            label="accuracy",
-        )
-        axes.plot(
-            [b.confidence for b in bins],
-            [b.accuracy for b in bins],
-            marker="o",
-            markersize=4,
-            color=_ORANGE,
-            label="at mean confidence",
-        )
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1.02)
-        axes.set_xlabel("confidence")
-        axes.set_ylabel("accuracy")
-        axes.set_title(f"expected calibration error {calibration.expected_error:.3f}")
-        axes.legend(loc="upper left", frameon=False)
+    The area of a point grows with its headlines. A bin of fewer than five says little, so it is
+    grey and hollow.
+    """
 
-    return _svg(draw, width_in=4.2, height_in=3.8)
+    def draw(figure: Figure) -> None:
+        above, below = figure.subplots(2, sharex=True, height_ratios=[3.2, 1])
+        above.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+        most = max(b.rows for b in calibration.bins)
+        for b in calibration.bins:
+            few = b.rows < _FEW_ROWS
+            colour = INK if few else BLUE
+            low, high = wilson_interval(round(b.accuracy * b.rows), b.rows)
+            middle = (b.lower + b.upper) / 2
+            strength = 0.35 if few else 0.9
+            above.plot(
+                [b.confidence] * 2, [low, high], color=colour, linewidth=1.2, alpha=strength * 0.7
+            )
+            above.scatter(
+                [b.confidence],
+                [b.accuracy],
+                s=18 + 140 * b.rows / most,
+                facecolors="none" if few else colour,
+                edgecolors=colour,
+                alpha=strength,
+                zorder=3,
+            )
+            below.bar(middle, b.rows, (b.upper - b.lower) * 0.86, color=colour, alpha=strength)
+            below.annotate(
+                f"{b.rows:,}", (middle, b.rows), (0, 2), textcoords="offset points", ha="center",
+                fontsize=7,
+            )  # fmt: skip
+        above.set_ylim(0, 1.03)
+        above.set_ylabel("accuracy")
+        below.set_xlim(_LEAST_CONFIDENCE, 1.01)
+        below.set_ylim(0, most * 1.25)
+        below.set_yticks([])
+        below.spines["left"].set_visible(False)
+        below.set_ylabel("headlines")
+        below.set_xlabel("confidence")
+
+    return _svg(draw, width_in=4.2, height_in=4.2)
 
 
 def training_svg(history: Sequence[dict[str, float]], kept_epoch: int) -> str:
-    """Losses and validation macro-F1 by epoch; a line marks the epoch that was kept."""
+    """Losses, and beside them validation macro-F1, by epoch; a line marks the one that was kept."""
 
-    def draw(axes: Axes) -> None:
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
         epochs = [entry["epoch"] for entry in history]
-        axes.plot(epochs, [e["train_loss"] for e in history], color=_BLUE, label="training loss")
-        axes.plot(
-            epochs,
-            [e["validation_loss"] for e in history],
-            color=_BLUE,
-            linestyle=(0, (4, 3)),
-            label="validation loss",
-        )
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("loss")
-        axes.set_xticks(epochs)
-        axes.axvline(kept_epoch, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
-        right = axes.twinx()
+        for name, words, colour, style in (
+            ("train_loss", "training", BLUE, "-"),
+            ("validation_loss", "validation", _ORANGE, (0, (4, 3))),
+        ):
+            values = [entry[name] for entry in history]
+            left.plot(epochs, values, color=colour, linestyle=style, marker="o", markersize=3,
+                      label=words)  # fmt: skip
+        left.set_title("loss")
+        left.set_ylim(bottom=0)
+        left.legend(loc="lower left", frameon=False)  # losses fall from the upper left
         right.plot(
-            epochs,
-            [100 * e["macro_f1"] for e in history],
-            color=_ORANGE,
-            marker="o",
-            markersize=4,
-            label="validation macro-F1",
+            epochs, [100 * e["macro_f1"] for e in history], color=BLUE, marker="o", markersize=3
         )
-        right.set_ylabel("macro-F1, %")
-        right.spines["right"].set_visible(True)
-        lines = [*axes.get_lines()[:2], *right.get_lines()]
-        axes.legend(
-            lines,
-            [str(line.get_label()) for line in lines],
-            loc="upper center",
-            bbox_to_anchor=(0.5, 1.16),
-            ncols=3,
-            frameon=False,
+        right.set_title("validation macro-F1, %")
+        right.margins(y=0.2)
+        for axes in (left, right):
+            axes.set_xlabel("epoch")
+            axes.set_xticks(epochs[:: -(-len(epochs) // _EPOCH_TICKS)])
+            axes.axvline(kept_epoch, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
+        at_right_end = kept_epoch > (epochs[0] + epochs[-1]) / 2
+        right.annotate(
+            f"epoch {kept_epoch:g} kept",
+            (kept_epoch, 0.02),
+            (-4 if at_right_end else 4, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="right" if at_right_end else "left",
+            fontsize=8,
         )
 
-    return _svg(draw, width_in=6.4, height_in=3.4)
+    return _svg(draw, width_in=6.4, height_in=2.8)
 
 
-def _svg(draw: Any, *, width_in: float, height_in: float) -> str:
+def _svg(draw: Callable[[Figure], None], *, width_in: float, height_in: float) -> str:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
-        draw(figure.add_subplot())
+        draw(figure)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()

@@ -171,6 +171,23 @@ class SeenRows(_Document):
         return f"{were}, so these scores are higher than those of new headlines would be."
 
 
+class Training(_Document):
+    """How the model was made, from its card."""
+
+    rows: dict[str, int]
+    """Training rows of each class."""
+    history: list[dict[str, float]]
+    kept_epoch: int
+
+
+class Speed(_Document):
+    """What the model takes on the machine that evaluated it."""
+
+    model_bytes: int
+    headlines_per_s: float
+    cores: int
+
+
 class SeedScore(_Document):
     """One of several models that differ in their seed."""
 
@@ -215,6 +232,8 @@ class EvaluationReport(_Document):
     """The 20 that the model was surest of, or as many as were asked for."""
     bias: list[Swap]
     comparison: Comparison | None = None
+    training: Training | None = None
+    speed: Speed | None = None
     gates: list[Gate] = []
     seeds: list[SeedScore] = []
     """Empty for a single model."""

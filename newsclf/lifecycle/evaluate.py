@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +25,15 @@ from newsclf.core.settings import DataSettings
 from newsclf.core.spread import spread_of
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
-from newsclf.evaluation.report import Comparison, EvaluationReport, Gate, SeedScore, SeenRows
+from newsclf.evaluation.report import (
+    Comparison,
+    EvaluationReport,
+    Gate,
+    SeedScore,
+    SeenRows,
+    Speed,
+    Training,
+)
 from newsclf.lifecycle.card_data import load_card_data
 from newsclf.serving import engine
 from newsclf.serving.tokens import count_cut
@@ -118,13 +127,23 @@ def evaluate(
 
     runtime: Runtime = "float" if use_float else "int8"
     classify = _classifier(folder, card, runtime)
+    started = time.perf_counter()
     predictions = classify(rows.texts)
+    seconds = time.perf_counter() - started
     report = _report(
         rows, predictions, classify, model=model, card=card, runtime=runtime, errors=errors
     )
     seeds = _seed_scores(model, rows, runtime)
     report = report.model_copy(
         update={
+            "training": Training(
+                rows=card.data.train, history=card.history, kept_epoch=card.kept_epoch
+            ),
+            "speed": Speed(
+                model_bytes=_model_file(folder, runtime).stat().st_size,
+                headlines_per_s=len(predictions) / seconds,
+                cores=available_cores(),
+            ),
             "cut": count_cut(folder, rows.texts)[0],
             "comparison": _compare(compare, rows, predictions, runtime) if compare else None,
             "gates": _gates(gates, report),
@@ -274,6 +293,10 @@ def _classifier(folder: Path, card: ModelCard, runtime: Runtime) -> Classify:
 
     model, tokenizer = load_trained(folder)
     return lambda texts: classify_float(model, tokenizer, texts)
+
+
+def _model_file(folder: Path, runtime: Runtime) -> Path:
+    return folder / (ONNX_FILE if runtime == "int8" else "model.safetensors")
 
 
 def _report(

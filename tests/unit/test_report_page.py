@@ -24,7 +24,9 @@ from newsclf.evaluation.report import (
     SeedScore,
     SeenRows,
     Slice,
+    Speed,
     Swap,
+    Training,
 )
 
 HOSTILE = "<script>alert('x')</script> & \"quotes\""
@@ -93,7 +95,36 @@ def test_text_of_the_data_is_never_markup(report: EvaluationReport) -> None:
     page = render_page(report)
 
     assert "<script" not in page
-    assert page.count("&lt;script&gt;") == 5  # title, heading, comparison, flip, error
+    # the model in title, heading and both tables of the comparison, the other one in four places,
+    # a flip, a headline that differs, and an error
+    assert page.count("&lt;script&gt;") == 11
+
+
+def test_the_page_is_for_people_to_read(report: EvaluationReport) -> None:
+    page = render_page(report.model_copy(update={"model": "pb", "data": "my headlines"}))
+
+    assert "<title>pb: 93.6 % on my headlines</title>" in page
+    assert "2 Jan 2026, 03:04 UTC" in page
+    assert f'<code title="{"ab" * 32}">{"ab" * 6}</code>' in page
+    assert "p = 0.065" in page
+    assert "Confusion matrix of" in page
+    assert "The first 1 of 14 headlines on which they differ" in page
+
+
+def test_the_page_shows_how_the_model_was_made(report: EvaluationReport) -> None:
+    history = [{"epoch": 1.0, "train_loss": 0.9, "validation_loss": 0.8, "macro_f1": 0.7}]
+    page = render_page(
+        report.model_copy(
+            update={
+                "training": Training(rows={"negative": 1093}, history=history, kept_epoch=1),
+                "speed": Speed(model_bytes=23_100_000, headlines_per_s=1500, cores=2),
+            }
+        )
+    )
+
+    assert "epoch 1 kept" in page
+    assert ">1,093</td>" in page
+    assert "23.1 MB on disk; 1,500 headlines a second in this evaluation, on 2 cores" in page
 
 
 def test_the_page_loads_nothing(report: EvaluationReport) -> None:
@@ -109,7 +140,7 @@ def test_the_page_shows_the_figures(report: EvaluationReport) -> None:
 
     for figure in ("93.6 %", "91.5 % to 95.2 %", "0.031", "0.065", "25.0 %", "<td>3</td>", ">no<"):
         assert figure in page, figure
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 4  # two matrices, the reliability chart, one interval
     assert charts.INK not in page  # the ink of charts follows the theme
 
 
@@ -165,5 +196,32 @@ def test_charts_are_well_formed_and_reproducible() -> None:
 def test_the_confusion_chart_holds_the_counts() -> None:
     svg = charts.confusion_svg([[71, 1, 1], [3, 423, 12], [9, 18, 152]])
 
-    for text in ("71", "423", "152", "97.3 %", "negative", "predicted"):
+    for text in ("71", "423", "152", "97.3 %", "negative", "predicted", "n = 438", "100 %"):
+        assert f">{text}<" in svg
+    # shades of one colour that let the page through: no slab glares on a dark one
+    assert set(re.findall(r"<path[^>]*fill: (#\w+)", svg)) == {charts.BLUE}
+
+
+def test_a_bin_of_few_headlines_is_grey_and_every_bin_is_counted() -> None:
+    bins = [
+        CalibrationBin(lower=low, upper=low + 0.1, rows=rows, confidence=low, accuracy=0.5)
+        for low, rows in ((0.4, 4), (0.8, 1234))
+    ]
+    svg = charts.reliability_svg(Calibration(expected_error=0.1, bins=bins))
+
+    assert ">4<" in svg
+    assert ">1,234<" in svg
+    few = charts.reliability_svg(Calibration(expected_error=0.1, bins=bins[:1]))
+    assert charts.BLUE not in few
+    assert charts.BLUE in svg
+
+
+def test_the_training_curve_has_two_panels_and_names_the_epoch_that_was_kept() -> None:
+    history = [
+        {"epoch": i, "train_loss": 1 / i, "validation_loss": 1.1 / i, "macro_f1": 1 - 0.3 / i}
+        for i in range(1, 5)
+    ]
+    svg = charts.training_svg(history, kept_epoch=3)
+
+    for text in ("loss", "validation macro-F1, %", "epoch 3 kept", "training", "validation"):
         assert f">{text}<" in svg
