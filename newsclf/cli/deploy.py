@@ -154,7 +154,7 @@ def _deploy_here(
     from newsclf.core.machine import available_cores
     from newsclf.targets.local.target import LocalTarget
 
-    deployment, started = LocalTarget(settings.state_dir).deploy(
+    deployment, started = LocalTarget(settings.state_dir, say=output.note).deploy(
         name, settings.model, port=port, workers=workers or available_cores()
     )
     output.data(deployment.model_dump(mode="json"))

@@ -18,13 +18,15 @@ from newsclf.cli.options import (
     RegionOpt,
     StateDirOpt,
     VerboseOpt,
-    local_target,
     settings_from,
     start,
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from newsclf.cli.output import Output
+    from newsclf.core.errors import NewsclfError
     from newsclf.targets.aws.status import AwsStatus
     from newsclf.targets.local.target import Status
 
@@ -41,35 +43,64 @@ def status(
 ) -> None:
     """Show everything that is deployed, how it is doing, and what it costs.
 
-    AWS is asked where a deployment is recorded, and in the region named with --region.
+    AWS is asked where a deployment is recorded, and in the region named with --region. What can't
+    be read or asked is an error, after everything else was shown.
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.cli.targets import aws_targets
-    from newsclf.core.prices import prices_at
+    from newsclf.core.deployment import Deployments
+    from newsclf.targets.local.target import LocalTarget
 
-    here = local_target(config, state_dir)
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
-    found = [here.status(here.get(name)) for name in here.names()]
+    records = Deployments(folder)
+    here = LocalTarget(folder)
+    found = [here.status(each) for each in here.deployments()]
+    _, damaged = records.load()
+    for stray in records.strays():
+        output.note(f"warning: {stray}: not the record of a deployment; passed over")
     if found:
         _show_local(output, found)  # whatever AWS says
-    prices = prices_at(folder)
-    targets = aws_targets(output, folder, region, profile)
-    on_aws = [each for target in targets for each in target.status(prices)]
+    on_aws, problems = _on_aws(output, folder, region, profile)
     output.data(
         [
             *(_local_document(each) for each in found),
             *({"target": "aws", **asdict(each)} for each in on_aws),
         ]
     )
-    if not found and not on_aws:
+    problems = [*damaged.values(), *problems]
+    if not found and not on_aws and not problems:
         output.note("nothing is deployed")
     if on_aws:
         _show_aws(output, on_aws)
+    for other in problems[1:]:
+        output.error(other.message, other.hint)
+    if problems:
+        raise problems[0]
+
+
+def _on_aws(
+    output: Output, folder: Path, region: str | None, profile: str | None
+) -> tuple[list[AwsStatus], list[NewsclfError]]:
+    """What is on AWS, as far as AWS answers, and why not where it does not."""
+    from newsclf.cli.targets import aws_targets
+    from newsclf.core.errors import NewsclfError
+    from newsclf.core.prices import prices_at
+
+    found: list[AwsStatus] = []
+    problems: list[NewsclfError] = []
+    try:
+        prices = prices_at(folder)
+        for target in aws_targets(output, folder, region, profile):
+            found += target.status(prices)
+    except NewsclfError as error:
+        problems.append(error)
+    return found, problems
 
 
 def _local_document(status: Status) -> dict[str, object]:
     return {
         "deployment": status.deployment.model_dump(mode="json"),
+        "url": status.url,
+        "server_url": status.deployment.server.url,
         "running": status.running,
         "healthy": status.healthy,
         "api_running": status.api_running,
@@ -81,24 +112,33 @@ def _local_document(status: Status) -> dict[str, object]:
 def _show_local(output: Output, found: Sequence[Status]) -> None:
     output.show(
         output.table(
-            "Deployments",
-            ["name", "target", "pid", "port", "API", "health", "uptime", "requests", "USD/h"],
+            "On this machine",
+            ["name", "model", "auth", "health", "uptime", "requests", "pid", "USD/h"],
             [
                 [
                     s.deployment.name,
-                    s.deployment.target,
-                    s.deployment.server.pid or "–",
-                    s.deployment.server.port,
-                    _api(s),
+                    s.deployment.model.name,
+                    _auth(s),
                     "healthy" if s.healthy else "not ready" if s.running else "down",
                     "–" if s.uptime_s is None else _duration(s.uptime_s),
                     "–" if s.requests is None else s.requests,
+                    s.deployment.server.pid or "–",
                     "0.00",
                 ]
                 for s in found
             ],
+            optional=["USD/h", "pid"],
         )
     )
+    for s in found:
+        output.show(f"{s.deployment.name}: {s.url}")
+        if s.original is not None:
+            output.note(
+                f"{s.deployment.name}: its record is a copy; the process that it names belongs to"
+                f" the deployment in {s.original}"
+            )
+        elif s.deployment.api is not None and s.running and not s.api_running:
+            output.note(f"{s.deployment.name}: its API is down; newsclf wire-api starts it again")
     if down := [s.deployment.name for s in found if not s.running]:
         output.note(f"{', '.join(down)}: down; newsclf deploy starts it again")
 
@@ -173,11 +213,12 @@ def logs(
         output.show(visible(line))
 
 
-def _api(status: Status) -> str:
+def _auth(status: Status) -> str:
+    """What the API asks for, if there is one."""
     api = status.deployment.api
     if api is None:
-        return "–"
-    return f"port {api.port}" if status.api_running else "down"
+        return "no API"
+    return api.auth if status.api_running else f"{api.auth}, down"
 
 
 def _duration(seconds: float) -> str:

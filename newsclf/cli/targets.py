@@ -32,12 +32,9 @@ def aws_target(
 
 
 def recorded_on_aws(state_dir: Path) -> Iterator[AwsDeployment]:
-    """The deployments on AWS that this state directory knows."""
-    deployments = Deployments(state_dir)
-    for name in deployments.names():
-        found = deployments.find(name)
-        if isinstance(found, AwsDeployment):
-            yield found
+    """The deployments on AWS that this state directory knows, if their record can be read."""
+    found, _ = Deployments(state_dir).load()
+    yield from (each for each in found if isinstance(each, AwsDeployment))
 
 
 def aws_targets(

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 def teardown(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Deployment.", show_default=DEFAULT_DEPLOYMENT),
+        typer.Argument(
+            metavar="[NAME]", help="Deployment to remove.", show_default=DEFAULT_DEPLOYMENT
+        ),
     ] = None,
     *,
     everything: Annotated[
@@ -50,7 +52,7 @@ def teardown(
     """Remove a deployment and all that is left of it, from any half-built state.
 
     One on AWS that is not recorded here, such as after the loss of the state directory, is found
-    with --region.
+    with --region. Where there is nothing to remove, the command says so and succeeds.
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.core.errors import ConfigError, InterruptedRunError, NewsclfError
@@ -58,20 +60,22 @@ def teardown(
     if everything and name is not None:
         raise ConfigError("--all removes every deployment, so name none beside it")
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
-    names = [name or DEFAULT_DEPLOYMENT]
     if everything:
         names = _all(output, folder, region, profile, confirmed=yes)
+    else:
+        names = [name or _only_one(output, folder, confirmed=yes)]
     removed, failed = [], []
     for each in names:
         try:
-            _remove(output, folder, each, region, profile, everything=everything)
+            if _remove(output, folder, each, region, profile, everything=everything):
+                removed.append(each)
+                output.note(f"{each}: removed, and nothing is left")
+            else:
+                output.note(f"{each}: nothing to remove{_others(folder)}")
         except InterruptedRunError:
             raise
         except NewsclfError as error:  # the others must not wait for it
             failed.append(error)
-        else:
-            removed.append(each)
-            output.note(f"{each}: removed, and nothing is left")
     output.data({"removed": removed})
     if not names:
         output.note("nothing is deployed")
@@ -79,6 +83,35 @@ def teardown(
         output.error(other.message, other.hint)
     if failed:
         raise failed[0]
+
+
+def _only_one(output: Output, folder: Path, *, confirmed: bool) -> str:
+    """The deployment that is meant where none is named; it is asked for if there are several."""
+    from newsclf.core.deployment import Deployments
+    from newsclf.core.errors import ConfigError
+
+    names = Deployments(folder).names()
+    if len(names) > 1 and not confirmed:
+        several = f"there are several deployments: {', '.join(names)}"
+        try:
+            agreed = DEFAULT_DEPLOYMENT in names and output.confirm(
+                f"{several}. Remove {DEFAULT_DEPLOYMENT}?"
+            )
+        except ConfigError:  # there is nobody to ask
+            agreed = False
+        if not agreed:
+            raise ConfigError(
+                f"{several}; nothing was removed",
+                hint="newsclf teardown NAME removes one of them, newsclf teardown --all all",
+            )
+    return DEFAULT_DEPLOYMENT
+
+
+def _others(folder: Path) -> str:
+    from newsclf.core.deployment import Deployments
+
+    names = Deployments(folder).names()
+    return f" in {folder}; there are: {', '.join(names)}" if names else f" in {folder}"
 
 
 def _remove(
@@ -89,8 +122,12 @@ def _remove(
     profile: str | None,
     *,
     everything: bool,
-) -> None:
-    """The record of a deployment decides where it is, and without one --region."""
+) -> bool:
+    """Remove a deployment from where its record says that it is, and without one from --region.
+
+    Returns:
+        Whether there was anything to remove.
+    """
     from newsclf.cli.targets import aws_target
     from newsclf.core.deployment import AwsDeployment, Deployments
     from newsclf.core.errors import ConfigError
@@ -102,10 +139,10 @@ def _remove(
             raise ConfigError(f"'{name}' is in {known.region}, not in {region}")
         profile = known.profile if everything else profile or known.profile
         aws_target(output, folder, known.region, profile).teardown(name)
-    elif known is None and (region is not None or profile is not None):
-        aws_target(output, folder, region, profile).teardown(name)
-    else:
-        LocalTarget(folder).teardown(name)
+        return True
+    if known is None and (region is not None or profile is not None):
+        return bool(aws_target(output, folder, region, profile).teardown(name))
+    return LocalTarget(folder, say=output.note).teardown(name)
 
 
 def _all(
@@ -116,7 +153,10 @@ def _all(
     from newsclf.core.deployment import Deployments
     from newsclf.core.errors import StateError
 
-    names = Deployments(folder).names()
+    deployments = Deployments(folder)
+    for stray in deployments.strays():
+        output.note(f"warning: {stray}: not the record of a deployment; passed over")
+    names = deployments.names()
     if region is None and profile is None:
         return names
     target = aws_target(output, folder, region, profile)

@@ -191,8 +191,8 @@ def _show_curl(output: Output, deployment: AwsDeployment, api: AwsApi) -> None:
     elif api.auth == "jwt":
         output.note("with a file token.txt that holds `authorization: Bearer <token>`:")
         output.note(f"curl -s -H @token.txt {request}")
-    elif api.key_file is not None:
-        output.note(f"curl -s{_key_option(output, api.key_file)} {request}")
+    elif api.auth == "api-key":
+        output.note(f"curl -s{_key_option(output, deployment.key_file)} {request}")
     else:
         output.note(f"curl -s {request}")
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from newsclf.core.errors import ConfigError, StateError
-from newsclf.core.files import write_text
+from newsclf.core.files import PRIVATE, read_regular, write_private
 from newsclf.core.findings import first_finding
+from newsclf.core.state_dir import GATEWAY_LOG, KEY_FILE, SERVER_LOG, StateDir, unusable, writing
 
 Auth = Literal["api-key", "iam", "none"]
 """What an API asks for: a key in a header, a signature of each request (SigV4), or nothing."""
 AwsAuth = Literal["iam", "jwt", "api-key", "none"]
 """The same on AWS, where a JWT of an issuer may be asked for too."""
 
+_MAX_RECORD_BYTES = 10_000_000
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -30,8 +34,8 @@ class Process(_Document):
     """A background process of the local target that listens on a port."""
 
     status: Literal["creating", "ready"]
-    port: int
-    pid: int | None = None
+    port: Annotated[int, Field(ge=1, le=65535)]
+    pid: Annotated[int, Field(gt=1, lt=2**31)] | None = None
     """None until the process is started."""
     boot_id: str | None = None
     """Of the boot of the machine in which the process began, as Linux names it."""
@@ -53,35 +57,46 @@ class Api(Process):
     """Whose pages may call it from a browser; none: CORS is off."""
 
 
-class LocalDeployment(_Document):
-    """A deployment on this machine and everything that it consists of."""
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+class _Recorded(_Document):
+    """What the records of all targets hold."""
 
     schema_version: Literal[1] = 1
     name: str
-    target: Literal["local"]
-    created: str
+    created: Annotated[str, AfterValidator(_moment)]
     """UTC, ISO 8601."""
     model: Path
     model_digest: str
-    folder: Path
-    """Where its logs and its API's credential are."""
+    folder: Annotated[Path, Field(exclude=True)]
+    """Where its logs and its API's credential are. It follows from the state directory and the name
+    and is not recorded: a record may have come from elsewhere."""
+
+    @property
+    def key_file(self) -> Path:
+        """The credential of the API, readable by the user alone."""
+        return self.folder / KEY_FILE
+
+
+class LocalDeployment(_Recorded):
+    """A deployment on this machine and everything that it consists of."""
+
+    target: Literal["local"]
     server: Process
     api: Api | None = None
 
     @property
     def server_log(self) -> Path:
         """What the model server says."""
-        return self.folder / "server.log"
+        return self.folder / SERVER_LOG
 
     @property
     def gateway_log(self) -> Path:
         """What the gateway and the Lambda runtimes say."""
-        return self.folder / "gateway.log"
-
-    @property
-    def key_file(self) -> Path:
-        """The credential of the API, readable by the user alone."""
-        return self.folder / "api.key"
+        return self.folder / GATEWAY_LOG
 
 
 class Serverless(_Document):
@@ -137,24 +152,16 @@ class AwsApi(_Document):
 
     url: str
     auth: AwsAuth
-    key_file: Path | None = None
-    """The credential, readable by the user alone; only with `api-key`."""
 
 
-class AwsDeployment(_Document):
+class AwsDeployment(_Recorded):
     """A deployment on AWS; what it consists of is told by its name, so this may even get lost."""
 
-    schema_version: Literal[1] = 1
-    name: str
     target: Literal["aws"]
-    created: str
-    """UTC, ISO 8601."""
     region: str
     profile: str | None = None
     """Of ~/.aws; None: what the environment says. Never a credential."""
     account: str
-    model: Path
-    model_digest: str
     spec: AwsSpec
     journal: tuple[AwsStep, ...] = ()
     """Every resource that was begun, in the order of creation."""
@@ -181,7 +188,7 @@ class Deployments:
     """The deployments of one state directory."""
 
     def __init__(self, state_dir: Path) -> None:
-        self._folder = state_dir / "deployments"
+        self.files = StateDir(state_dir)
 
     def path(self, name: str) -> Path:
         """The file of a deployment; ConfigError if the name is not one."""
@@ -190,29 +197,62 @@ class Deployments:
                 f"'{name}' is no deployment name",
                 hint="use up to 40 lower-case letters, digits and hyphens",
             )
-        return self._folder / f"{name}.json"
+        return self.files.record(name)
+
+    def folder(self, name: str) -> Path:
+        """The folder of a deployment's logs and credential."""
+        self.path(name)
+        return self.files.run_folder(name)
 
     def names(self) -> list[str]:
-        """All names, sorted."""
-        return sorted(path.stem for path in self._folder.glob("*.json"))
+        """All names of which there is a record, readable or not, sorted.
+
+        Raises:
+            StateError: the state directory can't be trusted, or not read.
+        """
+        return sorted(stem for stem in self._stems() if _NAME.fullmatch(stem))
+
+    def strays(self) -> list[Path]:
+        """Files among the records that are called as no deployment can be."""
+        return [
+            self.files.record(stem) for stem in sorted(self._stems()) if not _NAME.fullmatch(stem)
+        ]
+
+    def load(self) -> tuple[list[Deployment], dict[str, StateError]]:
+        """All deployments by name, and the names whose record can't be used, with what is wrong.
+
+        Raises:
+            StateError: the state directory can't be trusted, or not read.
+        """
+        found: list[Deployment] = []
+        damaged: dict[str, StateError] = {}
+        for name in self.names():
+            try:
+                deployment = self.find(name)
+            except StateError as error:
+                damaged[name] = error
+            else:
+                found += [deployment] if deployment is not None else []
+        return found, damaged
 
     def find(self, name: str) -> Deployment | None:
         """A deployment, or None.
 
         Raises:
-            StateError: its file can't be read, or is of another version.
+            StateError: its files can't be trusted, its record can't be read, or is of another
+                version.
         """
         path = self.path(name)
+        self.files.check()
+        self.files.check_files(name)
         try:
-            text = path.read_bytes()
-            _Versioned.model_validate_json(text)  # another version may not even have a target
-            return _DEPLOYMENT.validate_json(text)
+            return _parse(read_regular(path, at_most_bytes=_MAX_RECORD_BYTES), self.folder(name))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, ValidationError) as error:
+        except (OSError, ValueError) as error:
             raise StateError(
                 f"{path}: not a deployment of this version of newsclf ({_first_line(error)})",
-                hint="use the version that wrote it, or stop its processes and remove the file",
+                hint=f"use the version that wrote it; or: rm {path}; newsclf teardown {name}",
             ) from error
 
     def get(self, name: str) -> Deployment:
@@ -248,41 +288,74 @@ class Deployments:
         return found
 
     def save(self, deployment: Deployment) -> None:
-        """Write a deployment, whole."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        text = deployment.model_dump_json(indent=2) + "\n"
-        write_text(self.path(deployment.name), text)
+        """Write a deployment, whole; StateError if it can't be written."""
+        path = self.path(deployment.name)
+        self.files.create("deployments")
+        with writing(path):
+            write_private(path, deployment.model_dump_json(indent=2) + "\n")
 
-    def remove(self, name: str) -> None:
-        """Forget a deployment."""
-        self.path(name).unlink(missing_ok=True)
+    def remove(self, name: str) -> list[Path]:
+        """Forget a deployment, and remove its files.
+
+        Returns:
+            What newsclf did not write and leaves where it is.
+
+        Raises:
+            StateError: a file can't be removed.
+        """
+        left = self.files.remove_run_folder(name)
+        self.files.remove_record(name)
+        return left
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Hold a deployment for oneself.
 
         Raises:
-            StateError: another command holds it.
+            StateError: another command holds it, or the state directory can't be written.
         """
         from filelock import FileLock, Timeout
 
         self.path(name)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        lock = self._folder / f".{name}.lock"
+        self.files.create("deployments")
+        self.files.check_files(name)
+        path = self.files.lock(name)
+        lock = FileLock(path, timeout=0, mode=PRIVATE)
         try:
-            with FileLock(lock, timeout=0):
-                try:
-                    yield
-                finally:
-                    if not self.path(name).exists():
-                        lock.unlink(missing_ok=True)
+            lock.acquire()
         except Timeout:
             raise StateError(
                 f"another command is at work on '{name}'", hint="wait until it is done"
             ) from None
+        except OSError as error:
+            raise unusable(path, error) from None
+        try:
+            yield
+        finally:
+            if not self.files.record(name).exists():
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+            lock.release()
+
+    def _stems(self) -> list[str]:
+        self.files.check()
+        with writing(self.files.deployments):
+            return [path.stem for path in self.files.deployments.glob("*.json")]
+
+
+def _parse(record: bytes, folder: Path) -> Deployment:
+    """The deployment of a record, whose folder is named like it; ValueError if it is none."""
+    document = from_json(record)
+    _Versioned.model_validate(document)  # another version may not even have a target
+    found = _DEPLOYMENT.validate_python(document | {"folder": folder})
+    if found.name != folder.name:
+        raise ValueError(f"it is the record of {found.name!r}")
+    return found
 
 
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return first_finding(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
     return str(error).splitlines()[0]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,9 +15,13 @@ from typing import BinaryIO
 PRIVATE = 0o600
 """Mode of a file that only its owner may read."""
 
+_NAME_CHARS = 50
+"""Of the name of a file in that of its partial one, which the file system limits to 255 bytes."""
+_HEX_DIGITS = 16
+
 
 @contextmanager
-def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` when the block ends without an error.
 
     Until then it lies beside `path` under a random name and is created exclusively, so a link that
@@ -23,27 +30,40 @@ def replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
 
     Args:
         path: What to write.
-        mode: Permissions, from which the umask takes its part.
+        mode: Permissions, whatever the umask; None: what the umask leaves of 0666.
 
     Raises:
         OSError: The file cannot be written there.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    digits = secrets.token_hex(_HEX_DIGITS // 2)
+    partial = path.with_name(f"{_partial_prefix(path.name)}{digits}.partial")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
-        with os.fdopen(os.open(partial, flags, mode), "wb") as file:
+        with os.fdopen(os.open(partial, flags, 0o666 if mode is None else mode), "wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             yield file
         partial.replace(path)
     except BaseException as error:
-        with suppress(OSError):
+        with suppress(OSError):  # where it could not even be made, that is the error to show
             partial.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # of a full disk it names no file, else the random one
-            error.filename = str(path)
-            error.filename2 = None
+        # Of a full disk the error names no file, else the random one.
+        if isinstance(error, OSError) and error.filename in (None, str(partial)):
+            error.filename, error.filename2 = str(path), None
         raise
 
 
-def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
+def is_partial_of(path: Path, name: str) -> bool:
+    """Whether a file is what `replacing` was writing for a file `name` when it was killed."""
+    prefix = re.escape(_partial_prefix(name))
+    return re.fullmatch(rf"{prefix}[0-9a-f]{{{_HEX_DIGITS}}}\.partial", path.name) is not None
+
+
+def _partial_prefix(name: str) -> str:
+    return f".{name[:_NAME_CHARS]}."
+
+
+def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
     """Write a text as UTF-8, whole or not at all; see `replacing`."""
     with replacing(path, mode=mode) as file:
         file.write(text.encode())
@@ -52,3 +72,18 @@ def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
 def write_private(path: Path, text: str) -> None:
     """Write a text that only the user may read, whatever the umask."""
     write_text(path, text, mode=PRIVATE)
+
+
+def read_regular(path: Path, *, at_most_bytes: int) -> bytes:
+    """The bytes of a regular file; a link is not followed, and a pipe not waited for.
+
+    Raises:
+        OSError: It is something else, larger, or can't be read.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        found = file.read(at_most_bytes + 1)
+    if len(found) > at_most_bytes:
+        raise OSError(errno.EFBIG, f"larger than {at_most_bytes} bytes", str(path))
+    return found

@@ -14,6 +14,9 @@ import httpx
 
 from newsclf.core.sigv4 import Credentials, Scope, sign
 
+MAX_KEY_FILE_BYTES = 10_000
+"""Of a file that holds a credential; ours have some hundred."""
+
 
 class ApiKey(httpx.Auth):
     """Puts an API key into each request."""

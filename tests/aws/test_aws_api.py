@@ -17,7 +17,8 @@ import pytest
 from moto.apigatewayv2.models import apigatewayv2_backends
 from moto.awslambda.models import lambda_backends
 
-from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments
+from newsclf.core.deployment import AwsApi, AwsAuth, AwsDeployment, AwsSpec, Deployments
+from newsclf.targets.aws.address import address_of
 from newsclf.targets.aws.api import api_remains
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.function_model import FunctionModel
@@ -72,7 +73,7 @@ def deployed(aws: FakeAws) -> FakeAws:
         AwsDeployment(
             name="news", target="aws", created="2026-11-22T00:00:00+00:00", region=REGION,
             account=ACCOUNT, model=Path("model"), model_digest="0123456789ab",
-            spec=AwsSpec(image="i", instance="ml.c5.large"),
+            spec=AwsSpec(image="i", instance="ml.c5.large"), folder=Path("run/news"),
         )
     )  # fmt: skip
     aws.forget()
@@ -235,6 +236,44 @@ def test_the_key_is_the_user_s_alone_and_only_its_hash_goes_to_aws(
     key_file.unlink()
     assert newsclf("wire-api", "--auth", "api-key").exit_code == 0
     assert httpx.post(url, json=BODY, headers={"x-api-key": key}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9", "https://api.example.com",
+        f"http://abc.execute-api.{REGION}.amazonaws.com",
+        f"https://abc.execute-api.{REGION}.amazonaws.com.example.com",
+        f"https://abc.execute-api.{REGION}.amazonaws.com@example.com",
+        f"https://abc.execute-api.{REGION}.amazonaws.com:8443",
+        "https://abc.execute-api.eu-west-9.amazonaws.com",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("auth", ["iam", "api-key"])
+def test_a_forged_record_sends_nothing_to_an_address_that_is_none_of_aws(
+    deployed: FakeAws, newsclf: Cli, url: str, auth: AwsAuth
+) -> None:
+    deployments = Deployments(STATE)
+    forged = wired().model_copy(update={"api": AwsApi(url=url, auth=auth)})
+    deployments.save(forged)
+
+    result = newsclf("predict", "confidential")
+
+    assert result.exit_code == 3
+    assert "which is no address of API Gateway in" in result.err
+    assert deployed.records == []
+
+
+@pytest.mark.usefixtures("aws")
+def test_an_address_of_api_gateway_is_taken() -> None:
+    url = f"https://a1b2c3.execute-api.{REGION}.amazonaws.com"
+    deployment = AwsDeployment(
+        name="news", target="aws", created="2026-11-22T00:00:00+00:00", region=REGION,
+        account=ACCOUNT, model=Path("model"), model_digest="0", spec=AwsSpec(image="i"),
+        folder=Path("run/news"), api=AwsApi(url=url, auth="none"),
+    )  # fmt: skip
+
+    assert address_of(deployment, Clients(REGION)).url == f"{url}/classify"
 
 
 def curl_line(printed: str) -> str:

@@ -31,7 +31,7 @@ def deployed(*journal: AwsStep) -> AwsDeployment:
     return AwsDeployment(
         name="news", target="aws", created="2026-11-22", region="us-east-1",
         account=NAMES.account, model=Path("model"), model_digest="0", spec=AwsSpec(image="x"),
-        journal=journal,
+        journal=journal, folder=Path("run/news"),
     )  # fmt: skip
 
 

@@ -393,7 +393,7 @@ def others(aws: FakeAws, trained: Path, tmp_path: Path, monkeypatch: pytest.Monk
     deployments.save(
         AwsDeployment(
             name="on-demand", target="aws", created="2026-11-22", region="us-east-1",
-            account=ACCOUNT, model=Path("model"), model_digest="0",
+            account=ACCOUNT, model=Path("model"), model_digest="0", folder=tmp_path,
             spec=AwsSpec(image="x", serverless=Serverless()),
         )
     )  # fmt: skip

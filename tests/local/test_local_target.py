@@ -298,7 +298,6 @@ def test_another_model_under_the_same_name_is_an_error(model: Path, newsclf: Cli
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "said"),
     [
-        (["teardown"], 3, "no deployment is called 'news'; there are: none"),
         (["logs", "other"], 3, "no deployment is called 'other'"),
         (["deploy"], 3, "model: no model directory"),
     ],

@@ -30,6 +30,7 @@ class Started:
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Started]:
     log = tmp_path.resolve() / "state" / "run" / "news" / "server.log"
+    log.parent.mkdir(parents=True)
     with process.listen(0) as listener:
         known = Process(status="creating", port=listener.getsockname()[1])
         running = process.start(["http.server", "0", "--bind", "127.0.0.1"], listener, log)

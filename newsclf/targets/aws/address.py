@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import httpx
 
 from newsclf.core.deployment import AwsDeployment
 from newsclf.core.errors import ConfigError, StateError, TargetError
+from newsclf.core.files import read_regular
 from newsclf.core.sigv4 import Credentials, Scope
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.errors import aws_errors
 from newsclf.targets.aws.names import Names
 from newsclf.targets.client import Address
-from newsclf.targets.credentials import ApiKey, Signature, key_in
+from newsclf.targets.credentials import MAX_KEY_FILE_BYTES, ApiKey, Signature, key_in
 
 
 class AwsSignature(httpx.Auth):
@@ -95,19 +97,20 @@ def address_of(
 
     Raises:
         ConfigError: the API asks for a token, and none is given.
-        StateError: the API's key is not there.
+        StateError: the API's key is not there, or its address is none of AWS.
         TargetError: there are no credentials.
     """
     if deployment.api is None or direct:
         return endpoint_address(
             clients, Names(deployment.name, deployment.account, deployment.region)
         )
+    _check_url(deployment.api.url, clients)
     url = f"{deployment.api.url}/classify"
     auth: httpx.Auth | None = None
     if deployment.api.auth == "iam":
         auth = signature_for(clients, "execute-api")
     elif deployment.api.auth == "api-key":
-        auth = ApiKey(read_key(deployment.api.key_file))
+        auth = ApiKey(read_key(deployment.key_file))
     elif deployment.api.auth == "jwt" and "authorization" not in (headers or {}):
         raise ConfigError(
             f"the API of '{deployment.name}' asks for a token",
@@ -117,16 +120,36 @@ def address_of(
     return Address(url, "api", headers or {}, auth)
 
 
-def read_key(path: Path | None) -> str:
+def read_key(path: Path) -> str:
     """The API key in its file; StateError if it is not there."""
-    problem = "the API key's file is not recorded"
-    if path is not None:
-        try:
-            key = key_in(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            key, problem = None, f"{path}: {error.strerror or 'cannot be read'}"
-        else:
-            problem = f"{path}: not what newsclf wire-api writes"
+    problem = "not what newsclf wire-api writes"
+    try:
+        text = read_regular(path, at_most_bytes=MAX_KEY_FILE_BYTES).decode(errors="replace")
+    except OSError as error:
+        problem = error.strerror or "cannot be read"
+    else:
+        key = key_in(text)
         if key is not None:
             return key
-    raise StateError(problem, hint="newsclf wire-api --auth api-key makes a new key")
+    raise StateError(f"{path}: {problem}", hint="newsclf wire-api --auth api-key makes a new key")
+
+
+def _check_url(url: str, clients: Clients) -> None:
+    """Let nothing be sent to an address that AWS does not vouch for; a record may be forged.
+
+    An emulator of AWS has its APIs where the environment sends the calls of API Gateway.
+
+    Raises:
+        StateError: it is another address.
+    """
+    host = rf"[a-z0-9]+\.execute-api\.{re.escape(clients.region)}\.amazonaws\.com(\.cn)?"
+    if re.fullmatch(rf"https://{host}", url):
+        return
+    emulator = clients.client("apigatewayv2").meta.endpoint_url
+    if url.startswith(f"{emulator.rstrip('/')}/"):
+        return
+    raise StateError(
+        f"the record says that the API is at {url}, which is no address of API Gateway in"
+        f" {clients.region}; nothing was sent",
+        hint="newsclf wire-api asks AWS for the address and records it again",
+    )

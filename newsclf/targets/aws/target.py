@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -69,7 +68,6 @@ class AwsTarget:
             clients: Of the account and region.
             say: Is told how it goes on.
         """
-        self._state_dir = state_dir
         self._deployments = Deployments(state_dir)
         self._clients = clients
         self._say = say
@@ -141,6 +139,7 @@ class AwsTarget:
             account=names.account,
             model=request.model.resolve(),
             model_digest=request.model_digest,
+            folder=self._deployments.folder(request.name),
             spec=spec,
             journal=known.journal if known else (),
             api=known.api if known else None,
@@ -240,8 +239,8 @@ class AwsTarget:
                     "\n  ".join([f"of '{name}' is left:", *lines, *problems]),
                     hint=f"newsclf teardown {name} --region {names.region} tries it again",
                 )
-            shutil.rmtree(self._state_dir / "run" / name, ignore_errors=True)
-            self._deployments.remove(name)
+            for path in self._deployments.remove(name):
+                self._say(f"left {path}: newsclf did not write it")
         return removed
 
     def _remove(
@@ -283,11 +282,12 @@ class AwsTarget:
 
     def status(self, prices: PriceBook) -> list[AwsStatus]:
         """Every deployment of the account and region, found by tag or recorded here."""
+        here = (self._clients.account, self._clients.region)
+        found, _ = self._deployments.load()
         recorded = {
-            name: found
-            for name in self._deployments.names()
-            if isinstance(found := self._deployments.find(name), AwsDeployment)
-            and (found.account, found.region) == (self._clients.account, self._clients.region)
+            each.name: each
+            for each in found
+            if isinstance(each, AwsDeployment) and (each.account, each.region) == here
         }
         return [
             look_at(

@@ -19,7 +19,8 @@ from newsclf.core.errors import (
     TargetError,
 )
 from newsclf.core.files import write_private
-from newsclf.targets.aws.address import address_of
+from newsclf.core.state_dir import writing
+from newsclf.targets.aws.address import address_of, read_key
 from newsclf.targets.aws.api import ApiSpec, api_resources, unwanted
 from newsclf.targets.aws.api_routes import ROUTES
 from newsclf.targets.aws.clients import Clients
@@ -27,7 +28,7 @@ from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.smoke import HEADLINES
 from newsclf.targets.client import classify
-from newsclf.targets.credentials import key_config, key_in
+from newsclf.targets.credentials import key_config
 from newsclf.targets.http_client import client_for
 
 _SMOKE_TEST_S = 90.0
@@ -61,17 +62,17 @@ def wire_api(
     deployments = Deployments(state_dir)
     with deployments.locked(name):
         journal = Journal(deployments, deployments.get_of(AwsDeployment, name))
-        key_file = (state_dir / "run" / name / "api.key").resolve()
+        key_file = journal.deployment.key_file
         _require_endpoint(clients, journal.deployment)
         if spec.auth == "api-key":
+            deployments.files.create("run", name)
             spec = replace(spec, key_sha256=_key_sha256(key_file))
         try:
             url = _apply(clients, journal, spec, say)
             if spec.auth != "api-key":
-                key_file.unlink(missing_ok=True)
-            api = AwsApi(
-                url=url, auth=spec.auth, key_file=key_file if spec.auth == "api-key" else None
-            )
+                with writing(key_file):
+                    key_file.unlink(missing_ok=True)
+            api = AwsApi(url=url, auth=spec.auth)
             journal.save(api=api)
             _test(clients, journal.deployment, api)
         except KeyboardInterrupt:
@@ -108,11 +109,12 @@ def _apply(clients: Clients, journal: Journal, spec: ApiSpec, say: Callable[[str
 
 def _key_sha256(key_file: Path) -> str:
     """The hash of the API key in a file, hexadecimal; a key is made if there is none."""
-    key = key_in(key_file.read_text(encoding="utf-8")) if key_file.is_file() else None
-    if key is None:
+    try:
+        key = read_key(key_file)
+    except StateError:
         key = secrets.token_urlsafe(32)
-        key_file.parent.mkdir(parents=True, exist_ok=True)
-        write_private(key_file, key_config(key))
+        with writing(key_file):
+            write_private(key_file, key_config(key))
     return hashlib.sha256(key.encode()).hexdigest()
 
 

@@ -9,9 +9,10 @@ import httpx
 
 from newsclf.core.deployment import Auth, LocalDeployment
 from newsclf.core.errors import StateError
-from newsclf.core.files import write_private
+from newsclf.core.files import read_regular, write_private
 from newsclf.core.sigv4 import Credentials, Scope
-from newsclf.targets.credentials import ApiKey, Signature, key_config, key_in
+from newsclf.core.state_dir import writing
+from newsclf.targets.credentials import MAX_KEY_FILE_BYTES, ApiKey, Signature, key_config, key_in
 
 API_SCOPE = Scope("us-east-1", "execute-api")
 """What a signature of a request to the local API is for."""
@@ -21,17 +22,19 @@ def create(deployment: LocalDeployment, auth: Auth) -> str | Credentials | None:
     """Make a credential and write it where `read` finds it; returns what `read` does."""
     if auth == "none":
         return None
+    credential: str | Credentials
     if auth == "api-key":
-        key = secrets.token_urlsafe(32)
-        write_private(deployment.key_file, key_config(key))
-        return key
-    credentials = Credentials(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
-    write_private(
-        deployment.key_file,
-        f'aws-sigv4 = "aws:amz:{API_SCOPE.region}:{API_SCOPE.service}"\n'
-        f'user = "{credentials.access_key}:{credentials.secret_key}"\n',
-    )
-    return credentials
+        credential = secrets.token_urlsafe(32)
+        text = key_config(credential)
+    else:
+        credential = Credentials(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
+        text = (
+            f'aws-sigv4 = "aws:amz:{API_SCOPE.region}:{API_SCOPE.service}"\n'
+            f'user = "{credential.access_key}:{credential.secret_key}"\n'
+        )
+    with writing(deployment.key_file):
+        write_private(deployment.key_file, text)
+    return credential
 
 
 def read(deployment: LocalDeployment) -> str | Credentials | None:
@@ -44,7 +47,7 @@ def read(deployment: LocalDeployment) -> str | Credentials | None:
         return None
     path = deployment.key_file
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path, at_most_bytes=MAX_KEY_FILE_BYTES).decode(errors="replace")
     except OSError as error:
         raise _unusable(deployment, error.strerror or "cannot be read") from None
     if (key := key_in(text)) is not None:

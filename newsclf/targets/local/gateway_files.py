@@ -9,17 +9,19 @@ from pathlib import Path
 from newsclf.core.deployment import Api, LocalDeployment
 from newsclf.core.files import write_private
 from newsclf.core.sigv4 import Credentials
+from newsclf.core.state_dir import SETTINGS_FILE, writing
 from newsclf.targets.local import credentials
 
 
 def remove_files(deployment: LocalDeployment) -> None:
     """Remove the credential, the settings and the log of a deployment's gateway."""
     for path in (deployment.key_file, deployment.gateway_log, _settings_file(deployment)):
-        path.unlink(missing_ok=True)
+        with writing(path):
+            path.unlink(missing_ok=True)
 
 
 def _settings_file(deployment: LocalDeployment) -> Path:
-    return deployment.folder / "gateway.json"
+    return deployment.folder / SETTINGS_FILE
 
 
 def write_settings(
@@ -53,5 +55,6 @@ def write_settings(
         },
     }
     path = _settings_file(deployment)
-    write_private(path, json.dumps(document, indent=2) + "\n")
+    with writing(path):
+        write_private(path, json.dumps(document, indent=2) + "\n")
     return path

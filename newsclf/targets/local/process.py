@@ -14,6 +14,7 @@ import psutil
 
 from newsclf.core.deployment import Process
 from newsclf.core.errors import ConfigError
+from newsclf.core.state_dir import open_log
 
 _STOP_S = 30
 """What the server takes at most to finish what it has."""
@@ -21,8 +22,6 @@ _STOP_S = 30
 _MARK = "newsclf_log="
 """Of Python's option `-X`, which every process of ours carries: the log that it writes, and so the
 state directory, the deployment and the part in it that it belongs to."""
-
-_STDERR = 2
 
 _STAT_START = 19
 """Where the start of a process stands in /proc/PID/stat, counted from the field after its name."""
@@ -59,11 +58,13 @@ def start(arguments: Sequence[str], listener: socket.socket, log: Path) -> psuti
     Args:
         arguments: What follows `python -m`; `{socket}` stands for the socket's descriptor.
         listener: Stays open in the process.
-        log: Where its output goes.
+        log: Where its output goes; its folder is there.
+
+    Raises:
+        StateError: the log can't be written.
     """
     words = [word.replace("{socket}", str(listener.fileno())) for word in arguments]
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with os.fdopen(open_log(log), "ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-X", f"{_MARK}{log}", "-m", *words],
             stdin=subprocess.DEVNULL,
@@ -118,15 +119,17 @@ def listening(known: Process, log: Path) -> bool:
     return found is not None and _listens(found, known.port)
 
 
-def find_unrecorded(port: int, log: Path) -> psutil.Process | None:
+def find_unrecorded(port: int | None, log: Path) -> psutil.Process | None:
     """The process that `start` began, where its pid was not written down, or a wrong one was.
 
     Args:
-        port: Where it listens.
+        port: Where it listens; None where no record tells.
         log: What it was started to write.
     """
     for candidate in psutil.process_iter():
-        if _writes(candidate, log) and _listens(candidate, port):
+        if _writes(candidate, log) and (
+            _marked_log(candidate) == log if port is None else _listens(candidate, port)
+        ):
             return candidate
     return None
 
@@ -178,17 +181,22 @@ def _start_of(pid: int) -> dict[str, object]:
 def _writes(process: psutil.Process, log: Path) -> bool:
     """Whether a process of this user was started to write a log.
 
-    The mark tells, also when the log was removed since; the open file tells of a process whose
-    state directory was moved, and of one that an earlier version started.
+    The mark tells, also when the log was removed since. Where its errors go tells, on Linux, of a
+    process whose state directory was moved, and of one that an earlier version started.
     """
     try:
         if process.uids().real != os.getuid():
             return False
-        return _marked_log(process) == log or any(
-            (each.fd, each.path) == (_STDERR, str(log)) for each in process.open_files()
-        )
     except psutil.Error:
         return False
+    return log in (_marked_log(process), _error_log(process))
+
+
+def _error_log(process: psutil.Process) -> Path | None:
+    try:
+        return Path(f"/proc/{process.pid}/fd/2").readlink()
+    except OSError:
+        return None
 
 
 def _marked_log(process: psutil.Process) -> Path | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from newsclf.core.errors import StateError, TargetError
 from newsclf.core.extras import require_extra
 from newsclf.core.model_card import read_card
 from newsclf.core.model_dir import check_files
+from newsclf.core.state_dir import GATEWAY_LOG, SERVER_LOG
 from newsclf.serving.engine import FILES
 from newsclf.targets.http_client import client_for
 from newsclf.targets.local import process
@@ -42,14 +42,29 @@ class Status:
     uptime_s: float | None = None
     requests: int | None = None
     """Answered since the start, of any status."""
+    original: Path | None = None
+    """The folder of the deployment that the recorded server belongs to, in a copied project."""
+
+    @property
+    def url(self) -> str:
+        """Where `predict` sends headlines: the API, if there is one, else the model server."""
+        if self.deployment.api is not None:
+            return f"{self.deployment.api.url}/classify"
+        return f"{self.deployment.server.url}/invocations"
 
 
 class LocalTarget:
     """Deployments on this machine, recorded in a state directory."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self._state_dir = state_dir
+    def __init__(self, state_dir: Path, *, say: Callable[[str], None] = lambda _: None) -> None:
+        """Nothing is looked at yet.
+
+        Args:
+            state_dir: Where deployments are recorded.
+            say: Is told what a user should know besides, a line at a time.
+        """
         self._deployments = Deployments(state_dir)
+        self._say = say
 
     def deploy(
         self, name: str, model: Path, *, port: int, workers: int, cores: int | None = None
@@ -98,7 +113,7 @@ class LocalTarget:
                     created=datetime.now(UTC).isoformat(timespec="seconds"),
                     model=folder.resolve(),
                     model_digest=card.digest,
-                    folder=(self._state_dir / "run" / name).resolve(),
+                    folder=self._deployments.folder(name),
                     server=Process(status="creating", port=listener.getsockname()[1]),
                 )
                 self._deployments.save(deployment)
@@ -114,6 +129,7 @@ class LocalTarget:
     ) -> LocalDeployment:
         arguments = ["newsclf", "serve", str(deployment.model)]
         arguments += ["--socket", "{socket}", "--workers", str(workers)]
+        self._deployments.files.create("run", deployment.name)
         running = process.start(arguments, listener, deployment.server_log)
         if cores is not None:
             process.pin(running, cores)  # before it has started its workers, which inherit it
@@ -173,7 +189,7 @@ class LocalTarget:
                     raise _wired_otherwise(name, deployment.api)
                 return deployment, False
             if deployment.api is not None:
-                _stop(deployment.api, deployment.gateway_log)
+                self._stop(deployment.api, deployment.gateway_log)
             with process.listen(port) as listener:
                 api = Api(
                     status="creating",
@@ -207,9 +223,13 @@ class LocalTarget:
         return deployment
 
     def names(self) -> Sequence[str]:
-        """The names of all deployments on this machine."""
-        found = ((name, self._deployments.find(name)) for name in self._deployments.names())
-        return [name for name, each in found if isinstance(each, LocalDeployment)]
+        """The names of all deployments on this machine whose record can be read."""
+        return [each.name for each in self.deployments()]
+
+    def deployments(self) -> Sequence[LocalDeployment]:
+        """All deployments on this machine whose record can be read."""
+        found, _ = self._deployments.load()
+        return [each for each in found if isinstance(each, LocalDeployment)]
 
     def get(self, name: str) -> LocalDeployment:
         """A deployment; StateError if there is none of this name."""
@@ -219,7 +239,9 @@ class LocalTarget:
         """Look at a deployment; changes nothing."""
         running = _server(deployment)
         if running is None:
-            return Status(deployment=deployment, running=False)
+            log = process.log_of_stranger(deployment.server, deployment.server_log)
+            original = log.parent if log is not None else None
+            return Status(deployment=deployment, running=False, original=original)
         try:
             url = deployment.server.url
             with client_for(url, timeout_s=2) as client:
@@ -236,27 +258,67 @@ class LocalTarget:
             requests=requests,
         )
 
-    def teardown(self, name: str) -> None:
+    def teardown(self, name: str) -> bool:
         """Stop a deployment's processes and remove all that is left of it.
 
+        Processes are found without a record, too, if they were started for this deployment.
+
+        Returns:
+            Whether there was anything to remove.
+
         Raises:
-            StateError: there is none of this name, or another command is at work on it.
+            StateError: another command is at work on it, or its files can't be removed.
         """
+        files = self._deployments.files
+        files.check()
+        files.check_files(name)
+        if self._deployments.find_of(LocalDeployment, name) is None and not self._remains(name):
+            return False
         with self._deployments.locked(name):
-            self._remove(self._deployments.get_of(LocalDeployment, name))
+            found = self._deployments.find_of(LocalDeployment, name)
+            if found is not None:
+                self._remove(found)
+            else:
+                for running in self._remains(name):
+                    process.stop(running)
+                self._remove_files(name)
+        return True
+
+    def _remains(self, name: str) -> list[psutil.Process]:
+        """What runs of a deployment that is not recorded any more."""
+        folder = self._deployments.folder(name)
+        return [
+            running
+            for log in (folder / SERVER_LOG, folder / GATEWAY_LOG)
+            if (running := process.find_unrecorded(None, log)) is not None
+        ]
 
     def _remove(self, deployment: LocalDeployment) -> None:
         self._remove_api(deployment)
-        _stop(deployment.server, deployment.server_log)
-        shutil.rmtree(deployment.folder, ignore_errors=True)
-        self._deployments.remove(deployment.name)
+        self._stop(deployment.server, deployment.server_log)
+        self._remove_files(deployment.name)
+
+    def _remove_files(self, name: str) -> None:
+        for path in self._deployments.remove(name):
+            self._say(f"left {path}: newsclf did not write it")
 
     def _remove_api(self, deployment: LocalDeployment) -> None:
         if deployment.api is None:
             return
-        _stop(deployment.api, deployment.gateway_log)
+        self._stop(deployment.api, deployment.gateway_log)
         remove_files(deployment)
         self._deployments.save(deployment.model_copy(update={"api": None}))
+
+    def _stop(self, known: Process, log: Path) -> None:
+        """Stop one of a deployment's processes, even one whose pid could not be recorded."""
+        running = process.find(known, log) or process.find_unrecorded(known.port, log)
+        if running is not None:
+            process.stop(running)
+        elif (others := process.log_of_stranger(known, log)) is not None:
+            self._say(
+                f"process {known.pid} goes on: it belongs to the deployment in {others.parent},"
+                " of which this state directory is a copy"
+            )
 
 
 def _wired_otherwise(name: str, api: Api) -> StateError:
@@ -280,13 +342,6 @@ def _server(deployment: LocalDeployment) -> psutil.Process | None:
 
 def _gateway(deployment: LocalDeployment) -> psutil.Process | None:
     return process.find(deployment.api, deployment.gateway_log) if deployment.api else None
-
-
-def _stop(known: Process, log: Path) -> None:
-    """Stop one of a deployment's processes, even one whose pid could not be recorded any more."""
-    running = process.find(known, log) or process.find_unrecorded(known.port, log)
-    if running is not None:
-        process.stop(running)
 
 
 def _smoke_test(url: str) -> None:
