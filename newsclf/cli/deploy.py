@@ -9,6 +9,7 @@ import typer
 
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
+    BoundaryOpt,
     ConfigOpt,
     JsonOpt,
     ModelOpt,
@@ -16,9 +17,12 @@ from newsclf.cli.options import (
     ProfileOpt,
     QuietOpt,
     RegionOpt,
+    RoleOpt,
     StateDirOpt,
+    TagOpt,
     VerboseOpt,
     YesOpt,
+    rules_from,
     settings_from,
     start,
 )
@@ -103,6 +107,9 @@ def deploy(
         str | None,
         typer.Option(metavar="KEY", help="Encrypts volumes and archive.", rich_help_panel=_AWS),
     ] = None,
+    role: RoleOpt = None,
+    permissions_boundary: BoundaryOpt = None,
+    tag: TagOpt = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show the plan.", rich_help_panel=_AWS)
     ] = False,
@@ -120,13 +127,15 @@ def deploy(
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.core.errors import ConfigError
 
-    settings = settings_from(config, {"model": model, "state_dir": state_dir})
+    rules = rules_from(role, permissions_boundary, tag)
+    settings = settings_from(config, {"model": model, "state_dir": state_dir, "aws": rules})
     if instance is None and not serverless:
         given = {
             "--memory": memory, "--concurrency": concurrency, "--min": minimum, "--max": maximum,
             "--ttl": ttl, "--budget": budget, "--budget-email": budget_email, "--archive": archive,
             "--image": image, "--vpc": vpc, "--kms-key": kms_key, "--dry-run": dry_run or None,
-            "--region": region, "--profile": profile,
+            "--region": region, "--profile": profile, "--role": role,
+            "--permissions-boundary": permissions_boundary, "--tag": tag,
         }  # fmt: skip
         if only_aws := [option for option, value in given.items() if value is not None]:
             raise ConfigError(

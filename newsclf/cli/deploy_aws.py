@@ -56,6 +56,7 @@ def deploy_on_aws(
 
     target = aws_target(output, settings.state_dir, options.region, options.profile)
     spec = _spec(options, target.region, prices_at(settings.state_dir, options.prices))
+    spec = spec.model_copy(update={"rules": settings.aws})
     target.check_credentials()  # before the archive, which takes a while
     output.note("packing the model" if options.archive is None else f"checking {options.archive}")
     with packed(settings.model, options.archive, wheels=settings.state_dir / "wheels") as package:

@@ -10,15 +10,19 @@ import typer
 from newsclf.cli.durations import duration_from, duration_s
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
+    BoundaryOpt,
     ConfigOpt,
     JsonOpt,
     ProfileOpt,
     QuietOpt,
+    RoleOpt,
     StateDirOpt,
+    TagOpt,
     TextColumnOpt,
     VerboseOpt,
     YesOpt,
     only_one,
+    rules_from,
     settings_from,
     start,
 )
@@ -196,6 +200,9 @@ def loadtest(
         ),
     ] = None,
     profile: ProfileOpt = None,
+    role: RoleOpt = None,
+    permissions_boundary: BoundaryOpt = None,
+    tag: TagOpt = None,
     yes: YesOpt = False,
     utilisation: Annotated[
         float,
@@ -293,7 +300,10 @@ def loadtest(
     )
 
     column = only_one(text_column, "--text-column")
-    settings = settings_from(config, {"state_dir": state_dir, "data": {"text_column": column}})
+    rules = rules_from(role, permissions_boundary, tag)
+    settings = settings_from(
+        config, {"state_dir": state_dir, "data": {"text_column": column}, "aws": rules}
+    )
     book = prices_at(settings.state_dir, prices)
     where = Where(
         settings=settings, name=name, direct=direct, url=url, header_file=header_file,

@@ -19,6 +19,7 @@ from newsclf.targets.client import Address
 
 if TYPE_CHECKING:
     from newsclf.cli.output import Output
+    from newsclf.core.account_rules import AccountRules
     from newsclf.core.deployment import AwsSpec
     from newsclf.targets.aws.target import AwsTarget
     from newsclf.targets.local.target import LocalTarget
@@ -82,6 +83,8 @@ class OnAws:
     """Instead of the model directory."""
     wheels: Path
     """A folder that keeps downloaded wheels."""
+    rules: AccountRules
+    """What the account demands of all that is made."""
     usd_per_hour: Callable[[str], float]
     """The price of an instance; ConfigError if it is not known."""
 
@@ -105,6 +108,7 @@ def aws_instance(wanted: OnAws, instance: str) -> Subject:
         instance=instance,
         ttl_s=int(_TTL.total_seconds()),
         usd_per_hour=wanted.usd_per_hour(instance),
+        rules=wanted.rules,
     )
     return Subject(
         instance=instance,

@@ -113,7 +113,7 @@ def _held(wanted: OnAws, instances: Sequence[str], bodies: Sequence[bytes]) -> I
                 model=wanted.archive or wanted.model,
                 model_digest=package.contents.model_digest,
                 archive=Archive(package.path, package.sha256),
-                spec=AwsSpec(image=stock_image(target.region, instances[0])),
+                spec=AwsSpec(image=stock_image(target.region, instances[0]), rules=wanted.rules),
                 endpoint=False,
             )
             target.apply(target.plan(request))

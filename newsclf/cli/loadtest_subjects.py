@@ -162,6 +162,7 @@ def aws_of(output: Output, where: Where) -> OnAws | None:
         model=settings.model,
         archive=where.archive,
         wheels=settings.state_dir / "wheels",
+        rules=settings.aws,
         usd_per_hour=lambda each: where.prices.hosting_usd_per_hour(each, target.region),
     )
 

@@ -63,6 +63,35 @@ RegionOpt = Annotated[
 ProfileOpt = Annotated[
     str | None, typer.Option("--profile", help="AWS profile.", show_default="AWS_PROFILE")
 ]
+_RULES = "What your AWS account demands"
+RoleOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--role",
+        metavar="ARN",
+        help="IAM role of your own for everything that runs; newsclf then makes none.",
+        show_default="roles that newsclf makes",
+        rich_help_panel=_RULES,
+    ),
+]
+BoundaryOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--permissions-boundary",
+        metavar="ARN",
+        help="Permissions boundary of each IAM role that newsclf makes.",
+        rich_help_panel=_RULES,
+    ),
+]
+TagOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="KEY=VALUE",
+        help="Tag of everything that is made from now on; repeatable.",
+        rich_help_panel=_RULES,
+    ),
+]
 YesOpt = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 DataOpt = Annotated[
@@ -236,3 +265,22 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str]:
             raise ConfigError(f"{option} {value}: expected NAME=VALUE")
         found[name] = rest
     return found
+
+
+def rules_from(role: str | None, boundary: str | None, tags: list[str] | None) -> dict[str, object]:
+    """The flags --role, --permissions-boundary and --tag, as the section of the settings.
+
+    Raises:
+        ConfigError: a tag has no `=`, or is none that AWS takes.
+    """
+    from newsclf.core.account_rules import checked_tags
+    from newsclf.core.errors import ConfigError
+
+    named = pairs(tags, "--tag")
+    if len(named) < len(tags or []):
+        raise ConfigError("--tag: a key is given twice")
+    try:
+        checked_tags(named)
+    except ValueError as error:
+        raise ConfigError(f"--tag: {error}") from None
+    return {"role": role, "permissions_boundary": boundary, "tags": named}

@@ -35,6 +35,13 @@ def policy(
             show_default="any",
         ),
     ] = "*",
+    role: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ARN",
+            help="IAM role of your own that is used with --role; then roles may only be passed on.",
+        ),
+    ] = None,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
@@ -47,13 +54,15 @@ def policy(
         raise ConfigError(f"--account {account}: expected twelve digits")
     if not re.fullmatch(r"\*|[a-z]{2}(-[a-z]+)+-\d", region):
         raise ConfigError(f"--region {region}: expected a region such as us-east-1")
+    if role is not None and not re.fullmatch(r"arn:aws:iam::\d{12}:role/\S+", role):
+        raise ConfigError(f"--role {role}: expected arn:aws:iam::123456789012:role/NAME")
     unknown = [name for name in commands or () if name not in COMMANDS]
     if unknown:
         raise ConfigError(
             f"{unknown[0]} needs no permissions on AWS; those that do: {', '.join(COMMANDS)}"
         )
     wanted = [name for name in COMMANDS if name in commands] if commands else list(COMMANDS)
-    found = document(wanted, region=region, account=account)
+    found = document(wanted, region=region, account=account, role=role)
     output.data(found)
     output.note(f"{size(found):,} of the {MANAGED_POLICY_CHARS:,} characters of a managed policy")
     output.note(

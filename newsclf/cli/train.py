@@ -9,6 +9,7 @@ import typer
 
 from newsclf.cli.options import (
     DATA_PANEL,
+    BoundaryOpt,
     ColumnsOpt,
     ConfigOpt,
     DataOpt,
@@ -21,12 +22,15 @@ from newsclf.cli.options import (
     ProfileOpt,
     QuietOpt,
     RegionOpt,
+    RoleOpt,
     ScoreThresholdsOpt,
+    TagOpt,
     TextColumnOpt,
     VerboseOpt,
     YesOpt,
     label_flags,
     reading_flags,
+    rules_from,
     settings_from,
     start,
 )
@@ -135,6 +139,9 @@ def train(
     ] = None,
     region: RegionOpt = None,
     profile: ProfileOpt = None,
+    role: RoleOpt = None,
+    permissions_boundary: BoundaryOpt = None,
+    tag: TagOpt = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="SageMaker: show what it would do and cost.")
     ] = False,
@@ -160,9 +167,10 @@ def train(
         work_folder,
     )
 
+    rules = rules_from(role, permissions_boundary, tag)
     options = train_on_sagemaker.Options(
         instance=instance, spot=spot, max_runtime=max_runtime, image=image, region=region,
-        profile=profile, dry_run=dry_run, confirmed=yes, verbose=verbose,
+        profile=profile, dry_run=dry_run, confirmed=yes, verbose=verbose, rules=rules,
     )  # fmt: skip
     options.check(on, resume=resume)
 
@@ -185,7 +193,7 @@ def train(
             "device": device,
         },
     }
-    settings = settings_from(config, flags)
+    settings = settings_from(config, flags | {"aws": rules})
     if resume:
         _refuse_changes(flags, seeds=seeds, optimize=optimize, config=config)
         request = interrupted_request(

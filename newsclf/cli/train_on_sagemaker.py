@@ -11,7 +11,10 @@ from newsclf.cli.train_view import say_data, show_result
 from newsclf.core.errors import ConfigError, NewsclfError, StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from newsclf.cli.output import Output
+    from newsclf.core.account_rules import AccountRules
     from newsclf.core.managed_job import ManagedJob
     from newsclf.lifecycle.managed import ManagedResult
     from newsclf.lifecycle.train_folder import TrainRequest
@@ -35,6 +38,8 @@ class Options:
     dry_run: bool
     confirmed: bool
     verbose: bool
+    rules: Mapping[str, object]
+    """What was given of --role, --permissions-boundary and --tag."""
 
     def check(self, on: str, *, resume: bool) -> None:
         """Raise ConfigError if they do not go together."""
@@ -48,6 +53,9 @@ class Options:
             "--region": self.region,
             "--profile": self.profile,
             "--dry-run": self.dry_run,
+            "--role": self.rules["role"],
+            "--permissions-boundary": self.rules["permissions_boundary"],
+            "--tag": self.rules["tags"],
         }
         named = [name for name, value in given.items() if value]
         if resume and named:
@@ -80,11 +88,14 @@ def begin(output: Output, request: TrainRequest, options: Options) -> None:
     require_extra("boto3", "sagemaker", extra="sagemaker", purpose="training on SageMaker")
     from newsclf.lifecycle.managed import prepare
     from newsclf.targets.aws.clients import Clients
+    from newsclf.targets.aws.names import Names
+    from newsclf.targets.aws.role import check_rules
 
     clients = Clients(options.region, options.profile)
     prepared = prepare(request)
     say_data(output, prepared.data, prepared.parts)
-    job = _priced(output, clients, _job(clients, options))
+    job = _priced(output, clients, _job(clients, options, request.settings.aws))
+    check_rules(Names(job.name, job.account, job.region, job.rules))
     _check_quota(output, clients, job)
     _show_plan(output, job)
     if options.dry_run:
@@ -113,7 +124,7 @@ def go_on(output: Output, request: TrainRequest, job: ManagedJob, *, verbose: bo
     _train(output, clients, request, job, verbose=verbose)
 
 
-def _job(clients: Clients, options: Options) -> ManagedJob:
+def _job(clients: Clients, options: Options, rules: AccountRules) -> ManagedJob:
     """Raises ConfigError: there is no image for it."""
     from newsclf.core.managed_job import ManagedJob
     from newsclf.lifecycle.managed import new_job_name, now
@@ -132,6 +143,7 @@ def _job(clients: Clients, options: Options) -> ManagedJob:
         instance=instance,
         spot=options.spot,
         max_runtime_s=options.max_runtime_s,
+        rules=rules,
     )
 
 

@@ -9,12 +9,16 @@ import typer
 
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
+    BoundaryOpt,
     ConfigOpt,
     JsonOpt,
     NameArg,
     QuietOpt,
+    RoleOpt,
     StateDirOpt,
+    TagOpt,
     VerboseOpt,
+    rules_from,
     settings_from,
     start,
 )
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from newsclf.cli.output import Output
+    from newsclf.core.account_rules import AccountRules
     from newsclf.core.deployment import Auth, AwsApi, AwsAuth, AwsDeployment
     from newsclf.targets.aws.api import ApiSpec
     from newsclf.targets.aws.api_authorizer import Jwt
@@ -86,6 +91,9 @@ def wire_api(
         bool,
         typer.Option("--unreserved", help="Reserve no Lambda concurrency.", rich_help_panel=_AWS),
     ] = False,
+    role: RoleOpt = None,
+    permissions_boundary: BoundaryOpt = None,
+    tag: TagOpt = None,
     state_dir: StateDirOpt = None,
     config: ConfigOpt = None,
     as_json: JsonOpt = False,
@@ -97,13 +105,19 @@ def wire_api(
     from newsclf.core.deployment import AwsDeployment, Deployments
     from newsclf.core.errors import ConfigError
 
-    folder = settings_from(config, {"state_dir": state_dir}).state_dir
+    rules = rules_from(role, permissions_boundary, tag)
+    settings = settings_from(config, {"state_dir": state_dir, "aws": rules})
+    folder = settings.state_dir
     deployment = Deployments(folder).get(name)
-    only_aws = [jwt_issuer, *(jwt_audience or []), unreserved or None]
+    only_aws = [
+        jwt_issuer, *(jwt_audience or []), unreserved or None,
+        role, permissions_boundary, *(tag or []),
+    ]  # fmt: skip
     if not isinstance(deployment, AwsDeployment):
         if any(each is not None for each in only_aws):
             raise ConfigError(
-                "--jwt-issuer, --jwt-audience and --unreserved go with a deployment on AWS"
+                "--jwt-issuer, --jwt-audience, --unreserved, --role,"
+                " --permissions-boundary and --tag go with a deployment on AWS"
             )
         _wire_local(
             output, folder, name, auth=auth, port=port, runtimes=runtimes or _LOCAL_RUNTIMES,
@@ -127,8 +141,9 @@ def wire_api(
         rate_per_s=rate,
         burst=burst,
         reserved_concurrency=None if unreserved else runtimes or _AWS_RUNTIMES,
+        must_reserve=runtimes is not None,
     )
-    _wire_aws(output, folder, deployment, spec)
+    _wire_aws(output, folder, deployment, spec, settings.aws)
 
 
 def _wire_local(
@@ -161,7 +176,9 @@ def _wire_local(
     output.note(f"curl -s{option} {deployment.api.url}/classify {_BODY}")
 
 
-def _wire_aws(output: Output, folder: Path, deployment: AwsDeployment, spec: ApiSpec) -> None:
+def _wire_aws(
+    output: Output, folder: Path, deployment: AwsDeployment, spec: ApiSpec, rules: AccountRules
+) -> None:
     from newsclf.targets.aws.clients import Clients
     from newsclf.targets.aws.wire_api import wire_api as wire
 
@@ -171,7 +188,7 @@ def _wire_aws(output: Output, folder: Path, deployment: AwsDeployment, spec: Api
             f" newsclf wire-api {deployment.name} --auth iam closes it"
         )
     clients = Clients(deployment.region, deployment.profile)
-    deployment = wire(folder, clients, deployment.name, spec, say=output.note)
+    deployment = wire(folder, clients, deployment.name, spec, say=output.note, rules=rules)
     if deployment.api is None:
         raise AssertionError  # it was wired, or an error was raised
     output.data(deployment.model_dump(mode="json"))

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from newsclf.core.account_rules import NO_RULES, AccountRules
 from newsclf.core.errors import ConfigError, StateError
 from newsclf.core.files import PRIVATE, read_regular, write_private
 from newsclf.core.findings import first_finding
@@ -135,6 +136,8 @@ class AwsSpec(_Document):
     """To whom."""
     usd_per_hour: float | None = None
     """Of one instance when it was deployed; None: it bills by use."""
+    rules: AccountRules = NO_RULES
+    """What the account demands of all that is made."""
 
 
 class AwsStep(_Document):
@@ -148,10 +151,12 @@ class AwsStep(_Document):
 
 
 class AwsApi(_Document):
-    """The HTTP API before an endpoint."""
+    """The HTTP API in front of an endpoint."""
 
     url: str
     auth: AwsAuth
+    rules: AccountRules | None = None
+    """What the account demands of all that is made; None: see the deployment's."""
 
 
 class AwsDeployment(_Recorded):

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from newsclf.core.account_rules import NO_RULES, AccountRules
 from newsclf.core.errors import ModelError
 from newsclf.core.files import write_text
 from newsclf.core.findings import first_finding
@@ -32,6 +33,8 @@ class ManagedJob(BaseModel):
     max_runtime_s: int
     usd_per_hour: float | None = None
     """On demand; None: AWS tells no price."""
+    rules: AccountRules = NO_RULES
+    """What the account demands of all that is made."""
     fetched: bool = False
     """Whether its model has been fetched and checked, and only tidying up is left."""
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from newsclf.core.account_rules import AccountRules
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import ConfigError
 from newsclf.core.findings import finding, short
@@ -163,6 +164,10 @@ class OptimizeSettings(_Section):
     """Largest fall in validation accuracy, as a fraction, if chance does not explain it."""
 
 
+class AwsSettings(AccountRules, _Section):
+    """What the AWS account demands of all that is made in it; each is kept with a deployment."""
+
+
 class Settings(_Section):
     """All settings of a command."""
 
@@ -173,6 +178,7 @@ class Settings(_Section):
     data: DataSettings = Field(default_factory=DataSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
     optimize: OptimizeSettings = Field(default_factory=OptimizeSettings)
+    aws: AwsSettings = Field(default_factory=AwsSettings)
 
 
 def shipped_config(name: str) -> Path:

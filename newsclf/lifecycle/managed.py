@@ -112,7 +112,8 @@ def train_managed(
         ModelError: what came is not the model that was asked for.
         InterruptedRunError: Ctrl-C; the job is stopped, and nothing is left of it.
     """
-    run = _Run(clients, Names(job.name, job.account, job.region), request, job, follower)
+    names = Names(job.name, job.account, job.region, job.rules)
+    run = _Run(clients, names, request, job, follower)
     work = run.work
     with locked(work):
         if not (work / JOB_FILE).exists():

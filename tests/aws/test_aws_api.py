@@ -211,6 +211,44 @@ def test_changes_are_made_in_place(newsclf: Cli) -> None:
     assert api.stages["$default"].default_route_settings["throttlingRateLimit"] == 3
 
 
+def test_a_new_account_s_ten_executions_are_left_to_all(deployed: FakeAws, newsclf: Cli) -> None:
+    deployed.services.concurrency = 10
+    result = newsclf("wire-api")
+
+    assert result.exit_code == 0, result.err
+    assert "10 requests at once for all functions of this account, of which 0 can be" in result.err
+    assert "--quota-code L-B99A9384" in result.err
+    assert "PutFunctionConcurrency" not in [r.call.operation for r in deployed.records]
+    assert function(NAMES.endpoint).reserved_concurrency is None
+
+
+def test_a_reservation_that_was_asked_for_is_refused_before_anything_is_made(
+    deployed: FakeAws, newsclf: Cli
+) -> None:
+    deployed.services.concurrency = 120
+    refused = newsclf("wire-api", "--runtimes", 30)
+
+    assert refused.exit_code == 4
+    assert "of which 20 can be reserved; --runtimes asks for 30" in refused.err
+    assert "newsclf wire-api --unreserved" in refused.err
+    assert not [r for r in deployed.records if r.call.operation.startswith("Create")]
+    for runtimes in (20, 20):  # what is reserved already is not counted against itself
+        assert newsclf("wire-api", "--runtimes", runtimes).exit_code == 0
+    assert function(NAMES.endpoint).reserved_concurrency == 20
+
+
+def test_without_a_look_at_the_account_lambda_itself_says_what_it_has(
+    deployed: FakeAws, newsclf: Cli
+) -> None:
+    deployed.services.concurrency = 10
+    deployed.fault = lambda _, call: "denied" if call.operation == "GetAccountSettings" else None
+    refused = newsclf("wire-api")
+
+    assert refused.exit_code == 4
+    assert "below its minimum value of [10]" in refused.err
+    assert "--unreserved" in refused.err
+
+
 def test_the_key_is_the_user_s_alone_and_only_its_hash_goes_to_aws(
     deployed: FakeAws, newsclf: Cli
 ) -> None:
@@ -422,7 +460,7 @@ def test_an_api_before_a_model_that_fails_is_an_error(
 
     assert result.exit_code == 4, result.err
     assert "does not answer as it must" in result.err
-    assert "model_failed" in result.err
+    assert "failed on this request" in result.err
     assert "newsclf teardown" in result.err
 
 

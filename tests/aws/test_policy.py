@@ -39,6 +39,8 @@ ANY = json.dumps(
 )
 
 
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+RULES = ("--permissions-boundary", BOUNDARY, "--tag", "team=news")
 Steps = list[tuple[object, ...] | Callable[[], object]]
 
 
@@ -55,7 +57,7 @@ def attach_policy() -> None:
 def training_steps(aws: FakeAws, trained: Path) -> tuple[Steps, Steps]:
     """A training that is cut off and one that is stopped; and one that is left alone."""
     train = ("train", "--on", "sagemaker", "--instance", "ml.m5.xlarge", "--yes",
-             "--config", trained / "tiny.toml")  # fmt: skip
+             "--config", trained / "tiny.toml", *RULES)  # fmt: skip
     training = aws.sagemaker.training
     training.model, training.lines = trained / "model", ("one",)
 
@@ -122,7 +124,8 @@ def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
 
     return [
         *trainings,
-        (*c5, *more), (*c5, *more),
+        (*c5, *more, "--tag", "team=news"), (*c5, *more),
+        (*c5, *more, *RULES),
         (*c5, "--ttl", "3h", "--budget", 30, "--budget-email", "who@example.com"),
         (*c5, *image),
         ("logs",), ("predict", "Profit rose"),

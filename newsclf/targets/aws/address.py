@@ -101,9 +101,7 @@ def address_of(
         TargetError: there are no credentials.
     """
     if deployment.api is None or direct:
-        return endpoint_address(
-            clients, Names(deployment.name, deployment.account, deployment.region)
-        )
+        return endpoint_address(clients, Names.of(deployment))
     _check_url(deployment.api.url, clients)
     url = f"{deployment.api.url}/classify"
     auth: httpx.Auth | None = None

@@ -25,7 +25,7 @@ from newsclf.targets.aws.http_api import HttpApi, find_api_id
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Remains, Resource
-from newsclf.targets.aws.role import Role
+from newsclf.targets.aws.role import Role, without_replaced
 
 _FUNCTION_TIMEOUT_S = 29
 """Between API Gateway's 30 s and the 25 s that the handler gives the endpoint."""
@@ -49,12 +49,17 @@ class ApiSpec:
     burst: int
     reserved_concurrency: int | None
     """Requests that the function may have at once; None: what the account has left."""
+    must_reserve: bool = False
+    """Whether it is an error if the account has no room to reserve so many."""
 
 
 def api_resources(
     clients: Clients, names: Names, spec: ApiSpec, model_digest: str
 ) -> Sequence[Resource]:
-    """From the function's log to the stage that makes the API answer, as they are wanted."""
+    """From the function's log to the stage that makes the API answer, as they are wanted.
+
+    Without roles where the user has one of their own.
+    """
     function = Function(
         clients, names, names.endpoint, "function", names.function_role,
         FunctionSpec(
@@ -75,7 +80,7 @@ def api_resources(
     )
     integration = Integration(clients, names, function.arn)
     authorizer = _authorizer(clients, names, spec)
-    return [
+    wanted: Sequence[Resource] = [
         LogGroup(clients, names, names.function_log(function.name), "function log group"),
         Role(
             clients, names, names.function_role, "function role", _LAMBDA,
@@ -96,6 +101,7 @@ def api_resources(
         LogGroup(clients, names, names.api_log, "API log group"),
         Stage(clients, names, names.api_log, spec.rate_per_s, spec.burst),
     ]  # fmt: skip
+    return without_replaced(wanted, names)
 
 
 def unwanted(clients: Clients, names: Names, spec: ApiSpec) -> Sequence[Remains]:
@@ -105,7 +111,7 @@ def unwanted(clients: Clients, names: Names, spec: ApiSpec) -> Sequence[Remains]
         remains += [*_key_check_remains(clients, names), AuthorizerRemains(clients, names, "key")]
     if spec.auth != "jwt":
         remains.append(AuthorizerRemains(clients, names, "jwt"))
-    return remains
+    return without_replaced(remains, names)
 
 
 def api_remains(clients: Clients, names: Names) -> Sequence[Remains]:

@@ -91,7 +91,7 @@ def transform(
         ServiceError: AWS can't be reached, is busy, or failed.
         InterruptedRunError: Ctrl-C; the job is told to stop.
     """
-    names = Names(deployment.name, clients.account, clients.region)
+    names = Names.of(deployment)
     model = model_in_use(clients, names, deployment)
     _check_source(clients, request.source)
     job = f"{names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}"
@@ -196,7 +196,10 @@ def _check_end(clients: Clients, job: str, found: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _allowed(clients: Clients, names: Names, job: str, request: BatchRequest) -> Iterator[None]:
-    """Let the execution role read and write for the time of the job."""
+    """Let the execution role read and write for the time of the job; a user's own must already."""
+    if names.rules.role:
+        yield
+        return
     role = {"RoleName": names.endpoint_role, "PolicyName": job}
     statements = [
         _allow(["s3:GetObject"], f"arn:aws:s3:::{request.source.bucket}/{request.source.key}*"),

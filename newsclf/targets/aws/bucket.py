@@ -67,18 +67,15 @@ class Bucket:
             "having the bucket encrypted",
             ServerSideEncryptionConfiguration={"Rules": [encrypted]},
         )
-        tags = [{"Key": "newsclf:managed", "Value": "true"}]
-        self._call("put_bucket_tagging", "tagging the bucket", Tagging={"TagSet": tags})
+        self._call("put_bucket_tagging", "tagging the bucket", Tagging={"TagSet": self._tags})
         return {}
 
     def _create(self) -> None:
         region = self.clients.region
         # us-east-1 has no constraint, and refuses one of its own name.
-        where: dict[str, Any] = (
-            {}
-            if region == "us-east-1"
-            else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        )
+        wanted: dict[str, Any] = {} if region == "us-east-1" else {"LocationConstraint": region}
+        if self.names.rules.tags:  # an account that demands tags demands them in this very call
+            wanted["Tags"] = self._tags
         told = False
 
         def is_taken(error: RefusedError) -> bool:
@@ -94,7 +91,8 @@ class Bucket:
         try:
             self.clients.create(
                 "s3", "create_bucket", doing=f"creating the bucket {self.name}", Bucket=self.name,
-                not_yet=is_taken, at_most_s=_TAKEN_S, **where,
+                not_yet=is_taken, at_most_s=_TAKEN_S,
+                **({"CreateBucketConfiguration": wanted} if wanted else {}),
             )  # fmt: skip
         except RefusedError as error:
             if error.code != "OperationAborted":
@@ -116,6 +114,11 @@ class Bucket:
     def exists(self) -> bool:
         """Whether it is there for nobody."""
         return self._is_there() and not any(self._versions())
+
+    @property
+    def _tags(self) -> list[dict[str, str]]:
+        tags = {**self.names.rules.tags, "newsclf:managed": "true"}
+        return [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def _is_there(self) -> bool:
         return self._find("head_bucket", "looking for the bucket") is not None

@@ -74,6 +74,11 @@ def is_already_there(error: RefusedError) -> bool:
     return error.code in _ALREADY_THERE or "already exist" in error.said.lower()
 
 
+def is_denied(error: RefusedError) -> bool:
+    """Whether the caller may not do it."""
+    return error.code in _DENIED
+
+
 def is_not_found_yet(error: RefusedError) -> bool:
     """Whether SageMaker does not find what was created a moment ago.
 

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Self
+
+from newsclf.core.account_rules import NO_RULES, AccountRules
+from newsclf.core.deployment import AwsDeployment
 
 PREFIX = "newsclf"
 TAG = "newsclf:deployment"
@@ -24,11 +28,19 @@ class Names:
     """At most 40 lower-case letters, digits and hyphens."""
     account: str
     region: str
+    rules: AccountRules = NO_RULES
+    """What the account demands of all that is made under these names."""
+
+    @classmethod
+    def of(cls, deployment: AwsDeployment) -> Self:
+        """The names of a recorded deployment."""
+        rules = deployment.spec.rules
+        return cls(deployment.name, deployment.account, deployment.region, rules)
 
     @property
     def tags(self) -> dict[str, str]:
         """What everything of the deployment carries."""
-        return {TAG: self.deployment, "newsclf:managed": "true"}
+        return {**self.rules.tags, TAG: self.deployment, "newsclf:managed": "true"}
 
     @property
     def bucket(self) -> str:
@@ -94,8 +106,8 @@ class Names:
         return f"{PREFIX}-{self.deployment}-{_short(self.region)}-au"
 
     def role_arn(self, role: str) -> str:
-        """The ARN of a role."""
-        return f"arn:aws:iam::{self.account}:role/{role}"
+        """The ARN of a role of ours, or of the user's own, which takes the place of all of ours."""
+        return self.rules.role or f"arn:aws:iam::{self.account}:role/{role}"
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a regional resource, such as `endpoint/newsclf-news` of `sagemaker`."""

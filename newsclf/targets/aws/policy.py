@@ -69,8 +69,8 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
 """Kind → what is named so. `Any`: actions that know no resource."""
 _PASSED_TO = ("lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com")
 _ROLES = (
-    "iam:CreateRole iam:GetRole iam:GetRolePolicy iam:PutRolePolicy iam:TagRole"
-    " iam:UpdateAssumeRolePolicy"
+    "iam:CreateRole iam:GetRole iam:GetRolePolicy iam:PutRolePermissionsBoundary iam:PutRolePolicy"
+    " iam:TagRole iam:UpdateAssumeRolePolicy"
 )
 _ROLES_GO = (
     "iam:DeleteRole iam:DeleteRolePolicy iam:DetachRolePolicy iam:GetRole"
@@ -80,11 +80,13 @@ _LOGS = "logs:CreateLogGroup logs:PutRetentionPolicy logs:TagResource"
 _ACTIONS: Mapping[Command, Mapping[str, str]] = {
     "train": {
         "Bucket": "s3:CreateBucket s3:DeleteBucket s3:ListBucket s3:ListBucketVersions"
-        " s3:PutBucketPublicAccessBlock s3:PutBucketTagging s3:PutEncryptionConfiguration",
+        " s3:PutBucketPublicAccessBlock s3:PutBucketTagging s3:PutEncryptionConfiguration"
+        " s3:TagResource",
         "Archives": "s3:DeleteObject s3:DeleteObjectVersion s3:GetObject s3:PutObject",
         "Roles": "iam:CreateRole iam:DeleteRole iam:DeleteRolePolicy iam:DetachRolePolicy"
-        " iam:GetRole iam:ListAttachedRolePolicies iam:ListRolePolicies iam:PutRolePolicy"
-        " iam:TagRole iam:UpdateAssumeRolePolicy",
+        " iam:GetRole iam:ListAttachedRolePolicies iam:ListRolePolicies"
+        " iam:PutRolePermissionsBoundary iam:PutRolePolicy iam:TagRole"
+        " iam:UpdateAssumeRolePolicy",
         "PassRole": "iam:PassRole",
         "TrainingJobs": "sagemaker:AddTags sagemaker:CreateTrainingJob"
         " sagemaker:DescribeTrainingJob sagemaker:StopTrainingJob",
@@ -93,7 +95,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
     },
     "deploy": {
         "Bucket": "s3:CreateBucket s3:GetBucketPublicAccessBlock s3:ListBucket s3:PutBucketTagging"
-        " s3:PutBucketPublicAccessBlock s3:PutEncryptionConfiguration",
+        " s3:PutBucketPublicAccessBlock s3:PutEncryptionConfiguration s3:TagResource",
         "Archives": "s3:GetObject s3:PutObject",
         "Roles": _ROLES,
         "PassRole": "iam:PassRole",
@@ -130,7 +132,8 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Apis": "apigateway:DELETE apigateway:GET apigateway:PATCH apigateway:POST",
         "ApiCalls": "execute-api:Invoke",
         "LogGroups": f"{_LOGS} logs:DeleteLogGroup",
-        "Any": "logs:CreateLogDelivery logs:DeleteLogDelivery logs:DescribeLogGroups"
+        "Any": "lambda:GetAccountSettings logs:CreateLogDelivery logs:DeleteLogDelivery"
+        " logs:DescribeLogGroups"
         " logs:DescribeResourcePolicies logs:GetLogDelivery logs:ListLogDeliveries"
         " logs:PutResourcePolicy logs:UpdateLogDelivery",
     },
@@ -234,7 +237,7 @@ class Statement:
 
 
 def statements(
-    commands: Iterable[Command], *, region: str = "*", account: str = "*"
+    commands: Iterable[Command], *, region: str = "*", account: str = "*", role: str | None = None
 ) -> Sequence[Statement]:
     """What some commands need, one statement for each kind of resource.
 
@@ -242,18 +245,25 @@ def statements(
         commands: Whose permissions.
         region: A region, or `*`: any.
         account: An account's number, or `*`: any.
+        role: ARN of a role of the user's own; then no right to make, change or see roles is needed.
     """
     actions: dict[str, set[str]] = {}
+    resources_of = dict(_RESOURCES)
+    if role is not None:
+        del resources_of["Roles"]
+        resources_of["PassRole"] = (role,)
     for command in commands:
         for kind, words in _ACTIONS[command].items():
             actions.setdefault(kind, set()).update(words.split())
+    if role is not None:
+        actions.get("Any", set()).discard("iam:ListRoles")
     return [
         Statement(
             kind,
             tuple(sorted(actions[kind])),
             tuple(each.format(region=region, account=account) for each in resources),
         )
-        for kind, resources in _RESOURCES.items()
+        for kind, resources in resources_of.items()
         if kind in actions
     ]
 
@@ -264,8 +274,12 @@ def size(policy: Mapping[str, Any]) -> int:
 
 
 def document(
-    commands: Iterable[Command] = COMMANDS, *, region: str = "*", account: str = "*"
+    commands: Iterable[Command] = COMMANDS,
+    *,
+    region: str = "*",
+    account: str = "*",
+    role: str | None = None,
 ) -> dict[str, Any]:
     """A policy document, as IAM reads it."""
-    found = statements(commands, region=region, account=account)
+    found = statements(commands, region=region, account=account, role=role)
     return {"Version": "2012-10-17", "Statement": [each.document() for each in found]}

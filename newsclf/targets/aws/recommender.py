@@ -96,7 +96,7 @@ def recommending(
             its policy and sample stay, since it needs them to take its endpoints away.
         ServiceError: AWS can't be reached, is busy, or failed.
     """
-    names = Names(deployment.name, clients.account, clients.region)
+    names = Names.of(deployment)
     model = model_in_use(clients, names, deployment)
     for instance in request.instances:
         warning = check_quota(clients, instance, request.in_use + 1, ours=request.in_use)
@@ -111,15 +111,16 @@ def recommending(
             Key=sample, Body=sample_archive(request.bodies), ExpectedBucketOwner=names.account,
         )  # fmt: skip
         borrowed.callback(delete_below, clients, names, prefix=sample)
-        clients.call(
-            "iam", "put_role_policy", doing=f"letting {names.endpoint_role} run {job.name}",
-            PolicyDocument=json.dumps(_policy(names, job.name, deployment.spec)), **role,
-        )  # fmt: skip
-        borrowed.callback(
-            clients.find, "iam", "delete_role_policy",
-            doing=f"taking the policy {job.name} away again", **role,
-        )  # fmt: skip
-        clients.clock.sleep(_SETTLE_S)
+        if names.rules.role is None:  # a user's own must allow it already
+            clients.call(
+                "iam", "put_role_policy", doing=f"letting {names.endpoint_role} run {job.name}",
+                PolicyDocument=json.dumps(_policy(names, job.name, deployment.spec)), **role,
+            )  # fmt: skip
+            borrowed.callback(
+                clients.find, "iam", "delete_role_policy",
+                doing=f"taking the policy {job.name} away again", **role,
+            )  # fmt: skip
+            clients.clock.sleep(_SETTLE_S)
         definition = _definition(names, model, deployment.spec, sample, request.instances)
         try:
             _create(clients, names, job, definition)

@@ -24,7 +24,7 @@ from newsclf.targets.aws.model import Model, model_definition
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.recommender_job import RunningJobs
 from newsclf.targets.aws.resource import Remains, Resource
-from newsclf.targets.aws.role import Role
+from newsclf.targets.aws.role import Role, without_replaced
 from newsclf.targets.aws.schedule import AnySchedule, Schedule
 from newsclf.targets.aws.training import training_remains
 
@@ -57,6 +57,8 @@ def endpoint_resources(
 ) -> Sequence[Resource]:
     """From the bucket to the endpoint and what watches it, as they are wanted.
 
+    Without roles where the user has one of their own.
+
     Raises:
         ConfigError: it can't be had like that.
     """
@@ -75,7 +77,7 @@ def endpoint_resources(
         ),
         say,
     )
-    return [
+    wanted: Sequence[Resource] = [
         bucket,
         stored,
         # Before the role, so that a teardown deletes it after the role that writes to it.
@@ -88,7 +90,8 @@ def endpoint_resources(
         endpoint,
         *_scaling(clients, names, spec),
         *_budget(clients, names, spec),
-    ]  # fmt: skip
+    ]
+    return without_replaced(wanted, names)
 
 
 def endpoint_remains(

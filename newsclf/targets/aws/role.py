@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from newsclf.core.errors import TargetError
+from newsclf.core.errors import ConfigError, TargetError
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.names import TAG, Names
-from newsclf.targets.aws.resource import Look
+from newsclf.targets.aws.resource import Look, Remains
 
+_Kind = TypeVar("_Kind", bound=Remains)
 _POLICY = "newsclf"
 _TELL_THE_ACCOUNT = {"sagemaker.amazonaws.com", "scheduler.amazonaws.com"}
 """Services whose guides say, under confused deputies, that they take on roles with the key
@@ -47,11 +48,15 @@ class Role:
         )  # fmt: skip
         if policy is None or policy["PolicyDocument"] != self._policy:
             return Look("update", "what it may do")
+        if not self._is_bounded(found):
+            return Look("update", "its permissions boundary")
         return Look("keep")
 
     def ensure(self) -> Mapping[str, str]:  # noqa: D102
         trust = json.dumps(self._trust)
-        if self._find() is None:
+        found = self._find()
+        boundary = self.names.rules.permissions_boundary
+        if found is None:
             self.clients.create(
                 "iam",
                 "create_role",
@@ -60,11 +65,17 @@ class Role:
                 AssumeRolePolicyDocument=trust,
                 Description=f"newsclf deployment {self.names.deployment}",
                 Tags=[{"Key": key, "Value": value} for key, value in self.names.tags.items()],
+                **({"PermissionsBoundary": boundary} if boundary else {}),
             )
         else:
             self.clients.call(
                 "iam", "update_assume_role_policy", doing=f"changing the role {self.name}",
                 RoleName=self.name, PolicyDocument=trust,
+            )  # fmt: skip
+        if found is not None and not self._is_bounded(found):
+            self.clients.call(
+                "iam", "put_role_permissions_boundary", doing=f"bounding the role {self.name}",
+                RoleName=self.name, PermissionsBoundary=boundary,
             )  # fmt: skip
         self.clients.call(
             "iam",
@@ -108,6 +119,12 @@ class Role:
             )
         return role
 
+    def _is_bounded(self, found: Mapping[str, Any]) -> bool:
+        """Whether it has the boundary that is wanted, or none is."""
+        wanted = self.names.rules.permissions_boundary
+        has = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        return wanted is None or has == wanted
+
     @property
     def _trust(self) -> dict[str, Any]:
         trust: dict[str, Any] = {
@@ -123,6 +140,24 @@ class Role:
     @property
     def _policy(self) -> dict[str, Any]:
         return _document(*self.statements)
+
+
+def check_rules(names: Names) -> None:
+    """Raise ConfigError if a role or a boundary of the user's own is of another account."""
+    for option, account in names.rules.other_accounts.items():
+        if account != names.account:
+            raise ConfigError(
+                f"{option}: it is of the account {account}, and these credentials are of"
+                f" {names.account}",
+                hint="name one of this account, or set AWS_PROFILE to a profile of that one",
+            )
+
+
+def without_replaced(resources: Sequence[_Kind], names: Names) -> Sequence[_Kind]:
+    """The resources without the roles of ours that a role of the user's own takes the place of."""
+    if names.rules.role is None:
+        return resources
+    return [each for each in resources if not isinstance(each, Role)]
 
 
 def _document(*statements: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from newsclf.core.account_rules import NO_RULES
 from newsclf.core.deployment import AwsDeployment, AwsSpec, Deployments, is_deployment_name
 from newsclf.core.errors import InterruptedRunError, NewsclfError, StateError
 from newsclf.core.prices import PriceBook
@@ -19,6 +20,7 @@ from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.endpoint import Endpoint, running_count
 from newsclf.targets.aws.endpoint_config import VARIANT
 from newsclf.targets.aws.endpoint_report import interrupted
+from newsclf.targets.aws.errors import RefusedError, is_denied
 from newsclf.targets.aws.function_model import FunctionModel
 from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.log_group import LogGroup
@@ -34,6 +36,7 @@ from newsclf.targets.aws.resources import (
     endpoint_unwanted,
     model_resources,
 )
+from newsclf.targets.aws.role import check_rules, without_replaced
 from newsclf.targets.aws.status import AwsStatus, look_at
 from newsclf.targets.client import Address
 
@@ -83,8 +86,9 @@ class AwsTarget:
 
     def names_of(self, name: str) -> Names:
         """The names of a deployment's resources; ConfigError if it is no name."""
-        self._deployments.path(name)
-        return Names(name, self._clients.account, self._clients.region)
+        known = self._deployments.find(name)
+        rules = known.spec.rules if isinstance(known, AwsDeployment) else NO_RULES
+        return Names(name, self._clients.account, self._clients.region, rules)
 
     def get(self, name: str) -> AwsDeployment:
         """A deployment; StateError if none of this name is recorded."""
@@ -123,13 +127,15 @@ class AwsTarget:
         """
         names = self.names_of(request.name)
         known = self._deployments.find_of(AwsDeployment, request.name)
+        spec = _kept(request.spec, known)
+        names = replace(names, rules=spec.rules)
+        check_rules(names)
         here = (names.account, names.region)
         if known is not None and (known.account, known.region) != here:
             raise StateError(
                 f"'{known.name}' is deployed in {known.region} of account {known.account}",
                 hint=f"newsclf teardown {known.name}, or take another name",
             )
-        spec = request.spec
         deployment = AwsDeployment(
             name=request.name,
             target="aws",
@@ -146,7 +152,7 @@ class AwsTarget:
         )
         if not request.endpoint:
             needed = model_resources(self._clients, names, spec, request.archive, self._say)
-            return planned(deployment, needed, ())
+            return planned(deployment, without_replaced(needed, names), ())
         wanted = endpoint_resources(self._clients, names, spec, request.archive, self._say)
         if deployment.api is not None:
             wanted = [*wanted, FunctionModel(self._clients, names, deployment.model_digest)]
@@ -224,7 +230,7 @@ class AwsTarget:
             known = self._deployments.find_of(AwsDeployment, name)
             journal = Journal(self._deployments, known) if known else None
             # The endpoint goes before what it needs, and all that stands before it first.
-            remains = self._remains(names)
+            remains = self._remains(names, journal)
             removed, problems = self._remove(list(reversed(remains)), journal)
             if f"endpoint {names.endpoint}" in removed:
                 logs = [each for each in remains if isinstance(each, LogGroup)]
@@ -306,7 +312,13 @@ class AwsTarget:
         Args:
             known: Names that need no proof, since they are recorded.
         """
-        by_role = discovery.by_role(self._clients)
+        try:
+            by_role = discovery.by_role(self._clients)
+        except RefusedError as error:  # such as where the user brings a role of their own
+            if not is_denied(error):
+                raise
+            self._say(f"a deployment of which only a role is left is not seen: {error.message}")
+            by_role = set()
         by_tag = discovery.by_tag(self._clients)
         return {
             name
@@ -319,12 +331,25 @@ class AwsTarget:
         """Whether anything of what carries a deployment's tag still exists."""
         if any(discovery.is_stray(arn) for arn in arns):
             return True
-        remains = reversed(self._remains(self.names_of(name)))  # the endpoint is among the first
+        remains = reversed(self._remains(self.names_of(name), None))  # the endpoint comes soon
         return any(self._is_left(each, []) for each in remains if not isinstance(each, Bucket))
 
-    def _remains(self, names: Names) -> Sequence[Remains]:
-        """All that a deployment can have, in the order of creation."""
-        return [
+    def _remains(self, names: Names, journal: Journal | None) -> Sequence[Remains]:
+        """All that a deployment can have, in the order of creation.
+
+        One with a role of the user's own has none of ours, and maybe no right to look for them,
+        unless it had one before.
+        """
+        every: Sequence[Remains] = [
             *endpoint_remains(self._clients, names, self._say),
             *api_remains(self._clients, names),
         ]
+        ours = without_replaced(every, names)
+        return [each for each in every if each in ours or (journal and journal.find(each.kind))]
+
+
+def _kept(spec: AwsSpec, known: AwsDeployment | None) -> AwsSpec:
+    """A spec with the rules of the account; those that are not given are as they were."""
+    if known is None:
+        return spec
+    return spec.model_copy(update={"rules": spec.rules.over(known.spec.rules)})

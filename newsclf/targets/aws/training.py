@@ -10,7 +10,7 @@ from newsclf.targets.aws.bucket import Bucket, ModelArchive
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.resource import Remains, Resource
-from newsclf.targets.aws.role import Role
+from newsclf.targets.aws.role import Role, without_replaced
 from newsclf.targets.aws.training_job import TrainingJob
 
 _ROLE = "training role"
@@ -19,10 +19,8 @@ _ROLE = "training role"
 def training_resources(clients: Clients, names: Names, image: str) -> Sequence[Resource]:
     """The bucket and the role, as they are wanted."""
     statements = execution.training_statements(names, image)
-    return [
-        Bucket(clients, names),
-        Role(clients, names, names.training_role, _ROLE, execution.SERVICE, statements),
-    ]
+    role = Role(clients, names, names.training_role, _ROLE, execution.SERVICE, statements)
+    return without_replaced([Bucket(clients, names), role], names)
 
 
 def training_remains(clients: Clients, names: Names) -> Sequence[Remains]:
@@ -42,7 +40,8 @@ def remove_training(clients: Clients, names: Names) -> None:
     role, job = training_remains(clients, names)
     job.delete()  # first, and if that fails nothing that it needs is touched
     failed = []
-    for each in (role, ModelArchive(clients, names), Bucket(clients, names)):
+    remains = [role, ModelArchive(clients, names), Bucket(clients, names)]
+    for each in without_replaced(remains, names):
         try:
             each.delete()
         except NewsclfError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from newsclf.core.account_rules import NO_RULES, AccountRules
 from newsclf.core.deployment import AwsApi, AwsDeployment, Deployments
 from newsclf.core.errors import (
     InterruptedRunError,
@@ -24,8 +25,10 @@ from newsclf.targets.aws.address import address_of, read_key
 from newsclf.targets.aws.api import ApiSpec, api_resources, unwanted
 from newsclf.targets.aws.api_routes import ROUTES
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.concurrency import within_account
 from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.role import check_rules
 from newsclf.targets.aws.smoke import HEADLINES
 from newsclf.targets.client import classify
 from newsclf.targets.credentials import key_config
@@ -38,7 +41,13 @@ _REFUSALS = (401, 403)
 
 
 def wire_api(
-    state_dir: Path, clients: Clients, name: str, spec: ApiSpec, *, say: Callable[[str], None]
+    state_dir: Path,
+    clients: Clients,
+    name: str,
+    spec: ApiSpec,
+    *,
+    say: Callable[[str], None],
+    rules: AccountRules = NO_RULES,
 ) -> AwsDeployment:
     """Create or update the API of a deployment, and wait until it answers as it must.
 
@@ -51,6 +60,7 @@ def wire_api(
         name: The deployment's.
         spec: How the API is wanted.
         say: Is told what happens, a line at a time.
+        rules: What the account demands; what they do not say is as it was, or as the deployment's.
 
     Raises:
         StateError: there is no such deployment, its endpoint is not in service, the credentials are
@@ -64,15 +74,18 @@ def wire_api(
         journal = Journal(deployments, deployments.get_of(AwsDeployment, name))
         key_file = journal.deployment.key_file
         _require_endpoint(clients, journal.deployment)
+        names = _names(journal.deployment, rules)
+        check_rules(names)
+        spec = within_account(clients, names, spec, say)
         if spec.auth == "api-key":
             deployments.files.create("run", name)
             spec = replace(spec, key_sha256=_key_sha256(key_file))
         try:
-            url = _apply(clients, journal, spec, say)
+            url = _apply(clients, names, journal, spec, say)
             if spec.auth != "api-key":
                 with writing(key_file):
                     key_file.unlink(missing_ok=True)
-            api = AwsApi(url=url, auth=spec.auth)
+            api = AwsApi(url=url, auth=spec.auth, rules=names.rules)
             journal.save(api=api)
             _test(clients, journal.deployment, api)
         except KeyboardInterrupt:
@@ -83,10 +96,17 @@ def wire_api(
     return journal.deployment
 
 
-def _apply(clients: Clients, journal: Journal, spec: ApiSpec, say: Callable[[str], None]) -> str:
+def _names(deployment: AwsDeployment, rules: AccountRules) -> Names:
+    """The names under which the API is made, with the rules that hold for it."""
+    earlier = (deployment.api and deployment.api.rules) or deployment.spec.rules
+    return replace(Names.of(deployment), rules=rules.over(earlier))
+
+
+def _apply(
+    clients: Clients, names: Names, journal: Journal, spec: ApiSpec, say: Callable[[str], None]
+) -> str:
     """Make what is wanted, take away what is not; returns the API's address."""
     deployment = journal.deployment
-    names = Names(deployment.name, deployment.account, deployment.region)
     ids: dict[str, str] = {}
     for resource in api_resources(clients, names, spec, deployment.model_digest):
         look = resource.look()
@@ -125,7 +145,7 @@ def _require_endpoint(clients: Clients, deployment: AwsDeployment) -> None:
             f" are of {clients.account}",
             hint="set AWS_PROFILE to the profile of that account",
         )
-    names = Names(deployment.name, deployment.account, deployment.region)
+    names = Names.of(deployment)
     found = clients.find(
         "sagemaker", "describe_endpoint", doing=f"looking at the endpoint {names.endpoint}",
         EndpointName=names.endpoint,

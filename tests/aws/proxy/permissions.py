@@ -102,6 +102,10 @@ def permissions_of(call: Call) -> list[Permission]:
     if call.operation in ("CreateEndpoint", "UpdateEndpoint"):
         config = _arn(call, "sagemaker", f"endpoint-config/{call.params['EndpointConfigName']}")
         needed.append(Permission(action, config))
+    if (call.params.get("CreateBucketConfiguration") or {}).get("Tags"):
+        needed.append(Permission("s3:TagResource", resource))
+    if call.operation == "CreateRole" and call.params.get("PermissionsBoundary"):
+        needed.append(Permission("iam:PutRolePermissionsBoundary", resource))
     return needed + _scaling(call)
 
 

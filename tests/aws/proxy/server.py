@@ -171,6 +171,7 @@ class FakeAws:
             if call.operation in self.refuse:
                 message = self.refuse[call.operation]
                 raise RefusedError("AccessDeniedException", message)  # noqa: TRY301 - as others
+            self.services.check_organisation(call)
             if call.service == "sagemaker-runtime":
                 check_signature(environ, body, "sagemaker", call.region)
                 return self.data_plane.invoke_endpoint(call, body)

@@ -56,6 +56,12 @@ class Services:
     tags_lag: bool = True
     """The tagging API goes on listing what was deleted, as it does for up to hours (aws-cli#8197,
     boto3#3341)."""
+    concurrency: int = 1000
+    """Requests that all functions of the account may work on at once; a new account has 10."""
+    demanded_tag: str | None = None
+    """The key of a tag without which an organisation lets nothing be made that can be tagged."""
+    demanded_boundary: str | None = None
+    """The permissions boundary without which it lets no role be made."""
     ghosts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """ARN → tags of all that carried tags when something was deleted."""
 
@@ -68,6 +74,22 @@ class Services:
         self.ghosts |= {
             each.arn: [{"Key": k, "Value": v} for k, v in each.tags.items()] for each in found
         }
+
+    def check_organisation(self, call: Call) -> None:
+        """Raise RefusedError for what a service control policy of the organisation denies."""
+        keys = _tags_of(call)
+        untagged = self.demanded_tag is not None and keys is not None
+        unbounded = self.demanded_boundary is not None and call.operation == "CreateRole"
+        if (untagged and self.demanded_tag not in keys) or (
+            unbounded and call.params.get("PermissionsBoundary") != self.demanded_boundary
+        ):
+            raise RefusedError(
+                "AccessDenied" if call.service in ("iam", "s3") else "AccessDeniedException",
+                "User: arn:aws:iam::123456789012:user/me is not authorized to perform:"
+                f" {call.service}:{call.operation} with an explicit deny in a service control"
+                " policy",
+                403,
+            )
 
     def before(self, call: Call) -> Answer | None:
         """What is to be said instead of what moto says; raises RefusedError."""
@@ -146,6 +168,27 @@ class Services:
         if call.params["FunctionName"] in functions(call.region):
             name = call.params["FunctionName"]
             raise RefusedError("ResourceConflictException", f"Function already exist: {name}", 409)
+
+    def _lambda_GetAccountSettings(self, call: Call) -> Answer:
+        reserved = [_reserved(each) for each in functions(call.region).values()]
+        limit = {
+            "TotalCodeSize": 0, "CodeSizeUnzipped": 0, "CodeSizeZipped": 0,
+            "ConcurrentExecutions": self.concurrency,
+            "UnreservedConcurrentExecutions": self.concurrency - sum(reserved),
+        }  # fmt: skip
+        return ok({"AccountLimit": limit, "AccountUsage": {}})
+
+    def _lambda_PutFunctionConcurrency(self, call: Call) -> None:
+        """As new accounts are told: fhir-works#691, one-observability-demo#278."""
+        name, wanted = call.params["FunctionName"], call.params["ReservedConcurrentExecutions"]
+        others = [_reserved(f) for n, f in functions(call.region).items() if n != name]
+        least = min(100, self.concurrency)
+        if self.concurrency - sum(others) - wanted < least:
+            raise RefusedError(
+                "InvalidParameterValueException",
+                "Specified ReservedConcurrentExecutions for function decreases account's"
+                f" UnreservedConcurrentExecution below its minimum value of [{least}].",
+            )
 
     def _lambda_AddPermission(self, call: Call) -> None:
         function = functions(call.region).get(call.params["FunctionName"])
@@ -277,10 +320,34 @@ class Services:
         }  # fmt: skip
 
 
+_MADE = {
+    "iam:CreateRole", "s3:CreateBucket", "sagemaker:CreateModel", "sagemaker:CreateEndpointConfig",
+    "sagemaker:CreateEndpoint", "sagemaker:CreateTransformJob", "sagemaker:CreateTrainingJob",
+    "sagemaker:CreateInferenceRecommendationsJob", "logs:CreateLogGroup",
+    "lambda:CreateFunction", "apigatewayv2:CreateApi", "budgets:CreateBudget",
+    "cloudwatch:PutMetricAlarm",
+}  # fmt: skip
+"""What makes something that carries tags from its first moment."""
+
+
+def _tags_of(call: Call) -> set[str] | None:
+    """The keys of the tags that something is made with; None if nothing is made by the call."""
+    if f"{call.service}:{call.operation}" not in _MADE:
+        return None
+    bucket = call.params.get("CreateBucketConfiguration", {}).get("Tags")
+    tags = call.params.get("Tags") or call.params.get("tags") or call.params.get("ResourceTags")
+    found = tags or bucket or []
+    return set(found) if isinstance(found, dict) else {each["Key"] for each in found}
+
+
 def functions(region: str) -> dict[str, Any]:
     """Lambda functions by name."""
     backend = lambda_backends(ACCOUNT, region)
     return {f.function_name: f for f in backend.list_functions(func_version=None)}
+
+
+def _reserved(function: Any) -> int:
+    return int(function.reserved_concurrency or 0)
 
 
 def api_of(call: Call) -> Any:
