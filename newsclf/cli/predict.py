@@ -204,7 +204,7 @@ def _stream_format(asked: str | None, *, wanted: bool) -> StreamFormat | None:
 
 def _few(output: Output, texts: list[str], classifier: Classifier) -> None:
     """Classify the headlines of the command line together, and show them."""
-    from newsclf.cli import predict_view
+    from newsclf.cli import predict_rows, predict_view
     from newsclf.lifecycle.predict import predict as run
 
     if len(texts) > _FEW_WORDS and all(len(text.split()) == 1 for text in texts):
@@ -221,6 +221,7 @@ def _few(output: Output, texts: list[str], classifier: Classifier) -> None:
     for text, prediction in zip(texts, predicted.predictions, strict=True):
         output.show(*predict_view.bars(text, prediction))
     count = len(texts)
+    predict_rows.say_truncated(output, classifier.count_truncated(texts))
     output.note(f"{count} headline{'s' * (count != 1)} in {predicted.latency_ms:.1f} ms")
 
 

@@ -53,6 +53,7 @@ def run(output: Output, job: Job, classifier: Classifier) -> None:
         reading=job.reading,
         known_text_column=classifier.text_column,
         skip_bad=job.skip_bad,
+        count_truncated=classifier.count_truncated,
     )
     if not isinstance(job.source, Path) and job.source.isatty():
         output.note("type headlines, one per line; Ctrl-D ends")
@@ -77,7 +78,7 @@ def _show(output: Output, rows: RowsRequest, classifier: Classifier) -> Tally:
             if output.as_json:
                 found.append((row.text, row.prediction))
     latency_ms = 1000 * (time.monotonic() - started_s)
-    output.data(predict_view.document(found, latency_ms, classifier) | _bad(tally))
+    output.data(predict_view.document(found, latency_ms, classifier) | _counts(tally))
     return tally
 
 
@@ -103,13 +104,18 @@ def _write(output: Output, job: Job, rows: RowsRequest, classifier: Classifier) 
                 "labels": {label: tally.labels[label] for label in LABELS},
                 "output": str(job.target),
             }
-            | _bad(tally)
+            | _counts(tally)
         )
     return tally
 
 
-def _bad(tally: Tally) -> dict[str, object]:
-    return {"skipped": tally.bad, "first_skipped": tally.first_bad, "notes": tally.notes}
+def _counts(tally: Tally) -> dict[str, object]:
+    return {
+        "skipped": tally.bad,
+        "first_skipped": tally.first_bad,
+        "truncated": tally.truncated,
+        "notes": tally.notes,
+    }
 
 
 @contextmanager
@@ -133,7 +139,17 @@ def _say(output: Output, tally: Tally, duration_s: float, target: Path | None) -
     where = f" → {target}" if target is not None else ""
     rate = f" ({tally.rows / duration_s:,.0f}/s)" if duration_s > 0 else ""
     output.note(f"{rows} in {duration_s:.1f} s{rate}: {labels}{where}")
+    say_truncated(output, tally.truncated)
     if tally.bad:
         named = "; ".join(tally.first_bad)
         more = " …" if tally.bad > len(tally.first_bad) else ""
         output.note(f"{tally.bad:,} of them could not be classified: {named}{more}")
+
+
+def say_truncated(output: Output, count: int) -> None:
+    """Say how many headlines were too long to be read whole."""
+    if count:
+        output.note(
+            f"note: {count:,} headline{'s are' if count > 1 else ' is'} longer than the model"
+            " reads; only the beginning was classified"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ class Classifier:
     classify: Classify
     source: dict[str, str]
     """`kind` (model or deployment), `name` and `digest` of the model, for --json."""
+    count_truncated: Callable[[Sequence[str]], int] = lambda _: 0
+    """How many headlines are longer than what the model reads; a deployment does not say."""
     text_column: str | None = None
     """Where the headlines of the model's training data were."""
 
@@ -63,10 +66,10 @@ def find_classifier(
         folder, card = read_card(settings.model)
     except ModelError as error:
         raise _with_others(error, settings) from error
-    classify = open_model(folder).classify
+    engine = open_model(folder)
     output.note(f"using the model in {_shown(settings.model)}")
     source = {"kind": "model", "name": str(settings.model), "digest": card.digest}
-    return Classifier(classify, source, card.data.settings.text_column)
+    return Classifier(engine.classify, source, engine.truncated, card.data.settings.text_column)
 
 
 def _deployed(output: Output, found: Deployment, header_file: Path | None) -> Classifier:

@@ -67,6 +67,8 @@ class Tally:
     """How often each label was given."""
     bad: int = 0
     """Rows that could not be classified."""
+    truncated: int = 0
+    """Headlines with more tokens than the model reads, of which it read the beginning."""
     first_bad: list[str] = field(default_factory=list)
     """Place and problem of the first few of them."""
     notes: list[str] = field(default_factory=list)
@@ -90,6 +92,8 @@ class RowsRequest:
     known_text_column: str | None = None
     """Where the headlines of the model's training data were; used if the input has this column
     and `reading` names none."""
+    count_truncated: Callable[[Sequence[str]], int] = lambda _: 0
+    """How many texts are longer than what the model reads; a deployment does not say."""
     skip_bad: bool = False
     """Count rows that cannot be classified instead of failing at the first one."""
 
@@ -193,7 +197,9 @@ def classify_rows(
         if bad and not request.skip_bad:
             raise _with_way_out(bad[0].error(records.name))
         tally.count_bad(bad)
-        answers = iter(classify([text for _, text in found if isinstance(text, str)]))
+        texts = [text for _, text in found if isinstance(text, str)]
+        answers = iter(classify(texts))
+        tally.truncated += request.count_truncated(texts)
         classified = [
             ClassifiedRow(row, text, next(answers))
             if isinstance(text, str)

@@ -360,3 +360,16 @@ def test_a_file_without_a_usable_row_is_an_error(newsclf: Cli, skip_bad: list[st
     assert result.exit_code == 2
     assert "in.jsonl, line 1: " in result.err
     assert not Path("out.csv").exists()
+
+
+@pytest.mark.usefixtures("model")
+def test_a_text_that_is_too_long_is_cut_and_said(newsclf: Cli) -> None:
+    text = "profit rose " * 400
+    write_csv(Path("in.csv"), [("text",), (text,), ("Profit rose",)])
+
+    one = newsclf("predict", text, "Profit rose")
+    table = newsclf("predict", "--input", "in.csv", "--output", "out.csv", "--json")
+
+    assert "1 headline is longer than the model reads" in one.err
+    assert json.loads(table.out)["truncated"] == 1
+    assert "longer than" not in newsclf("predict", "Profit rose").err
