@@ -72,7 +72,7 @@ def small(endpoint: Endpoint, seed: int) -> Iterator[Malformed]:
     rng = random.Random(seed)  # noqa: S311 - nothing is secret
     makers: list[Callable[[Endpoint, random.Random], Malformed]] = [
         _wrong_json, _wrong_value, _odd_headline, _wrong_type_or_coding, _wrong_line,
-        _wrong_length, _wrong_chunks, _cut_off, _garbage, _flipped,
+        _wrong_length, _wrong_chunks, _cut_off, _garbage, _flipped, _of_a_page,
     ]  # fmt: skip
     while True:
         for make in makers:
@@ -188,7 +188,18 @@ def _flipped(endpoint: Endpoint, rng: random.Random) -> Malformed:
     places = [*range(raw.index(b"Content-Length: ")), *range(raw.index(b"{"), len(raw))]
     for _ in range(rng.randrange(1, 4)):
         raw[rng.choice(places)] = rng.randrange(256)
-    return Malformed("flipped bytes", bytes(raw), frozenset({0, 200, 400, 404, 405, 415}))
+    return Malformed("flipped bytes", bytes(raw), frozenset({0, 200, 400, 403, 404, 405, 415}))
+
+
+def _of_a_page(endpoint: Endpoint, rng: random.Random) -> Malformed:
+    good = endpoint.good()
+    host = b"Host: 127.0.0.1\r\n"
+    new = rng.choice([
+        b"Host: rebound.example\r\n", b"Host: 127.0.0.1.rebound.example:80\r\n",
+        host + b"Origin: https://a.example\r\n", host + b"Origin: null\r\n",
+        host + b"Sec-Fetch-Site: cross-site\r\n", host + b"Sec-Fetch-Site: same-site\r\n",
+    ])  # fmt: skip
+    return Malformed("of a web page", good.replace(host, new), frozenset({403}))
 
 
 async def send_all(port: int, requests: list[Malformed]) -> Counter[tuple[str, int]]:
