@@ -15,6 +15,7 @@ from tests.conftest import Cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def tracked_files() -> list[Path]:
@@ -42,14 +43,26 @@ def test_the_readme_begins_with_its_two_commands() -> None:
     assert commands[:2] == ["make demo", "make test"]
 
 
-def commands_of_the_readme() -> list[str]:
-    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", README, flags=re.DOTALL)
+def documented_commands() -> list[str]:
+    texts = [path.read_text(encoding="utf-8") for path in GUIDES]
+    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", "\n".join(texts), flags=re.DOTALL)
     lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
     return sorted({line for line in lines if line.startswith("newsclf ")})
 
 
-@pytest.mark.parametrize("command", commands_of_the_readme())
-def test_every_command_of_the_readme_parses(command: str, newsclf: Cli) -> None:
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"(?:\]\(|src=\")([\w./-]*)(#[\w-]+)?[)\"]", text):
+        found = path.parent / target if target else path
+        assert found.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.+)$", found.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert anchor[1:] in {title.casefold().replace(" ", "-") for title in titles}, anchor
+
+
+@pytest.mark.parametrize("command", documented_commands())
+def test_every_documented_command_parses(command: str, newsclf: Cli) -> None:
     words = shlex.split(command, comments=True)[1:]
 
     # An option that does not exist is found before --help is acted upon.
