@@ -30,9 +30,15 @@ def serve(
     """Serve a model over HTTP in the foreground, as a SageMaker container would."""
     output = start(as_json=False, quiet=quiet, verbose=verbose)
     from newsclf.core.machine import available_cores
+    from newsclf.serving.intake import is_loopback
     from newsclf.serving.server import ServerOptions
     from newsclf.serving.server import serve as run
 
+    if not is_loopback(host):
+        output.note(
+            f"warning: the server has no authentication: whoever reaches {host} can use it;"
+            " newsclf wire-api puts an API with keys in front of a deployment"
+        )
     options = ServerOptions(
         model=settings_from(config, {"model": model}).model,
         host=host,

@@ -101,7 +101,7 @@ def check_host(request: web.Request, names: frozenset[str] | None) -> None:
     if host is None or names is None:  # without a Host it is no browser
         return
     name = _name_of(host)
-    if name not in names and not _is_loopback(name):
+    if name not in names and not is_loopback(name):
         raise RefusedError(
             403, "forbidden", "this server does not answer to the Host that the request names"
         )
@@ -131,7 +131,8 @@ def _name_of(host: str) -> str:
 
 
 @lru_cache(maxsize=128)
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether a host's name or address is this machine's own."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

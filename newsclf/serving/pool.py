@@ -1,4 +1,4 @@
-"""Worker processes behind one bounded queue: who waits, who is refused, who is replaced."""
+"""Worker processes behind one bounded queue: admission, deadlines, replacement of workers."""
 
 from __future__ import annotations
 
@@ -8,26 +8,42 @@ import logging
 import socket
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from newsclf.core.contract import Prediction
 from newsclf.serving.worker import HEADER
 
 _CHUNK_HEADLINES = 16
 _JOBS_AHEAD = 2
+_START_WITHIN_S = 300.0
+"""What a worker has to load the model; SageMaker gives a container 8 minutes."""
 _RESTART_PAUSE_S = 0.5
+_MOST_RESTART_PAUSES = 64
+"""The pause doubles with each failure up to so many times the first."""
+_STEADY_S = 60.0
+"""A worker that was ready for so long is replaced without delay when it dies."""
 _log = logging.getLogger(__name__)
 
 
-class OverloadedError(Exception):
-    """The queue is full, or a request waited for longer than it may."""
+class UnavailableError(Exception):
+    """A request can't be answered now; trying again later may help."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
-class WorkerLostError(Exception):
-    """The worker process that had the request died."""
+class ModelFailedError(Exception):
+    """The model failed on a request, so that trying again would not help."""
+
+
+class _WorkerRefusedError(Exception):
+    """A worker can't use the model; its text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +58,48 @@ class Pool:
     A request is cut into pieces of at most 16 headlines, so that a long one uses all workers and
     does not keep a short one waiting. What is waiting is bounded: beyond `queue_headlines` a
     request is refused at once, since an answer that comes too late costs as much as a good one.
+
+    A worker that dies or hangs is replaced, each time after a longer pause; it must find the files
+    that the server was started with.
     """
 
     def __init__(
         self,
         folder: Path,
         *,
+        digests: Mapping[str, str],
         workers: int,
         threads: int,
         queue_headlines: int,
         deadline_s: float,
         worker_module: str,
+        restart_pause_s: float = _RESTART_PAUSE_S,
     ) -> None:
+        self._command = (sys.executable, "-m", worker_module)
+        self._arguments = (str(folder), str(threads), json.dumps(dict(digests)))
         self._folder = folder
-        self._worker_module = worker_module
-        self._threads = threads
         self._queue_headlines = queue_headlines
         self._deadline_s = deadline_s
+        self._restart_pause_s = restart_pause_s
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()  # bounded by `classify`
         self._ready = [False] * workers
+        self._problems: list[str | None] = [None] * workers
         self._was_ready = False
         self._idle = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._spawning = asyncio.Lock()
+        """Held while a process is made, which nobody would end if that were cut short."""
+        self._processes: set[asyncio.subprocess.Process] = set()
+        self._failures: set[str] = set()
         self.failed = asyncio.Event()
         """Set when a worker ends before any has ever been ready: starting more would not help."""
         self.waiting_headlines = 0
         """Headlines that are admitted and not yet answered."""
 
     @property
-    def is_full(self) -> bool:
-        """Whether a request would be refused at once."""
-        return self.waiting_headlines >= self._queue_headlines or not any(self._ready)
+    def problems(self) -> list[str]:
+        """Why workers that are not ready were replaced or can't be; each reason once."""
+        return sorted({problem for problem in self._problems if problem is not None})
 
     @property
     def workers_ready(self) -> Sequence[bool]:
@@ -85,19 +112,33 @@ class Pool:
 
     async def stop(self) -> None:
         """End the workers."""
-        for task in self._tasks:
-            task.cancel()
+        async with self._spawning:
+            for task in self._tasks:
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for process in self._processes:  # those that were being started or replaced just now
+            await _kill(process)
+
+    def check_admits(self) -> None:
+        """See whether a request would be refused at once.
+
+        Raises:
+            UnavailableError: no worker is ready, or too many headlines are waiting.
+        """
+        if not any(self._ready):
+            raise UnavailableError("not_ready", "no worker is ready")
+        if self.waiting_headlines >= self._queue_headlines:
+            raise UnavailableError("overloaded", "too many requests are waiting")
 
     async def classify(self, texts: Sequence[str]) -> list[Prediction]:
         """Classify headlines, in their order.
 
         Raises:
-            OverloadedError: too many are waiting, or the deadline passed.
-            WorkerLostError: a worker died over them.
+            UnavailableError: no worker is ready, too many are waiting, the deadline passed, or a
+                worker died over them.
+            ModelFailedError: the model failed on them.
         """
-        if self.is_full:
-            raise OverloadedError
+        self.check_admits()
         loop = asyncio.get_running_loop()
         jobs = [
             _Job(texts[i : i + _CHUNK_HEADLINES], loop.create_future())
@@ -110,7 +151,7 @@ class Pool:
             async with asyncio.timeout(self._deadline_s):
                 answers = await asyncio.gather(*(job.answer for job in jobs))
         except TimeoutError:
-            raise OverloadedError from None
+            raise _not_in_time() from None
         finally:
             # A worker passes over jobs whose answer nobody waits for any more.
             for job in jobs:
@@ -119,36 +160,59 @@ class Pool:
         return [prediction for answer in answers for prediction in answer]
 
     async def _keep_alive(self, index: int) -> None:
+        loop = asyncio.get_running_loop()
+        pauses, said = 1, ""
         while True:
+            started_s = loop.time()
             try:
                 await self._run_worker(index)
-            except (OSError, asyncio.IncompleteReadError) as error:
-                if not self._was_ready:
-                    self.failed.set()
-                    return
-                _log.error("worker %d died (%s); starting another", index, type(error).__name__)
+            except (OSError, asyncio.IncompleteReadError, _WorkerRefusedError) as error:
+                problem = _problem_of(error)
             finally:
-                self._ready[index] = False
-            await asyncio.sleep(_RESTART_PAUSE_S)
+                was_ready, self._ready[index] = self._ready[index], False
+            self._problems[index] = problem
+            if not self._was_ready:
+                self.failed.set()
+                return
+            if was_ready or problem != said:  # what goes on is said once
+                said = problem
+                _log.error("worker %d is replaced: %s", index, problem)
+            if was_ready and loop.time() - started_s > _STEADY_S:
+                pauses = 1
+            await asyncio.sleep(pauses * self._restart_pause_s)
+            pauses = min(2 * pauses, _MOST_RESTART_PAUSES)
 
     async def _run_worker(self, index: int) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self._worker_module,
-                str(theirs.fileno()), str(self._folder), str(self._threads),
-                pass_fds=[theirs.fileno()],
-            )  # fmt: skip
+        try:
+            async with self._spawning:
+                process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    str(theirs.fileno()),
+                    *self._arguments,
+                    pass_fds=[theirs.fileno()],
+                )
+                self._processes.add(process)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
-            await _read_message(reader)  # the prediction that shows that it works
+            # The prediction that shows that it works.
+            hello = await _read_message(reader, _START_WITHIN_S)
+            if isinstance(hello, dict):
+                raise _WorkerRefusedError(hello["error"])
+            if self._problems[index] is not None:
+                _log.warning("worker %d is ready again", index)
             self._ready[index] = self._was_ready = True
+            self._problems[index] = None
             await self._feed(process, reader, writer)
         finally:
             writer.close()
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await _kill(process)
+            self._processes.discard(process)
 
     async def _feed(
         self,
@@ -156,9 +220,13 @@ class Pool:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        """Give a worker jobs until it dies, one ahead, so that it need not wait for the next."""
+        """Give a worker jobs until it dies, one ahead, so that it need not wait for the next.
+
+        One that has not answered a job after a whole deadline hangs: it is given up, as if dead.
+        """
         death = asyncio.create_task(process.wait())
         sent: deque[_Job] = deque()
+        lost = UnavailableError("worker_lost", "the worker with this request died")
         try:
             while True:
                 if not sent:
@@ -166,17 +234,29 @@ class Pool:
                 # What an idle worker is about to take is not for a busy one.
                 while len(sent) < _JOBS_AHEAD and self._jobs.qsize() > self._idle:
                     self._send(self._jobs.get_nowait(), writer, sent)
-                if not sent:
-                    continue  # all that waited has been given up
-                scores = json.loads(await _read_message(reader))
-                job = sent.popleft()
-                if not job.answer.done():
-                    job.answer.set_result([Prediction(tuple(row)) for row in scores])
+                if sent:  # else all that waited has been given up
+                    answer = await _read_message(reader, self._deadline_s)
+                    self._answer(sent.popleft(), answer)
+        except TimeoutError:
+            lost = _not_in_time()
+            raise
         finally:
             death.cancel()
-            for job in sent:
-                if not job.answer.done():
-                    job.answer.set_exception(WorkerLostError())
+            if sent and not sent[0].answer.done():
+                sent[0].answer.set_exception(lost)
+            for job in list(sent)[1:]:  # it had not begun with these
+                self._jobs.put_nowait(job)
+
+    def _answer(self, job: _Job, answer: Any) -> None:
+        if isinstance(answer, dict) and answer["error"] not in self._failures:
+            self._failures.add(answer["error"])
+            _log.error("a request failed: %s", answer["error"])
+        if job.answer.done():
+            return
+        if isinstance(answer, dict):
+            job.answer.set_exception(ModelFailedError(answer["error"]))
+        else:
+            job.answer.set_result([Prediction(tuple(row)) for row in answer])
 
     async def _next_job(self, death: asyncio.Task[int]) -> _Job:
         """Wait for a job, or raise ConnectionResetError if the worker dies while it is idle."""
@@ -204,6 +284,27 @@ class Pool:
         sent.append(job)
 
 
-async def _read_message(reader: asyncio.StreamReader) -> bytes:
-    size = HEADER.unpack(await reader.readexactly(HEADER.size))[0]
-    return await reader.readexactly(size)
+def _problem_of(error: Exception) -> str:
+    if isinstance(error, _WorkerRefusedError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time and was killed"
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+        return f"it cannot be started ({error.strerror})"
+    return "it ended"
+
+
+def _not_in_time() -> UnavailableError:
+    return UnavailableError("timeout", "the request was not answered in time")
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
+async def _read_message(reader: asyncio.StreamReader, within_s: float) -> Any:
+    async with asyncio.timeout(within_s):
+        size = HEADER.unpack(await reader.readexactly(HEADER.size))[0]
+        return json.loads(await reader.readexactly(size))

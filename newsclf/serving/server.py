@@ -1,13 +1,15 @@
 """The model server: what a SageMaker container must answer, on one port.
 
     GET  /ping                          200 when every worker has made a real prediction, else 503
+                                        with "problems", if there are any
     POST /invocations                   {"inputs": str | [str]} → scores as a pipeline gives them
     POST /endpoints/{name}/invocations  the same as SageMaker's runtime gives it to boto3: an error
                                         of the model comes as ModelError, with its own status inside
     GET  /metrics                       Prometheus text
 
-Errors are {"error": {"code", "message"}}: 400 and what is wrong, 413, 415, and 503 with Retry-After
-when too much is waiting. No headline is ever logged.
+Errors are {"error": {"code", "message"}}: 400 and what is wrong, 403 for web pages, 408, 413, 415,
+500 when the model fails, and 503 with Retry-After when too much is waiting, no worker is ready or
+a request was not answered in time. No headline is ever logged.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -29,7 +31,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from newsclf.core.contract import ContractError, parse_inputs, parse_json
 from newsclf.core.errors import ConfigError, ModelError
-from newsclf.core.model_dir import check_files, find_model, model_digest
+from newsclf.core.model_dir import check_files, digest_of, find_model, listed_files
 from newsclf.serving.engine import FILES
 from newsclf.serving.intake import (
     Bodies,
@@ -40,7 +42,8 @@ from newsclf.serving.intake import (
     host_names,
     make_runner,
 )
-from newsclf.serving.pool import OverloadedError, Pool, WorkerLostError
+from newsclf.serving.pool import ModelFailedError, Pool, UnavailableError
+from newsclf.serving.tokens import MAX_CHARACTERS
 
 _DRAIN_S = 25.0
 """SageMaker kills a container 30 s after SIGTERM."""
@@ -113,23 +116,30 @@ def serve(options: ServerOptions, *, on_listening: Callable[[str], None]) -> Non
     """
     folder = find_model(options.model)
     check_files(folder, FILES)
+    digests = listed_files(folder)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(folder, options, on_listening))
+        runner.run(_serve(folder, digests, options, on_listening))
 
 
-async def _serve(folder: Path, options: ServerOptions, on_listening: Callable[[str], None]) -> None:
+async def _serve(
+    folder: Path,
+    digests: Mapping[str, str],
+    options: ServerOptions,
+    on_listening: Callable[[str], None],
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     pool = Pool(
         folder,
+        digests={name: digests[name] for name in FILES},
         workers=options.workers,
         threads=options.threads,
         queue_headlines=options.queue_headlines,
         deadline_s=options.deadline_s,
         worker_module=options.worker_module,
     )
-    app = make_app(pool, model_digest(folder), host_names(options.host))
+    app = make_app(pool, digest_of(digests), host_names(options.host))
     runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
     try:
@@ -147,8 +157,8 @@ async def _serve(folder: Path, options: ServerOptions, on_listening: Callable[[s
         await _first_of(stop, pool.failed)
         if pool.failed.is_set():
             raise ModelError(
-                f"{folder}: the model cannot be served: its worker ended before it was ready",
-                hint="the lines above say why",
+                f"{folder}: the model cannot be served: {'; '.join(pool.problems)}",
+                hint=f"newsclf predict --model {folder} TEXT tries it without a server",
             )
     finally:
         await runner.cleanup()  # closes the port, then waits for the requests under way
@@ -192,15 +202,14 @@ def make_app(pool: Pool, digest: str, names: frozenset[str] | None) -> web.Appli
         return response
 
     async def ping(_: web.Request) -> web.Response:
-        ready = sum(pool.workers_ready)
-        return web.json_response(
-            {"workers_ready": ready, "workers": len(pool.workers_ready), "model": digest},
-            status=200 if ready == len(pool.workers_ready) else 503,
-        )
+        ready, workers = sum(pool.workers_ready), len(pool.workers_ready)
+        document = {"workers_ready": ready, "workers": workers, "model": digest}
+        if pool.problems:
+            document["problems"] = pool.problems
+        return web.json_response(document, status=200 if ready == workers else 503)
 
     async def invocations(request: web.Request) -> web.Response:
-        if pool.is_full:  # refused before the body is read: an answer costs the least here
-            raise OverloadedError
+        pool.check_admits()  # before the body is read: a refusal costs the least here
         texts, is_list = await _read_inputs(request, bodies)
         metrics.batch.observe(len(texts))
         predictions = [prediction.as_pipeline() for prediction in await pool.classify(texts)]
@@ -233,7 +242,9 @@ async def _read_inputs(request: web.Request, bodies: Bodies) -> tuple[list[str],
     if "Content-Type" not in request.headers or request.content_type not in _MEDIA_TYPES:
         raise RefusedError(415, "unsupported_media_type", "send application/json")
     async with bodies.reading(request) as body:
-        return parse_inputs(parse_json(body))
+        texts, is_list = parse_inputs(parse_json(body))
+    # The engine reads no more of them, so no more need wait for it.
+    return [text[:MAX_CHARACTERS] for text in texts], is_list
 
 
 async def _guarded(
@@ -248,10 +259,10 @@ async def _guarded(
         refused = RefusedError(400, "bad_request", str(error))
     except RefusedError as error:
         refused = error
-    except OverloadedError:
-        refused = RefusedError(503, "overloaded", "too many requests are waiting")
-    except WorkerLostError:
-        refused = RefusedError(503, "worker_lost", "the worker with this request died")
+    except UnavailableError as error:
+        refused = RefusedError(503, error.code, error.message)
+    except ModelFailedError:  # the log says why
+        refused = RefusedError(500, "model_failed", "the model failed on this request")
     return error_response(refused)
 
 

@@ -1,9 +1,9 @@
 """A process that classifies for the server: texts come in over a socket, scores go back.
 
 Messages are a length of four bytes, big-endian, and JSON: a list of headlines one way, a list of
-[negative, neutral, positive] probabilities the other. The first message is sent unasked when the
-engine has made a real prediction. The process ends when its socket is closed, so it never outlives
-the server, however that ends.
+[negative, neutral, positive] probabilities the other, or {"error": "…"} when the model failed. The
+first message is sent unasked when the engine has made a real prediction, or when it cannot. The
+process ends when its socket is closed, so it never outlives the server, however that ends.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from newsclf.core.errors import ModelError
@@ -22,24 +23,36 @@ HEADER = struct.Struct(">I")
 
 
 def main() -> None:
-    """Serve `sys.argv`: the socket's descriptor, the model directory, the threads."""
+    """Serve `sys.argv`: the socket's descriptor, the model directory, the threads, the digests.
+
+    The digests are a JSON object: the SHA-256 of each file that the engine reads, as they were when
+    the server started.
+    """
     # Ctrl-C in a terminal goes to the whole group; the server decides when workers stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    descriptor, folder, threads = sys.argv[1:]
-    with socket.socket(fileno=int(descriptor)) as connection:
+    descriptor, folder, threads, digests = sys.argv[1:]
+    with socket.socket(fileno=int(descriptor)) as connection, suppress(ConnectionError):
         try:
-            engine = Engine(Path(folder), threads=int(threads))
+            engine = Engine(Path(folder), threads=int(threads), digests=json.loads(digests))
+            engine.classify([PROBE])
         except ModelError as error:
-            # Said before the socket closes, at which the server ends this process.
-            sys.stderr.write(f"{error.message}\n")
+            _send(connection, {"error": error.message})
             sys.exit(error.exit_code)
-        _send(connection, engine, [PROBE])
-        while (message := _receive(connection)) is not None:
-            _send(connection, engine, json.loads(message))
+        message: bytes | None = json.dumps([PROBE]).encode()
+        while message is not None:
+            _send(connection, _answer(engine, json.loads(message)))
+            message = _receive(connection)
 
 
-def _send(connection: socket.socket, engine: Engine, texts: list[str]) -> None:
-    body = json.dumps([prediction.scores for prediction in engine.classify(texts)]).encode()
+def _answer(engine: Engine, texts: list[str]) -> object:
+    try:
+        return [prediction.scores for prediction in engine.classify(texts)]
+    except ModelError as error:
+        return {"error": error.message}
+
+
+def _send(connection: socket.socket, document: object) -> None:
+    body = json.dumps(document).encode()
     connection.sendall(HEADER.pack(len(body)) + body)
 
 

@@ -19,10 +19,17 @@ from types import ModuleType
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from newsclf.serving.engine import Engine
-from tests.builders import LAMBDA_ENVIRONMENT, sample_rows
+from tests.builders import (
+    LAMBDA_ENVIRONMENT,
+    build_serving_model,
+    list_files,
+    sample_rows,
+    save_onnx,
+)
 
 READY_WITHIN_S = 60
 
@@ -170,6 +177,56 @@ def test_a_worker_that_is_killed_is_replaced_and_ping_says_so_meanwhile(server: 
     after = server.worker_pids()
     assert len(after) == 2
     assert len(before & after) == 1
+
+
+def test_a_worker_is_not_replaced_by_one_of_another_model(tmp_path: Path) -> None:
+    model = build_serving_model(tmp_path / "model")
+    with running(model, "--workers", "1") as server:
+        save_onnx(model / "model.onnx", np.ones((1500, 3), dtype=np.float32))
+        list_files(model)  # as another training would, the card fits
+        os.kill(server.worker_pids().pop(), signal.SIGKILL)
+        server.wait_for_ping(503)
+        problem = f"{model}: model.onnx is another file than when the model was first loaded"
+        while server.client.get("/ping").json()["problems"] != [problem]:
+            pass
+        answer = server.post({"inputs": "Profit rose"})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+
+
+def test_a_model_that_fails_is_not_served_and_the_reason_is_no_traceback(tmp_path: Path) -> None:
+    model = build_serving_model(tmp_path / "model")
+    save_onnx(model / "model.onnx", np.full((1500, 3), np.nan, dtype=np.float32))
+    list_files(model)
+
+    served = subprocess.run(
+        [sys.executable, "-m", "newsclf", "serve", str(model), "--port", "0", "--workers", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert served.returncode == 3
+    assert f"{model}: the model cannot be served" in served.stderr
+    assert "the model gives scores that are no numbers" in served.stderr
+    assert "Traceback" not in served.stderr
+
+
+def test_a_server_on_all_addresses_warns_that_it_has_no_authentication(tmp_path: Path) -> None:
+    model = build_serving_model(tmp_path / "model")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "newsclf", "serve", str(model), "--port", "0", "--host", "0.0.0.0"],  # noqa: S104 - that is the point
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(2)]
+    finally:
+        process.kill()
+        process.communicate()
+
+    assert any(line.startswith("warning:") and "no authentication" in line for line in said)
 
 
 def test_more_than_it_can_do_is_refused_at_once_and_the_rest_is_answered(server: Server) -> None:

@@ -1,0 +1,47 @@
+"""A worker that does what its first headline says: answer, hang, die, or fail.
+
+It speaks the protocol of `newsclf.serving.worker`. With a file `refusal` in its folder it refuses
+to start, with that file's text as the reason. Each start adds a line to the file `starts` there.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import struct
+import sys
+from pathlib import Path
+
+HEADER = struct.Struct(">I")
+"""As in the module of the real worker, whose imports take a second."""
+SCORES = [0.2, 0.3, 0.5]
+
+
+def main() -> None:
+    """Serve `sys.argv` as the real worker does."""
+    folder = Path(sys.argv[2])
+    with (folder / "starts").open("a", encoding="utf-8") as file:
+        file.write("started\n")
+    with socket.socket(fileno=int(sys.argv[1])) as connection, connection.makefile("rwb") as stream:
+
+        def send(document: object) -> None:
+            body = json.dumps(document).encode()
+            stream.write(HEADER.pack(len(body)) + body)
+            stream.flush()
+
+        if (folder / "refusal").is_file():
+            send({"error": (folder / "refusal").read_text(encoding="utf-8")})
+            return
+        send([SCORES])
+        while len(header := stream.read(HEADER.size)) == HEADER.size:
+            texts = json.loads(stream.read(HEADER.unpack(header)[0]))
+            if texts[0] == "hang":
+                signal.pause()
+            if texts[0] == "die":
+                return
+            send({"error": "no memory"} if texts[0] == "fail" else [SCORES] * len(texts))
+
+
+if __name__ == "__main__":
+    main()
