@@ -86,8 +86,8 @@ def show_result(output: Output, result: TrainResult, **more: object) -> None:
     )
     if result.best.data.cut:
         output.note(
-            f"{counted(result.best.data.cut, 'text is', 'texts are')} longer than"
-            f" {result.best.training.max_tokens} tokens; the model reads only their beginning."
+            f"{counted(result.best.data.cut, 'text is', 'texts are')} longer than the model reads;"
+            " what stands beyond that counts for nothing."
         )
-    runtime = "" if result.best.int8_rejected is None else "--float "
+    runtime = "--float " if any(card.int8_rejected for card in result.cards) else ""
     output.note(f"next: newsclf evaluate {runtime}--model {result.model}")

@@ -137,7 +137,7 @@ class SeenRows(_Document):
     """How many rows of other data the model has seen while it was made."""
 
     recorded: bool = True
-    """False: the model is older than the record of its training texts, so nothing is known."""
+    """False: the model, or the one to compare with, is older than such records."""
     rows: int
     """Of the data, seen or not."""
     training: int = 0
@@ -157,7 +157,7 @@ class SeenRows(_Document):
         """What a reader of the scores has to know of them."""
         if not self.recorded:
             return (
-                "A model has no record of its training texts, since an older version made it, so"
+                "The model has no record of its training texts, since an older version made it, so"
                 f" it is not known which of the {self.rows:,} rows it has seen."
             )
         count = self.training + self.validation + self.by_other

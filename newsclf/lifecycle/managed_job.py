@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from newsclf.core.errors import NewsclfError
+from newsclf.core.examples import remarks_on
 from newsclf.lifecycle.train import Located, TrainResult, TrainWatch, train
 from newsclf.lifecycle.train_folder import LOCK_FILE, TrainRequest, work_folder
 from newsclf.ml.base import Base
@@ -106,6 +107,8 @@ class _Watch:
             "%s: %d rows to train on, %d for validation, %d held out",
             data.name, len(parts.train), len(parts.validation), len(parts.test),
         )  # fmt: skip
+        for remark in remarks_on(data):
+            log.info("%s", remark)
 
     def on_step(self, now: StepProgress) -> None:
         """Once a tenth of the run; a line costs more than it tells otherwise."""
