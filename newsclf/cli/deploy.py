@@ -39,19 +39,24 @@ def deploy(
     name: Annotated[str, typer.Option(help="Name of the deployment.")] = DEFAULT_DEPLOYMENT,
     model: ModelOpt = None,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="0 takes a free one.", rich_help_panel=_LOCAL)
+        int,
+        typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.",
+                     rich_help_panel=_LOCAL),
     ] = 0,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes.", show_default="one per core",
-                     rich_help_panel=_LOCAL),
+        typer.Option(min=1, help="Worker processes of the model server.",
+                     show_default="one per core", rich_help_panel=_LOCAL),
     ] = None,
     instance: Annotated[
         str | None,
-        typer.Option(metavar="ml.…", help="Instance, such as ml.c5.large.", rich_help_panel=_AWS),
+        typer.Option(metavar="ml.…", help="SageMaker instance type, such as ml.c5.large.",
+                     rich_help_panel=_AWS),
     ] = None,
     serverless: Annotated[
-        bool, typer.Option("--serverless", help="Bill by use instead.", rich_help_panel=_AWS)
+        bool,
+        typer.Option("--serverless", help="Serverless endpoint, billed by use.",
+                     rich_help_panel=_AWS),
     ] = False,
     memory: Annotated[
         int | None,
@@ -60,27 +65,27 @@ def deploy(
     ] = None,
     concurrency: Annotated[
         int | None,
-        typer.Option(min=1, max=200, help="Serverless containers at most.", show_default="10",
+        typer.Option(min=1, max=200, help="Most serverless containers at once.", show_default="10",
                      rich_help_panel=_AWS),
     ] = None,
     minimum: Annotated[
         int | None,
-        typer.Option("--min", min=1, help="Instances at least.", show_default="1",
+        typer.Option("--min", min=1, help="Fewest instances.", show_default="1",
                      rich_help_panel=_AWS),
     ] = None,
     maximum: Annotated[
         int | None,
-        typer.Option("--max", min=1, help="Instances at most; it scales with the load.",
+        typer.Option("--max", min=1, help="Most instances; their number follows the load.",
                      show_default="as --min", rich_help_panel=_AWS),
     ] = None,
     ttl: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="The endpoint deletes itself after 90m, 2h or 3d.",
+        typer.Option(metavar="TIME", help="Time after which AWS deletes the endpoint: 90m, 2h, 3d.",
                      rich_help_panel=_AWS),
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option(metavar="USD", help="Mail when a month has cost so much.",
+        typer.Option(metavar="USD", help="Monthly SageMaker cost at which AWS sends an alert.",
                      rich_help_panel=_AWS),
     ] = None,
     budget_email: Annotated[
@@ -90,28 +95,31 @@ def deploy(
     ] = None,
     archive: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A model.tar.gz of newsclf package.",
+        typer.Option(metavar="FILE", help="Archive that newsclf package wrote, instead of --model.",
                      rich_help_panel=_AWS),
     ] = None,
     image: Annotated[
         str | None,
-        typer.Option(metavar="URI", help="Container image in ECR.",
+        typer.Option(metavar="URI", help="Container image in ECR to serve with.",
                      show_default="Amazon's Hugging Face container", rich_help_panel=_AWS),
     ] = None,
     vpc: Annotated[
         str | None,
-        typer.Option(metavar="SUBNETS:GROUPS", help="subnet-1,subnet-2:sg-1",
+        typer.Option(metavar="SUBNETS:GROUPS", help="Network of your own: subnet-1,subnet-2:sg-1.",
                      rich_help_panel=_AWS),
     ] = None,
     kms_key: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Encrypts volumes and archive.", rich_help_panel=_AWS),
+        typer.Option(metavar="KEY", help="KMS key that encrypts volumes and archive.",
+                     rich_help_panel=_AWS),
     ] = None,
     role: RoleOpt = None,
     permissions_boundary: BoundaryOpt = None,
     tag: TagOpt = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the plan.", rich_help_panel=_AWS)
+        bool,
+        typer.Option("--dry-run", help="Show the plan and its price, and change nothing.",
+                     rich_help_panel=_AWS),
     ] = False,
     region: RegionOpt = None,
     profile: ProfileOpt = None,

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from newsclf.cli.options import seconds
 from newsclf.core.deployment import AwsSpec, Serverless, Vpc
-from newsclf.core.errors import ConfigError, StateError
+from newsclf.core.errors import ConfigError, CredentialsError, StateError
+from newsclf.core.meant import instance_meant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from newsclf.cli.output import Output
     from newsclf.core.prices import PriceBook
     from newsclf.core.settings import Settings
-    from newsclf.targets.aws.plan import Plan
+    from newsclf.targets.aws.plan import Plan, Step
+    from newsclf.targets.aws.resource import Remains
 
 _LEAST_TTL_S = 15 * 60
 _HOURS_PER_MONTH = 730
@@ -57,7 +61,17 @@ def deploy_on_aws(
     target = aws_target(output, settings.state_dir, options.region, options.profile)
     spec = _spec(options, target.region, prices_at(settings.state_dir, options.prices))
     spec = spec.model_copy(update={"rules": settings.aws})
-    target.check_credentials()  # before the archive, which takes a while
+    try:
+        target.check_credentials()  # before the archive, which takes a while
+    except CredentialsError as error:
+        if not dry_run:
+            raise
+        steps = target.unchecked_steps(options.name, spec)
+        output.show(f"{options.name} in {target.region}, in an account that has nothing of it")
+        _show_steps(output, steps, spec, named=False)
+        output.data(_document(options.name, target.region, steps, checked=False))
+        output.note(f"nothing was checked in an account, nor changed: {error.message}")
+        return
     output.note("packing the model" if options.archive is None else f"checking {options.archive}")
     with packed(settings.model, options.archive, wheels=settings.state_dir / "wheels") as package:
         request = Request(
@@ -70,7 +84,7 @@ def deploy_on_aws(
         plan = target.plan(request)
         _show(output, plan)
         if dry_run:
-            output.data(_document(plan))
+            output.data(_document(options.name, target.region, plan.steps, plan.removals))
             output.note("nothing was changed")
             return
         if plan.changes and not confirmed and not output.confirm("Do it?"):
@@ -126,8 +140,10 @@ def _spec(options: Options, region: str, prices: PriceBook) -> AwsSpec:
 def _usd_per_hour(options: Options, region: str, prices: PriceBook) -> float:
     instance = options.instance or ""
     if not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", instance):
+        meant = instance_meant(instance, prices.instances())
         raise ConfigError(
-            f"--instance {instance}: expected a name such as ml.c5.large",
+            f"--instance {instance}: "
+            + (f"did you mean {meant}?" if meant else "expected a name such as ml.c5.large"),
             hint="newsclf prices show lists instances; without --instance it runs on this machine",
         )
     if options.memory_mb or options.concurrency:
@@ -186,21 +202,37 @@ def _ttl(text: str | None) -> int | None:
     return ttl_s
 
 
+_STYLES = {"create": "green", "update": "yellow", "replace": "red", "delete": "red"}
+
+
 def _show(output: Output, plan: Plan) -> None:
     from rich.text import Text
 
-    styles = {"create": "green", "update": "yellow", "replace": "red", "delete": "red"}
     title = f"{plan.deployment.name} in {plan.deployment.region} of {plan.deployment.account}"
     output.show(Text(title, style="bold"))
-    lines = [("delete", each, "") for each in plan.removals]
-    lines += [(step.look.action, step.resource, step.look.detail) for step in plan.steps]
-    for action, resource, detail in lines:
-        row = f"{action:8}{resource.kind:23} {resource.name}  {detail}"
-        output.show(Text(row, style=styles.get(action, "dim")))
-    spec, usd = plan.deployment.spec, plan.usd_per_hour
+    for each in plan.removals:
+        output.show(Text(f"{'delete':8}{each.kind:23} {each.name}", style=_STYLES["delete"]))
+    _show_steps(output, plan.steps, plan.deployment.spec)
+
+
+def _show_steps(
+    output: Output, steps: Sequence[Step], spec: AwsSpec, *, named: bool = True
+) -> None:
+    """What is done to each resource, and what they cost.
+
+    Args:
+        named: Whether the names of the resources are known.
+    """
+    from rich.text import Text
+
+    for step in steps:
+        name = f"{step.resource.name}  " if named else ""
+        row = f"{step.look.action:8}{step.resource.kind:23} {name}{step.look.detail}"
+        output.show(Text(row, style=_STYLES.get(step.look.action, "dim")))
     if spec.usd_per_hour is None:
         output.show("It bills by use, and nothing by the hour while nobody asks.")
         return
+    usd = _usd_per_hour_of(steps)
     month = f"${usd * _HOURS_PER_MONTH:,.0f} a month"
     output.show(f"While it is up: ${usd:.4f} an hour, ${usd * 24:.2f} a day, {month}.")
     if spec.max_instances > spec.min_instances:
@@ -208,20 +240,32 @@ def _show(output: Output, plan: Plan) -> None:
         output.show(f"With all {spec.max_instances} instances: ${most:.4f} an hour.")
 
 
-def _document(plan: Plan) -> dict[str, Any]:
+def _usd_per_hour_of(steps: Sequence[Step]) -> float:
+    return sum(step.look.usd_per_hour or 0.0 for step in steps)
+
+
+def _document(
+    name: str,
+    region: str,
+    steps: Sequence[Step],
+    removals: Sequence[Remains] = (),
+    *,
+    checked: bool = True,
+) -> dict[str, Any]:
     return {
-        "name": plan.deployment.name,
-        "region": plan.deployment.region,
-        "usd_per_hour": plan.usd_per_hour,
-        "removals": [{"kind": each.kind, "name": each.name} for each in plan.removals],
+        "name": name,
+        "region": region,
+        "checked": checked,
+        "usd_per_hour": _usd_per_hour_of(steps),
+        "removals": [{"kind": each.kind, "name": each.name} for each in removals],
         "steps": [
             {
                 "action": step.look.action,
                 "kind": step.resource.kind,
-                "name": step.resource.name,
+                "name": step.resource.name if checked else None,
                 "detail": step.look.detail,
                 "usd_per_hour": step.look.usd_per_hour,
             }
-            for step in plan.steps
+            for step in steps
         ],
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from newsclf.cli.options import seconds
 from newsclf.cli.train_view import say_data, show_result
-from newsclf.core.errors import ConfigError, NewsclfError, StateError
+from newsclf.core.errors import ConfigError, CredentialsError, NewsclfError, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,12 +94,23 @@ def begin(output: Output, request: TrainRequest, options: Options) -> None:
     clients = Clients(options.region, options.profile)
     prepared = prepare(request)
     say_data(output, prepared.data, prepared.parts)
-    job = _priced(output, clients, _job(clients, options, request.settings.aws))
+    hosting = _hosting_usd_per_hour(request, clients.region, options)
+    try:
+        account = clients.account
+    except CredentialsError as error:
+        if not options.dry_run:
+            raise
+        job = _job(clients, "an unknown account", options, request.settings.aws)
+        _show_plan(output, job, hosting)
+        output.data(_document(job) | {"account": None})
+        output.note(f"nothing was checked in an account, nor changed: {error.message}")
+        return
+    job = _priced(output, clients, _job(clients, account, options, request.settings.aws))
     check_rules(Names(job.name, job.account, job.region, job.rules))
     _check_quota(output, clients, job)
-    _show_plan(output, job)
+    _show_plan(output, job, hosting)
     if options.dry_run:
-        output.data(job.model_dump(mode="json", exclude={"fetched"}) | {"most_usd": job.most_usd})
+        output.data(_document(job))
         output.note("nothing was changed")
         return
     if not options.confirmed and not output.confirm("Do it?"):
@@ -124,7 +135,22 @@ def go_on(output: Output, request: TrainRequest, job: ManagedJob, *, verbose: bo
     _train(output, clients, request, job, verbose=verbose)
 
 
-def _job(clients: Clients, options: Options, rules: AccountRules) -> ManagedJob:
+def _document(job: ManagedJob) -> dict[str, object]:
+    return job.model_dump(mode="json", exclude={"fetched"}) | {"most_usd": job.most_usd}
+
+
+def _hosting_usd_per_hour(request: TrainRequest, region: str, options: Options) -> float | None:
+    """What hosting on the instance costs, which ships; AWS mostly asks the same for training."""
+    from newsclf.core.prices import prices_at
+
+    try:
+        book = prices_at(request.settings.state_dir)
+        return book.hosting_usd_per_hour(options.instance or "", region)
+    except ConfigError:
+        return None
+
+
+def _job(clients: Clients, account: str, options: Options, rules: AccountRules) -> ManagedJob:
     """Raises ConfigError: there is no image for it."""
     from newsclf.core.managed_job import ManagedJob
     from newsclf.lifecycle.managed import new_job_name, now
@@ -138,7 +164,7 @@ def _job(clients: Clients, options: Options, rules: AccountRules) -> ManagedJob:
         created=now(),
         region=clients.region,
         profile=clients.profile,
-        account=clients.account,
+        account=account,
         image=image,
         instance=instance,
         spot=options.spot,
@@ -168,12 +194,19 @@ def _check_quota(output: Output, clients: Clients, job: ManagedJob) -> None:
         output.note(warning)
 
 
-def _show_plan(output: Output, job: ManagedJob) -> None:
+def _show_plan(output: Output, job: ManagedJob, hosting_usd_per_hour: float | None) -> None:
     machine = f"{job.instance}{' (spot)' if job.spot else ''}"
     output.show(
         f"{job.name} in {job.region} of {job.account}: {machine}, for at most"
         f" {job.max_runtime_s / 3600:g} h"
     )
+    if job.usd_per_hour is None and hosting_usd_per_hour is not None:
+        most = hosting_usd_per_hour * job.max_runtime_s / 3600
+        output.show(
+            f"Hosting on {job.instance} costs ${hosting_usd_per_hour:.4f} an hour, and training"
+            f" mostly the same, so at most about ${most:.2f}."
+        )
+        return
     if job.usd_per_hour is None or job.most_usd is None:
         output.show(
             f"What an hour of training on {job.instance} costs is not known here:"

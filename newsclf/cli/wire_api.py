@@ -53,19 +53,22 @@ def wire_api(
             show_default="as it is wired; else api-key, on AWS iam",
         ),
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.1, help="Requests per second.")] = 500,
-    burst: Annotated[int, typer.Option(min=1, help="Requests at once.")] = 500,
+    rate: Annotated[float, typer.Option(min=0.1, help="Most requests per second.")] = 500,
+    burst: Annotated[int, typer.Option(min=1, help="Most requests in one burst.")] = 500,
     runtimes: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=1000,
-            help="Lambda runtimes: requests at the same time.",
+            help="Lambda runtimes, each of which works on one request at a time.",
             show_default=f"{_LOCAL_RUNTIMES}, on AWS {_AWS_RUNTIMES} reserved",
         ),
     ] = None,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="0 takes a free one.", rich_help_panel=_LOCAL)
+        int,
+        typer.Option(
+            min=0, max=65535, help="Port to listen on; 0 takes a free one.", rich_help_panel=_LOCAL
+        ),
     ] = 0,
     jwt_issuer: Annotated[
         str | None,
@@ -89,7 +92,11 @@ def wire_api(
     ] = None,
     unreserved: Annotated[
         bool,
-        typer.Option("--unreserved", help="Reserve no Lambda concurrency.", rich_help_panel=_AWS),
+        typer.Option(
+            "--unreserved",
+            help="Reserve no Lambda concurrency; the API shares what the account has.",
+            rich_help_panel=_AWS,
+        ),
     ] = False,
     role: RoleOpt = None,
     permissions_boundary: BoundaryOpt = None,
@@ -100,7 +107,7 @@ def wire_api(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
-    """Put the API before a deployment: a gateway with authentication, and the Lambda handler."""
+    """Put an HTTP API in front of a deployment: a gateway, authentication, the Lambda handler."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.core.deployment import AwsDeployment, Deployments
     from newsclf.core.errors import ConfigError

@@ -2,6 +2,7 @@
 
     NewsclfError                exit 1   anything below, or a failure that fits nowhere else
     ├─ ConfigError              exit 2   a flag, an environment variable or a TOML field is wrong
+    ├─ CredentialsError         exit 2   AWS is to be asked, and there are no usable credentials
     ├─ DataError                exit 2   a data file can't be used; names the file and the line
     ├─ MissingExtraError        exit 2   the command needs packages that are not installed
     ├─ StateError               exit 3   a deployment is unknown, in the way, or of another version
@@ -35,6 +36,12 @@ class NewsclfError(Exception):
 
 class ConfigError(NewsclfError):
     """A flag, an environment variable or a settings file holds something unusable."""
+
+    exit_code = 2
+
+
+class CredentialsError(NewsclfError):
+    """AWS is to be asked, and there are no credentials, or they are incomplete."""
 
     exit_code = 2
 

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from newsclf.core.errors import ConfigError
 from newsclf.core.findings import first_finding
+from newsclf.core.meant import instance_meant, region_meant
 from newsclf.core.settings import shipped_config
 
 PRICES_FILE = "prices.toml"
@@ -144,10 +145,17 @@ class PriceBook(_Table):
                     source=table.source,
                 )
         known = self.instances(region)
-        names = f"known there: {_words(known)}" if known else f"regions: {_words(self.regions())}"
+        if known:
+            meant = instance_meant(instance, known)
+            names = f"did you mean {meant}?" if meant else f"known there: {_words(known)}"
+        else:
+            meant = region_meant(region, self.regions())
+            names = f"did you mean {meant}?" if meant else f"regions: {_words(self.regions())}"
         raise ConfigError(
             f"no price is known for {instance} in {region} ({names})",
-            hint=f"newsclf prices refresh --region {region} --instance {instance}",
+            hint="newsclf prices show lists what is known"
+            if meant
+            else f"newsclf prices refresh --region {region} --instance {instance}",
         )
 
     def hosting_usd_per_hour(self, instance: str, region: str) -> float:

@@ -107,8 +107,8 @@ def test_without_credentials_it_says_so(
 
     result = newsclf("prices", "refresh", "--region", "us-east-1")
 
-    assert result.exit_code == 4
-    assert "needs AWS credentials" in result.err
+    assert result.exit_code == 2
+    assert "no AWS credentials were found" in result.err
     assert "aws configure" in result.err
     assert aws.requests == 0
     assert not FILE.exists()
@@ -121,8 +121,8 @@ def test_a_profile_that_does_not_exist(
 
     result = newsclf("prices", "refresh", "--region", "us-east-1")
 
-    assert (result.exit_code, aws.requests) == (4, 0)
-    assert "nobody" in result.err
+    assert (result.exit_code, aws.requests) == (2, 0)
+    assert "there is no AWS profile 'nobody' in ~/.aws" in result.err
 
 
 def test_without_a_network_it_says_so(newsclf: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

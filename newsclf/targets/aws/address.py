@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 
 from newsclf.core.deployment import AwsDeployment
-from newsclf.core.errors import ConfigError, StateError, TargetError
+from newsclf.core.errors import ConfigError, CredentialsError, StateError
 from newsclf.core.files import read_regular
 from newsclf.core.sigv4 import Credentials, Scope
 from newsclf.targets.aws.clients import Clients
-from newsclf.targets.aws.errors import aws_errors
+from newsclf.targets.aws.errors import NO_CREDENTIALS, TO_LOG_IN, aws_errors
 from newsclf.targets.aws.names import Names
 from newsclf.targets.client import Address
 from newsclf.targets.credentials import MAX_KEY_FILE_BYTES, ApiKey, Signature, key_in
@@ -61,15 +61,12 @@ def signature_for(clients: Clients, service: str) -> AwsSignature:
     """Signs requests to `execute-api` or `sagemaker`.
 
     Raises:
-        TargetError: there are no credentials.
+        CredentialsError: there are none.
     """
     with aws_errors("signing a request", permission="sts:AssumeRole"):
         found = clients.session.get_credentials()
     if found is None:
-        raise TargetError(
-            "signing a request needs AWS credentials, and there are none",
-            hint="aws configure, or set AWS_PROFILE",
-        )
+        raise CredentialsError(NO_CREDENTIALS, hint=TO_LOG_IN)
     return AwsSignature(found, Scope(clients.region, service))
 
 
@@ -98,7 +95,7 @@ def address_of(
     Raises:
         ConfigError: the API asks for a token, and none is given.
         StateError: the API's key is not there, or its address is none of AWS.
-        TargetError: there are no credentials.
+        CredentialsError: there are none.
     """
     if deployment.api is None or direct:
         return endpoint_address(clients, Names.of(deployment))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from newsclf.core.checkup import Check, State, check_reachable
-from newsclf.core.errors import NewsclfError
+from newsclf.core.errors import CredentialsError, NewsclfError
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.policy import COMMANDS, Command, statements
 
@@ -24,7 +24,7 @@ def check_aws(clients: Clients) -> Iterator[Check]:
             return
         caller = clients.call("sts", "get_caller_identity", doing="asking AWS who this is")
     except NewsclfError as error:
-        state: State = "absent" if "needs AWS credentials" in error.message else "wrong"
+        state: State = "absent" if isinstance(error, CredentialsError) else "wrong"
         yield Check("credentials", state, error.message, error.hint or "aws configure")
         return
     yield Check("credentials", "ok", caller["Arn"])

@@ -16,6 +16,7 @@ import botocore.exceptions
 from botocore.config import Config
 
 from newsclf.core.errors import ConfigError
+from newsclf.core.meant import region_meant
 from newsclf.targets.aws.clock import Clock
 from newsclf.targets.aws.errors import RefusedError, aws_errors, is_already_there, is_not_found
 from newsclf.targets.aws.permissions import permission_of
@@ -32,6 +33,11 @@ def _check_region(session: boto3.Session, region: str) -> None:
     """Raise ConfigError if it is none, or where ARNs begin otherwise, as in China and GovCloud."""
     if not re.fullmatch(r"[a-z]+(-[a-z]+)+-\d+", region):
         raise ConfigError(f"--region {region}: expected a region such as us-east-1")
+    if meant := region_meant(region, session.get_available_regions("sagemaker")):
+        raise ConfigError(
+            f"--region {region}: AWS has no such region; did you mean {meant}?",
+            hint=f"--region {meant}, or set AWS_REGION",
+        )
     try:
         partition = session.get_partition_for_region(region)
     except botocore.exceptions.UnknownRegionError:
@@ -58,7 +64,7 @@ class Clients:
 
         Raises:
             ConfigError: no region is named anywhere.
-            TargetError: there is no such profile.
+            CredentialsError: there is no such profile.
         """
         with aws_errors("opening the AWS session", permission="sts:GetCallerIdentity"):
             # boto3 itself reads only AWS_DEFAULT_REGION and the profile's.
@@ -99,7 +105,7 @@ class Clients:
 
         Raises:
             RefusedError: AWS refused; it holds AWS's own code.
-            TargetError: there are no usable credentials.
+            CredentialsError: there are none that can be used.
             ServiceError: AWS can't be reached, is busy, or failed.
         """
         client = self.client(service)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import botocore.exceptions as aws
 from botocore.parsers import ResponseParserError
 
-from newsclf.core.errors import ServiceError, TargetError
+from newsclf.core.errors import CredentialsError, ServiceError, TargetError
 
 _CREDENTIALS = (
     aws.NoCredentialsError,
@@ -21,6 +21,10 @@ _CREDENTIALS = (
     aws.TokenRetrievalError,
     aws.UnauthorizedSSOTokenError,
 )
+NO_CREDENTIALS = (
+    "no AWS credentials were found, neither in the environment nor in ~/.aws nor of this machine"
+)
+TO_LOG_IN = "aws configure or aws sso login, or name a profile with --profile or AWS_PROFILE"
 _BAD_CREDENTIALS = {
     "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId",
     "InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException",
@@ -107,16 +111,14 @@ def aws_errors(doing: str, *, permission: str) -> Iterator[None]:
         permission: The IAM action that it needs.
 
     Raises:
-        TargetError: no usable credentials.
+        CredentialsError: there are none that can be used.
         RefusedError: AWS refused.
         ServiceError: AWS can't be reached, is busy, or failed.
     """
     try:
         yield
     except _CREDENTIALS as error:
-        raise TargetError(
-            f"{doing} needs AWS credentials ({error})", hint="aws configure, or set AWS_PROFILE"
-        ) from error
+        raise CredentialsError(_without_credentials(error), hint=TO_LOG_IN) from error
     except aws.ClientError as error:
         raise _from_client_error(error, doing, permission) from error
     except (aws.ConnectionError, aws.HTTPClientError, ResponseParserError) as error:
@@ -126,6 +128,15 @@ def aws_errors(doing: str, *, permission: str) -> Iterator[None]:
         ) from error
     except aws.BotoCoreError as error:
         raise TargetError(f"{doing} failed: {error}") from error
+
+
+def _without_credentials(error: Exception) -> str:
+    """What is wrong with the credentials, in our words where botocore's say nothing."""
+    if isinstance(error, aws.NoCredentialsError):
+        return NO_CREDENTIALS
+    if isinstance(error, aws.ProfileNotFound):
+        return f"there is no AWS profile '{error.kwargs['profile']}' in ~/.aws"
+    return f"the AWS credentials can't be used: {error}"
 
 
 def _from_client_error(

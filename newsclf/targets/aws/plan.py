@@ -32,11 +32,6 @@ class Plan:
         """Whether there is anything to do."""
         return bool(self.removals) or any(step.look.action != "keep" for step in self.steps)
 
-    @property
-    def usd_per_hour(self) -> float:
-        """What all of it costs while it is up, without what goes by use."""
-        return sum(step.look.usd_per_hour or 0.0 for step in self.steps)
-
 
 def planned(
     deployment: AwsDeployment, wanted: Iterable[Resource], unwanted: Iterable[Remains]

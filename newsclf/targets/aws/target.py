@@ -26,10 +26,10 @@ from newsclf.targets.aws.journal import Journal
 from newsclf.targets.aws.log_group import LogGroup
 from newsclf.targets.aws.metrics import EndpointMetrics
 from newsclf.targets.aws.names import Names
-from newsclf.targets.aws.plan import Plan, planned
+from newsclf.targets.aws.plan import Plan, Step, planned
 from newsclf.targets.aws.preflight import check_endpoint_quota
 from newsclf.targets.aws.recommender import RecommenderRequest, StartedJob, recommending
-from newsclf.targets.aws.resource import Remains, Resource
+from newsclf.targets.aws.resource import Look, Remains, Resource
 from newsclf.targets.aws.resources import (
     endpoint_remains,
     endpoint_resources,
@@ -81,7 +81,10 @@ class AwsTarget:
         return self._clients.region
 
     def check_credentials(self) -> None:
-        """Raise TargetError if AWS does not accept them, ServiceError if it can't be reached."""
+        """Raise CredentialsError if there are none, TargetError if AWS does not accept them.
+
+        ServiceError: it can't be reached.
+        """
         _ = self._clients.account
 
     def names_of(self, name: str) -> Names:
@@ -161,6 +164,17 @@ class AwsTarget:
         if warning is not None:
             self._say(warning)
         return plan
+
+    def unchecked_steps(self, name: str, spec: AwsSpec) -> Sequence[Step]:
+        """What a deployment takes where there is nothing of it yet; AWS is not asked.
+
+        The names of the resources are not the real ones: they depend on the account and the model.
+        """
+        names = Names(name, "ACCOUNT", self.region, spec.rules)
+        wanted = endpoint_resources(
+            self._clients, names, spec, Archive(Path("model.tar.gz"), ""), self._say
+        )
+        return [Step(each, _unchecked(each)) for each in wanted]
 
     def apply(self, plan: Plan) -> AwsDeployment:
         """Carry a plan out, and record each step before and after it.
@@ -346,6 +360,11 @@ class AwsTarget:
         ]
         ours = without_replaced(every, names)
         return [each for each in every if each in ours or (journal and journal.find(each.kind))]
+
+
+def _unchecked(resource: Resource) -> Look:
+    wanted = resource.wanted if isinstance(resource, Endpoint) else None
+    return Look("create", wanted.detail, wanted.usd_per_hour) if wanted else Look("create")
 
 
 def _kept(spec: AwsSpec, known: AwsDeployment | None) -> AwsSpec:
