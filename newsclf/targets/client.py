@@ -45,6 +45,11 @@ def classify(address: Address, texts: Sequence[str]) -> list[Prediction]:
             field_name = "headlines" if address.form == "api" else "inputs"
             try:
                 answer = client.post(address.url, json={field_name: headlines})
+            except httpx.ReadTimeout:
+                raise ServiceError(
+                    f"{address.url} did not answer within {_TIMEOUT_S} s",
+                    hint=f"newsclf status; {_logs(address)}",
+                ) from None
             except httpx.RequestError as error:
                 raise ServiceError(
                     f"nothing answers at {address.url} ({type(error).__name__})",
@@ -95,8 +100,11 @@ def _checked(answer: httpx.Response, address: Address) -> Any:
         )
     if answer.is_client_error:
         raise RequestRejectedError(f"{who} rejected the request {said}")
-    logs = "newsclf logs --api" if address.form == "api" else "newsclf logs"
-    raise ServiceError(f"{who} failed {said}", hint=f"newsclf status; {logs}")
+    raise ServiceError(f"{who} failed {said}", hint=f"newsclf status; {_logs(address)}")
+
+
+def _logs(address: Address) -> str:
+    return "newsclf logs --api" if address.form == "api" else "newsclf logs"
 
 
 def _document(answer: httpx.Response) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 
+from newsclf.core.contract import Prediction
 from newsclf.core.errors import NewsclfError, RequestRejectedError, ServiceError
 from newsclf.core.urls import is_loopback, without_secrets
 from newsclf.targets.client import Address, classify
@@ -85,9 +87,19 @@ def test_scores_that_are_no_probabilities_are_no_answer(scores: dict[str, object
 def test_scores_may_be_rounded() -> None:
     rounded = {"negative": 0.3333, "neutral": 0.3333, "positive": 0.3333}
 
-    [prediction] = answer_to(200, {"predictions": [{"scores": rounded}]})  # type: ignore[misc, attr-defined]
+    answer = answer_to(200, {"predictions": [{"scores": rounded}]})
 
-    assert prediction.scores == (0.3333, 0.3333, 0.3333)
+    assert answer == [Prediction((0.3333, 0.3333, 0.3333))]
+
+
+def test_who_is_there_but_slow_is_not_said_to_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("newsclf.targets.client._TIMEOUT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = Address(f"http://127.0.0.1:{silent.getsockname()[1]}/classify", "api")
+        with pytest.raises(ServiceError, match=r"did not answer within 0\.1 s") as caught:
+            classify(address, ["Profit rose"])
+
+    assert "newsclf deploy" not in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.8.8.8", "[::1]"])
