@@ -102,6 +102,7 @@ def _local_document(status: Status) -> dict[str, object]:
         "url": status.url,
         "server_url": status.deployment.server.url,
         "running": status.running,
+        "copied_from": None if status.original is None else str(status.original),
         "healthy": status.healthy,
         "api_running": status.api_running,
         "uptime_s": status.uptime_s,
@@ -134,7 +135,7 @@ def _show_local(output: Output, found: Sequence[Status]) -> None:
         output.show(f"{s.deployment.name}: {s.url}")
         if s.original is not None:
             output.note(
-                f"{s.deployment.name}: its record is a copy; the process that it names belongs to"
+                f"{s.deployment.name}: its record was copied; the process that it names belongs to"
                 f" the deployment in {s.original}"
             )
         elif s.deployment.api is not None and s.running and not s.api_running:

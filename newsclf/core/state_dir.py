@@ -3,6 +3,9 @@
     .newsclf/
       deployments/NAME.json   what is deployed
       run/NAME/               its logs, and the credential and settings of its API
+      runs/                   load tests
+      wheels/                 what archives hold besides the model
+      prices.toml             what AWS was asked for
 
 It lies in the working directory, so it may have come with a repository or an archive, or lie where
 others can write. Nothing in it is believed before it was looked at.
@@ -145,6 +148,11 @@ class StateDir:
                 f"{path} can be written by other users (mode {stat.S_IMODE(found.st_mode):04o})",
                 hint=f"if you trust what is in it: chmod -R go-w {self.path}",
             )
+
+
+def private_folder(folder: Path) -> Path:
+    """Make a folder in a state directory, such as that of the load tests; see `StateDir.create`."""
+    return StateDir(folder.parent).create(folder.name)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from newsclf.core.errors import (
 )
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.prices import PriceBook
+from newsclf.core.state_dir import private_folder
 from newsclf.lifecycle.recommender import Recommend, recommended
 from newsclf.lifecycle.report import report
 from newsclf.lifecycle.server_figures import ReadFigures, read_figures
@@ -258,6 +259,7 @@ def _open_folder(request: LoadtestRequest, run: Run) -> tuple[RunFolder, Run]:
             )
         return folder, begun
     moment = run.started_utc.replace("+00:00", "Z").replace(":", "").replace("-", "")
+    private_folder(request.runs)
     folder = RunFolder.create(request.runs / f"{moment}-{file_name(run.name)}")
     # Until it is, it is not finished, whatever ends it.
     folder.write_run(run.model_copy(update={"interrupted": True, "stop_reason": "not finished"}))

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from newsclf.core.errors import NewsclfError
 from newsclf.core.examples import remarks_on
+from newsclf.core.files import write_text
 from newsclf.lifecycle.train import Located, TrainResult, TrainWatch, train
 from newsclf.lifecycle.train_folder import LOCK_FILE, TrainRequest, work_folder
 from newsclf.ml.base import Base
@@ -56,7 +57,7 @@ def main() -> None:
     except NewsclfError as error:
         failure = root / "output" / "failure"
         failure.parent.mkdir(parents=True, exist_ok=True)
-        failure.write_text(error.message[:_REASON_CHARS], encoding="utf-8")
+        write_text(failure, error.message[:_REASON_CHARS])
         log.error(error.message)  # noqa: TRY400 - a sentence, no traceback
         sys.exit(1)
 
@@ -118,7 +119,7 @@ class _Watch:
             )
 
     def on_epoch(self, seed: int, result: EpochResult) -> None:
-        _keep(self._work, self._state)
+        keep_state(self._work, self._state)
         log.info(
             "seed %d, epoch %d: training_loss=%.4f; validation_loss=%.4f; accuracy=%.4f;"
             " macro_f1=%.4f;",
@@ -127,10 +128,14 @@ class _Watch:
         )  # fmt: skip
 
 
-def _keep(work: Path, state: Path) -> None:
+def keep_state(work: Path, state: Path) -> None:
+    """Write the folder of a run into an archive, whole or not at all."""
     state.parent.mkdir(parents=True, exist_ok=True)
+    # Under one name, since SageMaker copies it to S3 while it is written, and keeps it there; and
+    # opened exclusively, so that no link leads the bytes elsewhere.
     partial = state.with_name(f"{state.name}.tmp")
-    with tarfile.open(partial, "w") as archive:
+    partial.unlink(missing_ok=True)
+    with partial.open("xb") as file, tarfile.open(fileobj=file, mode="w") as archive:
         for path in sorted(work.iterdir()):
             if path.name != LOCK_FILE:
                 archive.add(path, path.name)

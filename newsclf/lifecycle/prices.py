@@ -22,6 +22,7 @@ from newsclf.core.prices import (
     prices_at,
     read_prices,
 )
+from newsclf.core.state_dir import StateDir, writing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,5 +188,6 @@ def _write(file: Path, new: PriceBook, older: PriceBook | None) -> None:
             if name != "schema_version":
                 kept = [table for table in tables if table["region"] not in replaced]
                 document[name] = [*document[name], *kept]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_text(file, tomli_w.dumps(document))
+    StateDir(file.parent).create()
+    with writing(file):
+        write_text(file, tomli_w.dumps(document))

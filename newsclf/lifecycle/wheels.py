@@ -13,6 +13,7 @@ from pathlib import Path
 
 from newsclf.core.errors import ConfigError, DownloadError
 from newsclf.core.model_dir import file_digest
+from newsclf.core.state_dir import private_folder
 
 _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.+!-]+)(?P<hashes>(?:\s+--hash=sha256:[0-9a-f]{64})+)"
@@ -95,7 +96,7 @@ def fetched_wheels(requirements: Path, pins: Sequence[Pin], cache: Path) -> list
             "fetching wheels needs pip, which this Python does not have",
             hint="python -m ensurepip, or pass a folder with them: --wheels DIR",
         )
-    cache.mkdir(parents=True, exist_ok=True)
+    private_folder(cache)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
         _pip_download(requirements, Path(scratch))
         for path in Path(scratch).iterdir():

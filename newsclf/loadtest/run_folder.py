@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from newsclf.core.errors import StateError
-from newsclf.core.files import write_text
+from newsclf.core.files import replacing, write_text
 from newsclf.core.findings import first_finding
 from newsclf.core.prices import PriceBook
 from newsclf.core.recommendations import Recommendations
@@ -66,9 +66,8 @@ class RunFolder:
         folder = self.path / "points" / point.id
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "point.json").unlink(missing_ok=True)  # of an earlier, interrupted try
-        partial = folder / "requests.csv.gz.tmp"
-        partial.write_bytes(_as_csv(samples))
-        partial.replace(folder / "requests.csv.gz")
+        with replacing(folder / "requests.csv.gz") as file:
+            file.write(_as_csv(samples))
         _write(folder / "point.json", point)
 
     def read_point(self, point_id: str) -> tuple[Point, Samples] | None:

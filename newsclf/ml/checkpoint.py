@@ -6,6 +6,7 @@ or not at all.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch.optim.swa_utils import AveragedModel
 from transformers import PreTrainedModel
+
+from newsclf.core.files import replacing
 
 BEST_FILE = "best.safetensors"
 _STATE_FILE = "last.pt"
@@ -30,17 +33,16 @@ class TrainingState:
 
 def save_state(folder: Path, state: TrainingState, history: list[dict[str, Any]]) -> None:
     """Write the state and the results of the epochs so far."""
-    partial = folder / f"{_STATE_FILE}.tmp"
-    torch.save(
-        {
-            "model": state.model.state_dict(),
-            "averaged": state.averaged.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "history": history,
-        },
-        partial,
-    )
-    partial.replace(folder / _STATE_FILE)
+    with replacing(folder / _STATE_FILE) as file:
+        torch.save(
+            {
+                "model": state.model.state_dict(),
+                "averaged": state.averaged.state_dict(),
+                "optimizer": state.optimizer.state_dict(),
+                "history": history,
+            },
+            file,
+        )
 
 
 def load_state(folder: Path, state: TrainingState) -> list[dict[str, Any]]:
@@ -57,9 +59,10 @@ def load_state(folder: Path, state: TrainingState) -> list[dict[str, Any]]:
 
 def save_best(folder: Path, model: PreTrainedModel) -> None:
     """Write the weights to keep."""
-    partial = folder / f"{BEST_FILE}.tmp"
-    save_model(model, str(partial))
-    partial.replace(folder / BEST_FILE)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        partial = Path(scratch) / BEST_FILE
+        save_model(model, str(partial))
+        partial.replace(folder / BEST_FILE)
 
 
 def load_best(folder: Path, model: PreTrainedModel) -> None:

@@ -67,13 +67,14 @@ def test_a_model_is_deployed_asked_and_removed(newsclf: Cli) -> None:
     through_it = newsclf("predict", "--json", "Profit rose")
     assert f"deployment news at {deployed.server.url}/invocations" in through_it.err
     by_itself = newsclf("predict", "--json", "--model", "model", "Profit rose")
-    assert "model model" in by_itself.err
+    assert "using the model in ./model" in by_itself.err
     assert json.loads(through_it.out)["predictions"] == json.loads(by_itself.out)["predictions"]
 
     status = json.loads(newsclf("status", "--json").out)
     assert (status[0]["running"], status[0]["healthy"]) == (True, True)
     assert status[0]["requests"] == 2  # the smoke test and the prediction
     assert status[0]["uptime_s"] > 0
+    assert status[0]["url"] == f"{deployed.server.url}/invocations"
     assert "healthy" in newsclf("status").out
     assert "serving" in newsclf("logs").out
 
@@ -155,6 +156,34 @@ def test_a_process_that_is_not_its_own_is_never_stopped(newsclf: Cli) -> None:
 
     # The one that was started for the deployment is known by its log and its port.
     assert not real.is_running() or real.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.usefixtures("model")
+def test_a_copied_project_leaves_the_original_alone(
+    newsclf: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deploy(newsclf)
+    server = server_of()
+    original = Path(".newsclf/run/news").resolve()
+    shutil.copytree(".newsclf", "copy/.newsclf")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.chdir("copy")
+
+        shown = newsclf("status", "--json")
+        assert json.loads(shown.out)[0]["running"] is False
+        assert json.loads(shown.out)[0]["copied_from"] == str(original)
+        assert newsclf("predict", "--deployment", "news", "Profit rose").exit_code == 5
+        removed = newsclf("teardown")
+        assert removed.exit_code == 0
+        assert f"process {server.pid} was left running: it belongs to the" in removed.err
+        assert str(original) in removed.err
+        assert left_behind() == []
+
+    assert newsclf("predict", "Profit rose").exit_code == 0
+    assert (original / "server.log").exists()
+    (tmp_path / ".newsclf").rename("moved")  # but one that is moved keeps its processes
+    assert newsclf("teardown", "--state-dir", "moved").exit_code == 0
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.usefixtures("model")

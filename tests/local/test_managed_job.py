@@ -57,6 +57,21 @@ def test_a_job_that_can_not_train_says_why(
     assert f"newsclf: {reason}" in capfd.readouterr().out
 
 
+def test_the_state_of_a_job_is_written_behind_no_link(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/request.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "victim").write_text("mine", encoding="utf-8")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/state.tar.tmp").symlink_to(tmp_path / "victim")
+
+    managed_job.keep_state(tmp_path / "work", tmp_path / "checkpoints/state.tar")
+
+    assert (tmp_path / "victim").read_text(encoding="utf-8") == "mine"
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["state.tar"]
+    with tarfile.open(tmp_path / "checkpoints/state.tar") as archive:
+        assert archive.getnames() == ["request.json"]
+
+
 def packed(path: Path, *members: tarfile.TarInfo) -> Path:
     with tarfile.open(path, "w:gz") as archive:
         for info in members:

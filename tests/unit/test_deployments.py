@@ -14,7 +14,7 @@ import pytest
 from newsclf.core import state_dir
 from newsclf.core.deployment import AwsDeployment, Deployments, LocalDeployment
 from newsclf.core.errors import StateError
-from newsclf.core.state_dir import RUN_FILES
+from newsclf.core.state_dir import RUN_FILES, private_folder
 from newsclf.targets.local import credentials
 from newsclf.targets.local.gateway_files import write_settings
 from newsclf.targets.local.target import LocalTarget
@@ -165,6 +165,13 @@ def test_everything_is_private_whatever_the_umask(mask: int) -> None:
     assert deployments.get("news") == deployment
 
 
+def test_whatever_makes_the_state_directory_makes_it_private() -> None:
+    with umask(0):
+        private_folder(STATE / "runs")
+
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (STATE, STATE / "runs")} == {0o700}
+
+
 @pytest.mark.parametrize(
     "place", [".newsclf", ".newsclf/deployments", ".newsclf/deployments/news.json", ".newsclf/run"]
 )
@@ -292,8 +299,8 @@ def test_what_newsclf_did_not_write_is_named_and_left(newsclf: Cli) -> None:
 
     assert result.exit_code == 0
     assert {p.name for p in STATE.rglob("*") if p.is_file()} == {"mine.txt"}
-    assert f"left {folder / 'mine.txt'}: newsclf did not write it" in result.err
-    assert f"left {folder / 'notes'}" in result.err
+    assert f"{folder / 'mine.txt'} was left in place: newsclf did not write it" in result.err
+    assert f"{folder / 'notes'} was left in place" in result.err
 
 
 @pytest.mark.parametrize("arguments", [["teardown"], ["teardown", "gone"]])

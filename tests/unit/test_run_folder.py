@@ -47,6 +47,18 @@ def test_samples_are_what_was_written(folder: RunFolder, complete: tuple[Point, 
     assert np.array_equal(found[1], complete[1])
 
 
+def test_samples_are_written_behind_no_link(
+    folder: RunFolder, complete: tuple[Point, Samples], tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine", encoding="utf-8")
+    samples_file(folder).with_name("requests.csv.gz.tmp").symlink_to(victim)
+
+    folder.write_point(*complete)
+
+    assert victim.read_text(encoding="utf-8") == "mine"
+
+
 HEAD = ",".join(SAMPLE.names or ()).encode() + b"\n"
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.optim.swa_utils import AveragedModel
 
 from newsclf.core.examples import Example
 from newsclf.core.settings import TrainSettings
 from newsclf.core.spread import spread_of
 from newsclf.ml.base import Base
 from newsclf.ml.batches import Row, bucketed, collate, soft_target, training_rows
+from newsclf.ml.checkpoint import TrainingState, load_best, load_state, save_best, save_state
 from newsclf.ml.classifier import load_base
 from newsclf.ml.schedule import parameter_groups, rate_factor
 from newsclf.ml.train import EpochResult, class_weights, epoch_to_keep, epochs_without_progress
@@ -159,3 +162,24 @@ def test_a_spread_is_a_mean_and_a_sample_deviation() -> None:
     assert spread.mean == pytest.approx(0.95)
     assert spread.deviation == pytest.approx(0.01)
     assert spread.percent() == "95.00 ± 1.00 %"
+
+
+def test_a_checkpoint_is_written_behind_no_link(tiny_base: Path, tmp_path: Path) -> None:
+    model, _ = load_base(Base("tiny", tiny_base, "local"), max_tokens=16)
+    victim = tmp_path / "victim"
+    victim.write_text("mine", encoding="utf-8")
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    for name in ("last.pt", "best.safetensors"):
+        (folder / f"{name}.tmp").symlink_to(victim)
+    optimizer = torch.optim.AdamW(model.parameters())
+    state = TrainingState(model, AveragedModel(model), optimizer)
+
+    save_state(folder, state, [{"epoch": 1}])
+    save_best(folder, model)
+
+    assert victim.read_text(encoding="utf-8") == "mine"
+    assert load_state(folder, state) == [{"epoch": 1}]
+    load_best(folder, model)
+    left = {path.name for path in folder.iterdir() if not path.is_symlink()}
+    assert left == {"last.pt", "best.safetensors"}

@@ -260,7 +260,7 @@ class AwsTarget:
                     hint=f"newsclf teardown {name} --region {names.region} tries it again",
                 )
             for path in self._deployments.remove(name):
-                self._say(f"left {path}: newsclf did not write it")
+                self._say(f"{path} was left in place: newsclf did not write it")
         return removed
 
     def _remove(

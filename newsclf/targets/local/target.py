@@ -300,7 +300,7 @@ class LocalTarget:
 
     def _remove_files(self, name: str) -> None:
         for path in self._deployments.remove(name):
-            self._say(f"left {path}: newsclf did not write it")
+            self._say(f"{path} was left in place: newsclf did not write it")
 
     def _remove_api(self, deployment: LocalDeployment) -> None:
         if deployment.api is None:
@@ -316,8 +316,8 @@ class LocalTarget:
             process.stop(running)
         elif (others := process.log_of_stranger(known, log)) is not None:
             self._say(
-                f"process {known.pid} goes on: it belongs to the deployment in {others.parent},"
-                " of which this state directory is a copy"
+                f"process {known.pid} was left running: it belongs to the deployment in"
+                f" {others.parent}, and this state directory is a copy of that one"
             )
 
 
