@@ -82,4 +82,4 @@ def _aws(settings: Settings, region: str | None, profile: str | None) -> Iterato
         yield Check("AWS", "absent", error.message, error.hint or "")
         return
     yield check_prices(settings, clients.region, today=dt.datetime.now(dt.UTC).date())
-    yield from check_aws(clients)
+    yield from check_aws(clients, settings.aws.role)

@@ -12,8 +12,12 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.iam.models import iam_backends
 
+from newsclf.core.account_rules import AccountRules
 from newsclf.core.deployment import AwsDeployment, Deployments
+from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.names import Names
 from newsclf.targets.aws.policy import COMMANDS, statements
+from newsclf.targets.aws.training import remove_training, training_resources
 from tests.aws.conftest import REGION
 from tests.aws.proxy.server import FakeAws
 from tests.conftest import Cli, Result
@@ -166,6 +170,20 @@ def test_a_role_of_another_account_is_refused_before_anything_is_made(
     assert result.exit_code == 2
     assert "--role: it is of the account 999999999999" in result.err
     assert aws.world.left() == []
+
+
+def test_a_training_with_a_role_of_ones_own_makes_and_deletes_none(theirs: FakeAws) -> None:
+    clients = Clients(REGION)
+    names = Names("train-0123456789ab", ACCOUNT, REGION, AccountRules(role=ROLE))
+    for resource in training_resources(
+        clients, names, f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/i:1"
+    ):
+        resource.ensure()
+    assert [role.name for role in roles()] == ["theirs"]
+    assert names.role_arn(names.training_role) == ROLE
+
+    remove_training(clients, names)
+    assert theirs.world.left() == ["role theirs"]
 
 
 def test_with_a_role_of_ones_own_the_policy_only_passes_it_on(newsclf: Cli) -> None:

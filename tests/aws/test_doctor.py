@@ -49,6 +49,21 @@ def test_what_is_not_allowed_is_named_with_the_command_that_needs_it(
     assert "→ newsclf policy deploy" in newsclf("doctor").out
 
 
+def test_with_a_role_of_ones_own_no_right_to_make_roles_is_missed(
+    aws: FakeAws, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSCLF_AWS_ROLE", "arn:aws:iam::123456789012:role/theirs")
+    aws.services.forbidden = frozenset({"iam:CreateRole", "iam:ListRoles", "iam:PassRole"})
+    found = checks(newsclf)
+
+    assert found["may deploy"]["detail"] == "not iam:PassRole"
+    assert (
+        "policy deploy --role arn:aws:iam::123456789012:role/theirs"
+        in (found["may deploy"]["todo"])
+    )
+    assert found["may status"]["state"] == "ok"
+
+
 def test_without_the_right_to_ask_it_says_that_it_does_not_know(aws: FakeAws, newsclf: Cli) -> None:
     aws.fault = lambda _, call: "denied" if call.operation == "SimulatePrincipalPolicy" else None
     found = checks(newsclf)

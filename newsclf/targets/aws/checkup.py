@@ -14,8 +14,13 @@ _SHOWN = 4
 """Denied actions that are named; the policy names all."""
 
 
-def check_aws(clients: Clients) -> Iterator[Check]:
-    """Reachability, credentials and permissions, each only where the one before is well."""
+def check_aws(clients: Clients, role: str | None = None) -> Iterator[Check]:
+    """Reachability, credentials and permissions, each only where the one before is well.
+
+    Args:
+        clients: Of the account and region.
+        role: ARN of a role of the user's own, which makes most rights about roles needless.
+    """
     try:
         url = clients.client("sts").meta.endpoint_url
         reachable = check_reachable("AWS", url, todo="check the network; AWS needs it")
@@ -28,10 +33,10 @@ def check_aws(clients: Clients) -> Iterator[Check]:
         yield Check("credentials", state, error.message, error.hint or "aws configure")
         return
     yield Check("credentials", "ok", caller["Arn"])
-    yield from _permissions(clients, caller["Arn"], caller["Account"])
+    yield from _permissions(clients, caller["Arn"], caller["Account"], role)
 
 
-def _permissions(clients: Clients, caller: str, account: str) -> Iterator[Check]:
+def _permissions(clients: Clients, caller: str, account: str, role: str | None) -> Iterator[Check]:
     """One finding for each command, by IAM's own simulator."""
     if caller.endswith(":root"):
         detail = "the account's root may do everything"
@@ -39,18 +44,18 @@ def _permissions(clients: Clients, caller: str, account: str) -> Iterator[Check]
         return
     try:
         source = _role_of(clients, caller)
-        denied = set(_denied(clients, source, account))
+        denied = set(_denied(clients, source, account, role))
     except NewsclfError as error:
         yield Check("permissions", "unknown", error.message, error.hint or "newsclf policy")
         return
     for command in COMMANDS:
-        lacking = sorted(denied & set(_actions(command)))
+        lacking = sorted(denied & set(_actions(command, role)))
         more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
         yield Check(
             f"may {command}",
             "absent" if lacking else "ok",
             f"not {', '.join(lacking[:_SHOWN])}{more}" if lacking else "all that it needs",
-            f"newsclf policy {command}" if lacking else "",
+            f"newsclf policy {command}{f' --role {role}' if role else ''}" if lacking else "",
         )
 
 
@@ -68,9 +73,9 @@ def _role_of(clients: Clients, caller: str) -> str:
     return str(found["Role"]["Arn"])
 
 
-def _denied(clients: Clients, source: str, account: str) -> Iterator[str]:
+def _denied(clients: Clients, source: str, account: str, role: str | None) -> Iterator[str]:
     """Actions that the simulator says no to, of all commands."""
-    for statement in statements(COMMANDS, region=clients.region, account=account):
+    for statement in statements(COMMANDS, region=clients.region, account=account, role=role):
         results = clients.listed(
             "iam", "simulate_principal_policy", "EvaluationResults",
             doing="asking IAM what these credentials may do",
@@ -83,6 +88,6 @@ def _denied(clients: Clients, source: str, account: str) -> Iterator[str]:
         yield from (r["EvalActionName"] for r in results if r["EvalDecision"] != "allowed")
 
 
-def _actions(command: Command) -> Iterator[str]:
-    for statement in statements([command]):
+def _actions(command: Command, role: str | None) -> Iterator[str]:
+    for statement in statements([command], role=role):
         yield from statement.actions
