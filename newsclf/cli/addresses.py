@@ -58,12 +58,12 @@ def read_headers(path: Path) -> dict[str, str]:
     Raises:
         ConfigError: it can't be read, or a line is no header.
     """
-    from newsclf.core.errors import ConfigError
+    from newsclf.core.errors import ConfigError, reason_of
 
     try:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
+        raise ConfigError(f"{path}: cannot be read ({reason_of(error)})") from None
     found = [_HEADER.fullmatch(line.strip()) for line in lines]
     if not all(found):  # the line itself is not quoted: it may hold a key
         number = found.index(None) + 1

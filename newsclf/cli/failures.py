@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from newsclf.cli.next_commands import with_state_dir
-from newsclf.core.errors import InterruptedRunError, NewsclfError
+from newsclf.core.errors import InterruptedRunError, NewsclfError, reason_of
 from newsclf.core.findings import finding, short
 
 if TYPE_CHECKING:
@@ -114,9 +114,7 @@ def failure_of(error: BaseException) -> Failure | None:
 def _of_the_system(error: OSError) -> Failure:
     if error.errno == errno.EBADF and error.filename is None:
         return Failure("standard input or output is closed")
-    reason = error.strerror or str(error) or type(error).__name__
-    # A name in capitals, such as SSL, stays as it is.
-    reason = reason if reason[:2].isupper() else reason[:1].lower() + reason[1:]
+    reason = reason_of(error)
     place = error.filename2 or error.filename
     option: str | None = getattr(error, "option", None)
     hints = ["free some space"] if error.errno in _FULL and place != "standard output" else []
@@ -145,7 +143,11 @@ def _option_of(error: OSError, ctx: typer.Context) -> str | None:
         if option is None or not isinstance(place, str | Path) or not str(place):
             continue
         folder = Path(os.path.realpath(place))
-        if path == folder or folder in path.parents or path in folder.parents:
+        if (
+            folder in (path, *path.parents)
+            or path in folder.parents
+            or (path.parent == folder.parent and path.name.startswith(f"{folder.name}."))
+        ):
             found = max(found or (0, ""), (len(folder.parts), option))
     return found[1] if found else None
 

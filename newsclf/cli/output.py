@@ -7,6 +7,7 @@ characters in it, which could drive the terminal, are made visible.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -110,7 +111,8 @@ def _to_stdout() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OSError(error.errno, error.strerror, "standard output") from error
+        why = "closed" if error.errno == errno.EBADF else error.strerror
+        raise OSError(error.errno, why, "standard output") from error
 
 
 def _fitting(

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from pydantic_core import from_json
 
 from newsclf.core.account_rules import NO_RULES, AccountRules
-from newsclf.core.errors import ConfigError, StateError
+from newsclf.core.errors import ConfigError, StateError, reason_of
 from newsclf.core.files import PRIVATE, read_regular, write_private
 from newsclf.core.findings import first_finding
 from newsclf.core.state_dir import GATEWAY_LOG, KEY_FILE, SERVER_LOG, StateDir, unusable, writing
@@ -254,7 +254,11 @@ class Deployments:
             return _parse(read_regular(path, at_most_bytes=_MAX_RECORD_BYTES), self.folder(name))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise StateError(
+                f"{path}: {reason_of(error)}", hint="name another state directory with --state-dir"
+            ) from error
+        except ValueError as error:
             raise StateError(
                 f"{path}: not a deployment of this version of newsclf ({_first_line(error)})",
                 hint=f"use the version that wrote it; or: rm {path}; newsclf teardown {name}",

@@ -110,3 +110,10 @@ class InterruptedRunError(NewsclfError):
     """The user interrupted a run; what it had done is kept and can be gone on with."""
 
     exit_code = 130
+
+
+def reason_of(error: Exception) -> str:
+    """Why something failed, in the middle of a sentence: `permission denied`, without the path."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[:1].lower() + error.strerror[1:]
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -35,6 +35,10 @@ def replacing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     Raises:
         OSError: The file cannot be written there.
     """
+    if _is_no_file(path):
+        raise FileExistsError(
+            errno.EEXIST, "a device or a pipe, which no file may replace", str(path)
+        )
     digits = secrets.token_hex(_HEX_DIGITS // 2)
     partial = path.with_name(f"{_partial_prefix(path.name)}{digits}.partial")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -61,6 +65,16 @@ def is_partial_of(path: Path, name: str) -> bool:
 
 def _partial_prefix(name: str) -> str:
     return f".{name[:_NAME_CHARS]}."
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether a device, pipe or socket is there, or a link to an open stream: /dev/stdout."""
+    try:
+        mode = path.stat().st_mode
+        linked = path.is_symlink() and str(path.readlink()).startswith("/proc/self/fd")
+    except OSError:
+        return False
+    return linked or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def write_text(path: Path, text: str, *, mode: int | None = None) -> None:

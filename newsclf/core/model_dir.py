@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from newsclf.core.errors import ModelError
+from newsclf.core.errors import ModelError, reason_of
 
 CARD_FILE = "card.json"
 SEEDS_FILE = "seeds.json"
@@ -138,7 +138,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: cannot be read ({error})", hint=_AGAIN) from error
+        raise ModelError(f"{path}: cannot be read ({reason_of(error)})", hint=_AGAIN) from error
     if not isinstance(document, dict):
         raise ModelError(f"{path}: cannot be read (it is no JSON object)", hint=_AGAIN)
     return document

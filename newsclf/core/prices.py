@@ -19,7 +19,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from newsclf.core.errors import ConfigError
+from newsclf.core.errors import ConfigError, reason_of
 from newsclf.core.findings import first_finding
 from newsclf.core.meant import instance_meant, region_meant
 from newsclf.core.settings import shipped_config
@@ -230,7 +230,9 @@ def read_prices(path: Path) -> PriceBook:
             f"{path}: {first_finding(error)}", hint="configs/prices.toml shows the form"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}", hint="configs/prices.toml shows the form") from None
+        raise ConfigError(
+            f"{path}: {reason_of(error)}", hint="configs/prices.toml shows the form"
+        ) from None
 
 
 def merge(books: Iterable[PriceBook]) -> PriceBook:

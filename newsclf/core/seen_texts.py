@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
-from newsclf.core.errors import ModelError
+from newsclf.core.errors import ModelError, reason_of
 from newsclf.core.examples import Example, Split, normalised
 from newsclf.core.files import write_text
 from newsclf.core.model_dir import check_files, listed_files
@@ -57,7 +57,7 @@ def read_seen_texts(folder: Path) -> SeenTexts | None:
         return SeenTexts({digits: cast("Part", part) for digits, part in pairs})
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"{folder / SEEN_FILE}: cannot be read ({error})",
+            f"{folder / SEEN_FILE}: cannot be read ({reason_of(error)})",
             hint="copy the directory again, or newsclf train",
         ) from error
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from newsclf.core.account_rules import AccountRules
 from newsclf.core.contract import LABELS
-from newsclf.core.errors import ConfigError
+from newsclf.core.errors import ConfigError, reason_of
 from newsclf.core.findings import finding, short
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -229,7 +229,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such settings file") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {reason_of(error)}") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

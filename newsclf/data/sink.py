@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
-from newsclf.core.errors import DataError
+from newsclf.core.errors import DataError, reason_of
 from newsclf.core.extras import require_extra
 from newsclf.core.files import replacing
 
@@ -62,7 +62,7 @@ def open_sink(path: Path) -> Iterator[Sink]:
             yield sink
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be written ({error.strerror or error})",
+            f"{path}: cannot be written ({reason_of(error)})",
             hint="name another file with --output",
         ) from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from newsclf.core.cost import CostRow, MonthlyCost
-from newsclf.core.errors import ConfigError, StateError
+from newsclf.core.errors import ConfigError, StateError, reason_of
 from newsclf.core.findings import first_finding
 from newsclf.core.prices import PriceBook
 from newsclf.loadtest.costs import CostBasis, cost_rows, monthly_costs
@@ -45,7 +45,9 @@ def read_summary(run: Path) -> Summary:
             f"{path}: {first_finding(error)}", hint=f"newsclf report {run} writes it again"
         ) from None
     except OSError as error:
-        raise StateError(f"{path}: {error}", hint=f"newsclf report {run} writes it again") from None
+        raise StateError(
+            f"{path}: {reason_of(error)}", hint=f"newsclf report {run} writes it again"
+        ) from None
 
 
 def cost(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 from newsclf.core.contract import LABELS, Prediction
-from newsclf.core.errors import CheckFailedError, ConfigError, DataError, ModelError
+from newsclf.core.errors import (
+    CheckFailedError,
+    ConfigError,
+    DataError,
+    ModelError,
+    reason_of,
+)
 from newsclf.core.examples import Example, LabelledData, normalised, remarks_on
 from newsclf.core.extras import require_extra
 from newsclf.core.files import write_text
@@ -271,7 +276,7 @@ def _check_writable(folder: Path) -> None:
 
 def _unwritable(folder: Path, error: OSError) -> ConfigError:
     return ConfigError(
-        f"{folder}: the report cannot be written there ({error.strerror})",
+        f"{folder}: the report cannot be written there ({reason_of(error)})",
         hint="name another folder with --out",
     )
 
@@ -427,5 +432,5 @@ def _note_score(folder: Path, card: ModelCard, score: Score) -> str | None:
     try:
         write_card(folder, latest.model_copy(update={"test": score}))
     except OSError as error:
-        return os.strerror(error.errno) if error.errno else str(error)
+        return reason_of(error)
     return None

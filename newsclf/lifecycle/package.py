@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import newsclf
-from newsclf.core.errors import ConfigError
+from newsclf.core.errors import ConfigError, reason_of
 from newsclf.core.model_dir import CARD_FILE, check_files, file_digest, find_model, listed_files
 from newsclf.core.settings import shipped_config
 from newsclf.lifecycle.wheels import fetched_wheels, read_pins, wheels_in
@@ -73,7 +73,8 @@ def package(request: PackageRequest) -> Package:
             unfinished.replace(out)
     except OSError as error:
         raise ConfigError(
-            f"{out}: the archive cannot be written ({error})", hint="name another file with --out"
+            f"{out}: the archive cannot be written ({reason_of(error)})",
+            hint="name another file with --out",
         ) from error
     return replace(packed, path=out)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from newsclf.core.errors import ConfigError, DownloadError
+from newsclf.core.errors import ConfigError, DownloadError, reason_of
 from newsclf.core.model_dir import file_digest
 from newsclf.core.state_dir import private_folder
 
@@ -49,7 +49,7 @@ def read_pins(path: Path) -> list[Pin]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
+        raise ConfigError(f"{path}: cannot be read ({reason_of(error)})") from None
     pins = []
     for line in text.replace("\\\n", " ").splitlines():
         if not line.strip() or line.lstrip().startswith("#"):

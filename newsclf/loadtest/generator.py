@@ -79,7 +79,11 @@ class Stop:
             if self.asked > 2:  # noqa: PLR2004
                 raise KeyboardInterrupt
 
-        before = {number: signal.signal(number, count) for number in _SIGNALS}
+        before = {
+            number: signal.signal(number, count)
+            for number in _SIGNALS
+            if signal.getsignal(number) is not signal.SIG_IGN  # which is how nohup works
+        }
         try:
             yield
         finally:

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from newsclf.core.errors import ConfigError
+from newsclf.core.errors import ConfigError, reason_of
 from newsclf.loadtest import schedule
 from newsclf.loadtest.records import Load, Objective
 from newsclf.loadtest.schedule import Schedule
@@ -93,7 +93,9 @@ def read_replay(path: Path) -> Replay:
         text = path.read_bytes()
         moments = [float(line) for line in text.split()]
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}", hint="--replay reads seconds, one a line") from None
+        raise ConfigError(
+            f"{path}: {reason_of(error)}", hint="--replay reads seconds, one a line"
+        ) from None
     if not moments or not all(math.isfinite(moment) for moment in moments):
         raise ConfigError(f"{path}: no seconds in it", hint="--replay reads seconds, one a line")
     return Replay(moments, hashlib.sha256(text).hexdigest())

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from newsclf.core.errors import StateError
+from newsclf.core.errors import StateError, reason_of
 from newsclf.core.files import replacing, write_text
 from newsclf.core.findings import first_finding
 from newsclf.core.prices import PriceBook
@@ -141,7 +141,7 @@ def _read(path: Path, kind: type[_Record]) -> _Record:
             hint="newsclf loadtest prints the folder of its run",
         ) from None
     except (OSError, ValidationError) as error:
-        found = first_finding(error) if isinstance(error, ValidationError) else str(error)
+        found = first_finding(error) if isinstance(error, ValidationError) else reason_of(error)
         raise StateError(
             f"{path}: cannot be read ({found})",
             hint="it may be of another version of newsclf; newsclf loadtest makes a new one",
@@ -170,7 +170,7 @@ def _from_csv(path: Path) -> Samples:
         *(ValueError, LookupError, OverflowError, TypeError, StopIteration),
     ) as error:
         raise StateError(
-            f"{path}: the samples cannot be read ({error or type(error).__name__})",
+            f"{path}: the samples cannot be read ({reason_of(error)})",
             hint="remove this point's folder; newsclf loadtest --resume runs it again",
         ) from None
 

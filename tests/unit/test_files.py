@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,25 @@ def test_a_private_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "api.key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/proc/self/fd/1")])
+def test_what_is_no_file_is_not_replaced(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "stdout"
+    make(path)
+
+    with pytest.raises(FileExistsError, match="a device or a pipe") as caught:
+        write_text(path, "new")
+
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert not path.is_file() or path.is_symlink()
+
+
+def test_a_failure_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(NotADirectoryError) as caught:
+        write_text(tmp_path / "file" / "card.json", "new")
+
+    assert caught.value.filename == str(tmp_path / "file" / "card.json")
