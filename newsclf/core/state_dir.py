@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from newsclf.core.errors import StateError
+from newsclf.core.errors import StateError, reason_of
 from newsclf.core.files import PRIVATE, is_partial_of
 
 SERVER_LOG, GATEWAY_LOG, KEY_FILE, SETTINGS_FILE = (
@@ -189,7 +189,7 @@ def _make(folder: Path) -> None:
 def unusable(path: Path, error: OSError) -> StateError:
     """The error that names a path which the file system refuses, and the way out."""
     return StateError(
-        f"{path}: cannot be used ({error.strerror or error})",
+        f"{path}: cannot be used ({reason_of(error)})",
         hint="see that it can be written and has room, or name another directory with"
         " --state-dir DIR",
     )
