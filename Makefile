@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # The stock container's packages, for its Python; needs root and java, and 6 GB with a CUDA torch.
-DLC_PYTHON ?= python3.12
+# pyenv's shim of a version that is not selected is there and fails, so each is tried.
+DLC_PYTHON ?= $(shell for each in python3.12 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12*/bin/python3.12 \
+	"$$(uv python find 3.12 2>/dev/null)"; do "$$each" -c '' 2>/dev/null && break; done; echo "$${each:-python3.12}")
 DLC_VENV := .venv-dlc
 DLC_INSTALLED := $(DLC_VENV)/.installed
 

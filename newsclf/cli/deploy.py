@@ -116,6 +116,11 @@ def deploy(
     role: RoleOpt = None,
     permissions_boundary: BoundaryOpt = None,
     tag: TagOpt = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Update even if the new model fails on more than 5 % of the"
+                     " requests.", rich_help_panel=_AWS),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Show the plan and its price, and change nothing.",
@@ -141,7 +146,8 @@ def deploy(
         given = {
             "--memory": memory, "--concurrency": concurrency, "--min": minimum, "--max": maximum,
             "--ttl": ttl, "--budget": budget, "--budget-email": budget_email, "--archive": archive,
-            "--image": image, "--vpc": vpc, "--kms-key": kms_key, "--dry-run": dry_run or None,
+            "--image": image, "--vpc": vpc, "--kms-key": kms_key, "--force": force or None,
+            "--dry-run": dry_run or None,
             "--region": region, "--profile": profile, "--role": role,
             "--permissions-boundary": permissions_boundary, "--tag": tag,
         }  # fmt: skip
@@ -160,7 +166,7 @@ def deploy(
         name=name, instance=instance, serverless=serverless, memory_mb=memory,
         concurrency=concurrency, minimum=minimum or 1, maximum=maximum, ttl=ttl, budget_usd=budget,
         budget_email=budget_email, archive=archive, image=image, vpc=vpc, kms_key=kms_key,
-        region=region, profile=profile, prices=prices,
+        region=region, profile=profile, prices=prices, force=force,
     )  # fmt: skip
     deploy_on_aws(output, settings, options, dry_run=dry_run, confirmed=yes)
 

@@ -46,6 +46,7 @@ class Options:
     region: str | None
     profile: str | None
     prices: Path | None
+    force: bool
 
 
 def deploy_on_aws(
@@ -80,11 +81,13 @@ def deploy_on_aws(
             model_digest=package.contents.model_digest,
             archive=Archive(package.path, package.sha256),
             spec=spec,
+            force=options.force,
         )
         plan = target.plan(request)
         _show(output, plan)
         if dry_run:
-            output.data(_document(options.name, target.region, plan.steps, plan.removals))
+            deleted = (*plan.removals, *plan.leftovers)
+            output.data(_document(options.name, target.region, plan.steps, deleted))
             output.note("nothing was changed")
             return
         if plan.changes and not confirmed and not output.confirm("Do it?"):
@@ -210,7 +213,7 @@ def _show(output: Output, plan: Plan) -> None:
 
     title = f"{plan.deployment.name} in {plan.deployment.region} of {plan.deployment.account}"
     output.show(Text(title, style="bold"))
-    for each in plan.removals:
+    for each in (*plan.removals, *plan.leftovers):
         output.show(Text(f"{'delete':8}{each.kind:23} {each.name}", style=_STYLES["delete"]))
     _show_steps(output, plan.steps, plan.deployment.spec)
 

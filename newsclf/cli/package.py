@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from newsclf.cli.options import (
     settings_from,
     start,
 )
+
+if TYPE_CHECKING:
+    from newsclf.serving.archive import Contents
 
 _ARCHIVE = Path("model.tar.gz")
 
@@ -95,10 +98,23 @@ def package(
             str(packed.path),
             ["", "bytes"],
             [
-                *([member.name, f"{member.size_bytes:,}"] for member in packed.contents.members),
+                *([name, f"{size_bytes:,}"] for name, size_bytes in _rows(packed.contents).items()),
                 ["the archive", f"{packed.size_bytes:,}"],
             ],
         ),
         f"SHA-256 of the archive: {packed.sha256}",
     )
     output.note("layout, files and digests are right" if check else f"wrote {packed.path}")
+
+
+def _rows(contents: Contents) -> dict[str, int]:
+    """Name → bytes; a package of the container, which has hundreds of files, as one."""
+    from newsclf.serving.archive import PACKAGES
+
+    rows: dict[str, int] = {}
+    for member in contents.members:
+        name = member.name
+        if name.startswith(PACKAGES):
+            name = f"{PACKAGES}{name.removeprefix(PACKAGES).partition('/')[0]}/…"
+        rows[name] = rows.get(name, 0) + member.size_bytes
+    return rows

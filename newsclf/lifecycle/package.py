@@ -10,7 +10,7 @@ import newsclf
 from newsclf.core.errors import ConfigError, reason_of
 from newsclf.core.model_dir import CARD_FILE, check_files, file_digest, find_model, listed_files
 from newsclf.core.settings import shipped_config
-from newsclf.lifecycle.wheels import fetched_wheels, read_pins, wheels_in
+from newsclf.lifecycle.wheels import fetched_wheels, read_pins, unpacked, wheels_in
 from newsclf.serving import archive, engine
 
 REQUIREMENTS_FILE = "container-requirements.txt"
@@ -93,21 +93,17 @@ def _code(request: PackageRequest) -> dict[str, Path | bytes]:
     """The files under `code/`, by their path there."""
     requirements = request.requirements or shipped_config(REQUIREMENTS_FILE)
     pins = read_pins(requirements)
-    runtime = next((pin for pin in pins if pin.name == _RUNTIME), None)
-    if runtime is None:
+    if all(pin.name != _RUNTIME for pin in pins):
         raise ConfigError(f"{requirements}: it does not pin {_RUNTIME}")
     wheels = (
         wheels_in(request.wheels, pins)
         if request.wheels
         else fetched_wheels(requirements, pins, request.cache)
     )
-    # Only the runtime is asked for: pip takes what it needs besides from the container, and from
-    # the wheels what the container lacks.
-    asked = f"--no-index\n--find-links wheels\n{runtime}\n"
     root = Path(newsclf.__file__).parents[1]
+    packages = {name: content for wheel in wheels for name, content in unpacked(wheel).items()}
     return {
-        "requirements.txt": asked.encode(),
         "inference.py": root / "newsclf/serving/inference.py",
         **{name: root / name for name in archive.MODULES},
-        **{f"wheels/{path.name}": path for path in wheels},
+        **{f"packages/{name}": content for name, content in packages.items()},
     }

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -102,6 +104,35 @@ def fetched_wheels(requirements: Path, pins: Sequence[Pin], cache: Path) -> list
         for path in Path(scratch).iterdir():
             path.replace(cache / path.name)
     return wheels_in(cache, pins)
+
+
+def unpacked(wheel: Path) -> dict[str, bytes]:
+    """What a wheel installs beside other packages, by its path there.
+
+    Raises:
+        ConfigError: it is no wheel.
+    """
+    files = {}
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for info in archive.infolist():
+                name = _installed_name(info.filename)
+                if name is not None and not info.is_dir():
+                    files[name] = archive.read(info)
+    except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
+        raise ConfigError(
+            f"{wheel}: it can't be read as a wheel ({error})", hint="download it again"
+        ) from error
+    return files
+
+
+def _installed_name(name: str) -> str | None:
+    """Where pip puts a file of a wheel; None if that is elsewhere, such as a script."""
+    folder, _, rest = name.partition("/")
+    if not folder.endswith(".data"):
+        return name
+    scheme, _, path = rest.partition("/")
+    return path if scheme in ("purelib", "platlib") else None
 
 
 def _search(folder: Path, pins: Sequence[Pin]) -> tuple[list[Path], list[Pin]]:

@@ -4,10 +4,12 @@
     card.json                                      the model's card, with SHA-256 of those files
     code/inference.py                              the hooks that the container calls
     code/newsclf/…                                 the modules that they need
-    code/requirements.txt, code/wheels/*.whl       what pip installs, without a network
+    code/packages/…                                the wheels that the container lacks, unpacked
     code/SHA256SUMS                                SHA-256 of everything under code/
 
-All at the root of the archive: in a folder of their own the container does not find them.
+All at the root of the archive: in a folder of their own the container does not find them. There is
+no code/requirements.txt, so the container's toolkit does not run pip: the user of a serverless
+endpoint's container may have no right to write where pip installs.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ from newsclf.serving.engine import FILES
 
 CODE = "code/"
 HOOKS = f"{CODE}inference.py"
-REQUIREMENTS = f"{CODE}requirements.txt"
-WHEELS = f"{CODE}wheels/"
+PACKAGES = f"{CODE}packages/"
+RUNTIME = f"{PACKAGES}onnxruntime/__init__.py"
 SUMS = f"{CODE}SHA256SUMS"
 MODULES = (
     "newsclf/__init__.py",
@@ -42,7 +44,7 @@ MODULES = (
     "newsclf/serving/tokens.py",
 )
 """What the hooks import of this package, and nothing else of it; a test compares."""
-_REQUIRED = (*FILES, CARD_FILE, HOOKS, REQUIREMENTS, SUMS)
+_REQUIRED = (*FILES, CARD_FILE, HOOKS, RUNTIME, SUMS)
 _LIST_LIMIT_BYTES = 1024 * 1024
 """Card and sums are read into memory; a larger one is none of ours."""
 _BLOCK_BYTES = 1024 * 1024

@@ -171,11 +171,11 @@ def test_a_new_model_comes_blue_green_and_ends_when_errors_rise(
 
     assert updated.exit_code == 0, updated.err
     made = {kind for kind, action in actions(updated).items() if action != "keep"}
-    assert made == {"archive", "model", "endpoint configuration", "endpoint"}
+    assert made == {"archive", "model", "endpoint configuration", "error alarm", "endpoint"}
     assert actions(updated)["endpoint"] == "update"
     (update,) = called(aws, "UpdateEndpoint")
     alarms = update["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
-    assert alarms == [{"AlarmName": "newsclf-news-errors"}]
+    assert alarms == [{"AlarmName": f"{update['EndpointConfigName']}-errors"}]
     assert update["EndpointConfigName"] != before["EndpointConfigName"]
     assert called(aws, "DeleteEndpoint") == []
     newsclf("teardown")

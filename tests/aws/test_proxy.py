@@ -135,6 +135,45 @@ def test_an_endpoint_takes_its_time(sagemaker: Any) -> None:
     assert "Could not find endpoint" in refused(sagemaker.describe_endpoint, EndpointName="e")
 
 
+def watched(config: str | None) -> dict[str, Any]:
+    """What ends an update: errors of one configuration's fleet, or of any."""
+    only = [{"Name": "EndpointConfigName", "Value": config}] if config else []
+    dimensions = [{"Name": "EndpointName", "Value": "e"}, {"Name": "VariantName", "Value": "v"}]
+    client("cloudwatch").put_metric_alarm(
+        AlarmName=f"errors-{config}", Namespace="AWS/SageMaker", MetricName="Invocation5XXErrors",
+        Dimensions=dimensions + only, Statistic="Average", Period=60, EvaluationPeriods=1,
+        Threshold=0.05, ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    policy = {
+        "Statement": [{"Effect": "Allow", "Action": ["cloudwatch:DescribeAlarms"], "Resource": "*"}]
+    }
+    client("iam").put_role_policy(
+        RoleName="r", PolicyName="p", PolicyDocument=json.dumps(policy | {"Version": "2012-10-17"})
+    )
+    alarms = {"Alarms": [{"AlarmName": f"errors-{config}"}]}
+    traffic = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    return {
+        "DeploymentConfig": {
+            "AutoRollbackConfiguration": alarms,
+            "BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": traffic},
+        }
+    }
+
+
+@pytest.mark.parametrize(("of", "ends"), [(None, "c"), ("c", "c"), ("d", "d")])
+def test_an_alarm_that_sees_the_old_fleet_fail_ends_the_update(
+    aws: FakeAws, sagemaker: Any, of: str | None, ends: str
+) -> None:
+    sagemaker.create_endpoint_config(EndpointConfigName="d", **CONFIG)
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
+    statuses(sagemaker, 3)
+    aws.sagemaker.failing = {"c": "5XX"}
+    sagemaker.update_endpoint(EndpointName="e", EndpointConfigName="d", **watched(of))
+    statuses(sagemaker, 3)
+
+    assert sagemaker.describe_endpoint(EndpointName="e")["EndpointConfigName"] == ends
+
+
 def test_an_update_ends_with_the_new_configuration_or_the_old_one(
     aws: FakeAws, sagemaker: Any
 ) -> None:
@@ -143,8 +182,8 @@ def test_an_update_ends_with_the_new_configuration_or_the_old_one(
     statuses(sagemaker, 3)
     for rolls_back, status, config in ((False, "Updating", "d"), (True, "RollingBack", "d")):
         aws.sagemaker.rolls_back = rolls_back
-        wanted = "c" if rolls_back else "d"
-        sagemaker.update_endpoint(EndpointName="e", EndpointConfigName=wanted)
+        wanted, watch = ("c", watched("c")) if rolls_back else ("d", watched("d"))
+        sagemaker.update_endpoint(EndpointName="e", EndpointConfigName=wanted, **watch)
         assert statuses(sagemaker, 3) == [status, status, "InService"]
         shown = sagemaker.describe_endpoint(EndpointName="e")
         assert shown["EndpointConfigName"] == config

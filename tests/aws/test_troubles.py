@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.utils import get_service_model
 from moto.sagemaker.models import sagemaker_backends
@@ -155,8 +157,66 @@ def test_an_update_that_alarms_is_rolled_back_by_aws(
     assert endpoint() == before
     policy = next(r.call.params for r in aws.records if r.call.operation == "UpdateEndpoint")
     rollback = policy["DeploymentConfig"]["AutoRollbackConfiguration"]
-    assert rollback == {"Alarms": [{"AlarmName": "newsclf-news-errors"}]}
+    assert rollback == {"Alarms": [{"AlarmName": f"{policy['EndpointConfigName']}-errors"}]}
+    assert "the new model fails on requests" in result.err
+    forced = newsclf(*deploy, *OTHER_IMAGE, "--force")
+    assert forced.exit_code == 0, forced.err
+    assert endpoint()[1] != before[1]
     torn_down(aws, newsclf)
+
+
+@pytest.mark.parametrize("errors", [{"old": "5XX"}, {"*": "4XX"}], ids=["old model", "callers"])
+def test_neither_the_old_model_s_errors_nor_the_callers_own_end_an_update(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...], errors: dict[str, str]
+) -> None:
+    assert newsclf(*deploy).exit_code == 0
+    _, before = endpoint()
+    aws.sagemaker.failing = {before if name == "old" else name: each
+                             for name, each in errors.items()}  # fmt: skip
+    mended = newsclf(*deploy, *OTHER_IMAGE)
+
+    assert mended.exit_code == 0, mended.err
+    _, after = endpoint()
+    assert after != before
+    assert alarms() == [f"{after}-errors"]
+    assert f"delete  error alarm             {before}-errors" in mended.out
+    assert newsclf(*deploy, *OTHER_IMAGE).err.count("everything is up already") == 1
+    torn_down(aws, newsclf)
+
+
+def test_an_update_that_ends_for_another_reason_says_which_model_fails(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+) -> None:
+    assert newsclf(*deploy).exit_code == 0
+    _, before = endpoint()
+    cloudwatch_backends[ACCOUNT][REGION].alarms[f"{before}-errors"].update_state("", "{}", "ALARM")
+    aws.sagemaker.ends_updates = "There is no capacity."
+    result = newsclf(*deploy, *OTHER_IMAGE)
+
+    assert result.exit_code == 4
+    assert "(There is no capacity.); only the old model fails on requests" in result.err
+    assert "newsclf deploy --force updates without the alarm" in result.err
+    torn_down(aws, newsclf)
+
+
+def test_the_alarm_of_an_older_version_goes_with_the_first_update_or_the_teardown(
+    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+) -> None:
+    assert newsclf(*deploy).exit_code == 0
+    assert newsclf(*deploy, "--name", "news-two").exit_code == 0
+    cloudwatch = boto3.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="newsclf-news-errors", EvaluationPeriods=1, Threshold=0.05, Period=60,
+        ComparisonOperator="GreaterThanThreshold", MetricName="InvocationModelErrors",
+        Namespace="AWS/SageMaker", Statistic="Average",
+    )  # fmt: skip
+
+    assert newsclf(*deploy).exit_code == 0
+    assert "newsclf-news-errors" not in alarms()
+    assert newsclf("teardown", "news").exit_code == 0
+    assert len(alarms()) == 1
+    assert newsclf("teardown", "news-two").exit_code == 0
+    assert aws.world.left() == []
 
 
 def test_a_new_model_that_does_not_work_gives_way_to_the_old_one(
@@ -186,6 +246,10 @@ def test_a_first_model_that_does_not_work_is_told_with_its_log(
     assert "the endpoint does not work" in result.err
     assert "serving on port 8080" in result.err
     torn_down(aws, newsclf)
+
+
+def alarms() -> list[str]:
+    return list(cloudwatch_backends[ACCOUNT][REGION].alarms)
 
 
 def endpoint() -> tuple[str, str]:

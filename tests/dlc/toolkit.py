@@ -1,8 +1,9 @@
 """SageMaker's Hugging Face toolkit and its model server, the real ones, as the container runs them.
 
-The toolkit takes the machine for its container: it writes /etc/sagemaker-mms.properties, so it must
-be root; and it looks for its server among all processes, so there can be one at a time. It installs
-the archive's wheels into the virtual environment that it runs in, which `make test-dlc` makes.
+The toolkit takes the machine for its container: it writes /etc/sagemaker-mms.properties, so the
+tests must be root; and it looks for its server among all processes, so there can be one at a time.
+It runs in the virtual environment that `make test-dlc` makes, as root or as a user who may write
+nothing but that file, as in a container of serverless inference.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import httpx
 import psutil
 
 PYTHON = Path(__file__).parents[2] / ".venv-dlc" / "bin" / "python"
+NOBODY = 65534
+"""The id of a user without rights, home or name."""
 _CONFIG = Path("/etc/sagemaker-mms.properties")
 _READY_WITHIN_S = 180
 _STOPS_WITHIN_S = 30
@@ -65,13 +68,8 @@ def unpack(archive: Path, base: Path) -> None:
         members.extractall(base / "model", filter="data")
 
 
-def forget_packages(*names: str) -> None:
-    """Uninstall what an earlier archive had installed."""
-    subprocess.run([PYTHON, "-m", "pip", "uninstall", "--quiet", "--yes", *names], check=True)
-
-
 @contextmanager
-def running(base: Path, *, workers: int) -> Iterator[Toolkit]:
+def running(base: Path, *, workers: int, uid: int = 0) -> Iterator[Toolkit]:
     """The toolkit over `model` in a base folder, from its own entry point to its first answer.
 
     The environment gives pip no way to an index. The model server's own /ping says nothing of the
@@ -81,12 +79,17 @@ def running(base: Path, *, workers: int) -> Iterator[Toolkit]:
         raise RuntimeError("needs root, java on the path, and .venv-dlc: make test-dlc")
     port = _free_port()
     log_file = base / "toolkit.log"
+    _CONFIG.touch()
+    os.chown(_CONFIG, uid, uid)
+    scratch = base / "tmp"
+    scratch.mkdir(exist_ok=True)
+    os.chown(scratch, uid, uid)
     code = "from sagemaker_huggingface_inference_toolkit import serving; serving.main()"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [PYTHON, "-c", code],
+            [*_as_user(uid), PYTHON, "-c", code],
             cwd=base,
-            env=_environment(base, port, workers),
+            env=_environment(base, scratch, port, workers),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -106,6 +109,18 @@ def running(base: Path, *, workers: int) -> Iterator[Toolkit]:
         _CONFIG.unlink(missing_ok=True)
 
 
+def _as_user(uid: int) -> list[str]:
+    """What makes a command run as another user, who writes nothing but may read what root may.
+
+    The Python of the virtual environment can lie in root's home, where others may not look.
+    """
+    if uid == 0:
+        return []
+    reads = "+dac_read_search"
+    user = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+    return ["setpriv", *user, f"--inh-caps={reads}", f"--ambient-caps={reads}"]
+
+
 def _free_port() -> int:
     """A free port; the model server refuses those that the system gives out for port 0."""
     for port in range(18080, 18180):
@@ -114,11 +129,12 @@ def _free_port() -> int:
     raise RuntimeError("no port from 18080 to 18179 is free")
 
 
-def _environment(base: Path, port: int, workers: int) -> Mapping[str, str]:
+def _environment(base: Path, scratch: Path, port: int, workers: int) -> Mapping[str, str]:
     return {
         "PATH": f"{PYTHON.parent}:{os.environ['PATH']}",
-        "HOME": str(base),
-        "TEMP": str(base),
+        "HOME": "/nonexistent",
+        "TEMP": str(scratch),
+        "TMPDIR": str(scratch),
         "LANG": "C.UTF-8",
         "HF_HUB_OFFLINE": "1",
         "PIP_CONFIG_FILE": os.devnull,

@@ -18,7 +18,7 @@ from botocore.stub import Stubber
 from newsclf.core.model_dir import file_digest, model_digest
 from newsclf.serving.archive import MODULES
 from newsclf.serving.engine import Engine
-from newsclf.serving.inference import model_fn, transform_fn
+from newsclf.serving.inference import Unusable, model_fn, transform_fn
 from tests.builders import LAMBDA_ENVIRONMENT, build_wheels, sample_rows
 from tests.conftest import Cli, Result
 
@@ -63,10 +63,11 @@ def pack(newsclf: Cli) -> Any:
 
 @pytest.fixture
 def unpacked(model: Path, pack: Any) -> Path:
-    """The archive's contents, as SageMaker lays them out."""
+    """The archive's contents, as SageMaker lays them out, but with a real ONNX Runtime."""
     assert pack(model).exit_code == 0
     with tarfile.open("model.tar.gz") as archive:
         archive.extractall("ml", filter="data")
+    shutil.rmtree("ml/code/packages/onnxruntime")
     return Path("ml").resolve()
 
 
@@ -87,7 +88,7 @@ def call(folder: Path, requests: list[tuple[str, str]]) -> dict[str, Any]:
 def test_it_packs_what_serves_and_says_so(model: Path, pack: Any) -> None:
     shown = pack(model)
     assert shown.exit_code == 0, shown.err
-    for part in ("model.onnx", "code/inference.py", "helper-4-py3-none-any.whl", "the archive",
+    for part in ("model.onnx", "code/inference.py", "code/packages/helper/…", "the archive",
                  file_digest(Path("model.tar.gz"))):  # fmt: skip
         assert part in shown.out
 
@@ -98,10 +99,8 @@ def test_it_packs_what_serves_and_says_so(model: Path, pack: Any) -> None:
     names = {file["name"] for file in document["files"]}
     assert {f"code/{name}" for name in MODULES} <= names
     assert not {name for name in names if name.endswith((".safetensors", ".svg"))}
-    with tarfile.open("model.tar.gz") as archive:
-        requirements = archive.extractfile("code/requirements.txt")
-        assert requirements is not None
-        assert requirements.read() == b"--no-index\n--find-links wheels\nonnxruntime==1.2.3\n"
+    assert {f"code/packages/{name}/__init__.py" for name in ("onnxruntime", "helper")} <= names
+    assert "code/requirements.txt" not in names  # the toolkit would run pip
 
 
 def test_the_same_model_gives_the_same_bytes(model: Path, pack: Any) -> None:
@@ -205,6 +204,14 @@ def test_the_code_folder_is_all_the_hooks_need_and_answers_like_the_engine(
     assert loaded == set(MODULES)
 
 
+def test_the_runtime_is_the_archive_s_own(unpacked: Path) -> None:
+    runtime = unpacked / "code/packages/onnxruntime.py"
+    runtime.write_text("raise ImportError('that of the archive')", encoding="utf-8")
+
+    (answer,) = call(unpacked, [('{"inputs": "a"}', JSON)])["answers"]
+    assert answer == "internal: the model cannot be used (that of the archive)"
+
+
 def test_a_model_that_is_damaged_is_refused_with_every_request(unpacked: Path) -> None:
     (unpacked / "model.onnx").write_bytes(b"damaged")
 
@@ -274,6 +281,34 @@ def test_the_handler_takes_each_message_for_whose_fault_it_was(
         answer = handler.handle(event, None)
 
     assert answer["statusCode"] == (502 if said.startswith("internal:") else 400)
+
+
+class _Status:
+    """The model server's context of a request."""
+
+    code = 200
+
+    def set_response_status(self, code: int, phrase: str) -> None:
+        assert phrase
+        self.code = code
+
+
+@pytest.mark.parametrize("model", [_FailingEngine, Unusable])
+def test_what_is_our_fault_is_500_so_that_an_alarm_can_tell_it_from_the_callers(
+    trained: Path, model: type[Engine | Unusable]
+) -> None:
+    broken = Unusable("it is broken") if model is Unusable else _FailingEngine(trained / "model")
+    ours, theirs = _Status(), _Status()
+    answer = json.loads(transform_fn(broken, '{"inputs": "secret"}', JSON, JSON, ours))
+
+    assert (ours.code, answer["code"]) == (500, 500)
+    assert answer["message"].startswith("internal: ")
+    assert "secret" not in answer["message"]
+    engine = Engine(trained / "model")
+    with pytest.raises(ValueError, match="contract: "):
+        transform_fn(engine, "{", JSON, JSON, theirs)
+    assert json.loads(transform_fn(engine, '{"inputs": "a"}', JSON, JSON, theirs))[0]
+    assert theirs.code == 200
 
 
 def test_a_missing_model_is_unusable_not_an_exception(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def archive(tmp_path: Path) -> Path:
     path = tmp_path / "model.tar.gz"
     code: dict[str, Path | bytes] = {
         "inference.py": b"",
-        "requirements.txt": b"--no-index\n",
-        "wheels/a-1-py3-none-any.whl": b"wheel",
+        "packages/onnxruntime/__init__.py": b"",
+        "packages/a.py": b"a",
     }
     write_archive(path, {name: folder / name for name in (*FILES, CARD_FILE)}, code)
     return path
@@ -87,7 +87,7 @@ def test_an_archive_is_what_was_written(archive: Path) -> None:
 
     names = [member.name for member in contents.members]
     assert names == sorted(names)
-    assert {*FILES, CARD_FILE, SUMS, "code/wheels/a-1-py3-none-any.whl"} <= set(names)
+    assert {*FILES, CARD_FILE, SUMS, "code/packages/a.py"} <= set(names)
     sizes = {member.name: member.size_bytes for member in contents.members}
     assert sizes["model.onnx"] == len("content of model.onnx")
     with tarfile.open(archive) as members:
@@ -104,8 +104,8 @@ def test_the_same_contents_are_the_same_bytes(archive: Path, tmp_path: Path) -> 
             os.utime(source / name, (1, 1))
         again = tmp_path / "again.tar.gz"
         code: dict[str, Path | bytes] = {
-            "wheels/a-1-py3-none-any.whl": b"wheel",
-            "requirements.txt": b"--no-index\n",
+            "packages/a.py": b"a",
+            "packages/onnxruntime/__init__.py": b"",
             "inference.py": b"",
         }
         write_archive(again, {name: source / name for name in (CARD_FILE, *FILES)}, code)
@@ -131,7 +131,8 @@ def test_what_tar_itself_makes_of_the_folder_is_accepted(archive: Path, tmp_path
         (in_folder, "must be at the root of the archive, not in news/"),
         (drop("model.onnx"), "it has no model.onnx"),
         (drop("code/inference.py"), "it has no code/inference.py"),
-        (drop("code/wheels/a-1-py3-none-any.whl"), "which code/SHA256SUMS lists"),
+        (drop("code/packages/onnxruntime/__init__.py"), "it has no code/packages/onnxruntime"),
+        (drop("code/packages/a.py"), "which code/SHA256SUMS lists"),
         (add("model.onnx", b"other"), "model.onnx is not the file that card.json describes"),
         (add("code/inference.py", b"x"), "inference.py is not the file that code/SHA256SUMS"),
         (add("model.safetensors", b"x"), "model.safetensors is not the file that card.json"),

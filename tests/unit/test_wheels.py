@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from newsclf.core.errors import ConfigError, DownloadError
 from newsclf.core.settings import shipped_config
 from newsclf.lifecycle import wheels
 from newsclf.lifecycle.package import REQUIREMENTS_FILE
-from newsclf.lifecycle.wheels import fetched_wheels, read_pins, wheels_in
+from newsclf.lifecycle.wheels import fetched_wheels, read_pins, unpacked, wheels_in
 from tests.builders import build_wheels
 
 ROOT = Path(__file__).parents[2]
@@ -135,3 +136,26 @@ def test_without_pip_the_folder_is_asked_for(
         fetched_wheels(index, read_pins(index), tmp_path / "cache")
 
     assert "--wheels DIR" in (caught.value.hint or "")
+
+
+def test_a_wheel_is_unpacked_as_pip_lays_it_out(tmp_path: Path) -> None:
+    wheel = tmp_path / "a-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.mkdir("a")
+        for name in ("a/__init__.py", "a-1.dist-info/METADATA", "a-1.data/purelib/b.py",
+                     "a-1.data/platlib/c/d.so", "a-1.data/scripts/run"):  # fmt: skip
+            archive.writestr(name, name)
+
+    assert {name: content.decode() for name, content in unpacked(wheel).items()} == {
+        "a/__init__.py": "a/__init__.py",
+        "a-1.dist-info/METADATA": "a-1.dist-info/METADATA",
+        "b.py": "a-1.data/purelib/b.py",
+        "c/d.so": "a-1.data/platlib/c/d.so",
+    }
+
+
+def test_what_is_no_wheel_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.whl").write_bytes(b"nothing")
+
+    with pytest.raises(ConfigError, match=r"a\.whl: it can't be read as a wheel"):
+        unpacked(tmp_path / "a.whl")

@@ -1,7 +1,13 @@
-"""The alarm that ends a bad update of an endpoint: too many requests are answered with an error."""
+"""Alarms that end a bad update: too many requests to the new model are answered with an error.
+
+There is one for each endpoint configuration, so that it watches the new fleet alone: with an alarm
+over both, SageMaker would also end the update that mends a broken model (its guide, "Auto-Rollback
+Configuration and Monitoring", which has these dimensions).
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +20,8 @@ from newsclf.targets.aws.resource import Look
 _SHARE = 0.05
 _SETTINGS = {
     "Namespace": "AWS/SageMaker",
-    # Everything but 2xx, so also the 400 as which the stock container reports its own failures.
-    "MetricName": "InvocationModelErrors",
+    # Not the 4xx, which are the callers' own mistakes: serving/inference.py answers 500 for ours.
+    "MetricName": "Invocation5XXErrors",
     "Statistic": "Average",
     "Period": 60,
     "EvaluationPeriods": 1,
@@ -27,15 +33,17 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class ErrorAlarm:
-    """In alarm when in a minute one request in twenty fails; SageMaker watches it in an update."""
+    """In alarm when in a minute a configuration's model fails on one request in twenty."""
 
     clients: Clients
     names: Names
+    config: str
+    """Name of the endpoint configuration that it watches."""
     kind: str = "error alarm"
 
     @property
     def name(self) -> str:  # noqa: D102 - see Resource, here and below
-        return self.names.error_alarm
+        return self.names.error_alarm(self.config)
 
     def look(self) -> Look:  # noqa: D102
         found = self._find()
@@ -54,6 +62,7 @@ class ErrorAlarm:
             Dimensions=[
                 {"Name": "EndpointName", "Value": self.names.endpoint},
                 {"Name": "VariantName", "Value": VARIANT},
+                {"Name": "EndpointConfigName", "Value": self.config},
             ],
             Tags=[{"Key": key, "Value": value} for key, value in self.names.tags.items()],
             **_SETTINGS,
@@ -63,12 +72,17 @@ class ErrorAlarm:
     def delete(self) -> bool:  # noqa: D102
         if self._find() is None:
             return False
-        doing = f"deleting the alarm {self.name}"
-        self.clients.find("cloudwatch", "delete_alarms", doing=doing, AlarmNames=[self.name])
+        _delete(self.clients, self.name)
         return True
 
     def exists(self) -> bool:  # noqa: D102
         return self._find() is not None
+
+    @property
+    def has_risen(self) -> bool:
+        """Whether it is in alarm now."""
+        found = self._find()
+        return found is not None and found["StateValue"] == "ALARM"
 
     def _find(self) -> dict[str, Any] | None:
         answer = self.clients.call(
@@ -76,3 +90,44 @@ class ErrorAlarm:
             AlarmNames=[self.name],
         )  # fmt: skip
         return next(iter(answer["MetricAlarms"]), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAlarms:
+    """All error alarms that a deployment has."""
+
+    clients: Clients
+    names: Names
+    kind: str = "error alarm"
+
+    @property
+    def name(self) -> str:  # noqa: D102
+        return f"{self.names.endpoint}-*errors"
+
+    def delete(self) -> bool:  # noqa: D102
+        found = error_alarms(self.clients, self.names)
+        for alarm in found:
+            _delete(self.clients, alarm.name)
+        return bool(found)
+
+    def exists(self) -> bool:  # noqa: D102
+        return bool(error_alarms(self.clients, self.names))
+
+
+def error_alarms(clients: Clients, names: Names) -> list[ErrorAlarm]:
+    """The error alarms that a deployment has, also the one for all configurations of old versions.
+
+    CloudWatch's filter also finds those of a deployment whose name begins like this one's.
+    """
+    named = re.compile(f"({re.escape(names.endpoint)}(-[0-9a-f]{{12}})?)-errors")
+    found = clients.listed(
+        "cloudwatch", "describe_alarms", "MetricAlarms",
+        doing=f"listing the alarms of {names.deployment}", AlarmNamePrefix=names.endpoint,
+    )  # fmt: skip
+    matches = [named.fullmatch(each["AlarmName"]) for each in found]
+    return [ErrorAlarm(clients, names, match[1]) for match in matches if match]
+
+
+def _delete(clients: Clients, name: str) -> None:
+    doing = f"deleting the alarm {name}"
+    clients.find("cloudwatch", "delete_alarms", doing=doing, AlarmNames=[name])

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from newsclf.core.errors import TargetError
+from newsclf.core.errors import NewsclfError, TargetError
+from newsclf.targets.aws.alarms import ErrorAlarm
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.endpoint_config import VARIANT
 from newsclf.targets.aws.endpoint_report import failure, last_lines
@@ -32,8 +33,10 @@ class Wanted:
 
     config: str
     """Name of its configuration."""
-    alarm: str | None
-    """Name of the alarm that ends an update; None for serverless, which has no blue/green."""
+    alarm: ErrorAlarm | None
+    """Ends a bad update; None for serverless, which has no blue/green."""
+    force: bool = False
+    """Whether an update goes on although the alarm rises."""
     instances: int | None
     """How many; None: not for this to say, since it is serverless or scales with the load."""
     detail: str
@@ -97,7 +100,8 @@ class Endpoint:
         elif action == "update":
             roll_out(
                 self.clients, self.names, (before["EndpointConfigName"], wanted.config),
-                alarm=wanted.alarm, say=self.say,
+                alarm=None if wanted.alarm is None or wanted.force else wanted.alarm.name,
+                say=self.say,
                 keeps_count=wanted.alarm is not None and wanted.instances is None,
             )  # fmt: skip
         self._await(wanted)
@@ -148,11 +152,25 @@ class Endpoint:
         if found["EndpointStatus"] != "InService":
             raise self._failure(f"the endpoint is {found['EndpointStatus']}: {reason}")
         if found["EndpointConfigName"] != wanted.config:
-            raise TargetError(
-                f"AWS has rolled the update of the endpoint {self.name} back; it serves what it"
-                f" served before ({reason})",
-                hint=f"newsclf logs {self.names.deployment}",
-            )
+            raise self._rolled_back(wanted, found["EndpointConfigName"], reason)
+
+    def _rolled_back(self, wanted: Wanted, serving: str, reason: str) -> TargetError:
+        """An error that says which of the two models has failed on requests, if any."""
+        old = ErrorAlarm(self.clients, self.names, serving)
+        message = (
+            f"AWS has rolled the update of the endpoint {self.name} back; it serves what it served"
+            f" before ({reason})"
+        )
+        logs = f"newsclf logs {self.names.deployment} shows what the containers said"
+        force = "newsclf deploy --force updates without the alarm"
+        try:
+            if wanted.alarm is not None and wanted.alarm.has_risen:
+                return TargetError(f"{message}; the new model fails on requests", hint=logs)
+            if old.has_risen:
+                message += "; only the old model fails on requests"
+        except NewsclfError as error:
+            message += f"; {error.message}"
+        return TargetError(message, hint=f"{logs}; {force}")
 
     def _back_to(self, config: str) -> None:
         self.say("the new model does not work; going back to the old one")

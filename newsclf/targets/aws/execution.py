@@ -27,7 +27,7 @@ def statements(names: Names, spec: AwsSpec) -> tuple[Mapping[str, Any], ...]:
     if spec.serverless is None:
         # Without it an update can't be rolled back (SageMaker's guide, "Auto-Rollback
         # Configuration and Monitoring").
-        alarm = names.arn("cloudwatch", f"alarm:{names.error_alarm}")
+        alarm = names.arn("cloudwatch", f"alarm:{names.endpoint}-*")
         allowed.append(_allow(["cloudwatch:DescribeAlarms"], alarm))
     if spec.kms_key:
         allowed.append(_allow(["kms:Decrypt"], key_arn(names, spec.kms_key)))

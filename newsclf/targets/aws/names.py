@@ -22,7 +22,7 @@ TRAINING_LOG = "/aws/sagemaker/TrainingJobs"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Of one deployment; every name has at most 63 characters, as SageMaker wants it."""
+    """Of one deployment; SageMaker's have at most 63 characters, as it wants."""
 
     deployment: str
     """At most 40 lower-case letters, digits and hyphens."""
@@ -60,10 +60,9 @@ class Names:
         """A configuration of this content."""
         return f"{self.endpoint}-{digest[:12]}"
 
-    @property
-    def error_alarm(self) -> str:
-        """The alarm that ends a bad update."""
-        return f"{self.endpoint}-errors"
+    def error_alarm(self, config: str) -> str:
+        """The alarm that ends a bad update to a configuration of this name."""
+        return f"{config}-errors"
 
     @property
     def endpoint_role(self) -> str:

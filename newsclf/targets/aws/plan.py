@@ -26,19 +26,27 @@ class Plan:
     removals: tuple[Remains, ...]
     """What is there, and not wanted any more; goes first."""
     steps: tuple[Step, ...]
+    leftovers: tuple[Remains, ...] = ()
+    """What is there, and of no use when all steps are done; goes last."""
 
     @property
     def changes(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.removals) or any(step.look.action != "keep" for step in self.steps)
+        return bool(self.removals or self.leftovers) or any(
+            step.look.action != "keep" for step in self.steps
+        )
 
 
 def planned(
-    deployment: AwsDeployment, wanted: Iterable[Resource], unwanted: Iterable[Remains]
+    deployment: AwsDeployment,
+    wanted: Iterable[Resource],
+    unwanted: Iterable[Remains] = (),
+    leftovers: Iterable[Remains] = (),
 ) -> Plan:
     """Look at the resources. Errors are those of `Clients.call`."""
     return Plan(
         deployment,
         removals=tuple(each for each in unwanted if each.exists()),
         steps=tuple(Step(each, each.look()) for each in wanted),
+        leftovers=tuple(leftovers),
     )

@@ -109,8 +109,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         " sagemaker:UpdateEndpoint sagemaker:UpdateEndpointWeightsAndCapacities",
         "Functions": "lambda:GetFunction lambda:UpdateFunctionConfiguration",
         "LogGroups": f"{_LOGS} logs:DescribeLogStreams logs:GetLogEvents",
-        "Alarms": "cloudwatch:DeleteAlarms cloudwatch:DescribeAlarms cloudwatch:PutMetricAlarm"
-        " cloudwatch:TagResource",
+        "Alarms": "cloudwatch:DeleteAlarms cloudwatch:PutMetricAlarm cloudwatch:TagResource",
         "ScalingTargets": "application-autoscaling:DeleteScalingPolicy"
         " application-autoscaling:DeregisterScalableTarget"
         " application-autoscaling:PutScalingPolicy"
@@ -118,8 +117,8 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Schedules": "scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule",
         "Budgets": "budgets:ModifyBudget budgets:TagResource budgets:ViewBudget",
         "Any": "application-autoscaling:DescribeScalableTargets"
-        " application-autoscaling:DescribeScalingPolicies cloudwatch:GetMetricStatistics"
-        " logs:DescribeLogGroups servicequotas:ListServiceQuotas",
+        " application-autoscaling:DescribeScalingPolicies cloudwatch:DescribeAlarms"
+        " cloudwatch:GetMetricStatistics logs:DescribeLogGroups servicequotas:ListServiceQuotas",
     },
     "wire-api": {
         "Roles": f"{_ROLES} {_ROLES_GO}",
@@ -190,15 +189,15 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Functions": "lambda:DeleteFunction lambda:GetFunction",
         "Apis": "apigateway:DELETE apigateway:GET",
         "LogGroups": "logs:DeleteLogGroup",
-        "Alarms": "cloudwatch:DeleteAlarms cloudwatch:DescribeAlarms",
+        "Alarms": "cloudwatch:DeleteAlarms",
         "ScalingTargets": "application-autoscaling:DeleteScalingPolicy"
         " application-autoscaling:DeregisterScalableTarget",
         "Schedules": "scheduler:DeleteSchedule scheduler:GetSchedule",
         "Budgets": "budgets:ModifyBudget budgets:ViewBudget",
         "Any": "application-autoscaling:DescribeScalableTargets"
-        " application-autoscaling:DescribeScalingPolicies iam:ListRoles logs:DescribeLogGroups"
-        " sagemaker:ListEndpointConfigs sagemaker:ListInferenceRecommendationsJobs"
-        " sagemaker:ListModels tag:GetResources",
+        " application-autoscaling:DescribeScalingPolicies cloudwatch:DescribeAlarms iam:ListRoles"
+        " logs:DescribeLogGroups sagemaker:ListEndpointConfigs"
+        " sagemaker:ListInferenceRecommendationsJobs sagemaker:ListModels tag:GetResources",
     },
 }
 """Command → kind → actions."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from newsclf.core.deployment import AwsSpec
 from newsclf.targets.aws import execution, schedule
-from newsclf.targets.aws.alarms import ErrorAlarm
+from newsclf.targets.aws.alarms import ErrorAlarm, ErrorAlarms, error_alarms
 from newsclf.targets.aws.autoscaling import AutoScaling, ScaledVariant
 from newsclf.targets.aws.bucket import Archive, Bucket, ModelArchive, key_of
 from newsclf.targets.aws.budget import AnyBudget, Budget
@@ -53,24 +53,34 @@ def model_resources(
 
 
 def endpoint_resources(
-    clients: Clients, names: Names, spec: AwsSpec, archive: Archive, say: Callable[[str], None]
+    clients: Clients,
+    names: Names,
+    spec: AwsSpec,
+    archive: Archive,
+    say: Callable[[str], None],
+    *,
+    force: bool = False,
 ) -> Sequence[Resource]:
     """From the bucket to the endpoint and what watches it, as they are wanted.
 
     Without roles where the user has one of their own.
+
+    Args:
+        force: Whether an update goes on although the alarm rises.
 
     Raises:
         ConfigError: it can't be had like that.
     """
     bucket, stored, role, model = model_resources(clients, names, spec, archive, say)
     config = EndpointConfig(clients, names, definition_of(spec, model.name))
-    alarm = None if spec.instance is None else ErrorAlarm(clients, names)
+    alarm = None if spec.instance is None else ErrorAlarm(clients, names, config.name)
     endpoint = Endpoint(
         clients,
         names,
         Wanted(
             config=config.name,
-            alarm=alarm.name if alarm else None,
+            alarm=alarm,
+            force=force,
             instances=None if spec.serverless or _scales(spec) else spec.min_instances,
             detail=_detail(spec),
             usd_per_hour=spec.usd_per_hour and spec.usd_per_hour * spec.min_instances,
@@ -108,7 +118,7 @@ def endpoint_remains(
         Role(clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE),
         Model(clients, names),
         EndpointConfig(clients, names),
-        ErrorAlarm(clients, names),
+        ErrorAlarms(clients, names),
         Role(clients, names, names.schedule_role, _SCHEDULE_ROLE, schedule.ROLE_SERVICE),
         AnySchedule(clients, names),
         RunningJobs(clients, names),
@@ -125,6 +135,14 @@ def endpoint_unwanted(clients: Clients, names: Names, spec: AwsSpec) -> Sequence
     An end of life or a budget stays when it is not asked for again: they only save money.
     """
     return [] if _scaling(clients, names, spec) else [ScaledVariant(clients, names, VARIANT)]
+
+
+def endpoint_leftovers(
+    clients: Clients, names: Names, wanted: Sequence[Resource]
+) -> Sequence[Remains]:
+    """What an update leaves of no use: the alarms of configurations that no longer serve."""
+    kept = {each.name for each in wanted}
+    return [alarm for alarm in error_alarms(clients, names) if alarm.name not in kept]
 
 
 def _end_of_life(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Resource]:

@@ -36,7 +36,8 @@ def roll_out(
         clients: Of the account and region.
         names: The deployment's.
         configs: Names of the configuration that it has and of the one that it is to have.
-        alarm: Name of the alarm that ends it; None for serverless, which has no blue/green.
+        alarm: Name of the alarm that ends it; None: nothing does, such as for serverless, which
+            has no blue/green.
         keeps_count: Whether it goes on with as many instances as it has.
         say: Is told of what else is done.
     """

@@ -31,6 +31,7 @@ from newsclf.targets.aws.preflight import check_endpoint_quota
 from newsclf.targets.aws.recommender import RecommenderRequest, StartedJob, recommending
 from newsclf.targets.aws.resource import Look, Remains, Resource
 from newsclf.targets.aws.resources import (
+    endpoint_leftovers,
     endpoint_remains,
     endpoint_resources,
     endpoint_unwanted,
@@ -58,6 +59,8 @@ class Request:
     spec: AwsSpec
     endpoint: bool = True
     """False: only the model, which bills nothing."""
+    force: bool = False
+    """Whether an update of the endpoint goes on although its alarm rises."""
 
 
 class AwsTarget:
@@ -155,11 +158,15 @@ class AwsTarget:
         )
         if not request.endpoint:
             needed = model_resources(self._clients, names, spec, request.archive, self._say)
-            return planned(deployment, without_replaced(needed, names), ())
-        wanted = endpoint_resources(self._clients, names, spec, request.archive, self._say)
+            return planned(deployment, without_replaced(needed, names))
+        wanted = endpoint_resources(
+            self._clients, names, spec, request.archive, self._say, force=request.force
+        )
+        leftovers = endpoint_leftovers(self._clients, names, wanted)
         if deployment.api is not None:
             wanted = [*wanted, FunctionModel(self._clients, names, deployment.model_digest)]
-        plan = planned(deployment, wanted, endpoint_unwanted(self._clients, names, spec))
+        unwanted = endpoint_unwanted(self._clients, names, spec)
+        plan = planned(deployment, wanted, unwanted, leftovers)
         warning = check_endpoint_quota(self._clients, plan)
         if warning is not None:
             self._say(warning)
@@ -192,21 +199,25 @@ class AwsTarget:
             # Until all of it is there, what is recorded is what serves.
             journal = Journal(self._deployments, known or wanted)
             try:
-                for remains in plan.removals:
-                    self._say(f"delete {remains.kind} {remains.name}")
-                    journal.deleting(remains)
-                    remains.delete()
-                    journal.gone(remains)
+                self._delete(plan.removals, journal)
                 self._ensure([step.resource for step in plan.steps], journal)
+                journal.save(
+                    model=wanted.model,
+                    model_digest=wanted.model_digest,
+                    spec=wanted.spec,
+                    profile=wanted.profile,
+                )
+                self._delete(plan.leftovers, journal)
             except KeyboardInterrupt:
                 raise interrupted(journal.deployment, wanted.spec) from None
-            journal.save(
-                model=wanted.model,
-                model_digest=wanted.model_digest,
-                spec=wanted.spec,
-                profile=wanted.profile,
-            )
         return journal.deployment
+
+    def _delete(self, unwanted: Sequence[Remains], journal: Journal) -> None:
+        for remains in unwanted:
+            self._say(f"delete {remains.kind} {remains.name}")
+            journal.deleting(remains)
+            remains.delete()
+            journal.gone(remains)
 
     def _ensure(self, resources: Sequence[Resource], journal: Journal) -> None:
         for resource in resources:

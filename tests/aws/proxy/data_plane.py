@@ -78,7 +78,7 @@ class DataPlane:
             message = f"Endpoint {name} of account {ACCOUNT} not found."
             raise RefusedError("ValidationError", message)
         if self.model_fails:
-            return _model_error(400, '{"message": "internal: the model cannot be loaded"}')
+            return _model_error(500, '{"message": "internal: the model cannot be loaded"}')
         answer = self._http.post(
             f"{self.model_url}/endpoints/{name}/invocations",
             content=body,

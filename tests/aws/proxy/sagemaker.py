@@ -6,12 +6,13 @@ CreateModel, CreateEndpoint, UpdateEndpoint and DeleteEndpoint.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from moto.applicationautoscaling.models import applicationautoscaling_backends
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
-from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, sagemaker_backends
 
@@ -48,7 +49,11 @@ class SageMaker:
     failure: str | None = None
     """Why endpoints that are created from now on become Failed."""
     rolls_back: bool = False
-    """Updates from now on end with the old configuration."""
+    """New fleets answer every request with 500 from now on; what watches them ends the update."""
+    failing: dict[str, str] = field(default_factory=dict)
+    """Configuration (`*`: any other) → `4XX` or `5XX`, with which its fleet answers requests."""
+    ends_updates: str | None = None
+    """Why updates from now on end with the old configuration, alarms or not."""
     unassumable: int = 0
     """How many CreateModel are still told that the role can't be assumed."""
     container_log: tuple[str, ...] = ("serving on port 8080", "ready")
@@ -173,13 +178,22 @@ class SageMaker:
                 f'Could not find endpoint configuration "{_arn(call, "endpoint-config", config)}".'
             )
         _check_scaling(call, endpoint.endpoint_config_name, config)
-        _check_alarms(call, endpoint.endpoint_config_name)
-        endpoint.endpoint_status = "RollingBack" if self.rolls_back else "Updating"
-        reason = "One or more configured alarm(s) in alarm state." if self.rolls_back else None
-        self.changes[name] = _Change(
-            self.polls, "InService", reason, None if self.rolls_back else config
-        )
+        reason = self.ends_updates
+        if self._raise_alarms(call, endpoint.endpoint_config_name):
+            reason = "One or more configured alarm(s) in alarm state."
+        endpoint.endpoint_status = "RollingBack" if reason else "Updating"
+        self.changes[name] = _Change(self.polls, "InService", reason, None if reason else config)
         return ok({"EndpointArn": endpoint.arn})
+
+    def _raise_alarms(self, call: Call, before: str) -> bool:
+        """Raise those of an update's alarms that see a fleet that fails; whether there is one."""
+        name, after = call.params["EndpointName"], call.params["EndpointConfigName"]
+        fails = self.failing | ({after: "5XX"} if self.rolls_back else {})
+        fleets = {config: fails.get(config) or fails.get("*", "") for config in (before, after)}
+        risen = [alarm for alarm in _alarms(call, before) if _rises(alarm, name, fleets)]
+        for alarm in risen:
+            alarm.update_state("a fleet fails", "{}", "ALARM")
+        return bool(risen)
 
     def _before_DescribeEndpoint(self, call: Call) -> None:
         name = call.params["EndpointName"]
@@ -243,17 +257,39 @@ def _check_scaling(call: Call, before: str, after: str) -> None:
         )
 
 
-def _check_alarms(call: Call, config: str) -> None:
-    """The role must see them (SageMaker's guide, "Auto-Rollback Configuration and Monitoring")."""
+def _alarms(call: Call, config: str) -> list[Any]:
+    """The alarms that an update is given, which the role must see.
+
+    Source: SageMaker's guide, "Auto-Rollback Configuration and Monitoring".
+    """
     wanted = call.params.get("DeploymentConfig", {}).get("AutoRollbackConfiguration", {})
     variant = backend(call).endpoint_configs[config].asked["ProductionVariants"][0]
-    role = backend(call)._models[variant["ModelName"]].execution_role_arn.rpartition("/")[2]
-    found = next(r for r in iam_backends[ACCOUNT]["aws"].roles.values() if r.name == role)
-    policies = "".join(found.policies.values())
-    for alarm in wanted.get("Alarms", []):
-        arn = f"arn:aws:cloudwatch:{call.region}:{ACCOUNT}:alarm:{alarm['AlarmName']}"
-        if "cloudwatch:DescribeAlarms" not in policies or arn not in policies:
+    role = backend(call)._models[variant["ModelName"]].execution_role_arn
+    found = []
+    for name in (each["AlarmName"] for each in wanted.get("Alarms", [])):
+        arn = f"arn:aws:cloudwatch:{call.region}:{ACCOUNT}:alarm:{name}"
+        if not allows(role, "cloudwatch:DescribeAlarms", arn):
             raise _invalid(f"The role {role} may not describe the alarm {arn}.")
+        there = cloudwatch_backends[ACCOUNT][call.region].alarms
+        if name not in there:
+            raise _invalid(f"Could not find the alarm {name}.")
+        found.append(there[name])
+    return found
+
+
+def _rises(alarm: Any, endpoint: str, fleets: Mapping[str, str]) -> bool:
+    """Whether an alarm on a metric of errors sees one of the fleets that fail.
+
+    Same source: without the dimension EndpointConfigName it watches the old fleet too, and "if your
+    old fleet trips the alarm during the deployment, SageMaker terminates your deployment".
+    """
+    watched = {each.name: each.value for each in alarm.dimensions}
+    counts = {"Invocation4XXErrors": {"4XX"}, "Invocation5XXErrors": {"5XX"},
+              "InvocationModelErrors": {"4XX", "5XX"}}[alarm.metric_name]  # fmt: skip
+    assert watched.pop("EndpointName") == endpoint, "it watches another endpoint"
+    assert watched.pop("VariantName"), "there are no figures without a variant"
+    only = watched.get("EndpointConfigName")
+    return any(kind in counts and only in (None, config) for config, kind in fleets.items())
 
 
 def _invalid(message: str) -> RefusedError:
