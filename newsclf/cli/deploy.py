@@ -60,12 +60,12 @@ def deploy(
     ] = False,
     memory: Annotated[
         int | None,
-        typer.Option(metavar="MB", help="Memory of a serverless container.", show_default="4096",
+        typer.Option(metavar="MB", help="Memory of a serverless container.", show_default="3072",
                      rich_help_panel=_AWS),
     ] = None,
     concurrency: Annotated[
         int | None,
-        typer.Option(min=1, max=200, help="Most serverless containers at once.", show_default="10",
+        typer.Option(min=1, max=200, help="Most serverless containers at once.", show_default="5",
                      rich_help_panel=_AWS),
     ] = None,
     minimum: Annotated[

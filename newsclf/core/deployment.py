@@ -103,8 +103,10 @@ class LocalDeployment(_Recorded):
 class Serverless(_Document):
     """SageMaker's serverless inference: it bills by use, and nothing while nobody asks."""
 
-    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 4096
-    max_concurrency: Annotated[int, Field(ge=1, le=200)] = 10
+    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 3072
+    """As much as the quota of a new account allows."""
+    max_concurrency: Annotated[int, Field(ge=1, le=200)] = 5
+    """Half of what a new account has for all its serverless endpoints."""
 
 
 class Vpc(_Document):

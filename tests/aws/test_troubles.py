@@ -16,6 +16,7 @@ from moto.sagemaker.models import sagemaker_backends
 from newsclf.targets.aws.endpoint import _MOVING, _USELESS
 from tests.aws.conftest import REGION
 from tests.aws.proxy.server import FakeAws
+from tests.aws.proxy.serverless import SERVERLESS_QUOTAS
 from tests.aws.story import is_reading
 from tests.conftest import Cli
 
@@ -96,6 +97,54 @@ def test_a_quota_of_zero_is_told_before_anything_is_made(
     assert "request-service-quota-increase" in result.err
     assert [record for record in aws.records if not is_reading(record.call)] == []
     assert aws.world.left() == []
+
+
+SERVERLESS = ("--serverless", "--yes")
+
+
+def test_the_defaults_of_serverless_are_what_a_new_account_takes(
+    aws: FakeAws, newsclf: Cli, archive: Path
+) -> None:
+    for name in ("news", "two"):
+        result = newsclf("deploy", "--archive", archive, *SERVERLESS, "--name", name)
+        assert result.exit_code == 0, result.err
+        assert "quota" not in result.err
+    assert newsclf("teardown", "two").exit_code == 0
+    torn_down(aws, newsclf)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--memory", 4096), ("'Memory size in MB per serverless endpoint' is 3072", "3072")),
+        (("--concurrency", 11), ("serverless endpoints' is 10", "a smaller --concurrency")),
+    ],
+)
+@pytest.mark.parametrize("listed", [True, False])
+def test_more_of_serverless_than_the_quota_is_refused_with_what_fits(
+    aws: FakeAws,
+    newsclf: Cli,
+    archive: Path,
+    options: tuple[object, ...],
+    said: tuple[str, str],
+    *,
+    listed: bool,
+) -> None:
+    """By its own look where Service Quotas lists the quota, else by AWS, in its words."""
+    quota, instead = said
+    if not listed:
+        aws.services.unlisted = frozenset(SERVERLESS_QUOTAS)
+    result = newsclf("deploy", "--archive", archive, *SERVERLESS, *options)
+
+    assert result.exit_code == 4
+    assert quota in result.err
+    assert instead in result.err.split("hint: ")[1]
+    if listed:
+        assert [record for record in aws.records if not is_reading(record.call)] == []
+        assert "request-service-quota-increase" in result.err
+    else:
+        assert ("AWS tells no quota" in result.err) == ("--memory" in options)
+        torn_down(aws, newsclf)
 
 
 def test_a_role_that_is_too_new_is_waited_for(

@@ -160,12 +160,24 @@ def _from_client_error(
             " that the account has not enabled takes none"
         )
     elif code in _QUOTA:
-        hint = (
-            "ask for more at https://console.aws.amazon.com/servicequotas, or use another instance"
-        )
+        hint = _quota_hint(said)
     elif status >= _SERVER_ERROR:
         return ServiceError(f"{doing}: AWS failed ({code}: {said})", hint="try again later")
     return RefusedError(message, code=code, said=said, hint=hint)
+
+
+def _quota_hint(said: str) -> str:
+    """What to do about a quota; AWS names it and how much it is."""
+    limit = re.search(r"limit '([^']+)' is (\d+)", said)
+    name, value = (limit[1], limit[2]) if limit else ("", "")
+    instead = "use another instance"
+    if "Memory size in MB per serverless" in name:
+        instead = f"--memory {value}"
+    elif "total concurrency" in name:
+        instead = f"a smaller --concurrency; all serverless endpoints share the {value}"
+    elif "number of serverless" in name:
+        instead = "tear down a serverless endpoint that is not needed"
+    return f"{instead}, or ask for more at https://console.aws.amazon.com/servicequotas"
 
 
 def _named(permission: str, said: str) -> tuple[str, str]:

@@ -1,4 +1,7 @@
-"""What is worth knowing before the first change: may this account have such an instance at all?"""
+"""Quotas, before the first change: may this account have such an endpoint at all?
+
+AWS's documents name no codes for serverless inference, so quotas are found by their names.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from newsclf.core.deployment import Serverless
 from newsclf.core.errors import NewsclfError, ServiceError, TargetError
 from newsclf.targets.aws.clients import Clients
 from newsclf.targets.aws.plan import Plan
 
 _PAGE = 100
 """Quotas of SageMaker that one answer may have; there are thousands."""
+_MEMORY = "Memory size in MB per serverless endpoint"
+_CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
+_ENDPOINTS = "Maximum number of serverless endpoints"
+_NEW_ACCOUNT_MB = 3072
+"""What AWS refuses more than in new accounts; not every account's list of quotas has that one."""
+_SIZE_STEP_MB = 1024
 _WINDOW = timedelta(hours=1)
 _PERIOD_S = 300
 
@@ -39,11 +49,7 @@ def check_quota(
     wanted = f"{instance} for {usage}"
     doing = f"reading the quota for {instance}"
     try:
-        quotas = clients.listed(
-            "service-quotas", "list_service_quotas", "Quotas", doing=doing,
-            ServiceCode="sagemaker", PaginationConfig={"PageSize": _PAGE},
-        )  # fmt: skip
-        found = next((quota for quota in quotas if quota["QuotaName"] == wanted), None)
+        found = _quotas(clients, {wanted}, doing=doing).get(wanted)
     except NewsclfError as error:  # AWS refuses the endpoint itself if the quota is too small
         return f"the quota is not known: {error.message}"
     if found is None:
@@ -70,11 +76,89 @@ def check_endpoint_quota(clients: Clients, plan: Plan) -> str | None:
     spec = plan.deployment.spec
     actions = {step.resource.kind: step.look.action for step in plan.steps}
     action = actions["endpoint"]
-    if spec.instance is None or {action, actions.get("autoscaling", "keep")} == {"keep"}:
+    if {action, actions.get("autoscaling", "keep")} == {"keep"}:
+        return None
+    if spec.serverless is not None:
+        return check_serverless_quota(clients, spec.serverless, is_new=action == "create")
+    if spec.instance is None:
         return None
     ours = spec.min_instances if action in {"keep", "update"} else 0
     beside = spec.min_instances if action == "update" else 0  # two fleets are up for a while
     return check_quota(clients, spec.instance, spec.max_instances + beside, ours=ours)
+
+
+def check_serverless_quota(clients: Clients, wanted: Serverless, *, is_new: bool) -> str | None:
+    """As `check_quota`, for a serverless endpoint.
+
+    Args:
+        clients: Of the account and region.
+        wanted: The endpoint.
+        is_new: Whether there is none yet.
+    """
+    doing = "reading the quotas for serverless endpoints"
+    try:
+        found = _quotas(clients, {_MEMORY, _CONCURRENCY, _ENDPOINTS}, doing=doing)
+    except NewsclfError as error:
+        return f"the quotas are not known: {error.message}"
+    memory = found.get(_MEMORY)
+    if memory is None and wanted.memory_mb > _NEW_ACCOUNT_MB:
+        return (
+            f"AWS tells no quota '{_MEMORY}'; new accounts have {_NEW_ACCOUNT_MB}, so AWS may"
+            f" refuse {wanted.memory_mb}: --memory {_NEW_ACCOUNT_MB}"
+        )
+    if memory is not None and memory["Value"] < wanted.memory_mb:
+        fits_mb = max(_SIZE_STEP_MB, int(memory["Value"]) // _SIZE_STEP_MB * _SIZE_STEP_MB)
+        more = _more(clients, memory, wanted.memory_mb)
+        raise TargetError(
+            f"{_named(clients, memory)}, and {wanted.memory_mb} wanted",
+            hint=f"--memory {fits_mb}, or {more}",
+        )
+    warnings = [
+        _check_shared(clients, found.get(_CONCURRENCY), wanted.max_concurrency, is_new=is_new,
+                      otherwise="a smaller --concurrency"),
+        _check_shared(clients, found.get(_ENDPOINTS), 1, is_new=is_new,
+                      otherwise="newsclf teardown of one that is not needed"),
+    ]  # fmt: skip
+    return "; ".join(warning for warning in warnings if warning) or None
+
+
+def _check_shared(
+    clients: Clients, quota: Mapping[str, Any] | None, count: int, *, is_new: bool, otherwise: str
+) -> str | None:
+    """As `check_quota`, for a quota that all serverless endpoints share."""
+    if quota is None:
+        return None
+    if quota["Value"] < count:
+        raise TargetError(
+            f"{_named(clients, quota)}, and {count} wanted",
+            hint=f"{otherwise}, or {_more(clients, quota, count)}",
+        )
+    if not is_new or not quota.get("UsageMetric"):
+        return None  # our own share of the use is not known, or none is told
+    try:
+        used = round(_used(clients, quota["UsageMetric"]))
+    except NewsclfError as error:
+        return f"{_named(clients, quota)}; what is used of it is not known: {error.message}"
+    if used + count <= quota["Value"]:
+        return None
+    return (
+        f"{_named(clients, quota)}, others use {used} of it and {count} are wanted, so AWS may"
+        f" refuse: {otherwise}, or {_more(clients, quota, used + count)}"
+    )
+
+
+def _quotas(clients: Clients, names: set[str], *, doing: str) -> dict[str, Mapping[str, Any]]:
+    """SageMaker's quotas of these names, as far as AWS tells them. Errors: see `Clients.call`."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for quota in clients.listed(
+        "service-quotas", "list_service_quotas", "Quotas", doing=doing,
+        ServiceCode="sagemaker", PaginationConfig={"PageSize": _PAGE},
+    ):  # fmt: skip
+        if quota["QuotaName"] in names:
+            found[quota["QuotaName"]] = quota
+        if len(found) == len(names):
+            break
+    return found
 
 
 def _named(clients: Clients, quota: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from tests.aws.proxy.logs import write_log
 from tests.aws.proxy.recommender import Recommender
 from tests.aws.proxy.requests import Call
 from tests.aws.proxy.roles import allows, trusts
+from tests.aws.proxy.serverless import check_serverless
 from tests.aws.proxy.training import Training
 
 # botocore's list of instance types is newer than moto's; requests are checked against that one.
@@ -57,6 +58,8 @@ class SageMaker:
     unassumable: int = 0
     """How many CreateModel are still told that the role can't be assumed."""
     container_log: tuple[str, ...] = ("serving on port 8080", "ready")
+    quotas: dict[str, float] = field(default_factory=dict)
+    """Those that Service Quotas tells, where they are not what a new account has."""
     changes: dict[str, _Change] = field(default_factory=dict)
     late: dict[str, str] = field(default_factory=dict)
     """Log group of a deleted endpoint with a line still to come → the role that writes it."""
@@ -156,6 +159,24 @@ class SageMaker:
                 f'Could not find endpoint configuration "{_arn(call, "endpoint-config", config)}".'
             )
 
+        self._check_serverless(call)
+
+    def _check_serverless(self, call: Call) -> None:
+        """An endpoint that is updated counts once."""
+        configs = backend(call).endpoint_configs
+        name, asked = call.params["EndpointName"], call.params["EndpointConfigName"]
+        serverless = {
+            config: each.asked["ProductionVariants"][0].get("ServerlessConfig")
+            for config, each in configs.items()
+        }
+        others = [
+            found
+            for endpoint in backend(call).endpoints.values()
+            if endpoint.endpoint_name != name
+            and (found := serverless[endpoint.endpoint_config_name]) is not None
+        ]
+        check_serverless(serverless[asked], others, self.quotas)
+
     def _after_CreateEndpoint(self, call: Call) -> None:
         endpoint = backend(call).endpoints[call.params["EndpointName"]]
         endpoint.endpoint_status = "Creating"
@@ -177,6 +198,7 @@ class SageMaker:
             raise _invalid(
                 f'Could not find endpoint configuration "{_arn(call, "endpoint-config", config)}".'
             )
+        self._check_serverless(call)
         _check_scaling(call, endpoint.endpoint_config_name, config)
         reason = self.ends_updates
         if self._raise_alarms(call, endpoint.endpoint_config_name):

@@ -97,7 +97,8 @@ class FakeAws:
         self.done = lambda _index, _call: None
         self.forget()
         self.sagemaker.training.close()
-        self.sagemaker, self.services = SageMaker(), Services()
+        self.services = Services()
+        self.sagemaker = SageMaker(quotas=self.services.quotas)
 
     @property
     def going_on(self) -> tuple[SageMaker, Services]:

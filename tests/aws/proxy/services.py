@@ -21,6 +21,7 @@ from tests.aws.price_list import product
 from tests.aws.proxy.answers import Answer, RefusedError, ok
 from tests.aws.proxy.requests import Call
 from tests.aws.proxy.roles import trusts
+from tests.aws.proxy.serverless import SERVERLESS_QUOTAS
 
 _QUOTA_PAGE = 100
 _TOO_NEW = (
@@ -37,7 +38,9 @@ class Services:
     polls: int = 1
     """How many times a new function is still Pending."""
     quotas: dict[str, float] = field(default_factory=dict)
-    """Name of a SageMaker quota → its value, where it is not 4."""
+    """Name of a SageMaker quota → its value, where it is not 4 or what new accounts have."""
+    unlisted: frozenset[str] = frozenset()
+    """Quotas that Service Quotas does not tell."""
     forbidden: frozenset[str] = frozenset()
     """What IAM's simulator says no to."""
     caller: str | None = None
@@ -256,7 +259,7 @@ class Services:
         return ok(stage.to_json())
 
     def _service_quotas_ListServiceQuotas(self, call: Call) -> Answer:
-        quotas = [self._quota(name) for name in _quota_names()]
+        quotas = [self._quota(name) for name in _quota_names() if name not in self.unlisted]
         start = int(call.params.get("NextToken", 0))
         end = start + _QUOTA_PAGE
         more = {"NextToken": str(end)} if end < len(quotas) else {}
@@ -315,8 +318,8 @@ class Services:
     def _quota(self, name: str) -> dict[str, Any]:
         return {
             "ServiceCode": "sagemaker", "QuotaName": name, "QuotaCode": _code(name),
-            "Value": self.quotas.get(name, 4.0), "Adjustable": True,
-            "UsageMetric": usage_metric(name),
+            "Value": self.quotas.get(name, SERVERLESS_QUOTAS.get(name, 4.0)), "Adjustable": True,
+            **({} if name in SERVERLESS_QUOTAS else {"UsageMetric": usage_metric(name)}),
         }  # fmt: skip
 
 
@@ -430,9 +433,10 @@ def usage_metric(quota: str) -> dict[str, Any]:
 
 def _quota_names() -> list[str]:
     shape: Any = get_service_model("sagemaker").shape_for("ProductionVariantInstanceType")
-    serverless = ["Maximum total concurrency that can be allocated across all serverless endpoints"]
     usages = ("endpoint usage", "training job usage", "spot training job usage")
-    return [f"{instance} for {usage}" for usage in usages for instance in shape.enum] + serverless
+    return [f"{instance} for {usage}" for usage in usages for instance in shape.enum] + [
+        *SERVERLESS_QUOTAS
+    ]
 
 
 def _code(name: str) -> str:
