@@ -106,6 +106,7 @@ def _held(wanted: OnAws, instances: Sequence[str], bodies: Sequence[bytes]) -> I
 
     target = wanted.target
     name = f"recommender-{os.getpid()}"  # nobody else's
+    (image,) = {stock_image(target.region, instance) for instance in instances}
     try:
         with packed(wanted.model, wanted.archive, wheels=wanted.wheels) as package:
             request = Request(
@@ -113,7 +114,7 @@ def _held(wanted: OnAws, instances: Sequence[str], bodies: Sequence[bytes]) -> I
                 model=wanted.archive or wanted.model,
                 model_digest=package.contents.model_digest,
                 archive=Archive(package.path, package.sha256),
-                spec=AwsSpec(image=stock_image(target.region, instances[0]), rules=wanted.rules),
+                spec=AwsSpec(image=image, rules=wanted.rules),
                 endpoint=False,
             )
             target.apply(target.plan(request))

@@ -149,7 +149,7 @@ def _wait_until_answering(toolkit: Toolkit, process: subprocess.Popen[bytes]) ->
     deadline = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < deadline:
         with suppress(httpx.TransportError):
-            if toolkit.post(_PROBE).status_code in (httpx.codes.OK, httpx.codes.BAD_REQUEST):
+            if toolkit.post(_PROBE).status_code in (200, 400, 500):
                 return
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.5)

@@ -8,6 +8,8 @@ Training: Amazon's PyTorch images for SageMaker; the Hugging Face ones are for G
 image_uri_config/pytorch-amzn2023.json (same registries); AWS Deep Learning Containers,
 docs/src/data/pytorch/2.13-{cpu,cuda}-sagemaker.yml (Python 3.12; patched until 2027-07-20) and
 docker/pytorch/2.13 (torch 2.13.0, and pip for the rest), read 2026-11-22.
+
+A test compares the regions with those of the `sagemaker` package.
 """
 
 from __future__ import annotations
@@ -32,19 +34,35 @@ _REGISTRIES = {
     ),
     "af-south-1": "626614931356",
     "ap-east-1": "871362719292",
+    "ap-east-2": "975050140332",
     "ap-northeast-3": "364406365360",
     "ap-south-2": "772153158452",
+    "ap-southeast-3": "907027046896",
     "ap-southeast-4": "457447274322",
+    "ap-southeast-5": "550225433462",
+    "ap-southeast-6": "633930458069",
+    "ap-southeast-7": "590183813437",
     "ca-west-1": "204538143572",
     "eu-central-2": "380420809688",
     "eu-south-1": "692866216735",
     "eu-south-2": "503227376785",
     "il-central-1": "780543022126",
+    "me-central-1": "914824155844",
     "me-south-1": "217643126080",
+    "me-west-1": "124382933778",
+    "mx-central-1": "637423239942",
 }  # fmt: skip
+_ONLY_TRAINING = {
+    "ap-east-2", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "me-west-1", "mx-central-1",
+}  # fmt: skip
+"""Regions for which the `sagemaker` package lists no registry of the image for serving."""
+TRAINING_REGIONS = frozenset(_REGISTRIES)
+SERVING_REGIONS = TRAINING_REGIONS - _ONLY_TRAINING
 _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)[:@].+")
 _GRAVITON = re.compile(r"ml\.[a-z]+\d+g[a-z]*\.")
 _NVIDIA = re.compile(r"ml\.[gp]\d")
+_TOO_OLD = re.compile(r"ml\.p[23][a-z]*\.")
+"""GPUs that CUDA 13 has given up: K80 and V100 (CUDA 13.0's release notes)."""
 _OTHER_ACCELERATOR = re.compile(r"ml\.(trn|inf)\d")
 
 
@@ -52,8 +70,21 @@ def stock_image(region: str, instance: str | None) -> str:
     """The image that an archive of `newsclf package` is made for.
 
     Raises:
-        ConfigError: none is known in the region, or it does not run on the instance.
+        ConfigError: none is known in the region, or it does not run on the instance, or has no use
+            for its accelerator.
     """
+    if region in _ONLY_TRAINING:
+        raise ConfigError(
+            f"no stock image for serving is known in {region}",
+            hint="name one with --image, such as a copy of another region's in a repository of your"
+            f" own; known regions: {', '.join(sorted(SERVING_REGIONS))}",
+        )
+    if instance is not None and (_NVIDIA.match(instance) or _OTHER_ACCELERATOR.match(instance)):
+        raise ConfigError(
+            f"{instance}: its accelerator would stand idle, since the stock image and the archive"
+            " are for CPUs",
+            hint="take an instance such as ml.c7i.large, or name an image with --image",
+        )
     return _stock(region, instance, _TAG)
 
 
@@ -67,6 +98,11 @@ def training_image(region: str, instance: str) -> str:
         raise ConfigError(
             f"{instance}: its accelerator needs a PyTorch of its own, which newsclf does not know",
             hint="take an instance such as ml.m5.xlarge or ml.g5.xlarge",
+        )
+    if _TOO_OLD.match(instance):
+        raise ConfigError(
+            f"{instance}: its GPU is too old for the CUDA 13 of the training image",
+            hint="take an instance such as ml.g5.xlarge, or name an image with --image",
         )
     return _stock(
         region, instance, _GPU_TRAINING_TAG if _NVIDIA.match(instance) else _CPU_TRAINING_TAG
