@@ -20,6 +20,7 @@ import base64
 import binascii
 import json
 import os
+import re
 import sys
 import time
 from typing import Any, NamedTuple
@@ -37,7 +38,7 @@ from botocore.exceptions import (
 from lambda_src import openapi
 from newsclf.core.contract import (
     LABELS,
-    MAX_BODY_BYTES,
+    MAX_API_BODY_BYTES,
     ContractError,
     parse_classify,
     parse_json,
@@ -45,7 +46,10 @@ from newsclf.core.contract import (
 
 # API Gateway gives up after 30 s, the function after 29; a retry would double the load of an
 # endpoint that is already slow, and the caller knows better whether to try again.
-_CONFIG = Config(connect_timeout=2, read_timeout=25, retries={"total_max_attempts": 1})
+_ANSWER_WITHIN_S = 25
+_CONFIG = Config(
+    connect_timeout=2, read_timeout=_ANSWER_WITHIN_S, retries={"total_max_attempts": 1}
+)
 _client = boto3.client("sagemaker-runtime", config=_CONFIG)
 
 _CLIENT_STATUSES = (400, 413, 415, 422)
@@ -143,13 +147,14 @@ def _require_method(request: _Request, method: str) -> None:
 
 
 def _classify(body: bytes, figures: dict[str, float]) -> dict[str, Any]:
-    if len(body) > MAX_BODY_BYTES:
-        raise _ApiError(413, "too_large", f"the body is larger than {MAX_BODY_BYTES} bytes")
+    if len(body) > MAX_API_BODY_BYTES:
+        raise _ApiError(413, "too_large", f"the body is larger than {MAX_API_BODY_BYTES} bytes")
     headlines = parse_classify(parse_json(body))
     figures["Headlines"] = len(headlines)
     started = time.perf_counter()
     try:
-        answer = _invoke(json.dumps({"inputs": headlines}).encode())
+        # As UTF-8, so that it does not grow: a serverless endpoint takes 4 MB.
+        answer = _invoke(json.dumps({"inputs": headlines}, ensure_ascii=False).encode())
     finally:
         figures["ModelLatencyMs"] = 1000 * (time.perf_counter() - started)
     return {
@@ -168,7 +173,11 @@ def _invoke(body: bytes) -> bytes:
         )
         answer: bytes = response["Body"].read()
     except ReadTimeoutError:
-        raise _ApiError(504, "endpoint_timeout", "the endpoint did not answer in time") from None
+        message = (
+            f"the endpoint did not answer within {_ANSWER_WITHIN_S} s; a serverless one that has"
+            " been idle may still be starting; try again"
+        )
+        raise _ApiError(503, "endpoint_timeout", message) from None
     except (ConnectTimeoutError, EndpointConnectionError):
         raise _ApiError(503, "endpoint_unreachable", "the endpoint cannot be reached") from None
     except ClientError as error:
@@ -185,9 +194,20 @@ def _translated(response: Any) -> _ApiError:
         return _ApiError(429, "throttled", "too many requests; try again later")
     if code in ("ModelNotReadyException", "ServiceUnavailable", "ServiceUnavailableException"):
         return _ApiError(503, "endpoint_busy", "the endpoint is not ready; try again later")
-    if code != "ModelError":
-        return _ApiError(502, "endpoint_failed", f"the endpoint refused the request ({code})")
-    # The container itself answered with an error.
+    if code == "ModelError":
+        return _translated_answer(response)
+    said = str(response["Error"].get("Message", ""))
+    # A real-time endpoint says "HTTP content length exceeded … bytes", a serverless one "Request …
+    # has oversize body" (amazon-sagemaker-examples#245, sagemaker-python-sdk#4271).
+    if code == "413" or (code == "ValidationError" and "oversize" in said):
+        limit = re.search(r"exceeded (\d+) bytes", said)
+        most = f"{limit[1]} bytes" if limit else "4 MB if it is serverless, else 6 MB"
+        return _ApiError(413, "too_large", f"the endpoint takes requests of at most {most}")
+    return _ApiError(502, "endpoint_failed", f"the endpoint refused the request ({code})")
+
+
+def _translated_answer(response: Any) -> _ApiError:
+    """The answer for an error that the container itself answered with."""
     status = int(response.get("OriginalStatusCode") or 500)
     message = str(response.get("OriginalMessage") or "")
     if status in _BUSY_STATUSES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from newsclf import __version__
-from newsclf.core.contract import LABELS, MAX_BODY_BYTES, MAX_HEADLINES
+from newsclf.core.contract import LABELS, MAX_API_BODY_BYTES, MAX_HEADLINES
 
 _Schema = dict[str, Any]
 _JSON = "application/json"
@@ -47,7 +47,7 @@ def document(auth: str) -> _Schema:
                     "operationId": "classify",
                     "summary": "Classify headlines.",
                     "requestBody": {
-                        "description": f"At most {MAX_BODY_BYTES} bytes.",
+                        "description": f"At most {MAX_API_BODY_BYTES} bytes.",
                         "required": True,
                         "content": {_JSON: {"schema": _ref("schemas", "Request")}},
                     },
@@ -81,7 +81,7 @@ def _errors(*statuses: int) -> _Schema:
         413: "The body is too large.",
         429: "Too many requests.",
         502: "The model failed.",
-        503: "The model has too much to do, or cannot be reached.",
+        503: "The model has too much to do, is starting, or cannot be reached.",
         504: "The model did not answer in time.",
     }
     # What API Gateway itself refuses has a body of its own form.

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from newsclf.core.contract import MAX_BODY_BYTES, MAX_HEADLINES, Form, headline_problem
+from newsclf.core.contract import (
+    MAX_API_BODY_BYTES,
+    MAX_BODY_BYTES,
+    MAX_HEADLINES,
+    Form,
+    headline_problem,
+)
 from newsclf.core.errors import ConfigError, DataError
 from newsclf.data.records import Record, open_records
 from newsclf.loadtest.records import Payloads
@@ -70,9 +76,10 @@ def make_bodies(texts: Sequence[str], form: Form, headlines_per_request: int) ->
         json.dumps({field: list(itertools.islice(endless, headlines_per_request))}).encode()
         for _ in range(requests)
     ]
-    if max(map(len, bodies)) > MAX_BODY_BYTES:
+    most_bytes = MAX_API_BODY_BYTES if form == "api" else MAX_BODY_BYTES
+    if max(map(len, bodies)) > most_bytes:
         raise ConfigError(
-            f"a request would be larger than {MAX_BODY_BYTES} bytes",
+            f"a request would be larger than {most_bytes} bytes",
             hint="choose fewer headlines for each with --headlines-per-request",
         )
     return bodies

@@ -221,6 +221,26 @@ def test_what_is_there_can_be_saved_and_put_back(aws: FakeAws, sagemaker: Any) -
         assert statuses(sagemaker, 3) == ["Creating", "Creating", "InService"]
 
 
+@pytest.mark.parametrize(
+    ("variant", "size", "said"),
+    [
+        ({"InstanceType": "ml.c5.large", "InitialInstanceCount": 1}, 6_300_000, "(413)"),
+        ({"ServerlessConfig": {"MemorySizeInMB": 3072, "MaxConcurrency": 5}}, 4_200_000,
+         "has oversize body"),
+    ],
+)  # fmt: skip
+def test_a_request_to_an_endpoint_has_a_limit(
+    sagemaker: Any, variant: dict[str, Any], size: int, said: str
+) -> None:
+    variant |= {"VariantName": "v", "ModelName": "m"}
+    sagemaker.create_endpoint_config(EndpointConfigName="d", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="d")
+    statuses(sagemaker, 3)
+    invoke = client("sagemaker-runtime").invoke_endpoint
+
+    assert said in refused(invoke, EndpointName="e", Body=b" " * size)
+
+
 def test_only_its_own_credentials_reach_an_endpoint(aws: FakeAws, sagemaker: Any) -> None:
     sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
     statuses(sagemaker, 3)

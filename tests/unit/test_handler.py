@@ -19,6 +19,7 @@ from botocore.exceptions import (
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from newsclf.core.contract import MAX_API_BODY_BYTES
 from tests.builders import LAMBDA_ENVIRONMENT
 
 SCORES = [{"label": "positive", "score": 0.7}, {"label": "neutral", "score": 0.2},
@@ -140,7 +141,7 @@ def test_health_needs_no_endpoint(handler: ModuleType) -> None:
         (event({"query": "a"}), 400, "'query' must be an object with 'headline'"),
         (event({"query": {"headline": ""}}), 400, "'query.headline' is empty"),
         (event('{"headline": "\\ud800"}'), 400, "half of a surrogate pair"),
-        (event('"' + "x" * 7_000_000 + '"'), 413, "larger than"),
+        (event('"' + "x" * 3_000_000 + '"'), 413, "larger than 3000000 bytes"),
         (event({}) | {"isBase64Encoded": True}, 400, "not base64"),
         (event({}, path="/other"), 404, "POST /classify, GET /health"),
         (event({}, method="GET"), 405, "use POST"),
@@ -193,7 +194,7 @@ def test_the_endpoint_s_errors_become_the_api_s(
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (ReadTimeoutError(endpoint_url="x"), 504),
+        (ReadTimeoutError(endpoint_url="x"), 503),
         (ConnectTimeoutError(endpoint_url="x"), 503),
         (EndpointConnectionError(endpoint_url="x"), 503),
         (HTTPClientError(error="broken"), 502),
@@ -209,6 +210,49 @@ def test_a_connection_that_fails_is_said_as_what_it_is(
     answer = handler.handle(event({"headline": "Profit rose"}), CONTEXT)
 
     assert answer["statusCode"] == status
+    assert ("retry-after" in answer["headers"]) == (status == 503)
+    if isinstance(error, ReadTimeoutError):
+        assert "may still be starting; try again" in answer["body"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "limit"),
+    [
+        ("413", "HTTP content length exceeded 6291456 bytes.", "at most 6291456 bytes"),
+        ("ValidationError", "Request 1-2-3 has oversize body.", "4 MB if it is serverless"),
+    ],
+)
+def test_a_request_that_is_too_large_for_the_endpoint_is_413_and_names_the_limit(
+    handler: ModuleType, code: str, said: str, limit: str
+) -> None:
+    with Stubber(handler._client) as stub:  # noqa: SLF001 - the seam where AWS begins
+        stub.add_client_error("invoke_endpoint", code, said)
+        answer = handler.handle(event({"headline": "Profit rose"}), CONTEXT)
+
+    assert answer["statusCode"] == 413
+    assert limit in json.loads(answer["body"])["error"]["message"]
+
+
+@pytest.mark.parametrize("hostile", ['\\"', "\\\\", "é", "\U0001f600", "\\u00e9"])
+def test_the_largest_body_fits_lambda_s_event_and_a_serverless_endpoint_s_request(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch, hostile: str
+) -> None:
+    sent: list[bytes] = []
+
+    def invoke(Body: bytes, **_: object) -> Answer:  # noqa: N803 - boto3's name
+        sent.append(Body)
+        return {"Body": io.BytesIO(json.dumps([SCORES]).encode())}
+
+    monkeypatch.setattr(handler._client, "invoke_endpoint", invoke)  # noqa: SLF001 - as above
+    frame = '{"headline": "%s"}'
+    room = MAX_API_BODY_BYTES - len(frame) + 2
+    text = frame % (hostile * (room // len(hostile.encode())))
+    given = event(text)
+    wire = json.dumps(given | {"headers": {"x": "y" * 200_000}}, ensure_ascii=False).encode()
+
+    assert len(wire) < 6 * 1024 * 1024
+    assert handler.handle(given, CONTEXT)["statusCode"] == 200
+    assert len(sent[0]) < 4_000_000
 
 
 @pytest.mark.parametrize(

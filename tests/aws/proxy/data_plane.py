@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 API_PREFIX = "/-api/"
 USER, USER_SECRET = "AKIDUSER", "secret-of-the-user-4d1f"
 """Whoever runs the command line."""
+_REAL_TIME_BYTES, _SERVERLESS_BYTES = 6 * 1024 * 1024, 4 * 1024 * 1024
+"""Of a request to an endpoint (SageMaker's guide, "Serverless endpoint operations" and FAQ)."""
+_EVENT_BYTES = 6 * 1024 * 1024
+"""Of an event of Lambda."""
 _SERVING = ("InService", "Updating", "RollingBack", "SystemUpdating")
 
 
@@ -77,6 +81,7 @@ class DataPlane:
         if endpoint is None or endpoint.endpoint_status not in _SERVING:
             message = f"Endpoint {name} of account {ACCOUNT} not found."
             raise RefusedError("ValidationError", message)
+        _check_size(endpoint, call.region, len(body))
         if self.model_fails:
             return _model_error(500, '{"message": "internal: the model cannot be loaded"}')
         answer = self._http.post(
@@ -125,6 +130,8 @@ class DataPlane:
             case "JWT":
                 raise _HttpError(401, "Unauthorized")  # no issuer is known here
         integration = api.integrations[route.target.removeprefix("integrations/")]
+        if len(json.dumps(event, ensure_ascii=False).encode()) > _EVENT_BYTES:
+            raise _HttpError(413, "Request Entity Too Large")
         result = self._invoke(integration.integration_uri, region, event, source)
         return _as_response(result)
 
@@ -160,6 +167,18 @@ class DataPlane:
         if result is None:
             raise _HttpError(500, "Internal Server Error")
         return result
+
+
+def _check_size(endpoint: Any, region: str, size: int) -> None:
+    """In the words of amazon-sagemaker-examples#245 and sagemaker-python-sdk#4271."""
+    config = sagemaker_backends[ACCOUNT][region].endpoint_configs[endpoint.endpoint_config_name]
+    if "ServerlessConfig" in config.asked["ProductionVariants"][0]:
+        if size > _SERVERLESS_BYTES:
+            message = f"Request {uuid.uuid4()} has oversize body."
+            raise RefusedError("ValidationError", message)
+    elif size > _REAL_TIME_BYTES:
+        message = f"HTTP content length exceeded {_REAL_TIME_BYTES} bytes."
+        raise RefusedError("413", message, 413)
 
 
 def _model_error(status: int, message: str) -> Answer:
