@@ -132,7 +132,7 @@ def _spec(options: Options, region: str, prices: PriceBook) -> AwsSpec:
         min_instances=options.minimum,
         max_instances=maximum,
         vpc=_vpc(options.vpc),
-        kms_key=_kms_key(options.kms_key, region),
+        kms_key=checked_kms_key(options.kms_key, region),
         ttl_s=_ttl(options.ttl),
         budget_usd=options.budget_usd,
         budget_email=options.budget_email,
@@ -184,7 +184,7 @@ def _vpc(text: str | None) -> Vpc | None:
     return vpc
 
 
-def _kms_key(text: str | None, region: str) -> str | None:
+def checked_kms_key(text: str | None, region: str) -> str | None:
     """An alias is none: the role's policy must name the key itself."""
     arn = rf"(arn:aws:kms:{region}:\d{{12}}:key/)?"
     if text is not None and not re.fullmatch(rf"{arn}(mrk-)?[0-9a-f-]{{32,36}}", text):

@@ -1,7 +1,8 @@
 """Batch transform: SageMaker starts machines with a deployed model, scores S3 objects, and stops.
 
 The job runs as the model's execution role, which may read nothing but its own archive. So it gets a
-policy of its own for these two places, named like the job, which is taken away when the job ends.
+policy of its own for these two places and the keys of their buckets, named like the job, which is
+taken away when the job ends.
 """
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ from newsclf.core.errors import (
     TargetError,
 )
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.execution import key_arn
+from newsclf.targets.aws.images import check_serves
 from newsclf.targets.aws.model import model_in_use
 from newsclf.targets.aws.names import Names
+from newsclf.targets.aws.preflight import check_quota
 
 _LONGEST_S: Final = 5 * 24 * 3600.0
 _LOG: Final = "/aws/sagemaker/TransformJobs"
 _RECORD_MB: Final = 1
 """A request is one line, a headline or a list of them; far less than this."""
+_SETTLE_S: Final = 15.0
+"""A role's new policy is not seen everywhere at once, and a job that misses it fails much later."""
 _CONCURRENT: Final = 8
 """Requests at once on one machine: enough to keep its vCPUs busy."""
 
@@ -54,6 +60,17 @@ class BatchRequest:
     output: Place
     instance: str
     count: int = 1
+    kms_key: str | None = None
+    """ARN or id of the key that encrypts the answers; None: as the bucket has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Keys of KMS, as AWS names them: ARN, id or alias; None: one of AWS's own, or none."""
+
+    source: str | None
+    """By which objects below the source are encrypted."""
+    output: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +103,28 @@ def transform(
 
     Raises:
         StateError: the deployment has no model.
-        ConfigError: there is nothing to score.
-        TargetError: AWS refused, or the job failed.
+        ConfigError: there is nothing to score, or the image is not for the instance.
+        TargetError: AWS refused, the quota is too small, or the job failed.
         ServiceError: AWS can't be reached, is busy, or failed.
         InterruptedRunError: Ctrl-C; the job is told to stop.
     """
     names = Names.of(deployment)
+    check_serves(deployment.spec.image, request.instance)
     model = model_in_use(clients, names, deployment)
     _check_source(clients, request.source)
+    usage = "transform job usage"
+    if warning := check_quota(clients, request.instance, request.count, usage=usage):
+        say(warning)
+    keys = _keys_of(clients, request, say)
     job = f"{names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}"
     started_s = clients.clock.now_s()
-    with _allowed(clients, names, job, request):
+    with _allowed(clients, names, job, request, keys):
         try:
             clients.call(
                 "sagemaker",
                 "create_transform_job",
                 doing=f"starting the batch job {job}",
-                **_definition(names, job, model, request),
+                **_definition(names, job, model, request, keys, deployment.spec.kms_key),
             )
             say(f"batch job {job} on {request.count} × {request.instance}")
             found = _wait(clients, job, say)
@@ -134,7 +156,38 @@ def _check_source(clients: Clients, source: Place) -> None:
         )
 
 
-def _definition(names: Names, job: str, model: str, request: BatchRequest) -> dict[str, Any]:
+def _keys_of(clients: Clients, request: BatchRequest, say: Callable[[str], None]) -> _Keys:
+    found = {
+        bucket: _default_key(clients, bucket, say)
+        for bucket in dict.fromkeys((request.source.bucket, request.output.bucket))
+    }
+    return _Keys(found[request.source.bucket], request.kms_key or found[request.output.bucket])
+
+
+def _default_key(clients: Clients, bucket: str, say: Callable[[str], None]) -> str | None:
+    """The customer's key that a bucket encrypts new objects with, if it is told."""
+    doing = f"looking at the encryption of {bucket}"
+    try:
+        found = clients.find("s3", "get_bucket_encryption", doing=doing, Bucket=bucket)
+    except NewsclfError as error:
+        say(f"{error.message}; with a key of your own the job needs --kms-key")
+        return None
+    for rule in (found or {}).get("ServerSideEncryptionConfiguration", {}).get("Rules", []):
+        default = rule.get("ApplyServerSideEncryptionByDefault", {})
+        key: str = default.get("KMSMasterKeyID", "")
+        if key and not key.endswith("alias/aws/s3"):
+            return key
+    return None
+
+
+def _definition(
+    names: Names,
+    job: str,
+    model: str,
+    request: BatchRequest,
+    keys: _Keys,
+    volume_key: str | None,
+) -> dict[str, Any]:
     return {
         "TransformJobName": job,
         "ModelName": model,
@@ -150,10 +203,12 @@ def _definition(names: Names, job: str, model: str, request: BatchRequest) -> di
             "S3OutputPath": request.output.uri,
             "Accept": "application/json",
             "AssembleWith": "Line",
+            **({"KmsKeyId": keys.output} if keys.output else {}),
         },
         "TransformResources": {
             "InstanceType": request.instance,
             "InstanceCount": request.count,
+            **({"VolumeKmsKeyId": volume_key} if volume_key else {}),
         },
         "Tags": [{"Key": key, "Value": value} for key, value in names.tags.items()],
     }
@@ -195,7 +250,9 @@ def _check_end(clients: Clients, job: str, found: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _allowed(clients: Clients, names: Names, job: str, request: BatchRequest) -> Iterator[None]:
+def _allowed(
+    clients: Clients, names: Names, job: str, request: BatchRequest, keys: _Keys
+) -> Iterator[None]:
     """Let the execution role read and write for the time of the job; a user's own must already."""
     if names.rules.role:
         yield
@@ -209,6 +266,9 @@ def _allowed(clients: Clients, names: Names, job: str, request: BatchRequest) ->
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
             names.arn("logs", f"log-group:{_LOG}:*"),
         ),
+        *_key_statements(names, keys.source, request.kms_key, ["kms:Decrypt"]),
+        # Larger answers are uploaded in parts, for which S3 also reads the key.
+        *_key_statements(names, keys.output, None, ["kms:Decrypt", "kms:GenerateDataKey"]),
     ]
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
     clients.call(
@@ -219,11 +279,29 @@ def _allowed(clients: Clients, names: Names, job: str, request: BatchRequest) ->
         **role,
     )
     try:
+        clients.clock.sleep(_SETTLE_S)
         yield
     finally:
         clients.find(
             "iam", "delete_role_policy", doing=f"taking the policy {job} away again", **role
         )
+
+
+def _key_statements(
+    names: Names, bucket_s: str | None, given: str | None, actions: list[str]
+) -> list[dict[str, Any]]:
+    """Let the role use a bucket's key and the one that was given."""
+    return [
+        _allow(actions, f"{key.rpartition('alias/')[0] or names.arn('kms', '')}key/*")
+        | {"Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": _alias(key)}}}
+        if "alias/" in key
+        else _allow(actions, key_arn(names, key))
+        for key in dict.fromkeys(each for each in (bucket_s, given) if each)
+    ]
+
+
+def _alias(key: str) -> str:
+    return f"alias/{key.partition('alias/')[2]}"
 
 
 def _allow(actions: list[str], resource: str) -> dict[str, Any]:

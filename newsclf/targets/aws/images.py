@@ -79,13 +79,22 @@ def stock_image(region: str, instance: str | None) -> str:
             hint="name one with --image, such as a copy of another region's in a repository of your"
             f" own; known regions: {', '.join(sorted(SERVING_REGIONS))}",
         )
-    if instance is not None and (_NVIDIA.match(instance) or _OTHER_ACCELERATOR.match(instance)):
+    image = _stock(region, instance, _TAG)
+    check_serves(image, instance)
+    return image
+
+
+def check_serves(image: str, instance: str | None) -> None:
+    """Raise ConfigError if an image is the stock one and not for the instance."""
+    if instance is None or not image.endswith(_TAG):
+        return
+    if _NVIDIA.match(instance) or _OTHER_ACCELERATOR.match(instance):
         raise ConfigError(
             f"{instance}: its accelerator would stand idle, since the stock image and the archive"
             " are for CPUs",
             hint="take an instance such as ml.c7i.large, or name an image with --image",
         )
-    return _stock(region, instance, _TAG)
+    _check_processor(instance)
 
 
 def training_image(region: str, instance: str) -> str:
@@ -116,13 +125,17 @@ def _stock(region: str, instance: str | None, tag: str) -> str:
             f"no stock image is known in {region}",
             hint=f"name one with --image; known regions: {', '.join(sorted(_REGISTRIES))}",
         )
+    _check_processor(instance)
+    return f"{registry}.dkr.ecr.{region}.amazonaws.com/{tag}"
+
+
+def _check_processor(instance: str | None) -> None:
     # g4dn and g5 have GPUs and x86; a g after the generation is Graviton.
     if instance is not None and _GRAVITON.match(instance):
         raise ConfigError(
             f"{instance} has an ARM processor, and the stock images and the archive are for x86-64",
             hint="take an instance such as ml.c7i.large, or name an image with --image",
         )
-    return f"{registry}.dkr.ecr.{region}.amazonaws.com/{tag}"
 
 
 def repository_arn(image: str) -> str:

@@ -140,10 +140,11 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
         "Endpoints": "sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint",
         "ApiCalls": "execute-api:Invoke",
-        "YourBuckets": "s3:ListBucket",
+        "YourBuckets": "s3:GetEncryptionConfiguration s3:ListBucket",
         "Roles": "iam:DeleteRolePolicy iam:PutRolePolicy",
         "BatchJobs": "sagemaker:AddTags sagemaker:CreateTransformJob"
         " sagemaker:DescribeTransformJob sagemaker:StopTransformJob",
+        "Any": "cloudwatch:GetMetricStatistics pricing:GetProducts servicequotas:ListServiceQuotas",
     },
     "loadtest": {
         "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
@@ -167,13 +168,12 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "TrainingJobs": "sagemaker:DescribeTrainingJob",
         "Functions": "lambda:GetFunction",
         "Apis": "apigateway:GET",
-        "Alarms": "cloudwatch:DescribeAlarms",
         "Schedules": "scheduler:GetSchedule",
         "Budgets": "budgets:ViewBudget",
         "Any": "application-autoscaling:DescribeScalableTargets"
-        " application-autoscaling:DescribeScalingPolicies iam:ListRoles logs:DescribeLogGroups"
-        " sagemaker:ListEndpointConfigs sagemaker:ListInferenceRecommendationsJobs"
-        " sagemaker:ListModels tag:GetResources",
+        " application-autoscaling:DescribeScalingPolicies cloudwatch:DescribeAlarms iam:ListRoles"
+        " logs:DescribeLogGroups sagemaker:ListEndpointConfigs"
+        " sagemaker:ListInferenceRecommendationsJobs sagemaker:ListModels tag:GetResources",
     },
     "logs": {"LogGroups": "logs:DescribeLogStreams logs:GetLogEvents"},
     "teardown": {

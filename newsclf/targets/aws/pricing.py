@@ -102,14 +102,23 @@ def fetch_prices(
 
 
 def training_usd_per_hour(client: Any, region: str, instance: str) -> float | None:
-    """The price of an hour of training on demand; None if AWS lists none.
+    """The price of an hour of training on demand; None if AWS lists none. Errors: see below."""
+    return _usd_per_hour(client, region, instance, "Train")
+
+
+def transform_usd_per_hour(client: Any, region: str, instance: str) -> float | None:
+    """The price of an hour of a batch job; None if AWS lists none.
 
     Raises:
         TargetError: no usable credentials, or they may not read prices.
         ServiceError: AWS can't be reached, is busy, or answers with something else than prices.
     """
+    return _usd_per_hour(client, region, instance, "Tsform")
+
+
+def _usd_per_hour(client: Any, region: str, instance: str, usage: str) -> float | None:
     products = _products(client, _SAGEMAKER, regionCode=region, instanceName=instance)
-    found = _find(products, f"Train:{re.escape(instance)}")
+    found = _find(products, f"{usage}:{re.escape(instance)}")
     return found[0].usd if found else None
 
 
