@@ -101,6 +101,13 @@ def predict(
         int | None,
         typer.Option(min=1, help="Instances of a batch job on AWS.", show_default="1"),
     ] = None,
+    kms_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY", help="Id or ARN of the key that encrypts the answers of a batch job.",
+            show_default="the bucket's",
+        ),
+    ] = None,
     state_dir: StateDirOpt = None,
     overwrite: OverwriteOpt = False,
     config: ConfigOpt = None,
@@ -128,11 +135,20 @@ def predict(
         },
     )
     if any(place is not None and place.startswith("s3://") for place in (source, target)):
-        _batch(output, settings, deployment, source, target, instance=instance, count=count)
+        _batch(
+            output,
+            settings,
+            deployment,
+            source,
+            target,
+            instance=instance,
+            count=count,
+            kms_key=kms_key,
+        )
         return
-    if instance is not None or count is not None:
+    if instance is not None or count is not None or kms_key is not None:
         raise ConfigError(
-            "--instance and --count are for a batch job from s3://… to s3://…",
+            "--instance, --count and --kms-key are for a batch job from s3://… to s3://…",
             hint="leave them out, or name places on S3 with --input and --output",
         )
     if model is not None and deployment is not None:
@@ -246,6 +262,7 @@ def _batch(
     *,
     instance: str | None,
     count: int | None,
+    kms_key: str | None,
 ) -> None:
     from newsclf.cli.predict_batch import predict_batch
     from newsclf.core.errors import ConfigError
@@ -257,5 +274,5 @@ def _batch(
         )
     predict_batch(
         output, settings.state_dir, deployment or DEFAULT_DEPLOYMENT, source or "", target or "",
-        instance=instance or "ml.c5.xlarge", count=count or 1,
+        instance=instance or "ml.c5.xlarge", count=count or 1, kms_key=kms_key,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from newsclf.core.deployment import AwsDeployment, AwsSpec, AwsStep, Deployments
+from newsclf.core.deployment import AwsDeployment, AwsSpec, AwsStep
 from newsclf.core.errors import ConfigError, InterruptedRunError, TargetError
 from newsclf.targets.aws.batch import BatchRequest, Place, parse_place, transform
 from newsclf.targets.aws.clients import Clients
+from newsclf.targets.aws.images import stock_image
 from newsclf.targets.aws.names import Names
 from tests.aws.test_extras import HastyClock
 from tests.conftest import Cli
@@ -53,7 +55,136 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
         clients.client("sagemaker").create_model(
             ModelName=MODEL, ExecutionRoleArn=NAMES.role_arn(NAMES.endpoint_role)
         )
-        yield clients
+        with Stubber(clients.client("service-quotas")) as quotas:  # moto knows none of SageMaker's
+            quotas.add_response("list_service_quotas", {"Quotas": []})
+            yield clients
+
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"
+OTHER_KEY = "87654321-1234-1234-1234-123456789012"
+
+
+def encrypt(clients: Clients, key: str) -> None:
+    """Have the bucket encrypt what is written to it with a key of KMS."""
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    clients.client("s3").put_bucket_encryption(
+        Bucket="theirs",
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": default}]
+        },
+    )
+
+
+def transformed(
+    clients: Clients, deployment: AwsDeployment, request: BatchRequest
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """The job as SageMaker knows it; action of KMS → the statements that allow it meanwhile."""
+    allowed: dict[str, list[dict[str, Any]]] = {}
+
+    def say(line: str) -> None:
+        if not line.startswith("batch job"):
+            return
+        (name,) = policies(clients)
+        role = {"RoleName": NAMES.endpoint_role, "PolicyName": name}
+        for statement in clients.client("iam").get_role_policy(**role)["PolicyDocument"][
+            "Statement"
+        ]:
+            for action in statement["Action"]:
+                if action.startswith("kms:"):
+                    allowed.setdefault(action, []).append(statement)
+
+    done = transform(clients, deployment, request, say=say)
+    return clients.client("sagemaker").describe_transform_job(TransformJobName=done.job), allowed
+
+
+def resources(statements: list[dict[str, Any]]) -> set[str]:
+    return {statement["Resource"] for statement in statements}
+
+
+def test_a_job_may_use_the_key_of_its_buckets(clients: Clients) -> None:
+    encrypt(clients, KEY)
+
+    job, allowed = transformed(clients, WITH_MODEL, REQUEST)
+
+    assert job["TransformOutput"]["KmsKeyId"] == KEY
+    assert resources(allowed["kms:Decrypt"]) == {KEY}
+    assert resources(allowed["kms:GenerateDataKey"]) == {KEY}
+
+
+def test_a_key_that_is_given_encrypts_the_answers_and_the_deployment_s_the_volumes(
+    clients: Clients,
+) -> None:
+    encrypt(clients, KEY)
+    spec = WITH_MODEL.spec.model_copy(update={"kms_key": OTHER_KEY})
+
+    job, allowed = transformed(
+        clients,
+        WITH_MODEL.model_copy(update={"spec": spec}),
+        replace(REQUEST, kms_key=OTHER_KEY),
+    )
+
+    assert job["TransformOutput"]["KmsKeyId"] == OTHER_KEY
+    assert job["TransformResources"]["VolumeKmsKeyId"] == OTHER_KEY
+    other = f"arn:aws:kms:us-east-1:123456789012:key/{OTHER_KEY}"
+    assert resources(allowed["kms:Decrypt"]) == {KEY, other}
+    assert resources(allowed["kms:GenerateDataKey"]) == {other}
+
+
+def test_a_key_that_a_bucket_names_by_an_alias_is_allowed_by_that(clients: Clients) -> None:
+    encrypt(clients, "arn:aws:kms:us-east-1:210987654321:alias/theirs")
+
+    _, allowed = transformed(clients, WITH_MODEL, REQUEST)
+
+    (statement,) = allowed["kms:GenerateDataKey"]
+    assert statement["Resource"] == "arn:aws:kms:us-east-1:210987654321:key/*"
+    assert statement["Condition"] == {
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/theirs"}
+    }
+
+
+def test_aws_s_own_key_needs_nothing(clients: Clients) -> None:
+    encrypt(clients, "alias/aws/s3")
+
+    job, allowed = transformed(clients, WITH_MODEL, REQUEST)
+
+    assert allowed == {}
+    assert "KmsKeyId" not in job["TransformOutput"]
+
+
+def test_an_encryption_that_may_not_be_looked_at_is_said_with_the_way_out(
+    clients: Clients,
+) -> None:
+    said: list[str] = []
+    with Stubber(clients.client("s3")) as stub:
+        stub.add_response("list_objects_v2", {"Contents": [{"Key": "in/2026.jsonl"}]})
+        stub.add_client_error("get_bucket_encryption", "AccessDenied", "no")
+        transform(clients, WITH_MODEL, REQUEST, say=said.append)
+
+    assert [line for line in said if "the job needs --kms-key" in line]
+
+
+def test_a_new_policy_gets_time_to_be_seen_before_the_job_begins(clients: Clients) -> None:
+    began_s: list[float] = []
+
+    def say(line: str) -> None:
+        if line.startswith("batch job"):
+            began_s.append(clients.clock.now_s())
+
+    transform(clients, WITH_MODEL, REQUEST, say=say)
+
+    assert began_s == [15.0]
+
+
+@pytest.mark.parametrize("instance", ["ml.g5.xlarge", "ml.p3.2xlarge", "ml.c7g.large"])
+def test_an_instance_that_the_stock_image_is_not_for_is_refused(
+    clients: Clients, instance: str
+) -> None:
+    spec = AwsSpec(image=stock_image("us-east-1", None))
+    stock = WITH_MODEL.model_copy(update={"spec": spec})
+
+    with pytest.raises(ConfigError, match=r"for CPUs|ARM processor"):
+        transform(clients, stock, replace(REQUEST, instance=instance), say=lambda _: None)
+    assert clients.client("sagemaker").list_transform_jobs()["TransformJobSummaries"] == []
 
 
 def policies(clients: Clients) -> list[str]:
@@ -157,20 +288,10 @@ def test_what_is_no_place_in_s3(text: str) -> None:
         parse_place(text, "--input")
 
 
-def test_the_command(clients: Clients, newsclf: Cli, tmp_path: Any) -> None:
-    Deployments(tmp_path / ".newsclf").save(WITH_MODEL)
-    result = newsclf("predict", "--input", "s3://theirs/in/", "--output", "s3://theirs/out/",
-                     "--json")  # fmt: skip
-
-    assert result.exit_code == 0, result.err
-    assert json.loads(result.out)["output"] == "s3://theirs/out/"
-    assert len(clients.client("sagemaker").list_transform_jobs()["TransformJobSummaries"]) == 1
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("--input", "s3://theirs/in", "--output", "here.csv"), 2, "both on S3"),
+        (("--input", "s3://theirs/in", "--output", "here.csv"), 2, "both be on S3"),
         (("--input", "s3://theirs", "--output", "s3://theirs/out"), 2, "s3://BUCKET/PREFIX"),
         (("--input", "s3://theirs/in", "--output", "s3://theirs/out"), 3, "no deployment"),
     ],

@@ -166,13 +166,25 @@ def test_a_role_is_kept_until_sagemaker_needs_it_no_more(
 # --- what is recorded for good, or seen late
 
 
-def test_the_record_of_a_job_is_no_deployment(deploy: Deploy, newsclf: Cli) -> None:
+def test_the_record_of_a_job_is_no_deployment(aws: FakeAws, deploy: Deploy, newsclf: Cli) -> None:
     assert deploy().exit_code == 0
     s3 = boto3.Session("admin", "admin", region_name=REGION).client("s3")
     s3.create_bucket(Bucket="theirs")
     s3.put_object(Bucket="theirs", Key="in.jsonl", Body=b"{}")
-    scored = newsclf("predict", "--input", "s3://theirs/in", "--output", "s3://theirs/out/")
+    key = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    s3.put_bucket_encryption(Bucket="theirs", ServerSideEncryptionConfiguration=rules)
+    batch = ("predict", "--input", "s3://theirs/in", "--output", "s3://theirs/out/",
+             "--instance", "ml.m5.xlarge", "--json")  # fmt: skip
+    scored = newsclf(*batch)
     assert scored.exit_code == 0, scored.err
+    assert json.loads(scored.out)["output"] == "s3://theirs/out/"
+    assert "$0.2300 for each hour that the job runs" in scored.err
+    aws.services.quotas["ml.m5.xlarge for transform job usage"] = 0.0
+    refused = newsclf(*batch)
+    assert refused.exit_code == 4
+    assert "the quota 'ml.m5.xlarge for transform job usage' is 0" in refused.err
     assert newsclf("teardown").exit_code == 0
 
     listed = boto3.client("resourcegroupstaggingapi").get_resources(

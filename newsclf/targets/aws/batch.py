@@ -124,7 +124,7 @@ def transform(
                 "sagemaker",
                 "create_transform_job",
                 doing=f"starting the batch job {job}",
-                **_definition(names, job, model, request, keys, deployment.spec.kms_key),
+                **_definition(deployment, job, model, request, keys),
             )
             say(f"batch job {job} on {request.count} × {request.instance}")
             found = _wait(clients, job, say)
@@ -181,13 +181,10 @@ def _default_key(clients: Clients, bucket: str, say: Callable[[str], None]) -> s
 
 
 def _definition(
-    names: Names,
-    job: str,
-    model: str,
-    request: BatchRequest,
-    keys: _Keys,
-    volume_key: str | None,
+    deployment: AwsDeployment, job: str, model: str, request: BatchRequest, keys: _Keys
 ) -> dict[str, Any]:
+    volume_key = deployment.spec.kms_key
+    tags = Names.of(deployment).tags
     return {
         "TransformJobName": job,
         "ModelName": model,
@@ -210,7 +207,7 @@ def _definition(
             "InstanceCount": request.count,
             **({"VolumeKmsKeyId": volume_key} if volume_key else {}),
         },
-        "Tags": [{"Key": key, "Value": value} for key, value in names.tags.items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
     }
 
 

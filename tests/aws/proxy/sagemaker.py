@@ -239,6 +239,20 @@ class SageMaker:
                 endpoint, config.production_variants
             )
 
+    def _after_CreateTransformJob(self, call: Call) -> None:
+        """The role must be allowed the keys of the two buckets (aws-cdk#12810 and others)."""
+        job = backend(call).transform_jobs[call.params["TransformJobName"]]
+        model = backend(call)._models[call.params["ModelName"]]
+        source = call.params["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+        output = call.params["TransformOutput"]["S3OutputPath"]
+        for uri, action in ((source, "kms:Decrypt"), (output, "kms:GenerateDataKey")):
+            key = _default_key(uri)
+            if key is not None and not allows(model.execution_role_arn, action, key):
+                job.transform_job_status = "Failed"
+                job.failure_reason = (
+                    f"AccessDenied: not authorized to perform: {action} on resource: {key}"
+                )
+
     def _before_StopTransformJob(self, _: Call) -> Answer:
         return ok({})  # moto's have ended before anyone can stop them
 
@@ -263,6 +277,14 @@ class SageMaker:
 def backend(call: Call) -> Any:
     """Moto's SageMaker of the call's region."""
     return sagemaker_backends[ACCOUNT][call.region]
+
+
+def _default_key(uri: str) -> str | None:
+    """The key of KMS that the bucket of an `s3://…` encrypts with."""
+    bucket = s3_backends[ACCOUNT]["aws"].buckets[uri.removeprefix("s3://").partition("/")[0]]
+    rule = (bucket.encryption or {}).get("Rule", {})
+    key: str | None = rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
+    return key
 
 
 def _check_scaling(call: Call, before: str, after: str) -> None:

@@ -49,7 +49,7 @@ class Services:
     subscribers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Name of a budget → its notifications with whom they go to."""
     training_usd: dict[str, str] = field(default_factory=lambda: {"ml.m5.xlarge": "0.2300000000"})
-    """Instance → what an hour of training costs, as AWS writes it."""
+    """Instance → what an hour of training costs, as AWS writes it; a batch job costs the same."""
     taken: int = 0
     """How many CreateBucket are still told that a bucket of that name is being deleted."""
     unregistered: int = 0
@@ -278,11 +278,14 @@ class Services:
         usd = self.training_usd.get(wanted.get("instanceName", ""))
         if usd is None:
             return ok({"PriceList": []})
-        price = product(
-            "AmazonSageMaker", wanted["regionCode"], f"USE1-Train:{wanted['instanceName']}",
-            ("0", usd), instanceName=wanted["instanceName"], component="Training",
-        )  # fmt: skip
-        return ok({"PriceList": [json.dumps(price)]})
+        prices = [
+            product(
+                "AmazonSageMaker", wanted["regionCode"], f"USE1-{kind}:{wanted['instanceName']}",
+                ("0", usd), instanceName=wanted["instanceName"], component=component,
+            )
+            for kind, component in (("Train", "Training"), ("Tsform", "Batch Transform"))
+        ]  # fmt: skip
+        return ok({"PriceList": [json.dumps(price) for price in prices]})
 
     def _application_autoscaling_RegisterScalableTarget(self, call: Call) -> None:
         """As users have found: terraform-aws-modules/terraform-aws-rds-aurora#420."""
@@ -433,7 +436,9 @@ def usage_metric(quota: str) -> dict[str, Any]:
 
 def _quota_names() -> list[str]:
     shape: Any = get_service_model("sagemaker").shape_for("ProductionVariantInstanceType")
-    usages = ("endpoint usage", "training job usage", "spot training job usage")
+    usages = (
+        "endpoint usage", "training job usage", "spot training job usage", "transform job usage",
+    )  # fmt: skip
     return [f"{instance} for {usage}" for usage in usages for instance in shape.enum] + [
         *SERVERLESS_QUOTAS
     ]
