@@ -83,5 +83,5 @@ def _is_less_accurate(parity: Parity, limits: OptimizeSettings) -> bool:
         return False
     # Exact sign test: how often would a fair coin fall so often on this side?
     tosses = lost + won
-    chance = sum(math.comb(tosses, k) for k in range(lost, tosses + 1)) / 2**tosses
+    chance: float = sum(math.comb(tosses, k) for k in range(lost, tosses + 1)) / 2**tosses
     return chance <= _SIGNIFICANCE
