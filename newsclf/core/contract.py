@@ -25,6 +25,8 @@ of JSON, so each byte may take two; what then goes to the endpoint is below serv
 
 _SMALL_CHARACTERS = 64 * 1024
 _MAX_VALUES = 10_000
+_MAX_BRACKETS = 100_000
+"""In a body, its texts included: no headlines have so many."""
 
 
 class ContractError(Exception):
@@ -119,6 +121,9 @@ def _decode_large(text: str) -> object:
             raise ContractError(message)
         return make(value)
 
+    if text.count("[") > _MAX_BRACKETS:  # of lists the decoder says nothing until it is done
+        message = f"the body holds more than {_MAX_BRACKETS} opening brackets"
+        raise ContractError(message)
     decoder = json.JSONDecoder(
         parse_int=partial(counted, int),
         parse_float=partial(counted, float),

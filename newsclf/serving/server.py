@@ -256,14 +256,14 @@ async def _guarded(
         check_same_site(request)
         return await handler(request)
     except ContractError as error:
-        refused = RefusedError(400, "bad_request", str(error))
+        return error_response(RefusedError(400, "bad_request", str(error)))
     except RefusedError as error:
-        refused = error
+        return error_response(error)
     except UnavailableError as error:
-        refused = RefusedError(503, error.code, error.message)
+        return error_response(RefusedError(503, error.code, error.message))
     except ModelFailedError:  # the log says why
-        refused = RefusedError(500, "model_failed", "the model failed on this request")
-    return error_response(refused)
+        failed = RefusedError(500, "model_failed", "the model failed on this request")
+        return error_response(failed)
 
 
 def _as_model_error(answer: web.StreamResponse) -> web.Response:

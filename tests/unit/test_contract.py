@@ -46,6 +46,13 @@ def test_more_values_than_any_request_holds_are_refused(value: str) -> None:
     assert gc.isenabled()
 
 
+def test_more_lists_than_any_request_holds_are_refused_and_brackets_in_texts_are_not() -> None:
+    with pytest.raises(ContractError, match="more than 100000 opening brackets"):
+        parse_json(f'{{"inputs": [{",".join(["[]"] * 200_000)}]}}'.encode())
+    text = "Profit rose [1] " * 50_000
+    assert parse_json(json.dumps({"inputs": text}).encode()) == {"inputs": text}
+
+
 def test_numbers_keep_their_kind_and_size_in_large_bodies() -> None:
     document = {"inputs": "a", "parameters": {"top_k": 3, "t": 0.5, "big": 10**30}}
 
