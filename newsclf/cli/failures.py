@@ -98,6 +98,8 @@ def failure_of(error: BaseException) -> Failure | None:
             failure = _of_the_system(error)
         case UnicodeEncodeError():
             failure = Failure(f"{short(error.object)}: a name or text that is not Unicode")
+        case ValueError() if "UnicodeEncodeError" in str(error):  # of pydantic's JSON
+            failure = Failure("a name of a file or folder that is not UTF-8 cannot be recorded")
         case MemoryError():
             failure = Failure("out of memory", "end other programs, or use a smaller model")
         case typer.BadParameter():

@@ -267,6 +267,14 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str]:
     return found
 
 
+def typed(text: str) -> str:
+    """An argument as the user typed it, where the locale is not UTF-8 but the terminal is."""
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        return text
+
+
 def rules_from(role: str | None, boundary: str | None, tags: list[str] | None) -> dict[str, object]:
     """The flags --role, --permissions-boundary and --tag, as the section of the settings.
 

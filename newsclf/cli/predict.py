@@ -24,6 +24,7 @@ from newsclf.cli.options import (
     reading_flags,
     settings_from,
     start,
+    typed,
 )
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _headlines(given: list[str], source: str | None) -> list[str]:
         return []
     if not given and sys.stdin.isatty():
         raise DataError("no headline was given", hint='newsclf predict "Profit rose by a third"')
-    return given
+    return [typed(text) for text in given]
 
 
 def _stream_format(asked: str | None, *, wanted: bool) -> StreamFormat | None:

@@ -168,12 +168,26 @@ class AwsSettings(AccountRules, _Section):
     """What the AWS account demands of all that is made in it; each is kept with a deployment."""
 
 
+def _recordable(path: Path) -> Path:
+    """Refuse names that no file, or no JSON document, can have: with NUL, or not UTF-8."""
+    try:
+        ok = b"\0" not in str(path).encode()
+    except UnicodeEncodeError:
+        ok = False
+    if not ok:
+        raise ValueError("a name that is not UTF-8 cannot be recorded; rename it")
+    return path
+
+
+RecordedPath = Annotated[Path, AfterValidator(_recordable)]
+
+
 class Settings(_Section):
     """All settings of a command."""
 
-    model: Path = Path("model")
+    model: RecordedPath = Path("model")
     """The model directory that `train` writes and the other commands read."""
-    state_dir: Path = Path(".newsclf")
+    state_dir: RecordedPath = Path(".newsclf")
     """Where deployments are recorded."""
     data: DataSettings = Field(default_factory=DataSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)

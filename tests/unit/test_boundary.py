@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from newsclf.cli.options import settings_from
+from newsclf.cli.options import settings_from, typed
 from newsclf.core.errors import InterruptedRunError
 from newsclf.core.settings import Settings
 from tests.conftest import Cli
@@ -96,6 +96,10 @@ def test_no_command_is_a_request_for_help(newsclf: Cli) -> None:
             "error: b: no such file or directory\n",
         ),
         (OSError("odd"), "error: odd\n"),
+        (
+            ValueError("Error serializing to JSON: UnicodeEncodeError: 'utf-8' codec can't encode"),
+            "error: a name of a file or folder that is not UTF-8 cannot be recorded\n",
+        ),
         (MemoryError(), "error: out of memory\nhint: "),
         (
             UnicodeEncodeError("utf-8", "m\udcff", 1, 2, "no"),
@@ -112,6 +116,12 @@ def test_what_the_system_refuses_is_one_line_and_a_hint(
 
     assert done.exit_code == 1
     assert done.err.startswith(said)
+
+
+def test_an_argument_is_what_was_typed_whatever_the_locale() -> None:
+    assert typed("Profit \udce2\udc82\udcac 3") == "Profit € 3"
+    assert typed("Profit € 3") == "Profit € 3"
+    assert typed("Profit \udcff") == "Profit \udcff"
 
 
 def test_a_bug_keeps_its_traceback(newsclf: Cli, during: Seam) -> None:

@@ -92,6 +92,14 @@ def test_a_bad_variable_says_that_it_is_the_environment() -> None:
         ({"train": {"epochs": 0}}, "--epochs 0: at least 1"),
         ({"train": {"learning_rate": -1.0}}, "--learning-rate -1.0: must be more than 0"),
         ({"train": {"device": "tpu"}}, "--device tpu: not one of 'auto', 'cpu', 'cuda' or 'mps'"),
+        (
+            {"model": "m\udcff"},
+            "--model m\udcff: a name that is not UTF-8 cannot be recorded; rename it",
+        ),
+        (
+            {"state_dir": "a\0"},
+            "--state-dir a\0: a name that is not UTF-8 cannot be recorded; rename it",
+        ),
         ({"data": {"source": 3}}, "--data 3: not a text"),
         ({"data": {"labels": {"good": 1}}}, "--label 1: not a text"),
     ],
