@@ -254,10 +254,10 @@ def _first(prices: Sequence[_AnyPrice], region: str, what: str, hint: str) -> _A
     for price in prices:
         if price.region == region:
             return price
-    known = _words(sorted({price.region for price in prices}))
-    raise ConfigError(
-        f"no price is known for {what} in {region} (known regions: {known})", hint=hint
-    )
+    known = sorted({price.region for price in prices})
+    meant = region_meant(region, known)
+    names = f"did you mean {meant}?" if meant else f"known regions: {_words(known)}"
+    raise ConfigError(f"no price is known for {what} in {region} ({names})", hint=hint)
 
 
 def _refresh(region: str) -> str:

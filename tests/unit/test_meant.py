@@ -5,6 +5,7 @@ from __future__ import annotations
 import boto3
 import pytest
 
+from newsclf.core.errors import ConfigError
 from newsclf.core.meant import instance_meant, region_meant
 from newsclf.core.prices import load_prices
 from tests.conftest import Cli
@@ -61,6 +62,11 @@ def test_deploy_says_what_is_meant(newsclf: Cli, arguments: list[str], said: str
 
     assert result.exit_code == 2
     assert said in result.err
+
+
+def test_a_price_by_use_knows_what_region_is_meant() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean us-east-1\?"):
+        load_prices().serverless_price("us-esat-1")
 
 
 def test_an_instance_whose_price_is_not_known_can_still_be_asked_for(newsclf: Cli) -> None:

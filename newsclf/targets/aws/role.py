@@ -56,6 +56,7 @@ class Role:
         trust = json.dumps(self._trust)
         found = self._find()
         boundary = self.names.rules.permissions_boundary
+        bounded: dict[str, Any] = {"PermissionsBoundary": boundary} if boundary else {}
         if found is None:
             self.clients.create(
                 "iam",
@@ -65,7 +66,7 @@ class Role:
                 AssumeRolePolicyDocument=trust,
                 Description=f"newsclf deployment {self.names.deployment}",
                 Tags=[{"Key": key, "Value": value} for key, value in self.names.tags.items()],
-                **({"PermissionsBoundary": boundary} if boundary else {}),
+                **bounded,
             )
         else:
             self.clients.call(

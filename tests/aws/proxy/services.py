@@ -81,9 +81,9 @@ class Services:
     def check_organisation(self, call: Call) -> None:
         """Raise RefusedError for what a service control policy of the organisation denies."""
         keys = _tags_of(call)
-        untagged = self.demanded_tag is not None and keys is not None
+        tagged = keys is None or self.demanded_tag is None or self.demanded_tag in keys
         unbounded = self.demanded_boundary is not None and call.operation == "CreateRole"
-        if (untagged and self.demanded_tag not in keys) or (
+        if not tagged or (
             unbounded and call.params.get("PermissionsBoundary") != self.demanded_boundary
         ):
             raise RefusedError(
