@@ -16,6 +16,7 @@ from newsclf.cli.doctor import doctor
 from newsclf.cli.evaluate import evaluate
 from newsclf.cli.failures import HELP_NAMES, Group, with_examples
 from newsclf.cli.loadtest import loadtest
+from newsclf.cli.logs import logs
 from newsclf.cli.optimize import optimize
 from newsclf.cli.package import package
 from newsclf.cli.policy import policy
@@ -23,7 +24,7 @@ from newsclf.cli.predict import predict
 from newsclf.cli.prices import prices
 from newsclf.cli.report import report
 from newsclf.cli.serve import serve
-from newsclf.cli.status import logs, status
+from newsclf.cli.status import status
 from newsclf.cli.teardown import teardown
 from newsclf.cli.train import train
 from newsclf.cli.wire_api import wire_api
@@ -63,7 +64,7 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
         ),
         wire_api: ("newsclf wire-api", "newsclf wire-api staging --auth iam"),
         status: ("newsclf status", "newsclf status --region us-east-1"),
-        logs: ("newsclf logs", "newsclf logs --api --lines 20"),
+        logs: ("newsclf logs --follow", "newsclf logs staging --api -n 20"),
         teardown: ("newsclf teardown staging", "newsclf teardown --all --region us-east-1"),
     },
     "Measure": {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsclf.cli.next_commands import after_deployment
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     BoundaryOpt,
@@ -182,5 +183,7 @@ def _deploy_here(
     )
     output.data(deployment.model_dump(mode="json"))
     output.show(f"{name}: {deployment.model} on {deployment.server.url}")
-    output.note("started, and answers as it should" if started else "was up already; left as it is")
-    output.note('next: newsclf wire-api, newsclf predict "headline", newsclf teardown')
+    output.note(
+        "started, and answers as it should" if started else "already running; nothing changed"
+    )
+    output.note(after_deployment(name, settings.state_dir, wired=deployment.api is not None))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from newsclf.cli.next_commands import after_deployment
 from newsclf.cli.options import seconds
 from newsclf.core.deployment import AwsSpec, Serverless, Vpc
 from newsclf.core.errors import ConfigError, CredentialsError, StateError
@@ -95,14 +96,11 @@ def deploy_on_aws(
         deployment = target.apply(plan)
     output.data(deployment.model_dump(mode="json"))
     if not plan.changes:
-        output.note("everything is up already; left as it is")
+        output.note("everything is already running; nothing changed")
     else:
         output.note(f"{deployment.name} is up, and answers as it should")
-    output.note(
-        f"next: newsclf wire-api {deployment.name},"
-        f' newsclf predict --deployment {deployment.name} "headline",'
-        f" newsclf teardown {deployment.name}"
-    )
+    wired = deployment.api is not None
+    output.note(after_deployment(deployment.name, settings.state_dir, wired=wired))
 
 
 def _spec(options: Options, region: str, prices: PriceBook) -> AwsSpec:

@@ -9,6 +9,7 @@ from pathlib import Path
 _COMMANDS = (
     "deploy", "wire-api", "status", "logs", "teardown", "predict", "loadtest", "cost",
 )  # fmt: skip
+_DEFAULT = Path(".newsclf")
 _COMMAND = re.compile(rf"\bnewsclf (?:{'|'.join(_COMMANDS)})(?![\w-])")
 
 
@@ -17,9 +18,24 @@ def with_state_dir(text: str, state_dir: Path | None) -> str:
 
     Args:
         text: Such as `newsclf status; newsclf teardown foo`.
-        state_dir: What the user gave as --state-dir; None if nothing was given.
+        state_dir: Where this command looked; None or the default adds nothing.
     """
-    if state_dir is None:
+    if state_dir in (None, _DEFAULT):
         return text
     option = f" --state-dir {shlex.quote(str(state_dir))}"
     return _COMMAND.sub(lambda found: found[0] + option, text)
+
+
+def after_deployment(name: str, state_dir: Path, *, wired: bool = False) -> str:
+    """What is to be typed next about this deployment, and no other.
+
+    Args:
+        name: The deployment.
+        state_dir: Where it is recorded.
+        wired: Whether it has an API.
+    """
+    commands = [] if wired else [f"newsclf wire-api {name}"]
+    commands += [f'newsclf predict --deployment {name} "headline"']
+    commands += [f"newsclf loadtest {name}"] if wired else []
+    commands += [f"newsclf teardown {name}"]
+    return with_state_dir(f"next: {', '.join(commands)}", state_dir)

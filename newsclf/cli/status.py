@@ -1,18 +1,14 @@
-"""The commands `newsclf status` and `newsclf logs`."""
+"""The command `newsclf status`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from newsclf.cli.options import (
-    DEFAULT_DEPLOYMENT,
     ConfigOpt,
     JsonOpt,
-    NameArg,
     ProfileOpt,
     QuietOpt,
     RegionOpt,
@@ -183,35 +179,6 @@ def _usd(status: AwsStatus, usd: float | None) -> str:
     if status.on == "serverless":
         return "by use"
     return "–" if status.endpoint == "none" else "?"
-
-
-def logs(
-    name: NameArg = DEFAULT_DEPLOYMENT,
-    *,
-    api: Annotated[bool, typer.Option("--api", help="The API's and its handler's log.")] = False,
-    lines: Annotated[int, typer.Option(min=1, help="How many of the last lines.")] = 50,
-    state_dir: StateDirOpt = None,
-    config: ConfigOpt = None,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
-) -> None:
-    """Show the last lines of a deployment's log."""
-    output = start(as_json=False, quiet=quiet, verbose=verbose)
-    from newsclf.cli.output import visible
-    from newsclf.cli.targets import aws_target
-    from newsclf.core.deployment import AwsDeployment, Deployments
-
-    folder = settings_from(config, {"state_dir": state_dir}).state_dir
-    deployment = Deployments(folder).get(name)
-    if isinstance(deployment, AwsDeployment):
-        target = aws_target(output, folder, deployment.region, deployment.profile)
-        text = target.log(name, lines, api=api)
-    else:
-        log = deployment.gateway_log if api else deployment.server_log
-        whole = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-        text = whole.splitlines()[-lines:]
-    for line in text:
-        output.show(visible(line))
 
 
 def _auth(status: Status) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsclf.cli.next_commands import after_deployment
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     BoundaryOpt,
@@ -176,11 +177,12 @@ def _wire_local(
     output.data(deployment.model_dump(mode="json"))
     output.show(f"{name}: {deployment.api.url}/classify")
     if not started:
-        output.note("was up already; left as it is")
+        output.note("already running; nothing changed")
     option = ""
     if deployment.api.auth != "none":
         option = _key_option(output, deployment.key_file)
     output.note(f"curl -s{option} {deployment.api.url}/classify {_BODY}")
+    output.note(after_deployment(name, folder, wired=True))
 
 
 def _wire_aws(
@@ -201,6 +203,7 @@ def _wire_aws(
     output.data(deployment.model_dump(mode="json"))
     output.show(f"{deployment.name}: {deployment.api.url}/classify")
     _show_curl(output, deployment, deployment.api)
+    output.note(after_deployment(deployment.name, folder, wired=True))
 
 
 def _show_curl(output: Output, deployment: AwsDeployment, api: AwsApi) -> None:

@@ -97,7 +97,7 @@ def test_serverless_from_nothing_to_nothing_with_a_load_test(
 ) -> None:
     deploy = ("deploy", "--archive", archive, "--serverless", "--name", "small", "--yes")
     ran(real_cli(*deploy))
-    assert "left as it is" in ran(real_cli(*deploy)).err
+    assert "nothing changed" in ran(real_cli(*deploy)).err
     ran(real_cli("wire-api", "small"))
     assert json.loads(ran(real_cli("status", "--json")).out)[0]["on"] == "serverless"
     for direct in ((), ("--direct",)):

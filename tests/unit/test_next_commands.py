@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from newsclf.cli.next_commands import with_state_dir
+from newsclf.cli.next_commands import after_deployment, with_state_dir
 from tests.conftest import Cli
 
 
@@ -30,3 +30,15 @@ def test_a_hint_looks_where_the_command_looked(newsclf: Cli) -> None:
 
     assert result.exit_code == 3
     assert "hint: newsclf deploy --state-dir elsewhere" in result.err
+
+
+@pytest.mark.parametrize("wired", [True, False])
+def test_what_comes_next_is_about_this_deployment(wired: bool) -> None:  # noqa: FBT001
+    text = after_deployment("foo", Path("state"), wired=wired)
+
+    commands = text.removeprefix("next: ").split(", ")
+    assert len(commands) == 3
+    for command in commands:
+        assert " foo" in command
+        assert "--state-dir state" in command
+    assert "state-dir" not in after_deployment("foo", Path(".newsclf"), wired=wired)

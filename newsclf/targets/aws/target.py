@@ -307,9 +307,13 @@ class AwsTarget:
 
     def log(self, name: str, lines: int, *, api: bool) -> list[str]:
         """The last lines that the endpoint's containers wrote, or with `api` the function."""
+        group = self.log_group(name, api=api)
+        return LogGroup(self._clients, self.names_of(name), group).last_lines(lines)
+
+    def log_group(self, name: str, *, api: bool) -> str:
+        """The name of the log group of the endpoint's containers, or with `api` the function's."""
         names = self.names_of(name)
-        group = names.function_log(names.endpoint) if api else names.endpoint_log
-        return LogGroup(self._clients, names, group).last_lines(lines)
+        return names.function_log(names.endpoint) if api else names.endpoint_log
 
     def status(self, prices: PriceBook) -> list[AwsStatus]:
         """Every deployment of the account and region, found by tag or recorded here."""
