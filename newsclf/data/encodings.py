@@ -132,7 +132,7 @@ def _of_file(source: Source, asked: str | None) -> Encoding:
 def _not_utf8(source: Source) -> Encoding:
     seen = _Western()
     with source.open() as stream:
-        decoder = codecs.getincrementaldecoder("utf-8")("newsclf.mark")
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         while piece := stream.read(_CHUNK_BYTES):
             text = decoder.decode(piece)
             seen.look(text)

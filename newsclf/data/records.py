@@ -33,11 +33,9 @@ from newsclf.data.rows import BadRow, Found, Record, Row, headline_of
 from newsclf.data.spreadsheet import read_excel
 
 __all__ = [
-    "BadRow", "Record", "Records", "column_of", "file_format", "headline_of", "missing_column",
-    "open_records", "read_records",
+    "BadRow", "Record", "Records", "file_format", "headline_of", "open_records", "read_records",
 ]  # fmt: skip
 
-TEXT_COLUMN_OF_TXT = columns.TEXT
 _USUAL_DELIMITER = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _SENTENCE_AT_LABEL = re.compile(r"(?P<text>.+)@(?P<label>[A-Za-z]+)\s*")
 _SAMPLE_LINES = 20
@@ -170,26 +168,6 @@ def read_records(
                 raise row.error(records.name)
             else:
                 on_bad(row)
-
-
-def column_of(record: Record, column: str, path: Path) -> object:
-    """A value of a record; DataError with the columns there are if it has no such column."""
-    try:
-        return record.values[column]
-    except KeyError:
-        raise missing_column(path, column, list(record.values), record.place) from None
-
-
-def missing_column(
-    path: Path, column: str, columns: list[str], place: str | None = None
-) -> DataError:
-    """The error for a column that a file does not have."""
-    where = f"{path}, {place}" if place else str(path)
-    there = ", ".join(repr(name) for name in columns) or "none"
-    return DataError(
-        f"{where}: no column '{column}'; the columns are {there}",
-        hint="name the column with --text-column",
-    )
 
 
 def _read(source: Source, reading: ReadingSettings) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,16 @@ def test_a_hub_out_of_reach_is_said_in_one_sentence(at_hub: Callable[[str], None
         "the data set org/headlines could not be downloaded: 127.0.0.1:9 can't be reached ("
     )
     assert "--data FILE" in str(caught.value.hint)
+
+
+def test_a_hub_that_does_not_answer_is_given_up_soon(
+    at_hub: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "_PROBE_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # it takes connections, and is silent
+        at_hub(f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(DownloadError, match=r"can't be reached \("):
+            labelled("org/headlines")
 
 
 def test_a_repository_without_tables_is_an_error(
