@@ -26,11 +26,13 @@ _MARKS = (
 )
 _UNDECODED = re.compile("[\udc00-\udcff]")
 _ZERO_SHARE = 0.2
-_FOREIGN_SHARE = 0.3
+_FOREIGN_SHARE = 0.6
+"""Of the characters of words with any: about a fifth in Western languages, nearly all elsewhere."""
 _ODD_SHARE = 0.1
+_CHANCE_SHARE = 0.25
 _NOT_IN_1252 = re.compile("[\x81\x8d\x8f\x90\x9d]")
-_ACCENTED = re.compile("[À-ÖØ-öø-ÿŠŒŽšœžŸƒ]")
-_ASCII_LETTER = re.compile("[A-Za-z]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _ODD = re.compile(
     "[a-zß-öø-ÿ][À-ÖØ-ÞŠŒŽŸ]"
     "|[a-z][\u201a\u201e\u2020\u2021\u02c6\u2030\u2039\u2022\u02dc€¡-¬®-¿×÷][a-z]"
@@ -136,9 +138,9 @@ def _not_utf8(source: Source) -> Encoding:
         while piece := stream.read(_CHUNK_BYTES):
             text = decoder.decode(piece)
             seen.look(text)
-            if seen.has_utf8:
-                # Damaged or mixed: each bad line is named where it is met.
-                return Encoding("utf-8")
+    if seen.has_utf8:
+        # Damaged or mixed: each bad line is named where it is met.
+        return Encoding("utf-8")
     where = f"line {seen.line} is not UTF-8 (byte 0x{seen.byte:02x})"
     if not seen.is_western:
         raise DataError(
@@ -154,35 +156,43 @@ class _Western:
     def __init__(self) -> None:
         self.line = 0
         self.byte = 0
-        self.has_utf8 = False
+        self._utf8 = 0
         self._lines = 1
-        self._undefined = self._odd = self._accented = self._ascii = self._high = 0
+        self._undefined = self._odd = self._high = self._foreign = self._characters = 0
 
     def look(self, text: str) -> None:
         """Take in a piece, decoded as UTF-8 with marks."""
         if not self.byte and (found := _UNDECODED.search(text)):
             self.byte = ord(found[0]) - 0xDC00
-            self.line = self._lines + len(re.findall(r"\r\n|\r|\n", text[: found.start()]))
-        self._lines += len(re.findall(r"\r\n|\r|\n", text))
-        self._ascii += len(_ASCII_LETTER.findall(text))
+            self.line = self._lines + len(_LINE_END.findall(text[: found.start()]))
+        self._lines += len(_LINE_END.findall(text))
         if text.isascii():
             return
-        marks = len(_UNDECODED.findall(text))
-        self.has_utf8 |= len(re.findall(r"[^\x00-\x7f]", text)) > marks
-        raw = _UNDECODED.sub(lambda found: chr(ord(found[0]) - 0xDC00), text)
+        words = " ".join(word for word in text.split() if not word.isascii())
+        marks = len(_UNDECODED.findall(words))
+        self._utf8 += len(_NOT_ASCII.findall(words)) - marks
+        raw = _UNDECODED.sub(lambda found: chr(ord(found[0]) - 0xDC00), words)
         self._undefined += len(_NOT_IN_1252.findall(raw))
         western = raw.encode("latin-1", "replace").decode("cp1252", "replace")
         self._high += marks
         self._odd += len(_ODD.findall(western))
-        self._accented += len(_ACCENTED.findall(western))
+        for word in western.split():
+            if any(map(str.isalpha, word)):  # not a dash by itself
+                self._characters += len(word)
+                self._foreign += len(_NOT_ASCII.findall(word))
+
+    @property
+    def has_utf8(self) -> bool:
+        """Whether there is more UTF-8 than the few sequences that occur by chance, such as `ß»`."""
+        return self._utf8 > _CHANCE_SHARE * self._high
 
     @property
     def is_western(self) -> bool:
-        """No byte that Windows-1252 lacks, few accents, and those where they may stand."""
+        """No byte that Windows-1252 lacks, accents where they may stand and not all over words."""
         return (
             not self._undefined
             and self._odd <= _ODD_SHARE * self._high
-            and self._accented <= _FOREIGN_SHARE * (self._ascii + self._accented)
+            and self._foreign <= _FOREIGN_SHARE * self._characters
         )
 
 

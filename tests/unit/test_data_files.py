@@ -275,14 +275,31 @@ def test_unicode_is_recognised_with_and_without_a_mark(
 def test_other_encodings_are_asked_for_and_not_guessed(
     tmp_path: Path, encoding: str, headline: str
 ) -> None:
-    text = f"text,label\n{headline},positive\nOsker shrinks,negative\n"
-    path = write(tmp_path / "d.csv", text, encoding)
+    # Much plain text beside it changes nothing.
+    others = "".join(f"Osker shrinks {i},negative\n" for i in range(50))
+    path = write(tmp_path / "d.csv", f"text,label\n{headline},positive\n{others}", encoding)
 
     with pytest.raises(DataError, match=r"not UTF-8|encoding is not known") as caught:
         labelled(path)
 
     assert "--encoding" in str(caught.value.hint)
     assert labelled(path, encoding=encoding)[0][0] == (headline, "positive")
+
+
+@pytest.mark.parametrize(
+    "headline",
+    [
+        "Société Générale a été relevée à l’achat — Noël",  # noqa: RUF001
+        "Wärtsilä växer, Mälaröarna får åtta nya båtar å ena sidan",
+        "«Überschuß» der Börse: Müller & Söhne größer – fünf €",
+        "Ação da Petróleo sobe após decisão",
+    ],
+)
+def test_western_languages_are_read_as_windows_1252(tmp_path: Path, headline: str) -> None:
+    text = f"text;label\n{headline};positive\nB;neutral\n"
+    path = write(tmp_path / "d.csv", text, "cp1252")
+
+    assert labelled(path)[0][0][0] == headline
 
 
 def test_one_broken_byte_among_utf8_is_a_bad_row_and_no_other_encoding(tmp_path: Path) -> None:
