@@ -209,7 +209,7 @@ def test_a_card_that_cannot_be_written_is_no_error(
     result = newsclf("evaluate")
 
     assert result.exit_code == 0, result.err
-    assert "The score is not in the model's card: Read-only file system." in result.err
+    assert "The score is not in the model's card: read-only file system." in result.err
     assert (model / "evaluation" / "report.json").is_file()
 
 
@@ -228,7 +228,7 @@ def test_a_report_that_fails_half_way_leaves_nothing(
     result = newsclf("evaluate")
 
     assert result.exit_code == 2
-    assert "the report cannot be written there (No space left on device)" in result.err
+    assert "the report cannot be written there (no space left on device)" in result.err
     assert not (model / "evaluation").exists()
 
 
