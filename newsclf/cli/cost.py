@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.options import (
     ConfigOpt,
     JsonOpt,
@@ -47,7 +48,12 @@ def cost(
     ] = 3,
     ha: Annotated[bool, typer.Option("--ha", help="Never fewer than two instances.")] = False,
     api: Annotated[
-        str, typer.Option(metavar="http|rest|none", help="API Gateway in front of the endpoint.")
+        str,
+        typer.Option(
+            metavar="http|rest|none",
+            autocompletion=completion.one_of("http", "rest", "none"),
+            help="API Gateway in front of the endpoint.",
+        ),
     ] = "http",
     memory: Annotated[
         int | None,
@@ -74,6 +80,7 @@ def cost(
         str | None,
         typer.Option(
             metavar="REGION",
+            autocompletion=completion.regions,
             help="AWS region of the prices.",
             show_default="the run's, or us-east-1",
         ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.next_commands import after_deployment
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
@@ -37,7 +38,13 @@ _LOCAL, _AWS = "On this machine", "On AWS"
 
 def deploy(
     *,
-    name: Annotated[str, typer.Option(help="Name of the deployment.")] = DEFAULT_DEPLOYMENT,
+    name: Annotated[
+        str,
+        typer.Option(
+            "--deployment", "-d", "--name", metavar="NAME", help="Name of the deployment.",
+            autocompletion=completion.deployments,
+        ),
+    ] = DEFAULT_DEPLOYMENT,
     model: ModelOpt = None,
     port: Annotated[
         int,
@@ -51,7 +58,8 @@ def deploy(
     ] = None,
     instance: Annotated[
         str | None,
-        typer.Option(metavar="ml.…", help="SageMaker instance type, such as ml.c5.large.",
+        typer.Option(metavar="ml.…", autocompletion=completion.instances,
+            help="SageMaker instance type, such as ml.c5.large.",
                      rich_help_panel=_AWS),
     ] = None,
     serverless: Annotated[

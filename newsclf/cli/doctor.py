@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.options import (
     ConfigOpt,
     JsonOpt,
@@ -33,6 +34,7 @@ def doctor(
         str | None,
         typer.Option(
             metavar="REGION",
+            autocompletion=completion.regions,
             help="AWS region to check.",
             show_default="AWS_REGION, or the profile's",
         ),

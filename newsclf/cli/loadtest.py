@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.durations import duration_from, duration_s
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
@@ -34,7 +35,10 @@ _RUN = "Run"
 
 def loadtest(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="Deployment to load.")
+        str,
+        typer.Argument(
+            metavar="[NAME]", autocompletion=completion.deployments, help="Deployment to load."
+        ),
     ] = DEFAULT_DEPLOYMENT,
     *,
     concurrency: Annotated[
@@ -53,7 +57,11 @@ def loadtest(
     ] = None,
     arrival: Annotated[
         str,
-        typer.Option(metavar="poisson|constant", help="Arrival process of the requests of --rate."),
+        typer.Option(
+            metavar="poisson|constant",
+            autocompletion=completion.one_of("poisson", "constant"),
+            help="Arrival process of the requests of --rate.",
+        ),
     ] = "poisson",
     stairs: Annotated[
         str | None,
@@ -155,6 +163,7 @@ def loadtest(
         str | None,
         typer.Option(
             metavar="execute-api|sagemaker",
+            autocompletion=completion.one_of("execute-api", "sagemaker"),
             help="Sign requests to --url with your AWS credentials.",
             rich_help_panel=_TARGET,
         ),
@@ -187,6 +196,7 @@ def loadtest(
         str | None,
         typer.Option(
             metavar="ml.c5.large",
+            autocompletion=completion.instances,
             help="Price this machine as if it were this instance.",
             rich_help_panel=_COST,
         ),

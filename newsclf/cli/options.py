@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.output import Output
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ ConfigOpt = Annotated[
     ),
 ]
 DEFAULT_DEPLOYMENT = "news"
-NameArg = Annotated[str, typer.Argument(metavar="[NAME]", help="Deployment.")]
+NameArg = Annotated[
+    str,
+    typer.Argument(metavar="[NAME]", help="Deployment.", autocompletion=completion.deployments),
+]
 JsonOpt = Annotated[
     bool,
     typer.Option("--json", help="Print the result as JSON on stdout.", rich_help_panel=_GENERAL),
@@ -58,7 +62,12 @@ PricesOpt = Annotated[
 ]
 RegionOpt = Annotated[
     str | None,
-    typer.Option("--region", help="AWS region.", show_default="AWS's own: AWS_REGION, profile"),
+    typer.Option(
+        "--region",
+        autocompletion=completion.regions,
+        help="AWS region.",
+        show_default="AWS's own: AWS_REGION, profile",
+    ),
 ]
 ProfileOpt = Annotated[
     str | None, typer.Option("--profile", help="AWS profile.", show_default="AWS_PROFILE")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.options import QuietOpt, VerboseOpt, start
 
 
@@ -24,7 +25,10 @@ def policy(
     region: Annotated[
         str,
         typer.Option(
-            metavar="REGION", help="Restrict the policy to one region.", show_default="any"
+            metavar="REGION",
+            autocompletion=completion.regions,
+            help="Restrict the policy to one region.",
+            show_default="any",
         ),
     ] = "*",
     account: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     ColumnsOpt,
@@ -49,7 +50,8 @@ def predict(
     deployment: Annotated[
         str | None,
         typer.Option(
-            "--deployment", "-d", metavar="NAME", help="Deployment to ask.",
+            "--deployment", "-d", metavar="NAME", autocompletion=completion.deployments,
+            help="Deployment to ask.",
             show_default="news, if it exists",
         ),
     ] = None,
@@ -72,7 +74,8 @@ def predict(
     stream_format: Annotated[
         str | None,
         typer.Option(
-            "--format", "-f", metavar="csv|tsv|jsonl", help="Write rows to stdout in this format.",
+            "--format", "-f", metavar="csv|tsv|jsonl", autocompletion=completion.one_of("csv", "tsv", "jsonl"),
+            help="Write rows to stdout in this format.",
             show_default="csv with --input",
         ),
     ] = None,
@@ -95,7 +98,8 @@ def predict(
     instance: Annotated[
         str | None,
         typer.Option(
-            metavar="ml.…", help="Instance of a batch job on AWS.", show_default="ml.c5.xlarge"
+            metavar="ml.…", autocompletion=completion.instances,
+            help="Instance of a batch job on AWS.", show_default="ml.c5.xlarge"
         ),
     ] = None,
     count: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.failures import with_examples
 from newsclf.cli.options import (
     ConfigOpt,
@@ -32,7 +33,12 @@ def show(
     *,
     region: Annotated[
         str | None,
-        typer.Option(metavar="REGION", help="Only this region.", show_default="all known"),
+        typer.Option(
+            metavar="REGION",
+            autocompletion=completion.regions,
+            help="Only this region.",
+            show_default="all known",
+        ),
     ] = None,
     instance: Annotated[
         str | None, typer.Option(metavar="INSTANCE", help="Only this one, such as ml.c5.large.")
@@ -77,7 +83,10 @@ def refresh(
     region: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="REGION", help="Region to fetch; repeatable.", show_default="all known"
+            metavar="REGION",
+            autocompletion=completion.regions,
+            help="Region to fetch; repeatable.",
+            show_default="all known",
         ),
     ] = None,
     instance: Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     ConfigOpt,
@@ -30,7 +31,10 @@ def teardown(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]", help="Deployment to remove.", show_default=DEFAULT_DEPLOYMENT
+            metavar="[NAME]",
+            autocompletion=completion.deployments,
+            help="Deployment to remove.",
+            show_default=DEFAULT_DEPLOYMENT,
         ),
     ] = None,
     *,

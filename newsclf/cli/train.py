@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.options import (
     DATA_PANEL,
     BoundaryOpt,
@@ -62,6 +63,7 @@ def train(
         int | None,
         typer.Option(
             metavar="50|66|75|100",
+            autocompletion=completion.one_of("50", "66", "75", "100"),
             help="PhraseBank: percent of annotators who must agree.",
             show_default="75",
         ),
@@ -110,7 +112,12 @@ def train(
     encoding: EncodingOpt = None,
     device: Annotated[
         str | None,
-        typer.Option(metavar="auto|cpu|cuda|mps", help="Device to train on.", show_default="auto"),
+        typer.Option(
+            metavar="auto|cpu|cuda|mps",
+            autocompletion=completion.one_of("auto", "cpu", "cuda", "mps"),
+            help="Device to train on.",
+            show_default="auto",
+        ),
     ] = None,
     optimize: Annotated[
         bool | None,
@@ -121,17 +128,33 @@ def train(
     ] = False,
     overwrite: OverwriteOpt = False,
     on: Annotated[
-        str, typer.Option("--on", metavar="local|sagemaker", help="Where; sagemaker bills.")
+        str,
+        typer.Option(
+            "--on",
+            metavar="local|sagemaker",
+            autocompletion=completion.one_of("local", "sagemaker"),
+            help="Where; sagemaker bills.",
+        ),
     ] = "local",
     instance: Annotated[
-        str | None, typer.Option(metavar="ml.…", help="SageMaker: such as ml.m5.xlarge.")
+        str | None,
+        typer.Option(
+            metavar="ml.…",
+            autocompletion=completion.instances,
+            help="SageMaker: such as ml.m5.xlarge.",
+        ),
     ] = None,
     spot: Annotated[
         bool, typer.Option("--spot", help="SageMaker: cheaper machines that may be taken away.")
     ] = False,
     max_runtime: Annotated[
         str | None,
-        typer.Option(metavar="90m|2h|1d", help="SageMaker: then it ends.", show_default="1h"),
+        typer.Option(
+            metavar="90m|2h|1d",
+            autocompletion=completion.one_of("90m", "2h", "1d"),
+            help="SageMaker: then it ends.",
+            show_default="1h",
+        ),
     ] = None,
     image: Annotated[
         str | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsclf.cli import completion
 from newsclf.cli.next_commands import after_deployment
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
@@ -50,6 +51,7 @@ def wire_api(
         str | None,
         typer.Option(
             metavar="iam|jwt|api-key|none",
+            autocompletion=completion.one_of("iam", "jwt", "api-key", "none"),
             help="Who may call the API.",
             show_default="as it is wired; else api-key, on AWS iam",
         ),
