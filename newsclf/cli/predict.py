@@ -74,7 +74,10 @@ def predict(
     stream_format: Annotated[
         str | None,
         typer.Option(
-            "--format", "-f", metavar="csv|tsv|jsonl", autocompletion=completion.one_of("csv", "tsv", "jsonl"),
+            "--format",
+            "-f",
+            metavar="csv|tsv|jsonl",
+            autocompletion=completion.one_of("csv", "tsv", "jsonl"),
             help="Write rows to stdout in this format.",
             show_default="csv with --input",
         ),

@@ -121,10 +121,10 @@ def evaluate(
         DataError: the data can't be used, or the model has seen all of its rows.
         ModelError: the model can't be used.
     """
+    require_extra("sklearn", "scipy", "matplotlib", "jinja2", extra="train", purpose="evaluating")
     gates = gates or {}
     _check_gate_names(gates)
     folder, card = read_card(model)
-    require_extra("sklearn", "scipy", "matplotlib", "jinja2", extra="train", purpose="evaluating")
     rows = _rows(folder, card, data, compare=compare, include_seen=include_seen)
     _check_gate_classes(gates, rows)
     target = out or model / ("evaluation" if rows.part == "test" else f"evaluation-{rows.stem}")
