@@ -105,7 +105,7 @@ class _Metrics:
 
 
 def serve(options: ServerOptions, *, on_listening: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what was begun.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then finish what was begun.
 
     Args:
         on_listening: Called with the address once the port is open.
@@ -128,8 +128,9 @@ async def _serve(
     on_listening: Callable[[str], None],
 ) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN or number != signal.SIGHUP:  # nohup
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     pool = Pool(
         folder,
         digests={name: digests[name] for name in FILES},
@@ -155,7 +156,7 @@ async def _serve(
         host, port = runner.addresses[0][:2]
         on_listening(f"http://{host}:{port}")
         await _first_of(stop, pool.failed)
-        if pool.failed.is_set():
+        if pool.failed.is_set() and not stop.is_set():
             raise ModelError(
                 f"{folder}: the model cannot be served: {'; '.join(pool.problems)}",
                 hint=f"newsclf predict --model {folder} TEXT tries it without a server",

@@ -93,7 +93,7 @@ def test_a_bad_variable_says_that_it_is_the_environment() -> None:
         ({"train": {"learning_rate": -1.0}}, "--learning-rate -1.0: must be more than 0"),
         ({"train": {"device": "tpu"}}, "--device tpu: not one of 'auto', 'cpu', 'cuda' or 'mps'"),
         (
-            {"model": "m\udcff"},
+            {"model": Path("m\udcff")},
             "--model m\udcff: a name that is not UTF-8 cannot be recorded; rename it",
         ),
         (
