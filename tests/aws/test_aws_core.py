@@ -478,7 +478,7 @@ def test_ctrl_c_keeps_the_record_and_says_what_bills(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--instance", "c5.large"], "expected a name such as ml.c5.large"),
+        (["--instance", "c5.large"], "did you mean ml.c5.large?"),
         (["--instance", "ml.c6g.large"], "ARM"),
         (["--instance", "ml.x9.large"], "no price is known"),
         (["--region", "mars-north-1"], "no price is known"),

@@ -108,7 +108,7 @@ def transform(
         ServiceError: AWS can't be reached, is busy, or failed.
         InterruptedRunError: Ctrl-C; the job is told to stop.
     """
-    names = Names.of(deployment)
+    names = Names(deployment.name, clients.account, clients.region, deployment.spec.rules)
     check_serves(deployment.spec.image, request.instance)
     model = model_in_use(clients, names, deployment)
     _check_source(clients, request.source)

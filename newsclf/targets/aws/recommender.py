@@ -96,7 +96,7 @@ def recommending(
             its policy and sample stay, since it needs them to take its endpoints away.
         ServiceError: AWS can't be reached, is busy, or failed.
     """
-    names = Names.of(deployment)
+    names = Names(deployment.name, clients.account, clients.region, deployment.spec.rules)
     model = model_in_use(clients, names, deployment)
     for instance in request.instances:
         warning = check_quota(clients, instance, request.in_use + 1, ours=request.in_use)
