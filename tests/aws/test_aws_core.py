@@ -233,8 +233,10 @@ def test_a_container_that_fails_tells_why_and_can_be_replaced(
 
     assert failed.exit_code == 4
     assert "did not pass the ping health check" in failed.err
-    shown = [line for line in failed.err.splitlines() if line.startswith("  line ")]
-    assert shown == [f"  line {i}\\x1b[2J" for i in range(10, 60)]
+    shown = [line.strip() for line in failed.err.splitlines() if line.startswith("  ")]
+    assert [line for line in shown if line.startswith("line ")] == [
+        f"line {i}\\x1b[2J" for i in range(10, 60)
+    ]
     assert "bills ($0.1020 an hour); when it has failed, only storage does" in failed.err
     assert "newsclf teardown news" in failed.err
     assert "Failed" in newsclf("status").out
