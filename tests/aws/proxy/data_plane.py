@@ -171,7 +171,9 @@ class DataPlane:
 
 def _check_size(endpoint: Any, region: str, size: int) -> None:
     """In the words of amazon-sagemaker-examples#245 and sagemaker-python-sdk#4271."""
-    config = sagemaker_backends[ACCOUNT][region].endpoint_configs[endpoint.endpoint_config_name]
+    config: Any = sagemaker_backends[ACCOUNT][region].endpoint_configs[
+        endpoint.endpoint_config_name
+    ]
     if "ServerlessConfig" in config.asked["ProductionVariants"][0]:
         if size > _SERVERLESS_BYTES:
             message = f"Request {uuid.uuid4()} has oversize body."
