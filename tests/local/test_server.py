@@ -244,7 +244,10 @@ def test_more_than_it_can_do_is_refused_at_once_and_the_rest_is_answered(server:
     assert server.post({"inputs": "Profit rose"}).status_code == 200
 
 
-def test_sigterm_finishes_what_was_begun_and_exits_0(trained: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_finishes_what_was_begun_and_exits_0(
+    trained: Path, number: signal.Signals
+) -> None:
     with running(trained / "model", "--workers", "1") as server:
         workers = server.worker_pids()
         body = json.dumps({"inputs": [text for text, _ in sample_rows()[:512]]}).encode()
@@ -257,7 +260,7 @@ def test_sigterm_finishes_what_was_begun_and_exits_0(trained: Path) -> None:
             connection.sendall(head + body)
             while "newsclf_waiting_headlines 512.0" not in server.client.get("/metrics").text:
                 pass
-            server.process.send_signal(signal.SIGTERM)
+            server.process.send_signal(number)
             answer = connection.recv(100)
 
         assert answer.startswith(b"HTTP/1.1 200")

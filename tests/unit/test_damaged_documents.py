@@ -201,7 +201,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder.path
 
 
-@several(60)
+@several(30)
 @given(data=st.data())
 def test_any_run_is_reported_or_refused(run: Path, data: st.DataObject) -> None:
     files = [
