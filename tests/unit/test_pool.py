@@ -30,7 +30,7 @@ def _modules_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(folder: Path, use: Callable[[Pool], Awaitable[None]], **options: Any) -> None:
     """Use a pool of moody workers."""
-    defaults = {"digests": {}, "workers": 1, "threads": 1, "queue_headlines": 10,
+    defaults: dict[str, Any] = {"digests": {}, "workers": 1, "threads": 1, "queue_headlines": 10,
                 "deadline_s": 0.3, "worker_module": "tests.moody",
                 "restart_pause_s": 0.001}  # fmt: skip
 
