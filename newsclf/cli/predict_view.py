@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,26 +29,40 @@ def document(
 
 
 def bars(text: str, prediction: Prediction) -> list[RenderableType]:
-    """A headline with a bar for each label, and an empty line."""
+    """A headline with a bar for each label, and an empty line.
+
+    Where stdout cannot take block characters, they are plain ones.
+    """
     from rich.table import Table
     from rich.text import Text
 
     from newsclf.cli.output import visible
 
+    blocks = _takes_blocks()
     grid = Table.grid(padding=(0, 1))
     for label, score in zip(LABELS, prediction.scores, strict=True):
         chosen = label == prediction.label
         grid.add_row(
-            "▸" if chosen else " ",
+            (">", "▸")[blocks] if chosen else " ",
             Text(label, style=f"bold {_COLOURS[label]}" if chosen else ""),
-            Text(_bar(score), style=_COLOURS[label]),
+            Text(_bar(score, blocks=blocks), style=_COLOURS[label]),
             Text(f"{100 * score:5.1f} %", style="bold" if chosen else ""),
         )
     return [Text(visible(text), style="bold"), grid, ""]
 
 
-def _bar(share: float) -> str:
-    """A bar of _BAR_CELLS cells, exact to an eighth of a cell."""
+def _takes_blocks() -> bool:
+    try:
+        "▸█▏".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _bar(share: float, *, blocks: bool) -> str:
+    """A bar of _BAR_CELLS cells, exact to an eighth of a cell, or to a cell without blocks."""
+    if not blocks:
+        return ("#" * round(share * _BAR_CELLS)).ljust(_BAR_CELLS)
     eighths = round(share * _BAR_CELLS * 8)
     full, rest = divmod(eighths, 8)
     return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(_BAR_CELLS)

@@ -373,3 +373,18 @@ def test_a_text_that_is_too_long_is_cut_and_said(newsclf: Cli) -> None:
     assert "1 headline is longer than the model reads" in one.err
     assert json.loads(table.out)["truncated"] == 1
     assert "longer than" not in newsclf("predict", "Profit rose").err
+
+
+@pytest.mark.usefixtures("model")
+def test_bars_are_plain_where_the_terminal_has_no_blocks() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "newsclf", "predict", "Profit rose"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "> " in done.stdout
+    assert "#" in done.stdout
+    assert "u2588" not in done.stdout
