@@ -109,6 +109,7 @@ def test_a_file_of_another_shape_is_a_model_error(
 
     assert result.exit_code == 3
     assert str(model) in result.err
+    assert "card.json" not in result.err
     assert "Traceback" not in result.err
 
 

@@ -9,44 +9,13 @@ import pytest
 
 from newsclf.core.errors import ModelError
 from newsclf.core.model_card import (
-    CardBase,
-    CardData,
-    ModelCard,
     Parity,
-    Score,
     read_card,
     render_readme,
     write_card,
 )
 from newsclf.core.model_dir import check_files, file_digest, find_seeds, replace_directory
-from newsclf.core.settings import DataSettings, TrainSettings
-
-SCORE = Score(rows=50, accuracy=0.9, accuracy_interval=(0.8, 0.95), macro_f1=0.88, runtime="float")
-
-
-def card(**changes: object) -> ModelCard:
-    counts = {"negative": 1, "neutral": 2, "positive": 3}
-    return ModelCard(
-        created="2026-01-02T03:04:05+00:00",
-        base=CardBase(name="tiny", revision="local"),
-        data=CardData(
-            name="sample",
-            digest="ab",
-            licence=None,
-            settings=DataSettings(),
-            train=counts,
-            validation=counts,
-            test=counts,
-        ),
-        training=TrainSettings(),
-        learning_rate=2e-4,
-        kept_epoch=3,
-        epochs_run=4,
-        device="cpu",
-        history=[],
-        validation=SCORE,
-        versions={"newsclf": "1"},
-    ).model_copy(update=changes)
+from tests.builders import CARD_SCORE, build_card
 
 
 @pytest.fixture
@@ -54,7 +23,7 @@ def model(tmp_path: Path) -> Path:
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "weights").write_bytes(b"1234")
-    write_card(folder, card(files={"weights": file_digest(folder / "weights")}))
+    write_card(folder, build_card(files={"weights": file_digest(folder / "weights")}))
     return folder
 
 
@@ -62,13 +31,13 @@ def test_a_card_comes_back(model: Path) -> None:
     folder, found = read_card(model)
 
     assert folder == model
-    assert found == card(files={"weights": file_digest(model / "weights")})
+    assert found == build_card(files={"weights": file_digest(model / "weights")})
     check_files(model, ["weights"])
 
 
 def test_the_digest_changes_with_a_file() -> None:
-    assert card(files={"a": "1"}).digest == card(files={"a": "1"}, kept_epoch=1).digest
-    assert card(files={"a": "1"}).digest != card(files={"a": "2"}).digest
+    assert build_card(files={"a": "1"}).digest == build_card(files={"a": "1"}, kept_epoch=1).digest
+    assert build_card(files={"a": "1"}).digest != build_card(files={"a": "2"}).digest
 
 
 def test_a_changed_file_is_an_error(model: Path) -> None:
@@ -116,7 +85,7 @@ def test_several_seeds_open_as_the_best_of_them(model: Path, tmp_path: Path) -> 
     several.mkdir()
     for seed in (0, 1):
         (several / f"seed-{seed}").mkdir()
-        write_card(several / f"seed-{seed}", card())
+        write_card(several / f"seed-{seed}", build_card())
     (several / "seeds.json").write_text('{"best": "seed-1", "seeds": ["seed-0", "seed-1"]}')
 
     assert read_card(several)[0] == several / "seed-1"
@@ -147,14 +116,14 @@ def test_a_directory_is_replaced_whole(model: Path, tmp_path: Path) -> None:
 
 
 def test_the_readme_says_what_is_known_and_what_is_not() -> None:
-    text = render_readme(card())
+    text = render_readme(build_card())
     assert "90.0 % (80.0 % to 95.0 %)" in text
     assert "There is no int8 file" in text
     assert "has not been read yet" in text
     assert "learning_rate: 0.0002" in text
 
     parity = Parity(rows=50, agreement=0.996, float_accuracy=0.9, int8_accuracy=0.89)
-    text = render_readme(card(int8=parity, test=SCORE))
+    text = render_readme(build_card(int8=parity, test=CARD_SCORE))
     assert "99.6 % of 50 validation rows" in text
     assert "| test | 50 |" in text
     assert "has not been read yet" not in text
