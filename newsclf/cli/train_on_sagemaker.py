@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from newsclf.targets.aws.clients import Clients
 
 _DEFAULT_S = 3600
+_NOBODY = "an unknown account"
+"""Whose a job is until AWS was asked."""
 _LONGEST_S = 5 * 86_400
 """SageMaker's quota for a job, unless it is raised (its "endpoints and quotas" page)."""
 
@@ -95,17 +97,17 @@ def begin(output: Output, request: TrainRequest, options: Options) -> None:
     prepared = prepare(request)
     say_data(output, prepared.data, prepared.parts)
     hosting = _hosting_usd_per_hour(request, clients.region, options)
+    job = _job(clients, options, request.settings.aws)
     try:
-        account = clients.account
+        job = job.model_copy(update={"account": clients.account})
     except CredentialsError as error:
         if not options.dry_run:
             raise
-        job = _job(clients, "an unknown account", options, request.settings.aws)
         _show_plan(output, job, hosting)
         output.data(_document(job) | {"account": None})
         output.note(f"nothing was checked in an account, nor changed: {error.message}")
         return
-    job = _priced(output, clients, _job(clients, account, options, request.settings.aws))
+    job = _priced(output, clients, job)
     check_rules(Names(job.name, job.account, job.region, job.rules))
     _check_quota(output, clients, job)
     _show_plan(output, job, hosting)
@@ -150,8 +152,8 @@ def _hosting_usd_per_hour(request: TrainRequest, region: str, options: Options) 
         return None
 
 
-def _job(clients: Clients, account: str, options: Options, rules: AccountRules) -> ManagedJob:
-    """Raises ConfigError: there is no image for it."""
+def _job(clients: Clients, options: Options, rules: AccountRules) -> ManagedJob:
+    """The job, as yet of no account. Raises ConfigError: there is no image for it."""
     from newsclf.core.managed_job import ManagedJob
     from newsclf.lifecycle.managed import new_job_name, now
     from newsclf.targets.aws.images import repository_arn, training_image
@@ -164,7 +166,7 @@ def _job(clients: Clients, account: str, options: Options, rules: AccountRules) 
         created=now(),
         region=clients.region,
         profile=clients.profile,
-        account=account,
+        account=_NOBODY,
         image=image,
         instance=instance,
         spot=options.spot,
