@@ -29,8 +29,8 @@ from newsclf.loadtest.costs import CostBasis
 from newsclf.loadtest.records import Point, WorkerHealth
 from newsclf.loadtest.run_folder import RunFolder
 from newsclf.targets.local.target import LocalTarget
+from tests.builders import build_card
 from tests.loadtest_builders import Queue, build_case, closed_load, open_load, simulate
-from tests.unit.test_model_dir import card
 
 VALUES = st.recursive(
     st.none()
@@ -108,7 +108,7 @@ def several(examples: int) -> Callable[[Callable[..., None]], Callable[..., None
 def model(tmp_path: Path) -> Path:
     folder = tmp_path / "model"
     folder.mkdir()
-    write_card(folder, card(files={"weights": "0" * 64}))
+    write_card(folder, build_card(files={"weights": "0" * 64}))
     return folder
 
 
@@ -166,7 +166,7 @@ def test_seeds_that_are_no_list_of_names_are_refused(tmp_path: Path, seeds: obje
 @several(150)
 @given(data=st.data())
 def test_any_card_is_read_or_refused(model: Path, data: st.DataObject) -> None:
-    whole = json.loads(card(files={"weights": "0" * 64}).model_dump_json())
+    whole = json.loads(build_card(files={"weights": "0" * 64}).model_dump_json())
     (model / "card.json").write_text(json.dumps(damaged(whole, data)), encoding="utf-8")
 
     use_model(model)

@@ -89,7 +89,7 @@ def test_a_step_of_the_clock_loses_no_process(
     "changed",
     [{"pid": os.getpid()}, {"pid": -1}, {"pid": 2**22}, {"pid": 2**80}, {"pid": None},
      {"start_ticks": 1}, {"boot_id": "an earlier one"}],
-    ids=str,
+    ids=["this process", "negative", "unused", "huge", "none", "later start", "other boot"],
 )  # fmt: skip
 def test_no_other_process_is_taken_for_it(started: Started, changed: dict[str, object]) -> None:
     other = started.known.model_copy(update=changed)
