@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from newsclf.cli import completion
+from newsclf.cli.durations import duration_s
 from newsclf.cli.output import Output
 
 if TYPE_CHECKING:
@@ -194,19 +194,22 @@ def local_target(config: Path | None, state_dir: Path | None) -> LocalTarget:
 
 
 def seconds(text: str | None, option: str) -> int | None:
-    """Read a time such as `90m`, `2h` or `3d`; None stays None.
+    """Whole seconds in a duration such as `90s`, `90m`, `2h` or `3d`; None stays None.
 
     Raises:
-        ConfigError: it is something else.
+        ConfigError: It is something else, or less than a second.
     """
     from newsclf.core.errors import ConfigError
 
     if text is None:
         return None
-    found = re.fullmatch(r"(\d{1,4})([mhd])", text)
-    if found is None or int(found[1]) == 0:
-        raise ConfigError(f"{option} {text}: expected a time such as 90m, 2h or 3d")
-    return int(found[1]) * {"m": 60, "h": 3600, "d": 86_400}[found[2]]
+    try:
+        found = int(duration_s(text))
+    except ValueError as error:
+        raise ConfigError(f"{option} {error}", hint=f"{option} 2h, for example") from None
+    if found < 1:
+        raise ConfigError(f"{option} {text}: at least 1 s", hint=f"{option} 2h, for example")
+    return found
 
 
 def reading_flags(

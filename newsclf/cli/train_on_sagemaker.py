@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _DEFAULT_S = 3600
 _NOBODY = "an unknown account"
 """Whose a job is until AWS was asked."""
+_SHORTEST_S = 60
 _LONGEST_S = 5 * 86_400
 """SageMaker's quota for a job, unless it is raised (its "endpoints and quotas" page)."""
 
@@ -73,6 +74,11 @@ class Options:
             raise ConfigError(
                 f"--on sagemaker needs an --instance, such as ml.m5.xlarge, not {self.instance}",
                 hint="--instance ml.m5.xlarge, or ml.g5.xlarge with a GPU",
+            )
+        if self.max_runtime_s < _SHORTEST_S:  # most likely a number that lacks its unit
+            raise ConfigError(
+                f"--max-runtime {self.max_runtime}: at least a minute",
+                hint="name the unit, such as 90m, 2h or 3d",
             )
         if self.max_runtime_s > _LONGEST_S:
             raise ConfigError(f"--max-runtime {self.max_runtime}: SageMaker lets a job run 5 days")
