@@ -88,8 +88,13 @@ def _without_bool(params: list[Any]) -> list[Any]:
     return params
 
 
-def failure_of(error: BaseException) -> Failure | None:
-    """What to say of an error; None if a user cannot have caused it, so that it is a bug."""
+def failure_of(error: BaseException, *, has_ended: bool = False) -> Failure | None:
+    """What to say of an error; None if a user cannot have caused it, so that it is a bug.
+
+    Args:
+        error: What ended the command.
+        has_ended: Whether a signal to end had arrived.
+    """
     failure: Failure | None = None
     match error:
         case NewsclfError():
@@ -106,11 +111,23 @@ def failure_of(error: BaseException) -> Failure | None:
             failure = _of_a_value(error)
         case typer.TyperException():
             failure = _of_the_usage(error)
-        case typer.Abort(__context__=KeyboardInterrupt()):  # at a question
+        # At a question; and in native code, of a module that was being loaded.
+        case typer.Abort() | ImportError() | SystemError() if has_ended or _by_ctrl_c(error):
             failure = Failure("interrupted", exit_code=InterruptedRunError.exit_code)
         case typer.Abort():
             failure = Failure("the question was not answered, so nothing was done")
     return failure
+
+
+def _by_ctrl_c(error: BaseException) -> bool:
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        if isinstance(cause, KeyboardInterrupt):
+            return True
+        seen.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _of_the_system(error: OSError) -> Failure:

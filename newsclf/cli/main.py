@@ -23,7 +23,7 @@ def main() -> None:
             drop_stdout()
             code = 1
         except Exception as error:
-            failure = failure_of(error)
+            failure = failure_of(error, has_ended=received.has_ended)
             if failure is None:
                 raise
             logging.getLogger(__name__).info("in full:", exc_info=error)  # with --verbose

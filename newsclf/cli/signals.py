@@ -23,6 +23,11 @@ class Received:
         """Ctrl-C, until another one arrives."""
 
     @property
+    def has_ended(self) -> bool:
+        """Whether SIGTERM or SIGHUP has arrived."""
+        return self.number != signal.SIGINT
+
+    @property
     def exit_code(self) -> int:
         """What a shell calls a process that such a signal has ended."""
         return 128 + self.number
@@ -38,7 +43,7 @@ def ended_by_signals() -> Iterator[Received]:
     received = Received()
 
     def end(number: int, _frame: FrameType | None) -> None:
-        if received.number == signal.SIGINT:
+        if not received.has_ended:
             received.number = number
             raise Ended
 

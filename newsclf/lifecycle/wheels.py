@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 import tempfile
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from newsclf.core.errors import ConfigError, DownloadError, reason_of
+from newsclf.core.interpreter import module_command
 from newsclf.core.model_dir import file_digest
 from newsclf.core.state_dir import private_folder
 
@@ -148,12 +148,12 @@ def _search(folder: Path, pins: Sequence[Pin]) -> tuple[list[Path], list[Pin]]:
 def _pip_download(requirements: Path, target: Path) -> None:
     platforms = [word for name in _CONTAINER_PLATFORMS for word in ("--platform", name)]
     done = subprocess.run(  # noqa: S603 - our own command; the files are the user's own
-        [
-            sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input",
+        module_command(
+            "pip", "download", "--disable-pip-version-check", "--no-input",
             "--require-hashes", "--no-deps", "--only-binary=:all:", "--implementation", "cp",
             "--python-version", _CONTAINER_PYTHON, *platforms,
             "--dest", str(target), "--requirement", str(requirements),
-        ],
+        ),
         capture_output=True,
         text=True,
         check=False,

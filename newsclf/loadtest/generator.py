@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import Any, cast
 
@@ -20,8 +19,8 @@ import httpx
 import numpy as np
 
 from newsclf.core.errors import NewsclfError, ServiceError
+from newsclf.core.interpreter import module_command
 from newsclf.core.urls import without_secrets
-from newsclf.loadtest import worker
 from newsclf.loadtest.orders import Order, Progress, Result
 from newsclf.loadtest.records import Load
 from newsclf.loadtest.samples import SAMPLE, Outcome, Samples
@@ -29,6 +28,7 @@ from newsclf.loadtest.schedule import Schedule, deal
 from newsclf.loadtest.silence import Silence
 
 BACKLOG_PER_CONNECTION = 10
+_WORKER = "newsclf.loadtest.worker"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _START_PAUSE_NS = 50_000_000
 _LOOK_S = 0.2
@@ -132,27 +132,26 @@ def generate(
         NewsclfError: a process of the generator died; its samples are lost, so nothing is kept.
     """
     orders = _orders(load, target, schedule, choices, workers=workers, max_requests=max_requests)
-    context = multiprocessing.get_context("spawn")
     pipes: list[Pipe] = []
-    processes: list[SpawnProcess] = []
+    processes: list[subprocess.Popen[bytes]] = []
     try:
-        for order in orders:
-            ours, theirs = context.Pipe()
-            process = context.Process(target=worker.main, args=(theirs, order), daemon=True)
-            _start_unharmed(process)
-            theirs.close()
+        for _ in orders:
+            ours, theirs = multiprocessing.Pipe()
             pipes.append(ours)
-            processes.append(process)
+            with theirs:  # only the worker's copy stays, so that its death is seen
+                processes.append(_start_unharmed(theirs))
+        for pipe, order in zip(pipes, orders, strict=True):
+            _send(pipe, order)
         for pipe in pipes:
             _expect_connected(pipe, target.url)
         t0_ns = time.perf_counter_ns() + _START_PAUSE_NS
         for pipe in pipes:
-            pipe.send(("start", t0_ns))
+            _send(pipe, ("start", t0_ns))
         results, stopped_ns, silent = _gather(pipes, stop, on_progress, t0_ns)
     finally:
         for process in processes:
             process.kill()
-            process.join()
+            process.wait()
         for pipe in pipes:
             pipe.close()
     samples = np.concatenate([result.samples for result in results]).astype(SAMPLE)
@@ -169,12 +168,19 @@ def generate(
     )
 
 
-def _start_unharmed(process: SpawnProcess) -> None:
-    """Start a process that never sees the signals that all of a terminal's group are sent."""
-    resource_tracker.ensure_running()  # which unblocks signals itself when it begins
+def _start_unharmed(pipe: Pipe) -> subprocess.Popen[bytes]:
+    """Start a worker that never sees the signals that all of a terminal's group are sent.
+
+    Nothing may be written to it here: that waits for it to read, while no signal is heard.
+    """
+    descriptor = pipe.fileno()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
-        process.start()  # inherits what is blocked
+        return subprocess.Popen(  # noqa: S603 - our own worker; it inherits what is blocked
+            module_command(_WORKER, str(descriptor)),
+            stdin=subprocess.DEVNULL,
+            pass_fds=[descriptor],
+        )
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
@@ -267,12 +273,23 @@ def _gather(
     return [results[i] for i in range(len(pipes))], stopped_ns, silent and not stop.asked
 
 
+def _send(pipe: Pipe, what: object) -> None:
+    try:
+        pipe.send(what)
+    except OSError:
+        raise _died() from None
+
+
 def _receive(pipe: Pipe) -> tuple[str, Any]:
     try:
         word, what = pipe.recv()
-    except (EOFError, ConnectionResetError):
-        raise NewsclfError(
-            "a process of the load generator died; what it had seen is lost",
-            hint="run it again; --resume keeps the points that were complete",
-        ) from None
+    except (EOFError, OSError):
+        raise _died() from None
     return word, what
+
+
+def _died() -> NewsclfError:
+    return NewsclfError(
+        "a process of the load generator died; what it had seen is lost",
+        hint="run it again; --resume keeps the points that were complete",
+    )

@@ -1,6 +1,7 @@
 """A process of the generator: it sends its part of a load and hands back a sample for each request.
 
-It talks with its parent over a pipe, in tuples that begin with a word:
+It talks with its parent over a pipe, whose descriptor is its one argument. The pipe brings it an
+Order; all else are tuples that begin with a word:
 
     worker → parent   ("connected", how many)   ("progress", Progress)   ("done", Result)
                       ("failed", outcome): a connection could not be opened
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
+import sys
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -43,8 +45,13 @@ _NOT_CONNECTED = {
 _now_ns = time.perf_counter_ns
 
 
-def main(pipe: Pipe, order: Order) -> None:
-    """Run an order; ends when its parent does."""
+def main(descriptor: int) -> None:
+    """Read an order from a pipe and run it; ends when the parent does."""
+    pipe = Pipe(descriptor)
+    try:
+        order: Order = pipe.recv()
+    except (EOFError, OSError):
+        return  # the parent is gone
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = order.connections + 64
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -259,3 +266,7 @@ async def _together(coroutines: list[Coroutine[Any, Any, None]]) -> None:
     async with asyncio.TaskGroup() as group:
         for coroutine in coroutines:
             group.create_task(coroutine)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import socket
-import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from newsclf.core.contract import Prediction
+from newsclf.core.interpreter import module_command
 from newsclf.serving.worker import HEADER
 
 _CHUNK_HEADLINES = 16
@@ -75,7 +75,7 @@ class Pool:
         worker_module: str,
         restart_pause_s: float = _RESTART_PAUSE_S,
     ) -> None:
-        self._command = (sys.executable, "-m", worker_module)
+        self._command = module_command(worker_module)
         self._arguments = (str(folder), str(threads), json.dumps(dict(digests)))
         self._folder = folder
         self._queue_headlines = queue_headlines

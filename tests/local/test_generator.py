@@ -281,7 +281,7 @@ def test_a_stalled_generator_accuses_itself() -> None:
 
     def stall(_: Progress) -> None:
         for child in psutil.Process().children():
-            if "spawn_main" in " ".join(child.cmdline()):
+            if "loadtest.worker" in " ".join(child.cmdline()):
                 child.suspend()
                 threading.Event().wait(0.2)
                 child.resume()
@@ -300,7 +300,7 @@ def test_a_stalled_generator_accuses_itself() -> None:
 def test_a_killed_process_of_the_generator_is_an_error() -> None:
     def kill(_: Progress) -> None:
         for child in psutil.Process().children():
-            if "spawn_main" in " ".join(child.cmdline()):
+            if "loadtest.worker" in " ".join(child.cmdline()):
                 child.kill()
 
     with (
@@ -308,6 +308,24 @@ def test_a_killed_process_of_the_generator_is_an_error() -> None:
         pytest.raises(NewsclfError, match="load generator died"),
     ):
         _run(server.url, _closed(2, duration_s=20), on_progress=kill)
+
+
+def test_a_process_of_the_generator_that_is_killed_while_it_starts_is_an_error() -> None:
+    """Its order is larger than a pipe holds, and nobody reads it."""
+    before = psutil.Process().children()
+
+    def kill_the_first() -> None:
+        while not (started := [c for c in psutil.Process().children() if c not in before]):
+            pass
+        started[0].kill()
+
+    killer = threading.Thread(target=kill_the_first, daemon=True)
+    killer.start()
+    with pytest.raises(NewsclfError, match="load generator died"):
+        _run("http://127.0.0.1:9", _open(1), schedule.constant(200_000, 1.0), workers=2)
+    killer.join()
+
+    assert psutil.Process().children() == before
 
 
 def test_stopping_drains_and_stopping_again_cancels() -> None:

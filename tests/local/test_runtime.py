@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -106,6 +107,28 @@ def test_a_runtime_that_hangs_is_killed_at_its_time_out_and_replaced() -> None:
             assert runtime_of_this_process() != hung
 
     asyncio.run(hang())
+
+
+def test_runtimes_that_cannot_start_are_replaced_after_ever_longer_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "awslambdaric.py").write_text("raise SystemExit(1)", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    async def fail() -> None:
+        function = Function(runtimes=1, environment=ENVIRONMENT, restart_pause_s=0.001)
+        function.start()
+        async with asyncio.timeout(WITHIN_S):
+            while len(caplog.records) < 4:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.005)
+        await function.stop()
+
+    asyncio.run(fail())
+
+    assert [record.getMessage() for record in caplog.records[:4]] == [
+        f"runtime 0 has ended; starting another in {pause_s} s"
+        for pause_s in (0.001, 0.002, 0.004, 0.008)
+    ]
 
 
 def test_the_proxy_of_the_user_is_not_that_of_the_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:

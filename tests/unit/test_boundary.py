@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,44 @@ def test_a_signal_ends_a_command_with_its_clean_up(
     assert (done.exit_code, done.err) == (code, "error: interrupted\n")
     assert cleaned_up or number == signal.SIGINT
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.usefixtures("as_by_default")
+@pytest.mark.parametrize("kind", [ImportError, SystemError])
+def test_ctrl_c_while_native_code_loads_is_an_interruption(
+    newsclf: Cli, during: Seam, kind: type[Exception]
+) -> None:
+    def event() -> None:
+        error = kind("initialization failed")
+        error.__cause__ = KeyboardInterrupt()
+        raise ImportError("numpy is damaged") from error  # as some packages do again
+
+    during(event)
+    done = newsclf("prices", "show")
+
+    assert (done.exit_code, done.err) == (130, "error: interrupted\n")
+
+
+@pytest.mark.usefixtures("as_by_default")
+def test_sigterm_that_native_code_swallows_while_it_loads_is_an_interruption(
+    newsclf: Cli, during: Seam
+) -> None:
+    def event() -> None:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise ImportError("numpy.core.multiarray failed to import")
+
+    during(event)
+    done = newsclf("prices", "show")
+
+    assert (done.exit_code, done.err) == (143, "error: interrupted\n")
+
+
+def test_a_module_that_cannot_be_loaded_for_itself_is_a_bug(newsclf: Cli, during: Seam) -> None:
+    during(raising(ImportError("no")))
+
+    with pytest.raises(ImportError):
+        newsclf("prices", "show")
 
 
 @pytest.mark.usefixtures("as_by_default")

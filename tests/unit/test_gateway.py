@@ -7,8 +7,10 @@ import json
 import logging
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,8 +18,8 @@ import pytest
 
 from newsclf.core.sigv4 import Credentials
 from newsclf.serving.intake import make_runner
-from newsclf.targets.local.gateway import make_app
-from newsclf.targets.local.runtime import Function
+from newsclf.targets.local.gateway import main, make_app
+from newsclf.targets.local.runtime import Function, FunctionError
 
 SIGNER = Credentials("AKIDEXAMPLE", "secret")
 JSON = {"Content-Type": "application/json"}
@@ -193,3 +195,39 @@ def test_the_log_has_a_line_for_each_request_and_no_query(caplog: pytest.LogCapt
     first, second = [record.getMessage() for record in caplog.records]
     assert re.fullmatch(r"POST /classify 200 \d+\.\d ms", first)
     assert re.fullmatch(r"POST /a%0Ab/c{,200} 415 \d+\.\d ms", second)
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (TimeoutError(), "no answer within 29 s"),
+        (FunctionError("the runtime died"), "the runtime died"),
+    ],
+)
+def test_a_function_that_does_not_work_is_told_without_a_traceback(
+    error: Exception,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Failing(Function):
+        async def invoke(self, _: dict[str, Any]) -> dict[str, Any]:
+            raise error
+
+    settings = tmp_path / "gateway.json"
+    document = {
+        "runtimes": 0, "environment": {}, "key_digest": None, "signer": None, "rate_per_s": 1,
+        "burst": 1, "cors_origins": [],
+    }  # fmt: skip
+    settings.write_text(json.dumps(document), encoding="utf-8")
+    monkeypatch.setattr("newsclf.targets.local.gateway.Function", Failing)
+    monkeypatch.setattr(logging.Formatter, "converter", time.localtime)  # put back at the end
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr("sys.argv", ["gateway", str(listener.detach()), str(settings)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+
+    assert ended.value.code == 1
+    assert caplog.messages == [f"giving up: the function does not work ({why})"]
+    assert caplog.records[0].exc_info is None

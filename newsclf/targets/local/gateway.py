@@ -31,7 +31,7 @@ from aiohttp import web
 from newsclf.core.sigv4 import Credentials, SignatureError, check_head, verify
 from newsclf.serving.intake import Bodies, RefusedError, check_host, check_same_site, make_runner
 from newsclf.targets.local.credentials import API_SCOPE
-from newsclf.targets.local.runtime import Function, FunctionError
+from newsclf.targets.local.runtime import FUNCTION_TIMEOUT_S, Function, FunctionError
 
 _HEALTH_EVENT = {
     "version": "2.0",
@@ -292,7 +292,12 @@ def main() -> None:
     )
     document = json.loads(Path(settings).read_text(encoding="utf-8"))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(socket.socket(fileno=int(descriptor)), document))
+        try:
+            runner.run(_serve(socket.socket(fileno=int(descriptor)), document))
+        except (TimeoutError, FunctionError) as error:
+            why = str(error) or f"no answer within {FUNCTION_TIMEOUT_S} s"
+            _log.error("giving up: the function does not work (%s)", why)
+            sys.exit(1)
 
 
 async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:

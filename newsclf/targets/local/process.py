@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +13,7 @@ import psutil
 
 from newsclf.core.deployment import Process
 from newsclf.core.errors import ConfigError
+from newsclf.core.interpreter import module_command
 from newsclf.core.state_dir import open_log
 
 _STOP_S = 30
@@ -66,7 +66,7 @@ def start(arguments: Sequence[str], listener: socket.socket, log: Path) -> psuti
     words = [word.replace("{socket}", str(listener.fileno())) for word in arguments]
     with os.fdopen(open_log(log), "ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-X", f"{_MARK}{log}", "-m", *words],
+            module_command(*words, options=("-X", f"{_MARK}{log}")),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -14,7 +14,6 @@ import json
 import logging
 import os
 import socket
-import sys
 import time
 import uuid
 from contextlib import ExitStack, suppress
@@ -24,10 +23,14 @@ from typing import Any
 import psutil
 from aiohttp import web
 
+from newsclf.core.interpreter import module_command
+
 FUNCTION_TIMEOUT_S = 29
 _READY_S = 60
 """What a runtime has to ask for its first event, or for the next one."""
 _RESTART_PAUSE_S = 0.5
+_MOST_RESTART_PAUSES = 64
+"""The pause doubles with each runtime that asks for no event, up to so many times the first."""
 _LOOKS = 3
 """The table of connections changes while it is read, so one look may miss one."""
 _FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:newsclf"
@@ -54,7 +57,12 @@ class Function:
     """N runtimes behind one queue."""
 
     def __init__(
-        self, *, runtimes: int, environment: dict[str, str], timeout_s: float = FUNCTION_TIMEOUT_S
+        self,
+        *,
+        runtimes: int,
+        environment: dict[str, str],
+        timeout_s: float = FUNCTION_TIMEOUT_S,
+        restart_pause_s: float = _RESTART_PAUSE_S,
     ) -> None:
         """Prepare the runtimes; starts nothing.
 
@@ -62,10 +70,12 @@ class Function:
             runtimes: How many.
             environment: What the handler is told, beside this process's environment.
             timeout_s: What it has for an event; a runtime that takes longer is replaced.
+            restart_pause_s: Before a runtime that has ended is replaced, the first time.
         """
         self._environment = environment
         self._runtimes = runtimes
         self._timeout_s = timeout_s
+        self._restart_pause_s = restart_pause_s
         self._queue: asyncio.Queue[_Invocation] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -92,10 +102,16 @@ class Function:
             return await answer
 
     async def _keep_alive(self, index: int) -> None:
+        pauses = 1
         while True:
-            await _Runtime(index, self._queue, self._environment, self._timeout_s).run()
-            _log.error("runtime %d has ended; starting another", index)
-            await asyncio.sleep(_RESTART_PAUSE_S)
+            runtime = _Runtime(index, self._queue, self._environment, self._timeout_s)
+            await runtime.run()
+            if runtime.was_ready:
+                pauses = 1
+            pause_s = pauses * self._restart_pause_s
+            _log.error("runtime %d has ended; starting another in %g s", index, pause_s)
+            await asyncio.sleep(pause_s)
+            pauses = min(2 * pauses, _MOST_RESTART_PAUSES)
 
 
 class _Runtime:
@@ -116,6 +132,8 @@ class _Runtime:
         self._current: _Invocation | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._has_refused = False
+        self.was_ready = False
+        """Whether it has ever asked for an event."""
 
     async def run(self) -> None:
         """Run the process until it ends; an event that it had then has failed."""
@@ -146,7 +164,7 @@ class _Runtime:
 
     async def _start(self, port: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "awslambdaric", "lambda_src.handler.handle",
+            *module_command("awslambdaric", "lambda_src.handler.handle"),
             env=_bare_environment() | self._environment
             | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
                "AWS_LAMBDA_LOG_STREAM_NAME": f"local/{self._index}"},
@@ -204,6 +222,7 @@ class _Runtime:
 
     async def _next(self, _: web.Request) -> web.Response:
         self._allow(None)
+        self.was_ready = True
         if self._current is not None:
             self._current.fail(FunctionError("the runtime did not answer it"))
         while (invocation := await self._queue.get()).answer.done():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -137,7 +138,13 @@ class LocalTarget:
         deployment = deployment.model_copy(update={"server": server})
         self._deployments.save(deployment)
         listener.close()  # only the server's copy stays, so the port closes with it
-        wait_until_ready(f"{server.url}/ping", None, running, deployment.server_log)
+        wait_until_ready(
+            f"{server.url}/ping",
+            None,
+            running,
+            deployment.server_log,
+            hint=f"newsclf serve {shlex.quote(str(deployment.model))} shows it in the foreground",
+        )
         _smoke_test(server.url)
         ready = server.model_copy(update={"status": "ready"})
         deployment = deployment.model_copy(update={"server": ready})
@@ -216,7 +223,13 @@ class LocalTarget:
         deployment = deployment.model_copy(update={"api": api})
         self._deployments.save(deployment)
         listener.close()
-        wait_until_ready(f"{api.url}/health", auth_of(deployment), running, deployment.gateway_log)
+        wait_until_ready(
+            f"{api.url}/health",
+            auth_of(deployment),
+            running,
+            deployment.gateway_log,
+            hint=f"newsclf logs {deployment.name} --api shows more of the API's log",
+        )
         ready = api.model_copy(update={"status": "ready"})
         deployment = deployment.model_copy(update={"api": ready})
         self._deployments.save(deployment)

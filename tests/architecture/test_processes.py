@@ -1,0 +1,54 @@
+"""Processes of our own: they are started in one way, which runs no file of the user's."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from newsclf.core.interpreter import module_command
+
+ROOT = Path(__file__).parents[2]
+
+
+def starts(path: Path) -> Iterator[str]:
+    """What a module has that starts an interpreter, or tells which."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        match node:
+            case ast.Attribute(attr="executable" | "ProcessPoolExecutor"):
+                yield node.attr
+            case ast.Attribute(value=ast.Name("multiprocessing"), attr=name) if name != "Pipe":
+                yield name
+            case ast.ImportFrom(module="sys" | "concurrent.futures", names=imported):
+                words = {alias.name for alias in imported}
+                yield from words & {"executable", "ProcessPoolExecutor"}
+            case ast.ImportFrom(module=str(module)) if (
+                module.startswith("multiprocessing") and module != "multiprocessing.connection"
+            ):
+                yield module
+
+
+def test_only_one_module_knows_how_an_interpreter_is_started() -> None:
+    found = {
+        str(path.relative_to(ROOT)): used
+        for folder in ("newsclf", "lambda_src")
+        for path in (ROOT / folder).rglob("*.py")
+        if (used := set(starts(path)))
+    }
+
+    assert found == {"newsclf/core/interpreter.py": {"executable"}}
+
+
+@pytest.mark.parametrize("module", ["pip", "newsclf"])
+def test_a_module_of_the_working_directory_is_not_run(module: str, tmp_path: Path) -> None:
+    for name in ("pip", "newsclf", "struct"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('planted')", encoding="utf-8")
+
+    done = subprocess.run(
+        module_command(module, "--help"), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
