@@ -39,9 +39,12 @@ def demo(
     output = start(as_json=False, quiet=quiet, verbose=verbose)
     from newsclf.core.errors import CheckFailedError
     from newsclf.core.settings import shipped_config
+    from newsclf.core.state_dir import private_folder
 
     model, state = out / "model", out / "state"
     config = shipped_config("demo.toml")
+    if out == _FOLDER:  # what lies there is replaced, so it must not lie behind a link
+        private_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     short = not verbose
     steps = itertools.count(1)

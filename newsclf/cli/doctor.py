@@ -48,8 +48,8 @@ def doctor(
 ) -> None:
     """Check the installation, AWS connectivity, permissions and prices, and say what to do."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.cli.output import visible
     from newsclf.core.errors import NewsclfError
+    from newsclf.core.visible import visible
     from newsclf.lifecycle.doctor import check_machine
 
     settings = settings_from(config, {"model": model, "state_dir": state_dir})

@@ -48,10 +48,10 @@ def logs(
 ) -> None:
     """Show the last lines of a deployment's log."""
     output = start(as_json=False, quiet=quiet, verbose=verbose)
-    from newsclf.cli.output import visible
     from newsclf.cli.targets import aws_target
     from newsclf.core.deployment import AwsDeployment, Deployments
     from newsclf.core.errors import ConfigError
+    from newsclf.core.visible import visible
 
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
     deployment = Deployments(folder).get(name)

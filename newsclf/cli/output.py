@@ -13,12 +13,15 @@ import json
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from newsclf.core.visible import visible, visible_json
+
 if TYPE_CHECKING:
+    from collections.abc import Buffer  # type: ignore[attr-defined]
+
     from rich.console import Console, RenderableType
     from rich.progress import Progress, ProgressColumn
 
@@ -28,17 +31,7 @@ _LEAST_FOLDED = 20
 """Width below which a column of text is not folded."""
 
 
-_DRIVES_A_TERMINAL = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories: controls (C0, DEL, C1), invisible and direction characters, surrogates, line
-and paragraph separators."""
 _OWN_LINE = re.compile(r"(error|hint|note|warning):")
-
-
-def visible(text: str) -> str:
-    """A text with its control and direction characters replaced by their escapes."""
-    return "".join(
-        c if unicodedata.category(c) not in _DRIVES_A_TERMINAL else ascii(c)[1:-1] for c in text
-    )
 
 
 def json_text(document: Any, encoding: str) -> str:
@@ -52,15 +45,7 @@ def json_text(document: Any, encoding: str) -> str:
         text.encode(encoding)
     except UnicodeEncodeError:  # the encoding lacks a character, or it is half of a pair
         text = json.dumps(document, indent=2)
-    return "".join(
-        _escaped_for_json(c) if c != "\n" and unicodedata.category(c) in _DRIVES_A_TERMINAL else c
-        for c in text
-    )
-
-
-def _escaped_for_json(c: str) -> str:
-    # json.dumps leaves DEL as it is.
-    return f"\\u{ord(c):04x}" if c <= "\uffff" else json.dumps(c)[1:-1]
+    return visible_json(text)
 
 
 def _visible_lines(message: str, *, indented: bool = False) -> str:
@@ -103,16 +88,51 @@ def drop_stdout() -> None:
 
 
 @contextmanager
-def _to_stdout() -> Iterator[None]:
+def _blaming_stdout() -> Iterator[None]:
     """Say of a failure that stdout was what could not be written; a broken pipe stays one."""
     try:
         yield
-        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
         why = "closed" if error.errno == errno.EBADF else error.strerror
         raise OSError(error.errno, why, "standard output") from error
+
+
+@contextmanager
+def _to_stdout() -> Iterator[None]:
+    """Write to stdout, and have it written when the block ends."""
+    with _blaming_stdout():
+        yield
+        sys.stdout.flush()
+
+
+class StdoutBytes(io.RawIOBase):
+    """Standard output for UTF-8 in whole characters; on a terminal, nothing in it can drive that.
+
+    Args:
+        escape: What a text becomes on a terminal; a pipe or a file gets the bytes as they are.
+    """
+
+    def __init__(self, escape: Callable[[str], str]) -> None:
+        self._escape = escape if sys.stdout.isatty() else None
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: Buffer) -> int:
+        """Write bytes, blaming standard output if that fails."""
+        given = bytes(data)
+        shown = self._escape(given.decode()).encode() if self._escape else given
+        with _blaming_stdout():
+            sys.stdout.buffer.write(shown)
+        return len(given)
+
+    def flush(self) -> None:
+        """Have written what was given so far."""
+        with _to_stdout():
+            pass
 
 
 def _fitting(

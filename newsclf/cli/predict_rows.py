@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from newsclf.cli import predict_view
+from newsclf.cli.output import StdoutBytes
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import ConfigError
 from newsclf.core.settings import ReadingSettings
+from newsclf.core.visible import visible, visible_json
 from newsclf.data.sink import StreamFormat
 from newsclf.lifecycle.predict import (
     RowsRequest,
@@ -90,7 +92,7 @@ def _write(output: Output, job: Job, rows: RowsRequest, classifier: Classifier) 
         )
     request = ScoreRequest(
         rows=rows,
-        target=job.target or sys.stdout.buffer,
+        target=job.target or _stdout(job.stream_format or "csv"),
         stream_format=job.stream_format or "csv",
         overwrite=job.overwrite,
     )
@@ -107,6 +109,12 @@ def _write(output: Output, job: Job, rows: RowsRequest, classifier: Classifier) 
             | _counts(tally)
         )
     return tally
+
+
+def _stdout(stream_format: StreamFormat) -> BinaryIO:
+    if stream_format == "jsonl":
+        return cast("BinaryIO", StdoutBytes(visible_json))
+    return cast("BinaryIO", StdoutBytes(partial(visible, keep="\n\t")))
 
 
 def _counts(tally: Tally) -> dict[str, object]:

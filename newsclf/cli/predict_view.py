@@ -36,7 +36,7 @@ def bars(text: str, prediction: Prediction) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
-    from newsclf.cli.output import visible
+    from newsclf.core.visible import visible
 
     blocks = _takes_blocks()
     grid = Table.grid(padding=(0, 1))

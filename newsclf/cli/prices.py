@@ -52,8 +52,8 @@ def show(
 ) -> None:
     """Show the prices that costs are computed with, each with its date and source."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.cli.output import visible
     from newsclf.core.prices import prices_at
+    from newsclf.core.visible import visible
     from newsclf.lifecycle.prices import list_prices
 
     folder = settings_from(config, {"state_dir": state_dir}).state_dir

@@ -116,4 +116,6 @@ def reason_of(error: Exception) -> str:
     """Why something failed, in the middle of a sentence: `permission denied`, without the path."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[:1].lower() + error.strerror[1:]
+    if isinstance(error, EOFError) and not str(error):  # of a zip whose size is a lie
+        return "it ends early"
     return (str(error) or type(error).__name__).splitlines()[0]

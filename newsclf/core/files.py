@@ -88,13 +88,14 @@ def write_private(path: Path, text: str) -> None:
     write_text(path, text, mode=PRIVATE)
 
 
-def read_regular(path: Path, *, at_most_bytes: int) -> bytes:
-    """The bytes of a regular file; a link is not followed, and a pipe not waited for.
+def read_regular(path: Path, *, at_most_bytes: int, follow: bool = False) -> bytes:
+    """The bytes of a regular file; a pipe is not waited for, nor a link followed unless asked.
 
     Raises:
         OSError: It is something else, larger, or can't be read.
     """
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+    flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+    with os.fdopen(os.open(path, flags), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         found = file.read(at_most_bytes + 1)

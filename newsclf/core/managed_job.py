@@ -8,9 +8,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from newsclf.core.account_rules import NO_RULES, AccountRules
-from newsclf.core.errors import ModelError
-from newsclf.core.files import write_text
+from newsclf.core.errors import ModelError, reason_of
+from newsclf.core.files import read_regular, write_text
 from newsclf.core.findings import first_finding
+
+_MOST_BYTES = 1 << 20
 
 
 class ManagedJob(BaseModel):
@@ -51,9 +53,14 @@ def read_job(path: Path) -> ManagedJob | None:
         ModelError: the file is no such record.
     """
     try:
-        return ManagedJob.model_validate_json(path.read_bytes())
+        return ManagedJob.model_validate_json(read_regular(path, at_most_bytes=_MOST_BYTES))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ModelError(
+            f"{path}: cannot be read ({'it is a link' if path.is_symlink() else reason_of(error)})",
+            hint="newsclf status --region REGION finds the job, and newsclf teardown removes it",
+        ) from None
     except ValidationError as error:
         raise ModelError(
             f"{path}: not the record of a training job of this version of newsclf"

@@ -11,8 +11,9 @@ from newsclf.core.contract import LABELS
 from newsclf.core.errors import ModelError
 from newsclf.core.files import write_text
 from newsclf.core.findings import first_finding
-from newsclf.core.model_dir import CARD_FILE, digest_of, find_model
+from newsclf.core.model_dir import CARD_FILE, digest_of, find_model, read_document
 from newsclf.core.settings import DataSettings, TrainSettings
+from newsclf.core.visible import markdown, markdown_code, visible_json, yaml_text
 
 Interval = tuple[float, float]
 """Lower and upper end of a 95 % interval."""
@@ -119,7 +120,7 @@ def read_card(path: Path) -> tuple[Path, ModelCard]:
         ModelError: there is no directory, or its card is of another version.
     """
     folder = find_model(path)
-    text = (folder / CARD_FILE).read_bytes()
+    text = read_document(folder / CARD_FILE)
     try:
         card = ModelCard.model_validate_json(text)
     except ValidationError as error:
@@ -153,12 +154,15 @@ def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:
 
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write `card.json` and the README that is made from it."""
-    write_text(folder / CARD_FILE, card.model_dump_json(indent=2) + "\n")
+    write_text(folder / CARD_FILE, visible_json(card.model_dump_json(indent=2)) + "\n")
     write_text(folder / "README.md", render_readme(card))
 
 
 def render_readme(card: ModelCard) -> str:
-    """The model card in Markdown, with the front matter that the Hugging Face Hub reads."""
+    """The model card in Markdown, with the front matter that the Hugging Face Hub reads.
+
+    Names of files, bases and licences come from outside: none of them is taken as markup.
+    """
     rows = [("validation", card.validation)] + ([("test", card.test)] if card.test else [])
     scores = "\n".join(
         f"| {part} | {s.rows} | {_percent(s.accuracy)} "
@@ -175,23 +179,25 @@ def render_readme(card: ModelCard) -> str:
         )
     )
     hyper_parameters = "\n".join(
-        f"- {name}: {value}" for name, value in _hyper_parameters(card).items()
+        f"- {name}: {markdown(str(value))}" for name, value in _hyper_parameters(card).items()
     )
     int8 = _int8_sentence(card)
+    base, data = markdown(card.base.name), markdown(card.data.name)
+    licence = markdown(card.data.licence or "not stated")
     test_note = (
         "" if card.test else "\nThe test part has not been read yet; `newsclf evaluate` reads it.\n"
     )
     return f"""---
 library_name: transformers
 pipeline_tag: text-classification
-base_model: {card.base.name}
+base_model: {yaml_text(card.base.name)}
 language: en
 ---
 
-# Headline sentiment: {card.base.name} on {card.data.name}
+# Headline sentiment: {base} on {data}
 
 Says whether a news headline is negative, neutral or positive for an investor. Made with newsclf
-{card.versions.get("newsclf", "")} on {card.created}; digest `{card.digest}`.
+{markdown(card.versions.get("newsclf", ""))} on {markdown(card.created)}; digest `{card.digest}`.
 
 ## Scores
 
@@ -203,7 +209,7 @@ Says whether a news headline is negative, neutral or positive for an investor. M
 
 ## Data
 
-{card.data.name}, SHA-256 `{card.data.digest}`, licence: {card.data.licence or "not stated"}.
+{data}, SHA-256 {markdown_code(card.data.digest)}, licence: {licence}.
 A model trained on data that may not be used commercially should not be either.
 
 | part | {" | ".join(LABELS)} |
@@ -212,8 +218,8 @@ A model trained on data that may not be used commercially should not be either.
 
 ## Training
 
-Base {card.base.name}, revision `{card.base.revision}`. Epoch {card.kept_epoch} of {card.epochs_run}
-was kept; `training.svg` shows the curve.
+Base {base}, revision {markdown_code(card.base.revision)}.
+Epoch {card.kept_epoch} of {card.epochs_run} was kept; `training.svg` shows the curve.
 
 {hyper_parameters}
 
@@ -227,7 +233,7 @@ without its context; figures, irony and several companies in one headline are wh
 def _int8_sentence(card: ModelCard) -> str:
     if card.int8 is None:
         if card.int8_rejected:
-            return f"There is no int8 file: {card.int8_rejected}."
+            return f"There is no int8 file: {markdown(card.int8_rejected)}."
         return "There is no int8 file; `newsclf optimize` makes it."
     undecided = (
         f" (on {card.int8.undecided} of the others the float model is undecided)"

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from newsclf.core.errors import ModelError, reason_of
+from newsclf.core.files import read_regular
 
 CARD_FILE = "card.json"
 SEEDS_FILE = "seeds.json"
 ONNX_FILE = "model.onnx"
+_DOCUMENT_BYTES = 16 << 20
 _AGAIN = "copy the directory again, or newsclf train"
 _SEED_NAME = re.compile(r"seed-\d+")
 
@@ -134,10 +136,22 @@ def _seed_names(path: Path) -> list[str]:
     return names
 
 
+def read_document(path: Path) -> bytes:
+    """The bytes of a card or of `seeds.json`, which have a few kilobytes.
+
+    Raises:
+        ModelError: it can't be read, or is far larger.
+    """
+    try:  # the Hub's own folders hold links to files
+        return read_regular(path, at_most_bytes=_DOCUMENT_BYTES, follow=True)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({reason_of(error)})", hint=_AGAIN) from error
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        document = json.loads(read_document(path).decode())
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read ({reason_of(error)})", hint=_AGAIN) from error
     if not isinstance(document, dict):
         raise ModelError(f"{path}: cannot be read (it is no JSON object)", hint=_AGAIN)

@@ -14,13 +14,13 @@ others can write. Nothing in it is believed before it was looked at.
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from newsclf.core.errors import StateError, reason_of
 from newsclf.core.files import PRIVATE, is_partial_of
+from newsclf.core.trust import distrust
 
 SERVER_LOG, GATEWAY_LOG, KEY_FILE, SETTINGS_FILE = (
     "server.log", "gateway.log", "api.key", "gateway.json",
@@ -29,7 +29,6 @@ RUN_FILES = (SERVER_LOG, GATEWAY_LOG, KEY_FILE, SETTINGS_FILE)
 """All that newsclf ever writes into the folder of a deployment."""
 
 _PRIVATE_FOLDER = 0o700
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class StateDir:
@@ -58,14 +57,14 @@ class StateDir:
             StateError: it says what is wrong, and what to type.
         """
         for folder in (self.path, self.deployments, self.path / "run"):
-            self._check(folder, stat.S_ISDIR)
+            self._check(folder, folder=True)
 
     def check_files(self, name: str) -> None:
         """Refuse the files of a deployment in the same way."""
         run = self.path / "run" / name
-        self._check(run, stat.S_ISDIR)
+        self._check(run, folder=True)
         for file in (self.record(name), self.lock(name), *(run / each for each in RUN_FILES)):
-            self._check(file, stat.S_ISREG)
+            self._check(file, folder=False)
 
     def create(self, *parts: str) -> Path:
         """Make a folder in the state directory, and the directory, for the user's eyes alone.
@@ -83,7 +82,7 @@ class StateDir:
         _make(folder)
         for part in parts:
             folder /= part
-            self._check(folder, stat.S_ISDIR)
+            self._check(folder, folder=True)
             _make(folder)
         return folder
 
@@ -118,36 +117,22 @@ class StateDir:
                 if path == record or is_partial_of(path, record.name):
                     path.unlink(missing_ok=True)
 
-    def _check(self, path: Path, is_kind: Callable[[int], bool]) -> None:
+    def _check(self, path: Path, *, folder: bool) -> None:
         try:
-            found = path.lstat()
-        except FileNotFoundError:
-            return
+            found = distrust(path, folder=folder)
         except OSError as error:
             raise unusable(path, error) from None
-        if stat.S_ISLNK(found.st_mode):
-            raise StateError(
-                f"{path} is a link, and newsclf follows none in its state directory",
-                hint=f"--state-dir {path.resolve()} names what it leads to, if you trust that"
-                if path == self.path
-                else f"rm {path}",
-            )
-        if not is_kind(found.st_mode):
-            kind = "folder" if is_kind is stat.S_ISDIR else "file"
-            raise StateError(
-                f"{path} is not a {kind}",
-                hint="move it away, or name another directory with --state-dir",
-            )
-        if found.st_uid != os.getuid():
-            raise StateError(
-                f"{path} belongs to another user (uid {found.st_uid})",
-                hint="name a state directory of your own with --state-dir",
-            )
-        if found.st_mode & _OTHERS_WRITE:
-            raise StateError(
-                f"{path} can be written by other users (mode {stat.S_IMODE(found.st_mode):04o})",
-                hint=f"if you trust what is in it: chmod -R go-w {self.path}",
-            )
+        if found is None:
+            return
+        leads_to = f"--state-dir {path.resolve()} names what it leads to, if you trust that"
+        hints = {
+            "link": leads_to if path == self.path else f"rm {path}",
+            "kind": "move it away, or name another directory with --state-dir",
+            "owner": "name a state directory of your own with --state-dir",
+            "mode": f"if you trust what is in it: chmod -R go-w {self.path}",
+        }
+        more = ", and newsclf follows none in its state directory" if found.kind == "link" else ""
+        raise StateError(f"{path} {found.words}{more}", hint=hints[found.kind])
 
 
 def private_folder(folder: Path) -> Path:

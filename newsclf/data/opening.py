@@ -19,7 +19,7 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
-from newsclf.core.errors import DataError
+from newsclf.core.errors import DataError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Buffer  # type: ignore[attr-defined]
@@ -270,9 +270,9 @@ class _Bounded(io.RawIOBase):
 
 def _damaged(name: str, error: Exception) -> DataError:
     return DataError(
-        f"{name}: not a zip file, or a damaged one ({error})"
+        f"{name}: not a zip file, or a damaged one ({reason_of(error)})"
         if ".zip" in name
-        else f"{name}: damaged ({error})",
+        else f"{name}: damaged ({reason_of(error)})",
         hint="download it again, or unpack it yourself and name the file that was in it",
     )
 

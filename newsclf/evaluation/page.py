@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from newsclf.core.visible import visible_value
 from newsclf.evaluation.charts import INK, confusion_svg, reliability_svg, training_svg
 from newsclf.evaluation.report import EvaluationReport
 
@@ -19,6 +20,7 @@ def render_page(report: EvaluationReport) -> str:
     environment = Environment(
         loader=PackageLoader("newsclf.evaluation", "templates"),
         autoescape=True,
+        finalize=visible_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -28,6 +28,8 @@ from newsclf.core.model_dir import ONNX_FILE, check_files, find_seeds
 from newsclf.core.seen_texts import read_seen_texts, without_seen
 from newsclf.core.settings import DataSettings
 from newsclf.core.spread import spread_of
+from newsclf.core.trust import distrust
+from newsclf.core.visible import visible_json
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.evaluation.report import (
@@ -128,7 +130,7 @@ def evaluate(
     rows = _rows(folder, card, data, compare=compare, include_seen=include_seen)
     _check_gate_classes(gates, rows)
     target = out or model / ("evaluation" if rows.part == "test" else f"evaluation-{rows.stem}")
-    _check_writable(target)
+    _check_writable(target, inside_model=out is None)
 
     runtime: Runtime = "float" if use_float else "int8"
     classify = _classifier(folder, card, runtime)
@@ -263,8 +265,15 @@ def _check_other_has_not_seen(
         )
 
 
-def _check_writable(folder: Path) -> None:
+def _check_writable(folder: Path, *, inside_model: bool) -> None:
     """Raise ConfigError if a folder can't be written or made; nothing of it is left."""
+    # A model may come from elsewhere; what `--out` names is the user's own affair.
+    found = distrust(folder, folder=True) if inside_model else None
+    if found is not None and found.kind == "link":
+        raise ConfigError(
+            f"{folder} {found.words}, so no report is written there",
+            hint="name another folder with --out",
+        )
     place = folder
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -408,7 +417,7 @@ def _write(report: EvaluationReport, folder: Path) -> None:
         "confusion.svg": confusion_svg(report.confusion),
         "reliability.svg": reliability_svg(report.calibration),
         "report.html": render_page(report),
-        "report.json": report.model_dump_json(indent=2) + "\n",
+        "report.json": visible_json(report.model_dump_json(indent=2)) + "\n",
     }
     new = not folder.exists()
     try:

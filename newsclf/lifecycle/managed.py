@@ -28,12 +28,16 @@ from newsclf.lifecycle import managed_job, managed_source
 from newsclf.lifecycle.managed_fetch import MOST_BYTES, check_model, unpack
 from newsclf.lifecycle.train import TrainResult, read_data
 from newsclf.lifecycle.train_folder import (
+    ARCHIVE,
+    FETCHED,
+    FETCHED_NEW,
     JOB_FILE,
     REQUEST_FILE,
     TrainRequest,
     check_target,
     empty,
     locked,
+    remove,
     work_folder,
 )
 from newsclf.ml.base import base_files, local_base
@@ -49,7 +53,6 @@ _SOURCE = JobSource(
     requirements=managed_source.REQUIREMENTS,
     command=f"python3 -m {managed_job.__name__}",
 )
-_FETCHED = "fetched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +129,8 @@ def train_managed(
             found = run.train()
             run.fetch(found)
             write_job(work / JOB_FILE, job.model_copy(update={"fetched": True}))
-        if (work / _FETCHED).exists():  # else it was put in its place before an interruption
-            replace_directory(work / _FETCHED, request.settings.model.resolve())
+        if (work / FETCHED).exists():  # else it was put in its place before an interruption
+            replace_directory(work / FETCHED, request.settings.model.resolve())
         run.tidy_up()
     return _result(request.settings.model, job, found)
 
@@ -190,7 +193,7 @@ class _Run:
             error.message += f"\nof the training job {self.names.deployment} is left: {said}"
             error.hint = f"{self._teardown}, or {self._resume}"
             return error
-        shutil.rmtree(self.work)
+        remove(self.work)
         error.message += "\nnothing of it is left on AWS that bills"
         return error
 
@@ -212,9 +215,9 @@ class _Run:
 
     def fetch(self, found: Mapping[str, Any]) -> None:
         """Fetch the model into the work folder, unpack it there, and check it."""
-        archive, new = self.work / "model.tar.gz", self.work / f"{_FETCHED}.new"
+        archive, new = self.work / ARCHIVE, self.work / FETCHED_NEW
         shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(self.work / _FETCHED, ignore_errors=True)
+        shutil.rmtree(self.work / FETCHED, ignore_errors=True)
         try:
             uri = found["ModelArtifacts"]["S3ModelArtifacts"]
             files = TrainingFiles(self.clients, self.names)
@@ -230,7 +233,7 @@ class _Run:
             error.hint = f"{self._resume} fetches it again, {self._teardown} drops it"
             raise
         archive.unlink()
-        new.rename(self.work / _FETCHED)
+        new.rename(self.work / FETCHED)
 
     def tidy_up(self) -> None:
         """Leave nothing of the job but its record and its log."""
@@ -243,7 +246,7 @@ class _Run:
             )
             error.hint = f"{f'{error.hint}; then ' if error.hint else ''}{self._resume}"
             raise
-        shutil.rmtree(self.work)
+        remove(self.work)
 
 
 def _uploads(request: TrainRequest, scratch: Path) -> dict[str, Path]:

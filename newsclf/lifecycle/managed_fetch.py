@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from newsclf.core import tar
-from newsclf.core.errors import ModelError
+from newsclf.core.errors import ModelError, reason_of
 from newsclf.core.model_card import read_card
 from newsclf.core.model_dir import (
     CARD_FILE,
@@ -41,7 +41,9 @@ def unpack(archive: Path, folder: Path) -> None:
     except tarfile.FilterError as error:
         raise ModelError(f"{archive}: {error}") from error
     except tar.DAMAGED as error:
-        raise ModelError(f"{archive}: it can't be read through ({error})", hint=_AGAIN) from error
+        raise ModelError(
+            f"{archive}: it can't be read through ({reason_of(error)})", hint=_AGAIN
+        ) from error
 
 
 def check_model(folder: Path, request: TrainRequest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -14,12 +15,14 @@ from newsclf.core.machine import available_cores
 from newsclf.core.model_card import ModelCard, Parity, read_card, write_card
 from newsclf.core.model_dir import ONNX_FILE, check_files, file_digest, find_seeds
 from newsclf.core.settings import OptimizeSettings, Settings
+from newsclf.core.trust import distrust
 from newsclf.data.split import split
 from newsclf.lifecycle import parity
 from newsclf.lifecycle.card_data import load_card_data
 from newsclf.serving import engine
 
 _SCRATCH = ".optimize-"
+_STALE = re.compile(re.escape(_SCRATCH) + "[a-z0-9_]{8}")  # as tempfile names them
 
 
 def optimize(settings: Settings, *, source: str | None = None) -> list[ModelCard]:
@@ -74,6 +77,13 @@ def way_on(model: Path, parities: Sequence[Parity]) -> str:
     )
 
 
+def remove_stale(folder: Path) -> None:
+    """Delete what a run that was killed has left in a model directory, and nothing else."""
+    for stale in folder.glob(f"{_SCRATCH}*"):
+        if _STALE.fullmatch(stale.name) and distrust(stale, folder=True) is None:
+            shutil.rmtree(stale)
+
+
 def add_int8(
     folder: Path, card: ModelCard, validation: Sequence[Example], limits: OptimizeSettings
 ) -> ModelCard:
@@ -86,8 +96,7 @@ def add_int8(
     from newsclf.ml.classifier import classify_float, load_trained
     from newsclf.ml.export import export_int8
 
-    for stale in folder.glob(f"{_SCRATCH}*"):  # of a run that was killed
-        shutil.rmtree(stale)
+    remove_stale(folder)
     texts = [example.text for example in validation]
     model, tokenizer = load_trained(folder)
     expected = classify_float(model, tokenizer, texts)

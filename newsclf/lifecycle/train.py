@@ -29,6 +29,7 @@ from newsclf.lifecycle.train_folder import (
     empty,
     has_progress,
     locked,
+    remove,
     work_folder,
 )
 from newsclf.lifecycle.write_model import describe_data, write_model
@@ -154,7 +155,7 @@ def _kept_if_worth_it(work: Path, model: Path) -> Iterator[None]:
     except BaseException as error:
         kept = has_progress(work)
         if not kept:
-            shutil.rmtree(work, ignore_errors=True)
+            remove(work)
         if not isinstance(error, KeyboardInterrupt):
             raise
         if kept:
@@ -239,7 +240,7 @@ def _finish(work: Path, target: Path, result: TrainResult) -> None:
     seeds = [f"seed-{card.training.seed}" for card in result.cards]
     if len(seeds) == 1:
         replace_directory(work / seeds[0], target)
-        shutil.rmtree(work)
+        remove(work)
         return
     best = f"seed-{result.best.training.seed}"
     write_text(work / SEEDS_FILE, json.dumps({"best": best, "seeds": seeds}, indent=2) + "\n")

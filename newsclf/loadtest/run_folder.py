@@ -64,6 +64,7 @@ class RunFolder:
     def write_point(self, point: Point, samples: Samples) -> None:
         """Write a point's samples, then the record that says that they are complete."""
         folder = self.path / "points" / point.id
+        self._check_no_links(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "point.json").unlink(missing_ok=True)  # of an earlier, interrupted try
         with replacing(folder / "requests.csv.gz") as file:
@@ -73,14 +74,29 @@ class RunFolder:
     def read_point(self, point_id: str) -> tuple[Point, Samples] | None:
         """A complete point, or None."""
         folder = self.path / "points" / point_id
+        self._check_no_links(folder)
         if not (folder / "point.json").is_file():
             return None
         return _read(folder / "point.json", Point), _from_csv(folder / "requests.csv.gz")
 
     def point_ids(self) -> list[str]:
         """The complete points, in the order in which they were run."""
-        found = [_read(path, Point) for path in self.path.glob("points/*/point.json")]
-        return [point.id for point in sorted(found, key=lambda p: (p.started_utc, p.id))]
+        found = []
+        for path in self.path.glob("points/*/point.json"):
+            self._check_no_links(path.parent)
+            found.append((_read(path, Point).started_utc, path.parent.name))
+        return [name for _, name in sorted(found)]
+
+    def _check_no_links(self, point: Path) -> None:
+        """Refuse a point that lies elsewhere: the run may have come with somebody's archive.
+
+        Raises:
+            StateError: a link is in its way, or in its folder.
+        """
+        samples, record = point / "requests.csv.gz", point / "point.json"
+        for path in (point.parent, point, samples, record):
+            if path.is_symlink():
+                raise StateError(f"{path} is a link, and none is followed", hint=f"rm {path}")
 
     def points(self) -> Iterator[tuple[Point, Samples]]:
         """The complete points with their samples, in the order in which they were run."""

@@ -110,7 +110,7 @@ def fit(
             where they end.
 
     Raises:
-        ModelError: the base can't be loaded.
+        ModelError: the base, or the checkpoint to go on from, can't be loaded.
     """
     use_threads(settings.threads)
     device = pick_device(settings.device)
@@ -129,7 +129,7 @@ def fit(
 
     steps_per_epoch = -(-len(rows) // settings.batch_size)
     steps = steps_per_epoch * settings.epochs
-    history = [EpochResult(**entry) for entry in load_state(checkpoint, training)]
+    history = load_state(checkpoint, training, EpochResult)
     rows_done, seconds = 0, 0.0
 
     for epoch in range(len(history) + 1, settings.epochs + 1):

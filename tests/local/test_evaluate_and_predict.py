@@ -60,6 +60,18 @@ def test_json_is_the_report(model: Path, newsclf: Cli) -> None:
     assert (model / "card.json").read_bytes() == before  # the model may be somebody else's
 
 
+def test_no_report_is_written_behind_a_link_in_a_model(model: Path, newsclf: Cli) -> None:
+    Path("mine").mkdir()
+    Path("mine/report.html").write_text("mine", encoding="utf-8")
+    (model / "evaluation").symlink_to(Path("mine").resolve())
+
+    result = newsclf("evaluate")
+
+    assert result.exit_code == 2
+    assert "evaluation is a link, so no report is written there" in result.err
+    assert Path("mine/report.html").read_text(encoding="utf-8") == "mine"
+
+
 def test_gates_work_both_ways(model: Path, newsclf: Cli) -> None:
     met = newsclf("evaluate", "--gate", "accuracy=0.05", "--gate", "recall.neutral=0")
     assert met.exit_code == 0, met.err

@@ -100,6 +100,15 @@ def test_text_of_the_data_is_never_markup(report: EvaluationReport) -> None:
     assert page.count("&lt;script&gt;") == 11
 
 
+def test_the_page_holds_no_control_characters_of_the_data(report: EvaluationReport) -> None:
+    error = report.errors[0].model_copy(update={"text": "Profit \x1b[2J\x9b \u202e rose"})
+
+    page = render_page(report.model_copy(update={"errors": [error]}))
+
+    assert r"Profit \x1b[2J\x9b \u202e rose" in page
+    assert not {"\x1b", "\x9b", "\u202e"} & {*page}
+
+
 def test_the_page_is_for_people_to_read(report: EvaluationReport) -> None:
     page = render_page(report.model_copy(update={"model": "pb", "data": "my headlines"}))
 

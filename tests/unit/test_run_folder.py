@@ -115,3 +115,30 @@ def test_samples_that_unpack_to_too_much_are_refused(
 
     with pytest.raises(StateError, match="it unpacks to more than 1,000 bytes"):
         list(folder.points())
+
+
+@pytest.mark.parametrize("linked", ["points", "closed-2-r1", "point.json", "requests.csv.gz"])
+def test_a_link_in_a_run_is_not_followed(
+    folder: RunFolder, complete: tuple[Point, Samples], linked: str
+) -> None:
+    """A run that came in an archive, and is gone on with or reported on."""
+    path = next(path for path in folder.path.rglob("*") if path.name == linked)
+    moved = path.rename(folder.path / "elsewhere")
+    path.symlink_to(moved)
+    before = sorted((each, each.stat().st_mtime_ns) for each in moved.rglob("*"))
+
+    with pytest.raises(StateError, match="is a link"):
+        folder.write_point(*complete)
+    with pytest.raises(StateError, match="is a link"):
+        folder.read_point(complete[0].id)
+    with pytest.raises(StateError, match="is a link"):
+        folder.point_ids()
+    assert sorted((each, each.stat().st_mtime_ns) for each in moved.rglob("*")) == before
+
+
+def test_a_point_is_known_by_its_folder_wherever_its_record_points(folder: RunFolder) -> None:
+    record = next(folder.path.glob("points/*/point.json"))
+    text = record.read_text(encoding="utf-8")
+    record.write_text(text.replace('"closed-2-r1"', '"../../elsewhere"'), encoding="utf-8")
+
+    assert folder.point_ids() == ["closed-2-r1"]

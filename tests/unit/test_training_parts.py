@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import pickle
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim.swa_utils import AveragedModel
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
+from newsclf.core.errors import ModelError
 from newsclf.core.examples import Example
 from newsclf.core.settings import TrainSettings
 from newsclf.core.spread import spread_of
+from newsclf.lifecycle.optimize import remove_stale
 from newsclf.ml.base import Base
 from newsclf.ml.batches import Row, bucketed, collate, soft_target, training_rows
 from newsclf.ml.checkpoint import TrainingState, load_best, load_state, save_best, save_state
@@ -164,6 +171,100 @@ def test_a_spread_is_a_mean_and_a_sample_deviation() -> None:
     assert spread.percent() == "95.00 ± 1.00 %"
 
 
+def state_of(model: PreTrainedModel) -> TrainingState:
+    groups = parameter_groups(model, TrainSettings(), 1e-3)
+    return TrainingState(model, AveragedModel(model), torch.optim.AdamW(groups))
+
+
+class RunsCode:
+    """What a pickle could do when it is read."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """What it would run."""
+        return Path.touch, (Path("ran"),)
+
+
+def saved(**changes: object) -> bytes:
+    """A file of torch with another thing in it than a training's state."""
+    file = io.BytesIO()
+    torch.save({"model": {}, "averaged": {}, "optimizer": {}, "history": []} | changes, file)
+    return file.getvalue()
+
+
+FOREIGN = {
+    "garbage": b"\x00garbage" * 99,
+    "nothing": b"",
+    "a pickle": pickle.dumps(RunsCode()),
+    "a pickle in torch's zip": saved(model=RunsCode()),
+    "a tensor": saved(model=torch.zeros(3)),
+    "no weights": saved(),
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=list(FOREIGN))
+def test_a_damaged_checkpoint_is_one_line_without_torch_s_advice(
+    tiny_base: Path, tmp_path: Path, content: bytes
+) -> None:
+    model, _ = load_base(Base("tiny", tiny_base, "local"), max_tokens=16)
+    (tmp_path / "last.pt").write_bytes(content)
+    (tmp_path / "best.safetensors").write_bytes(content)
+
+    for load in (
+        lambda: load_state(tmp_path, state_of(model), EpochResult),
+        lambda: load_best(tmp_path, model),
+    ):
+        with pytest.raises(ModelError, match="the checkpoint is damaged, or not that") as error:
+            load()
+        assert "weights_only" not in error.value.message
+        assert error.value.hint == "start again with newsclf train --overwrite"
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize(
+    "history",
+    [None, [], [None], [{"epoch": 2}], [{"epoch": 1}], [{"epoch": "1"}], [{"epoch": 1, "x": 1}]],
+)
+def test_a_history_that_no_training_wrote_is_refused(
+    tiny_base: Path, tmp_path: Path, history: Any
+) -> None:
+    state = state_of(load_base(Base("tiny", tiny_base, "local"), max_tokens=16)[0])
+    save_state(tmp_path, state, history)
+
+    with pytest.raises(ModelError, match="the checkpoint is damaged"):
+        load_state(tmp_path, state, EpochResult)
+
+
+def test_a_checkpoint_of_another_base_is_refused(tiny_base: Path, tmp_path: Path) -> None:
+    model, _ = load_base(Base("tiny", tiny_base, "local"), max_tokens=16)
+    wider = AutoModelForSequenceClassification.from_config(
+        AutoConfig.from_pretrained(tiny_base, dim=2 * model.config.dim)
+    )
+    save_state(tmp_path, state_of(wider), [asdict(EpochResult(1, 0.5, 0.5, 0.5, 0.5))])
+    save_best(tmp_path, wider)
+
+    with pytest.raises(ModelError, match="not that of this run"):
+        load_state(tmp_path, state_of(model), EpochResult)
+    with pytest.raises(ModelError, match="not that of this run"):
+        load_best(tmp_path, model)
+
+
+def test_only_scratch_folders_of_optimize_are_stale(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    for name in (".optimize-ab_4defg", ".optimize-notes"):
+        (model / name).mkdir(parents=True)
+        (model / name / "a.file").touch()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.file").touch()
+    (model / ".optimize-12345678").symlink_to(tmp_path / "mine")
+
+    remove_stale(model)
+
+    assert sorted(path.name for path in model.iterdir()) == [
+        ".optimize-12345678", ".optimize-notes",
+    ]  # fmt: skip
+    assert (tmp_path / "mine" / "a.file").is_file()
+
+
 def test_a_checkpoint_is_written_behind_no_link(tiny_base: Path, tmp_path: Path) -> None:
     model, _ = load_base(Base("tiny", tiny_base, "local"), max_tokens=16)
     victim = tmp_path / "victim"
@@ -172,14 +273,13 @@ def test_a_checkpoint_is_written_behind_no_link(tiny_base: Path, tmp_path: Path)
     folder.mkdir()
     for name in ("last.pt", "best.safetensors"):
         (folder / f"{name}.tmp").symlink_to(victim)
-    optimizer = torch.optim.AdamW(model.parameters())
-    state = TrainingState(model, AveragedModel(model), optimizer)
+    state = state_of(model)
 
     save_state(folder, state, [{"epoch": 1}])
     save_best(folder, model)
 
     assert victim.read_text(encoding="utf-8") == "mine"
-    assert load_state(folder, state) == [{"epoch": 1}]
+    assert load_state(folder, state, dict) == [{"epoch": 1}]
     load_best(folder, model)
     left = {path.name for path in folder.iterdir() if not path.is_symlink()}
     assert left == {"last.pt", "best.safetensors"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from newsclf.core.cost import MonthlyCost
 from newsclf.core.files import write_text
+from newsclf.core.visible import visible_json
 from newsclf.loadtest.records import Summary
 from newsclf.loadtest.report.markdown import render_markdown
 from newsclf.loadtest.report.page import price_words, render_page
@@ -28,7 +29,7 @@ def write_report(
     one after the other, so it may read them from disk.
     """
     texts = {
-        "summary.json": summary.model_dump_json(indent=2) + "\n",
+        "summary.json": visible_json(summary.model_dump_json(indent=2)) + "\n",
         "points.csv": points_csv(summary.points),
         "cost.csv": cost_csv(summary),
         "report.md": render_markdown(summary, price_words(summary)),

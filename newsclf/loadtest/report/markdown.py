@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-import html
-import re
-
+from newsclf.core.visible import markdown
 from newsclf.loadtest.records import Summary
 from newsclf.loadtest.report import tables
 from newsclf.loadtest.report.figure import Table
 from newsclf.loadtest.report.headline import answers, verdict, warnings
 from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
-from newsclf.loadtest.report.text import load_words, number, shown
-
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~@:$])")
+from newsclf.loadtest.report.text import load_words, number
 
 
 def render_markdown(summary: Summary, prices: list[str]) -> str:
     """The headline, the tables and what was run; nothing of the data is taken as Markdown."""
-    lines = [f"# Load test {_plain(summary.run.name)}", ""]
+    lines = [f"# Load test {markdown(summary.run.name)}", ""]
     if said := verdict(summary):
-        lines += [f"**{_plain(said)}**", ""]
+        lines += [f"**{markdown(said)}**", ""]
     for answer in answers(summary):
         cost = f" {answer.cost}." if answer.cost else ""
         lines.append(
-            f"- **{_plain(answer.instance)}: {_plain(answer.figure)}** – "
-            f"{_plain(answer.sentence + cost)}"
+            f"- **{markdown(answer.instance)}: {markdown(answer.figure)}** – "
+            f"{markdown(answer.sentence + cost)}"
         )
     if summary.costs:
         lines += ["", "## Cost", "", *_table(tables.cost_table(summary.costs))]
-        lines += ["", *(f"{_plain(line)}.  " for line in prices)]
+        lines += ["", *(f"{markdown(line)}.  " for line in prices)]
     if (theirs := recommender_table(summary.recommender)).rows:
-        lines += ["", f"## {_plain(TITLE)}", "", *_table(theirs), "", _plain(NOTE)]
+        lines += ["", f"## {markdown(TITLE)}", "", *_table(theirs), "", markdown(NOTE)]
     lines += ["", "## What was run", "", *_run(summary)]
     if found := warnings(summary):
-        lines += ["", "## Warnings", "", *(f"- {_plain(line)}" for line in found)]
+        lines += ["", "## Warnings", "", *(f"- {markdown(line)}" for line in found)]
     lines += ["", "## Points", "", *_table(tables.point_table(summary.points))]
     remarks = [(p, "; ".join(p.reasons)) for p in summary.points if p.reasons]
     lines += [""] if remarks else []
-    lines += [f"- {_plain(f'{p.id}, {p.verdict}: {why}')}" for p, why in remarks]
+    lines += [f"- {markdown(f'{p.id}, {p.verdict}: {why}')}" for p, why in remarks]
     if (server := tables.server_table(summary.points)).rows:
         lines += ["", "## What the service measured", "", *_table(server)]
     for search in summary.searches:
-        title = f"## Search on {_plain(search.instance)}: {_plain(tables.objective_words(search))}"
+        title = (
+            f"## Search on {markdown(search.instance)}: {markdown(tables.objective_words(search))}"
+        )
         lines += ["", title, "", *_table(tables.probe_table(search))]
     lines += ["", "Brackets hold 95 % intervals. The charts are in `report.html`."]
     return "\n".join(lines) + "\n"
@@ -67,18 +65,12 @@ def _run(summary: Summary) -> list[str]:
         "seed": str(run.seed),
         "configuration": run.config_sha256,
     }
-    return [f"- {name}: {_plain(value)}" for name, value in facts.items()]
+    return [f"- {name}: {markdown(value)}" for name, value in facts.items()]
 
 
 def _table(table: Table) -> list[str]:
     return [
-        f"| {' | '.join(_plain(cell) for cell in table.head)} |",
+        f"| {' | '.join(markdown(cell) for cell in table.head)} |",
         f"|{' --- |' * table.texts + ' ---: |' * (len(table.head) - table.texts)}",
-        *(f"| {' | '.join(_plain(cell) for cell in row)} |" for row in table.rows),
+        *(f"| {' | '.join(markdown(cell) for cell in row)} |" for row in table.rows),
     ]
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    # Not every Markdown takes a backslash before <, so no tag may be left for it to find.
-    return html.escape(_SPECIAL.sub(r"\\\1", shown(text)), quote=False)

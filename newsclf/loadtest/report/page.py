@@ -7,12 +7,13 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from newsclf.core.cost import MonthlyCost
+from newsclf.core.visible import visible_value
 from newsclf.loadtest.records import PointSummary, Summary
 from newsclf.loadtest.report import tables, text
 from newsclf.loadtest.report.cost_charts import cost_by_latency, cost_by_volume
@@ -61,7 +62,7 @@ def render_page(
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_visible,
+        finalize=visible_value,
     )
     style = files(templates).joinpath("templates", "report.css").read_text(encoding="utf-8")
     listed = summary.points[:LISTED_POINTS]
@@ -177,7 +178,3 @@ def _weight(point: PointSummary, passed: Iterable[str]) -> tuple[bool, bool, boo
         point.load.model != "closed",
         point.throughput_per_s,
     )
-
-
-def _visible(value: Any) -> Any:
-    return text.shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value

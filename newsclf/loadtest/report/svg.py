@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from newsclf.loadtest.report.text import shown
+from newsclf.core.visible import visible
 
 SHAPES = ("circle", "square", "triangle", "diamond", "down")
 SERIES = 8
@@ -33,7 +33,7 @@ def words(text: str, x: float, y: float, css: str = "", anchor: str = "start") -
     """A line of text; `anchor` is start, middle or end."""
     return tag(
         "text",
-        escape(shown(text)),
+        escape(visible(text)),
         x=x,
         y=y,
         css=css,
@@ -60,7 +60,7 @@ def marker(x: float, y: float, shape: str, css: str) -> str:
 
 def hint(text: str) -> str:
     """What browsers show under the pointer."""
-    return tag("title", escape(shown(text)))
+    return tag("title", escape(visible(text)))
 
 
 def drawing(
@@ -69,8 +69,8 @@ def drawing(
     """The `<svg>` element, named and described for those who don't see it."""
     return tag(
         "svg",
-        tag("title", escape(shown(title)), id=f"{key}-title")
-        + tag("desc", escape(shown(description)), id=f"{key}-desc")
+        tag("title", escape(visible(title)), id=f"{key}-title")
+        + tag("desc", escape(visible(description)), id=f"{key}-desc")
         + "".join(parts),
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {pixel(size[0])} {pixel(size[1])}",

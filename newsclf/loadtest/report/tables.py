@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from newsclf.core.cost import CostRow
+from newsclf.core.visible import visible_value
 from newsclf.loadtest.records import Interval, PointSummary, Probe, Search, Summary
 from newsclf.loadtest.report.figure import Table
 from newsclf.loadtest.report.text import (
@@ -201,5 +202,5 @@ def _csv(lines: Sequence[dict[str, object]], head: Sequence[str] | None = None) 
         text, head or (list(lines[0]) if lines else ["id"]), lineterminator="\n"
     )
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({name: visible_value(cell) for name, cell in line.items()} for line in lines)
     return text.getvalue()

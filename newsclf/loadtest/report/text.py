@@ -1,4 +1,4 @@
-"""Numbers and untrusted text as the report shows them, the same on every machine."""
+"""Numbers as the report shows them, the same on every machine."""
 
 from __future__ import annotations
 
@@ -18,11 +18,6 @@ MODELS = {
     "replay": "replayed arrivals",
 }
 """The models of a load in words."""
-
-
-def shown(text: str) -> str:
-    """Text with control, bidirectional and other invisible characters spelled out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def number(value: float | None, digits: int = 3) -> str:

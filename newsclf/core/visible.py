@@ -1,0 +1,55 @@
+"""Text from outside, written so that it drives no terminal and is taken for no markup."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import unicodedata
+
+_DRIVES_A_TERMINAL = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode categories: controls (C0, DEL, C1), invisible and direction characters, surrogates, line
+and paragraph separators."""
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~@:$])")
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """A text with its control and direction characters, but those in `keep`, as escapes."""
+    return "".join(
+        c if c in keep or unicodedata.category(c) not in _DRIVES_A_TERMINAL else ascii(c)[1:-1]
+        for c in text
+    )
+
+
+def visible_value(value: object) -> object:
+    """What a template shows, made visible if it is a text; markup, a kind of text, stays."""
+    return visible(value) if type(value) is str else value
+
+
+def visible_json(text: str) -> str:
+    """JSON with the same content and no raw control or direction character but new lines."""
+    return "".join(
+        _escaped_for_json(c) if c != "\n" and unicodedata.category(c) in _DRIVES_A_TERMINAL else c
+        for c in text
+    )
+
+
+def markdown(text: str) -> str:
+    """A text that Markdown shows as it is, on one line."""
+    # Not every Markdown takes a backslash before <, so no tag may be left for it to find.
+    return html.escape(_MARKDOWN.sub(r"\\\1", visible(text)), quote=False)
+
+
+def markdown_code(text: str) -> str:
+    """A text as a code span of Markdown, in which no character can be escaped."""
+    return f"`{visible(text).replace('`', chr(39))}`"
+
+
+def yaml_text(text: str) -> str:
+    """A text as a quoted scalar of YAML, on one line."""
+    return json.dumps(visible(text), ensure_ascii=False)
+
+
+def _escaped_for_json(c: str) -> str:
+    # json.dumps leaves DEL as it is.
+    return f"\\u{ord(c):04x}" if c <= "\uffff" else json.dumps(c)[1:-1]
