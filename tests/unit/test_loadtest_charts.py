@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from newsclf.core.cost import MonthlyCost
+from newsclf.core.visible import visible
 from newsclf.loadtest.records import Objective, PointSummary
 from newsclf.loadtest.report import text
 from newsclf.loadtest.report.cost_charts import cost_by_latency, cost_by_volume, frontier
@@ -321,7 +322,7 @@ def test_amounts_money_and_shares_in_words() -> None:
     assert [text.amount(v) for v in (57.0, 1234, 33_845_455, 2e9)] == ["57", "1,234", "33.8M", "2B"]
     assert [text.usd(v) for v in (None, 0.0123, 1234.5)] == ["–", "$0.0123", "$1,234.50"]
     assert [text.percent(v) for v in (0, 0.0001, 0.1234)] == ["0.0 %", "<0.1 %", "12.3 %"]
-    assert text.shown("a\u202eb\x00\ud800é") == "a\\u202eb\\x00\\ud800é"
+    assert visible("a\u202eb\x00\ud800é") == "a\\u202eb\\x00\\ud800é"
 
 
 def test_the_points_of_a_search_are_not_joined() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsclf.cli.output import Output, json_text, visible
+from newsclf.cli.output import Output, json_text
+from newsclf.core.visible import visible
 
 
 @pytest.mark.parametrize(
