@@ -99,8 +99,10 @@ def _local_document(status: Status) -> dict[str, object]:
         "server_url": status.deployment.server.url,
         "running": status.running,
         "copied_from": None if status.original is None else str(status.original),
+        "answers": status.answers,
         "healthy": status.healthy,
         "api_running": status.api_running,
+        "api_answers": status.api_answers,
         "uptime_s": status.uptime_s,
         "requests": status.requests,
     }
@@ -116,7 +118,7 @@ def _show_local(output: Output, found: Sequence[Status]) -> None:
                     s.deployment.name,
                     s.deployment.model.name,
                     _auth(s),
-                    "healthy" if s.healthy else "not ready" if s.running else "down",
+                    _server(s),
                     "–" if s.uptime_s is None else _duration(s.uptime_s),
                     "–" if s.requests is None else s.requests,
                     s.deployment.server.pid or "–",
@@ -181,12 +183,23 @@ def _usd(status: AwsStatus, usd: float | None) -> str:
     return "–" if status.endpoint == "none" else "?"
 
 
+def _server(status: Status) -> str:
+    """How the model server is doing."""
+    if not status.running:
+        return "down"
+    if not status.answers:
+        return "does not answer"
+    return "healthy" if status.healthy else "not ready"
+
+
 def _auth(status: Status) -> str:
     """What the API asks for, if there is one."""
     api = status.deployment.api
     if api is None:
         return "no API"
-    return api.auth if status.api_running else f"{api.auth}, down"
+    if not status.api_running:
+        return f"{api.auth}, down"
+    return api.auth if status.api_answers else f"{api.auth}, does not answer"
 
 
 def _duration(seconds: float) -> str:

@@ -5,6 +5,7 @@
                                         RLIMIT_NOFILE leaves
     the head of a request               HEAD_WITHIN_S, MAX_HEAD_BYTES the connection closes
     a body                              BODY_WITHIN_S, MAX_BODY_BYTES 408, 413
+    sizes and extensions of its chunks  MAX_HEAD_BYTES                400, and the connection closes
     bodies that are held, in sum        BODIES_BYTES                  503
     requests that a web page may send   none                          403
 
@@ -26,7 +27,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
@@ -37,7 +38,10 @@ HEAD_WITHIN_S = 30
 BODY_WITHIN_S = 30
 """What a client has to send a body; API Gateway gives it 30 s for the whole request."""
 MAX_HEAD_BYTES = 64 * 1024
-"""Size of an unfinished head; API Gateway takes 10 kB."""
+"""Size of an unfinished head, and of what comes around the chunks of a body.
+
+API Gateway takes 10 kB of head. A body of the largest size has room for it in chunks of 1 kB.
+"""
 MAX_CONNECTIONS = 4096
 BODIES_BYTES = 64 * 1024 * 1024
 """Bodies that are being read or were read and are still needed, all together."""
@@ -51,6 +55,9 @@ _OTHER_DESCRIPTORS = 48
 _LINGER_S = 1.0
 """How long the rest of a refused body is read and dropped, so that its client sees the answer."""
 _FULL = (503, "overloaded", "too many connections are open")
+_PARSED_AT_ONCE_BYTES = 16 * 1024
+"""Chunks of one byte take so much time that the limit has to act while they are parsed."""
+_TINY_CHUNKS = (400, "bad_request", "the body comes in too many chunks; send larger ones")
 _OWN_SITES = (None, "none", "same-origin")
 _ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
@@ -123,6 +130,16 @@ def check_same_site(request: web.Request) -> None:
     )
     if foreign or headers.get("Sec-Fetch-Site") not in _OWN_SITES:
         raise RefusedError(403, "forbidden", "web pages of another origin may not use this server")
+
+
+def media_type(request: web.Request) -> str:
+    """The media type that a request names, or what it names instead; empty if nothing.
+
+    aiohttp takes what is no type, and none, for application/octet-stream. That is what a web page
+    may send to another origin without asking.
+    """
+    named = ",".join(request.headers.getall("Content-Type", ()))
+    return named.partition(";")[0].strip().lower()
 
 
 @lru_cache(maxsize=128)
@@ -227,12 +244,15 @@ def _check_coding(request: web.Request) -> None:
 # --- connections
 
 
+_CLIENTS_FAULTS = (HttpProcessingError, RequestPayloadError, RefusedError, ConnectionError)
+
+
 class _OwnFaultsOnly(logging.Filter):
     """Drops what aiohttp says of requests that are no HTTP: a traceback each, with their bytes."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, HttpProcessingError | RequestPayloadError | ConnectionError)
+        return not isinstance(error, _CLIENTS_FAULTS)
 
 
 _log = logging.getLogger(__name__)
@@ -290,22 +310,44 @@ def _raise_descriptor_limit() -> int:
 
 
 class _Connection(RequestHandler):
-    """A connection that answers errors in the contract's form, and bounds its heads."""
+    """A connection that answers errors in the contract's form, and bounds what is no body."""
 
-    __slots__ = ("_head_bytes",)
+    __slots__ = ("_body", "_body_bytes", "_heads", "_other_bytes")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._head_bytes = 0
+        self._heads = 0
+        self._body: StreamReader = EMPTY_PAYLOAD
+        """The body after the last whole head."""
+        self._body_bytes = 0
+        """How much of it has come."""
+        self._other_bytes = 0
+        """What else has come since that head: its chunks' sizes, and some of the next head."""
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._waiter is None or self._waiter.done():  # a head is whole
-            self._head_bytes = 0
+        for start in range(0, len(data) or 1, _PARSED_AT_ONCE_BYTES):
+            part = data[start : start + _PARSED_AT_ONCE_BYTES]
+            super().data_received(part)
+            self._account(len(part))
+
+    def _account(self, received_bytes: int) -> None:
+        if self._heads != self._request_count:
+            self._heads = self._request_count
+            self._body = self._messages[-1][1]
+            self._body_bytes, self._other_bytes = self._body.total_bytes, 0
             return
-        self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES:
+        grown = self._body.total_bytes - self._body_bytes
+        self._body_bytes += grown
+        self._other_bytes += received_bytes - grown
+        if self._other_bytes <= MAX_HEAD_BYTES or self._close or self._force_close:
+            return
+        if self._reading_paused or self._buffer_paused:  # some of it has not been parsed
+            return
+        if self._body.is_eof():
             self.force_close()
+        else:
+            self._body.set_exception(RefusedError(*_TINY_CHUNKS))
+            self.close()  # once this is answered; what comes until then is dropped
 
     def handle_error(
         self,

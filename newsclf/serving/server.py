@@ -41,6 +41,7 @@ from newsclf.serving.intake import (
     error_response,
     host_names,
     make_runner,
+    media_type,
 )
 from newsclf.serving.pool import ModelFailedError, Pool, UnavailableError
 from newsclf.serving.tokens import MAX_CHARACTERS
@@ -238,9 +239,7 @@ async def _read_inputs(request: web.Request, bodies: Bodies) -> tuple[list[str],
         RefusedError: the media type or the body is not taken.
         ContractError: the body is not of the contract.
     """
-    # aiohttp takes a missing type for application/octet-stream, which is what a web page may send
-    # to another origin without asking. SageMaker and boto3 always name one.
-    if "Content-Type" not in request.headers or request.content_type not in _MEDIA_TYPES:
+    if media_type(request) not in _MEDIA_TYPES:  # SageMaker and boto3 always name one
         raise RefusedError(415, "unsupported_media_type", "send application/json")
     async with bodies.reading(request) as body:
         texts, is_list = parse_inputs(parse_json(body))

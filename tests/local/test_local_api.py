@@ -152,6 +152,24 @@ def test_a_runtime_that_is_killed_is_replaced(
     assert client.post("/classify", json={"headline": "Profit rose"}).status_code == 200
 
 
+def test_a_gateway_that_hangs_is_told_from_one_that_runs(
+    state: Path, deployment: LocalDeployment, newsclf: Cli
+) -> None:
+    gateway = gateway_of(deployment)
+    gateway.suspend()
+    try:
+        assert "api-key, does not answer" in newsclf("status", "--state-dir", state).out
+        refused = newsclf("wire-api", "--state-dir", state)
+        assert refused.exit_code == 3
+        assert "the API of 'news' is running but does not answer" in refused.err
+        assert "newsclf logs" in refused.err
+    finally:
+        gateway.resume()
+
+    status = json.loads(newsclf("status", "--json", "--state-dir", state).out)[0]
+    assert (status["api_running"], status["api_answers"]) == (True, True)
+
+
 def test_a_gateway_that_is_killed_is_down_and_can_be_wired_again(
     state: Path, deployment: LocalDeployment, newsclf: Cli
 ) -> None:
@@ -205,7 +223,7 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
     assert json.loads(wired.out)["api"]["cors_origins"] == ["https://a.example"]
     page = httpx.options(url, headers={"Origin": "https://a.example"})
     assert page.headers["Access-Control-Allow-Origin"] == "https://a.example"
-    assert "was up already" in newsclf("wire-api").err
+    assert "already running" in newsclf("wire-api").err
     otherwise = newsclf("wire-api", "--cors", "https://b.example")
     assert "is up with --auth none --cors https://a.example" in otherwise.err
     assert newsclf("wire-api", "--cors", "b.example").exit_code == 2

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -46,6 +46,13 @@ def server_of(name: str = "news") -> psutil.Process:
     found = process.find(deployment.server, deployment.server_log)
     assert found is not None
     return found
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Ask until something has happened."""
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
 
 
 def is_open(port: int) -> bool:
@@ -93,7 +100,7 @@ def test_deploying_again_changes_nothing_while_it_runs(newsclf: Cli) -> None:
     again = newsclf("deploy", "--json")
 
     assert json.loads(again.out) == first
-    assert "was up already" in again.err
+    assert "already running" in again.err
 
 
 @pytest.mark.usefixtures("model")
@@ -107,11 +114,31 @@ def test_what_runs_but_does_not_answer_is_left_alone(newsclf: Cli) -> None:
             assert refused.exit_code == 3
             assert "the server of 'news' is running but does not answer" in refused.err
             assert "newsclf logs news" in refused.err
+        assert "does not answer" in newsclf("status").out
     finally:
         server.resume()
 
     assert server_of() == server
-    assert "was up already" in newsclf("deploy").err
+    assert "already running" in newsclf("deploy").err
+
+
+@pytest.mark.usefixtures("model")
+def test_a_server_whose_model_is_gone_is_not_ready_until_it_is_back(newsclf: Cli) -> None:
+    deploy(newsclf)
+    target = LocalTarget(Path(".newsclf"))
+    url = target.get("news").server.url
+    Path("model/model.onnx").rename("elsewhere")
+    server_of().children()[0].kill()
+    wait_for(lambda: "model.onnx" in str(httpx.get(f"{url}/ping").json().get("problems")))
+
+    assert "not ready" in newsclf("status").out
+    assert "it has no model.onnx" in newsclf("deploy").err
+    assert "the server of 'news' is not ready" in newsclf("wire-api").err
+    assert "no worker is ready" in newsclf("predict", "Profit rose").err
+    assert "model.onnx" in newsclf("logs").out
+
+    Path("elsewhere").rename("model/model.onnx")
+    wait_for(lambda: target.status(target.get("news")).healthy)
 
 
 @pytest.mark.usefixtures("model")

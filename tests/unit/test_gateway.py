@@ -122,7 +122,10 @@ def test_a_web_page_may_not_use_an_open_api(headers: dict[str, str]) -> None:
         assert answer.json()["request_id"] == answer.headers["apigw-requestid"]
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "", "application/json, text/plain", None],
+)
 def test_what_a_page_may_send_unasked_is_refused_by_an_open_api(content_type: str | None) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
 

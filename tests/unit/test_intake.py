@@ -18,6 +18,7 @@ from newsclf.serving import intake
 
 HEAD = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 GOOD = HEAD + b"Content-Length: 5\r\n\r\nhello"
+BOUND = intake.MAX_HEAD_BYTES
 SECRET = b"x-api-key: TOPSECRET"
 
 
@@ -130,6 +131,34 @@ def test_a_body_in_chunks_is_too_large_when_it_is() -> None:
     chunk = b"%x\r\n" % (MAX_BODY_BYTES + 1) + b"x" * (MAX_BODY_BYTES + 1) + b"\r\n"
 
     assert ask(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)[0] == 413
+
+
+def test_a_body_in_chunks_of_ordinary_sizes_is_taken() -> None:
+    chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
+    body = chunk * (MAX_BODY_BYTES // 1024) + b"0\r\n\r\n"
+
+    assert ask(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body)[0] == 200
+
+
+@pytest.mark.parametrize("framing", [b"1\r\nx\r\n" * BOUND, b"5;" + b"extension" * BOUND])
+def test_what_is_around_chunks_is_bounded_and_the_connection_closed(
+    framing: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def use(service: Service) -> None:
+        reader, writer = await service.connect()
+        writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + framing[: 2 * BOUND])
+        status, _, body = await read_answer(reader)
+        assert status == 400
+        seen.append(json.loads(body)["error"]["message"])
+        assert await reader.read() == b""
+        writer.close()
+
+    seen: list[str] = []
+    with caplog.at_level(logging.INFO):
+        run(use)
+
+    assert seen == ["the body comes in too many chunks; send larger ones"]
+    assert caplog.records == []
 
 
 def test_bodies_are_bounded_in_sum_and_what_is_done_or_cut_off_no_longer_counts() -> None:

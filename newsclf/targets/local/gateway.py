@@ -29,7 +29,14 @@ import uvloop
 from aiohttp import web
 
 from newsclf.core.sigv4 import Credentials, SignatureError, check_head, verify
-from newsclf.serving.intake import Bodies, RefusedError, check_host, check_same_site, make_runner
+from newsclf.serving.intake import (
+    Bodies,
+    RefusedError,
+    check_host,
+    check_same_site,
+    make_runner,
+    media_type,
+)
 from newsclf.targets.local.credentials import API_SCOPE
 from newsclf.targets.local.runtime import FUNCTION_TIMEOUT_S, Function, FunctionError
 
@@ -173,7 +180,7 @@ class _Gateway:
         elif self._signer is not None:
             _check_signed_head(request, self._signer)
             return  # nothing of the budget until the signature is known to be right
-        elif request.method == "POST" and request.content_type != "application/json":
+        elif request.method == "POST" and media_type(request) != "application/json":
             raise RefusedError(415, "unsupported_media_type", "send application/json")
         self._take_token()
 

@@ -6,6 +6,7 @@ import shlex
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,9 +38,13 @@ class Status:
 
     deployment: LocalDeployment
     running: bool
+    answers: bool = False
+    """Whether /ping answered at all."""
     healthy: bool = False
     """Whether /ping answered 200."""
     api_running: bool = False
+    api_answers: bool = False
+    """Whether the gateway answered, be it with a refusal."""
     uptime_s: float | None = None
     requests: int | None = None
     """Answered since the start, of any status."""
@@ -101,10 +106,11 @@ class LocalTarget:
                         f"another model is deployed as '{name}'",
                         hint=f"newsclf teardown {name}, or deploy this one with --name",
                     )
-                if self.status(found).healthy:
+                status = self.status(found)
+                if status.healthy:
                     return found, False
                 if found.server.status == "ready":  # it may be busy: only what is gone is replaced
-                    raise _not_answering(name)
+                    raise _unwell(name, status)
             if found is not None:
                 self._remove(found)
             with process.listen(port) as listener:
@@ -190,8 +196,10 @@ class LocalTarget:
             if not status.running:
                 raise StateError(f"'{name}' is down", hint="newsclf deploy starts it again")
             if not status.healthy:
-                raise _not_answering(name)
-            if deployment.api is not None and _gateway(deployment) is not None:
+                raise _unwell(name, status)
+            if deployment.api is not None and status.api_running:
+                if not status.api_answers:
+                    raise _not_answering(name, "API", f"newsclf logs --api {name}")
                 if (deployment.api.auth, deployment.api.cors_origins) != (auth, cors_origins):
                     raise _wired_otherwise(name, deployment.api)
                 return deployment, False
@@ -255,18 +263,20 @@ class LocalTarget:
             log = process.log_of_stranger(deployment.server, deployment.server_log)
             original = log.parent if log is not None else None
             return Status(deployment=deployment, running=False, original=original)
-        try:
-            url = deployment.server.url
-            with client_for(url, timeout_s=2) as client:
-                healthy = client.get(f"{url}/ping").status_code == httpx.codes.OK
-                requests = _answered(client.get(f"{url}/metrics").text)
-        except httpx.TransportError:
-            healthy, requests = False, None
+        answers, healthy, requests = False, False, None
+        url = deployment.server.url
+        with suppress(httpx.TransportError), client_for(url, timeout_s=2) as client:
+            healthy = client.get(f"{url}/ping").status_code == httpx.codes.OK
+            answers = True
+            requests = _answered(client.get(f"{url}/metrics").text)
+        gateway = _gateway(deployment)
         return Status(
             deployment=deployment,
             running=True,
+            answers=answers,
             healthy=healthy,
-            api_running=_gateway(deployment) is not None,
+            api_running=gateway is not None,
+            api_answers=gateway is not None and _gateway_answers(deployment),
             uptime_s=time.time() - running.create_time(),
             requests=requests,
         )
@@ -342,10 +352,20 @@ def _wired_otherwise(name: str, api: Api) -> StateError:
     )
 
 
-def _not_answering(name: str) -> StateError:
+def _unwell(name: str, status: Status) -> StateError:
+    """Why nothing can be done with a server that runs."""
+    if not status.answers:
+        return _not_answering(name, "server", f"newsclf logs {name}")
     return StateError(
-        f"the server of '{name}' is running but does not answer",
+        f"the server of '{name}' is not ready",
         hint=f"newsclf logs {name} may show why; newsclf teardown {name} removes it",
+    )
+
+
+def _not_answering(name: str, what: str, logs: str) -> StateError:
+    return StateError(
+        f"the {what} of '{name}' is running but does not answer",
+        hint=f"{logs} may show why; newsclf teardown {name} removes it",
     )
 
 
@@ -355,6 +375,19 @@ def _server(deployment: LocalDeployment) -> psutil.Process | None:
 
 def _gateway(deployment: LocalDeployment) -> psutil.Process | None:
     return process.find(deployment.api, deployment.gateway_log) if deployment.api else None
+
+
+def _gateway_answers(deployment: LocalDeployment) -> bool:
+    """Ask the gateway what it refuses itself, whoever asks: it takes no token and no runtime."""
+    if deployment.api is None:
+        return False
+    url = deployment.api.url
+    try:
+        with client_for(url, timeout_s=2) as client:
+            client.post(f"{url}/health")
+    except httpx.TransportError:
+        return False
+    return True
 
 
 def _smoke_test(url: str) -> None:
