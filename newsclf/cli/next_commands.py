@@ -38,4 +38,4 @@ def after_deployment(name: str, state_dir: Path, *, wired: bool = False) -> str:
     commands += [f'newsclf predict --deployment {name} "headline"']
     commands += [f"newsclf loadtest {name}"] if wired else []
     commands += [f"newsclf teardown {name}"]
-    return with_state_dir(f"next: {', '.join(commands)}", state_dir)
+    return with_state_dir("next: " + "\n      ".join(commands), state_dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from newsclf.data.sink import StreamFormat
 
 _STDIN = "-"
+_LONGEST_PATH = 1024
+"""Longer arguments are not looked for as files."""
 _FORMATS: tuple[StreamFormat, ...] = ("csv", "tsv", "jsonl")
 _FEW_WORDS = 2
 """So many arguments of one word each may well be headlines; more are one that lacks its quotes."""
@@ -207,6 +210,12 @@ def _headlines(given: list[str], source: str | None) -> list[str]:
                 hint="newsclf predict - < headlines.txt",
             )
         return []
+    for each in given:
+        if len(each) < _LONGEST_PATH and Path(each).is_file():
+            raise ConfigError(
+                f"{each} is a file, not a headline",
+                hint=f"newsclf predict --input {shlex.quote(each)}",
+            )
     if not given and sys.stdin.isatty():
         raise DataError("no headline was given", hint='newsclf predict "Profit rose by a third"')
     return [typed(text) for text in given]

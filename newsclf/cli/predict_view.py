@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from newsclf.cli.predict_source import Classifier
 
 _BAR_CELLS = 20
+_SHOWN = 500
+"""Characters of a headline that are shown."""
 _COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
 
 
@@ -48,7 +50,12 @@ def bars(text: str, prediction: Prediction) -> list[RenderableType]:
             Text(_bar(score, blocks=blocks), style=_COLOURS[label]),
             Text(f"{100 * score:5.1f} %", style="bold" if chosen else ""),
         )
-    return [Text(visible(text), style="bold"), grid, ""]
+    return [Text(visible(_shortened(text)), style="bold"), grid, ""]
+
+
+def _shortened(text: str) -> str:
+    """The beginning of a text that would fill the screen."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
 
 
 def _takes_blocks() -> bool:

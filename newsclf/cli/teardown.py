@@ -75,7 +75,7 @@ def teardown(
                 removed.append(each)
                 output.note(f"{each}: removed, and nothing is left")
             else:
-                output.note(f"{each}: nothing to remove{_others(folder)}")
+                _nothing_to_remove(output, folder, each)
         except InterruptedRunError:
             raise
         except NewsclfError as error:  # the others must not wait for it
@@ -111,11 +111,20 @@ def _only_one(output: Output, folder: Path, *, confirmed: bool) -> str:
     return DEFAULT_DEPLOYMENT
 
 
-def _others(folder: Path) -> str:
-    from newsclf.core.deployment import Deployments
+def _nothing_to_remove(output: Output, folder: Path, name: str) -> None:
+    """Say that the wished end state holds, unless another name may have been meant.
 
-    names = Deployments(folder).names()
-    return f" in {folder}; there are: {', '.join(names)}" if names else f" in {folder}"
+    Raises:
+        StateError: A deployment of a similar name is up, which the user may believe to be removed.
+    """
+    from newsclf.core.deployment import Deployments
+    from newsclf.core.meant import closest
+
+    recorded = Deployments(folder)
+    if closest(name, recorded.names()):
+        raise recorded.unknown(name)
+    others = f"; there are: {', '.join(recorded.names())}" if recorded.names() else ""
+    output.note(f"{name}: nothing to remove in {folder}{others}")
 
 
 def _remove(

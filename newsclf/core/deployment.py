@@ -16,6 +16,7 @@ from newsclf.core.account_rules import NO_RULES, AccountRules
 from newsclf.core.errors import ConfigError, StateError, reason_of
 from newsclf.core.files import PRIVATE, read_regular, write_private
 from newsclf.core.findings import first_finding
+from newsclf.core.meant import closest
 from newsclf.core.state_dir import GATEWAY_LOG, KEY_FILE, SERVER_LOG, StateDir, unusable, writing
 
 Auth = Literal["api-key", "iam", "none"]
@@ -270,11 +271,21 @@ class Deployments:
         """A deployment; StateError if there is none of this name."""
         found = self.find(name)
         if found is None:
-            there = ", ".join(self.names()) or "none"
-            raise StateError(
-                f"no deployment is called '{name}'; there are: {there}", hint="newsclf deploy"
-            )
+            raise self.unknown(name)
         return found
+
+    def unknown(self, name: str) -> StateError:
+        """The error for a name that is not recorded, with the one that may be meant."""
+        names = self.names()
+        if not names:
+            return StateError(
+                f"there is no deployment '{name}', nor any other", hint="newsclf deploy"
+            )
+        close = closest(name, names)
+        return StateError(
+            f"there is no deployment '{name}'; there are: {', '.join(names)}",
+            hint=f"did you mean {close}?" if close else "newsclf status shows them",
+        )
 
     def find_of(self, kind: type[_Kind], name: str) -> _Kind | None:
         """A deployment on this target, or None.

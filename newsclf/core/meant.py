@@ -1,4 +1,4 @@
-"""What a mistyped region or instance was meant to be.
+"""What a mistyped name was meant to be.
 
 A real one that is merely not known here is told from a slip of the finger by its form.
 """
@@ -16,7 +16,7 @@ _INSTANCE = re.compile(r"ml\.[a-z]+\d+[a-z-]*\.(nano|micro|small|medium|large|\d
 
 def region_meant(typed: str, known: Iterable[str]) -> str | None:
     """The region that a mistyped one is most like; None if it can be one, or is like none."""
-    return None if _REGION.fullmatch(typed) else _closest(typed, known)
+    return None if _REGION.fullmatch(typed) else closest(typed, known)
 
 
 def instance_meant(typed: str, known: Iterable[str]) -> str | None:
@@ -26,10 +26,11 @@ def instance_meant(typed: str, known: Iterable[str]) -> str | None:
     """
     if _INSTANCE.fullmatch(typed):
         return None
-    return _closest(f"ml.{typed.removeprefix('ml.')}", known)
+    return closest(f"ml.{typed.removeprefix('ml.')}", known)
 
 
-def _closest(typed: str, known: Iterable[str]) -> str | None:
+def closest(typed: str, known: Iterable[str]) -> str | None:
+    """The known name that a typed one is most like; None if it is like none."""
     found = difflib.get_close_matches(typed, sorted(known), cutoff=_LIKENESS)
     swapped = [each for each in found if sorted(each) == sorted(typed)]
     return next(iter([*swapped, *found]), None)

@@ -41,7 +41,7 @@ def find_model(path: Path) -> Path:
         path = path / _seed_names(path)[0]
     if not (path / CARD_FILE).is_file():
         raise ModelError(
-            f"{path}: no model directory (it has no {CARD_FILE})",
+            f"{path}: not a model directory (it has no {CARD_FILE})",
             hint=f"newsclf train --out {path}, or name another with --model",
         )
     return path

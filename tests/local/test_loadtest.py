@@ -159,7 +159,7 @@ def test_a_server_that_answers_nothing_ends_the_test_until_it_does(newsclf: Cli)
         (["--price-as", "ml.c5.huge"], "no price is known for ml.c5.huge in us-east-1"),
         (["--payloads", "no-such-file.txt"], "no-such-file.txt"),
         (["--resume", "nowhere"], "no load test"),
-        (["other"], "no deployment is called 'other'"),
+        (["other"], "there is no deployment 'other'"),
         (["--i-own-this", "x"], "go with --url"),
         (["--instances", "local:1", "--header-file", "x"], "or with --url"),
     ],

@@ -270,7 +270,7 @@ def test_a_proxy_of_the_environment_sees_nothing_of_this_machine(
 def test_there_must_be_something_to_wire(trained: Path, newsclf: Cli) -> None:
     nothing = newsclf("wire-api")
     assert nothing.exit_code == 3
-    assert "no deployment is called 'news'" in nothing.err
+    assert "there is no deployment 'news'" in nothing.err
 
     shutil.copytree(trained / "model", "model")
     assert newsclf("deploy", "--workers", 1).exit_code == 0

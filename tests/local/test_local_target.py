@@ -354,8 +354,8 @@ def test_another_model_under_the_same_name_is_an_error(model: Path, newsclf: Cli
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "said"),
     [
-        (["logs", "other"], 3, "no deployment is called 'other'"),
-        (["deploy"], 3, "model: no model directory"),
+        (["logs", "other"], 3, "there is no deployment 'other'"),
+        (["deploy"], 3, "model: not a model directory"),
     ],
 )
 def test_what_is_not_there_is_an_error(

@@ -174,9 +174,9 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
         (["Profit rose", "--instance", "ml.c5.large"], 2, "are for a batch job"),
         (["Profit rose", "--model", "model", "--deployment", "news"], 2, "only one of them"),
         (["Profit rose", "--deployment", "typo"], 3,
-         "no deployment is called 'typo'; there are: none"),
+         "there is no deployment 'typo', nor any other"),
         (["--input", "in.csv", "--output", "o.csv", "--deployment", "typo"], 3,
-         "no deployment is called 'typo'"),
+         "there is no deployment 'typo'"),
         (["--input", "no.csv", "--output", "out.csv"], 2, "no.csv: no such file"),
         (["--input", "in.csv", "--output", "out.txt"], 2, "cannot be written to a '.txt' file"),
         (["--input", "in.csv", "--output", "there.csv"], 2, "there.csv already exists"),
@@ -188,7 +188,7 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
         (["--input", "empty.csv", "--output", "o.csv"], 2, "empty.csv: "),
         (["--input", "scored.csv", "--output", "o.csv"], 2,
          "it already has a column 'predicted_label'"),
-        (["Profit rose", "--model", "nowhere"], 3, "nowhere: no model directory"),
+        (["Profit rose", "--model", "nowhere"], 3, "nowhere: not a model directory"),
     ],
 )  # fmt: skip
 def test_what_predict_says_when_it_cannot(
@@ -388,3 +388,22 @@ def test_bars_are_plain_where_the_terminal_has_no_blocks() -> None:
     assert "> " in done.stdout
     assert "#" in done.stdout
     assert "u2588" not in done.stdout
+
+
+@pytest.mark.usefixtures("model")
+def test_a_file_is_not_classified_as_a_headline(newsclf: Cli) -> None:
+    Path("my headlines.txt").write_text("Profit rose\n", encoding="utf-8")
+
+    result = newsclf("predict", "my headlines.txt")
+
+    assert result.exit_code == 2
+    assert "my headlines.txt is a file, not a headline" in result.err
+    assert "newsclf predict --input 'my headlines.txt'" in result.err
+
+
+@pytest.mark.usefixtures("model")
+def test_a_long_headline_does_not_fill_the_screen(newsclf: Cli) -> None:
+    out = newsclf("predict", "a" * 100_000).out
+
+    assert len(out) < 2_000
+    assert "… (100,000 characters)" in out

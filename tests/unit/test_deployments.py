@@ -377,3 +377,14 @@ def test_a_record_from_before_is_read() -> None:
     assert found.server.pid == os.getpid()
     assert not LocalTarget(STATE).status(found).running  # the test itself, not its server
     assert deployments.get_of(AwsDeployment, "aws").key_file.name == "api.key"
+
+
+def test_a_name_that_is_nearly_one_is_not_taken_for_removed(newsclf: Cli) -> None:
+    plant(LOCAL)
+
+    result = newsclf("teardown", "nwes")
+
+    assert result.exit_code == 3
+    assert "did you mean news?" in result.err
+    assert Deployments(STATE).names() == ["news"]
+    assert "did you mean news?" in newsclf("logs", "nwes").err

@@ -56,7 +56,7 @@ def test_a_missing_file_is_an_error_with_what_makes_it(model: Path) -> None:
 
 @pytest.mark.parametrize("path", ["nowhere", "."])
 def test_a_folder_without_a_card_is_no_model(path: str) -> None:
-    with pytest.raises(ModelError, match="no model directory") as caught:
+    with pytest.raises(ModelError, match="not a model directory") as caught:
         read_card(Path(path))
 
     assert caught.value.hint is not None

@@ -36,7 +36,7 @@ def test_a_hint_looks_where_the_command_looked(newsclf: Cli) -> None:
 def test_what_comes_next_is_about_this_deployment(wired: bool) -> None:  # noqa: FBT001
     text = after_deployment("foo", Path("state"), wired=wired)
 
-    commands = text.removeprefix("next: ").split(", ")
+    commands = text.removeprefix("next: ").splitlines()
     assert len(commands) == 3
     for command in commands:
         assert " foo" in command
