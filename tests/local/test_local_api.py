@@ -234,7 +234,7 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
     throttled = httpx.post(url, json={"headline": "Profit rose"})
     assert throttled.headers["Retry-After"] == "1"
 
-    assert "request_id" in newsclf("logs", "--api").out
+    assert "request_id" in newsclf("logs", "--api", "--raw").out
     assert newsclf("teardown").exit_code == 0
     assert not psutil.pid_exists(api["pid"])
     with socket.socket() as probe:
