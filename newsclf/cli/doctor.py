@@ -69,11 +69,11 @@ def _aws(settings: Settings, region: str | None, profile: str | None) -> Iterato
     from importlib.util import find_spec
 
     from newsclf.core.checkup import Check
-    from newsclf.core.errors import NewsclfError
+    from newsclf.core.errors import NewsclfError, install_command
     from newsclf.lifecycle.doctor import check_prices
 
     if find_spec("boto3") is None:
-        yield Check("AWS", "absent", "boto3 is not installed", "pip install 'newsclf[api]'")
+        yield Check("AWS", "absent", "boto3 is not installed", install_command("api"))
         return
     from newsclf.targets.aws.checkup import check_aws
     from newsclf.targets.aws.clients import Clients

@@ -28,8 +28,10 @@ from newsclf.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from newsclf.cli.output import Output
-    from newsclf.evaluation.report import Comparison, EvaluationReport
+    from newsclf.evaluation.report import Comparison, EvaluationReport, Swap
 
 
 def evaluate(
@@ -181,6 +183,23 @@ def _show_details(output: Output, report: EvaluationReport, errors: int) -> None
             ],
         ),
         "",
+    )
+    _show_bias(output, report.bias)
+    if report.seeds:
+        _show_seeds(output, report)
+    if report.comparison is not None:
+        _show_comparison(output, report.comparison)
+
+
+def _show_bias(output: Output, swaps: Sequence[Swap]) -> None:
+    if not any(row.rows for row in swaps):
+        output.show(
+            "Bias probe: no headline names a company, country or currency, so there is nothing to"
+            " swap.",
+            "",
+        )
+        return
+    output.show(
         output.table(
             "Bias probe: labels that flip when a name is swapped",
             ["", "headlines", "flips", "rate", "95 % interval"],
@@ -192,15 +211,11 @@ def _show_details(output: Output, report: EvaluationReport, errors: int) -> None
                     _percent(row.rate if row.rows else None),
                     _interval(row.interval if row.rows else None),
                 ]
-                for row in report.bias
+                for row in swaps
             ],
         ),
         "",
     )
-    if report.seeds:
-        _show_seeds(output, report)
-    if report.comparison is not None:
-        _show_comparison(output, report.comparison)
 
 
 def _show_seeds(output: Output, report: EvaluationReport) -> None:
@@ -246,7 +261,7 @@ def _show_summary(output: Output, report: EvaluationReport) -> None:
             ),
             "",
         )
-    score = report.score
+    score, base = report.score, report.baseline
     output.show(
         output.table(
             f"{report.model} on {report.data}, {report.part_name}, {score.runtime}",
@@ -254,6 +269,7 @@ def _show_summary(output: Output, report: EvaluationReport) -> None:
             [
                 ["headlines", f"{score.rows:,}", ""],
                 ["accuracy", _percent(score.accuracy), _interval(score.accuracy_interval)],
+                *([[base.name, _percent(base.accuracy), ""]] if base else []),
                 ["macro-F1", _percent(score.macro_f1), _interval(score.macro_f1_interval)],
                 ["expected calibration error", f"{report.calibration.expected_error:.3f}", ""],
             ],

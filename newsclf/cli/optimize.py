@@ -51,6 +51,7 @@ def optimize(
     """Make the int8 ONNX file of a model, accepted only if it answers like the float one."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.lifecycle.optimize import optimize as run
+    from newsclf.lifecycle.parity import doubt
 
     settings = settings_from(
         config,
@@ -83,3 +84,9 @@ def optimize(
             ],
         )
     )
+    for card, int8 in made:
+        if said := doubt(int8, settings.optimize):
+            output.note(f"seed {card.training.seed}: {said}")
+    written = "model.onnx" if len(made) == 1 else "model.onnx of each seed"
+    output.note(f"written: {written} in {settings.model}")
+    output.note(f"next: newsclf evaluate --model {settings.model}")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from newsclf.cli import completion
 from newsclf.cli.options import QuietOpt, VerboseOpt, start
+
+if TYPE_CHECKING:
+    from newsclf.core.errors import ConfigError
 
 
 def policy(
@@ -62,9 +66,7 @@ def policy(
         raise ConfigError(f"--role {role}: expected arn:aws:iam::123456789012:role/NAME")
     unknown = [name for name in commands or () if name not in COMMANDS]
     if unknown:
-        raise ConfigError(
-            f"{unknown[0]} needs no permissions on AWS; those that do: {', '.join(COMMANDS)}"
-        )
+        raise _no_permissions(unknown[0], COMMANDS)
     wanted = [name for name in COMMANDS if name in commands] if commands else list(COMMANDS)
     found = document(wanted, region=region, account=account, role=role)
     output.data(found)
@@ -72,4 +74,21 @@ def policy(
     output.note(
         "save it as policy.json, then: aws iam create-policy --policy-name newsclf"
         " --policy-document file://policy.json"
+    )
+
+
+def _no_permissions(name: str, with_permissions: Iterable[str]) -> ConfigError:
+    """The error for a name that no policy is made for: a command without AWS, or no command."""
+    from newsclf.cli.app import app
+    from newsclf.core.errors import ConfigError
+    from newsclf.core.meant import closest
+
+    listed = ", ".join(with_permissions)
+    commands = [each.name for each in (*app.registered_commands, *app.registered_groups)]
+    if name in commands:
+        return ConfigError(f"{name} needs no permissions on AWS; those that do: {listed}")
+    meant = closest(name, with_permissions)
+    return ConfigError(
+        f"{name}: not a command of newsclf",
+        hint=f"did you mean {meant}?" if meant else f"commands that need permissions: {listed}",
     )

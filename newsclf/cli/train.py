@@ -235,7 +235,7 @@ def train(
         return
     with _Bar(output, request) as watch:
         result = run(request, watch, resume=resume)
-    show_result(output, result)
+    show_result(output, result, request.settings.optimize)
     result.check_int8()
 
 
@@ -300,14 +300,15 @@ class _Bar:
         self._progress.update(
             self._tasks[now.seed],
             completed=now.step,
-            epoch=f"{now.epoch}/{now.epochs}",
+            epoch=f"{now.epoch} of {now.epochs}",
             loss=now.loss,
             rate=now.rows_per_s,
         )
 
     def _on_epoch(self, seed: int, result: EpochResult) -> None:
         self._output.note(
-            f"seed {seed}, epoch {result.epoch}: training loss {result.train_loss:.3f},"
+            f"seed {seed}, epoch {result.epoch} of {self._request.settings.train.epochs}:"
+            f" training loss {result.train_loss:.3f},"
             f" validation loss {result.validation_loss:.3f},"
             f" accuracy {100 * result.accuracy:.1f} %, macro-F1 {100 * result.macro_f1:.1f} %"
         )

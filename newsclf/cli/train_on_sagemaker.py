@@ -47,7 +47,7 @@ class Options:
     def check(self, on: str, *, resume: bool) -> None:
         """Raise ConfigError if they do not go together."""
         if on not in ("local", "sagemaker"):
-            raise ConfigError(f"--on {on}: there are local and sagemaker")
+            raise ConfigError(f"--on {on}: not a place to train; choose local or sagemaker")
         given = {
             "--instance": self.instance,
             "--spot": self.spot,
@@ -239,7 +239,7 @@ def _train(
     done = train_managed(clients, request, job, Follower(say=output.note, log=log))
     output.note(_bill(done))
     show_result(
-        output, done.result, job=job.name, training_s=done.training_s,
+        output, done.result, request.settings.optimize, job=job.name, training_s=done.training_s,
         billable_s=done.billable_s, usd=done.usd,
     )  # fmt: skip
     done.result.check_int8()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from newsclf.cli.output import Output
     from newsclf.core.examples import LabelledData, Split
+    from newsclf.core.settings import OptimizeSettings
     from newsclf.lifecycle.train import TrainResult
 
 
@@ -43,14 +44,19 @@ def say_data(output: Output, data: LabelledData, parts: Split) -> None:
         output.note(f"Licence of the data: {data.licence}")
 
 
-def show_result(output: Output, result: TrainResult, **more: object) -> None:
+def show_result(
+    output: Output, result: TrainResult, limits: OptimizeSettings, **more: object
+) -> None:
     """Show the scores of a finished model.
 
     Args:
+        limits: By which int8 files were accepted.
         more: For the JSON document.
     """
+    from newsclf.core.baseline import baseline_of
     from newsclf.core.examples import counted
 
+    baseline = baseline_of(result.best.data.validation)
     output.data(
         {
             "model": str(result.model),
@@ -61,6 +67,7 @@ def show_result(output: Output, result: TrainResult, **more: object) -> None:
             "validation": {
                 str(card.training.seed): card.validation.model_dump() for card in result.cards
             },
+            "baseline": baseline.model_dump() if baseline else None,
             **more,
         }
     )
@@ -75,6 +82,8 @@ def show_result(output: Output, result: TrainResult, **more: object) -> None:
         ]
         for card in result.cards
     ]
+    if baseline:
+        rows.append([baseline.name, "", f"{100 * baseline.accuracy:.1f} %", "", "", ""])
     if result.spread:
         rows.append(["mean ± sd", "", *(s.percent() for s in result.spread.values()), "", ""])
     output.show(
@@ -84,6 +93,7 @@ def show_result(output: Output, result: TrainResult, **more: object) -> None:
             rows,
         )
     )
+    _say_doubts(output, result, limits)
     if result.best.data.cut:
         output.note(
             f"{counted(result.best.data.cut, 'text is', 'texts are')} longer than the model reads;"
@@ -91,3 +101,16 @@ def show_result(output: Output, result: TrainResult, **more: object) -> None:
         )
     runtime = "--float " if any(card.int8_rejected for card in result.cards) else ""
     output.note(f"next: newsclf evaluate {runtime}--model {result.model}")
+
+
+def _say_doubts(output: Output, result: TrainResult, limits: OptimizeSettings) -> None:
+    """Say what speaks against a model that was written all the same."""
+    from newsclf.core.baseline import baseline_of
+    from newsclf.lifecycle.parity import doubt
+
+    baseline = baseline_of(result.best.data.validation)
+    if baseline and (worthless := baseline.remark(result.best.validation.accuracy)):
+        output.note(worthless)
+    for card in result.cards:
+        if card.int8 and (said := doubt(card.int8, limits)):
+            output.note(f"seed {card.training.seed}: int8 {said}")

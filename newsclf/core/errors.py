@@ -60,8 +60,16 @@ class MissingExtraError(NewsclfError):
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed",
-            hint=f"pip install 'newsclf[{extra}]'",
+            hint=install_command(extra),
         )
+
+
+def install_command(extra: str) -> str:
+    """How to install an extra: from the clone, since newsclf is on no package index.
+
+    A package of that name on an index would be somebody else's.
+    """
+    return f"pip install '.[{extra}]' in the clone of newsclf"
 
 
 class StateError(NewsclfError):

@@ -1,6 +1,6 @@
 """What a mistyped name was meant to be.
 
-A real one that is merely not known here is told from a slip of the finger by its form.
+A real region or instance that is merely not known here is told from a slip by its form.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from newsclf.core.baseline import Baseline
 from newsclf.core.contract import LABELS
 from newsclf.core.examples import counted
 from newsclf.core.model_card import Interval, Score
@@ -222,6 +223,8 @@ class EvaluationReport(_Document):
     labels: tuple[str, ...] = LABELS
     score: Score
     """Its macro-F1 is the mean over the classes that have rows."""
+    baseline: Baseline | None = None
+    """What the accuracy has to beat; None in a report of an older version."""
     classes: list[ClassScore]
     confusion: list[list[int]]
     """Rows are true classes, columns predicted ones, in the order of `labels`."""
@@ -251,6 +254,8 @@ class EvaluationReport(_Document):
     def remarks(self) -> list[str]:
         """What a reader of the scores has to know, in sentences."""
         found = list(self.data_remarks)
+        if self.baseline and (worthless := self.baseline.remark(self.score.accuracy)):
+            found.insert(0, worthless)
         if self.seen is not None:
             found.append(self.seen.sentence)
         if missing := [row.label for row in self.classes if row.support == 0]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from newsclf.core.checkup import Check, check_reachable
-from newsclf.core.errors import ConfigError, NewsclfError
+from newsclf.core.errors import ConfigError, NewsclfError, install_command
 from newsclf.core.machine import available_cores, cpu_name
 from newsclf.core.model_dir import check_files
 from newsclf.core.prices import prices_at
@@ -75,8 +75,8 @@ def _extra(extra: str, purpose: str) -> Check:
             if not wanted.specifier.contains(found, prereleases=True):
                 missing.append(f"{wanted.name}{wanted.specifier} (there is {found})")
     if missing:
-        todo = f"pip install 'newsclf[{extra}]'"
-        return Check(f"extra {extra}", "absent", f"without {', '.join(missing)}", todo)
+        without = f"without {', '.join(missing)}"
+        return Check(f"extra {extra}", "absent", without, install_command(extra))
     return Check(f"extra {extra}", "ok", purpose)
 
 

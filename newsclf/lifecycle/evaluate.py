@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from newsclf.core.baseline import baseline_of
 from newsclf.core.contract import LABELS, Prediction
 from newsclf.core.errors import (
     CheckFailedError,
@@ -19,10 +20,11 @@ from newsclf.core.errors import (
     ModelError,
     reason_of,
 )
-from newsclf.core.examples import Example, LabelledData, normalised, remarks_on
+from newsclf.core.examples import Example, LabelledData, class_counts, normalised, remarks_on
 from newsclf.core.extras import require_extra
 from newsclf.core.files import write_text
 from newsclf.core.machine import available_cores
+from newsclf.core.meant import closest
 from newsclf.core.model_card import ModelCard, Score, read_card, with_known_columns, write_card
 from newsclf.core.model_dir import ONNX_FILE, check_files, find_seeds
 from newsclf.core.seen_texts import read_seen_texts, without_seen
@@ -125,8 +127,10 @@ def evaluate(
     """
     require_extra("sklearn", "scipy", "matplotlib", "jinja2", extra="train", purpose="evaluating")
     gates = gates or {}
-    _check_gate_names(gates)
+    _check_gates(gates)
     folder, card = read_card(model)
+    if compare is not None:
+        _check_other_model(compare)
     rows = _rows(folder, card, data, compare=compare, include_seen=include_seen)
     _check_gate_classes(gates, rows)
     target = out or model / ("evaluation" if rows.part == "test" else f"evaluation-{rows.stem}")
@@ -177,12 +181,31 @@ def check_gates(report: EvaluationReport) -> None:
         )
 
 
-def _check_gate_names(gates: dict[str, float]) -> None:
-    for metric in gates:
+def _check_gates(gates: dict[str, float]) -> None:
+    for metric, minimum in gates.items():
         if metric not in GATE_METRICS:
+            meant = closest(metric, GATE_METRICS)
             raise ConfigError(
-                f"--gate {metric}: no such metric", hint=f"metrics: {', '.join(GATE_METRICS)}"
+                f"--gate {metric}: not a metric",
+                hint=f"did you mean {meant}?" if meant else f"metrics: {', '.join(GATE_METRICS)}",
             )
+        if not 0 <= minimum <= 1:  # NaN too
+            percent = 1 < minimum <= 100  # noqa: PLR2004
+            raise ConfigError(
+                f"--gate {metric}={minimum:g}: the minimum is a share, from 0 to 1",
+                hint=f"write {minimum / 100:g}: --gate {metric}={minimum / 100:g}"
+                if percent
+                else f"--gate {metric}=0.9, for example",
+            )
+
+
+def _check_other_model(compare: Path) -> None:
+    try:
+        read_card(compare)
+    except ModelError as error:
+        raise ModelError(
+            f"--compare {error.message}", hint="name another model directory with --compare DIR"
+        ) from error
 
 
 def _check_gate_classes(gates: dict[str, float], rows: _Rows) -> None:
@@ -341,6 +364,7 @@ def _report(
         data_remarks=remarks_on(rows.labelled) if rows.part == "all" else [],
         seen=rows.seen,
         score=_score(truth, predicted, runtime),
+        baseline=baseline_of(class_counts(rows.examples)),
         classes=metrics.class_scores(truth, predicted),
         confusion=metrics.confusion(truth, predicted),
         calibration=metrics.calibration(truth, predictions),

@@ -70,7 +70,7 @@ def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
         request = request.model_copy(update={"settings": settings})
         work = work_folder(settings.model)
         begun = _restore(checkpoints / _STATE, work)
-        watch = _Watch(work, checkpoints / _STATE)
+        watch = _Watch(work, checkpoints / _STATE, epochs=settings.train.epochs)
         result = train(
             request,
             TrainWatch(watch.on_data, watch.on_step, watch.on_epoch),
@@ -99,8 +99,9 @@ def _located(inputs: Path) -> Located:
 class _Watch:
     """Says what happens, and keeps the state of the run after each epoch."""
 
-    def __init__(self, work: Path, state: Path) -> None:
+    def __init__(self, work: Path, state: Path, *, epochs: int) -> None:
         self._work = work
+        self._epochs = epochs
         self._state = state
 
     def on_data(self, data: LabelledData, parts: Split) -> None:
@@ -121,10 +122,10 @@ class _Watch:
     def on_epoch(self, seed: int, result: EpochResult) -> None:
         keep_state(self._work, self._state)
         log.info(
-            "seed %d, epoch %d: training_loss=%.4f; validation_loss=%.4f; accuracy=%.4f;"
+            "seed %d, epoch %d of %d: training_loss=%.4f; validation_loss=%.4f; accuracy=%.4f;"
             " macro_f1=%.4f;",
-            seed, result.epoch, result.train_loss, result.validation_loss, result.accuracy,
-            result.macro_f1,
+            seed, result.epoch, self._epochs, result.train_loss, result.validation_loss,
+            result.accuracy, result.macro_f1,
         )  # fmt: skip
 
 

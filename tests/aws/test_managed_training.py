@@ -166,7 +166,7 @@ def test_a_spot_job_that_is_taken_away_ends_with_the_weights_of_a_local_training
     for said in ("Starting", "Downloading", "Training", "Interrupted", "Uploading", "Completed"):
         assert f"{said} after" in result.err
     assert "going on from the checkpoint" in result.err
-    assert "seed 0, epoch 4: training_loss=" in result.err
+    assert "seed 0, epoch 4 of " in result.err
     assert "billed: 60 s of 200 s of training, so spot saved 70 %: $0.0038" in result.err
     document = json.loads(result.out)
     assert document["billable_s"] == 60

@@ -119,6 +119,24 @@ def test_a_model_compared_with_itself_does_not_differ(newsclf: Cli) -> None:
 
 
 @pytest.mark.usefixtures("model")
+def test_a_second_model_that_is_not_there_is_named_by_its_option(newsclf: Cli) -> None:
+    result = newsclf("evaluate", "--compare", "nope")
+
+    assert result.exit_code == 3
+    assert result.err.startswith("error: --compare nope")
+    assert "--model" not in result.err
+
+
+@pytest.mark.usefixtures("model")
+def test_the_baseline_stands_beside_the_accuracy(newsclf: Cli) -> None:
+    result = newsclf("evaluate", "--json")
+
+    baseline = json.loads(result.out)["baseline"]
+    assert 0 < baseline["accuracy"] < 1
+    assert f"always answering {baseline['label']}" in newsclf("evaluate").out
+
+
+@pytest.mark.usefixtures("model")
 def test_other_data_is_evaluated_row_by_row(newsclf: Cli) -> None:
     write_csv(Path("mine.csv"), [("title", "mood"), ("Profit rose", "up"), ("Loss grew", "down")])
 

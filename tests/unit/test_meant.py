@@ -74,3 +74,27 @@ def test_an_instance_whose_price_is_not_known_can_still_be_asked_for(newsclf: Cl
 
     assert result.exit_code == 2
     assert "newsclf prices refresh --region us-east-1 --instance ml.c5.24xlarge" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["policy", "deploi"],
+            "error: deploi: not a command of newsclf\nhint: did you mean deploy?",
+        ),
+        (["policy", "xyz"], "error: xyz: not a command of newsclf"),
+        (["policy", "evaluate"], "evaluate needs no permissions on AWS"),
+        (["evaluate", "--gate", "acuracy=0.9"], "did you mean accuracy?"),
+        (["evaluate", "--gate", "accuracy=90"], "write 0.9: --gate accuracy=0.9"),
+        (["evaluate", "--gate", "accuracy=nan"], "a share, from 0 to 1"),
+        (["train", "--on", "moon"], "choose local or sagemaker"),
+    ],
+)
+def test_a_name_or_number_that_cannot_be_is_refused_at_once(
+    newsclf: Cli, arguments: list[str], said: str
+) -> None:
+    result = newsclf(*arguments)
+
+    assert result.exit_code == 2
+    assert said in result.err

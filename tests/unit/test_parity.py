@@ -12,6 +12,9 @@ from newsclf.lifecycle import parity
 
 LIMITS = OptimizeSettings()
 SURE, UNDECIDED = Prediction((0.9, 0.06, 0.04)), Prediction((0.49, 0.45, 0.06))
+TOO_FEW = (
+    "accepted: 1 of 5 rows differs, which a set this small always allows; too few rows to judge"
+)
 OTHER = Prediction((0.3, 0.6, 0.1))
 
 
@@ -87,3 +90,21 @@ def test_the_options_that_the_hint_names_accept_the_model(
 
     assert parity.problems(found, LIMITS) != []
     assert parity.problems(found, OptimizeSettings.model_validate(given)) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "differing", "undecided", "said"),
+    [
+        (5, 1, 0, TOO_FEW),
+        (50, 0, 4, "accepted: 4 of 50 rows differ, where the float model is undecided"),
+        (5, 0, 0, None),
+        (276, 2, 0, None),
+    ],
+)
+def test_what_an_accepted_model_agrees_on_less_than_asked_is_said(
+    rows: int, differing: int, undecided: int, said: str | None
+) -> None:
+    found = measured(rows, differing=differing, undecided=undecided, truth="int8")
+
+    assert parity.problems(found, LIMITS) == []
+    assert parity.doubt(found, LIMITS) == said

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from newsclf.core.baseline import Baseline
 from newsclf.core.model_card import Score
 from newsclf.evaluation import charts
 from newsclf.evaluation.page import render_page
@@ -234,3 +235,24 @@ def test_the_training_curve_has_two_panels_and_names_the_epoch_that_was_kept() -
 
     for text in ("loss", "validation macro-F1, %", "epoch 3 kept", "training", "validation"):
         assert f">{text}<" in svg
+
+
+def test_a_model_that_is_no_better_than_the_commonest_class_is_said_to_be(
+    report: EvaluationReport,
+) -> None:
+    better = report.model_copy(update={"baseline": Baseline(label="neutral", accuracy=0.6)})
+    worse = report.model_copy(update={"baseline": Baseline(label="neutral", accuracy=0.94)})
+
+    assert "accuracy of always answering neutral" in render_page(better)
+    assert not any("no better than" in remark for remark in better.remarks)
+    assert "no better than always answering neutral" in render_page(worse)
+
+
+def test_a_bias_probe_without_a_headline_is_one_sentence(report: EvaluationReport) -> None:
+    none: dict[str, object] = {"rows": 0, "flips": 0, "examples": []}
+    nothing = [row.model_copy(update=none) for row in report.bias]
+
+    page = render_page(report.model_copy(update={"bias": nothing}))
+
+    assert "there is nothing to swap" in page
+    assert "there is nothing to swap" not in render_page(report)
