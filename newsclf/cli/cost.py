@@ -108,7 +108,7 @@ def cost(
     from newsclf.loadtest.costs import CostBasis
 
     if api not in ("http", "rest", "none"):
-        raise ConfigError(f"--api {api}: there are http, rest and none")
+        raise ConfigError(f"--api {api}: choose http, rest or none")
     if utilisation is not None and not 0 < utilisation <= 1:
         raise ConfigError(f"--utilisation {utilisation:g}: must be above 0, and 1 at most")
     if serverless_memory % 1024:

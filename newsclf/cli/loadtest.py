@@ -93,6 +93,7 @@ def loadtest(
             parser=duration_s,
             metavar="TIME",
             help="Warm-up before each measurement, such as 5s; not counted.",
+            show_default="5s",
         ),
     ] = 5,
     duration: Annotated[
@@ -101,6 +102,7 @@ def loadtest(
             parser=duration_from(1),
             metavar="TIME",
             help="Length of each measurement, such as 20s or 2m.",
+            show_default="20s",
         ),
     ] = 20,
     repeats: Annotated[
@@ -119,6 +121,7 @@ def loadtest(
             parser=duration_from(0.1),
             metavar="TIME",
             help="Time-out of a request, counted from the moment when it is due.",
+            show_default="30s",
         ),
     ] = 30,
     payloads: Annotated[
@@ -288,6 +291,21 @@ def loadtest(
         view.show_comparison(output, *compare)
         return
 
+    from newsclf.loadtest.options import (
+        parse_arrival,
+        parse_numbers,
+        parse_objective,
+        parse_stairs,
+        parse_users,
+    )
+
+    # Before the imports that take a while.
+    objectives = [parse_objective(text) for text in slo or []]
+    users = parse_users(concurrency) if concurrency else []
+    rates_per_s = parse_numbers(rate, "--rate") if rate else []
+    arrivals = parse_arrival(arrival)
+    stairs_per_s = parse_stairs(stairs) if stairs else []
+
     from newsclf.cli.loadtest_instances import ask, billed
     from newsclf.cli.loadtest_live import live
     from newsclf.cli.loadtest_recommender import find_recommender
@@ -298,16 +316,7 @@ def loadtest(
     from newsclf.lifecycle.loadtest import LoadtestRequest
     from newsclf.lifecycle.loadtest import loadtest as run
     from newsclf.loadtest.budget import Limits
-    from newsclf.loadtest.plan import (
-        LoadChoice,
-        make_loads,
-        parse_arrival,
-        parse_numbers,
-        parse_objective,
-        parse_stairs,
-        parse_users,
-        read_replay,
-    )
+    from newsclf.loadtest.plan import LoadChoice, make_loads, read_replay
 
     column = only_one(text_column, "--text-column")
     rules = rules_from(role, permissions_boundary, tag)
@@ -322,10 +331,10 @@ def loadtest(
         profile=profile, prices=book,
     )  # fmt: skip
     choice = LoadChoice(
-        concurrency=parse_users(concurrency) if concurrency else [],
-        rates_per_s=parse_numbers(rate, "--rate") if rate else [],
-        arrival=parse_arrival(arrival),
-        stairs_per_s=parse_stairs(stairs) if stairs else [],
+        concurrency=users,
+        rates_per_s=rates_per_s,
+        arrival=arrivals,
+        stairs_per_s=stairs_per_s,
         burst=burst,
         replay=read_replay(replay) if replay else None,
         warmup_s=warmup,
@@ -347,7 +356,7 @@ def loadtest(
     request = LoadtestRequest(
         subjects=subjects,
         loads=make_loads(choice),
-        objectives=[parse_objective(text) for text in slo or []],
+        objectives=objectives,
         payloads=payloads,
         text_column=settings.data.text_column,
         headlines_per_request=batch,

@@ -135,7 +135,7 @@ def _signature(where: Where) -> httpx.Auth:
 
     if where.sign not in ("execute-api", "sagemaker"):
         raise ConfigError(
-            f"--sign {where.sign}: there are execute-api for an API and sagemaker for an endpoint"
+            f"--sign {where.sign}: choose execute-api for an API, or sagemaker for an endpoint"
         )
     require_extra("boto3", extra="api", purpose="signing for AWS")
     from newsclf.targets.aws.address import signature_for

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsclf.core.cost import CostRow
-from newsclf.loadtest.records import Interval, Search, Summary
+from newsclf.loadtest.records import Interval, PointSummary, Search, Summary
 from newsclf.loadtest.report.headline import warnings
 from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
 from newsclf.loadtest.report.tables import server_table
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _SHORT_HEAD = ["instance", "by", "n", "ms", "CPU %", "memory %", "max/min", "change", "USD/h",
                "USD/M", "change"]  # fmt: skip
 """Columns of the Recommender's table, which would be too wide for a terminal with its own heads."""
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _SPARE_HEAD = ["change", "memory %", "CPU %"]
 """Those of them that a narrow terminal does without."""
 
@@ -71,9 +74,8 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
     if (theirs := recommender_table(summary.recommender)).rows:
         output.show("", output.table(TITLE, _SHORT_HEAD, theirs.rows, optional=_SPARE_HEAD))
         output.note(NOTE)
-    for point in points:
-        for reason in point.reasons:
-            output.note(f"{point.id}: {reason}")
+    for line in remarks(points):
+        output.note(line)
     for warning in warnings(summary):
         output.note(f"note: {warning}")
     if summary.run.headlines_per_request > 1:
@@ -84,6 +86,22 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
     for search in summary.searches:
         output.note(_searched(search))
     output.note(f"report: {folder / 'report.html'}")
+
+
+def remarks(points: Sequence[PointSummary]) -> list[str]:
+    """The reasons of the verdicts, one line for those that differ in their figures only."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for point in points:
+        for reason in point.reasons:
+            groups.setdefault(_FIGURE.sub("0", reason), []).append((point.id, reason))
+    lines = []
+    for found in groups.values():
+        count = len({point for point, _ in found})
+        name, reason = found[0]
+        start = name if count == 1 else f"{count} points"
+        differ = len({text for _, text in found}) > 1
+        lines.append(f"{start}{', such as' if differ else ':'} {reason}")
+    return lines
 
 
 def check(folder: Path, summary: Summary) -> None:

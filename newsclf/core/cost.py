@@ -40,7 +40,8 @@ class CostRow(_Record):
 
     instance: str
     status: str
-    """The verdict on the point that the row shows."""
+    """The verdict on the point that the row shows; `OK, lower bound` where the instance can do
+    more than that point shows."""
     count: int
     """Instances behind the endpoint."""
     model_latency_ms: float | None

@@ -16,6 +16,12 @@ from newsclf.loadtest.costs import CostBasis, cost_rows, monthly_costs
 from newsclf.loadtest.records import Summary
 
 SUMMARY_FILE = "summary.json"
+_WHAT_HELPS = {
+    "CLIENT-LIMITED": "more --workers, or a client on a quiet machine of its own",
+    "UNSTABLE": "a longer --duration, or a quiet machine",
+    "ERRORS": "fewer users with --concurrency, or a longer --timeout",
+}
+"""What gives a load test a point with a verdict of OK, by the verdict that it got."""
 VOLUMES = (1e5, 1e6, 1e7, 1e8)
 """Requests per month."""
 
@@ -37,7 +43,7 @@ def read_summary(run: Path) -> Summary:
         return Summary.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise StateError(
-            f"{run} is no folder of a finished load test (it has no {SUMMARY_FILE})",
+            f"{run} is not the folder of a finished load test (it has no {SUMMARY_FILE})",
             hint="newsclf loadtest makes one, below .newsclf/runs",
         ) from None
     except ValidationError as error:
@@ -60,11 +66,7 @@ def cost(
     """
     rows = cost_rows(summary.points, summary.searches, prices, basis)
     if all(row.usd_per_hour is None for row in rows):
-        measured = ", ".join(f"{row.instance} ({row.status})" for row in rows) or "nothing"
-        raise ConfigError(
-            f"nothing in this run can be priced; it measured {measured}",
-            hint="--price-as ml.c5.xlarge gives another machine that instance's price",
-        )
+        raise _without_price(rows)
     months = monthly_costs(summary.points, summary.searches, prices, basis, volumes)
     if not months:
         raise ConfigError(
@@ -72,3 +74,22 @@ def cost(
             hint="newsclf loadtest with --concurrency or --slo finds one",
         )
     return Costs(summary=summary, basis=basis, rows=rows, months=months)
+
+
+def _without_price(rows: Sequence[CostRow]) -> ConfigError:
+    """Why no row has a price: the verdict on what was measured, or a machine without a price."""
+    measured = ", ".join(f"{row.instance} ({row.status})" for row in rows) or "nothing"
+    verdicts = [row.status for row in rows if row.max_invocations_per_minute is None]
+    if rows and len(verdicts) == len(rows):
+        helps = dict.fromkeys(_WHAT_HELPS[verdict] for verdict in verdicts)
+        return ConfigError(
+            f"nothing in this run can be priced: no point has a verdict of OK; it measured"
+            f" {measured}",
+            hint=f"newsclf loadtest again; what helps: {'; '.join(helps)}",
+        )
+    return ConfigError(
+        f"nothing in this run can be priced; it measured {measured}",
+        hint="--price-as ml.c5.xlarge gives another machine that instance's price"
+        if rows
+        else "newsclf loadtest with --concurrency or --slo measures something",
+    )

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from newsclf.core.errors import (
+    CheckFailedError,
     ConfigError,
     InterruptedRunError,
+    NewsclfError,
     ServiceError,
     StateError,
     TargetError,
@@ -112,6 +114,8 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
         RequestRejectedError: the target refuses what is sent.
         ServiceError: the target can't be reached, or answered nothing at all under a load.
         ConfigError: a price is missing.
+        CheckFailedError: a limit of the request ended it before its first point was complete.
+        InterruptedRunError: Ctrl-C did.
     """
     texts = read_headlines(request.payloads, request.text_column)
     run = _describe(request, texts)
@@ -174,11 +178,16 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
     folder.write_run(run.model_copy(update=ended))
     folder.write_searches(searches)
     if not folder.point_ids():
-        raise InterruptedRunError(
-            f"the load test ended before its first point was complete ({reason})",
-            hint="run it again",
-        )
+        raise _nothing_measured(reason, budget)
     return folder.path, report(folder.path)
+
+
+def _nothing_measured(reason: str | None, budget: Budget) -> NewsclfError:
+    """Why there is no point to report, and what to do about it."""
+    message = f"the load test ended before its first point was complete ({reason})"
+    if budget.option is not None:  # the same limit would end it again
+        return CheckFailedError(message, hint=f"raise {budget.option}")
+    return InterruptedRunError(message, hint="run it again")
 
 
 def _check_names(request: LoadtestRequest) -> None:

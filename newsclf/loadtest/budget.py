@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from newsclf.loadtest.generator import Stop
 
@@ -28,11 +29,20 @@ class Budget:
         self.over = False
 
     @property
+    def option(self) -> Literal["--max-requests", "--max-cost"] | None:
+        """The option whose limit was reached."""
+        if self.requests_left() == 0:
+            return "--max-requests"
+        return "--max-cost" if self.over else None
+
+    @property
     def reason(self) -> str | None:
         """Why the run ended, if it was for this."""
-        if self.requests_left() == 0:
-            return f"--max-requests {self._limits.max_requests} was reached"
-        return f"--max-cost {self._limits.max_cost_usd:g} was reached" if self.over else None
+        if self.option is None:
+            return None
+        requests, usd = self._limits.max_requests, self._limits.max_cost_usd
+        limit = f"{requests}" if self.option == "--max-requests" else f"{usd:g}"
+        return f"{self.option} {limit} was reached"
 
     def requests_left(self) -> int | None:
         """How many requests may still be sent."""

@@ -147,7 +147,7 @@ def _row(
     peak, search = measured.peak, measured.search
     low = search.low_per_s if search else None
     price = _price(measured.instance, prices, basis)
-    if measured.status != "OK":
+    if measured.peak is None:
         price = None
     usd_per_hour = price.usd_per_hour * basis.count if price else None
 

@@ -33,7 +33,7 @@ def check(target: Target) -> None:
         )
     if outcome in (Outcome.BAD_BODY, Outcome.HTTP_3XX, Outcome.HTTP_4XX):
         raise RequestRejectedError(
-            f"{said}, which is no answer of a newsclf classifier",
+            f"{said}, which is not the answer of a newsclf classifier",
             hint="the URL ends with /classify (API) or /invocations (model server)",
         )
     raise ServiceError(said, hint="newsclf status; newsclf logs")

@@ -142,13 +142,13 @@ def test_a_server_that_answers_nothing_ends_the_test_until_it_does(newsclf: Cli)
         (["--url", "ftp://127.0.0.1/x"], "expected http://host/path"),
         (["--url", "http://me:secret@127.0.0.1/x"], "must not hold a password"),
         (["--url", "http://127.0.0.1:1/classify"], "no answer (connect refused)"),
-        (["--slo", "p95<200ms"], "no latency objective"),
-        (["--slo", "p100=200ms"], "no latency objective"),
+        (["--slo", "p95<200ms"], "is not a latency objective"),
+        (["--slo", "p100=200ms"], "is not a latency objective"),
         (["--concurrency", "1,zero"], "expected numbers over zero"),
         (["--concurrency", "1.5"], "users are whole numbers"),
         (["--stairs", "10:5:1"], "expected START:STOP:STEP"),
-        (["--arrival", "bursty", "--rate", "1"], "there are poisson and constant"),
-        (["--replay", "no-such-file"], "No such file"),
+        (["--arrival", "bursty", "--rate", "1"], "choose poisson or constant"),
+        (["--replay", "no-such-file"], "no such file"),
         (["--max-cost", "1"], "--max-cost needs a price"),
         (["--url", "http://[::1"], "--url http://[::1"),
         (["--url", "http://127.0.0.1:99999/classify"], "99999"),
@@ -226,7 +226,7 @@ def test_what_is_no_classifier_is_not_loaded(newsclf: Cli) -> None:
         assert server.seen()["page"] == 1
 
     assert result.exit_code == 5
-    assert "no answer of a newsclf classifier" in result.err
+    assert "not the answer of a newsclf classifier" in result.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -298,6 +298,17 @@ def test_max_requests_ends_it_in_order(newsclf: Cli) -> None:
         assert "--max-requests 300 was reached" in result.err
         newsclf(*options, "--resume", _only_run())
         assert server.seen()["ok"] == 302, "gone on with, nothing is left to send"
+
+
+def test_a_limit_below_the_first_point_says_to_raise_it(newsclf: Cli) -> None:
+    with running(Behaviour(service_s=0.01)) as server:
+        result = newsclf("loadtest", "--url", server.url, "--concurrency", "1", "--max-requests",
+                         "5")  # fmt: skip
+
+    assert result.exit_code == 6
+    assert "--max-requests 5 was reached" in result.err
+    assert "raise --max-requests" in result.err
+    assert "run it again" not in result.err
 
 
 def test_a_slower_run_is_found(newsclf: Cli) -> None:

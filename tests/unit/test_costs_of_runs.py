@@ -139,6 +139,39 @@ def test_a_point_that_is_not_ok_has_no_cost(book: PriceBook, verdict: str) -> No
     assert beside.max_invocations_per_minute == pytest.approx(6000)
 
 
+@pytest.mark.parametrize(
+    ("users", "throughput_per_s", "verdict", "status"),
+    [
+        (4, 140, "CLIENT-LIMITED", "OK, lower bound"),
+        (16, 140, "UNSTABLE", "OK, lower bound"),
+        (16, 90, "CLIENT-LIMITED", "OK, lower bound"),
+        (16, 90, "UNSTABLE", "OK"),
+        (16, 102, "UNSTABLE", "OK"),
+        (None, 140, "CLIENT-LIMITED", "OK, lower bound"),
+        (16, 140, "ERRORS", "OK"),
+    ],
+)
+def test_a_faster_point_that_can_not_be_believed_makes_a_lower_bound(
+    book: PriceBook, users: int | None, throughput_per_s: float, verdict: str, status: str
+) -> None:
+    other = point(concurrency=users, throughput_per_s=throughput_per_s, verdict=verdict)
+
+    (row,) = rows([point(throughput_per_s=100), other], book)
+
+    assert row.status == status
+    assert row.usd_per_million is not None
+    assert row.max_invocations_per_minute == pytest.approx(6000)
+
+
+def test_what_a_search_found_too_fast_makes_no_lower_bound(book: PriceBook) -> None:
+    held = point(concurrency=None, throughput_per_s=40)
+    missed = point(concurrency=None, throughput_per_s=70, verdict="UNSTABLE", id="another")
+
+    (row,) = rows([held, missed], book, [search(held, instance="ml.c5.xlarge", low=40)])
+
+    assert row.status == "OK"
+
+
 def test_several_instances_are_priced_apart_and_count_together(book: PriceBook) -> None:
     points = [point(instance="ml.c5.large"), point(instance="ml.c6g.large")]
 
@@ -256,7 +289,7 @@ def test_cost_as_json_follows_its_options(run: Path, newsclf: Cli) -> None:
         (["--volume", "inf"], 2, "expected requests per month"),
         (["--utilisation", "0"], 2, "must be above 0"),
         (["--serverless-memory", "1500"], 2, "multiple of 1024"),
-        (["--api", "soap"], 2, "there are http, rest and none"),
+        (["--api", "soap"], 2, "choose http, rest or none"),
         (["--region", "ca-central-1"], 2, "no price is known for Lambda on x86_64 in ca-central-1"),
         (["--price-as", "ml.x9.large"], 2, "no price is known for ml.x9.large"),
         (["--prices", "none.toml"], 2, "no such price file"),
@@ -291,7 +324,7 @@ def test_cost_of_what_is_no_finished_run(tmp_path: Path, newsclf: Cli) -> None:
     other = newsclf("cost", broken)
 
     assert (missing.exit_code, other.exit_code) == (3, 3)
-    assert "no folder of a finished load test" in missing.err
+    assert "not the folder of a finished load test" in missing.err
     assert "schema_version" in other.err
 
 
@@ -299,8 +332,16 @@ def test_a_run_that_can_not_be_priced_says_why(tmp_path: Path, newsclf: Cli) -> 
     local = newsclf("cost", write(tmp_path / "a", summary([point(instance="local:2")])))
     bad = newsclf("cost", write(tmp_path / "b", summary([point(verdict="UNSTABLE")])))
     empty = newsclf("cost", write(tmp_path / "c", summary([])))
+    limited = write(tmp_path / "d", summary([point(instance="local:2", verdict="CLIENT-LIMITED")]))
+    given = newsclf("cost", limited, "--price-as", "ml.c5.large")
 
+    assert given.exit_code == 2
+    assert "--workers" in given.err
+    assert "quiet machine" in given.err
+    assert "--price-as" not in given.err
     assert local.exit_code == bad.exit_code == empty.exit_code == 2
     assert "--price-as" in local.err
     assert "ml.c5.xlarge (UNSTABLE)" in bad.err
+    assert "no point has a verdict of OK" in bad.err
+    assert "a longer --duration" in bad.err
     assert "nothing" in empty.err

@@ -20,7 +20,8 @@ from newsclf.core.cost import CostRow
 from newsclf.loadtest.records import Summary
 from newsclf.loadtest.report.figure import about
 from newsclf.loadtest.report.files import summary_schema, write_report
-from newsclf.loadtest.report.headline import answers
+from newsclf.loadtest.report.headline import answers, title, warnings
+from newsclf.loadtest.report.text import moment as moment_words
 from tests.loadtest_builders import (
     Case,
     build_case,
@@ -30,6 +31,8 @@ from tests.loadtest_builders import (
     open_load,
     summarised,
 )
+from tests.runs import point as built_point
+from tests.runs import summary as built_summary
 
 ROOT = Path(__file__).parents[2]
 LIMIT_BYTES = 500_000
@@ -344,3 +347,80 @@ def test_windows_are_shown_in_whole_seconds() -> None:
     odd = point.model_copy(update={"load": point.load.model_copy(update={"duration_s": 60.007157})})
 
     assert "window 60 s" in about([odd])
+
+
+@pytest.mark.parametrize("users", [4, 8, 16])
+@pytest.mark.parametrize(
+    ("verdict", "why"),
+    [("CLIENT-LIMITED", "the client was the limit"), ("UNSTABLE", "no steady state was reached")],
+)
+def test_more_answers_than_the_best_believable_make_it_a_lower_bound(
+    users: int, verdict: str, why: str
+) -> None:
+    best = built_point(concurrency=8, throughput_per_s=2500 / 60)
+    faster = built_point(concurrency=users, throughput_per_s=61, repeat=2, verdict=verdict)
+    found = built_summary([best, faster])
+
+    said = f"at {users} users 61/s were answered, where {why}: 2,500 per minute is a lower bound."
+    assert any(said in line for line in warnings(found))
+    [answer] = answers(found)
+    assert "a lower bound" in answer.sentence
+    assert not answer.good
+
+
+def test_the_best_point_is_no_lower_bound_where_none_answered_more() -> None:
+    slower = built_point(concurrency=16, throughput_per_s=90, verdict="UNSTABLE")
+    found = built_summary([built_point(throughput_per_s=100), slower])
+
+    assert not [line for line in warnings(found) if "lower bound" in line]
+    assert answers(found)[0].good
+
+
+def test_without_an_ok_point_the_report_has_neither_costs_nor_empty_charts(
+    case: Case, tmp_path: Path
+) -> None:
+    name = next(p.id for p in case.summary.points if p.load.model == "closed")
+    load = closed_load(1)
+    limited = summarised(name, "ml.c5.large", load, case.samples[name], cpu=0.97)
+    cost = next(row for row in case.summary.costs if row.instance == "ml.c5.large")
+    summary = Summary(run=build_run([load]), points=[limited], searches=[], costs=[cost])
+
+    write_report(tmp_path, summary, case.samples)
+
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "No cost: no point has a verdict of OK" in html
+    assert "break-even per month" not in html
+    assert "Cost of a month" not in html
+    assert 'class="missing"><summary>Latency and throughput against concurrency' in html
+    assert all(figure["svg"] for figure in Page(html).figures)
+    assert "## Cost" not in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("iso", "shown"),
+    [
+        ("2026-11-26T03:10:59+00:00", "26 Nov 2026, 03:10 UTC"),
+        ("2026-01-02T03:04:05Z", "2 Jan 2026, 03:04 UTC"),
+        ("2026-01-01T00:30:00+01:00", "31 Dec 2025, 23:30 UTC"),
+        ("yesterday", "yesterday"),
+    ],
+)
+def test_a_moment_is_shown_for_people(iso: str, shown: str) -> None:
+    assert moment_words(iso) == shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"kind": "local", "name": "local", "target": "shop (API, key)"},
+         "Load test of shop on local"),
+        ({"kind": "sagemaker", "name": "ml.c5.large", "target": "shop (endpoint)"},
+         "Load test of shop on ml.c5.large"),
+        ({"kind": "url", "name": "url", "target": "https://example.com/x"},
+         "Load test of https://example.com/x"),
+        ({"kind": "local", "name": "2 instances", "target": "local:1, local:2"},
+         "Load test 2 instances"),
+    ],
+)  # fmt: skip
+def test_the_title_names_what_was_tested(fields: dict[str, str], shown: str) -> None:
+    assert title(build_run([closed_load(1)], **fields)) == shown

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from newsclf.core.cost import CostRow
+from newsclf.loadtest.measured import by_instance, faster_than
 from newsclf.loadtest.recommended import doubts
-from newsclf.loadtest.records import PointSummary, Search, Summary
+from newsclf.loadtest.records import PointSummary, Run, Search, Summary
 from newsclf.loadtest.report.tables import objective_words
-from newsclf.loadtest.report.text import amount, interval, load_words, percent, usd
+from newsclf.loadtest.report.text import MODELS, amount, interval, load_words, percent, usd
 
 _LITTLE_LIMIT = 0.03
 """A larger gap in Little's law is a fault of the measurement."""
@@ -26,6 +27,14 @@ class Answer(NamedTuple):
     sentence: str
     cost: str
     """Empty without a price."""
+
+
+def title(run: Run) -> str:
+    """What was tested: the deployment and what it runs on, the address, or the instances."""
+    if run.kind == "url":
+        return f"Load test of {run.target}"
+    name, of_deployment, _ = run.target.partition(" (")  # `name (endpoint)`
+    return f"Load test of {name} on {run.name}" if of_deployment else f"Load test {run.name}"
 
 
 def answers(summary: Summary) -> list[Answer]:
@@ -123,20 +132,37 @@ def warnings(summary: Summary) -> list[str]:
 def _capped(summary: Summary) -> list[str]:
     """Instances whose highest believable load is not their highest."""
     found = []
-    for row in summary.costs:
-        closed = [
-            (p.load.concurrency or 0, p.verdict)
-            for p in summary.points
-            if p.instance == row.instance and p.load.model == "closed"
-        ]
-        best = max((users for users, verdict in closed if verdict == "OK"), default=0)
-        more = {verdict for users, verdict in closed if users > best > 0}
-        if more == {"CLIENT-LIMITED"}:
+    for measured in by_instance(summary.points, summary.searches):
+        if measured.faster is not None and measured.peak is not None:
             found.append(
-                f"Beyond {best} users {row.instance} could not be measured: it may take more than "
-                "the invocations per minute in the table."
+                f"{measured.instance}: at {_answered(measured.faster)}: "
+                f"{60 * measured.peak.throughput_per_s:,.0f} per minute is a lower bound."
+            )
+        elif measured.unmeasured_above_users is not None:
+            found.append(
+                f"Beyond {_users(measured.unmeasured_above_users)} {measured.instance} could not be"
+                " measured: it may take more than the invocations per minute in the table."
             )
     return found
+
+
+def _answered(point: PointSummary) -> str:
+    """What a point that can't be believed answered, and why it can't be."""
+    load = point.load
+    if load.model == "closed":
+        where = _users(load.concurrency or 0)
+    else:
+        where = f"{amount(load.rate_per_s)}/s ({MODELS[load.model]})"
+    why = (
+        "the client was the limit"
+        if point.verdict == "CLIENT-LIMITED"
+        else ("no steady state was reached")
+    )
+    return f"{where} {amount(point.throughput_per_s)}/s were answered, where {why}"
+
+
+def _users(count: int) -> str:
+    return f"{count} user{'' if count == 1 else 's'}"
 
 
 def _of_service(summary: Summary) -> list[str]:
@@ -182,8 +208,10 @@ def _of_points(points: list[PointSummary]) -> tuple[str, bool, str]:
         return "no figure", False, f"No point of {len(points)} has a verdict of OK ({kinds})."
     best = max(good, key=lambda p: (p.throughput_per_s, p.id))
     p95 = interval(best.response_ms.get("p95"))
-    text = f"most good answers: {load_words(best.load)}, p95 {p95} ms."
-    return f"{amount(best.throughput_per_s)}/s", True, text
+    text = f"most good answers: {load_words(best.load)}, p95 {p95} ms"
+    faster = faster_than(best, points, None)
+    text += f"; a lower bound: at {_answered(faster)}." if faster else "."
+    return f"{amount(best.throughput_per_s)}/s", faster is None, text
 
 
 def _price(row: CostRow | None) -> str:

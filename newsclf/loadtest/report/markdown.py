@@ -6,14 +6,14 @@ from newsclf.core.visible import markdown
 from newsclf.loadtest.records import Summary
 from newsclf.loadtest.report import tables
 from newsclf.loadtest.report.figure import Table
-from newsclf.loadtest.report.headline import answers, verdict, warnings
+from newsclf.loadtest.report.headline import answers, title, verdict, warnings
 from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
-from newsclf.loadtest.report.text import load_words, number
+from newsclf.loadtest.report.text import load_words, moment, number
 
 
 def render_markdown(summary: Summary, prices: list[str]) -> str:
     """The headline, the tables and what was run; nothing of the data is taken as Markdown."""
-    lines = [f"# Load test {markdown(summary.run.name)}", ""]
+    lines = [f"# {markdown(title(summary.run))}", ""]
     if said := verdict(summary):
         lines += [f"**{markdown(said)}**", ""]
     for answer in answers(summary):
@@ -22,7 +22,7 @@ def render_markdown(summary: Summary, prices: list[str]) -> str:
             f"- **{markdown(answer.instance)}: {markdown(answer.figure)}** – "
             f"{markdown(answer.sentence + cost)}"
         )
-    if summary.costs:
+    if summary.costs and any(p.verdict == "OK" for p in summary.points):
         lines += ["", "## Cost", "", *_table(tables.cost_table(summary.costs))]
         lines += ["", *(f"{markdown(line)}.  " for line in prices)]
     if (theirs := recommender_table(summary.recommender)).rows:
@@ -37,10 +37,10 @@ def render_markdown(summary: Summary, prices: list[str]) -> str:
     if (server := tables.server_table(summary.points)).rows:
         lines += ["", "## What the service measured", "", *_table(server)]
     for search in summary.searches:
-        title = (
+        heading = (
             f"## Search on {markdown(search.instance)}: {markdown(tables.objective_words(search))}"
         )
-        lines += ["", title, "", *_table(tables.probe_table(search))]
+        lines += ["", heading, "", *_table(tables.probe_table(search))]
     lines += ["", "Brackets hold 95 % intervals. The charts are in `report.html`."]
     return "\n".join(lines) + "\n"
 
@@ -50,7 +50,7 @@ def _run(summary: Summary) -> list[str]:
     payloads = run.payloads
     packages = "".join(f", {name} {v}" for name, v in sorted(run.machine.packages.items()))
     facts = {
-        "started": run.started_utc,
+        "started": moment(run.started_utc),
         "target": f"{run.target} ({run.kind})",
         "model": run.model_digest or "not known",
         "loads": "; ".join(load_words(load) for load in run.loads) + f"; repeats: {run.repeats}",

@@ -18,7 +18,7 @@ from newsclf.loadtest.records import PointSummary, Summary
 from newsclf.loadtest.report import tables, text
 from newsclf.loadtest.report.cost_charts import cost_by_latency, cost_by_volume
 from newsclf.loadtest.report.figure import Figure, about, groups_of
-from newsclf.loadtest.report.headline import answers, verdict, warnings
+from newsclf.loadtest.report.headline import answers, title, verdict, warnings
 from newsclf.loadtest.report.load_charts import (
     latency_by_concurrency,
     latency_by_throughput,
@@ -72,6 +72,9 @@ def render_page(
         run=summary.run,
         style=Markup(style),  # noqa: S704 - our own file
         style_source=Markup(f"'sha256-{digest}'"),  # noqa: S704 - base64
+        title=title(summary.run),
+        started=text.moment(summary.run.started_utc),
+        any_ok=any(point.verdict == "OK" for point in summary.points),
         verdict=verdict(summary),
         answers=answers(summary),
         warnings=warnings(summary),

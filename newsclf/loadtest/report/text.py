@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 from newsclf.loadtest.records import Interval, Load
 
@@ -18,6 +19,16 @@ MODELS = {
     "replay": "replayed arrivals",
 }
 """The models of a load in words."""
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def moment(iso: str) -> str:
+    """A moment such as `26 Nov 2026, 03:10 UTC`; as it is, if it is not one."""
+    try:
+        at = datetime.fromisoformat(iso).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return iso
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
 
 
 def number(value: float | None, digits: int = 3) -> str:
