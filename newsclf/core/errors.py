@@ -4,6 +4,7 @@
     ├─ ConfigError              exit 2   a flag, an environment variable or a TOML field is wrong
     ├─ CredentialsError         exit 2   AWS is to be asked, and there are no usable credentials
     ├─ DataError                exit 2   a data file can't be used; names the file and the line
+    │  └─ MissingColumnError            it has no column of the name that was asked for
     ├─ MissingExtraError        exit 2   the command needs packages that are not installed
     ├─ StateError               exit 3   a deployment is unknown, in the way, or of another version
     ├─ ModelError               exit 3   a model directory is missing, damaged or of another make
@@ -50,6 +51,15 @@ class DataError(NewsclfError):
     """A data file can't be read or does not hold what it must."""
 
     exit_code = 2
+
+
+class MissingColumnError(DataError):
+    """A data file has no column of the name that was asked for."""
+
+    def __init__(self, message: str, *, hint: str, setting: str) -> None:
+        super().__init__(message, hint=hint)
+        self.setting = setting
+        """`text_column` or `label_column`."""
 
 
 class MissingExtraError(NewsclfError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ from newsclf.core.account_rules import AccountRules
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import ConfigError, reason_of
 from newsclf.core.findings import finding, short
+from newsclf.core.meant import closest
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Agreement = Annotated[
@@ -70,6 +71,17 @@ def _check_rising(value: tuple[float, float] | None) -> tuple[float, float] | No
     return value
 
 
+def _our_class(value: str) -> str:
+    if value.casefold() in LABELS:
+        return value
+    meant = closest(value.casefold(), LABELS)
+    raise ValueError(f"not a class; {_did_you_mean(meant) or 'choose ' + ', '.join(LABELS)}")
+
+
+def _did_you_mean(meant: str | None) -> str:
+    return f"did you mean {meant}?" if meant else ""
+
+
 class ReadingSettings(_Section):
     """How rows are read; what is not set is recognised from the file, and said."""
 
@@ -100,7 +112,7 @@ class DataSettings(ReadingSettings):
     label_column: str | None = None
     """Column with the labels; by default `label`, else the only one that is called sentiment,
     class, polarity or the like."""
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, Annotated[str, AfterValidator(_our_class)]] = Field(default_factory=dict)
     """The file's name of a class → ours, for example {"bearish": "negative"}."""
     score_thresholds: Annotated[
         tuple[float, float] | None, BeforeValidator(_comma_separated), AfterValidator(_check_rising)
@@ -308,16 +320,23 @@ def _overlay(
 def _describe(problem: Any, origins: Mapping[str, str]) -> str:
     """One problem, with the setting called as the user gave it: an option, a variable, a field."""
     path = [str(part) for part in problem["loc"]]
-    origin = origins.get(".".join(path), "")
+    dotted = ".".join(path)
+    origin = origins.get(dotted) or next(
+        (where for name, where in origins.items() if name.startswith(f"{dotted}.")), ""
+    )
     if problem["type"] == "extra_forbidden":
-        return f"{'.'.join(path)} {origin}".rstrip() + ": there is no such setting"
+        meant = closest(path[-1], _fields_at(path[:-1]))
+        said = f": not a setting; {_did_you_mean(meant)}" if meant else ": not a setting"
+        return f"{dotted} {origin}".rstrip() + said
     value = short(problem["input"])
     if origin == _FLAG:
         field = path[1] if len(path) > 1 else path[0]
+        if field == "labels" and len(path) > 2:  # noqa: PLR2004 - of one label
+            value = f"{path[2]}={value}"
         return f"{option_of(field)} {value}: {finding(problem)}"
     if origin == _VARIABLE:
         return f"NEWSCLF_{'_'.join(path).upper()}={value}: {finding(problem)}"
-    return f"{'.'.join(path)} = {value} {origin}".rstrip() + f": {finding(problem)}"
+    return f"{dotted} = {value} {origin}".rstrip() + f": {finding(problem)}"
 
 
 def option_of(field: str) -> str:
@@ -325,10 +344,9 @@ def option_of(field: str) -> str:
     return _OPTIONS.get(field) or f"--{field.replace('_', '-')}"
 
 
-def check_label_names(labels: Mapping[str, str]) -> None:
-    """Raise ConfigError if a label mapping names a class that newsclf does not have."""
-    for name, ours in labels.items():
-        if ours.casefold() not in LABELS:
-            raise ConfigError(
-                f"data.labels.{name}: '{ours}' is no class; the classes are {', '.join(LABELS)}"
-            )
+def _fields_at(path: Sequence[str]) -> list[str]:
+    """The names of the settings of a section, or of the sections."""
+    section: Any = Settings
+    for name in path:
+        section = section.model_fields[name].annotation
+    return list(getattr(section, "model_fields", ()))

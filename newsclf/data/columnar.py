@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,6 +16,7 @@ from newsclf.data.rows import Found, Record
 if TYPE_CHECKING:
     import pyarrow as pa
 
+log = logging.getLogger(__name__)
 _BATCH_ROWS = 1024
 _SPLITS = ("train", "training")
 """Read without being named, where a data set has several splits."""
@@ -86,9 +88,9 @@ def read_folder(path: Path, split: str | None, *, subset: str | None = None) -> 
     _quiet(datasets)
     try:
         if any((path / name).is_file() for name in _SAVED):
-            loaded = datasets.load_from_disk(str(path))
+            loaded = datasets.load_from_disk(str(path.resolve()))
         else:
-            loaded = datasets.load_dataset(str(path), name=subset, streaming=True)
+            loaded = datasets.load_dataset(str(path.resolve()), name=subset, streaming=True)
         parts = loaded if isinstance(loaded, Mapping) else {split or "train": loaded}
         chosen, notes = _chosen(list(parts), split, path)
         part = parts[chosen]
@@ -98,9 +100,9 @@ def read_folder(path: Path, split: str | None, *, subset: str | None = None) -> 
             if isinstance(feature, datasets.ClassLabel)
         }
     except (DatasetGenerationError, ValueError, OSError, TypeError, KeyError) as error:
+        log.info("%s", _first_line(error))
         raise DataError(
-            f"{path}: not a data set that can be read ({_first_line(error)})",
-            hint="name one of its files, a .parquet or .csv, instead",
+            f"{path}: a folder that is not a data set that can be read", hint=_one_file(path)
         ) from error
 
     def rows() -> Iterator[Record]:
@@ -108,12 +110,19 @@ def read_folder(path: Path, split: str | None, *, subset: str | None = None) -> 
             for number, values in enumerate(part, start=1):
                 yield Record(f"row {number}", values)
         except (DatasetGenerationError, ValueError, OSError, TypeError, KeyError) as error:
+            log.info("%s", _first_line(error))
             raise DataError(
-                f"{path}, split {chosen}: can't be read ({_first_line(error)})",
-                hint="name one of its files, a .parquet or .csv, instead",
+                f"{path}, split {chosen}: its files can't be read as one table",
+                hint=_one_file(path),
             ) from error
 
     return Found(rows(), notes, names)
+
+
+def _one_file(path: Path) -> str:
+    found = min((each for form in _REPOSITORY for each in path.glob(form)), default=None)
+    example = f": {shlex.quote(str(found))}" if found else ", a .parquet or .csv"
+    return f"name one of its files instead{example}; --verbose says what is wrong with the folder"
 
 
 def _chosen(splits: Sequence[str], asked: str | None, path: Path) -> tuple[str, list[str]]:

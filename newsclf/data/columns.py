@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from newsclf.core.errors import ConfigError, DataError
+from newsclf.core.errors import ConfigError, DataError, MissingColumnError
 from newsclf.data.labels import KNOWN_LABELS
 
 TEXT, LABEL = "text", "label"
@@ -89,10 +89,11 @@ def _choose(
     if len(candidates) == 1:
         return candidates[0], [f"{what} are taken from the column '{candidates[0]}' ({option})"]
     there = ", ".join(repr(column) for column in columns) or "none"
-    raise DataError(
+    raise MissingColumnError(
         f"{name}: no column '{asked or usual}' for the {what}; the columns are {there}",
         hint=f"name the column with {option}, or all columns of a file without a header with"
         " --columns",
+        setting=option.removeprefix("--").replace("-", "_"),
     )
 
 

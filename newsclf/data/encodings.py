@@ -26,6 +26,8 @@ _MARKS = (
 )
 _UNDECODED = re.compile("[\udc00-\udcff]")
 _ZERO_SHARE = 0.2
+_BINARY_SHARE = 0.05
+"""Zero bytes in a file that is not UTF-16; a single one may stand in a damaged text."""
 _FOREIGN_SHARE = 0.6
 """Of the characters of words with any: about a fifth in Western languages, nearly all elsewhere."""
 _ODD_SHARE = 0.1
@@ -75,7 +77,7 @@ def open_text(source: Source, asked: str | None) -> tuple[io.TextIOWrapper, Enco
     stream = source.open()
     if source.once:
         head, stream = _peeked(stream)
-        encoding = _of_head(head, asked) or Encoding("utf-8")
+        encoding = _of_head(head, asked, source.name) or Encoding("utf-8")
     else:
         try:
             encoding = _of_file(source, asked)
@@ -100,7 +102,7 @@ def lines_of(text: io.TextIOWrapper, name: str) -> Iterator[str]:
         yield line
 
 
-def _of_head(head: bytes, asked: str | None) -> Encoding | None:
+def _of_head(head: bytes, asked: str | None, name: str) -> Encoding | None:
     for mark, codec, said in _MARKS:
         if head.startswith(mark):
             if asked and not codecs.lookup(asked).name.startswith(codec[:5]):
@@ -113,12 +115,18 @@ def _of_head(head: bytes, asked: str | None) -> Encoding | None:
         return Encoding("utf-16-le", "read as UTF-16 without a byte order mark")
     if even.count(0) > _ZERO_SHARE * len(even) > 0 and not odd.count(0):
         return Encoding("utf-16-be", "read as UTF-16 without a byte order mark")
+    if even.count(0) and odd.count(0) and head.count(0) > _BINARY_SHARE * len(head):
+        raise _no_text(name)
     return None
+
+
+def _no_text(name: str) -> DataError:
+    return DataError(f"{name}: not a text file", hint="name a file of headlines and labels")
 
 
 def _of_file(source: Source, asked: str | None) -> Encoding:
     with source.open() as stream:
-        if found := _of_head(stream.read(4096), asked):
+        if found := _of_head(stream.read(4096), asked, source.name):
             return found
     with source.open() as stream:
         decoder = codecs.getincrementaldecoder("utf-8")()
@@ -133,14 +141,18 @@ def _of_file(source: Source, asked: str | None) -> Encoding:
 
 def _not_utf8(source: Source) -> Encoding:
     seen = _Western()
+    zeros = [0, 0]  # at even and at odd places: UTF-16 has them at one kind only
     with source.open() as stream:
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         while piece := stream.read(_CHUNK_BYTES):
+            zeros = [zeros[i] + piece[i::2].count(0) for i in range(2)]
             text = decoder.decode(piece)
             seen.look(text)
     if seen.has_utf8:
         # Damaged or mixed: each bad line is named where it is met.
         return Encoding("utf-8")
+    if all(zeros):
+        raise _no_text(source.name)
     where = f"line {seen.line} is not UTF-8 (byte 0x{seen.byte:02x})"
     if not seen.is_western:
         raise DataError(

@@ -78,7 +78,7 @@ def _fetch(get: Callable[[bool], str], what: str, hint: str) -> Path:
     try:
         return Path(get(problem is not None))
     except errors.HFValidationError as error:
-        raise ConfigError(f"{what}: no id of the Hub ({_line(error)})", hint=hint) from error
+        raise ConfigError(f"{what}: not an id of the Hub ({_line(error)})", hint=hint) from error
     except errors.GatedRepoError as error:
         raise DownloadError(
             f"{what} is gated: its owner decides who may download it",

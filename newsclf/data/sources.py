@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from newsclf.core.errors import DataError
 from newsclf.core.examples import LabelledData
+from newsclf.core.meant import closest
 from newsclf.core.settings import DataSettings
 from newsclf.data import hub, phrasebank, table
 from newsclf.data.columnar import is_dataset_folder
@@ -132,7 +133,15 @@ def _place(source: str) -> tuple[Path, str | None]:
     folder, colon, split = source.rpartition(":")
     if colon and Path(folder).is_dir():
         return Path(folder), split
-    raise DataError(f"{path}: no such data file or folder", hint=_TAKES)
+    try:
+        beside = [str(each) for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    except OSError:
+        beside = []
+    meant = closest(source, ["phrasebank", "sample", *beside])
+    raise DataError(
+        f"{path}: no such data file or folder",
+        hint=f"did you mean {meant}?" if meant else _TAKES,
+    )
 
 
 def _from_hub(found: HubData, settings: DataSettings) -> LabelledData:

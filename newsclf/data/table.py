@@ -10,7 +10,7 @@ from pathlib import Path
 from newsclf.core.contract import LABELS
 from newsclf.core.errors import DataError
 from newsclf.core.examples import Example, LabelledData, contradictory_texts
-from newsclf.core.settings import DataSettings, check_label_names
+from newsclf.core.settings import DataSettings
 from newsclf.data.labels import LabelReader
 from newsclf.data.records import BadRow, Records, headline_of, open_records
 
@@ -34,9 +34,7 @@ def read(
 
     Raises:
         DataError: the file can't be used; names the line (the row, in Parquet).
-        ConfigError: `settings.labels` maps to something that is no class.
     """
-    check_label_names(settings.labels)
     with open_records(path, settings, split=split, subset=subset) as records:
         examples = _examples(records, settings)
     unique = list(dict.fromkeys(examples))

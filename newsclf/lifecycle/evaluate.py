@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from newsclf.core.errors import (
     CheckFailedError,
     ConfigError,
     DataError,
+    MissingColumnError,
     ModelError,
     reason_of,
 )
@@ -228,7 +229,7 @@ def _rows(
     include_seen: bool,
 ) -> _Rows:
     if data is not None:
-        labelled = load_data(with_known_columns(data, card))
+        labelled = _load_other(data, card)
         if labelled.digest != card.data.digest:
             return _other_rows(
                 folder, labelled, Path(data.source).stem, compare=compare, include_seen=include_seen
@@ -238,6 +239,22 @@ def _rows(
     if compare is not None:
         _check_other_has_not_seen(compare, known, test)
     return _Rows(known, test, "test", Path(settings.source).stem)
+
+
+def _load_other(data: DataSettings, card: ModelCard) -> LabelledData:
+    """Read other data; where it lacks a column of the card's, its own are looked for."""
+    settings, notes = with_known_columns(data, card), []
+    while True:
+        try:
+            labelled = load_data(settings)
+        except MissingColumnError as error:
+            name = getattr(settings, error.setting)
+            if name == getattr(data, error.setting):  # asked for, or none is like the usual ones
+                raise
+            settings = settings.model_copy(update={error.setting: None})
+            notes.append(f"it has no column '{name}', which the model was trained with")
+        else:
+            return replace(labelled, notes=(*notes, *labelled.notes))
 
 
 def _other_rows(

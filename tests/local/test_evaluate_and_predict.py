@@ -391,6 +391,20 @@ def test_errors_come_first_and_as_many_as_asked_for_and_the_summary_last(newsclf
     assert "errors" not in newsclf("evaluate", "--errors", 0).out
 
 
+def test_a_column_that_other_data_lack_is_looked_for_by_its_usual_names(
+    newsclf: Cli, model: Path, tmp_path: Path
+) -> None:
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    card["data"]["settings"]["label_column"] = "Rating"
+    (model / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    path = write_csv(tmp_path / "mine.csv", [("text", "label"), *sample_rows()[:20]])
+
+    result = newsclf("evaluate", "--data", path, "--include-seen")
+
+    assert result.exit_code == 0
+    assert "it has no column 'Rating', which the model was trained with" in result.err
+
+
 # --- the engine
 
 

@@ -438,7 +438,7 @@ def _export_mixed_up(folder: Path, target: Path, real_export: Callable[[Path, Pa
 @pytest.mark.parametrize(
     ("base", "said"),
     [
-        ("a--b", "a--b: no id of the Hub"),
+        ("a--b", "a--b: not an id of the Hub"),
         ("cut", "cannot be loaded as a text classifier"),
         ("no/such/folder", "not a folder with a model"),
         ("empty", "not a folder with a model (it has no config.json)"),

@@ -676,3 +676,17 @@ def test_bytes_of_a_pipe_that_are_not_utf8_are_a_bad_row() -> None:
     again = io.BufferedReader(io.BytesIO(b"text\nB\xf6\n"))
     with open_records(again, ReadingSettings(encoding="cp1252"), form=".csv") as records:
         assert [row.values for row in records if isinstance(row, Record)] == [{"text": "Bö"}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x89PNG\r\n\x00\x00\x00\rIHDR\xff\xfe\x00\x00\x03" * 50, bytes(1000), b"text\n\xff\x00\x00"],
+)
+def test_a_binary_file_is_not_a_text(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "picture.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(DataError, match=r"picture\.csv: not a text file") as caught:
+        list(read_records(path))
+
+    assert "encoding" not in (caught.value.hint or "")

@@ -118,6 +118,24 @@ def test_a_folder_that_can_not_be_read_is_an_error(tmp_path: Path) -> None:
         labelled(folder)
 
 
+def test_the_working_directory_is_a_folder_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_csv(tmp_path / "train.csv", [("text", "label"), *ROWS])
+    monkeypatch.chdir(tmp_path)
+
+    assert labelled(".") == ROWS
+
+
+def test_a_damaged_file_in_a_folder_is_an_error_without_a_librarys_words(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [("text", "label"), *ROWS, ("C", "positive", "1", "2")])
+
+    with pytest.raises(DataError, match=r"not a data set that can be read|as one table$") as caught:
+        labelled(tmp_path)
+
+    assert str(tmp_path / "a.csv") in (caught.value.hint or "")
+
+
 def phrasebank_folder(folder: Path, *members: str) -> Path:
     folder.mkdir()
     for member in members:

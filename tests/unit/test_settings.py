@@ -54,7 +54,9 @@ def test_labels_of_a_flag_add_to_those_of_the_file(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[train]\nepochs = 0\n", "train.epochs = 0 in {file}: at least 1"),
-        ("[train]\nepoch = 3\n", "train.epoch in {file}: there is no such setting"),
+        ("[train]\nepoch = 3\n", "train.epoch in {file}: not a setting; did you mean epochs?"),
+        ("[trian]\nepochs = 3\n", "trian in {file}: not a setting; did you mean train?"),
+        ("[data.labels]\nup = 'positiv'\n", "data.labels.up = positiv in {file}: not a class"),
         ("[train]\nepochs = 'x'\n", "train.epochs = x in {file}: not a whole number"),
         ("[data]\nagreement = 80\n", "data.agreement = 80 in {file}: not one of 50, 66, 75"),
         ("train = 3\n", "train = 3 in {file}: not a table"),
@@ -101,7 +103,7 @@ def test_a_bad_variable_says_that_it_is_the_environment() -> None:
             "--state-dir a\0: a name that is not UTF-8 cannot be recorded; rename it",
         ),
         ({"data": {"source": 3}}, "--data 3: not a text"),
-        ({"data": {"labels": {"good": 1}}}, "--label 1: not a text"),
+        ({"data": {"labels": {"good": 1}}}, "--label good=1: not a text"),
     ],
 )
 def test_a_bad_option_is_called_as_it_was_given(flags: dict[str, object], said: str) -> None:
@@ -136,3 +138,11 @@ def test_flags_that_were_not_given_hide_no_mistake_in_the_file(tmp_path: Path) -
 
     with pytest.raises(ConfigError, match=r"^train = 3 in .*: not a table"):
         load_settings(file, environ={}, flags={"model": None, "train": {"epochs": None}})
+
+
+def test_a_label_for_no_class_is_named_by_its_flag() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(None, environ={}, flags={"data": {"labels": {"bearish": "negativ"}}})
+
+    said = "--label bearish=negativ: not a class; did you mean negative?"
+    assert caught.value.message == said

@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from newsclf.core.contract import LABELS
-from newsclf.core.errors import ConfigError, DataError
+from newsclf.core.errors import DataError, MissingColumnError
 from newsclf.core.settings import DataSettings
 from newsclf.data import table
 from newsclf.data.sources import load_data
@@ -154,13 +154,6 @@ def test_a_bad_parquet_is_an_error_with_its_row(tmp_path: Path) -> None:
         read(broken)
 
 
-def test_a_mapping_to_no_class_is_an_error(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "d.csv", [("text", "label"), *ROWS])
-
-    with pytest.raises(ConfigError, match=r"data\.labels\.bull: 'up' is no class"):
-        read(path, labels={"bull": "up"})
-
-
 @pytest.mark.parametrize("name", ["missing.csv", "missing.zip", "headlines.xlsx"])
 def test_a_source_that_is_not_there_is_an_error(name: str) -> None:
     with pytest.raises(DataError, match="no such data file") as caught:
@@ -176,3 +169,21 @@ def test_a_text_file_has_no_labels(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="a text file without labels"):
         load_data(DataSettings(source=str(path)))
+
+
+def test_a_mistyped_source_is_told(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "headlines.csv", [("text", "label"), *ROWS])
+
+    for typed, meant in (("sampel", "sample"), (str(tmp_path / "headline.csv"), str(path))):
+        with pytest.raises(DataError) as caught:
+            load_data(DataSettings(source=typed))
+        assert caught.value.hint == f"did you mean {meant}?"
+
+
+def test_a_missing_column_says_which_setting_it_was(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "d.csv", [("text", "label"), *ROWS])
+
+    with pytest.raises(MissingColumnError) as caught:
+        read(path, label_column="Rating")
+
+    assert caught.value.setting == "label_column"
