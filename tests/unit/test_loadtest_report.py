@@ -388,6 +388,7 @@ def test_without_an_ok_point_the_report_has_neither_costs_nor_empty_charts(
     write_report(tmp_path, summary, case.samples)
 
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "The only point does not have a verdict of OK (CLIENT-LIMITED)" in html
     assert "No cost: no point has a verdict of OK" in html
     assert "break-even per month" not in html
     assert "Cost of a month" not in html

@@ -205,7 +205,12 @@ def _of_points(points: list[PointSummary]) -> tuple[str, bool, str]:
     good = [p for p in points if p.verdict == "OK"]
     if not good:
         kinds = ", ".join(sorted({p.verdict for p in points}))
-        return "no figure", False, f"No point of {len(points)} has a verdict of OK ({kinds})."
+        of = (
+            "The only point does not have"
+            if len(points) == 1
+            else (f"None of the {len(points)} points has")
+        )
+        return "no figure", False, f"{of} a verdict of OK ({kinds})."
     best = max(good, key=lambda p: (p.throughput_per_s, p.id))
     p95 = interval(best.response_ms.get("p95"))
     text = f"most good answers: {load_words(best.load)}, p95 {p95} ms"
