@@ -147,8 +147,10 @@ def deploy(
 ) -> None:  # fmt: skip
     """Serve a model on this machine, or on AWS with --instance or --serverless."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.core.deployment import check_deployment_name
     from newsclf.core.errors import ConfigError
 
+    check_deployment_name(name)
     rules = rules_from(role, permissions_boundary, tag)
     settings = settings_from(config, {"model": model, "state_dir": state_dir, "aws": rules})
     if instance is None and not serverless:
@@ -183,15 +185,14 @@ def deploy(
 def _deploy_here(
     output: Output, settings: Settings, name: str, *, port: int, workers: int | None
 ) -> None:
-    from newsclf.core.machine import available_cores
     from newsclf.targets.local.target import LocalTarget
 
     deployment, started = LocalTarget(settings.state_dir, say=output.note).deploy(
-        name, settings.model, port=port, workers=workers or available_cores()
+        name, settings.model, port=port, workers=workers
     )
     output.data(deployment.model_dump(mode="json"))
     output.show(f"{name}: {deployment.model} on {deployment.server.url}")
     output.note(
-        "started, and answers as it should" if started else "already running; nothing changed"
+        "started and answering correctly" if started else "already running; nothing changed"
     )
     output.note(after_deployment(name, settings.state_dir, wired=deployment.api is not None))

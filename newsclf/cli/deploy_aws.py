@@ -98,7 +98,7 @@ def deploy_on_aws(
     if not plan.changes:
         output.note("everything is already running; nothing changed")
     else:
-        output.note(f"{deployment.name} is up, and answers as it should")
+        output.note(f"{deployment.name} is up and answering correctly")
     wired = deployment.api is not None
     output.note(after_deployment(deployment.name, settings.state_dir, wired=wired))
 

@@ -311,6 +311,7 @@ def loadtest(
     from newsclf.cli.loadtest_recommender import find_recommender
     from newsclf.cli.loadtest_subjects import Where, find_subjects
     from newsclf.core.cost import RequestPath, path_prices
+    from newsclf.core.deployment import check_deployment_name
     from newsclf.core.errors import ConfigError
     from newsclf.core.prices import prices_at
     from newsclf.lifecycle.loadtest import LoadtestRequest
@@ -318,6 +319,7 @@ def loadtest(
     from newsclf.loadtest.budget import Limits
     from newsclf.loadtest.plan import LoadChoice, make_loads, read_replay
 
+    check_deployment_name(name)
     column = only_one(text_column, "--text-column")
     rules = rules_from(role, permissions_boundary, tag)
     settings = settings_from(

@@ -49,10 +49,11 @@ def logs(
     """Show the last lines of a deployment's log."""
     output = start(as_json=False, quiet=quiet, verbose=verbose)
     from newsclf.cli.targets import aws_target
-    from newsclf.core.deployment import AwsDeployment, Deployments
+    from newsclf.core.deployment import AwsDeployment, Deployments, check_deployment_name
     from newsclf.core.errors import ConfigError
     from newsclf.core.visible import visible
 
+    check_deployment_name(name)
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
     deployment = Deployments(folder).get(name)
     if isinstance(deployment, AwsDeployment):

@@ -135,8 +135,10 @@ def predict(
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.cli import predict_rows
     from newsclf.cli.predict_source import find_classifier
+    from newsclf.core.deployment import check_deployment_name
     from newsclf.core.errors import ConfigError
 
+    check_deployment_name(deployment or DEFAULT_DEPLOYMENT)
     settings = settings_from(
         config,
         {

@@ -59,8 +59,10 @@ def teardown(
     with --region. Where there is nothing to remove, the command says so and succeeds.
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.core.deployment import check_deployment_name
     from newsclf.core.errors import ConfigError, InterruptedRunError, NewsclfError
 
+    check_deployment_name(name or DEFAULT_DEPLOYMENT)
     if everything and name is not None:
         raise ConfigError("--all removes every deployment, so name none beside it")
     folder = settings_from(config, {"state_dir": state_dir}).state_dir

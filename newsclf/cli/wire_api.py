@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from newsclf.targets.aws.api_authorizer import Jwt
 
 _LOCAL, _AWS = "On this machine", "On AWS"
-_LOCAL_RUNTIMES, _AWS_RUNTIMES = 4, 50
+_AWS_RUNTIMES, _AWS_RATE = 50, 500
+_RATE_DEFAULT = "as it is wired on this machine; else 500"
 _BODY = """-H 'content-type: application/json' -d '{"headline": "Profit rose by a third"}'"""
 # curl reads the credentials from a pipe, so that they stand in no command line.
 _FROM_ENVIRONMENT = (
@@ -52,19 +53,25 @@ def wire_api(
         typer.Option(
             metavar="iam|jwt|api-key|none",
             autocompletion=completion.one_of("iam", "jwt", "api-key", "none"),
-            help="Who may call the API.",
+            help="Who may call the API; jwt only on AWS.",
             show_default="as it is wired; else api-key, on AWS iam",
         ),
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.1, help="Most requests per second.")] = 500,
-    burst: Annotated[int, typer.Option(min=1, help="Most requests in one burst.")] = 500,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Most requests per second.", show_default=_RATE_DEFAULT),
+    ] = None,
+    burst: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most requests in one burst.", show_default=_RATE_DEFAULT),
+    ] = None,
     runtimes: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=1000,
             help="Lambda runtimes, each of which works on one request at a time.",
-            show_default=f"{_LOCAL_RUNTIMES}, on AWS {_AWS_RUNTIMES} reserved",
+            show_default=f"as it is wired, else 4; on AWS {_AWS_RUNTIMES} reserved",
         ),
     ] = None,
     port: Annotated[
@@ -112,9 +119,10 @@ def wire_api(
 ) -> None:
     """Put an HTTP API in front of a deployment: a gateway, authentication, the Lambda handler."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.core.deployment import AwsDeployment, Deployments
+    from newsclf.core.deployment import AwsDeployment, Deployments, check_deployment_name
     from newsclf.core.errors import ConfigError
 
+    check_deployment_name(name)
     rules = rules_from(role, permissions_boundary, tag)
     settings = settings_from(config, {"state_dir": state_dir, "aws": rules})
     folder = settings.state_dir
@@ -130,7 +138,7 @@ def wire_api(
                 " --permissions-boundary and --tag go with a deployment on AWS"
             )
         _wire_local(
-            output, folder, name, auth=auth, port=port, runtimes=runtimes or _LOCAL_RUNTIMES,
+            output, folder, name, auth=auth, port=port, runtimes=runtimes,
             rate=rate, burst=burst, cors=_origins(cors or []),
         )  # fmt: skip
         return
@@ -148,8 +156,8 @@ def wire_api(
         auth=chosen,
         jwt=_jwt(chosen, jwt_issuer, jwt_audience or []),
         cors_origins=_origins(cors or []),
-        rate_per_s=rate,
-        burst=burst,
+        rate_per_s=rate or _AWS_RATE,
+        burst=burst or _AWS_RATE,
         reserved_concurrency=None if unreserved else runtimes or _AWS_RUNTIMES,
         must_reserve=runtimes is not None,
     )
@@ -157,22 +165,19 @@ def wire_api(
 
 
 def _wire_local(
-    output: Output, folder: Path, name: str, *, auth: str | None, port: int, runtimes: int,
-    rate: float, burst: int, cors: tuple[str, ...],
+    output: Output, folder: Path, name: str, *, auth: str | None, port: int, runtimes: int | None,
+    rate: float | None, burst: int | None, cors: tuple[str, ...],
 ) -> None:  # fmt: skip
     from newsclf.targets.local.target import LocalTarget
 
-    target = LocalTarget(folder)
-    wired = target.get(name).api
-    chosen = _local_auth(auth or (wired.auth if wired else "api-key"))
-    deployment, started = target.wire_api(
+    deployment, started = LocalTarget(folder).wire_api(
         name,
-        auth=chosen,
+        auth=_local_auth(auth) if auth is not None else None,
         port=port,
         runtimes=runtimes,
         rate_per_s=rate,
         burst=burst,
-        cors_origins=cors or (wired.cors_origins if wired else ()),
+        cors_origins=cors or None,
     )
     if deployment.api is None:
         raise AssertionError  # it was wired, or an error was raised
@@ -228,7 +233,7 @@ def _show_curl(output: Output, deployment: AwsDeployment, api: AwsApi) -> None:
 
 def _key_option(output: Output, key_file: Path) -> str:
     # In a file, since other users can read the command line of a process.
-    output.note(f"its credential, readable by you alone: {key_file}")
+    output.note(f"credential (readable only by you): {key_file}")
     return f" -K {shlex.quote(str(key_file))}"
 
 

@@ -57,6 +57,12 @@ class Api(Process):
     auth: Auth
     cors_origins: tuple[str, ...] = ()
     """Whose pages may call it from a browser; none: CORS is off."""
+    runtimes: int | None = None
+    """Requests that are handled at the same time. This and the next two: None in older records."""
+    rate_per_s: float | None = None
+    """Requests per second in the long run."""
+    burst: int | None = None
+    """Requests at once."""
 
 
 def _moment(text: str) -> str:
@@ -88,6 +94,8 @@ class LocalDeployment(_Recorded):
 
     target: Literal["local"]
     server: Process
+    workers: int | None = None
+    """Processes of the model server; None in older records."""
     api: Api | None = None
 
     @property
@@ -192,6 +200,15 @@ def is_deployment_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+def check_deployment_name(text: str) -> None:
+    """Refuse with a ConfigError what no deployment can be called."""
+    if not is_deployment_name(text):
+        raise ConfigError(
+            f"'{text}' is not a valid deployment name",
+            hint="use up to 40 lower-case letters, digits and hyphens",
+        )
+
+
 class Deployments:
     """The deployments of one state directory."""
 
@@ -200,11 +217,7 @@ class Deployments:
 
     def path(self, name: str) -> Path:
         """The file of a deployment; ConfigError if the name is not one."""
-        if not _NAME.fullmatch(name):
-            raise ConfigError(
-                f"'{name}' is no deployment name",
-                hint="use up to 40 lower-case letters, digits and hyphens",
-            )
+        check_deployment_name(name)
         return self.files.record(name)
 
     def folder(self, name: str) -> Path:

@@ -178,7 +178,7 @@ def _as_csv(samples: Samples) -> bytes:
 def _from_csv(path: Path) -> Samples:
     try:
         with gzip.open(path) as file:
-            reader = csv.reader(_lines(file))
+            reader = csv.reader(_lines(file), quoting=csv.QUOTE_NONE)  # so that a row is a line
             next(reader)
             return np.fromiter(map(_sample, reader), dtype=SAMPLE)
     except (

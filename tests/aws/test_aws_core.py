@@ -494,7 +494,7 @@ def test_ctrl_c_keeps_the_record_and_says_what_bills(
         (["--image", "python:3"], "not an image of ECR"),
         (["--vpc", "subnet-1"], "expected subnet-1,subnet-2:sg-1"),
         (["--workers", "2"], "this machine"),
-        (["--name", "News!"], "no deployment name"),
+        (["--name", "News!"], "not a valid deployment name"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_made(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import signal
 import socket
@@ -129,7 +130,36 @@ def test_wiring_again_changes_nothing(
 
     otherwise = newsclf("wire-api", "--state-dir", state, "--auth", "none")
     assert otherwise.exit_code == 3
-    assert "is up with --auth api-key" in otherwise.err
+    assert "is up with --auth api-key; --auth none needs a teardown" in otherwise.err
+
+    assert "already running" in newsclf("wire-api", "--state-dir", state, "--rate", 1000).err
+
+
+@pytest.mark.usefixtures("deployment")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--rate", 10], "--rate 1000; --rate 10 needs"),
+        (["--burst", 10], "--burst 1000; --burst 10 needs"),
+        (["--runtimes", 3], "--runtimes 2; --runtimes 3 needs"),
+        (["--rate", 10.5, "--burst", 5], "--rate 1000 --burst 1000; --rate 10.5 --burst 5 need"),
+        (["--port", 9], "; --port 9 needs"),
+        (
+            ["--auth", "api-key", "--cors", "https://x.example"],
+            "no --cors; --cors https://x.example needs",
+        ),
+    ],
+)
+def test_an_option_that_differs_from_what_runs_is_refused(
+    state: Path, newsclf: Cli, given: list[object], said: str
+) -> None:
+    refused = newsclf("wire-api", "--state-dir", state, *given)
+
+    assert refused.exit_code == 3
+    error = " ".join(refused.err.split())
+    assert "the API of 'news' is up with" in error
+    assert f"{said} a teardown" in error
+    assert shlex.join(map(str, given[-2:])) in error.partition("newsclf wire-api ")[2]
 
 
 def test_a_runtime_that_is_killed_is_replaced(
@@ -225,7 +255,10 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
     assert page.headers["Access-Control-Allow-Origin"] == "https://a.example"
     assert "already running" in newsclf("wire-api").err
     otherwise = newsclf("wire-api", "--cors", "https://b.example")
-    assert "is up with --auth none --cors https://a.example" in otherwise.err
+    both = "is up with --cors https://a.example; --cors https://b.example needs a teardown"
+    assert both in otherwise.err
+    wire_again = "--auth none --cors https://b.example --runtimes 1 --rate 0.1 --burst 5"
+    assert f"newsclf wire-api news {wire_again}" in " ".join(otherwise.err.split())
     assert newsclf("wire-api", "--cors", "b.example").exit_code == 2
 
     statuses = [httpx.post(url, json={"headline": "Profit rose"}).status_code for _ in range(8)]
@@ -234,6 +267,7 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
     throttled = httpx.post(url, json={"headline": "Profit rose"})
     assert throttled.headers["Retry-After"] == "1"
 
+    assert "POST /classify 200" in newsclf("logs", "--api").out
     assert "request_id" in newsclf("logs", "--api", "--raw").out
     assert newsclf("teardown").exit_code == 0
     assert not psutil.pid_exists(api["pid"])

@@ -102,6 +102,22 @@ def test_deploying_again_changes_nothing_while_it_runs(newsclf: Cli) -> None:
     assert json.loads(again.out) == first
     assert "already running" in again.err
 
+    assert "already running" in newsclf("deploy", "--workers", 1).err
+    refused = newsclf("deploy", "--workers", 2, "--port", 9)
+    assert refused.exit_code == 3
+    port = Deployments(Path(".newsclf")).get_of(LocalDeployment, "news").server.port
+    both = f"'news' is up with --port {port} --workers 1; --port 9 --workers 2 need a teardown"
+    assert both in refused.err
+    assert "newsclf teardown news; newsclf deploy --name news --model " in refused.err
+
+    record = Path(".newsclf/deployments/news.json")
+    older = {
+        key: value for key, value in json.loads(record.read_text()).items() if key != "workers"
+    }
+    record.write_text(json.dumps(older))
+    assert "already running" in newsclf("deploy").err
+    assert "is up with --workers unknown; --workers 1" in newsclf("deploy", "--workers", 1).err
+
 
 @pytest.mark.usefixtures("model")
 def test_what_runs_but_does_not_answer_is_left_alone(newsclf: Cli) -> None:
@@ -373,7 +389,27 @@ def test_a_name_that_is_none_is_an_error(newsclf: Cli, name: str) -> None:
     result = newsclf("deploy", "--name", name)
 
     assert result.exit_code == 2
-    assert f"'{name}' is no deployment name" in result.err
+    assert f"'{name}' is not a valid deployment name" in result.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("deploy", "--instance", "ml.c5.large", "--region", "us-east-1", "--dry-run", "--name"),
+        ("wire-api",),
+        ("predict", "Profit rose", "--deployment"),
+        ("logs",),
+        ("teardown",),
+        ("loadtest", "--url", "http://127.0.0.1:9"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_name_is_checked_before_anything_else(newsclf: Cli, command: tuple[str, ...]) -> None:
+    result = newsclf(*command, "my news")
+
+    assert result.exit_code == 2
+    assert "'my news' is not a valid deployment name" in result.err
+    assert not Path(".newsclf").exists()
 
 
 def test_state_of_another_version_is_an_error(newsclf: Cli) -> None:

@@ -154,7 +154,7 @@ def test_everything_is_private_whatever_the_umask(mask: int) -> None:
             os.close(state_dir.open_log(deployment.server_log))
             os.close(state_dir.open_log(deployment.gateway_log))
             assert deployment.api is not None
-            write_settings(deployment, deployment.api, 1, 1.0, 1)
+            write_settings(deployment, deployment.api)
             paths = [STATE, *STATE.rglob("*")]
             modes = {p.name: stat.S_IMODE(p.lstat().st_mode) for p in paths}
 
@@ -322,7 +322,7 @@ def full(*_: object, **__: object) -> None:
     [
         lambda deployments, deployment: deployments.save(deployment),
         lambda _, deployment: credentials.create(deployment, "api-key"),
-        lambda _, deployment: write_settings(deployment, deployment.api, 1, 1.0, 1),
+        lambda _, deployment: write_settings(deployment, deployment.api),
         lambda _, deployment: state_dir.open_log(deployment.server_log),
     ],
     ids=["record", "key", "settings", "log"],

@@ -68,7 +68,10 @@ NOT_SAMPLES = {
     "few columns": (HEAD + b"1,2\n", "cannot be read"),
     "no numbers": (HEAD + b"a" * 50 + b"\n", "cannot be read"),
     "NUL": (HEAD + b"\0,1\n", "cannot be read"),
-    "a quotation that never ends": (HEAD + b'"' + b"1\n" * 100_000, "larger than field limit"),
+    "a quotation that never ends": (
+        HEAD + b'"' + b"1\n" * 100_000,
+        r"""cannot be read \(invalid literal for int\(\) with base 10: '"1'\)""",
+    ),
     "no text": (HEAD + b"\xff\n", "cannot be read"),
     "large numbers": (
         HEAD

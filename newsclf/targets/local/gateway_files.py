@@ -24,9 +24,7 @@ def _settings_file(deployment: LocalDeployment) -> Path:
     return deployment.folder / SETTINGS_FILE
 
 
-def write_settings(
-    deployment: LocalDeployment, api: Api, runtimes: int, rate_per_s: float, burst: int
-) -> Path:
+def write_settings(deployment: LocalDeployment, api: Api) -> Path:
     """Make the credential, and write what the gateway is told, for the user's eyes alone.
 
     Of an API key that is a digest; a signature can be checked only with the secret itself.
@@ -38,9 +36,9 @@ def write_settings(
         else None,
         "signer": credential if isinstance(credential, Credentials) else None,
         "cors_origins": api.cors_origins,
-        "runtimes": runtimes,
-        "rate_per_s": rate_per_s,
-        "burst": burst,
+        "runtimes": api.runtimes,
+        "rate_per_s": api.rate_per_s,
+        "burst": api.burst,
         "environment": {
             "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": deployment.server.url,
             "AWS_REGION": "us-east-1",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -18,6 +19,7 @@ from newsclf.core.contract import LABELS
 from newsclf.core.deployment import Api, Auth, Deployments, LocalDeployment, Process
 from newsclf.core.errors import StateError, TargetError
 from newsclf.core.extras import require_extra
+from newsclf.core.machine import available_cores
 from newsclf.core.model_card import read_card
 from newsclf.core.model_dir import check_files
 from newsclf.core.state_dir import GATEWAY_LOG, SERVER_LOG
@@ -29,6 +31,22 @@ from newsclf.targets.local.gateway_files import remove_files, write_settings
 from newsclf.targets.local.readiness import wait_until_ready
 
 _GATEWAY = "newsclf.targets.local.gateway"
+_API_DEFAULTS: dict[str, Any] = {
+    "auth": "api-key",
+    "cors_origins": (),
+    "runtimes": 4,
+    "rate_per_s": 500.0,
+    "burst": 500,
+}
+_OPTIONS = {
+    "auth": "--auth",
+    "cors_origins": "--cors",
+    "runtimes": "--runtimes",
+    "rate_per_s": "--rate",
+    "burst": "--burst",
+    "port": "--port",
+    "workers": "--workers",
+}
 _SMOKE_TEST = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
 
 
@@ -73,7 +91,13 @@ class LocalTarget:
         self._say = say
 
     def deploy(
-        self, name: str, model: Path, *, port: int, workers: int, cores: int | None = None
+        self,
+        name: str,
+        model: Path,
+        *,
+        port: int = 0,
+        workers: int | None = None,
+        cores: int | None = None,
     ) -> tuple[LocalDeployment, bool]:
         """Start a server for a model, wait until it answers, and record it.
 
@@ -84,7 +108,7 @@ class LocalTarget:
             name: Of the deployment.
             model: Its directory.
             port: Where it listens; 0 takes a free one.
-            workers: Processes.
+            workers: Processes; None: as it is deployed, else one per core.
             cores: Keep it to so many cores of this machine (Linux only); None: all.
 
         Returns:
@@ -92,7 +116,7 @@ class LocalTarget:
 
         Raises:
             ModelError: the model can't be used.
-            StateError: another model is deployed under this name.
+            StateError: another model is deployed under this name, or with other options.
             ConfigError: the port is in use.
             TargetError: the server did not come up; nothing is left of it.
         """
@@ -108,11 +132,13 @@ class LocalTarget:
                     )
                 status = self.status(found)
                 if status.healthy:
+                    _check_deployed(found, port=port, workers=workers)
                     return found, False
                 if found.server.status == "ready":  # it may be busy: only what is gone is replaced
                     raise _unwell(name, status)
             if found is not None:
                 self._remove(found)
+                workers = workers or found.workers
             with process.listen(port) as listener:
                 deployment = LocalDeployment(
                     name=name,
@@ -122,20 +148,21 @@ class LocalTarget:
                     model_digest=card.digest,
                     folder=self._deployments.folder(name),
                     server=Process(status="creating", port=listener.getsockname()[1]),
+                    workers=workers or available_cores(),
                 )
                 self._deployments.save(deployment)
                 try:
-                    deployment = self._start(deployment, listener, workers, cores)
+                    deployment = self._start(deployment, listener, cores)
                 except BaseException:  # Ctrl-C too: nothing may be left running
                     self._remove(self._deployments.get_of(LocalDeployment, name))
                     raise
         return deployment, True
 
     def _start(
-        self, deployment: LocalDeployment, listener: socket.socket, workers: int, cores: int | None
+        self, deployment: LocalDeployment, listener: socket.socket, cores: int | None
     ) -> LocalDeployment:
         arguments = ["newsclf", "serve", str(deployment.model)]
-        arguments += ["--socket", "{socket}", "--workers", str(workers)]
+        arguments += ["--socket", "{socket}", "--workers", str(deployment.workers)]
         self._deployments.files.create("run", deployment.name)
         running = process.start(arguments, listener, deployment.server_log)
         if cores is not None:
@@ -161,16 +188,17 @@ class LocalTarget:
         self,
         name: str,
         *,
-        auth: Auth,
-        port: int,
-        runtimes: int,
-        rate_per_s: float,
-        burst: int,
-        cors_origins: tuple[str, ...] = (),
+        auth: Auth | None = None,
+        port: int = 0,
+        runtimes: int | None = None,
+        rate_per_s: float | None = None,
+        burst: int | None = None,
+        cors_origins: tuple[str, ...] | None = None,
     ) -> tuple[LocalDeployment, bool]:
         """Put a gateway and Lambda runtimes before a deployment, and wait until they answer.
 
         Wiring again changes nothing while the gateway runs, and starts it again if it has died.
+        What is None is as it was wired before, or the default where it was not.
 
         Args:
             name: Of the deployment.
@@ -190,6 +218,13 @@ class LocalTarget:
             TargetError: the gateway did not come up; nothing is left of it.
         """
         require_extra("awslambdaric", "boto3", extra="api", purpose="the API on this machine")
+        given = {
+            "auth": auth,
+            "cors_origins": cors_origins,
+            "runtimes": runtimes,
+            "rate_per_s": rate_per_s,
+            "burst": burst,
+        }
         with self._deployments.locked(name):
             deployment = self._deployments.get_of(LocalDeployment, name)
             status = self.status(deployment)
@@ -200,22 +235,17 @@ class LocalTarget:
             if deployment.api is not None and status.api_running:
                 if not status.api_answers:
                     raise _not_answering(name, "API", f"newsclf logs --api {name}")
-                if (deployment.api.auth, deployment.api.cors_origins) != (auth, cors_origins):
-                    raise _wired_otherwise(name, deployment.api)
+                _check_wired(deployment, deployment.api, {"port": port or None, **given})
                 return deployment, False
             if deployment.api is not None:
                 self._stop(deployment.api, deployment.gateway_log)
             with process.listen(port) as listener:
-                api = Api(
-                    status="creating",
-                    port=listener.getsockname()[1],
-                    auth=auth,
-                    cors_origins=cors_origins,
-                )
+                options = _wiring(deployment.api, given)
+                api = Api(status="creating", port=listener.getsockname()[1], **options)
                 deployment = deployment.model_copy(update={"api": api})
                 self._deployments.save(deployment)
                 try:
-                    settings = write_settings(deployment, api, runtimes, rate_per_s, burst)
+                    settings = write_settings(deployment, api)
                     deployment = self._start_gateway(deployment, api, listener, settings)
                 except BaseException:  # Ctrl-C too: nothing may be left running
                     self._remove_api(self._deployments.get_of(LocalDeployment, name))
@@ -344,12 +374,70 @@ class LocalTarget:
             )
 
 
-def _wired_otherwise(name: str, api: Api) -> StateError:
-    options = [f"--auth {api.auth}", *(f"--cors {origin}" for origin in api.cors_origins)]
+def _check_deployed(found: LocalDeployment, *, port: int, workers: int | None) -> None:
+    """Raise StateError if the server that runs has other options than those that were given."""
+    runs = {"port": found.server.port, "workers": found.workers}
+    given = {"port": port or None, "workers": workers}
+    if other := _differing(runs, given):
+        again = ["newsclf", "deploy", "--name", found.name, "--model", str(found.model)]
+        raise _otherwise(f"'{found.name}'", found.name, runs, other, [again + _typed(other)])
+
+
+def _check_wired(deployment: LocalDeployment, api: Api, given: Mapping[str, Any]) -> None:
+    """Raise StateError if the API that runs has other options than those that were given."""
+    name, runs = deployment.name, api.model_dump()
+    if other := _differing(runs, given):
+        wanted = {
+            key: value for key, value in _wiring(api, given).items() if value != _API_DEFAULTS[key]
+        } | {key: value for key, value in other.items() if key == "port"}
+        deploy = ["newsclf", "deploy", "--name", name, "--model", str(deployment.model)]
+        wire = ["newsclf", "wire-api", name, *_typed(wanted)]
+        raise _otherwise(f"the API of '{name}'", name, runs, other, [deploy, wire])
+
+
+def _wiring(wired: Api | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an API: what was given, else what it has, else the default."""
+    earlier = wired.model_dump() if wired is not None else {}
+    return {
+        key: next(each for each in (given.get(key), earlier.get(key), default) if each is not None)
+        for key, default in _API_DEFAULTS.items()
+    }
+
+
+def _differing(runs: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options given that are not those that run; None is not given, or not recorded."""
+    return {key: value for key, value in given.items() if value is not None and value != runs[key]}
+
+
+def _otherwise(
+    what: str,
+    name: str,
+    runs: Mapping[str, Any],
+    other: Mapping[str, Any],
+    again: Sequence[Sequence[str]],
+) -> StateError:
+    """Why a command changes nothing: what runs has other options than those that were given."""
+    need = "needs" if len(other) == 1 else "need"
+    has = " ".join(_typed({key: runs[key] for key in other}))
+    commands = [f"newsclf teardown {name}", *(shlex.join(each) for each in again)]
     return StateError(
-        f"the API of '{name}' is up with {' '.join(options)}",
-        hint=f"newsclf teardown {name}, then deploy and wire it again",
+        f"{what} is up with {has}; {' '.join(_typed(other))} {need} a teardown",
+        hint="; ".join(commands),
     )
+
+
+def _typed(options: Mapping[str, Any]) -> list[str]:
+    """Options as they are typed."""
+    words: list[str] = []
+    for key, value in options.items():
+        option = _OPTIONS[key]
+        if isinstance(value, tuple):
+            words += [word for each in value for word in (option, each)]
+            words += [] if value else [f"no {option}"]
+        else:
+            shown = "unknown" if value is None else value
+            words += [option, f"{shown:.15g}" if isinstance(shown, float) else str(shown)]
+    return words
 
 
 def _unwell(name: str, status: Status) -> StateError:
