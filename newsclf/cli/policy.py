@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -84,8 +84,8 @@ def _no_permissions(name: str, with_permissions: Iterable[str]) -> ConfigError:
     from newsclf.core.meant import closest
 
     listed = ", ".join(with_permissions)
-    commands = [each.name for each in (*app.registered_commands, *app.registered_groups)]
-    if name in commands:
+    root: Any = typer.main.get_command(app)
+    if name in root.commands:
         return ConfigError(f"{name} needs no permissions on AWS; those that do: {listed}")
     meant = closest(name, with_permissions)
     return ConfigError(

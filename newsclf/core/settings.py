@@ -272,8 +272,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             continue
         if variable not in known:
             raise ConfigError(
-                f"the environment variable {variable} names no setting",
-                hint="configs/default.toml lists them: NEWSCLF_<SECTION>_<FIELD>",
+                f"the environment variable {variable} does not name a setting",
+                hint=_did_you_mean(closest(variable, known))
+                or "configs/default.toml lists them: NEWSCLF_<SECTION>_<FIELD>",
             )
         *section_path, field_name = known[variable]
         target = found.setdefault(section_path[0], {}) if section_path else found

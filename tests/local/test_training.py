@@ -412,7 +412,9 @@ def test_a_failed_parity_gate_says_both_numbers_and_leaves_what_was_there(
     assert newsclf("predict", "Profit rose").exit_code == 0
 
     monkeypatch.setattr(export, "export_int8", real_export)
-    assert newsclf("optimize", "--config", config).exit_code == 0
+    made = newsclf("optimize", "--config", config)
+    assert made.exit_code == 0
+    assert made.err.endswith("written: model.onnx in model\nnext: newsclf evaluate --model model\n")
     before = Path("model/model.onnx").read_bytes()
 
     monkeypatch.setattr(export, "export_int8", export_mixed_up)

@@ -79,7 +79,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_variable_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="NEWSCLF_TRAIN_EPOCH names no setting"):
+    with pytest.raises(ConfigError, match="NEWSCLF_TRAIN_EPOCH does not name a setting"):
         load_settings(None, environ={"NEWSCLF_TRAIN_EPOCH": "3"})
 
 
