@@ -110,6 +110,8 @@ def test_deploying_again_changes_nothing_while_it_runs(newsclf: Cli) -> None:
     assert both in refused.err
     assert "newsclf teardown news; newsclf deploy --name news --model " in refused.err
 
+    assert "--workers 1" in newsclf("deploy", "--port", 9).err.partition("newsclf deploy")[2]
+
     record = Path(".newsclf/deployments/news.json")
     older = {
         key: value for key, value in json.loads(record.read_text()).items() if key != "workers"

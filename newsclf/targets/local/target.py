@@ -377,22 +377,31 @@ class LocalTarget:
 def _check_deployed(found: LocalDeployment, *, port: int, workers: int | None) -> None:
     """Raise StateError if the server that runs has other options than those that were given."""
     runs = {"port": found.server.port, "workers": found.workers}
-    given = {"port": port or None, "workers": workers}
-    if other := _differing(runs, given):
-        again = ["newsclf", "deploy", "--name", found.name, "--model", str(found.model)]
-        raise _otherwise(f"'{found.name}'", found.name, runs, other, [again + _typed(other)])
+    if other := _differing(runs, {"port": port or None, "workers": workers}):
+        commands = [_deploy_again(found, other)]
+        if found.api is not None:
+            commands.append(_wire_again(found.name, found.api, {}))
+        raise _otherwise(f"'{found.name}'", found.name, runs, other, commands)
 
 
 def _check_wired(deployment: LocalDeployment, api: Api, given: Mapping[str, Any]) -> None:
     """Raise StateError if the API that runs has other options than those that were given."""
     name, runs = deployment.name, api.model_dump()
     if other := _differing(runs, given):
-        wanted = {
-            key: value for key, value in _wiring(api, given).items() if value != _API_DEFAULTS[key]
-        } | {key: value for key, value in other.items() if key == "port"}
-        deploy = ["newsclf", "deploy", "--name", name, "--model", str(deployment.model)]
-        wire = ["newsclf", "wire-api", name, *_typed(wanted)]
-        raise _otherwise(f"the API of '{name}'", name, runs, other, [deploy, wire])
+        commands = [_deploy_again(deployment, {}), _wire_again(name, api, other)]
+        raise _otherwise(f"the API of '{name}'", name, runs, other, commands)
+
+
+def _deploy_again(deployment: LocalDeployment, other: Mapping[str, Any]) -> list[str]:
+    options = ({"workers": deployment.workers} if deployment.workers else {}) | dict(other)
+    command = ["newsclf", "deploy", "--name", deployment.name, "--model", str(deployment.model)]
+    return command + _typed(options)
+
+
+def _wire_again(name: str, api: Api, other: Mapping[str, Any]) -> list[str]:
+    kept = _wiring(api, other)
+    options = {key: value for key, value in kept.items() if value != _API_DEFAULTS[key]}
+    return ["newsclf", "wire-api", name, *_typed(options | dict(other))]
 
 
 def _wiring(wired: Api | None, given: Mapping[str, Any]) -> dict[str, Any]:
