@@ -85,6 +85,11 @@ def _no_permissions(name: str, with_permissions: Iterable[str]) -> ConfigError:
 
     listed = ", ".join(with_permissions)
     root: Any = typer.main.get_command(app)
+    if name == "prices":
+        return ConfigError(
+            "prices: only 'prices refresh' asks AWS, and needs pricing:GetProducts",
+            hint="the policy of train holds it: newsclf policy train",
+        )
     if name in root.commands:
         return ConfigError(f"{name} needs no permissions on AWS; those that do: {listed}")
     meant = closest(name, with_permissions)
