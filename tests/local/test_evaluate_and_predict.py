@@ -88,7 +88,7 @@ def test_gates_work_both_ways(model: Path, newsclf: Cli) -> None:
 @pytest.mark.parametrize(
     ("gate", "said"),
     [
-        ("accurracy=0.9", "no such metric"),
+        ("accurracy=0.9", "did you mean accuracy?"),
         ("accuracy", "expected NAME=VALUE"),
         ("accuracy=high", "the minimum is not a number"),
     ],
