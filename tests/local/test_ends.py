@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, Any
 
 import pytest
 
@@ -103,8 +103,12 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(
 def test_a_state_directory_that_is_full_is_said(
     newsclf: Cli, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> NoReturn:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    fdopen = os.fdopen
+
+    def full(descriptor: int, mode: str) -> IO[Any]:
+        if "w" in mode:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return fdopen(descriptor, mode)
 
     monkeypatch.setattr("newsclf.core.files.os.fdopen", full)
 
