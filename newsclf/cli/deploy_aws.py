@@ -198,7 +198,7 @@ def _ttl(text: str | None) -> int | None:
     if ttl_s is not None and ttl_s < _LEAST_TTL_S:
         raise ConfigError(
             f"--ttl {text}: AWS deletes no endpoint while it comes up, which takes minutes",
-            hint=f"--ttl {_LEAST_TTL_S // 60}m is the least",
+            hint=f"{_LEAST_TTL_S // 60}m is the least; name the unit, such as 90m, 2h or 3d",
         )
     return ttl_s
 

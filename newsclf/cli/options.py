@@ -206,9 +206,13 @@ def seconds(text: str | None, option: str) -> int | None:
     try:
         found = int(duration_s(text))
     except ValueError as error:
-        raise ConfigError(f"{option} {error}", hint=f"{option} 2h, for example") from None
+        raise ConfigError(
+            f"{option} {error}", hint="a number with its unit, such as 90m, 2h or 3d"
+        ) from None
     if found < 1:
-        raise ConfigError(f"{option} {text}: at least 1 s", hint=f"{option} 2h, for example")
+        raise ConfigError(
+            f"{option} {text}: at least 1 s", hint="a number with its unit, such as 90m, 2h or 3d"
+        )
     return found
 
 

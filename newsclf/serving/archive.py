@@ -38,6 +38,7 @@ MODULES = (
     "newsclf/core/__init__.py",
     "newsclf/core/contract.py",
     "newsclf/core/errors.py",
+    "newsclf/core/files.py",
     "newsclf/core/model_dir.py",
     "newsclf/serving/__init__.py",
     "newsclf/serving/engine.py",
