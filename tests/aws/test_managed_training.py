@@ -220,7 +220,7 @@ def test_nobody_to_ask_means_no(aws: FakeAws, newsclf: Cli, trained: Path) -> No
     [
         (("--on", "sagemaker"), "needs an --instance"),
         (("--on", "sagemaker", "--instance", "m5"), "such as ml.m5.xlarge, not m5"),
-        (("--on", "moon"), "there are local and sagemaker"),
+        (("--on", "moon"), "choose local or sagemaker"),
         (("--spot",), "--spot: only with --on sagemaker"),
         (("--on", "sagemaker", "--instance", "ml.m5.large", "--max-runtime", "5"), "90m, 2h"),
         (("--on", "sagemaker", "--instance", "ml.m5.large", "--max-runtime", "9d"), "5 days"),

@@ -212,11 +212,15 @@ def deployed(url: str) -> None:
     path.write_text(json.dumps(document), encoding="utf-8")
 
 
-def test_a_load_test_on_aws_shows_what_cloudwatch_says(clients: Clients, newsclf: Cli) -> None:
+def test_a_load_test_on_aws_shows_what_cloudwatch_says(
+    clients: Clients, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     for k in range(3):
         put(clients, now + k * MINUTE, 2000)  # more than will be sent: no waiting
     with running(Behaviour(service_s=0.01)) as server:
+        # As with an emulator: nothing is sent to another address than API Gateway's.
+        monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", server.url.rpartition("/")[0])
         deployed(server.url)
         result = newsclf("loadtest", "news", "--concurrency", "1", "--warmup", "0.2",
                          "--duration", "1")  # fmt: skip

@@ -229,7 +229,7 @@ def test_neither_the_old_model_s_errors_nor_the_callers_own_end_an_update(
     assert after != before
     assert alarms() == [f"{after}-errors"]
     assert f"delete  error alarm             {before}-errors" in mended.out
-    assert newsclf(*deploy, *OTHER_IMAGE).err.count("everything is up already") == 1
+    assert newsclf(*deploy, *OTHER_IMAGE).err.count("everything is already running") == 1
     torn_down(aws, newsclf)
 
 

@@ -134,7 +134,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on(
     )
     assert process.stderr is not None
     seen = ""
-    while "epoch 2:" not in seen:
+    while "epoch 2 of" not in seen:
         line = process.stderr.readline()
         assert line, seen
         seen += line
