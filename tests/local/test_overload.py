@@ -6,6 +6,7 @@ machine; server, pool and HTTP are the real ones.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def server(trained: Path) -> Iterator[tuple[httpx.Client, psutil.Process]]:
     process = subprocess.Popen(
         [sys.executable, "-c", _SERVE, str(trained / "model")],
         cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},  # workers do not look in the working directory
         stdout=subprocess.PIPE,
         text=True,
     )
