@@ -51,7 +51,9 @@ def demo(
 
     def say(*words: object) -> None:
         command = shlex.join(["newsclf", *(str(word) for word in words)])
-        output.note(f"\n[{next(steps)}/{_STEPS}] $ {command}")
+        step = next(steps)
+        gap = "\n" if step > 1 else ""
+        output.note(f"{gap}[{step}/{_STEPS}] $ {command}")
 
     say("train", "--config", config, "--out", model, "--overwrite")
     train(config=config, out=model, overwrite=out == _FOLDER, quiet=quiet)
@@ -78,8 +80,7 @@ def demo(
     output.note(
         f"\nReports: {model / 'evaluation' / 'report.html'}"
         f"{f' and {report}' if report is not None else ''}\n"
-        "Train on the real data (Financial PhraseBank, about 15 minutes, 95 %):\n"
-        "  newsclf train --data phrasebank --base minilm\n"
+        "Train on the real data: newsclf train --data phrasebank --base minilm\n"
         "Try this model on a headline of your own:\n"
         f'  newsclf predict --model {shlex.quote(str(model))} "your headline"'
     )
