@@ -183,7 +183,7 @@ def _vpc(text: str | None) -> Vpc | None:
 
 
 def checked_kms_key(text: str | None, region: str) -> str | None:
-    """An alias is none: the role's policy must name the key itself."""
+    """Require the id or ARN of a key: the role's policy cannot name an alias."""
     arn = rf"(arn:aws:kms:{region}:\d{{12}}:key/)?"
     if text is not None and not re.fullmatch(rf"{arn}(mrk-)?[0-9a-f-]{{32,36}}", text):
         raise ConfigError(
@@ -231,7 +231,7 @@ def _show_steps(
         row = f"{step.look.action:8}{step.resource.kind:23} {name}{step.look.detail}"
         output.show(Text(row, style=_STYLES.get(step.look.action, "dim")))
     if spec.usd_per_hour is None:
-        output.show("It bills by use, and nothing by the hour while nobody asks.")
+        output.show("It bills by use, and nothing while it is idle.")
         return
     usd = _usd_per_hour_of(steps)
     month = f"${usd * _HOURS_PER_MONTH:,.0f} a month"

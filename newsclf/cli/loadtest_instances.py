@@ -56,7 +56,7 @@ def local_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
     def brought_up() -> Iterator[Address]:
         from newsclf.targets.local.client import address_of
 
-        name = f"loadtest-{cores}-{os.getpid()}"  # nobody else's
+        name = f"loadtest-{cores}-{os.getpid()}"  # unique on this machine
         deployment, _ = target.deploy(name, model, port=0, workers=int(cores), cores=int(cores))
         try:
             yield address_of(deployment, direct=True)
@@ -102,7 +102,7 @@ def aws_instance(wanted: OnAws, instance: str) -> Subject:
     if not _AWS.fullmatch(instance):
         raise ConfigError(f"--instances {instance}: there is no such instance")
     kind = instance.removeprefix("ml.").replace(".", "-")
-    name = f"loadtest-{kind}-{os.getpid()}"  # nobody else's
+    name = f"loadtest-{kind}-{os.getpid()}"  # unique on this machine
     spec = AwsSpec(
         image=stock_image(wanted.target.region, instance),
         instance=instance,
@@ -170,7 +170,7 @@ def ask(output: Output, bills: Sequence[str], *, yes: bool) -> None:
 
     Raises:
         StateError: the answer was no.
-        ConfigError: there is nobody to ask.
+        ConfigError: no terminal to ask on.
     """
     for line in bills:
         output.note(line)

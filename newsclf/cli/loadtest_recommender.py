@@ -39,7 +39,7 @@ def find_recommender(output: Output, where: Where) -> Recommender:
         ConfigError: it is not on instances of AWS, or an instance has no price.
     """
     if where.url is not None:
-        raise ConfigError("--recommender needs a model on AWS, and --url is none", hint=_OTHERWISE)
+        raise ConfigError("--recommender needs a model on AWS, which --url is not", hint=_OTHERWISE)
     if where.instances is not None:
         wanted = aws_of(output, where)
         instances = instances_of(where)
@@ -105,7 +105,7 @@ def _held(wanted: OnAws, instances: Sequence[str], bodies: Sequence[bytes]) -> I
     from newsclf.targets.aws.target import Request
 
     target = wanted.target
-    name = f"recommender-{os.getpid()}"  # nobody else's
+    name = f"recommender-{os.getpid()}"  # unique on this machine
     (image,) = {stock_image(target.region, instance) for instance in instances}
     try:
         with packed(wanted.model, wanted.archive, wheels=wanted.wheels) as package:

@@ -295,7 +295,7 @@ def rules_from(role: str | None, boundary: str | None, tags: list[str] | None) -
     """The flags --role, --permissions-boundary and --tag, as the section of the settings.
 
     Raises:
-        ConfigError: a tag has no `=`, or is none that AWS takes.
+        ConfigError: a tag has no `=`, or AWS does not accept it.
     """
     from newsclf.core.account_rules import checked_tags
     from newsclf.core.errors import ConfigError

@@ -248,7 +248,7 @@ class Output:
         """Ask on the terminal.
 
         Raises:
-            ConfigError: there is nobody to ask.
+            ConfigError: there is no terminal to ask on.
         """
         from newsclf.core.errors import ConfigError
 

@@ -110,7 +110,7 @@ class LocalDeployment(_Recorded):
 
 
 class Serverless(_Document):
-    """SageMaker's serverless inference: it bills by use, and nothing while nobody asks."""
+    """SageMaker's serverless inference: billed per use, and free while idle."""
 
     memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 3072
     """As much as the quota of a new account allows."""

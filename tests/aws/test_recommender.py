@@ -361,7 +361,7 @@ def test_a_kill_after_any_call_leaves_nothing_that_a_teardown_does_not_find(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--url", "http://127.0.0.1:9/invocations"), "--url is none"),
+        (("--url", "http://127.0.0.1:9/invocations"), "which --url is not"),
         (("--instances", "local:1"), "instances of AWS"),
         (("--instances", "ml.t2.medium"), "burstable"),
         (("here",), "'here' is deployed on this machine"),
