@@ -188,7 +188,7 @@ def test_serverless_bills_by_use_and_is_no_update_of_instances(
     up = deploy("--serverless", "--memory", 2048, "--concurrency", 5)
 
     assert up.exit_code == 0, up.err
-    assert "nothing by the hour" in up.out
+    assert "nothing while it is idle" in up.out
     (variant,) = called(aws, "CreateEndpointConfig")[0]["ProductionVariants"]
     assert variant["ServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
     assert "InstanceType" not in variant
