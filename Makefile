@@ -23,9 +23,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev,sagemaker]'
 	@touch $@
 
-$(DLC_INSTALLED): tests/dlc/requirements.txt
+$(DLC_INSTALLED): tests/e2e/dlc/requirements.txt
 	$(DLC_PYTHON) -m venv --clear $(DLC_VENV)
-	$(DLC_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/dlc/requirements.txt
+	$(DLC_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/e2e/dlc/requirements.txt
 	@touch $@
 
 demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package.
@@ -33,7 +33,7 @@ demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package
 
 test: $(INSTALLED) ## Run the tests.
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not (alone or aws or load)"
-	$(BIN)/python -m pytest -m "alone and not load" tests/local
+	$(BIN)/python -m pytest -m "alone and not load" tests/integration
 
 test-aws: $(INSTALLED) ## Kill and disturb the real command line at each of its calls to AWS.
 	$(BIN)/python -m pytest -m aws -n 2 --dist worksteal
@@ -42,10 +42,10 @@ test-load: $(INSTALLED) ## Run the long simulations and load tests.
 	$(BIN)/python -m pytest -m load
 
 test-browser: $(INSTALLED) ## Open the load test's report in Chromium, which must be installed.
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/e2e/browser
 
 test-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Test the archive under SageMaker's own toolkit and Java.
-	$(BIN)/python -m pytest tests/dlc
+	$(BIN)/python -m pytest tests/e2e/dlc
 
 lint: $(INSTALLED) ## Check style, types, the direction of imports, and the Dockerfile.
 	$(BIN)/ruff check .

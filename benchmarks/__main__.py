@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks import generator, scoring, serving, training
 from benchmarks.headlines import read_headlines
-from newsclf.core.machine import available_cores
+from newsclf.common.machine import available_cores
 
 
 def main() -> None:

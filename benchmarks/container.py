@@ -18,8 +18,8 @@ from rich.table import Table
 
 from benchmarks import wrk
 from benchmarks.headlines import random_distilbert, read_headlines, untrained_model
-from newsclf.lifecycle.package import PackageRequest, package
-from tests.dlc.toolkit import PYTHON, running, unpack
+from newsclf.deploy.package.build import PackageRequest, package
+from tests.e2e.dlc.toolkit import PYTHON, running, unpack
 
 _WORKERS = 2
 _CONNECTIONS = 8

@@ -22,13 +22,13 @@ import numpy.typing as npt
 import psutil
 
 from benchmarks.headlines import Result
-from newsclf.core.machine import available_cores
-from newsclf.loadtest import schedule
-from newsclf.loadtest.generator import Stop, Target, generate
-from newsclf.loadtest.records import Load
-from newsclf.loadtest.samples import Outcome, Samples
-from newsclf.loadtest.statistics import nearest_rank
-from tests.loadserver import Behaviour, running
+from newsclf.common.machine import available_cores
+from newsclf.loadtest.analysis.statistics import nearest_rank
+from newsclf.loadtest.generator.controller import Stop, Target, generate
+from newsclf.loadtest.load import arrivals
+from newsclf.loadtest.store.records import Load
+from newsclf.loadtest.store.samples import Outcome, Samples
+from tests.support.loadserver import Behaviour, running
 
 _IN_FLIGHT = (1, 16, 64, 128)
 _SECONDS = 4
@@ -122,7 +122,7 @@ def _closed(url: str, users: int, *, warmup_s: int = 0, seconds: int) -> Samples
 
 
 def _constant(url: str) -> Samples:
-    due = schedule.constant(_RATE_PER_S, _STEADY_SECONDS)
+    due = arrivals.constant(_RATE_PER_S, _STEADY_SECONDS)
     load = Load(
         model="constant", rate_per_s=_RATE_PER_S, warmup_s=0, duration_s=_STEADY_SECONDS,
         max_in_flight=64,

@@ -13,15 +13,15 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from newsclf.core.contract import LABELS
-from newsclf.core.examples import LabelledData
-from newsclf.core.files import write_text
-from newsclf.core.model_dir import file_digest
-from newsclf.core.settings import DataSettings
+from newsclf.common.files import write_text
+from newsclf.common.settings import DataSettings
+from newsclf.contract.labels import LABELS
+from newsclf.data.examples import LabelledData
 from newsclf.data.sources import load_data
-from newsclf.ml.base import resolve_base
-from newsclf.ml.classifier import load_base
-from newsclf.ml.export import export_int8
+from newsclf.model.directory import file_digest
+from newsclf.training.base import resolve_base
+from newsclf.training.classifier import load_base
+from newsclf.training.export import export_int8
 
 _PHRASEBANK = Path(__file__).parents[2] / "shared" / "data" / "FinancialPhraseBank-v1.0.zip"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import transformers
 
 from benchmarks.headlines import Result, untrained_model
-from newsclf.core.examples import LabelledData
-from newsclf.lifecycle.predict import RowsRequest, ScoreRequest, open_model, score
+from newsclf.data.examples import LabelledData
+from newsclf.predict.run import RowsRequest, ScoreRequest, open_model, score
 
 _OUR_ROWS = 3000
 _PIPELINE_ROWS = 300

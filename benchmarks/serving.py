@@ -17,13 +17,13 @@ import psutil
 
 from benchmarks import wrk
 from benchmarks.headlines import Result, untrained_model
-from newsclf.core.examples import LabelledData
-from newsclf.core.machine import available_cores
-from newsclf.loadtest.generator import Stop, Target, generate
-from newsclf.loadtest.payloads import make_bodies
-from newsclf.loadtest.plan import choose_payloads, make_schedule
-from newsclf.loadtest.records import Load
-from newsclf.loadtest.samples import Outcome
+from newsclf.common.machine import available_cores
+from newsclf.data.examples import LabelledData
+from newsclf.loadtest.generator.controller import Stop, Target, generate
+from newsclf.loadtest.load.payloads import make_bodies
+from newsclf.loadtest.load.plan import choose_payloads, make_schedule
+from newsclf.loadtest.store.records import Load
+from newsclf.loadtest.store.samples import Outcome
 
 _HEADLINES = 400
 _CONNECTIONS = (1, 2, 4, 8, 32)

@@ -11,12 +11,12 @@ import torch
 from torch.nn import functional
 
 from benchmarks.headlines import Result
-from newsclf.core.examples import LabelledData, Split
-from newsclf.core.settings import TrainSettings
-from newsclf.ml.base import Base, resolve_base
-from newsclf.ml.classifier import load_base
-from newsclf.ml.devices import pick_device, use_threads
-from newsclf.ml.train import StepProgress, fit
+from newsclf.common.settings import TrainSettings
+from newsclf.data.examples import LabelledData, Split
+from newsclf.training.base import Base, resolve_base
+from newsclf.training.classifier import load_base
+from newsclf.training.devices import pick_device, use_threads
+from newsclf.training.loop import StepProgress, fit
 
 _OUR_STEPS = 60
 _PADDED_STEPS = 10

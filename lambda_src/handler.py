@@ -36,13 +36,9 @@ from botocore.exceptions import (
 )
 
 from lambda_src import openapi
-from newsclf.core.contract import (
-    LABELS,
-    MAX_API_BODY_BYTES,
-    ContractError,
-    parse_classify,
-    parse_json,
-)
+from newsclf.contract.labels import LABELS
+from newsclf.contract.limits import MAX_API_BODY_BYTES
+from newsclf.contract.requests import ContractError, parse_classify, parse_json
 
 # API Gateway gives up after 30 s, the function after 29; a retry would double the load of an
 # endpoint that is already slow, and the caller knows better whether to try again.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from newsclf import __version__
-from newsclf.core.contract import LABELS, MAX_API_BODY_BYTES, MAX_HEADLINES
+from newsclf.contract.labels import LABELS
+from newsclf.contract.limits import MAX_API_BODY_BYTES, MAX_HEADLINES
 
 _Schema = dict[str, Any]
 _JSON = "application/json"

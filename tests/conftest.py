@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from newsclf.cli.main import main
-from tests.builders import build_tiny_base
+from tests.support.builders import build_tiny_base
 
+pytest_plugins = ("tests.support.fakeaws.fixtures",)
 CONFIG = """
 [data]
 source = "sample"
@@ -84,9 +85,9 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a tiny model was trained, once for all tests: the folder holds `model`."""
-    from newsclf.core.settings import load_settings
-    from newsclf.lifecycle.train import TrainWatch, train
-    from newsclf.lifecycle.train_folder import TrainRequest
+    from newsclf.common.settings import load_settings
+    from newsclf.training.folder import TrainRequest
+    from newsclf.training.run import TrainWatch, train
 
     folder = tmp_path_factory.mktemp("trained")
     config = folder / "tiny.toml"

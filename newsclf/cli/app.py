@@ -9,25 +9,25 @@ from typing import Annotated, Any
 import typer
 
 from newsclf import __version__
-from newsclf.cli.cost import cost
-from newsclf.cli.demo import demo
-from newsclf.cli.deploy import deploy
-from newsclf.cli.doctor import doctor
-from newsclf.cli.evaluate import evaluate
+from newsclf.cli.classify.predict import predict
+from newsclf.cli.classify.serve import serve
+from newsclf.cli.deployments.deploy import deploy
+from newsclf.cli.deployments.logs import logs
+from newsclf.cli.deployments.status import status
+from newsclf.cli.deployments.teardown import teardown
+from newsclf.cli.deployments.wire_api import wire_api
 from newsclf.cli.failures import HELP_NAMES, Group, with_examples
-from newsclf.cli.loadtest import loadtest
-from newsclf.cli.logs import logs
-from newsclf.cli.optimize import optimize
-from newsclf.cli.package import package
-from newsclf.cli.policy import policy
-from newsclf.cli.predict import predict
-from newsclf.cli.prices import prices
-from newsclf.cli.report import report
-from newsclf.cli.serve import serve
-from newsclf.cli.status import status
-from newsclf.cli.teardown import teardown
-from newsclf.cli.train import train
-from newsclf.cli.wire_api import wire_api
+from newsclf.cli.measure.cost import cost
+from newsclf.cli.measure.loadtest import loadtest
+from newsclf.cli.measure.prices import prices
+from newsclf.cli.measure.report import report
+from newsclf.cli.models.evaluate import evaluate
+from newsclf.cli.models.optimize import optimize
+from newsclf.cli.models.package import package
+from newsclf.cli.models.train import train
+from newsclf.cli.setup.demo import demo
+from newsclf.cli.setup.doctor import doctor
+from newsclf.cli.setup.policy import policy
 
 Examples = tuple[str, ...]
 _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {

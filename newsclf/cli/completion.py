@@ -27,14 +27,14 @@ def deployments(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def regions(incomplete: str) -> list[str]:
     """Complete an AWS region: those with a stock container image."""
-    from newsclf.targets.aws.images import TRAINING_REGIONS
+    from newsclf.deploy.aws.images import TRAINING_REGIONS
 
     return _beginning(incomplete, TRAINING_REGIONS)
 
 
 def instances(incomplete: str) -> list[str]:
     """Complete an instance type whose price is known."""
-    from newsclf.core.prices import prices_at
+    from newsclf.costs.prices import prices_at
 
     return _beginning(incomplete, prices_at(_STATE_DIR).instances())
 

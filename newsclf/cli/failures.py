@@ -13,8 +13,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from newsclf.cli.next_commands import with_state_dir
-from newsclf.core.errors import InterruptedRunError, NewsclfError, reason_of
-from newsclf.core.findings import finding, short
+from newsclf.common.errors import InterruptedRunError, NewsclfError, reason_of
+from newsclf.common.findings import finding, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,10 +6,10 @@ import logging
 import sys
 
 from newsclf.cli.app import app
+from newsclf.cli.console import Output, drop_stdout, make_streams_usable
 from newsclf.cli.failures import failure_of
-from newsclf.cli.output import Output, drop_stdout, make_streams_usable
 from newsclf.cli.signals import ended_by_signals
-from newsclf.core.errors import InterruptedRunError
+from newsclf.common.errors import InterruptedRunError
 
 
 def main() -> None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsclf.cli import completion
+from newsclf.cli.console import Output
 from newsclf.cli.durations import duration_s
-from newsclf.cli.output import Output
 
 if TYPE_CHECKING:
-    from newsclf.core.settings import Settings
-    from newsclf.targets.local.target import LocalTarget
+    from newsclf.common.settings import Settings
+    from newsclf.deploy.local.target import LocalTarget
 
 _GENERAL = "General options"
 """Panel of --help for what every command has; it comes after the command's own options."""
@@ -181,14 +181,14 @@ def start(*, as_json: bool, quiet: bool, verbose: bool) -> Output:
 
 def settings_from(config: Path | None, flags: dict[str, Any]) -> Settings:
     """Settings of the file, the environment and these flags (None: not given)."""
-    from newsclf.core.settings import load_settings
+    from newsclf.common.settings import load_settings
 
     return load_settings(config, environ=os.environ, flags=flags)
 
 
 def local_target(config: Path | None, state_dir: Path | None) -> LocalTarget:
     """The target of this machine, with the state directory of the settings."""
-    from newsclf.targets.local.target import LocalTarget
+    from newsclf.deploy.local.target import LocalTarget
 
     return LocalTarget(settings_from(config, {"state_dir": state_dir}).state_dir)
 
@@ -199,7 +199,7 @@ def seconds(text: str | None, option: str) -> int | None:
     Raises:
         ConfigError: It is something else, or less than a second.
     """
-    from newsclf.core.errors import ConfigError
+    from newsclf.common.errors import ConfigError
 
     if text is None:
         return None
@@ -256,7 +256,7 @@ def only_one(values: list[str] | None, option: str) -> str | None:
     Raises:
         ConfigError: it is given again with another value.
     """
-    from newsclf.core.errors import ConfigError
+    from newsclf.common.errors import ConfigError
 
     if len(set(values or ())) > 1:
         raise ConfigError(
@@ -272,7 +272,7 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str]:
     Raises:
         ConfigError: one has no `=`.
     """
-    from newsclf.core.errors import ConfigError
+    from newsclf.common.errors import ConfigError
 
     found = {}
     for value in values or []:
@@ -297,8 +297,8 @@ def rules_from(role: str | None, boundary: str | None, tags: list[str] | None) -
     Raises:
         ConfigError: a tag has no `=`, or AWS does not accept it.
     """
-    from newsclf.core.account_rules import checked_tags
-    from newsclf.core.errors import ConfigError
+    from newsclf.common.account_rules import checked_tags
+    from newsclf.common.errors import ConfigError
 
     named = pairs(tags, "--tag")
     if len(named) < len(tags or []):

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsclf.core.deployment import AwsDeployment, Deployments
+from newsclf.deploy.records import AwsDeployment
+from newsclf.deploy.store import Deployments
 
 if TYPE_CHECKING:
-    from newsclf.cli.output import Output
-    from newsclf.targets.aws.target import AwsTarget
+    from newsclf.cli.console import Output
+    from newsclf.deploy.aws.target import AwsTarget
 
 
 def aws_target(
@@ -22,11 +23,11 @@ def aws_target(
         MissingExtraError: boto3 is not installed.
         ConfigError: no region is named anywhere.
     """
-    from newsclf.core.extras import require_extra
+    from newsclf.common.extras import require_extra
 
     require_extra("boto3", extra="api", purpose="a deployment on AWS")
-    from newsclf.targets.aws.clients import Clients
-    from newsclf.targets.aws.target import AwsTarget
+    from newsclf.deploy.aws.call.clients import Clients
+    from newsclf.deploy.aws.target import AwsTarget
 
     return AwsTarget(state_dir, Clients(region, profile), say=output.note)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from newsclf.core.errors import ConfigError, DownloadError
+from newsclf.common.errors import ConfigError, DownloadError
 
 Kind = Literal["model", "dataset"]
 _NAMES: dict[Kind, str] = {"model": "base model", "dataset": "data set"}

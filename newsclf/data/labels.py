@@ -7,9 +7,9 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from newsclf.core.contract import LABELS
-from newsclf.core.errors import DataError
-from newsclf.core.settings import DataSettings
+from newsclf.common.errors import DataError
+from newsclf.common.settings import DataSettings
+from newsclf.contract.labels import LABELS
 
 _SPELLINGS = {
     "negative": ("neg", "negativ", "bearish"),

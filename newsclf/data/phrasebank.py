@@ -10,12 +10,12 @@ import hashlib
 import zipfile
 from pathlib import Path, PurePath, PurePosixPath
 
-from newsclf.core.contract import LABELS
-from newsclf.core.errors import ConfigError, DataError
-from newsclf.core.examples import Example, LabelledData, contradictory_texts
-from newsclf.core.settings import DataSettings
+from newsclf.common.errors import ConfigError, DataError
+from newsclf.common.settings import DataSettings
+from newsclf.contract.labels import LABELS
 from newsclf.data import hub
-from newsclf.data.opening import open_member, zip_members
+from newsclf.data.examples import Example, LabelledData, contradictory_texts
+from newsclf.data.formats.opening import open_member, zip_members
 
 HUB_DATASET = "takala/financial_phrasebank"
 HUB_FILE = "data/FinancialPhraseBank-v1.0.zip"

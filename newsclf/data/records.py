@@ -14,13 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Self
 
-from newsclf.core.errors import DataError
-from newsclf.core.settings import ReadingSettings
-from newsclf.data import columnar, columns, json_rows
-from newsclf.data.delimited import Lines, names_a_text_column, read_delimited
-from newsclf.data.encodings import lines_of, open_text
-from newsclf.data.labels import KNOWN_LABELS
-from newsclf.data.opening import (
+from newsclf.common.errors import DataError
+from newsclf.common.settings import ReadingSettings
+from newsclf.data.formats import columnar, columns, json_rows
+from newsclf.data.formats.delimited import Lines, names_a_text_column, read_delimited
+from newsclf.data.formats.encodings import lines_of, open_text
+from newsclf.data.formats.opening import (
     BINARY_FORMATS,
     Source,
     file_format,
@@ -29,8 +28,9 @@ from newsclf.data.opening import (
     stream_source,
     unknown_format,
 )
-from newsclf.data.rows import BadRow, Found, Record, Row, headline_of
-from newsclf.data.spreadsheet import read_excel
+from newsclf.data.formats.rows import BadRow, Found, Record, Row, headline_of
+from newsclf.data.formats.spreadsheet import read_excel
+from newsclf.data.labels import KNOWN_LABELS
 
 __all__ = [
     "BadRow", "Record", "Records", "file_format", "headline_of", "open_records", "read_records",

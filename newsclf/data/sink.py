@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
-from newsclf.core.errors import DataError, reason_of
-from newsclf.core.extras import require_extra
-from newsclf.core.files import replacing
+from newsclf.common.errors import DataError, reason_of
+from newsclf.common.extras import require_extra
+from newsclf.common.files import replacing
 
 if TYPE_CHECKING:
     from pyarrow import Schema

@@ -9,13 +9,13 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import NamedTuple
 
-from newsclf.core.errors import DataError
-from newsclf.core.examples import LabelledData
-from newsclf.core.meant import closest
-from newsclf.core.settings import DataSettings
+from newsclf.common.errors import DataError
+from newsclf.common.meant import closest
+from newsclf.common.settings import DataSettings
 from newsclf.data import hub, phrasebank, table
-from newsclf.data.columnar import is_dataset_folder
-from newsclf.data.opening import file_format, is_packed
+from newsclf.data.examples import LabelledData
+from newsclf.data.formats.columnar import is_dataset_folder
+from newsclf.data.formats.opening import file_format, is_packed
 
 _HUB_ID = re.compile(
     r"(?!\.)(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subset>[\w.-]+))?(?::(?P<split>[\w.-]+))?"
@@ -63,6 +63,36 @@ def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData
         digest=hashlib.sha256(digests.encode()).hexdigest(),
         notes=tuple(dict.fromkeys(note for each in (data, *parts.values()) for note in each.notes)),
     )
+
+
+def load_again(
+    settings: DataSettings, *, digest: str, source: str | None = None
+) -> tuple[LabelledData, DataSettings]:
+    """Read the data that a model was trained on, and the settings by which it is parted.
+
+    Args:
+        settings: Those of the training.
+        digest: That of the data then.
+        source: Where it now is, if it has moved.
+
+    Raises:
+        DataError: it is gone, or its bytes have changed since.
+    """
+    if source is not None:
+        settings = settings.model_copy(update={"source": source})
+    if (missing := missing_source(settings)) is not None:
+        raise DataError(
+            f"{missing}: the data that the model was trained on is not there",
+            hint="if it has moved, name it with --data: it is identified by its contents",
+        )
+    data = load_data(settings)
+    if data.digest != digest:
+        raise DataError(
+            f"{settings.source}: the data has changed since the model was trained on it, so its"
+            " parts can't be told apart",
+            hint="restore the file, or train again",
+        )
+    return data, settings
 
 
 def _load_source(settings: DataSettings, at: Path | None) -> LabelledData:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from newsclf.core.errors import DataError
-from newsclf.core.examples import Example, LabelledData, Split, class_counts, counted, normalised
-from newsclf.core.extras import require_extra
-from newsclf.core.settings import DataSettings
+from newsclf.common.errors import DataError
+from newsclf.common.extras import require_extra
+from newsclf.common.settings import DataSettings
+from newsclf.data.examples import Example, LabelledData, Split, class_counts, counted, normalised
 
 
 def split(data: LabelledData, settings: DataSettings) -> Split:

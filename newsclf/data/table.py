@@ -7,10 +7,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from newsclf.core.contract import LABELS
-from newsclf.core.errors import DataError
-from newsclf.core.examples import Example, LabelledData, contradictory_texts
-from newsclf.core.settings import DataSettings
+from newsclf.common.errors import DataError
+from newsclf.common.settings import DataSettings
+from newsclf.contract.labels import LABELS
+from newsclf.data.examples import Example, LabelledData, contradictory_texts
 from newsclf.data.labels import LabelReader
 from newsclf.data.records import BadRow, Records, headline_of, open_records
 

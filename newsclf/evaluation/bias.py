@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from newsclf.core.contract import Prediction
-from newsclf.evaluation.metrics import wilson_interval
+from newsclf.common.intervals import wilson_interval
+from newsclf.contract.answers import Prediction
 from newsclf.evaluation.report import Flip, Swap
 
 Kind = Literal["company", "country", "currency"]

@@ -1,4 +1,4 @@
-"""Charts as SVG text: confusion matrix, reliability diagram, training curve.
+"""Charts as SVG text: confusion matrix and reliability diagram.
 
 Text stays text and ink is one colour (INK), so that a page can let it follow its light or dark
 theme; the same figures give the same bytes.
@@ -6,42 +6,22 @@ theme; the same figures give the same bytes.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from newsclf.core.contract import LABELS
-from newsclf.evaluation.metrics import wilson_interval
+from newsclf.common.intervals import wilson_interval
+from newsclf.contract.labels import LABELS
 from newsclf.evaluation.report import Calibration
+from newsclf.reporting.matplotlib_svg import BLUE, INK, svg_of
 
-INK = "#1f2329"
 _DARK_SHADE = 0.5
 _KEY_STEPS = 12
 _FEW_ROWS = 5
 _LEAST_CONFIDENCE = 0.3
 """The largest of three probabilities is never less than a third."""
-_EPOCH_TICKS = 10
-BLUE = "#3a6ea5"
-_ORANGE = "#d9772b"
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "newsclf",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "axes.titlesize": 10,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
 
 
 def confusion_svg(counts: Sequence[Sequence[int]]) -> str:
@@ -77,7 +57,7 @@ def confusion_svg(counts: Sequence[Sequence[int]]) -> str:
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
 
-    return _svg(lambda figure: draw(figure.add_subplot()), width_in=4.2, height_in=4.2)
+    return svg_of(lambda figure: draw(figure.add_subplot()), width_in=4.2, height_in=4.2)
 
 
 def _shade(x: float, y: float, width: float, height: float, share: float) -> Rectangle:
@@ -127,53 +107,4 @@ def reliability_svg(calibration: Calibration) -> str:
         below.set_ylabel("headlines")
         below.set_xlabel("confidence")
 
-    return _svg(draw, width_in=4.2, height_in=4.2)
-
-
-def training_svg(history: Sequence[dict[str, float]], kept_epoch: int) -> str:
-    """Losses, and beside them validation macro-F1, by epoch; a line marks the one that was kept."""
-
-    def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        epochs = [entry["epoch"] for entry in history]
-        for name, words, colour, style in (
-            ("train_loss", "training", BLUE, "-"),
-            ("validation_loss", "validation", _ORANGE, (0, (4, 3))),
-        ):
-            values = [entry[name] for entry in history]
-            left.plot(epochs, values, color=colour, linestyle=style, marker="o", markersize=3,
-                      label=words)  # fmt: skip
-        left.set_title("loss")
-        left.set_ylim(bottom=0)
-        left.legend(loc="lower left", frameon=False)  # losses fall from the upper left
-        right.plot(
-            epochs, [100 * e["macro_f1"] for e in history], color=BLUE, marker="o", markersize=3
-        )
-        right.set_title("validation macro-F1, %")
-        right.margins(y=0.2)
-        for axes in (left, right):
-            axes.set_xlabel("epoch")
-            axes.set_xticks(epochs[:: -(-len(epochs) // _EPOCH_TICKS)])
-            axes.axvline(kept_epoch, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
-        at_right_end = kept_epoch > (epochs[0] + epochs[-1]) / 2
-        right.annotate(
-            f"epoch {kept_epoch:g} kept",
-            (kept_epoch, 0.02),
-            (-4 if at_right_end else 4, 0),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="right" if at_right_end else "left",
-            fontsize=8,
-        )
-
-    return _svg(draw, width_in=6.4, height_in=2.8)
-
-
-def _svg(draw: Callable[[Figure], None], *, width_in: float, height_in: float) -> str:
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width_in, height_in), layout="constrained")
-        draw(figure)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    svg = buffer.getvalue()
-    return svg[svg.index("<svg") :]  # without the XML prologue it also stands inside HTML
+    return svg_of(draw, width_in=4.2, height_in=4.2)

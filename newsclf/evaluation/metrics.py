@@ -8,9 +8,10 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from newsclf.core.contract import LABELS, Prediction
-from newsclf.core.examples import Example
-from newsclf.core.model_card import Interval
+from newsclf.common.intervals import wilson_interval
+from newsclf.contract.answers import Prediction
+from newsclf.contract.labels import LABELS
+from newsclf.data.examples import Example
 from newsclf.evaluation.report import (
     Calibration,
     CalibrationBin,
@@ -20,19 +21,12 @@ from newsclf.evaluation.report import (
     Difference,
     Slice,
 )
+from newsclf.model.card import Interval
 
 _CALIBRATION_BINS = 15
 _BOOTSTRAP_SAMPLES = 5_000
 _DIFFERENCES = 50
 _WORD_LIMITS = (10, 20, 30)
-
-
-def wilson_interval(successes: int, trials: int) -> Interval:
-    """95 % interval of a share (Wilson 1927), which stays in [0, 1] and fits small counts."""
-    if trials == 0:
-        return (0.0, 1.0)
-    interval = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
-    return (float(interval.low), float(interval.high))
 
 
 def confusion(truth: Sequence[int], predicted: Sequence[int]) -> list[list[int]]:

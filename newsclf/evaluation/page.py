@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from newsclf.core.visible import visible_value
-from newsclf.evaluation.charts import INK, confusion_svg, reliability_svg, training_svg
+from newsclf.common.visible import visible_value
+from newsclf.evaluation.charts import confusion_svg, reliability_svg
 from newsclf.evaluation.report import EvaluationReport
+from newsclf.reporting.matplotlib_svg import INK
+from newsclf.training.curve import training_svg
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from newsclf.core.baseline import Baseline
-from newsclf.core.contract import LABELS
-from newsclf.core.examples import counted
-from newsclf.core.model_card import Interval, Score
-from newsclf.core.spread import Spread
+from newsclf.common.intervals import Spread
+from newsclf.contract.labels import LABELS
+from newsclf.data.examples import counted
+from newsclf.evaluation.baseline import Baseline
+from newsclf.model.card import Interval, Score
 
 
 class _Document(BaseModel):

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from newsclf.loadtest.generator import Stop
+from newsclf.loadtest.generator.controller import Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from newsclf.core.errors import ServiceError
-from newsclf.loadtest import preflight
-from newsclf.loadtest.generator import Stop, Target, generate
-from newsclf.loadtest.orders import Progress
-from newsclf.loadtest.plan import choose_payloads, make_schedule, point_id, point_seed
-from newsclf.loadtest.probes import ProbeResult, probe_result
-from newsclf.loadtest.records import Load, Objective, Point, PointSummary, Search
-from newsclf.loadtest.run_folder import RunFolder, file_name
-from newsclf.loadtest.samples import Outcome, Samples
-from newsclf.loadtest.schedule import digest
-from newsclf.loadtest.search import find_rate
-from newsclf.loadtest.silence import SILENT_S
-from newsclf.loadtest.summary import summarise
+from newsclf.common.errors import ServiceError
+from newsclf.loadtest.analysis.probes import ProbeResult, probe_result
+from newsclf.loadtest.analysis.search import find_rate
+from newsclf.loadtest.analysis.summary import summarise
+from newsclf.loadtest.generator import preflight
+from newsclf.loadtest.generator.controller import Stop, Target, generate
+from newsclf.loadtest.generator.messages import Progress
+from newsclf.loadtest.generator.unresponsive import SILENT_S
+from newsclf.loadtest.load.arrivals import digest
+from newsclf.loadtest.load.plan import choose_payloads, make_schedule, point_id, point_seed
+from newsclf.loadtest.store.records import Load, Objective, Point, PointSummary, Search
+from newsclf.loadtest.store.run_folder import RunFolder, file_name
+from newsclf.loadtest.store.samples import Outcome, Samples
 
 _PROBE_WARMUP_S = 2.0
 _COOLDOWN_S = 0.5

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from newsclf.core.contract import LABELS, Prediction, label_mapping_error
-from newsclf.core.errors import ModelError
-from newsclf.core.model_dir import ONNX_FILE
+from newsclf.common.errors import ModelError
+from newsclf.contract.answers import Prediction
+from newsclf.contract.labels import LABELS, label_mapping_error
+from newsclf.model.directory import ONNX_FILE
 from newsclf.serving import tokens
 
 FILES = ("config.json", *tokens.FILES, ONNX_FILE)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from newsclf.core.contract import Prediction
-from newsclf.core.interpreter import module_command
+from newsclf.common.interpreter import module_command
+from newsclf.contract.answers import Prediction
 from newsclf.serving.worker import HEADER
 
 _CHUNK_HEADLINES = 16

@@ -29,11 +29,12 @@ import uvloop
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from newsclf.core.contract import ContractError, parse_inputs, parse_json
-from newsclf.core.errors import ConfigError, ModelError
-from newsclf.core.model_dir import check_files, digest_of, find_model, listed_files
+from newsclf.common.errors import ConfigError, ModelError
+from newsclf.contract.requests import ContractError, parse_inputs, parse_json
+from newsclf.model.directory import check_files, digest_of, find_model, listed_files
 from newsclf.serving.engine import FILES
-from newsclf.serving.intake import (
+from newsclf.serving.pool import ModelFailedError, Pool, UnavailableError
+from newsclf.serving.request_limits import (
     Bodies,
     RefusedError,
     check_host,
@@ -43,7 +44,6 @@ from newsclf.serving.intake import (
     make_runner,
     media_type,
 )
-from newsclf.serving.pool import ModelFailedError, Pool, UnavailableError
 from newsclf.serving.tokens import MAX_CHARACTERS
 
 _DRAIN_S = 25.0

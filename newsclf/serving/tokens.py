@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
-from newsclf.core.errors import ModelError
+from newsclf.common.errors import ModelError
 
 MAX_CHARACTERS = 10_000
 """Characters of a text that are read.

@@ -16,7 +16,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from newsclf.core.errors import ModelError
+from newsclf.common.errors import ModelError
 from newsclf.serving.engine import PROBE, Engine
 
 HEADER = struct.Struct(">I")

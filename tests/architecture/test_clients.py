@@ -41,4 +41,4 @@ def test_http_clients_are_made_in_one_place() -> None:
         if (clients := clients_made_in(path))
     }
 
-    assert made == {"newsclf/targets/http_client.py": {"httpx.Client"}}
+    assert made == {"newsclf/deploy/http_client.py": {"httpx.Client"}}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import newsclf
-from newsclf.core.settings import load_settings
+from newsclf.common.settings import load_settings
 from tests.conftest import Cli
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsclf.core.interpreter import module_command
+from newsclf.common.interpreter import module_command
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ def test_only_one_module_knows_how_an_interpreter_is_started() -> None:
         if (used := set(starts(path)))
     }
 
-    assert found == {"newsclf/core/interpreter.py": {"executable"}}
+    assert found == {"newsclf/common/interpreter.py": {"executable"}}
 
 
 @pytest.mark.parametrize("module", ["pip", "newsclf"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import EXTRAS
+from tests.support.builders import EXTRAS
 
 ROOT = Path(__file__).parents[2]
 HEAVY = [
@@ -77,7 +77,7 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 import importlib.util
 real = importlib.util.find_spec
-import newsclf.core.extras as extras
+import newsclf.common.extras as extras
 extras.find_spec = lambda name: None if name in {EXTRAS!r} else real(name)
 sys.argv = ["newsclf", *{arguments!r}]
 from newsclf.cli.main import main

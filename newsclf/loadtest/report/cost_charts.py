@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from newsclf.core.cost import CostRow, MonthlyCost
-from newsclf.loadtest.report.figure import Figure, Table
-from newsclf.loadtest.report.labels import Box, Label, place
+from newsclf.costs.formulas import CostRow, MonthlyCost
 from newsclf.loadtest.report.load_charts import style_of
-from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, WIDTH, Key, Mark, Panel, legend
-from newsclf.loadtest.report.scale import logarithmic, suited
-from newsclf.loadtest.report.svg import drawing, path
-from newsclf.loadtest.report.text import NONE, amount, number, short, usd
+from newsclf.reporting.figure import Figure, Table
+from newsclf.reporting.labels import Box, Label, place
+from newsclf.reporting.panel import HEIGHT, LEFT, RIGHT, SIZE, WIDTH, Key, Mark, Panel, legend
+from newsclf.reporting.scale import logarithmic, suited
+from newsclf.reporting.svg import drawing, path
+from newsclf.reporting.text import NONE, amount, number, short, usd
 
 
 def cost_by_latency(key: str, rows: Sequence[CostRow], about: str) -> Figure:

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from newsclf.core.cost import MonthlyCost
-from newsclf.core.files import write_text
-from newsclf.core.visible import visible_json
-from newsclf.loadtest.records import Summary
+from newsclf.common.files import write_text
+from newsclf.common.visible import visible_json
+from newsclf.costs.formulas import MonthlyCost
 from newsclf.loadtest.report.markdown import render_markdown
 from newsclf.loadtest.report.page import price_words, render_page
 from newsclf.loadtest.report.tables import cost_csv, points_csv
-from newsclf.loadtest.samples import Samples
+from newsclf.loadtest.store.records import Summary
+from newsclf.loadtest.store.samples import Samples
 
 
 def write_report(

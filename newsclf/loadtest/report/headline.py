@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from newsclf.core.cost import CostRow
-from newsclf.loadtest.measured import by_instance, faster_than
-from newsclf.loadtest.recommended import doubts
-from newsclf.loadtest.records import PointSummary, Run, Search, Summary
+from newsclf.costs.formulas import CostRow
+from newsclf.loadtest.analysis.deciding_points import by_instance, faster_than
+from newsclf.loadtest.analysis.recommended import doubts
 from newsclf.loadtest.report.tables import objective_words
-from newsclf.loadtest.report.text import MODELS, amount, interval, load_words, percent, usd
+from newsclf.loadtest.report.words import MODELS, load_words
+from newsclf.loadtest.store.records import PointSummary, Run, Search, Summary
+from newsclf.reporting.text import amount, interval, percent, usd
 
 _LITTLE_LIMIT = 0.03
 """A larger gap in Little's law is a fault of the measurement."""

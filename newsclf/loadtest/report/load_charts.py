@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from newsclf.loadtest.records import Objective, PointSummary, Search
-from newsclf.loadtest.report.figure import Figure, Group, Table, middle, size_of, subtitle
-from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Mark, Panel, legend
-from newsclf.loadtest.report.scale import Scale, Tick, linear, suited
-from newsclf.loadtest.report.svg import SERIES, SHAPES, drawing
-from newsclf.loadtest.report.text import (
-    MODELS,
-    amount,
-    interval,
-    load_words,
-    number,
-    percent,
-    percentile_name,
-    short,
-)
+from newsclf.loadtest.report.groups import Group, middle, size_of, subtitle
+from newsclf.loadtest.report.words import MODELS, load_words
+from newsclf.loadtest.store.records import Objective, PointSummary, Search
+from newsclf.reporting.figure import Figure, Table
+from newsclf.reporting.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Mark, Panel, legend
+from newsclf.reporting.scale import Scale, Tick, linear, suited
+from newsclf.reporting.svg import SERIES, SHAPES, drawing
+from newsclf.reporting.text import amount, interval, number, percent, percentile_name, short
 
 PERCENTILES = ("p50", "p95", "p99")
 IN_TIME = 0.99

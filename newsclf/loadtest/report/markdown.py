@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from newsclf.core.visible import markdown
-from newsclf.loadtest.records import Summary
+from newsclf.common.visible import markdown
 from newsclf.loadtest.report import tables
-from newsclf.loadtest.report.figure import Table
 from newsclf.loadtest.report.headline import answers, title, verdict, warnings
 from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
-from newsclf.loadtest.report.text import load_words, moment, number
+from newsclf.loadtest.report.words import load_words
+from newsclf.loadtest.store.records import Summary
+from newsclf.reporting.figure import Table
+from newsclf.reporting.text import moment, number
 
 
 def render_markdown(summary: Summary, prices: list[str]) -> str:

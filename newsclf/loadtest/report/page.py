@@ -12,12 +12,11 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from newsclf.core.cost import MonthlyCost
-from newsclf.core.visible import visible_value
-from newsclf.loadtest.records import PointSummary, Summary
-from newsclf.loadtest.report import tables, text
+from newsclf.common.visible import visible_value
+from newsclf.costs.formulas import MonthlyCost
+from newsclf.loadtest.report import tables
 from newsclf.loadtest.report.cost_charts import cost_by_latency, cost_by_volume
-from newsclf.loadtest.report.figure import Figure, about, groups_of
+from newsclf.loadtest.report.groups import about, groups_of
 from newsclf.loadtest.report.headline import answers, title, verdict, warnings
 from newsclf.loadtest.report.load_charts import (
     latency_by_concurrency,
@@ -26,7 +25,11 @@ from newsclf.loadtest.report.load_charts import (
 )
 from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
 from newsclf.loadtest.report.sample_charts import course, percentiles
-from newsclf.loadtest.samples import Samples
+from newsclf.loadtest.report.words import load_words
+from newsclf.loadtest.store.records import PointSummary, Summary
+from newsclf.loadtest.store.samples import Samples
+from newsclf.reporting import text
+from newsclf.reporting.figure import Figure
 
 SHOWN_POINTS = 8
 """Points whose samples are drawn; more would make the page too large to mail."""
@@ -90,7 +93,7 @@ def render_page(
         remarks=[point for point in listed if point.reasons],
         unlisted=len(summary.points) - len(listed),
         searches=[(s, tables.objective_words(s), tables.probe_table(s)) for s in summary.searches],
-        load_words=text.load_words,
+        load_words=load_words,
         number=text.number,
         markup=Markup,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from newsclf.core.recommendations import RecommenderRow, RecommenderSummary
-from newsclf.loadtest.report.figure import Table
-from newsclf.loadtest.report.text import NONE, number, usd
+from newsclf.deploy.recommendations import RecommenderRow, RecommenderSummary
+from newsclf.reporting.figure import Table
+from newsclf.reporting.text import NONE, number, usd
 
 TITLE = "SageMaker's Inference Recommender beside us"
 NOTE = (

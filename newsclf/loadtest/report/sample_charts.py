@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsclf.loadtest.records import PointSummary
-from newsclf.loadtest.report.figure import Figure, Table, subtitle
-from newsclf.loadtest.report.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Mark, Panel, legend
-from newsclf.loadtest.report.scale import linear, nines, suited
+from newsclf.loadtest.report.groups import subtitle
 from newsclf.loadtest.report.series import Bucket, Percentiles, over_time, percentile_curves
-from newsclf.loadtest.report.svg import drawing
-from newsclf.loadtest.report.text import interval, load_words, number
-from newsclf.loadtest.samples import Samples
+from newsclf.loadtest.report.words import load_words
+from newsclf.loadtest.store.records import PointSummary
+from newsclf.loadtest.store.samples import Samples
+from newsclf.reporting.figure import Figure, Table
+from newsclf.reporting.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Mark, Panel, legend
+from newsclf.reporting.scale import linear, nines, suited
+from newsclf.reporting.svg import drawing
+from newsclf.reporting.text import interval, number
 
 _BUCKETS = 60
 _LEAST = 20

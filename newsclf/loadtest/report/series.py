@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from newsclf.loadtest.records import Load
-from newsclf.loadtest.samples import NEVER, Outcome, Samples
+from newsclf.loadtest.store.records import Load
+from newsclf.loadtest.store.samples import NEVER, Outcome, Samples
 
 _NS = 1_000_000_000
 _MS = 1_000_000

@@ -6,20 +6,13 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from newsclf.core.cost import CostRow
-from newsclf.core.visible import visible_value
-from newsclf.loadtest.records import Interval, PointSummary, Probe, Search, Summary
-from newsclf.loadtest.report.figure import Table
-from newsclf.loadtest.report.text import (
-    NONE,
-    amount,
-    interval,
-    load_words,
-    number,
-    percent,
-    percentile_name,
-    usd,
-)
+from newsclf.common.intervals import Interval
+from newsclf.common.visible import visible_value
+from newsclf.costs.formulas import CostRow
+from newsclf.loadtest.report.words import load_words
+from newsclf.loadtest.store.records import PointSummary, Probe, Search, Summary
+from newsclf.reporting.figure import Table
+from newsclf.reporting.text import NONE, amount, interval, number, percent, percentile_name, usd
 
 PERCENTILES = ("p50", "p90", "p95", "p99", "p99.9")
 COST_GROUPS = (

@@ -1,0 +1,100 @@
+"""What answers `newsclf predict`: a deployment or a model directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsclf.cli.options import DEFAULT_DEPLOYMENT
+from newsclf.common.errors import ModelError
+from newsclf.deploy.records import Deployment
+from newsclf.deploy.store import Deployments
+from newsclf.predict.run import Classify, open_model
+
+if TYPE_CHECKING:
+    from newsclf.cli.console import Output
+    from newsclf.common.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """Something that classifies headlines."""
+
+    classify: Classify
+    source: dict[str, str]
+    """`kind` (model or deployment), `name` and `digest` of the model, for --json."""
+    count_truncated: Callable[[Sequence[str]], int] = lambda _: 0
+    """How many headlines are longer than what the model reads; a deployment does not say."""
+    text_column: str | None = None
+    """Where the headlines of the model's training data were."""
+
+
+def find_classifier(
+    output: Output,
+    settings: Settings,
+    *,
+    deployment: str | None,
+    header_file: Path | None,
+    use_model: bool,
+) -> Classifier:
+    """Find what answers, and say which it is.
+
+    A deployment that the user names must be there: nothing else may answer in its place. Without
+    one it is the deployment `news`, or the model directory where there is none.
+
+    Args:
+        output: Where to say it.
+        settings: With the state directory and the model.
+        deployment: The name that the user gave.
+        header_file: Headers that the API of a deployment asks for.
+        use_model: Ask no deployment.
+
+    Raises:
+        StateError: There is no such deployment, or it is down.
+        ModelError: There is no usable model.
+    """
+    recorded = Deployments(settings.state_dir)
+    if deployment is not None:
+        return _deployed(output, recorded.get(deployment), header_file)
+    found = None if use_model else recorded.find(DEFAULT_DEPLOYMENT)
+    if found is not None:
+        return _deployed(output, found, header_file)
+    from newsclf.model.card import read_card
+
+    try:
+        folder, card = read_card(settings.model)
+    except ModelError as error:
+        raise _with_others(error, settings) from error
+    engine = open_model(folder)
+    output.note(f"using the model in {_shown(settings.model)}")
+    source = {"kind": "model", "name": str(settings.model), "digest": card.digest}
+    return Classifier(engine.classify, source, engine.truncated, card.data.settings.text_column)
+
+
+def _deployed(output: Output, found: Deployment, header_file: Path | None) -> Classifier:
+    from newsclf.deploy.address import address_of
+    from newsclf.deploy.client import classify
+
+    address = address_of(found, header_file=header_file)
+    output.note(f"asking the deployment {found.name} at {address.url}")
+    source = {"kind": "deployment", "name": found.name, "digest": found.model_digest}
+    return Classifier(lambda texts: classify(address, texts), source)
+
+
+def _with_others(error: ModelError, settings: Settings) -> ModelError:
+    """The error with what there is instead: other deployments, or the model of the demo."""
+    demo = settings.state_dir / "demo" / "model"
+    if names := Deployments(settings.state_dir).names():
+        hint = f"ask a deployment: --deployment {names[0]}"
+    elif (demo / "card.json").is_file():
+        hint = f"use the model of the demo: --model {_shown(demo)}"
+    else:
+        return error
+    return ModelError(error.message, hint=f"{hint}; or newsclf train")
+
+
+def _shown(path: Path) -> str:
+    """A path that cannot be taken for a name."""
+    return str(path) if path.is_absolute() else f"./{path}"

@@ -1,0 +1,216 @@
+"""The command `newsclf cost`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsclf.cli import completion
+from newsclf.cli.options import (
+    ConfigOpt,
+    JsonOpt,
+    PricesOpt,
+    QuietOpt,
+    StateDirOpt,
+    VerboseOpt,
+    settings_from,
+    start,
+)
+
+if TYPE_CHECKING:
+    from newsclf.cli.console import Output
+    from newsclf.costs.formulas import CostRow, MonthlyCost
+    from newsclf.loadtest.cost_table import Costs
+
+_DEFAULT_REGION = "us-east-1"
+_LAMBDA_MB, _SERVERLESS_MB = (128, 10240), (1024, 6144)
+
+
+def cost(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a load test.")],
+    *,
+    volume: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,…", help="Requests per month.", show_default="1e5 to 1e8"),
+    ] = None,
+    utilisation: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of its measured rate that an instance is planned to carry at the peak.",
+            show_default="the run's",
+        ),
+    ] = None,
+    peak_factor: Annotated[
+        float, typer.Option(min=1, help="Peak rate divided by the mean rate of the month.")
+    ] = 3,
+    ha: Annotated[bool, typer.Option("--ha", help="Never fewer than two instances.")] = False,
+    api: Annotated[
+        str,
+        typer.Option(
+            metavar="http|rest|none",
+            autocompletion=completion.one_of("http", "rest", "none"),
+            help="API Gateway in front of the endpoint.",
+        ),
+    ] = "http",
+    memory: Annotated[
+        int | None,
+        typer.Option(
+            min=_LAMBDA_MB[0],
+            max=_LAMBDA_MB[1],
+            help="Memory of the Lambda function, MB.",
+            show_default="256, as wire-api makes it",
+        ),
+    ] = None,
+    serverless_memory: Annotated[
+        int,
+        typer.Option(
+            min=_SERVERLESS_MB[0],
+            max=_SERVERLESS_MB[1],
+            help="Memory of serverless inference, MB.",
+        ),
+    ] = 2048,
+    data_bytes: Annotated[
+        int,
+        typer.Option(min=0, help="Bytes of a request and its answer; 0 leaves data transfer out."),
+    ] = 300,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGION",
+            autocompletion=completion.regions,
+            help="AWS region of the prices.",
+            show_default="the run's, or us-east-1",
+        ),
+    ] = None,
+    price_as: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INSTANCE", help="Price a machine that is no instance as if it were this one."
+        ),
+    ] = None,
+    prices_file: PricesOpt = None,
+    state_dir: StateDirOpt = None,
+    config: ConfigOpt = None,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Estimate the cost per million requests, and per month at rising volumes."""
+    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.common.errors import ConfigError
+    from newsclf.costs.formulas import FUNCTION_MEMORY_MB, RequestPath
+    from newsclf.costs.prices import prices_at
+    from newsclf.loadtest.analysis.costs import CostBasis
+    from newsclf.loadtest.cost_table import VOLUMES, read_summary
+    from newsclf.loadtest.cost_table import cost as price
+
+    if api not in ("http", "rest", "none"):
+        raise ConfigError(f"--api {api}: choose http, rest or none")
+    if utilisation is not None and not 0 < utilisation <= 1:
+        raise ConfigError(f"--utilisation {utilisation:g}: must be above 0, and 1 at most")
+    if serverless_memory % 1024:
+        raise ConfigError(f"--serverless-memory {serverless_memory}: must be a multiple of 1024")
+    folder = settings_from(config, {"state_dir": state_dir}).state_dir
+    volumes = _volumes(volume) if volume is not None else list(VOLUMES)
+    summary = read_summary(run)
+    basis = CostBasis(
+        region=region or summary.run.region or _DEFAULT_REGION,
+        price_as=price_as or summary.run.price_as,
+        utilisation=utilisation or summary.run.utilisation,
+        peak_factor=peak_factor,
+        minimum=2 if ha else 1,
+        path=RequestPath(
+            api="rest" if api == "rest" else "http" if api == "http" else "none",
+            memory_mb=memory or FUNCTION_MEMORY_MB,
+            data_bytes=data_bytes,
+        ),
+        memory_mb=serverless_memory,
+    )
+    costs = price(summary, prices_at(folder, prices_file), basis, volumes=volumes)
+    output.data(
+        {
+            "region": basis.region,
+            "costs": [row.model_dump(mode="json") for row in costs.rows],
+            "months": [month.model_dump(mode="json") for month in costs.months],
+        }
+    )
+    _show(output, costs)
+
+
+def _volumes(text: str) -> list[float]:
+    from newsclf.common.errors import ConfigError
+
+    try:
+        volumes = [float(part) for part in text.split(",")]
+    except ValueError:
+        volumes = []
+    if not volumes or not all(1 <= volume < math.inf for volume in volumes):
+        raise ConfigError(f"--volume {text}: expected requests per month, such as 1e6,1e8")
+    return sorted(set(volumes))
+
+
+def _usd(amount: float | None) -> str:
+    return "–" if amount is None else f"{amount:,.2f}"
+
+
+def _number(figure: float | None) -> str:
+    return "–" if figure is None else f"{figure:,.0f}"
+
+
+def _show(output: Output, costs: Costs) -> None:
+    basis = costs.basis
+    share = f"{100 * basis.utilisation:g} %"
+    output.show(
+        output.table(
+            f"USD per million good answers, {basis.region}; at 100 %: as the Inference Recommender",
+            ["", "status", "USD/h", "max/min", "at 100 %", "at SLO", f"at {share}", "path",
+             "total", "break-even"],
+            [
+                [row.instance if row.priced_as is None else f"{row.instance} as {row.priced_as}",
+                 row.status, "–" if row.usd_per_hour is None else f"{row.usd_per_hour:g}",
+                 _number(row.max_invocations_per_minute), _usd(row.usd_per_million),
+                 _usd(row.usd_per_million_at_slo), _usd(row.usd_per_million_at_utilisation),
+                 _usd(row.path_usd_per_million), _usd(row.total_usd_per_million),
+                 _breakeven(row)]
+                for row in costs.rows
+            ],
+            optional=["max/min", "at SLO", "path", "break-even", "at 100 %"],
+        ),
+        "",
+        output.table(
+            "USD per month, by good answers per month; * is the cheapest",
+            ["", *(f"{volume:,.0f}" for volume in costs.months[0].requests_per_month)],
+            [[month.instance, *_months(month, costs.months)] for month in costs.months],
+        ),
+        "",
+    )  # fmt: skip
+    origins = {(row.price_source, row.price_date) for row in costs.rows if row.price_source}
+    for source, date in sorted(origins):
+        output.note(f"hosting prices of {basis.region}: {source}; dated {date}")
+    before = f"behind API Gateway ({basis.path.api}) and a Lambda of {basis.path.memory_mb} MB"
+    output.note(
+        f"{'called directly' if basis.path.api == 'none' else before}; at {basis.peak_factor:g}"
+        f" times the month's mean rate an instance carries {share} of what it was measured to, and"
+        " more instances are assumed to carry more in proportion; break-even: requests a month from"
+        " which it is cheaper than serverless inference, which is taken to be as fast as the"
+        " slowest instance with one user, without cold starts"
+    )
+
+
+def _breakeven(row: CostRow) -> str:
+    if row.total_usd_per_million is None:
+        return "–"
+    months = row.breakeven_requests_per_month
+    return "never" if months is None else f"{months / 1e6:,.1f} M"
+
+
+def _months(month: MonthlyCost, others: list[MonthlyCost]) -> list[str]:
+    cells = []
+    for i, usd in enumerate(month.usd_per_month):
+        cheapest = usd == min(other.usd_per_month[i] for other in others)
+        count = f" ({month.instances[i]})" if month.instances else ""
+        cells.append(f"{usd:,.2f}{count}{'*' if cheapest else ''}")
+    return cells

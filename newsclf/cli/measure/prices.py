@@ -1,0 +1,146 @@
+"""The commands `newsclf prices show` and `newsclf prices refresh`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from newsclf.cli import completion
+from newsclf.cli.failures import with_examples
+from newsclf.cli.options import (
+    ConfigOpt,
+    JsonOpt,
+    PricesOpt,
+    QuietOpt,
+    StateDirOpt,
+    VerboseOpt,
+    settings_from,
+    start,
+)
+
+prices = typer.Typer(
+    name="prices",
+    no_args_is_help=True,
+    help="Show the AWS prices that costs are computed with, or refresh them.",
+)
+
+
+@prices.command(**with_examples("newsclf prices show --instance ml.c5.large"))
+def show(
+    *,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGION",
+            autocompletion=completion.regions,
+            help="Only this region.",
+            show_default="all known",
+        ),
+    ] = None,
+    instance: Annotated[
+        str | None, typer.Option(metavar="INSTANCE", help="Only this one, such as ml.c5.large.")
+    ] = None,
+    prices_file: PricesOpt = None,
+    state_dir: StateDirOpt = None,
+    config: ConfigOpt = None,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Show the prices that costs are computed with, each with its date and source."""
+    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.common.visible import visible
+    from newsclf.costs.prices import prices_at
+    from newsclf.deploy.aws.price_refresh import list_prices
+
+    folder = settings_from(config, {"state_dir": state_dir}).state_dir
+    lines = list_prices(prices_at(folder, prices_file), region=region, instance=instance)
+    output.data([asdict(line) for line in lines])
+    sources = list(dict.fromkeys(line.source for line in lines))
+    for each in dict.fromkeys(line.region for line in lines):
+        output.show(
+            output.table(
+                f"{each}: on demand, without free tiers and taxes",
+                ["", "USD", "per", "date", "source"],
+                [
+                    [line.what, usd(line.usd), line.unit, line.date,
+                     f"[{sources.index(line.source) + 1}]"]
+                    for line in lines
+                    if line.region == each
+                ],
+            ),
+            "",
+        )  # fmt: skip
+    output.show(*(f"[{i}] {visible(source)}" for i, source in enumerate(sources, start=1)))
+
+
+@prices.command(**with_examples("newsclf prices refresh --region eu-west-1"))
+def refresh(
+    *,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REGION",
+            autocompletion=completion.regions,
+            help="Region to fetch; repeatable.",
+            show_default="all known",
+        ),
+    ] = None,
+    instance: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INSTANCE", help="Instance to fetch besides the known ones; repeatable."
+        ),
+    ] = None,
+    state_dir: StateDirOpt = None,
+    config: ConfigOpt = None,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Fetch current prices from AWS; needs credentials with pricing:GetProducts."""
+    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.deploy.aws.price_refresh import refresh_prices
+
+    folder: Path = settings_from(config, {"state_dir": state_dir}).state_dir
+    done = refresh_prices(folder, regions=region or (), instances=instance or ())
+    output.data(
+        [
+            {
+                "region": new.region,
+                "instance": new.instance,
+                "old_usd_per_hour": old.usd_per_hour if old else None,
+                "usd_per_hour": new.usd_per_hour,
+            }
+            for old, new in done.changes
+        ]
+    )
+    output.show(
+        output.table(
+            "USD per hour",
+            ["instance", "region", "was", "is", ""],
+            [
+                [
+                    new.instance,
+                    new.region,
+                    usd(old.usd_per_hour) if old else "–",
+                    usd(new.usd_per_hour),
+                    "" if old and old.usd_per_hour == new.usd_per_hour else "changed",
+                ]
+                for old, new in done.changes
+            ],
+        )
+    )
+    for each in dict.fromkeys(where for _, where in done.not_offered):
+        names = ", ".join(name for name, where in done.not_offered if where == each)
+        output.note(f"not offered in {each}: {names}")
+    output.note(f"written to {done.file}")
+
+
+def usd(amount: float) -> str:
+    """An amount with all digits that it has, and at least two."""
+    digits = f"{amount:.10f}".rstrip("0")
+    return digits + "0" * max(0, 2 - len(digits.partition(".")[2]))

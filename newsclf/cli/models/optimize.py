@@ -1,0 +1,92 @@
+"""The command `newsclf optimize`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from newsclf.cli.options import (
+    ConfigOpt,
+    JsonOpt,
+    ModelOpt,
+    QuietOpt,
+    VerboseOpt,
+    settings_from,
+    start,
+)
+
+
+def optimize(
+    *,
+    model: ModelOpt = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Where the training data now is.",
+            show_default="where it was",
+        ),
+    ] = None,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Smallest share of validation rows that get the float model's label.",
+            show_default="0.99",
+        ),
+    ] = None,
+    max_accuracy_drop: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Largest fall in validation accuracy.", show_default="0.005"
+        ),
+    ] = None,
+    config: ConfigOpt = None,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:
+    """Make the int8 ONNX file of a model, accepted only if it answers like the float one."""
+    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.training.optimize import optimize as run
+    from newsclf.training.parity import doubt
+
+    settings = settings_from(
+        config,
+        {
+            "model": model,
+            "optimize": {"min_agreement": min_agreement, "max_accuracy_drop": max_accuracy_drop},
+        },
+    )
+    cards = run(settings, source=data)
+    made = [(card, card.int8) for card in cards if card.int8 is not None]
+    output.data(
+        [
+            {"seed": card.training.seed, "digest": card.digest, "int8": int8.model_dump()}
+            for card, int8 in made
+        ]
+    )
+    output.show(
+        output.table(
+            f"{settings.model}: int8 beside float, on validation rows",
+            ["", "rows", "same label", "accuracy, float", "accuracy, int8"],
+            [
+                [
+                    f"seed {card.training.seed}",
+                    int8.rows,
+                    f"{100 * int8.agreement:.2f} %",
+                    f"{100 * int8.float_accuracy:.2f} %",
+                    f"{100 * int8.int8_accuracy:.2f} %",
+                ]
+                for card, int8 in made
+            ],
+        )
+    )
+    for card, int8 in made:
+        if said := doubt(int8, settings.optimize):
+            output.note(f"seed {card.training.seed}: {said}")
+    written = "model.onnx" if len(made) == 1 else "model.onnx of each seed"
+    output.note(f"written: {written} in {settings.model}")
+    output.note(f"next: newsclf evaluate --model {settings.model}")

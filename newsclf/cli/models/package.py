@@ -1,0 +1,120 @@
+"""The command `newsclf package`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsclf.cli.options import (
+    ConfigOpt,
+    JsonOpt,
+    OverwriteOpt,
+    QuietOpt,
+    StateDirOpt,
+    VerboseOpt,
+    settings_from,
+    start,
+)
+
+if TYPE_CHECKING:
+    from newsclf.deploy.package.archive import Contents
+
+_ARCHIVE = Path("model.tar.gz")
+
+
+def package(
+    model: Annotated[
+        Path | None,
+        typer.Argument(metavar="[MODEL]", help="Model directory.", show_default="model"),
+    ] = None,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The archive.", show_default=str(_ARCHIVE))
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Check an archive instead of making one."),
+    ] = None,
+    float_weights: Annotated[
+        bool, typer.Option("--float-weights", help="Pack the float weights too.")
+    ] = False,
+    wheels: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Take wheels from here instead of downloading them.",
+                     file_okay=False, exists=True),
+    ] = None,
+    requirements: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Other wheels: name==version --hash=sha256:… lines.",
+                     show_default="those for the stock container"),
+    ] = None,
+    overwrite: OverwriteOpt = False,
+    state_dir: StateDirOpt = None,
+    config: ConfigOpt = None,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+) -> None:  # fmt: skip
+    """Make model.tar.gz for SageMaker's stock Hugging Face container, or check one."""
+    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    from newsclf.common.errors import ConfigError
+    from newsclf.deploy.package.build import PackageRequest
+    from newsclf.deploy.package.build import check as run_check
+    from newsclf.deploy.package.build import package as run
+
+    if check is not None:
+        if model or out or wheels or requirements or float_weights or overwrite:
+            raise ConfigError(
+                "--check goes with an archive alone", hint=f"newsclf package --check {check}"
+            )
+        packed = run_check(check)
+    else:
+        settings = settings_from(config, {"model": model, "state_dir": state_dir})
+        packed = run(
+            PackageRequest(
+                model=settings.model,
+                out=out or _ARCHIVE,
+                cache=settings.state_dir / "wheels",
+                wheels=wheels,
+                requirements=requirements,
+                float_weights=float_weights,
+                overwrite=overwrite,
+            )
+        )
+    output.data(
+        {
+            "path": str(packed.path),
+            "size_bytes": packed.size_bytes,
+            "sha256": packed.sha256,
+            "model_digest": packed.contents.model_digest,
+            "files": [asdict(member) for member in packed.contents.members],
+        }
+    )
+    output.show(
+        output.table(
+            str(packed.path),
+            ["", "bytes"],
+            [
+                *([name, f"{size_bytes:,}"] for name, size_bytes in _rows(packed.contents).items()),
+                ["the archive", f"{packed.size_bytes:,}"],
+            ],
+        ),
+        f"SHA-256 of the archive: {packed.sha256}",
+    )
+    output.note("layout, files and digests are right" if check else f"wrote {packed.path}")
+
+
+def _rows(contents: Contents) -> dict[str, int]:
+    """Name → bytes; a package of the container, which has hundreds of files, as one."""
+    from newsclf.deploy.package.archive import PACKAGES
+
+    rows: dict[str, int] = {}
+    for member in contents.members:
+        name = member.name
+        if name.startswith(PACKAGES):
+            name = f"{PACKAGES}{name.removeprefix(PACKAGES).partition('/')[0]}/…"
+        rows[name] = rows.get(name, 0) + member.size_bytes
+    return rows

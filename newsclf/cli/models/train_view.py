@@ -1,0 +1,116 @@
+"""What `newsclf train` shows of data and of a finished model, wherever it was trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from newsclf.cli.console import Output
+    from newsclf.common.settings import OptimizeSettings
+    from newsclf.data.examples import LabelledData, Split
+    from newsclf.training.run import TrainResult
+
+
+_RARE_SHARE = 0.05
+
+
+def say_data(output: Output, data: LabelledData, parts: Split) -> None:
+    """Say what is trained on."""
+    from newsclf.data.examples import class_counts, remarks_on
+
+    for note in data.notes:
+        output.note(f"{data.name}: {note}")
+    output.note(
+        f"{data.name}: {len(parts.train)} rows to train on, {len(parts.validation)} for"
+        f" validation, {len(parts.test)} held out"
+    )
+    for remark in remarks_on(data):
+        output.note(remark)
+    read = (data.examples, data.extra, data.validation or (), data.test or ())
+    alike = sum(map(len, read)) - sum(map(len, (parts.train, parts.validation, parts.test)))
+    if alike:
+        output.note(
+            f"{alike:,} rows that read like one of a later part are left out of training or"
+            " validation."
+        )
+    for label, rows in class_counts(parts.train).items():
+        if 0 < rows < _RARE_SHARE * len(parts.train):
+            output.note(
+                f"Only {rows:,} of {len(parts.train):,} training rows are {label}, so the model"
+                ' will seldom find them: add such rows, or set train.class_weights = "balanced"'
+                " in a file for --config (NEWSCLF_TRAIN_CLASS_WEIGHTS=balanced)."
+            )
+    if data.licence:
+        output.note(f"Licence of the data: {data.licence}")
+
+
+def show_result(
+    output: Output, result: TrainResult, limits: OptimizeSettings, **more: object
+) -> None:
+    """Show the scores of a finished model.
+
+    Args:
+        limits: By which int8 files were accepted.
+        more: For the JSON document.
+    """
+    from newsclf.data.examples import counted
+    from newsclf.evaluation.baseline import baseline_of
+
+    baseline = baseline_of(result.best.data.validation)
+    output.data(
+        {
+            "model": str(result.model),
+            "digest": result.best.digest,
+            "best_seed": result.best.training.seed,
+            "rows_per_s": result.rows_per_s,
+            "spread": {name: spread._asdict() for name, spread in (result.spread or {}).items()},
+            "validation": {
+                str(card.training.seed): card.validation.model_dump() for card in result.cards
+            },
+            "baseline": baseline.model_dump() if baseline else None,
+            **more,
+        }
+    )
+    rows = [
+        [
+            f"seed {card.training.seed}",
+            card.validation.rows,
+            f"{100 * card.validation.accuracy:.1f} %",
+            f"{100 * card.validation.macro_f1:.1f} %",
+            f"{100 * card.int8.agreement:.1f} %" if card.int8 else "–",
+            f"{card.kept_epoch} of {card.epochs_run}",
+        ]
+        for card in result.cards
+    ]
+    if baseline:
+        rows.append([baseline.name, "", f"{100 * baseline.accuracy:.1f} %", "", "", ""])
+    if result.spread:
+        rows.append(["mean ± sd", "", *(s.percent() for s in result.spread.values()), "", ""])
+    output.show(
+        output.table(
+            f"{result.model}: validation part",
+            ["", "rows", "accuracy", "macro-F1", "int8 agrees", "epoch kept"],
+            rows,
+        )
+    )
+    _say_doubts(output, result, limits)
+    if result.best.data.cut:
+        output.note(
+            f"{counted(result.best.data.cut, 'text is', 'texts are')} longer than the model reads;"
+            " what stands beyond that counts for nothing."
+        )
+    runtime = "--float " if any(card.int8_rejected for card in result.cards) else ""
+    output.note(f"next: newsclf evaluate {runtime}--model {result.model}")
+
+
+def _say_doubts(output: Output, result: TrainResult, limits: OptimizeSettings) -> None:
+    """Say what speaks against a model that was written all the same."""
+    from newsclf.evaluation.baseline import baseline_of
+    from newsclf.training.parity import doubt
+
+    baseline = baseline_of(result.best.data.validation)
+    if baseline and (worthless := baseline.remark(result.best.validation.accuracy)):
+        output.note(worthless)
+    for card in result.cards:
+        if card.int8 and (said := doubt(card.int8, limits)):
+            output.note(f"seed {card.training.seed}: int8 {said}")

@@ -1,0 +1,353 @@
+"""Settings: what the commands can be told, from a TOML file, the environment and flags.
+
+Precedence: flag > `NEWSCLF_<SECTION>_<FIELD>` > TOML file > default. Nothing here is global: a
+command loads its settings and hands each function the section that it needs.
+"""
+
+from __future__ import annotations
+
+import codecs
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from newsclf.common.account_rules import AccountRules
+from newsclf.common.errors import ConfigError, reason_of
+from newsclf.common.findings import finding, short
+from newsclf.common.meant import closest
+from newsclf.contract.labels import LABELS
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Agreement = Annotated[
+    Literal[50, 66, 75, 100],
+    BeforeValidator(lambda value: int(value) if str(value).isdecimal() else value),
+]
+
+
+_VARIABLE = "from the environment"
+_FLAG = "on the command line"
+_OPTIONS = {"source": "--data", "labels": "--label"}
+"""Options that are not called as the field that they set."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+
+
+def _delimiter(value: object) -> object:
+    """One character, or the name of one that a shell makes hard to type."""
+    found = _DELIMITERS.get(value.lower(), value) if isinstance(value, str) else value
+    if isinstance(found, str) and (len(found) != 1 or found in '\r\n"'):
+        raise ValueError("should be one character, such as ';', or tab")
+    return found
+
+
+def _encoding(value: object) -> object:
+    """A text encoding that Python knows."""
+    if isinstance(value, str):
+        try:
+            "".encode(codecs.lookup(value).name)
+        except LookupError:
+            raise ValueError(
+                "should be an encoding such as utf-8, cp1252, utf-16 or shift_jis"
+            ) from None
+    return value
+
+
+def _comma_separated(value: object) -> object:
+    """The list of a flag or variable, in which commas part the items."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _check_rising(value: tuple[float, float] | None) -> tuple[float, float] | None:
+    if value is not None and not value[0] <= value[1]:
+        raise ValueError("should be two numbers, the lower one first")
+    return value
+
+
+def _our_class(value: str) -> str:
+    if value.casefold() in LABELS:
+        return value
+    meant = closest(value.casefold(), LABELS)
+    raise ValueError(f"not a class; {_did_you_mean(meant) or 'choose ' + ', '.join(LABELS)}")
+
+
+def _did_you_mean(meant: str | None) -> str:
+    return f"did you mean {meant}?" if meant else ""
+
+
+class ReadingSettings(_Section):
+    """How rows are read; what is not set is recognised from the file, and said."""
+
+    text_column: str | None = None
+    """Column with the headlines; by default `text`, else the only one that is called headline,
+    title, sentence or the like."""
+    columns: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
+    """Names of the columns of a CSV or Excel file without a header."""
+    delimiter: Annotated[str | None, BeforeValidator(_delimiter)] = None
+    """What parts the fields of a CSV file: one character, or `tab`."""
+    encoding: Annotated[str | None, BeforeValidator(_encoding)] = None
+
+
+class DataSettings(ReadingSettings):
+    """Which labelled headlines to read, and how they are parted."""
+
+    source: str = "phrasebank"
+    """`phrasebank`, `sample`, the path of a file or folder, or the id of a Hub data set."""
+    validation: str | None = None
+    """Another source, for early stopping and model choice; by default a part of `source`."""
+    test: str | None = None
+    """Another source, which is held out; by default a part of `source`."""
+    agreement: Agreement = 75
+    """PhraseBank: keep sentences on which at least this share of annotators agreed, percent."""
+    extra_agreement: Agreement = 50
+    """PhraseBank: sentences from this level up to `agreement` become extra training rows; the same
+    as `agreement` for none."""
+    label_column: str | None = None
+    """Column with the labels; by default `label`, else the only one that is called sentiment,
+    class, polarity or the like."""
+    labels: dict[str, Annotated[str, AfterValidator(_our_class)]] = Field(default_factory=dict)
+    """The file's name of a class → ours, for example {"bearish": "negative"}."""
+    score_thresholds: Annotated[
+        tuple[float, float] | None, BeforeValidator(_comma_separated), AfterValidator(_check_rising)
+    ] = None
+    """Where labels are numbers on a scale: below the first is negative, above the second positive,
+    and what lies between is neutral."""
+    test_fraction: Fraction = 0.2
+    validation_fraction: Fraction = 0.1
+    """Share of the training part that is held back for early stopping and model choice."""
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 200
+
+
+class TrainSettings(_Section):
+    """How the classifier is fine-tuned; docs/decisions.md says how the defaults were chosen."""
+
+    base: str = "distilbert-base-uncased"
+    """A Hub id, a folder, or `minilm`."""
+    revision: str | None = None
+    """Branch, tag or commit of the base on the Hub."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    epochs: Annotated[int, Field(ge=1)] = 6
+    patience: Annotated[int, Field(ge=1)] = 5
+    """Stop after this many epochs without a better validation macro-F1."""
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Peak rate of the head; without one, 1e-4, and 2e-4 for bases less than 512 wide."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """Each layer's rate as a share of the rate of the layer above it; 1 turns it off."""
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.06
+    """Share of all steps over which the rate rises linearly; it then falls linearly to zero."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the target that goes to the other classes, most of it to the neighbouring one."""
+    agreement_smoothing: dict[int, Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default_factory=lambda: {100: 0.03, 75: 0.12, 66: 0.25, 50: 0.38}
+    )
+    """The same for rows whose annotators' agreement is known: the less they agreed, the softer."""
+    extra_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Weight in the loss of rows below `data.agreement`."""
+    class_weights: Literal["none", "balanced"] = "none"
+    adversarial_step: Annotated[float, Field(ge=0)] = 0.2
+    """Length of the step by which each headline's embeddings are moved against the model, for a
+    second look at it; 0 turns it off and halves the time."""
+    max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay per step of the moving average of weights, which is what is kept; 0 turns it off."""
+    max_tokens: Annotated[int, Field(ge=8, le=512)] = 256
+    """Headlines are cut to this many tokens, in training and in serving."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Annotated[int, Field(ge=1)] | None = None
+    """CPU threads; without it, one per core that this process may use."""
+
+
+class OptimizeSettings(_Section):
+    """When an int8 model is good enough to replace the float one."""
+
+    min_agreement: Annotated[float, Field(ge=0, le=1)] = 0.99
+    """Smallest share of validation rows to which both models give the same label, not counting
+    those on which the float model is undecided; one row may always differ."""
+    max_accuracy_drop: Annotated[float, Field(ge=0, le=1)] = 0.005
+    """Largest fall in validation accuracy, as a fraction, if chance does not explain it."""
+
+
+class AwsSettings(AccountRules, _Section):
+    """What the AWS account demands of all that is made in it; each is kept with a deployment."""
+
+
+def _recordable(path: Path) -> Path:
+    """Refuse names that no file, or no JSON document, can have: with NUL, or not UTF-8."""
+    try:
+        ok = b"\0" not in str(path).encode()
+    except UnicodeEncodeError:
+        ok = False
+    if not ok:
+        raise ValueError("a name that is not UTF-8 cannot be recorded; rename it")
+    return path
+
+
+RecordedPath = Annotated[Path, AfterValidator(_recordable)]
+
+
+class Settings(_Section):
+    """All settings of a command."""
+
+    model: RecordedPath = Path("model")
+    """The model directory that `train` writes and the other commands read."""
+    state_dir: RecordedPath = Path(".newsclf")
+    """Where deployments are recorded."""
+    data: DataSettings = Field(default_factory=DataSettings)
+    train: TrainSettings = Field(default_factory=TrainSettings)
+    optimize: OptimizeSettings = Field(default_factory=OptimizeSettings)
+    aws: AwsSettings = Field(default_factory=AwsSettings)
+
+
+def shipped_config(name: str) -> Path:
+    """The path of a settings file of `configs/`: beside the package in a checkout, else in it."""
+    package = Path(__file__).parents[1]
+    installed = package / "configs" / name
+    return installed if installed.is_file() else package.parent / "configs" / name
+
+
+def load_settings(
+    path: Path | None,
+    *,
+    environ: Mapping[str, str],
+    flags: Mapping[str, Mapping[str, object] | object] | None = None,
+) -> Settings:
+    """Merge a TOML file, the environment and flags into validated settings.
+
+    Args:
+        path: A TOML file, or None for the defaults.
+        environ: Environment variables; those named `NEWSCLF_<SECTION>_<FIELD>` are read.
+        flags: Section → field → value, or field → value; a value of None means 'not given'.
+
+    Raises:
+        ConfigError: the file can't be read, or a field of any of the three is unknown or invalid;
+            the message names the field's path and where it came from.
+    """
+    origins: dict[str, str] = {}
+    merged: dict[str, Any] = {}
+    layers = [
+        (f"in {path}" if path else "", _read_toml(path) if path else {}),
+        (_VARIABLE, _from_environment(environ)),
+        (_FLAG, _given(flags or {})),
+    ]
+    for origin, layer in layers:
+        _overlay(merged, layer, origin, origins)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(
+            "; ".join(_describe(problem, origins) for problem in error.errors()),
+            hint="configs/default.toml lists every setting with its default",
+        ) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such settings file") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: {reason_of(error)}") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    known: dict[str, tuple[str, ...]] = {}
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            known |= {f"NEWSCLF_{name}_{f}".upper(): (name, f) for f in section.model_fields}
+        else:
+            known[f"NEWSCLF_{name}".upper()] = (name,)
+    found: dict[str, Any] = {}
+    for variable, value in environ.items():
+        if not variable.startswith("NEWSCLF_"):
+            continue
+        if variable not in known:
+            raise ConfigError(
+                f"the environment variable {variable} does not name a setting",
+                hint=_did_you_mean(closest(variable, known))
+                or "configs/default.toml lists them: NEWSCLF_<SECTION>_<FIELD>",
+            )
+        *section_path, field_name = known[variable]
+        target = found.setdefault(section_path[0], {}) if section_path else found
+        target[field_name] = _table_or_text(value)
+    return found
+
+
+def _table_or_text(value: str) -> object:
+    """A variable's value: a TOML inline table such as `{ bearish = "negative" }`, or plain text."""
+    if not value.lstrip().startswith("{"):
+        return value
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except (ValueError, RecursionError):
+        return value
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags without those that are None, at any depth."""
+    given = {
+        name: _given(value) if isinstance(value, Mapping) else value
+        for name, value in flags.items()
+        if value is not None
+    }
+    return {name: value for name, value in given.items() if value != {}}
+
+
+def _overlay(
+    base: dict[str, Any],
+    layer: Mapping[str, Any],
+    origin: str,
+    origins: dict[str, str],
+    at: str = "",
+) -> None:
+    for key, value in layer.items():
+        path = f"{at}{key}"
+        if isinstance(value, Mapping) and isinstance(base.get(key, {}), dict):
+            _overlay(base.setdefault(key, {}), value, origin, origins, f"{path}.")
+        else:
+            base[key] = value
+            origins[path] = origin
+
+
+def _describe(problem: Any, origins: Mapping[str, str]) -> str:
+    """One problem, with the setting called as the user gave it: an option, a variable, a field."""
+    path = [str(part) for part in problem["loc"]]
+    dotted = ".".join(path)
+    origin = origins.get(dotted) or next(
+        (where for name, where in origins.items() if name.startswith(f"{dotted}.")), ""
+    )
+    if problem["type"] == "extra_forbidden":
+        meant = closest(path[-1], _fields_at(path[:-1]))
+        said = f": not a setting; {_did_you_mean(meant)}" if meant else ": not a setting"
+        return f"{dotted} {origin}".rstrip() + said
+    value = short(problem["input"])
+    if origin == _FLAG:
+        field = path[1] if len(path) > 1 else path[0]
+        if field == "labels" and len(path) > 2:  # noqa: PLR2004 - of one label
+            value = f"{path[2]}={value}"
+        return f"{option_of(field)} {value}: {finding(problem)}"
+    if origin == _VARIABLE:
+        return f"NEWSCLF_{'_'.join(path).upper()}={value}: {finding(problem)}"
+    return f"{dotted} = {value} {origin}".rstrip() + f": {finding(problem)}"
+
+
+def option_of(field: str) -> str:
+    """The option of the command line that sets a field of a section."""
+    return _OPTIONS.get(field) or f"--{field.replace('_', '-')}"
+
+
+def _fields_at(path: Sequence[str]) -> list[str]:
+    """The names of the settings of a section, or of the sections."""
+    section: Any = Settings
+    for name in path:
+        section = section.model_fields[name].annotation
+    return list(getattr(section, "model_fields", ()))

@@ -1,0 +1,11 @@
+"""Limits on requests."""
+
+from __future__ import annotations
+
+MAX_HEADLINES = 512
+"""Headlines that one request may hold."""
+MAX_BODY_BYTES = 6 * 1024 * 1024
+"""Size of a request's body to a model server; the documented limit of InvokeEndpoint."""
+MAX_API_BODY_BYTES = 3_000_000
+"""Size of a request's body to the API. Lambda takes events of 6 MiB, in which a body is a string
+of JSON, so each byte may take two; what then goes to the endpoint is below serverless' 4 MB."""

@@ -1,0 +1,160 @@
+"""Requests to the public API and to a model server: reading and checking them."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+from newsclf.contract.limits import MAX_HEADLINES
+
+Form = Literal["api", "endpoint"]
+"""`api` is the public API's request, `endpoint` the model server's and SageMaker's."""
+
+_SMALL_CHARACTERS = 64 * 1024
+_MAX_VALUES = 10_000
+_MAX_BRACKETS = 100_000
+"""In a body, its texts included: no headlines have so many."""
+
+
+class ContractError(Exception):
+    """A request is not of the agreed form; the message names the field, never its text."""
+
+
+def parse_json(body: bytes) -> object:
+    """Decode a request's body.
+
+    Raises:
+        ContractError: it is no UTF-8, no JSON, holds NaN or Infinity, which are not JSON, or more
+            numbers or objects than any request of the contract.
+    """
+    try:
+        text = body.decode("utf-8")
+        return _DECODER.decode(text) if len(text) <= _SMALL_CHARACTERS else _decode_large(text)
+    except UnicodeDecodeError:
+        message = "the body is not UTF-8"
+        raise ContractError(message) from None
+    except (ValueError, RecursionError) as error:
+        message = f"the body is not JSON ({error})"
+        raise ContractError(message) from None
+
+
+def _refuse_constant(constant: str) -> None:
+    message = f"the body is not JSON: {constant} is no JSON value"
+    raise ContractError(message)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _decode_large(text: str) -> object:
+    """Decode a text of megabytes without keeping everybody else waiting for long.
+
+    Three million numbers take seconds, and the garbage collector looks through the list of them
+    again and again while it grows.
+    """
+    count = 0
+
+    def counted(make: Callable[[Any], Any], value: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count > _MAX_VALUES:
+            message = f"the body holds more than {_MAX_VALUES} numbers or objects"
+            raise ContractError(message)
+        return make(value)
+
+    if text.count("[") > _MAX_BRACKETS:  # of lists the decoder says nothing until it is done
+        message = f"the body holds more than {_MAX_BRACKETS} opening brackets"
+        raise ContractError(message)
+    decoder = json.JSONDecoder(
+        parse_int=partial(counted, int),
+        parse_float=partial(counted, float),
+        parse_constant=_refuse_constant,
+        object_pairs_hook=partial(counted, dict),
+    )
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return decoder.decode(text)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def parse_classify(document: object) -> list[str]:
+    """The headlines of a request to the public API, in any of its three forms.
+
+    Raises:
+        ContractError: it is of none, or of two at once; or a headline can't be used.
+    """
+    forms = "{'headline': …}, {'headlines': […]} or {'query': {'headline': …}}"
+    if not isinstance(document, dict):
+        message = f"the body must be an object: {forms}"
+        raise ContractError(message)
+    given = [name for name in ("headline", "headlines", "query") if name in document]
+    if len(given) != 1:
+        message = f"the body must have one of the forms {forms}"
+        raise ContractError(message)
+    value, field = document[given[0]], given[0]
+    if field == "query":
+        if not isinstance(value, dict) or "headline" not in value:
+            message = "'query' must be an object with 'headline'"
+            raise ContractError(message)
+        value, field = value["headline"], "query.headline"
+    if isinstance(value, list) != (field == "headlines"):
+        message = f"'{field}' must be a {'list' if field == 'headlines' else 'text'}"
+        raise ContractError(message)
+    return check_headlines(value, field)
+
+
+def parse_inputs(document: object) -> tuple[list[str], bool]:
+    """The headlines of a request to a model server, and whether they came as a list.
+
+    Raises:
+        ContractError: it is not {"inputs": …}, or a headline can't be used.
+    """
+    if not isinstance(document, dict) or "inputs" not in document:
+        message = "the body must be an object with 'inputs': a headline or a list of them"
+        raise ContractError(message)
+    inputs = document["inputs"]
+    return check_headlines(inputs, "inputs"), isinstance(inputs, list)
+
+
+def check_headlines(value: object, field: str) -> list[str]:
+    """Check one headline or a list of them.
+
+    Args:
+        value: What the request holds.
+        field: The field's name, for messages.
+
+    Raises:
+        ContractError: it is neither, the list is empty or longer than MAX_HEADLINES, or a headline
+            is blank or not a text that UTF-8 can hold.
+    """
+    headlines: list[Any] = value if isinstance(value, list) else [value]
+    if not 1 <= len(headlines) <= MAX_HEADLINES:
+        message = f"'{field}' must hold 1 to {MAX_HEADLINES} headlines, not {len(headlines)}"
+        raise ContractError(message)
+    for i, headline in enumerate(headlines):
+        name = f"'{field}[{i}]'" if isinstance(value, list) else f"'{field}'"
+        if not isinstance(headline, str):
+            kind = "null" if headline is None else type(headline).__name__
+            message = f"{name} must be a text, not {kind}"
+            raise ContractError(message)
+        if problem := headline_problem(headline):
+            message = f"{name} {problem}"
+            raise ContractError(message)
+    return headlines
+
+
+def headline_problem(text: str) -> str | None:
+    """Say why a text can't be classified, or None if it can."""
+    if not text or text.isspace():
+        return "is empty"
+    try:
+        text.encode()  # in one go: a loop over its characters takes seconds for megabytes
+    except UnicodeEncodeError:
+        return "holds half of a surrogate pair, which is no character"
+    return None

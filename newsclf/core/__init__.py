@@ -1,1 +1,0 @@
-"""Values and pure functions; imports nothing of the other layers."""

@@ -1,0 +1,213 @@
+"""What an inference costs, at full load and honestly. Pure functions.
+
+Rates are of good answers: what fails is paid for too, so costs are divided by successes. Requests
+of a month are spread over 730 hours. No free tier is counted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from newsclf.costs.prices import (
+    ApiGatewayPrice,
+    ApiKind,
+    Architecture,
+    LambdaPrice,
+    PriceBook,
+    tiered_usd,
+)
+
+HOURS_PER_MONTH = 730
+SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
+MILLION = 1e6
+_MB_PER_GB = 1024
+_BYTES_PER_GB = 2**30
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CostRow(_Record):
+    """The cost of one instance type, per million successful inferences.
+
+    Costs are None where no point of it is OK, or where it is a machine that has no price.
+    """
+
+    instance: str
+    status: str
+    """The verdict on the point that the row shows; `OK, lower bound` where the instance can do
+    more than that point shows."""
+    count: int
+    """Instances behind the endpoint."""
+    model_latency_ms: float | None
+    """Median time from sending to the answer, as the client saw it at full load."""
+    usd_per_hour: float | None
+    """Of all instances."""
+    usd_per_million: float | None
+    """At full load, as SageMaker's Inference Recommender computes it."""
+    max_invocations_per_minute: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    error_fraction: float | None
+    slo_rate_low_per_s: float | None
+    """The highest rate that met the latency objective; None without a search."""
+    slo_rate_high_per_s: float | None
+    usd_per_million_at_slo: float | None
+    utilisation: float
+    usd_per_million_at_utilisation: float | None
+    """When only this share is used of the rate that meets the objective (without a search: of the
+    rate at full load)."""
+    path_usd_per_million: float | None
+    """Lambda, API Gateway at its first tier, and data; 0 when called directly."""
+    total_usd_per_million: float | None
+    """At this utilisation, with the path."""
+    breakeven_requests_per_month: float | None
+    """From here on cheaper than SageMaker serverless inference; None if it never is."""
+    price_date: str | None
+    price_source: str | None
+    price_region: str | None
+    priced_as: str | None
+    """The instance whose price was taken, where another machine was measured."""
+
+
+class MonthlyCost(_Record):
+    """What a month costs at rising volumes, path included, for one way of hosting."""
+
+    instance: str
+    requests_per_month: list[float]
+    usd_per_month: list[float]
+    """As long as `requests_per_month`."""
+    instances: list[int] | None = None
+    """How many are needed at each volume; None for what has no instances."""
+
+
+FUNCTION_MEMORY_MB = 256
+"""Of the API's function, as `wire-api` makes it: it holds a body of 6 MB several times over, and
+with less memory it gets less of a CPU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestPath:
+    """What stands before the endpoint: API Gateway and a Lambda that waits for the answer."""
+
+    api: ApiKind | Literal["none"] = "http"
+    """none: the endpoint is called directly."""
+    memory_mb: int = FUNCTION_MEMORY_MB
+    architecture: Architecture = "x86_64"
+    data_bytes: int = 300
+    """Of a request, and again of its answer; with 0 bytes are not counted, and need no price."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathPrices:
+    """The prices of a path in one region."""
+
+    function: LambdaPrice | None
+    api: ApiGatewayPrice | None
+    endpoint_usd_per_gb: float
+    internet_usd_per_gb: float
+
+
+def path_prices(book: PriceBook, region: str, path: RequestPath) -> PathPrices:
+    """Look up what a path needs; ConfigError if one price is missing."""
+    wired, counted = path.api != "none", path.data_bytes > 0
+    return PathPrices(
+        function=book.lambda_price(region, path.architecture) if wired else None,
+        api=book.api_price(region, path.api) if path.api != "none" else None,
+        endpoint_usd_per_gb=book.data_price(region, "endpoint").usd_per_gb if counted else 0.0,
+        internet_usd_per_gb=book.data_price(region, "internet").usd_per_gb if counted else 0.0,
+    )
+
+
+def usd_per_inference(usd_per_hour: float, max_invocations_per_minute: float) -> float:
+    """The formula of SageMaker's Inference Recommender: 100 % utilised.
+
+    Args:
+        usd_per_hour: Of all instances together.
+    """
+    return usd_per_hour / (60 * max_invocations_per_minute)
+
+
+def usd_per_million(usd_per_hour: float, rate_per_s: float, *, utilisation: float = 1.0) -> float:
+    """C(u) = N·h / 3600 / X · 1e6 / u: instances that carry the share u of their rate X."""
+    return MILLION * usd_per_inference(usd_per_hour, 60 * rate_per_s) / utilisation
+
+
+def billed_ms(latency_ms: float) -> int:
+    """Lambda and serverless inference bill whole milliseconds, rounded up."""
+    return math.ceil(latency_ms)
+
+
+def lambda_usd(requests: float, latency_ms: float, memory_mb: int, price: LambdaPrice) -> float:
+    """What Lambda asks for a month's requests that each take this long."""
+    gb_s = requests * memory_mb / _MB_PER_GB * billed_ms(latency_ms) / 1000
+    compute = tiered_usd(price.usd_per_gb_second, gb_s, what="GB-seconds of Lambda")
+    return requests * price.usd_per_request + compute
+
+
+def path_usd(requests: float, latency_ms: float, path: RequestPath, prices: PathPrices) -> float:
+    """What stands before the endpoint costs for a month's requests.
+
+    Args:
+        latency_ms: Of the endpoint: the Lambda waits for it, and is billed for waiting.
+    """
+    gb = requests * path.data_bytes / _BYTES_PER_GB
+    usd = 2 * gb * prices.endpoint_usd_per_gb + gb * prices.internet_usd_per_gb
+    if prices.function is not None:
+        usd += lambda_usd(requests, latency_ms, path.memory_mb, prices.function)
+    return usd + api_usd(requests, prices)
+
+
+def api_usd(requests: float, prices: PathPrices) -> float:
+    """What API Gateway asks for a month's requests."""
+    if prices.api is None:
+        return 0.0
+    return tiered_usd(prices.api.usd_per_request, requests, what="requests of API Gateway")
+
+
+def serverless_usd_per_request(
+    latency_ms: float, memory_mb: int, usd_per_gb_second: float
+) -> float:
+    """SageMaker serverless inference, without cold starts, which come on top."""
+    return memory_mb / _MB_PER_GB * billed_ms(latency_ms) / 1000 * usd_per_gb_second
+
+
+def capacity_per_month(rate_per_s: float, *, headroom: float, peak_factor: float) -> float:
+    """Requests of a month that one instance carries.
+
+    Args:
+        rate_per_s: What it was measured to carry.
+        headroom: Share of that rate that it is to carry at the peak.
+        peak_factor: Rate at the peak over the mean rate.
+    """
+    return rate_per_s * headroom / peak_factor * SECONDS_PER_MONTH
+
+
+def instances_needed(requests_per_month: float, capacity: float, *, minimum: int = 1) -> int:
+    """N(D) = max(N_min, ceil(peak / (X·headroom))).
+
+    That n instances carry n times as much as one is assumed, not measured.
+    """
+    return max(minimum, math.ceil(requests_per_month / capacity))
+
+
+def breakeven_requests_per_month(
+    usd_per_hour: float,
+    usd_per_request: float,
+    *,
+    minimum: int = 1,
+    capacity: float = math.inf,
+) -> float | None:
+    """The volume from which instances are cheaper than paying by the request.
+
+    Both the volume at which n instances cost the same and the volume that n carry grow with n. So
+    if the smallest number can't carry its break-even volume, no number can: then None.
+    """
+    breakeven = minimum * usd_per_hour * HOURS_PER_MONTH / usd_per_request
+    return breakeven if breakeven <= minimum * capacity else None

@@ -1,0 +1,268 @@
+"""The price book: what AWS asks for, where, since when, and who says so.
+
+`configs/prices.toml` ships with the package and shows the form. Other files of that form come
+before it: the one that `newsclf prices refresh` writes, and before that the user's own.
+
+Prices are floats. They have at most ten significant digits and are multiplied by measured rates,
+which have three, so binary rounding (1e-16) is far below both; Decimal would have to be left again
+at the first measured figure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from newsclf.common.errors import ConfigError, reason_of
+from newsclf.common.findings import first_finding
+from newsclf.common.meant import instance_meant, region_meant
+from newsclf.common.settings import shipped_config
+
+PRICES_FILE = "prices.toml"
+ApiKind = Literal["http", "rest"]
+Architecture = Literal["x86_64", "arm64"]
+Usd = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tier(_Table):
+    """A price up to a volume per month; without `up_to`, at any volume."""
+
+    up_to: Annotated[float, Field(gt=0)] | None = None
+    usd: Usd
+
+
+def _check_tiers(tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+    limits = [tier.up_to for tier in tiers]
+    if None in limits[:-1]:
+        raise ValueError("only the last tier may be without up_to")
+    bounded = [limit for limit in limits if limit is not None]
+    if bounded != sorted(set(bounded)):
+        raise ValueError("up_to must rise from tier to tier")
+    return tiers
+
+
+Tiers = Annotated[tuple[Tier, ...], Field(min_length=1), AfterValidator(_check_tiers)]
+
+
+class Priced(_Table):
+    """Prices of one region, date and source."""
+
+    region: str
+    date: dt.date
+    """When the source said so."""
+    source: Annotated[str, Field(min_length=1)]
+
+
+class HostingPrices(Priced):
+    """SageMaker real-time hosting."""
+
+    usd_per_hour: dict[Annotated[str, Field(pattern=r"^ml\.[\w-]+\.[\w-]+$")], Usd]
+    """Instance → price of one."""
+
+
+class ServerlessPrice(Priced):
+    """SageMaker serverless inference: per GB of memory and second, billed by the millisecond."""
+
+    usd_per_gb_second: Usd
+
+
+class LambdaPrice(Priced):
+    """Lambda on demand, without the free tier."""
+
+    architecture: Architecture
+    usd_per_request: Usd
+    usd_per_gb_second: Tiers
+    """Tiers of GB-seconds per month."""
+
+
+class ApiGatewayPrice(Priced):
+    """API Gateway, without the free tier, for requests of up to 512 KB."""
+
+    kind: ApiKind
+    usd_per_request: Tiers
+    """Tiers of requests per month."""
+
+
+class DataPrice(Priced):
+    """Bytes through a SageMaker endpoint (in and out), or out to the internet."""
+
+    kind: Literal["endpoint", "internet"]
+    usd_per_gb: Usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostingPrice:
+    """What one instance costs, with where the figure is from."""
+
+    instance: str
+    region: str
+    usd_per_hour: float
+    date: dt.date
+    source: str
+
+
+_AnyPrice = TypeVar("_AnyPrice", bound=Priced)
+
+
+class PriceBook(_Table):
+    """All prices; in each list the first that fits counts."""
+
+    schema_version: Literal[1]
+    hosting: tuple[HostingPrices, ...] = ()
+    serverless: tuple[ServerlessPrice, ...] = ()
+    functions: tuple[LambdaPrice, ...] = Field(default=(), alias="lambda")
+    api_gateway: tuple[ApiGatewayPrice, ...] = ()
+    data: tuple[DataPrice, ...] = ()
+
+    def regions(self) -> list[str]:
+        """Regions with any hosting price."""
+        return sorted({table.region for table in self.hosting})
+
+    def instances(self, region: str | None = None) -> list[str]:
+        """Instances with a hosting price in a region, or anywhere."""
+        tables = (table for table in self.hosting if region in (None, table.region))
+        return sorted({instance for table in tables for instance in table.usd_per_hour})
+
+    def hosting_price(self, instance: str, region: str) -> HostingPrice:
+        """The price of an instance; ConfigError if there is none."""
+        for table in self.hosting:
+            if table.region == region and instance in table.usd_per_hour:
+                return HostingPrice(
+                    instance=instance,
+                    region=region,
+                    usd_per_hour=table.usd_per_hour[instance],
+                    date=table.date,
+                    source=table.source,
+                )
+        known = self.instances(region)
+        if known:
+            meant = instance_meant(instance, known)
+            names = f"did you mean {meant}?" if meant else f"known there: {_words(known)}"
+        else:
+            meant = region_meant(region, self.regions())
+            names = f"did you mean {meant}?" if meant else f"regions: {_words(self.regions())}"
+        raise ConfigError(
+            f"no price is known for {instance} in {region} ({names})",
+            hint="newsclf prices show lists what is known"
+            if meant
+            else f"newsclf prices refresh --region {region} --instance {instance}",
+        )
+
+    def hosting_usd_per_hour(self, instance: str, region: str) -> float:
+        """USD per hour of one instance; ConfigError if there is no price."""
+        return self.hosting_price(instance, region).usd_per_hour
+
+    def serverless_price(self, region: str) -> ServerlessPrice:
+        """The price of SageMaker serverless inference; ConfigError if there is none."""
+        return _first(self.serverless, region, "SageMaker serverless inference", _refresh(region))
+
+    def lambda_price(self, region: str, architecture: Architecture) -> LambdaPrice:
+        """The price of Lambda; ConfigError if there is none."""
+        fitting = [price for price in self.functions if price.architecture == architecture]
+        return _first(fitting, region, f"Lambda on {architecture}", _refresh(region))
+
+    def api_price(self, region: str, kind: ApiKind) -> ApiGatewayPrice:
+        """The price of API Gateway; ConfigError if there is none."""
+        fitting = [price for price in self.api_gateway if price.kind == kind]
+        return _first(fitting, region, f"API Gateway ({kind.upper()} API)", _refresh(region))
+
+    def data_price(self, region: str, kind: Literal["endpoint", "internet"]) -> DataPrice:
+        """The price of bytes; ConfigError if there is none."""
+        fitting = [price for price in self.data if price.kind == kind]
+        what = "an endpoint" if kind == "endpoint" else "the internet"
+        hint = "--data-bytes 0 leaves bytes out of account; --prices FILE adds a price"
+        return _first(fitting, region, f"data through {what}", hint)
+
+
+def tiered_usd(tiers: Sequence[Tier], volume: float, *, what: str) -> float:
+    """What a month's volume costs, each part of it at the price of its tier.
+
+    Raises:
+        ConfigError: the volume goes beyond the last tier whose price is known.
+    """
+    usd = begin = 0.0
+    for tier in tiers:
+        end = volume if tier.up_to is None else min(volume, tier.up_to)
+        usd += max(0.0, end - begin) * tier.usd
+        begin = end
+    if begin < volume:
+        raise ConfigError(
+            f"no price is known for {what} beyond {begin:,.0f} per month ({volume:,.0f} asked for)",
+            hint="newsclf prices refresh, or a lower volume",
+        )
+    return usd
+
+
+def load_prices(*files: Path) -> PriceBook:
+    """Read price files, the most important first; the shipped one comes last by itself.
+
+    Raises:
+        ConfigError: one is missing or not of the form of configs/prices.toml.
+    """
+    return merge(read_prices(path) for path in (*files, shipped_config(PRICES_FILE)))
+
+
+def prices_at(state_dir: Path, own: Path | None = None) -> PriceBook:
+    """The user's own price file, if any, what was last refreshed, and what ships."""
+    refreshed = state_dir / PRICES_FILE
+    files = [own] if own is not None else []
+    return load_prices(*files, *([refreshed] if refreshed.is_file() else []))
+
+
+def read_prices(path: Path) -> PriceBook:
+    """One price file; ConfigError with the place if it can't be used."""
+    try:
+        return PriceBook.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such price file") from None
+    except ValidationError as error:
+        raise ConfigError(
+            f"{path}: {first_finding(error)}", hint="configs/prices.toml shows the form"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"{path}: {reason_of(error)}", hint="configs/prices.toml shows the form"
+        ) from None
+
+
+def merge(books: Iterable[PriceBook]) -> PriceBook:
+    """Books one after the other: the first that has a price decides."""
+    books = list(books)
+    return PriceBook.model_validate(
+        {
+            "schema_version": 1,
+            "hosting": [table for book in books for table in book.hosting],
+            "serverless": [table for book in books for table in book.serverless],
+            "lambda": [table for book in books for table in book.functions],
+            "api_gateway": [table for book in books for table in book.api_gateway],
+            "data": [table for book in books for table in book.data],
+        }
+    )
+
+
+def _first(prices: Sequence[_AnyPrice], region: str, what: str, hint: str) -> _AnyPrice:
+    for price in prices:
+        if price.region == region:
+            return price
+    known = sorted({price.region for price in prices})
+    meant = region_meant(region, known)
+    names = f"did you mean {meant}?" if meant else f"known regions: {_words(known)}"
+    raise ConfigError(f"no price is known for {what} in {region} ({names})", hint=hint)
+
+
+def _refresh(region: str) -> str:
+    return f"newsclf prices refresh --region {region}"
+
+
+def _words(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"

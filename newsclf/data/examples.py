@@ -1,0 +1,94 @@
+"""Labelled headlines in memory: one example, a data set, and its three parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from newsclf.contract.labels import LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled headline."""
+
+    text: str
+    label_id: int
+    """Index in LABELS."""
+    agreement: int | None = None
+    """Lowest share of annotators who agreed, percent (50, 66, 75 or 100); PhraseBank only."""
+    extra: bool = False
+    """A training row below the chosen agreement level, which gets a smaller weight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledData:
+    """What was read from one source, without exact duplicates, in the file's order."""
+
+    name: str
+    examples: Sequence[Example]
+    extra: Sequence[Example] = field(default=())
+    validation: Sequence[Example] | None = None
+    """What a separate file holds for validation; None: it is drawn from `examples`."""
+    test: Sequence[Example] | None = None
+    """What a separate file holds out; None: it is drawn from `examples`."""
+    digest: str
+    """SHA-256 of the bytes that were read, hexadecimal."""
+    licence: str | None = None
+    repeated: int = 0
+    """Rows that were dropped because they repeat an earlier text and label."""
+    contradictory: int = 0
+    """Texts that stand there with more than one label; all of these rows are kept."""
+    notes: Sequence[str] = ()
+    """What was guessed about the file, as phrases for the user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """The three parts; no normalised text of one stands in another."""
+
+    train: Sequence[Example]
+    validation: Sequence[Example]
+    test: Sequence[Example]
+
+
+def normalised(text: str) -> str:
+    """A text's letters and digits, case-folded: equal for headlines that read the same."""
+    return "".join(character for character in text.casefold() if character.isalnum())
+
+
+def contradictory_texts(examples: Sequence[Example]) -> int:
+    """How many normalised texts have more than one label."""
+    labels: dict[str, set[int]] = {}
+    for example in examples:
+        labels.setdefault(normalised(example.text), set()).add(example.label_id)
+    return sum(len(found) > 1 for text, found in labels.items() if text)
+
+
+def class_counts(examples: Sequence[Example]) -> dict[str, int]:
+    """How many examples each class has, in the order of LABELS."""
+    counts = Counter(example.label_id for example in examples)
+    return {label: counts[i] for i, label in enumerate(LABELS)}
+
+
+def counted(count: int, one: str, several: str) -> str:
+    """A count and what is counted, as `1 row` or `2,000 rows`."""
+    return f"{count:,} {one if count == 1 else several}"
+
+
+def remarks_on(data: LabelledData) -> list[str]:
+    """What was found in the rows of a source, in sentences."""
+    found = []
+    if data.repeated:
+        rows = len(data.examples) + len(data.extra) + data.repeated
+        found.append(
+            f"{data.repeated:,} of {rows:,} rows repeat the headline and label of another row and"
+            " are left out."
+        )
+    if data.contradictory:
+        found.append(
+            f"{counted(data.contradictory, 'headline has', 'headlines have')} rows with different"
+            " labels, all of which count."
+        )
+    return found

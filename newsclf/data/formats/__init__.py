@@ -1,0 +1,1 @@
+"""Readers of tabular files: delimited text, JSON, Excel, Parquet and Arrow."""

@@ -1,0 +1,200 @@
+"""Parquet and Arrow files, and folders as the Hugging Face libraries write them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from newsclf.common.errors import DataError
+from newsclf.common.extras import require_extra
+from newsclf.data.formats.rows import Found, Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+_BATCH_ROWS = 1024
+_SPLITS = ("train", "training")
+"""Read without being named, where a data set has several splits."""
+_SAVED = ("dataset_dict.json", "state.json")
+_REPOSITORY = ("*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.arrow")
+
+
+def read_parquet(stream: BinaryIO, name: str) -> Found:
+    """The rows of a Parquet file; DataError if it is broken."""
+    require_extra("pyarrow", extra="train", purpose="reading Parquet")
+    import pyarrow.parquet as pq
+
+    with _broken(name, "Parquet"):
+        file = pq.ParquetFile(stream)
+        names = _class_names(file.schema_arrow)
+
+    def rows() -> Iterator[Record]:
+        with _broken(name, "Parquet"):
+            yield from _rows(file.iter_batches(batch_size=_BATCH_ROWS))
+
+    return Found(rows(), class_names=names)
+
+
+def read_arrow(stream: BinaryIO, name: str) -> Found:
+    """The rows of an Arrow file, of its file or its stream format."""
+    require_extra("pyarrow", extra="train", purpose="reading Arrow files")
+    import pyarrow as pa
+
+    with _broken(name, "Arrow"):
+        if stream.read(6) == b"ARROW1":
+            stream.seek(0)
+            file = pa.ipc.open_file(stream)
+            batches = (file.get_batch(i) for i in range(file.num_record_batches))
+        else:
+            stream.seek(0)
+            file = pa.ipc.open_stream(stream)
+            batches = iter(file)
+
+    def rows() -> Iterator[Record]:
+        with _broken(name, "Arrow"):
+            yield from _rows(batches)
+
+    return Found(rows(), class_names=_class_names(file.schema))
+
+
+def is_dataset_folder(path: Path) -> bool:
+    """Whether a folder was written by `save_to_disk`, or is laid out as a data set of the Hub."""
+    if any((path / name).is_file() for name in _SAVED):
+        return True
+    return any(next(path.glob(f"**/{pattern}"), None) for pattern in _REPOSITORY)
+
+
+def read_folder(path: Path, split: str | None, *, subset: str | None = None) -> Found:
+    """The rows of a data set in a folder.
+
+    Args:
+        path: The folder.
+        split: Which part to read; by default the only one, or `train`.
+        subset: Which configuration, of a data set that has several.
+
+    Raises:
+        DataError: there is no such part, or the folder can't be read.
+        MissingExtraError: `datasets` is not installed.
+    """
+    require_extra("datasets", extra="train", purpose="reading a folder of Hugging Face's")
+    import datasets
+    from datasets.exceptions import DatasetGenerationError
+
+    _quiet(datasets)
+    try:
+        if any((path / name).is_file() for name in _SAVED):
+            loaded = datasets.load_from_disk(str(path.resolve()))
+        else:
+            loaded = datasets.load_dataset(str(path.resolve()), name=subset, streaming=True)
+        parts = loaded if isinstance(loaded, Mapping) else {split or "train": loaded}
+        chosen, notes = _chosen(list(parts), split, path)
+        part = parts[chosen]
+        names = {
+            column: feature.names
+            for column, feature in (part.features or {}).items()
+            if isinstance(feature, datasets.ClassLabel)
+        }
+    except (DatasetGenerationError, ValueError, OSError, TypeError, KeyError) as error:
+        log.info("%s", _first_line(error))
+        raise DataError(
+            f"{path}: a folder that is not a data set that can be read", hint=_one_file(path)
+        ) from error
+
+    def rows() -> Iterator[Record]:
+        try:
+            for number, values in enumerate(part, start=1):
+                yield Record(f"row {number}", values)
+        except (DatasetGenerationError, ValueError, OSError, TypeError, KeyError) as error:
+            log.info("%s", _first_line(error))
+            raise DataError(
+                f"{path}, split {chosen}: its files can't be read as one table",
+                hint=_one_file(path),
+            ) from error
+
+    return Found(rows(), notes, names)
+
+
+def _one_file(path: Path) -> str:
+    found = min((each for form in _REPOSITORY for each in path.glob(form)), default=None)
+    example = f": {shlex.quote(str(found))}" if found else ", a .parquet or .csv"
+    return f"name one of its files instead{example}; --verbose says what is wrong with the folder"
+
+
+def _chosen(splits: Sequence[str], asked: str | None, path: Path) -> tuple[str, list[str]]:
+    if asked is not None:
+        if asked not in splits:
+            raise DataError(
+                f"{path}: no split '{asked}'; it has {', '.join(splits)}",
+                hint=f"name one of them: {path}:{splits[0]}",
+            )
+        return asked, []
+    if len(splits) == 1:
+        return splits[0], []
+    train = [name for name in splits if name in _SPLITS]
+    if not train:
+        raise DataError(
+            f"{path}: it has several splits: {', '.join(splits)}",
+            hint=f"name one of them: {path}:{splits[0]}",
+        )
+    others = ", ".join(name for name in splits if name != train[0])
+    return train[0], [f"the split '{train[0]}' is read, and not {others} ({path}:{{split}})"]
+
+
+def _quiet(datasets: Any) -> None:
+    datasets.disable_progress_bars()
+    datasets.utils.logging.set_verbosity(datasets.logging.CRITICAL)
+    logging.getLogger("fsspec").setLevel(logging.ERROR)
+
+
+def _first_line(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
+
+
+def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[Record]:
+    number = 0
+    for batch in batches:
+        for start in range(0, batch.num_rows, _BATCH_ROWS):
+            for values in batch.slice(start, _BATCH_ROWS).to_pylist():
+                number += 1
+                yield Record(f"row {number}", values)
+
+
+def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
+    """Names of the numbers of `ClassLabel` columns, which `datasets` keeps in the schema."""
+    try:
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"][
+            "features"
+        ]
+        return {
+            column: [str(name) for name in feature["names"]]
+            for column, feature in features.items()
+            if isinstance(feature, dict) and isinstance(feature.get("names"), list)
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+class _broken:  # noqa: N801 - used like a function
+    """Turn pyarrow's errors into ours."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        self._name = name
+        self._kind = kind
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        import pyarrow as pa
+
+        if isinstance(error, (pa.ArrowException, OSError)):
+            raise DataError(
+                f"{self._name}: broken {self._kind} ({_first_line(error)})",
+                hint="write the file again",
+            ) from None

@@ -1,0 +1,155 @@
+"""Which column holds the headlines, which the labels, and whether a file has a header at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from newsclf.common.errors import ConfigError, DataError, MissingColumnError
+from newsclf.data.labels import KNOWN_LABELS
+
+TEXT, LABEL = "text", "label"
+_TEXT_NAMES = (
+    "headline", "headlines", "title", "titles", "sentence", "sentences", "news", "news headline",
+    "news_headline", "newsheadline", "headline_text", "news_title", "article_title", "tweet",
+)  # fmt: skip
+_LABEL_NAMES = (
+    "labels", "sentiment", "sentiments", "class", "polarity", "category", "gold", "gold_label",
+    "sentiment_label", "news_sentiment", "price sentiment", "decision", "decisions",
+)  # fmt: skip
+_WORDS_OF_A_HEADLINE = 4
+
+
+@dataclass(slots=True)
+class Header:
+    """Names of the columns, and how many rows of the file they took."""
+
+    names: list[str]
+    skip: int
+    notes: list[str] = field(default_factory=list)
+
+
+def header_of(rows: Sequence[Sequence[object]], columns: Sequence[str], name: str) -> Header:
+    """Take or make the names of the columns, from the first rows of a table.
+
+    Args:
+        rows: The first rows, the header among them if there is one; at least one.
+        columns: Names that the user gives to a file without a header.
+        name: The file's name, for messages.
+
+    Raises:
+        ConfigError: `columns` are not as many as the file has.
+        DataError: two columns have the same name.
+    """
+    first = [_cell(value) for value in rows[0]]
+    if columns:
+        return _named(first, columns, name)
+    if guessed := _names_of_data(first):
+        said = ", ".join(guessed)
+        note = f"line 1 reads like a row, not a header: columns taken as {said} (--columns)"
+        return Header(guessed, 0, [note])
+    header = Header(_unnamed(first), 1)
+    if _has_index_beside(first, rows[1:]):
+        header.names.insert(0, "" if "" not in header.names else "index")
+        header.notes.append("rows have one field more than the header: the first is an index")
+    if twice := sorted({each for each in header.names if header.names.count(each) > 1}):
+        raise DataError(
+            f"{name}, line 1: two columns are called '{twice[0]}'", hint="rename one of them"
+        )
+    return header
+
+
+def text_column(columns: Sequence[str], asked: str | None, name: str) -> tuple[str, list[str]]:
+    """The column with the headlines, and what is to be said of the choice."""
+    return _choose(columns, asked, (TEXT, _TEXT_NAMES), ("headlines", "--text-column"), name)
+
+
+def label_column(columns: Sequence[str], asked: str | None, name: str) -> tuple[str, list[str]]:
+    """The column with the labels, and what is to be said of the choice."""
+    return _choose(columns, asked, (LABEL, _LABEL_NAMES), ("labels", "--label-column"), name)
+
+
+def is_text_name(name: str) -> bool:
+    """Whether a column of this name is likely to hold headlines."""
+    return _plain(name) in (TEXT, *_TEXT_NAMES)
+
+
+def _choose(
+    columns: Sequence[str],
+    asked: str | None,
+    names: tuple[str, Sequence[str]],
+    said: tuple[str, str],
+    name: str,
+) -> tuple[str, list[str]]:
+    usual, others = names
+    what, option = said
+    if found := _same(columns, (asked or usual,)):
+        return found[0], []
+    candidates = [] if asked else _same(columns, others)
+    if len(candidates) == 1:
+        return candidates[0], [f"{what} are taken from the column '{candidates[0]}' ({option})"]
+    there = ", ".join(repr(column) for column in columns) or "none"
+    raise MissingColumnError(
+        f"{name}: no column '{asked or usual}' for the {what}; the columns are {there}",
+        hint=f"name the column with {option}, or all columns of a file without a header with"
+        " --columns",
+        setting=option.removeprefix("--").replace("-", "_"),
+    )
+
+
+def _same(columns: Sequence[str], names: Iterable[str]) -> list[str]:
+    """Columns of one of these names; case and blanks around it count only between two of them."""
+    names = list(names)
+    if exact := [column for column in columns if column in names]:
+        return exact
+    plain = {_plain(name) for name in names}
+    return [column for column in columns if _plain(column) in plain]
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _named(first: Sequence[str], columns: Sequence[str], name: str) -> Header:
+    if len(columns) != len(first):
+        raise ConfigError(
+            f"{name}: --columns names {len(columns)} columns ({', '.join(columns)}), and line 1 has"
+            f" {len(first)} fields",
+            hint="name every column, for example --columns id,label,text",
+        )
+    if [_plain(value) for value in first] == [_plain(column) for column in columns]:
+        return Header(list(columns), 1, ["line 1 is taken for the header, being --columns' names"])
+    return Header(list(columns), 0)
+
+
+def _names_of_data(first: Sequence[str]) -> list[str] | None:
+    """Names for the columns of a file whose first row holds a label and a headline."""
+    texts = [i for i, cell in enumerate(first) if len(cell.split()) >= _WORDS_OF_A_HEADLINE]
+    labels = [i for i, cell in enumerate(first) if _plain(cell) in KNOWN_LABELS]
+    known = {_plain(cell) for cell in first} & {TEXT, LABEL, *_TEXT_NAMES, *_LABEL_NAMES}
+    if len(texts) != 1 or known or len(labels) != (len(first) > 1):
+        return None
+    names = [f"column {i}" for i in range(1, len(first) + 1)]
+    names[texts[0]] = TEXT
+    for i in labels:
+        names[i] = LABEL
+    return names
+
+
+def _unnamed(first: Sequence[str]) -> list[str]:
+    """Header cells; of several empty ones, as Excel leaves them, each gets a name."""
+    if first.count("") < 2:  # noqa: PLR2004 - pandas' index column is the one
+        return list(first)
+    return [cell or f"column {i}" for i, cell in enumerate(first, start=1)]
+
+
+def _has_index_beside(first: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
+    """Whether every row has one field more than the header, and begins with a number."""
+    wide = len(first) + 1
+    return bool(rows) and all(
+        len(row) == wide and _cell(row[0]).strip().isdecimal() for row in rows
+    )

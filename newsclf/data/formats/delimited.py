@@ -1,0 +1,168 @@
+"""CSV in all its dialects: what parts the fields, whether there is a header, which rows are broken.
+
+A row that can't be parsed costs itself and no other: its lines but the first are read again.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from newsclf.common.settings import ReadingSettings
+from newsclf.data.formats.columns import Header, header_of, is_text_name
+from newsclf.data.formats.encodings import MAX_LINE_CHARACTERS, undecoded
+from newsclf.data.formats.rows import BadRow, Found, Record, Row
+
+_SAMPLE_LINES = 200
+_DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "pipe"}
+_ALIKE = 0.9
+"""Share of sampled rows that must have as many fields as the first."""
+
+
+class Lines:
+    """Numbered lines of which the latest ones can be given back."""
+
+    def __init__(self, lines: Iterator[str], codec: str) -> None:
+        self._source = lines
+        self._waiting: deque[str] = deque()
+        self._codec = codec
+        self.number = 0
+        self.taken: list[str] = []
+        """The lines since `begin`."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Itself."""
+        return self
+
+    def __next__(self) -> str:
+        """The next line, with its end."""
+        line = self._waiting.popleft() if self._waiting else next(self._source)
+        self.number += 1
+        self.taken.append(line)
+        return line
+
+    def begin(self) -> None:
+        """Begin a row."""
+        self.taken.clear()
+
+    def give_back(self, keep: int) -> None:
+        """Take back the lines of the row, but for the first ones."""
+        returned = self.taken[keep:]
+        self._waiting.extendleft(reversed(returned))
+        self.number -= len(returned)
+        del self.taken[keep:]
+
+    def peek(self, count: int) -> list[str]:
+        """The next lines, which stay to be read."""
+        while len(self._waiting) < count and (line := next(self._source, None)) is not None:
+            self._waiting.append(line)
+        return list(itertools.islice(self._waiting, count))
+
+    def undecoded(self) -> str | None:
+        """What is wrong with the bytes of the row."""
+        problems = (undecoded(line, self._codec) for line in self.taken)
+        return next((problem for problem in problems if problem), None)
+
+
+def read_delimited(
+    lines: Lines, reading: ReadingSettings, name: str, *, usual: str, once: bool
+) -> Found:
+    """The rows of a CSV file.
+
+    Args:
+        lines: The file.
+        reading: What the user says of it.
+        name: The file's name, for messages.
+        usual: What parts fields if nothing speaks against it.
+        once: Whether it is a pipe, of which only one line is looked at in advance.
+
+    Raises:
+        ConfigError, DataError: see `header_of`.
+    """
+    csv.field_size_limit(MAX_LINE_CHARACTERS)
+    said = _excel_line(lines)
+    sample = lines.peek(1 if once else _SAMPLE_LINES)
+    delimiter = reading.delimiter or said or sniff(sample, usual)
+    notes = []
+    if delimiter != (reading.delimiter or usual):
+        notes.append(f"read as {_DELIMITERS.get(delimiter, delimiter)}-separated (--delimiter)")
+    first = [row for row in _parsed(sample, delimiter) if row]
+    if not first:
+        return Found(_rows(lines, delimiter, Header([], 0)), notes)
+    header = header_of(first, reading.columns, name)
+    return Found(_rows(lines, delimiter, header), notes + header.notes)
+
+
+def sniff(sample: Sequence[str], usual: str) -> str:
+    """What parts the fields of these lines: the usual, unless it parts none and another does."""
+    fits = {}
+    for delimiter in (usual, *(each for each in _DELIMITERS if each != usual)):
+        widths = [len(row) for row in _parsed(sample, delimiter) if row]
+        if widths and widths[0] > 1:
+            # A row may have one field more than the header: the index that pandas writes.
+            alike = sum(width - widths[0] in (0, 1) for width in widths)
+            fits[delimiter] = alike / len(widths)
+    good = [delimiter for delimiter, share in fits.items() if share >= _ALIKE]
+    return good[0] if good else usual
+
+
+def _excel_line(lines: Lines) -> str | None:
+    """The delimiter of a first line such as `sep=;`, which Excel writes and reads."""
+    first = "".join(lines.peek(1)).strip()
+    if len(first) != len("sep=;") or not first.lower().startswith("sep="):
+        return None
+    next(lines)
+    return first[-1]
+
+
+def names_a_text_column(line: str) -> bool:
+    """Whether a line is the header of a table with headlines, however its fields are parted."""
+    rows = (next(csv.reader([line], delimiter=each), []) for each in _DELIMITERS)
+    return any(len(row) > 1 and any(is_text_name(cell) for cell in row) for row in rows)
+
+
+def _parsed(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Rows of a sample, without the last one of a longer file, which may be cut off."""
+    rows = list(csv.reader(lines, delimiter=delimiter))
+    return rows[:-1] if len(lines) == _SAMPLE_LINES else rows
+
+
+def _rows(lines: Lines, delimiter: str, header: Header) -> Iterator[Row]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    left = header.skip
+    while True:
+        lines.begin()
+        place = f"line {lines.number + 1}"
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            lines.give_back(keep=1)
+            yield BadRow(place, f"broken CSV ({error})", _BROKEN_HINT)
+            continue
+        if not fields or (len(fields) == 1 < len(header.names) and not fields[0].strip()):
+            continue
+        if left:
+            left -= 1
+        elif problem := lines.undecoded():
+            yield BadRow(place, problem, _BYTES_HINT)
+        elif len(fields) != len(header.names):
+            yield _wrong_width(place, len(fields), len(header.names))
+        else:
+            yield Record(place, dict(zip(header.names, fields, strict=True)))
+
+
+def _wrong_width(place: str, fields: int, expected: int) -> BadRow:
+    hint = (
+        "put double quotes around fields that hold what parts them, or name that: --delimiter"
+        if fields > expected
+        else "look for a line break inside a field, which then needs double quotes around it"
+    )
+    return BadRow(place, f"{fields} fields, but the header has {expected}", hint)
+
+
+_BROKEN_HINT = "look for a double quote that is not closed, and double those inside a field"
+_BYTES_HINT = "name the file's encoding, for example --encoding cp1252, or mend the line"

@@ -1,0 +1,85 @@
+"""The first sheet of an Excel file (.xlsx)."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from newsclf.common.errors import DataError
+from newsclf.common.extras import require_extra
+from newsclf.common.settings import ReadingSettings
+from newsclf.data.formats.columns import Header, header_of
+from newsclf.data.formats.rows import BadRow, Found, Record, Row
+
+_SAMPLE_ROWS = 50
+_Cells = tuple[int, list[object]]
+
+
+def read_excel(stream: BinaryIO, reading: ReadingSettings, name: str) -> Found:
+    """The rows of the first sheet; rows without any value are passed over.
+
+    Raises:
+        DataError: it is no Excel file, or a damaged one.
+        MissingExtraError: openpyxl is not installed.
+    """
+    require_extra("openpyxl", extra="train", purpose="reading Excel files")
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+        sheet = book.worksheets[0]
+        cells = _filled(sheet.iter_rows(values_only=True), name)
+        first = list(itertools.islice(cells, _SAMPLE_ROWS))
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, IndexError, OSError,
+            ValueError) as error:  # fmt: skip
+        raise _damaged(name, error) from error
+    notes = []
+    if len(book.worksheets) > 1:
+        notes.append(f"the sheet '{sheet.title}' is read, the first of {len(book.worksheets)}")
+    if not first:
+        return Found(iter(()), notes)
+    # A header cell that is empty ends no table: the widest row says how wide it is.
+    header = header_of([values for _, values in first], reading.columns, name)
+    rows = _rows(itertools.chain(first, cells), header)
+    return Found(rows, notes + header.notes)
+
+
+def _filled(rows: Iterator[tuple[object, ...]], name: str) -> Iterator[_Cells]:
+    """Numbered rows that hold something, without the empty cells at their end."""
+    try:
+        for number, row in enumerate(rows, start=1):
+            values = list(row)
+            while values and values[-1] in (None, ""):
+                values.pop()
+            if values:
+                yield number, values
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
+        raise _damaged(name, error) from error
+
+
+def _rows(cells: Iterator[_Cells], header: Header) -> Iterator[Row]:
+    width = len(header.names)
+    for number, values in itertools.islice(cells, header.skip, None):
+        place = f"row {number}"
+        if len(values) > width:
+            yield BadRow(
+                place,
+                f"{len(values)} cells, but the header has {width}",
+                "give every column a name in the first row",
+            )
+            continue
+        padded = values + [None] * (width - len(values))
+        yield Record(place, dict(zip(header.names, padded, strict=True)))
+
+
+def _damaged(name: str, error: Exception) -> DataError:
+    return DataError(
+        f"{name}: not an Excel file, or a damaged one ({error})",
+        hint="open it in Excel, and save it as CSV UTF-8",
+    )

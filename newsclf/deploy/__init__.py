@@ -1,0 +1,1 @@
+"""Deployments: their records, their targets, and how their APIs are called."""

@@ -1,0 +1,1 @@
+"""The target `aws`: a SageMaker endpoint, a Lambda function and an HTTP API."""

@@ -1,0 +1,1 @@
+"""The resources of an HTTP API: functions, routes, authorizer and stage."""

@@ -1,0 +1,1 @@
+"""Calls to AWS: clients, waiting, errors and names."""

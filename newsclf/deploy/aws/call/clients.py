@@ -1,0 +1,181 @@
+"""boto3's clients of one account and region, and the one way in which they are called.
+
+Endpoints and credentials come from boto3's own chain: AWS_ENDPOINT_URL, AWS_PROFILE and so on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache
+from typing import Any
+
+import boto3
+import botocore.exceptions
+from botocore.config import Config
+
+from newsclf.common.errors import ConfigError
+from newsclf.common.meant import region_meant
+from newsclf.deploy.aws.call.clock import Clock
+from newsclf.deploy.aws.call.errors import RefusedError, aws_errors, is_already_there, is_not_found
+from newsclf.deploy.aws.call.permissions import permission_of
+
+_CONFIG = Config(
+    connect_timeout=10,
+    read_timeout=60,  # an invocation may take so long; everything else answers within seconds
+    retries={"mode": "standard", "total_max_attempts": 5},
+)
+_NOT_YET_S = 60
+
+
+def _check_region(session: boto3.Session, region: str) -> None:
+    """Raise ConfigError if it is none, or where ARNs begin otherwise, as in China and GovCloud."""
+    if not re.fullmatch(r"[a-z]+(-[a-z]+)+-\d+", region):
+        raise ConfigError(f"--region {region}: expected a region such as us-east-1")
+    if meant := region_meant(region, session.get_available_regions("sagemaker")):
+        raise ConfigError(
+            f"--region {region}: AWS has no such region; did you mean {meant}?",
+            hint=f"--region {meant}, or set AWS_REGION",
+        )
+    try:
+        partition = session.get_partition_for_region(region)
+    except botocore.exceptions.UnknownRegionError:
+        return  # a newer one than this botocore
+    if partition != "aws":
+        raise ConfigError(
+            f"--region {region}: newsclf knows AWS's commercial regions, not those of {partition}",
+            hint="take one such as us-east-1",
+        )
+
+
+class Clients:
+    """Calls AWS in one region, with the credentials of one profile."""
+
+    def __init__(
+        self, region: str | None = None, profile: str | None = None, *, clock: Clock | None = None
+    ) -> None:
+        """Nothing is called yet.
+
+        Args:
+            region: None: the profile's, or AWS_REGION's.
+            profile: Of ~/.aws; None: what the environment says.
+            clock: What waits.
+
+        Raises:
+            ConfigError: no region is named anywhere.
+            CredentialsError: there is no such profile.
+        """
+        with aws_errors("opening the AWS session", permission="sts:GetCallerIdentity"):
+            # boto3 itself reads only AWS_DEFAULT_REGION and the profile's.
+            region = region or os.environ.get("AWS_REGION")
+            self.session = boto3.Session(profile_name=profile, region_name=region)
+        if not self.session.region_name:
+            raise ConfigError("no AWS region is named", hint="add --region, or set AWS_REGION")
+        self.region: str = self.session.region_name
+        _check_region(self.session, self.region)
+        self.profile = profile
+        self.clock = clock or Clock()
+        self._client = lru_cache(maxsize=None)(self._new_client)
+
+    @cached_property
+    def account(self) -> str:
+        """The account's number; errors are those of `call`."""
+        answer = self.call(
+            "sts", "get_caller_identity", doing="asking AWS whose credentials these are"
+        )
+        return str(answer["Account"])
+
+    def _new_client(self, service: str) -> Any:
+        return self.session.client(service, config=_CONFIG)
+
+    def client(self, service: str) -> Any:
+        """boto3's client of a service, for what `call` can't do."""
+        with aws_errors(f"opening {service}", permission=f"{service}:*"):
+            return self._client(service)
+
+    def call(self, service: str, operation: str, *, doing: str, **arguments: Any) -> dict[str, Any]:
+        """Call an operation, such as `create_model` of `sagemaker`.
+
+        Args:
+            service: As boto3 calls it.
+            operation: As boto3 calls it.
+            doing: For the message of an error: `creating the model newsclf-news-1234`.
+            arguments: The operation's.
+
+        Raises:
+            RefusedError: AWS refused; it holds AWS's own code.
+            CredentialsError: there are none that can be used.
+            ServiceError: AWS can't be reached, is busy, or failed.
+        """
+        client = self.client(service)
+        with aws_errors(doing, permission=permission_of(service, operation)):
+            answer: dict[str, Any] = getattr(client, operation)(**arguments)
+        return answer
+
+    def create(
+        self,
+        service: str,
+        operation: str,
+        *,
+        doing: str,
+        not_yet: Callable[[RefusedError], bool] = lambda _: False,
+        at_most_s: float = _NOT_YET_S,
+        **arguments: Any,
+    ) -> dict[str, Any] | None:
+        """Call an operation that creates; None if that exists already.
+
+        A call whose answer was lost is repeated by boto3, and then finds its own work.
+
+        Args:
+            not_yet: Whether a refusal is for the moment only; then it is tried again.
+            at_most_s: How long.
+        """
+        refusals: list[RefusedError] = []
+
+        def attempt() -> tuple[dict[str, Any] | None] | None:
+            try:
+                return (self.call(service, operation, doing=doing, **arguments),)
+            except RefusedError as error:
+                if is_already_there(error):
+                    return (None,)
+                if not not_yet(error):
+                    raise
+                refusals.append(error)
+                return None
+
+        created = self.clock.until(attempt, at_most_s=at_most_s)
+        if created is None:
+            raise refusals[-1]
+        return created[0]
+
+    def find(
+        self, service: str, operation: str, *, doing: str, **arguments: Any
+    ) -> dict[str, Any] | None:
+        """Call an operation; None if what it is about does not exist. Errors: see `call`."""
+        client = self.client(service)
+        with aws_errors(doing, permission=permission_of(service, operation)):
+            try:
+                answer: dict[str, Any] = getattr(client, operation)(**arguments)
+            except botocore.exceptions.ClientError as error:
+                if is_not_found(error):
+                    return None
+                raise
+        return answer
+
+    def listed(
+        self, service: str, operation: str, key: str, *, doing: str, **arguments: Any
+    ) -> Iterator[Any]:
+        """The items of all pages of a listing; of none, if what is listed does not exist.
+
+        Args:
+            key: The answer's field that holds the items.
+        """
+        client = self.client(service)
+        with aws_errors(doing, permission=permission_of(service, operation)):
+            try:
+                for page in client.get_paginator(operation).paginate(**arguments):
+                    yield from page.get(key, [])
+            except botocore.exceptions.ClientError as error:
+                if not is_not_found(error):
+                    raise

@@ -1,0 +1,1 @@
+"""SageMaker jobs: batch transform, training and the Inference Recommender."""

@@ -1,0 +1,278 @@
+"""SageMaker's own Inference Recommender on a model that is on AWS: a Default job.
+
+A Default job is given the instances, and finds by itself how many requests each takes. It runs as
+the model's execution role, which may make nothing; for the time of the job it gets a policy named
+like it. AWS documents only that AmazonSageMakerFullAccess is enough (SageMaker guide, page
+"inference-recommender-prerequisites"), so the policy follows from what the guide says that a job
+does: it makes a model, an endpoint configuration and an endpoint, named after the job or `sm-…`,
+asks the endpoint, reads its metrics and deletes all of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import tarfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from newsclf.common.errors import ConfigError
+from newsclf.deploy.aws.bucket import delete_below
+from newsclf.deploy.aws.call.clients import Clients
+from newsclf.deploy.aws.call.errors import RefusedError, is_not_yet_assumable
+from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.endpoint.model import model_in_use
+from newsclf.deploy.aws.endpoint.quota import check_quota
+from newsclf.deploy.aws.iam.execution import SERVICE, key_arn
+from newsclf.deploy.aws.jobs.recommender_job import (
+    RecommenderJob,
+    name_of_job,
+    plain,
+    recommendations,
+)
+from newsclf.deploy.recommendations import Recommendations, Status
+from newsclf.deploy.records import AwsDeployment, AwsSpec
+
+_SETTLE_S: Final = 15.0
+"""A role's new policy is not seen everywhere at once, and a job that misses it fails much later."""
+_FILES: Final = 100
+"""Requests in the sample, each of which the job sends again and again."""
+_NAME_CHARS: Final = 40
+"""To which a job cuts the names that it makes of its own (docs of JobName)."""
+_PYTORCH: Final = re.compile(r"pytorch-inference:(\d\.[\d.]+)-")
+_METADATA: Final = {"Domain": "NATURAL_LANGUAGE_PROCESSING", "Task": "CLASSIFICATION"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecommenderRequest:
+    """What to try, and with what."""
+
+    instances: Sequence[str]
+    bodies: Sequence[bytes]
+    """Of requests to the endpoint, JSON."""
+    in_use: int
+    """Instances of each type that are up beside the job, for the quota."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartedJob:
+    """A job that runs."""
+
+    name: str
+    region: str
+    finish: Callable[[Callable[[], bool]], Recommendations]
+    """Waits for its end as long as what it is given says yes; then stops it. Raises TargetError
+    or ServiceError: its end was not seen."""
+
+
+def check_instances(instances: Sequence[str]) -> None:
+    """Raise ConfigError for what Inference Recommender does not measure."""
+    for instance in instances:
+        if instance.startswith("ml.t2."):
+            raise ConfigError(
+                f"--recommender: {instance} is burstable, which Inference Recommender refuses",
+                hint="take an instance such as ml.c5.large, or leave --recommender out",
+            )
+
+
+@contextmanager
+def recommending(
+    clients: Clients,
+    deployment: AwsDeployment,
+    request: RecommenderRequest,
+    *,
+    say: Callable[[str], None],
+) -> Iterator[StartedJob]:
+    """Run a job beside what happens within; afterwards it has ended, and what it needed is gone.
+
+    Raises:
+        StateError: the deployment has no model.
+        TargetError: AWS refused, the quota is too small, or the end of the job was not seen; then
+            its policy and sample stay, since it needs them to take its endpoints away.
+        ServiceError: AWS can't be reached, is busy, or failed.
+    """
+    names = Names(deployment.name, clients.account, clients.region, deployment.spec.rules)
+    model = model_in_use(clients, names, deployment)
+    for instance in request.instances:
+        warning = check_quota(clients, instance, request.in_use + 1, ours=request.in_use)
+        if warning is not None:
+            say(warning)
+    job = RecommenderJob(clients, name_of_job(names, datetime.now(UTC)))
+    sample = f"{names.deployment}/{job.name}/payload.tar.gz"
+    role = {"RoleName": names.endpoint_role, "PolicyName": job.name}
+    with ExitStack() as borrowed:
+        clients.call(
+            "s3", "put_object", doing=f"uploading the sample for {job.name}", Bucket=names.bucket,
+            Key=sample, Body=sample_archive(request.bodies), ExpectedBucketOwner=names.account,
+        )  # fmt: skip
+        borrowed.callback(delete_below, clients, names, prefix=sample)
+        if names.rules.role is None:  # a user's own must allow it already
+            clients.call(
+                "iam", "put_role_policy", doing=f"letting {names.endpoint_role} run {job.name}",
+                PolicyDocument=json.dumps(_policy(names, job.name, deployment.spec)), **role,
+            )  # fmt: skip
+            borrowed.callback(
+                clients.find, "iam", "delete_role_policy",
+                doing=f"taking the policy {job.name} away again", **role,
+            )  # fmt: skip
+            clients.clock.sleep(_SETTLE_S)
+        definition = _definition(names, model, deployment.spec, sample, request.instances)
+        try:
+            _create(clients, names, job, definition)
+        except RefusedError:
+            raise
+        except BaseException:  # it may have begun all the same
+            _end(job, borrowed, say)
+            raise
+        say(f"Inference Recommender's job {job.name} on {', '.join(request.instances)}")
+
+        def finish(goes_on: Callable[[], bool]) -> Recommendations:
+            found = job.wait(goes_on, say)
+            if found is not None:
+                return _result(clients, job.name, request.instances, found)
+            say(f"stopping the job {job.name}")
+            return _result(clients, job.name, request.instances, job.stop() or {})
+
+        try:
+            yield StartedJob(job.name, clients.region, finish)
+        finally:
+            _end(job, borrowed, say)
+
+
+def _end(job: RecommenderJob, borrowed: ExitStack, say: Callable[[str], None]) -> None:
+    """Have the job ended before what it needs is taken away; else leave it that."""
+    try:
+        job.stop()
+    except BaseException:
+        borrowed.pop_all()
+        say(
+            f"the job {job.name} may still run and bill: aws sagemaker"
+            f" stop-inference-recommendations-job --job-name {job.name}"
+            f" --region {job.clients.region}; its policy and sample stay until the teardown"
+        )
+        raise
+
+
+def _create(
+    clients: Clients, names: Names, job: RecommenderJob, definition: Mapping[str, Any]
+) -> None:
+    try:
+        clients.create(
+            "sagemaker",
+            "create_inference_recommendations_job",
+            doing=f"starting the job {job.name}",
+            not_yet=is_not_yet_assumable,
+            JobName=job.name,
+            JobType="Default",
+            RoleArn=names.role_arn(names.endpoint_role),
+            InputConfig=definition,
+            Tags=[{"Key": key, "Value": value} for key, value in names.tags.items()],
+        )
+    except RefusedError as error:
+        # Its name holds the moment, so one that is there already is this one: an answer was lost.
+        if error.code != "ResourceInUse":
+            raise
+
+
+def _definition(
+    names: Names, model: str, spec: AwsSpec, sample: str, instances: Sequence[str]
+) -> dict[str, Any]:
+    pytorch = _PYTORCH.search(spec.image)
+    # There is a fixed list of frameworks, none of them "other"; a container of one's own serves a
+    # PyTorch archive too, of a version that is not known.
+    framework = {"Framework": "PYTORCH"} | ({"FrameworkVersion": pytorch[1]} if pytorch else {})
+    definition: dict[str, Any] = {
+        "ModelName": model,
+        "ContainerConfig": {
+            **_METADATA,
+            **framework,
+            "PayloadConfig": {
+                "SamplePayloadUrl": f"s3://{names.bucket}/{sample}",
+                "SupportedContentTypes": ["application/json"],
+            },
+            "SupportedInstanceTypes": list(instances),
+            "SupportedEndpointType": "RealTime",
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    }
+    if spec.vpc is not None:
+        definition["VpcConfig"] = {
+            "Subnets": list(spec.vpc.subnets),
+            "SecurityGroupIds": list(spec.vpc.security_groups),
+        }
+    if spec.kms_key is not None:
+        definition["VolumeKmsKeyId"] = spec.kms_key
+    return definition
+
+
+def sample_archive(bodies: Sequence[bytes]) -> bytes:
+    """A `.tar.gz` with a file for each request; the same requests give the same bytes."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for number, body in enumerate(bodies[:_FILES]):
+            entry = tarfile.TarInfo(f"request-{number:03}.json")
+            entry.size = len(body)
+            archive.addfile(entry, io.BytesIO(body))
+    return gzip.compress(packed.getvalue(), mtime=0)
+
+
+def _policy(names: Names, job: str, spec: AwsSpec) -> dict[str, Any]:
+    named = [f"{job[:_NAME_CHARS]}*", "sm-*"]
+    kinds = ("model", "endpoint-config", "endpoint")
+    role = names.role_arn(names.endpoint_role)
+    statements: list[dict[str, Any]] = [
+        _allow(
+            [
+                "sagemaker:AddTags", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig",
+                "sagemaker:CreateModel", "sagemaker:DeleteEndpoint",
+                "sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel",
+                "sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig",
+                "sagemaker:InvokeEndpoint",
+            ],
+            *(names.arn("sagemaker", f"{kind}/{name}") for kind in kinds for name in named),
+        ),
+        _allow(["sagemaker:DescribeModel"], names.arn("sagemaker", f"model/{names.endpoint}-*"),
+               *(names.arn("sagemaker", f"model/{name}") for name in named)),
+        _allow(["iam:PassRole"], role) | {
+            "Condition": {"StringEquals": {"iam:PassedToService": SERVICE}}
+        },
+        _allow(
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams",
+             "logs:PutLogEvents"],
+            *(names.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{name}:*") for name in named),
+        ),
+        _allow(["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"], "*"),
+    ]  # fmt: skip
+    if spec.kms_key is not None:
+        statements.append(_allow(["kms:CreateGrant"], key_arn(names, spec.kms_key)))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(actions: list[str], *resources: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
+
+
+def _result(
+    clients: Clients, job: str, instances: Sequence[str], found: Mapping[str, Any]
+) -> Recommendations:
+    status: Status = "STOPPED"
+    reason: str | None = f"the job {job} was stopped"
+    if found.get("Status") == "COMPLETED":
+        status, reason = "COMPLETED", None
+    elif found.get("Status") == "FAILED":
+        said = found.get("FailureReason", "AWS does not say why")
+        status, reason = "FAILED", f"the job {job} has failed: {said}"
+    return Recommendations(
+        job=job,
+        region=clients.region,
+        instances=list(instances),
+        status=status,
+        reason=reason,
+        found=recommendations(found),
+        raw=plain(dict(found)),
+    )

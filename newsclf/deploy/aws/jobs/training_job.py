@@ -1,0 +1,183 @@
+"""A training job that was created: following it, stopping it, and what became of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from newsclf.common.errors import NewsclfError, ServiceError, TargetError
+from newsclf.deploy.aws.call.clients import Clients
+from newsclf.deploy.aws.call.errors import RefusedError
+from newsclf.deploy.aws.call.names import TRAINING_LOG, Names
+from newsclf.deploy.aws.jobs.training_log import TrainingLog
+
+_LINES: Final = 50
+_SEEN_AT_MOST_S: Final = 60.0
+"""How long SageMaker may not see what was created a moment ago."""
+_UNREACHABLE_AT_MOST_S: Final = 600.0
+_STOPPED_AT_MOST_S: Final = 900.0
+"""120 s from SIGTERM to SIGKILL (docs of StopTrainingJob), and what it uploads after that."""
+_ENDED: Final = {"Completed", "Failed", "Stopped", "Deleting"}
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """What wants to hear of a job."""
+
+    say: Callable[[str], None]
+    """Is told how it goes on."""
+    log: Callable[[str], None]
+    """Is told each line of the job's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """One job; its record can't be deleted, so for a teardown it is there while it runs."""
+
+    clients: Clients
+    names: Names
+    kind: str = "training job"
+
+    @property
+    def name(self) -> str:  # noqa: D102 - see Remains, here and below
+        return self.names.training_job
+
+    def find(self) -> dict[str, Any] | None:
+        """What AWS says of it; None if there is none."""
+        return self.clients.find(
+            "sagemaker", "describe_training_job", doing=f"looking at {self.name}",
+            TrainingJobName=self.name,
+        )  # fmt: skip
+
+    def exists(self) -> bool:  # noqa: D102
+        found = self.find()
+        return found is not None and not is_over(found)
+
+    def delete(self) -> bool:
+        """Stop it, and wait until it bills no more; False if it was not running.
+
+        Raises:
+            TargetError: AWS refuses to stop it, or it does not stop.
+            ServiceError: AWS can't be reached, is busy, or failed.
+        """
+        if not self.exists():
+            return False
+        try:
+            self.clients.call(
+                "sagemaker", "stop_training_job", doing=f"stopping {self.name}",
+                TrainingJobName=self.name,
+            )  # fmt: skip
+        except RefusedError:
+            if self.exists():
+                raise
+            return False  # it has just ended
+        stopped = self.clients.clock.until(
+            lambda: None if self.exists() else True, at_most_s=_STOPPED_AT_MOST_S
+        )
+        if stopped is None:
+            raise TargetError(
+                f"{self.name} was told to stop, and has not after {_STOPPED_AT_MOST_S:.0f} s",
+                hint=f"newsclf teardown {self.names.deployment} --region {self.names.region}",
+            )
+        return True
+
+    def follow(self, follower: Follower) -> dict[str, Any]:
+        """Wait for its end; SageMaker ends it when its time is over.
+
+        Returns:
+            What AWS says of it then.
+
+        Raises:
+            TargetError: there is no such job, or AWS refuses a look at it.
+            ServiceError: AWS can't be reached for ten minutes.
+        """
+        found = self.clients.clock.until(_Look(self, follower), at_most_s=math.inf)
+        assert found is not None  # noqa: S101 - it ends, or a look at it fails
+        return found
+
+    def check_end(self, found: dict[str, Any]) -> None:
+        """Raise TargetError, with the end of its log, unless it is completed."""
+        status, secondary = found["TrainingJobStatus"], found.get("SecondaryStatus", "")
+        if status == "Completed":
+            return
+        reason = found.get("FailureReason", "")
+        said = f"{status.lower()}{f' ({secondary})' if secondary not in ('', status) else ''}"
+        lines = TrainingLog(self.clients, self.name).last_lines(_LINES) or ["(it is empty)"]
+        message = "\n".join(
+            [
+                f"the training job {self.name} has {said}{f': {reason}' if reason else ''}",
+                f"the last lines of {TRAINING_LOG}, {self.name}:",
+                *(f"  {line}" for line in lines),
+            ]
+        )
+        raise TargetError(message, hint=_next_step(secondary, reason))
+
+
+def is_over(found: dict[str, Any]) -> bool:
+    """Whether it runs no more, and bills no more."""
+    return found["TrainingJobStatus"] in _ENDED
+
+
+class _Look:
+    """Looks at a job again and again, and tells what is new."""
+
+    def __init__(self, job: TrainingJob, follower: Follower) -> None:
+        self._job = job
+        self._follower = follower
+        self._log = TrainingLog(job.clients, job.name)
+        self._log_is_readable = True
+        self._clock = job.clients.clock
+        self._started_s = self._reached_s = self._clock.now_s()
+        self._seen = ""
+
+    def __call__(self) -> dict[str, Any] | None:
+        """What AWS says when it is over; None as long as it is not."""
+        try:
+            found = self._job.find()
+        except ServiceError as error:
+            if self._clock.now_s() - self._reached_s > _UNREACHABLE_AT_MOST_S:
+                raise
+            self._follower.say(f"{error.message}; trying again")
+            return None
+        self._reached_s = self._clock.now_s()
+        if found is None:
+            if self._reached_s - self._started_s > _SEEN_AT_MOST_S:
+                raise TargetError(f"there is no training job {self._job.name}")
+            return None
+        self._tell_status(found)
+        self._tell_log()
+        return found if is_over(found) else None
+
+    def _tell_status(self, found: dict[str, Any]) -> None:
+        status = found.get("SecondaryStatus") or found["TrainingJobStatus"]
+        if status == self._seen:
+            return
+        self._seen = status
+        transitions = found.get("SecondaryStatusTransitions", [])
+        message = transitions[-1].get("StatusMessage", "") if transitions else ""
+        after_s = self._clock.now_s() - self._started_s
+        self._follower.say(f"{status} after {after_s:.0f} s{f': {message}' if message else ''}")
+
+    def _tell_log(self) -> None:
+        if not self._log_is_readable:
+            return
+        try:
+            for line in self._log.new_lines():
+                self._follower.log(line)
+        except RefusedError as error:
+            self._log_is_readable = False
+            self._follower.say(f"its log is not shown: {error.message}")
+        except NewsclfError as error:
+            self._follower.say(f"its log is not shown for now: {error.message}")
+
+
+def _next_step(secondary: str, reason: str) -> str:
+    if "CapacityError" in reason or "capacity" in reason.lower():
+        return "AWS has no such machine free: take another --instance, or try again later"
+    if secondary == "MaxWaitTimeExceeded":
+        return "no spot machine came in time: train without --spot, or with another --instance"
+    if secondary == "MaxRuntimeExceeded":
+        return "train again with a longer --max-runtime, or on a faster --instance"
+    return "newsclf train … --on sagemaker starts again when that is mended"

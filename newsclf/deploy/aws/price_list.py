@@ -1,0 +1,196 @@
+"""On-demand prices from the AWS Price List, through `pricing:GetProducts`.
+
+A product comes as a JSON string: `product.attributes` say what it is, and the price dimensions
+below `terms.OnDemand` what it costs, one dimension for each tier. Usage types begin with a code of
+the region (`CAN1-Request`), which us-east-1's older ones lack; the region itself is filtered for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from newsclf.common.errors import ServiceError
+from newsclf.costs.prices import PriceBook, Tier
+from newsclf.deploy.aws.call.errors import aws_errors
+
+_ENDPOINT_REGION = "us-east-1"
+"""The service has endpoints in three regions, and each knows the prices of all."""
+_SAGEMAKER, _LAMBDA, _API_GATEWAY = "AmazonSageMaker", "AWSLambda", "AmazonApiGateway"
+_REGION_CODE = r"(?:[A-Z0-9]+-)?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Product:
+    usage_type: str
+    instance: str
+    tiers: tuple[Tier, ...]
+
+
+def pricing_client(session: boto3.Session | None = None) -> Any:
+    """A boto3 client of the pricing service.
+
+    Args:
+        session: Whose credentials; None: boto3's own.
+
+    Raises:
+        TargetError: the profile does not exist.
+    """
+    with aws_errors("reading prices", permission="pricing:GetProducts"):
+        return (session or boto3.Session()).client(
+            "pricing",
+            region_name=_ENDPOINT_REGION,
+            config=Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"}),
+        )
+
+
+def fetch_prices(
+    client: Any, region: str, instances: Iterable[str], *, today: dt.date
+) -> PriceBook:
+    """The prices of a region: of hosting on these instances, and of what goes by the request.
+
+    What the region does not offer is left out.
+
+    Raises:
+        TargetError: no usable credentials, or they may not read prices.
+        ServiceError: AWS can't be reached, is busy, or answers with something else than prices.
+    """
+
+    def origin(offer: str) -> dict[str, Any]:
+        source = f"AWS Price List API, offer {offer}, read {today.isoformat()}"
+        return {"region": region, "date": today, "source": source}
+
+    hosting = _hosting(_products(client, _SAGEMAKER, regionCode=region, component="Hosting"))
+    wanted = {name: hosting[name] for name in sorted(set(instances)) if name in hosting}
+    serverless = _find(
+        _products(client, _SAGEMAKER, regionCode=region, productFamily="ML Serverless"),
+        r"ServerlessInf:Mem-1GB",
+    )
+    functions = _products(client, _LAMBDA, regionCode=region)
+    gateways = _products(client, _API_GATEWAY, regionCode=region)
+    document: dict[str, Any] = {
+        "schema_version": 1,
+        "hosting": [{"usd_per_hour": wanted, **origin(_SAGEMAKER)}] if wanted else [],
+        "serverless": [
+            {"usd_per_gb_second": tier.usd, **origin(_SAGEMAKER)} for tier in serverless[:1]
+        ],
+        "lambda": [
+            {
+                "architecture": architecture,
+                "usd_per_request": request[0].usd,
+                "usd_per_gb_second": gb_second,
+                **origin(_LAMBDA),
+            }
+            for architecture, suffix in (("x86_64", ""), ("arm64", "-ARM"))
+            if (request := _find(functions, f"Request{suffix}"))
+            and (gb_second := _find(functions, f"Lambda-GB-Second{suffix}"))
+        ],
+        "api_gateway": [
+            {"kind": kind, "usd_per_request": tiers, **origin(_API_GATEWAY)}
+            for kind, usage in (("http", "ApiGatewayHttpRequest"), ("rest", "ApiGatewayRequest"))
+            if (tiers := _find(gateways, usage))
+        ],
+    }
+    return PriceBook.model_validate(document)
+
+
+def training_usd_per_hour(client: Any, region: str, instance: str) -> float | None:
+    """The price of an hour of training on demand; None if AWS lists none. Errors: see below."""
+    return _usd_per_hour(client, region, instance, "Train")
+
+
+def transform_usd_per_hour(client: Any, region: str, instance: str) -> float | None:
+    """The price of an hour of a batch job; None if AWS lists none.
+
+    Raises:
+        TargetError: no usable credentials, or they may not read prices.
+        ServiceError: AWS can't be reached, is busy, or answers with something else than prices.
+    """
+    return _usd_per_hour(client, region, instance, "Tsform")
+
+
+def _usd_per_hour(client: Any, region: str, instance: str, usage: str) -> float | None:
+    products = _products(client, _SAGEMAKER, regionCode=region, instanceName=instance)
+    found = _find(products, f"{usage}:{re.escape(instance)}")
+    return found[0].usd if found else None
+
+
+def _products(client: Any, service: str, **filters: str) -> list[_Product]:
+    pages = client.get_paginator("get_products").paginate(
+        ServiceCode=service,
+        FormatVersion="aws_v1",
+        Filters=[
+            {"Type": "TERM_MATCH", "Field": field, "Value": value}
+            for field, value in filters.items()
+        ],
+    )
+    with aws_errors("reading prices", permission="pricing:GetProducts"):
+        texts = [text for page in pages for text in page["PriceList"]]
+    return [product for text in texts if (product := _read(text)).tiers]
+
+
+def _read(text: str) -> _Product:
+    """Raises ServiceError if the text is not a product."""
+    try:
+        document = json.loads(text)
+        attributes = document["product"]["attributes"]
+        dimensions = [
+            dimension
+            for term in document["terms"].get("OnDemand", {}).values()
+            for dimension in term["priceDimensions"].values()
+        ]
+        dimensions.sort(key=lambda dimension: float(dimension["beginRange"]))
+        return _Product(
+            usage_type=attributes["usagetype"],
+            instance=attributes.get("instanceName", ""),
+            tiers=tuple(
+                Tier(up_to=_limit(dimension["endRange"]), usd=usd)
+                for dimension in dimensions
+                if (usd := float(dimension["pricePerUnit"]["USD"])) > 0  # zero is the free tier
+            ),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ServiceError(
+            f"reading prices: AWS sent a product of an unknown form ({error!r})",
+            hint="newsclf prices show has the prices known so far; --prices FILE adds others",
+        ) from error
+
+
+def _limit(end_range: str) -> float | None:
+    return None if end_range == "Inf" else float(end_range)
+
+
+def _hosting(products: Iterable[_Product]) -> dict[str, float]:
+    """Instance → USD per hour.
+
+    Raises:
+        ServiceError: one instance has two prices.
+    """
+    prices: dict[str, float] = {}
+    for product in products:
+        if not re.fullmatch(
+            f"{_REGION_CODE}Host:{re.escape(product.instance)}", product.usage_type
+        ):
+            continue
+        usd = product.tiers[0].usd
+        if prices.setdefault(product.instance, usd) != usd:
+            raise ServiceError(
+                f"AWS has two prices for {product.instance}: {prices[product.instance]} and {usd}",
+                hint="put the right one into a file for --prices",
+            )
+    return prices
+
+
+def _find(products: Iterable[_Product], usage: str) -> tuple[Tier, ...]:
+    """The tiers of a usage type; none if the region does not have it."""
+    for product in products:
+        if re.fullmatch(f"{_REGION_CODE}{usage}", product.usage_type):
+            return product.tiers
+    return ()

@@ -1,0 +1,1 @@
+"""Plan and apply: resources, the differences, the journal and the search by tags."""

@@ -1,0 +1,1 @@
+"""What `newsclf doctor` checks."""

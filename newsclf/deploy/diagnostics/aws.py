@@ -1,0 +1,93 @@
+"""Whether AWS can be reached, who asks it, and what that one may do there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from newsclf.common.errors import CredentialsError, NewsclfError
+from newsclf.deploy.aws.call.clients import Clients
+from newsclf.deploy.aws.iam.policy import COMMANDS, Command, statements
+from newsclf.deploy.diagnostics.checks import Check, State, check_reachable
+
+_SHOWN = 4
+"""Denied actions that are named; the policy names all."""
+
+
+def check_aws(clients: Clients, role: str | None = None) -> Iterator[Check]:
+    """Reachability, credentials and permissions, each only where the one before is well.
+
+    Args:
+        clients: Of the account and region.
+        role: ARN of a role of the user's own, which makes most rights about roles needless.
+    """
+    try:
+        url = clients.client("sts").meta.endpoint_url
+        reachable = check_reachable("AWS", url, todo="check the network; AWS needs it")
+        yield reachable
+        if reachable.state != "ok":
+            return
+        caller = clients.call("sts", "get_caller_identity", doing="asking AWS who this is")
+    except NewsclfError as error:
+        state: State = "absent" if isinstance(error, CredentialsError) else "wrong"
+        yield Check("credentials", state, error.message, error.hint or "aws configure")
+        return
+    yield Check("credentials", "ok", caller["Arn"])
+    yield from _permissions(clients, caller["Arn"], caller["Account"], role)
+
+
+def _permissions(clients: Clients, caller: str, account: str, role: str | None) -> Iterator[Check]:
+    """One finding for each command, by IAM's own simulator."""
+    if caller.endswith(":root"):
+        detail = "the account's root may do everything"
+        yield Check("permissions", "ok", detail, "better a user or a role: newsclf policy")
+        return
+    try:
+        source = _role_of(clients, caller)
+        denied = set(_denied(clients, source, account, role))
+    except NewsclfError as error:
+        yield Check("permissions", "unknown", error.message, error.hint or "newsclf policy")
+        return
+    for command in COMMANDS:
+        lacking = sorted(denied & set(_actions(command, role)))
+        more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+        yield Check(
+            f"may {command}",
+            "absent" if lacking else "ok",
+            f"not {', '.join(lacking[:_SHOWN])}{more}" if lacking else "all that it needs",
+            f"newsclf policy {command}{f' --role {role}' if role else ''}" if lacking else "",
+        )
+
+
+def _role_of(clients: Clients, caller: str) -> str:
+    """What the simulator knows the caller as: the role itself, not a session of it.
+
+    IAM is asked, since a role may have a path that the session does not tell, as all of SSO have.
+    """
+    session = re.fullmatch(r"arn:aws:sts::\d+:assumed-role/([^/]+)/.*", caller)
+    if session is None:
+        return caller
+    found = clients.call(
+        "iam", "get_role", doing="looking at the role of these credentials", RoleName=session[1]
+    )
+    return str(found["Role"]["Arn"])
+
+
+def _denied(clients: Clients, source: str, account: str, role: str | None) -> Iterator[str]:
+    """Actions that the simulator says no to, of all commands."""
+    for statement in statements(COMMANDS, region=clients.region, account=account, role=role):
+        results = clients.listed(
+            "iam", "simulate_principal_policy", "EvaluationResults",
+            doing="asking IAM what these credentials may do",
+            PolicySourceArn=source,
+            ActionNames=list(statement.actions),
+            ResourceArns=[each.replace("*", "x") if each != "*" else "*"
+                          for each in statement.resources[:1]],
+            ContextEntries=statement.context_entries(),
+        )  # fmt: skip
+        yield from (r["EvalActionName"] for r in results if r["EvalDecision"] != "allowed")
+
+
+def _actions(command: Command, role: str | None) -> Iterator[str]:
+    for statement in statements([command], role=role):
+        yield from statement.actions

@@ -1,0 +1,93 @@
+"""Look at what commands need on this machine: packages, a model, the Hub, prices."""
+
+from __future__ import annotations
+
+import datetime as dt
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from newsclf.common.errors import ConfigError, NewsclfError, install_command
+from newsclf.common.machine import available_cores, cpu_name
+from newsclf.common.settings import Settings
+from newsclf.costs.prices import prices_at
+from newsclf.deploy.diagnostics.checks import Check, check_reachable
+from newsclf.model.directory import check_files
+
+_EXTRAS = {
+    "train": "train, evaluate, optimize",
+    "api": "wire-api, and everything on AWS",
+    "loadtest": "loadtest",
+    "sagemaker": "train --on sagemaker",
+}
+"""Extra → what needs it."""
+_HUB = "https://huggingface.co"
+_OLD_PRICES = dt.timedelta(days=120)
+
+
+def check_machine(settings: Settings) -> Iterator[Check]:
+    """Everything but AWS."""
+    yield Check("Python", "ok", f"{platform.python_version()} on {platform.platform(terse=True)}")
+    yield Check("processor", "ok", f"{available_cores()} cores of {cpu_name()}")
+    for extra, purpose in _EXTRAS.items():
+        yield _extra(extra, purpose)
+    yield _model(settings.model)
+    yield check_reachable(
+        "Hugging Face Hub", _HUB, todo="without it: newsclf train --base minilm --data sample"
+    )
+
+
+def check_prices(settings: Settings, region: str, *, today: dt.date) -> Check:
+    """Whether prices of a region are known, and how old they are."""
+    what, refresh = f"prices in {region}", f"newsclf prices refresh --region {region}"
+    try:
+        book = prices_at(settings.state_dir)
+    except ConfigError as error:
+        return Check(what, "wrong", error.message, error.hint or "")
+    tables = [table for table in book.hosting if table.region == region]
+    if not tables:
+        return Check(what, "absent", f"none; there are some for {len(book.regions())} regions",
+                     refresh)  # fmt: skip
+    newest = max(table.date for table in tables)
+    old = today - newest > _OLD_PRICES
+    return Check(
+        what,
+        "ok",
+        f"{len(book.instances(region))} instances, as of {newest}",
+        refresh if old else "",
+    )
+
+
+def _extra(extra: str, purpose: str) -> Check:
+    missing = []
+    for line in requires("newsclf") or ():
+        wanted = Requirement(line)
+        if wanted.marker is None or not wanted.marker.evaluate({"extra": extra}):
+            continue
+        try:
+            found = version(wanted.name)
+        except PackageNotFoundError:
+            missing.append(wanted.name)
+        else:
+            if not wanted.specifier.contains(found, prereleases=True):
+                missing.append(f"{wanted.name}{wanted.specifier} (there is {found})")
+    if missing:
+        without = f"without {', '.join(missing)}"
+        return Check(f"extra {extra}", "absent", without, install_command(extra))
+    return Check(f"extra {extra}", "ok", purpose)
+
+
+def _model(path: Path) -> Check:
+    from newsclf.model.card import read_card
+
+    if not path.exists():
+        return Check("model", "absent", f"{path} is not there", "newsclf train, or --model DIR")
+    try:
+        folder, card = read_card(path)
+        check_files(folder, card.files)
+    except NewsclfError as error:
+        return Check("model", "wrong", error.message, error.hint or "newsclf train")
+    return Check("model", "ok", f"{folder}, {card.digest[:12]}, {len(card.files)} files, all whole")

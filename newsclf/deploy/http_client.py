@@ -1,0 +1,29 @@
+"""HTTP clients; all of ours are made here, so that none sends loopback through a proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+
+from newsclf.common.urls import is_loopback
+
+
+def client_for(
+    url: str,
+    *,
+    timeout_s: float,
+    auth: httpx.Auth | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> httpx.Client:
+    """A client for requests to the host of a URL.
+
+    A proxy that the environment or the system names gets what leaves this machine, and nothing
+    else: it could not reach our loopback, and would be sent the API's key.
+    """
+    return httpx.Client(
+        auth=auth,
+        headers=dict(headers or {}),
+        timeout=timeout_s,
+        trust_env=not is_loopback(httpx.URL(url).host),
+    )

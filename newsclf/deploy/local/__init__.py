@@ -1,0 +1,1 @@
+"""The target `local`: processes on this machine."""

@@ -1,0 +1,1 @@
+"""The local counterpart of API Gateway and Lambda."""

@@ -1,0 +1,338 @@
+"""An API Gateway on loopback: HTTP in, events of payload format 2.0 out to the Lambda runtimes.
+
+Of the real one (HTTP API) it has the event, request ids, CORS, throttling by a token bucket, the
+limits of 6 MB (Lambda's) and 30 s, IAM authentication (SigV4), and an API key, which there takes an
+authorizer. Its log has a line for each request:
+
+    2026-01-31T23:59:59.123Z POST /classify 200 3.4 ms
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import signal
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import uvloop
+from aiohttp import web
+
+from newsclf.deploy.local.credentials import API_SCOPE
+from newsclf.deploy.local.gateway.lambda_runtime import FUNCTION_TIMEOUT_S, Function, FunctionError
+from newsclf.deploy.sigv4 import Credentials, SignatureError, check_head, verify
+from newsclf.serving.request_limits import (
+    Bodies,
+    RefusedError,
+    check_host,
+    check_same_site,
+    make_runner,
+    media_type,
+)
+
+_HEALTH_EVENT = {
+    "version": "2.0",
+    "rawPath": "/health",
+    "requestContext": {"http": {"method": "GET"}, "requestId": "start"},
+}
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET,POST,OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "authorization,content-type,x-amz-date,x-amz-security-token,x-api-key"
+    ),
+    "Access-Control-Max-Age": "600",
+}
+_CLIENT_WENT_AWAY = 499
+"""In the log, as nginx has it."""
+_LOGGED_CHARACTERS = 200
+"""Of a path."""
+_log = logging.getLogger(__name__)
+_DRAIN_S = 25.0
+"""Less than what a stopped process is given; see `process.stop`."""
+_CREDENTIAL_HEADERS = ("authorization", "x-api-key", "x-amz-security-token")
+
+
+class TokenBucket:
+    """Lets `burst` requests through at once, and `rate_per_s` of them in the long run."""
+
+    def __init__(self, rate_per_s: float, burst: int, *, now_s: float) -> None:
+        self._rate_per_s = rate_per_s
+        self._burst = burst
+        self._tokens = float(burst)
+        self._then_s = now_s
+
+    def take(self, now_s: float) -> bool:
+        """Take a token, if there is one."""
+        grown = self._tokens + (now_s - self._then_s) * self._rate_per_s
+        self._tokens = min(self._burst, grown)
+        self._then_s = now_s
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+def make_app(
+    function: Function,
+    *,
+    key_digest: str | None,
+    signer: Credentials | None,
+    rate_per_s: float,
+    burst: int,
+    cors_origins: Collection[str] = (),
+) -> web.Application:
+    """The gateway's application; with neither key nor signer it lets everybody in.
+
+    Everybody but web pages: of another origin than `cors_origins` they are refused, and what they
+    may send unasked, which is no JSON, is refused of all.
+
+    Args:
+        function: What answers.
+        key_digest: SHA-256 of the API key that requests must bring, hexadecimal.
+        signer: Who must have signed requests.
+        rate_per_s: Requests per second in the long run.
+        burst: Requests at once.
+        cors_origins: Whose pages may call it from a browser; `*` stands for all.
+    """
+    bucket = TokenBucket(rate_per_s, burst, now_s=time.monotonic())
+    gateway = _Gateway(function, bucket, key_digest, signer, cors_origins)
+    app = web.Application()
+    app.router.add_route("*", r"/{path:[\s\S]*}", gateway.handle)  # line breaks too
+    return app
+
+
+class _Gateway:
+    def __init__(
+        self,
+        function: Function,
+        bucket: TokenBucket,
+        key_digest: str | None,
+        signer: Credentials | None,
+        cors_origins: Collection[str],
+    ) -> None:
+        self._function = function
+        self._bucket = bucket
+        self._key_digest = key_digest
+        self._signer = signer
+        self._cors_origins = cors_origins
+        self._bodies = Bodies()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer a request, and log it."""
+        begun_s, status = time.perf_counter(), _CLIENT_WENT_AWAY
+        try:
+            response = await self._answer(request)
+            status = response.status
+        except Exception:
+            status = 500
+            raise
+        finally:
+            took_ms = 1000 * (time.perf_counter() - begun_s)
+            _log.info("%s %s %d %.1f ms", request.method, _shown_path(request), status, took_ms)
+        return response
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        request_id = str(uuid.uuid4())
+        cors = _cors(request, self._cors_origins)
+        try:
+            check_host(request, frozenset())
+            if not cors:
+                check_same_site(request)
+            if cors and request.method == "OPTIONS":
+                response = web.Response(status=204, headers=_PREFLIGHT)
+            else:
+                response = await self._invoke(request, request_id)
+        except RefusedError as refused:
+            response = _refusal(refused, request_id)
+        response.headers.update(cors)
+        return response
+
+    async def _invoke(self, request: web.Request, request_id: str) -> web.Response:
+        self._admit(request)
+        async with self._bodies.reading(request) as body:
+            if self._signer is not None:  # the body is signed too
+                _check_signature(request, body, self._signer)
+                self._take_token()
+            event = make_event(request, body, request_id)
+            try:
+                return _as_response(await self._function.invoke(event), request_id)
+            except TimeoutError:
+                message = "the function did not answer in time"
+                raise RefusedError(504, "timeout", message) from None
+            except FunctionError:
+                raise RefusedError(502, "function_failed", "the function failed") from None
+
+    def _admit(self, request: web.Request) -> None:
+        """Refuse what the head of a request tells, before its body is read."""
+        if self._key_digest is not None:
+            if not _is_key(request.headers.get("x-api-key"), self._key_digest):
+                raise RefusedError(401, "unauthorized", "a valid x-api-key is needed")
+        elif self._signer is not None:
+            _check_signed_head(request, self._signer)
+            return  # nothing of the budget until the signature is known to be right
+        elif request.method == "POST" and media_type(request) != "application/json":
+            raise RefusedError(415, "unsupported_media_type", "send application/json")
+        self._take_token()
+
+    def _take_token(self) -> None:
+        if not self._bucket.take(time.monotonic()):
+            raise RefusedError(429, "throttled", "too many requests; try again later")
+
+
+def _cors(request: web.Request, origins: Collection[str]) -> dict[str, str]:
+    """The header that lets the page of a request read the answer, if it is one that may."""
+    origin = request.headers.get("Origin")
+    if origin is None or not origins:
+        return {}
+    if "*" in origins:
+        return {"Access-Control-Allow-Origin": "*"}
+    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"} if origin in origins else {}
+
+
+def _shown_path(request: web.Request) -> str:
+    """The path without its query, which may hold anything, in printable ASCII."""
+    path = request.raw_path.partition("?")[0][:_LOGGED_CHARACTERS]
+    return quote(path, safe="/%:@!$&'()*+,;=~", errors="replace")
+
+
+def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, Any]:
+    """An event of payload format 2.0.
+
+    Source: docs.aws.amazon.com/apigateway/latest/developerguide/
+    http-api-develop-integrations-lambda.html.
+    """
+    try:
+        text, is_base64 = body.decode("utf-8"), False
+    except UnicodeDecodeError:
+        text, is_base64 = base64.b64encode(body).decode("ascii"), True
+    headers = {
+        name.lower(): value
+        for name, value in request.headers.items()
+        if name.lower() not in _CREDENTIAL_HEADERS  # not for the function, nor for its logs
+    }
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": request.path,
+        "rawQueryString": request.query_string,
+        "headers": headers,
+        "requestContext": {
+            "apiId": "local",
+            "domainName": request.host,
+            "http": {
+                "method": request.method,
+                "path": request.path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": request.remote or "",
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "requestId": request_id,
+            "routeKey": "$default",
+            "stage": "$default",
+            "timeEpoch": int(time.time() * 1000),
+        },
+        "body": text,
+        "isBase64Encoded": is_base64,
+    }
+
+
+def _is_key(given: str | None, key_digest: str) -> bool:
+    digest = hashlib.sha256((given or "").encode("utf-8", "surrogateescape")).hexdigest()
+    return hmac.compare_digest(digest, key_digest)
+
+
+def _check_signed_head(request: web.Request, signer: Credentials) -> None:
+    try:
+        check_head(request.headers.items(), signer, scope=API_SCOPE, time_s=time.time())
+    except SignatureError as error:
+        raise RefusedError(403, error.code, error.message) from None
+
+
+def _check_signature(request: web.Request, body: bytes, signer: Credentials) -> None:
+    headers = request.headers.items()
+    try:
+        verify(
+            request.method, request.raw_path, headers, body, signer,
+            scope=API_SCOPE, time_s=time.time(),
+        )  # fmt: skip
+    except SignatureError as error:
+        raise RefusedError(403, error.code, error.message) from None
+
+
+def _as_response(result: Mapping[str, Any], request_id: str) -> web.Response:
+    body = str(result.get("body", ""))
+    return web.Response(
+        status=int(result.get("statusCode", 502)),
+        body=base64.b64decode(body) if result.get("isBase64Encoded") else body.encode(),
+        headers={**result.get("headers", {}), "apigw-requestid": request_id},
+    )
+
+
+def _refusal(refused: RefusedError, request_id: str) -> web.Response:
+    headers = refused.headers | {"apigw-requestid": request_id}
+    if refused.status == web.HTTPTooManyRequests.status_code:
+        headers["Retry-After"] = "1"
+    error = {"code": refused.code, "message": refused.message}
+    return web.json_response(
+        {"error": error, "request_id": request_id}, status=refused.status, headers=headers
+    )
+
+
+def main() -> None:
+    """Run the gateway as `sys.argv` says: a listening socket and a JSON file of settings."""
+    descriptor, settings = sys.argv[1:]
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s.%(msecs)03dZ %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+    )
+    document = json.loads(Path(settings).read_text(encoding="utf-8"))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(_serve(socket.socket(fileno=int(descriptor)), document))
+        except (TimeoutError, FunctionError) as error:
+            why = str(error) or f"no answer within {FUNCTION_TIMEOUT_S} s"
+            _log.error("giving up: the function does not work (%s)", why)
+            sys.exit(1)
+
+
+async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    function = Function(runtimes=settings["runtimes"], environment=settings["environment"])
+    app = make_app(
+        function,
+        key_digest=settings["key_digest"],
+        signer=Credentials(*settings["signer"]) if settings["signer"] else None,
+        rate_per_s=settings["rate_per_s"],
+        burst=settings["burst"],
+        cors_origins=settings["cors_origins"],
+    )
+    runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
+    await runner.setup()
+    function.start()
+    try:
+        # The port opens when the handler has answered, so nobody's tokens go into finding that out.
+        await function.invoke(_HEALTH_EVENT)
+        await web.SockSite(runner, listener).start()
+        _log.info("listening on port %s", listener.getsockname()[1])
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+        await function.stop()
+
+
+if __name__ == "__main__":
+    main()

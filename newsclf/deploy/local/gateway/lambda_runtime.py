@@ -1,0 +1,304 @@
+"""AWS Lambda's Runtime API, on loopback, for processes that run the unmodified handler.
+
+Each runtime is a process of AWS's own client, `awslambdaric`, with a port of its own. The protocol
+has no credential, and any user of the machine can connect to a port of loopback; so a connection is
+served only if the operating system says that its other end belongs to the runtime's process. A
+runtime has one event at a time, as in AWS; more wait in one queue. The API:
+docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import time
+import uuid
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+from aiohttp import web
+
+from newsclf.common.interpreter import module_command
+
+FUNCTION_TIMEOUT_S = 29
+_READY_S = 60
+"""What a runtime has to ask for its first event, or for the next one."""
+_RESTART_PAUSE_S = 0.5
+_MOST_RESTART_PAUSES = 64
+"""The pause doubles with each runtime that asks for no event, up to so many times the first."""
+_LOOKS = 3
+"""The table of connections changes while it is read, so one look may miss one."""
+_FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:newsclf"
+_PREFIX = "/2018-06-01/runtime"
+_log = logging.getLogger(__name__)
+
+
+class FunctionError(Exception):
+    """The function raised, or its process died."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Invocation:
+    request_id: str
+    event: dict[str, Any]
+    answer: asyncio.Future[dict[str, Any]]
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Function:
+    """N runtimes behind one queue."""
+
+    def __init__(
+        self,
+        *,
+        runtimes: int,
+        environment: dict[str, str],
+        timeout_s: float = FUNCTION_TIMEOUT_S,
+        restart_pause_s: float = _RESTART_PAUSE_S,
+    ) -> None:
+        """Prepare the runtimes; starts nothing.
+
+        Args:
+            runtimes: How many.
+            environment: What the handler is told, beside this process's environment.
+            timeout_s: What it has for an event; a runtime that takes longer is replaced.
+            restart_pause_s: Before a runtime that has ended is replaced, the first time.
+        """
+        self._environment = environment
+        self._runtimes = runtimes
+        self._timeout_s = timeout_s
+        self._restart_pause_s = restart_pause_s
+        self._queue: asyncio.Queue[_Invocation] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the runtimes."""
+        self._tasks = [asyncio.create_task(self._keep_alive(i)) for i in range(self._runtimes)]
+
+    async def stop(self) -> None:
+        """End them."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Hand an event to a runtime that is free, and wait for its answer.
+
+        Raises:
+            TimeoutError: none came within the function's time.
+            FunctionError: the function raised, or its process died.
+        """
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_Invocation(str(uuid.uuid4()), event, answer))
+        async with asyncio.timeout(self._timeout_s):
+            return await answer
+
+    async def _keep_alive(self, index: int) -> None:
+        pauses = 1
+        while True:
+            runtime = _Runtime(index, self._queue, self._environment, self._timeout_s)
+            await runtime.run()
+            if runtime.was_ready:
+                pauses = 1
+            pause_s = pauses * self._restart_pause_s
+            _log.error("runtime %d has ended; starting another in %g s", index, pause_s)
+            await asyncio.sleep(pause_s)
+            pauses = min(2 * pauses, _MOST_RESTART_PAUSES)
+
+
+class _Runtime:
+    """One process of AWS's client, and the Runtime API that it alone may speak to."""
+
+    def __init__(
+        self,
+        index: int,
+        queue: asyncio.Queue[_Invocation],
+        environment: dict[str, str],
+        timeout_s: float,
+    ) -> None:
+        self._index = index
+        self._queue = queue
+        self._environment = environment
+        self._timeout_s = timeout_s
+        self._process: asyncio.subprocess.Process | None = None
+        self._current: _Invocation | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._has_refused = False
+        self.was_ready = False
+        """Whether it has ever asked for an event."""
+
+    async def run(self) -> None:
+        """Run the process until it ends; an event that it had then has failed."""
+        # A runtime that dies while it waits for an event must not be given the next one.
+        runner = web.AppRunner(
+            self._app(), access_log=None, handler_cancellation=True, shutdown_timeout=0
+        )
+        await runner.setup()
+        tasks: list[asyncio.Task[None]] = []
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(0)
+            try:
+                process = self._process = await self._start(listener.getsockname()[1])
+                tasks.append(asyncio.create_task(self._accept(listener, runner, process.pid)))
+                self._allow(_READY_S)
+                await process.wait()
+            finally:
+                self._allow(None)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                self._kill()
+                if self._process is not None:
+                    await self._process.wait()
+                await runner.cleanup()
+                if self._current is not None:
+                    self._current.fail(FunctionError("the runtime died"))
+
+    async def _start(self, port: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *module_command("awslambdaric", "lambda_src.handler.handle"),
+            env=_bare_environment() | self._environment
+            | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+               "AWS_LAMBDA_LOG_STREAM_NAME": f"local/{self._index}"},
+        )  # fmt: skip
+
+    def _allow(self, seconds: float | None) -> None:
+        """Give the process so long for what it has to do next; None: as long as it likes."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if seconds is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        _log.error("runtime %d does not answer; it is killed, as AWS does", self._index)
+        if self._current is not None:
+            self._current.fail(TimeoutError())
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def _accept(self, listener: socket.socket, runner: web.AppRunner, pid: int) -> None:
+        """Serve the connections of this process, and close all others before anything is read."""
+        loop, process = asyncio.get_running_loop(), psutil.Process(pid)
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError as error:  # no descriptor is left, for now
+                _log.error("runtime %d can't be reached: %s", self._index, error.strerror)
+                await asyncio.sleep(_RESTART_PAUSE_S)
+                continue
+            with ExitStack() as until_served:
+                until_served.enter_context(connection)
+                if not await asyncio.to_thread(is_of, process, connection):
+                    self._say_refused()
+                elif runner.server is not None:
+                    until_served.pop_all()
+                    await loop.connect_accepted_socket(runner.server, connection)
+
+    def _say_refused(self) -> None:
+        if not self._has_refused:  # once: nobody may fill the log
+            _log.warning("runtime %d: closed a connection of another process", self._index)
+        self._has_refused = True
+
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=16 * 1024 * 1024)
+        app.router.add_get(f"{_PREFIX}/invocation/next", self._next)
+        app.router.add_post(f"{_PREFIX}/invocation/{{id}}/response", self._response)
+        app.router.add_post(f"{_PREFIX}/invocation/{{id}}/error", self._error)
+        app.router.add_post(f"{_PREFIX}/init/error", self._init_error)
+        return app
+
+    async def _next(self, _: web.Request) -> web.Response:
+        self._allow(None)
+        self.was_ready = True
+        if self._current is not None:
+            self._current.fail(FunctionError("the runtime did not answer it"))
+        while (invocation := await self._queue.get()).answer.done():
+            pass  # whoever asked has given up
+        self._current = invocation
+        self._allow(self._timeout_s)
+        deadline_ms = int((time.time() + self._timeout_s) * 1000)
+        # One write: without the trace id the client's native code crashes, and with head and
+        # body in two packets each call waits for a delayed acknowledgement.
+        return web.Response(
+            body=json.dumps(invocation.event).encode(),
+            headers={
+                "Content-Type": "application/json",  # with a charset it is not decoded
+                "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+                "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
+                "Lambda-Runtime-Invoked-Function-Arn": _FUNCTION_ARN,
+                "Lambda-Runtime-Trace-Id": f"Root=1-0-{invocation.request_id[:8]}",
+            },
+        )
+
+    async def _response(self, request: web.Request) -> web.Response:
+        document = json.loads(await request.read())
+        invocation = self._take(request)
+        if invocation is not None and not invocation.answer.done():
+            invocation.answer.set_result(document)
+        return web.json_response({"status": "OK"}, status=202)
+
+    async def _error(self, request: web.Request) -> web.Response:
+        document = json.loads(await request.read())
+        _log.error("the function raised %s", document.get("errorType"))
+        invocation = self._take(request)
+        if invocation is not None:
+            invocation.fail(FunctionError(document.get("errorType")))
+        return web.json_response({"status": "OK"}, status=202)
+
+    async def _init_error(self, request: web.Request) -> web.Response:
+        document = json.loads(await request.read())
+        _log.error("the handler cannot be loaded: %s", document.get("errorMessage"))
+        return web.json_response({"status": "OK"}, status=202)
+
+    def _take(self, request: web.Request) -> _Invocation | None:
+        """The event that a request is about, if it is the one that the runtime has."""
+        invocation = self._current
+        if invocation is None or invocation.request_id != request.match_info["id"]:
+            return None
+        self._current = None
+        self._allow(_READY_S)
+        return invocation
+
+
+def is_of(process: psutil.Process, connection: socket.socket) -> bool:
+    """Whether the other end of a loopback connection is open in a process.
+
+    What can't be looked up counts as somebody else's. A connection that has ended there does too,
+    so a port that the process was given after somebody else does not make it the process's own.
+    """
+    try:
+        here, there = connection.getsockname(), connection.getpeername()
+        return any(
+            each.laddr == there and each.raddr == here and each.status == psutil.CONN_ESTABLISHED
+            for _ in range(_LOOKS)
+            if process.is_running()
+            for each in process.net_connections("tcp4")
+        )
+    except (OSError, psutil.Error):
+        return False
+
+
+def _bare_environment() -> dict[str, str]:
+    """This process's environment without AWS, of which the function gets its own, and proxies.
+
+    All that a runtime asks is on this machine, and must not leave it.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AWS_") and not name.lower().endswith("_proxy")
+    }
+    return kept | {"NO_PROXY": "*", "no_proxy": "*"}

@@ -1,0 +1,135 @@
+"""A model as `model.tar.gz` for SageMaker's stock Hugging Face container."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import newsclf
+from newsclf.common.errors import ConfigError, reason_of
+from newsclf.common.settings import shipped_config
+from newsclf.deploy.package import archive
+from newsclf.deploy.package.wheels import fetched_wheels, read_pins, unpacked, wheels_in
+from newsclf.model.directory import CARD_FILE, check_files, file_digest, find_model, listed_files
+from newsclf.serving import engine
+
+REQUIREMENTS_FILE = "container-requirements.txt"
+_RUNTIME = "onnxruntime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageRequest:
+    """What to pack, and where to."""
+
+    model: Path
+    out: Path
+    cache: Path
+    """A folder that keeps downloaded wheels."""
+    wheels: Path | None = None
+    """A folder that has the wheels, instead of a download."""
+    requirements: Path | None = None
+    """Pins and hashes of the wheels; without it, those for the stock container."""
+    float_weights: bool = False
+    """Whether to pack every file that the card lists, the float weights among them."""
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An archive that has been checked."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    contents: archive.Contents
+
+
+def package(request: PackageRequest) -> Package:
+    """Write the archive and check it; it appears when it is whole.
+
+    Raises:
+        ModelError: there is no model, or its files are not what its card says.
+        ConfigError: the archive exists or can't be written; wheels or pins can't be used.
+        DownloadError: the wheels could not be fetched.
+    """
+    out = request.out
+    if out.is_dir():
+        raise ConfigError(f"{out} is a folder", hint="name a file with --out")
+    if out.exists() and not request.overwrite:
+        raise ConfigError(
+            f"{out} already exists", hint="add --overwrite, or name another file with --out"
+        )
+    folder = find_model(request.model)
+    names = sorted({*engine.FILES, *(listed_files(folder) if request.float_weights else ())})
+    check_files(folder, names)
+    try:
+        code = _code(request)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+            unfinished = Path(scratch) / out.name
+            model = {name: folder / name for name in (*names, CARD_FILE)}
+            archive.write_archive(unfinished, model, code)
+            packed = check(unfinished)  # a file may have changed while it was read
+            unfinished.replace(out)
+    except OSError as error:
+        raise ConfigError(
+            f"{out}: the archive cannot be written ({reason_of(error)})",
+            hint="name another file with --out",
+        ) from error
+    return replace(packed, path=out)
+
+
+def check(path: Path) -> Package:
+    """Check an archive.
+
+    Raises:
+        ModelError: it is not one that the container could serve, or it is damaged.
+    """
+    contents = archive.check_archive(path)
+    return Package(path, path.stat().st_size, file_digest(path), contents)
+
+
+@contextmanager
+def packed(model: Path, archive: Path | None, *, wheels: Path) -> Iterator[Package]:
+    """The archive that `newsclf package` has made of a model, or one made of it for now.
+
+    The same model gives the same bytes, so what is deployed already is recognised.
+
+    Args:
+        model: Its directory.
+        archive: A `model.tar.gz`; the model directory is not looked at then.
+        wheels: A folder that keeps downloaded wheels.
+
+    Raises:
+        ModelError: there is no model or archive, or it is damaged.
+        DownloadError: the wheels could not be fetched.
+    """
+    if archive is not None:
+        yield check(archive)
+        return
+    with tempfile.TemporaryDirectory(prefix="newsclf-") as scratch:
+        out = Path(scratch) / "model.tar.gz"
+        yield package(PackageRequest(model=model, out=out, cache=wheels))
+
+
+def _code(request: PackageRequest) -> dict[str, Path | bytes]:
+    """The files under `code/`, by their path there."""
+    requirements = request.requirements or shipped_config(REQUIREMENTS_FILE)
+    pins = read_pins(requirements)
+    if all(pin.name != _RUNTIME for pin in pins):
+        raise ConfigError(f"{requirements}: it does not pin {_RUNTIME}")
+    wheels = (
+        wheels_in(request.wheels, pins)
+        if request.wheels
+        else fetched_wheels(requirements, pins, request.cache)
+    )
+    root = Path(newsclf.__file__).parents[1]
+    packages = {name: content for wheel in wheels for name, content in unpacked(wheel).items()}
+    return {
+        "inference.py": root / "newsclf/serving/sagemaker_hooks.py",
+        **{name: root / name for name in archive.MODULES},
+        **{f"packages/{name}": content for name, content in packages.items()},
+    }

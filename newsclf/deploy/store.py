@@ -1,0 +1,235 @@
+"""The records of deployments in a state directory: one JSON document each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from newsclf.common.errors import ConfigError, StateError, reason_of
+from newsclf.common.files import PRIVATE, read_regular, write_private
+from newsclf.common.findings import first_finding
+from newsclf.common.meant import closest
+from newsclf.common.state_dir import StateDir, unusable, writing
+from newsclf.deploy.records import AwsDeployment, Deployment, LocalDeployment
+
+_MAX_RECORD_BYTES = 10_000_000
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+
+
+class _Versioned(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: Literal[1]
+
+
+_DEPLOYMENT: TypeAdapter[Deployment] = TypeAdapter(
+    Annotated[Deployment, Field(discriminator="target")]
+)
+_Kind = TypeVar("_Kind", LocalDeployment, AwsDeployment)
+
+
+def is_deployment_name(text: str) -> bool:
+    """Whether a deployment can be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
+def check_deployment_name(text: str) -> None:
+    """Refuse with a ConfigError what no deployment can be called."""
+    if not is_deployment_name(text):
+        raise ConfigError(
+            f"'{text}' is not a valid deployment name",
+            hint="use up to 40 lower-case letters, digits and hyphens",
+        )
+
+
+class Deployments:
+    """The deployments of one state directory."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.files = StateDir(state_dir)
+
+    def path(self, name: str) -> Path:
+        """The file of a deployment; ConfigError if the name is not one."""
+        check_deployment_name(name)
+        return self.files.record(name)
+
+    def folder(self, name: str) -> Path:
+        """The folder of a deployment's logs and credential."""
+        self.path(name)
+        return self.files.run_folder(name)
+
+    def names(self) -> list[str]:
+        """All names of which there is a record, readable or not, sorted.
+
+        Raises:
+            StateError: the state directory can't be trusted, or not read.
+        """
+        return sorted(stem for stem in self._stems() if _NAME.fullmatch(stem))
+
+    def strays(self) -> list[Path]:
+        """Files among the records that are called as no deployment can be."""
+        return [
+            self.files.record(stem) for stem in sorted(self._stems()) if not _NAME.fullmatch(stem)
+        ]
+
+    def load(self) -> tuple[list[Deployment], dict[str, StateError]]:
+        """All deployments by name, and the names whose record can't be used, with what is wrong.
+
+        Raises:
+            StateError: the state directory can't be trusted, or not read.
+        """
+        found: list[Deployment] = []
+        damaged: dict[str, StateError] = {}
+        for name in self.names():
+            try:
+                deployment = self.find(name)
+            except StateError as error:
+                damaged[name] = error
+            else:
+                found += [deployment] if deployment is not None else []
+        return found, damaged
+
+    def find(self, name: str) -> Deployment | None:
+        """A deployment, or None.
+
+        Raises:
+            StateError: its files can't be trusted, its record can't be read, or is of another
+                version.
+        """
+        path = self.path(name)
+        self.files.check()
+        self.files.check_files(name)
+        try:
+            return _parse(read_regular(path, at_most_bytes=_MAX_RECORD_BYTES), self.folder(name))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(
+                f"{path}: {reason_of(error)}", hint="name another state directory with --state-dir"
+            ) from error
+        except ValueError as error:
+            raise StateError(
+                f"{path}: not a deployment of this version of newsclf ({_first_line(error)})",
+                hint=f"use the version that wrote it; or: rm {path}; newsclf teardown {name}",
+            ) from error
+
+    def get(self, name: str) -> Deployment:
+        """A deployment; StateError if there is none of this name."""
+        found = self.find(name)
+        if found is None:
+            raise self.unknown(name)
+        return found
+
+    def unknown(self, name: str) -> StateError:
+        """The error for a name that is not recorded, with the one that may be meant."""
+        names = self.names()
+        if not names:
+            return StateError(
+                f"there is no deployment '{name}', nor any other", hint="newsclf deploy"
+            )
+        close = closest(name, names)
+        return StateError(
+            f"there is no deployment '{name}'; there are: {', '.join(names)}",
+            hint=f"did you mean {close}?" if close else "newsclf status shows them",
+        )
+
+    def find_of(self, kind: type[_Kind], name: str) -> _Kind | None:
+        """A deployment on this target, or None.
+
+        Raises:
+            StateError: there is one of this name on another target, or its file can't be read.
+        """
+        found = self.find(name)
+        if found is None or isinstance(found, kind):
+            return found
+        raise StateError(
+            f"'{name}' is deployed on the target {found.target}",
+            hint=f"newsclf teardown {name}, or take another name",
+        )
+
+    def get_of(self, kind: type[_Kind], name: str) -> _Kind:
+        """A deployment on this target; StateError if there is none of this name on it."""
+        self.get(name)
+        found = self.find_of(kind, name)
+        if found is None:
+            raise AssertionError  # get has found it
+        return found
+
+    def save(self, deployment: Deployment) -> None:
+        """Write a deployment, whole; StateError if it can't be written."""
+        path = self.path(deployment.name)
+        self.files.create("deployments")
+        with writing(path):
+            write_private(path, deployment.model_dump_json(indent=2) + "\n")
+
+    def remove(self, name: str) -> list[Path]:
+        """Forget a deployment, and remove its files.
+
+        Returns:
+            What newsclf did not write and leaves where it is.
+
+        Raises:
+            StateError: a file can't be removed.
+        """
+        left = self.files.remove_run_folder(name)
+        self.files.remove_record(name)
+        return left
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold a deployment for oneself.
+
+        Raises:
+            StateError: another command holds it, or the state directory can't be written.
+        """
+        from filelock import FileLock, Timeout
+
+        self.path(name)
+        self.files.create("deployments")
+        self.files.check_files(name)
+        path = self.files.lock(name)
+        lock = FileLock(path, timeout=0, mode=PRIVATE)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise StateError(
+                f"another command is at work on '{name}'", hint="wait until it is done"
+            ) from None
+        except OSError as error:
+            raise unusable(path, error) from None
+        try:
+            yield
+        finally:
+            if not self.files.record(name).exists():
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+            lock.release()
+
+    def _stems(self) -> list[str]:
+        self.files.check()
+        with writing(self.files.deployments):
+            return [path.stem for path in self.files.deployments.glob("*.json")]
+
+
+def _parse(record: bytes, folder: Path) -> Deployment:
+    """The deployment of a record, whose folder is named like it; ValueError if it is none."""
+    document = from_json(record)
+    _Versioned.model_validate(document)  # another version may not even have a target
+    found = _DEPLOYMENT.validate_python(document | {"folder": folder})
+    if found.name != folder.name:
+        raise ValueError(f"it is the record of {found.name!r}")
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return first_finding(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error).splitlines()[0]

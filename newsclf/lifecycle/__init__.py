@@ -1,1 +1,0 @@
-"""One module, and one public function, for each command; no printing, no Typer."""

@@ -1,0 +1,95 @@
+"""What a measured model costs a month, at rising volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from newsclf.common.errors import ConfigError, StateError, reason_of
+from newsclf.common.findings import first_finding
+from newsclf.costs.formulas import CostRow, MonthlyCost
+from newsclf.costs.prices import PriceBook
+from newsclf.loadtest.analysis.costs import CostBasis, cost_rows, monthly_costs
+from newsclf.loadtest.store.records import Summary
+
+SUMMARY_FILE = "summary.json"
+_WHAT_HELPS = {
+    "CLIENT-LIMITED": "more --workers, or a client on a quiet machine of its own",
+    "UNSTABLE": "a longer --duration, or a quiet machine",
+    "ERRORS": "fewer users with --concurrency, or a longer --timeout",
+}
+"""What gives a load test a point with a verdict of OK, by the verdict that it got."""
+VOLUMES = (1e5, 1e6, 1e7, 1e8)
+"""Requests per month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """The cost of what a run measured."""
+
+    summary: Summary
+    basis: CostBasis
+    rows: list[CostRow]
+    months: list[MonthlyCost]
+
+
+def read_summary(run: Path) -> Summary:
+    """What was derived from a run; StateError if its folder has nothing of this version."""
+    path = run / SUMMARY_FILE
+    try:
+        return Summary.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise StateError(
+            f"{run} is not the folder of a finished load test (it has no {SUMMARY_FILE})",
+            hint="newsclf loadtest makes one, below .newsclf/runs",
+        ) from None
+    except ValidationError as error:
+        raise StateError(
+            f"{path}: {first_finding(error)}", hint=f"newsclf report {run} writes it again"
+        ) from None
+    except OSError as error:
+        raise StateError(
+            f"{path}: {reason_of(error)}", hint=f"newsclf report {run} writes it again"
+        ) from None
+
+
+def cost(
+    summary: Summary, prices: PriceBook, basis: CostBasis, *, volumes: Sequence[float] = VOLUMES
+) -> Costs:
+    """Price a run.
+
+    Raises:
+        ConfigError: a price is missing, or nothing in the run can be priced.
+    """
+    rows = cost_rows(summary.points, summary.searches, prices, basis)
+    if all(row.usd_per_hour is None for row in rows):
+        raise _without_price(rows)
+    months = monthly_costs(summary.points, summary.searches, prices, basis, volumes)
+    if not months:
+        raise ConfigError(
+            "the run found no rate that can be priced",
+            hint="newsclf loadtest with --concurrency or --slo finds one",
+        )
+    return Costs(summary=summary, basis=basis, rows=rows, months=months)
+
+
+def _without_price(rows: Sequence[CostRow]) -> ConfigError:
+    """Why no row has a price: the verdict on what was measured, or a machine without a price."""
+    measured = ", ".join(f"{row.instance} ({row.status})" for row in rows) or "nothing"
+    verdicts = [row.status for row in rows if row.max_invocations_per_minute is None]
+    if rows and len(verdicts) == len(rows):
+        helps = dict.fromkeys(_WHAT_HELPS[verdict] for verdict in verdicts)
+        return ConfigError(
+            f"nothing in this run can be priced: no point has a verdict of OK; it measured"
+            f" {measured}",
+            hint=f"newsclf loadtest again; what helps: {'; '.join(helps)}",
+        )
+    return ConfigError(
+        f"nothing in this run can be priced; it measured {measured}",
+        hint="--price-as ml.c5.xlarge gives another machine that instance's price"
+        if rows
+        else "newsclf loadtest with --concurrency or --slo measures something",
+    )

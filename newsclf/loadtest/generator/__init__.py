@@ -1,0 +1,1 @@
+"""The load generator: processes, connections, and the outcome of each request."""

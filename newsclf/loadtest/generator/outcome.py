@@ -1,0 +1,54 @@
+"""What an answer means: one Outcome for each."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+
+from newsclf.contract.labels import LABELS
+from newsclf.loadtest.store.samples import Outcome
+
+_LABELS = set(LABELS)
+
+
+def judge(response: httpx.Response, headlines: int) -> Outcome:
+    """The outcome of a complete answer to a request with so many headlines.
+
+    The status alone does not do: AWS's front ends may answer ThrottlingException with 400
+    (botocore's sagemaker-runtime model has no throttling shape), and a gateway may answer 200 with
+    a page of its own.
+    """
+    status = response.status_code
+    if status == httpx.codes.OK:
+        return Outcome.OK if _has_predictions(response.content, headlines) else Outcome.BAD_BODY
+    if "Throttling" in response.headers.get("x-amzn-errortype", ""):
+        return Outcome.THROTTLED
+    if special := _SPECIAL.get(status):
+        return special
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return Outcome.HTTP_5XX
+    return Outcome.HTTP_4XX if status >= httpx.codes.BAD_REQUEST else Outcome.HTTP_3XX
+
+
+_SPECIAL = {
+    401: Outcome.AUTH,
+    403: Outcome.AUTH,
+    424: Outcome.MODEL_ERROR,
+    429: Outcome.THROTTLED,
+    530: Outcome.DEPENDENCY,
+}
+
+
+def _has_predictions(body: bytes, headlines: int) -> bool:
+    """Whether a body is an answer of the API or of the model server, for so many headlines."""
+    try:
+        document: Any = json.loads(body)
+        if isinstance(document, dict):
+            rows = [list(row["scores"]) for row in document["predictions"]]
+        else:
+            rows = [[entry["label"] for entry in row] for row in document]
+        return len(rows) == headlines and all(set(row) == _LABELS for row in rows)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False

@@ -1,0 +1,80 @@
+"""What is sent: real headlines, since a model's latency depends on their length."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+
+from newsclf.common.errors import ConfigError, DataError
+from newsclf.contract.limits import MAX_API_BODY_BYTES, MAX_BODY_BYTES, MAX_HEADLINES
+from newsclf.contract.requests import Form, headline_problem
+from newsclf.data.records import Record, open_records
+from newsclf.loadtest.store.records import Payloads
+
+_MAX_HEADLINES_READ = 20_000
+SAMPLE_NAME = "sample"
+
+
+def read_headlines(source: Path | None, text_column: str | None) -> list[str]:
+    """The headlines of a data file; None reads the shipped sample.
+
+    Rows that can't be read and blank headlines are left out.
+
+    Raises:
+        DataError: the file can't be read, or has no headline.
+    """
+    if source is None:
+        with as_file(files("newsclf") / "data" / "sample.csv") as path:
+            return read_headlines(path, "text")
+    with open_records(source) as records:
+        column = records.text_column(text_column)
+        rows = itertools.islice(records, _MAX_HEADLINES_READ)
+        texts = [row.values.get(column) for row in rows if isinstance(row, Record)]
+    usable = [text for text in texts if isinstance(text, str) and headline_problem(text) is None]
+    if not usable:
+        raise DataError(f"{source}: there is no headline in it", hint="--payloads takes another")
+    return usable
+
+
+def describe(texts: Sequence[str], source: str) -> Payloads:
+    """Where the headlines come from, and how long they are."""
+    lengths = np.sort([len(text) for text in texts])
+    return Payloads(
+        source=source,
+        count=len(texts),
+        sha256=hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest(),
+        characters_mean=round(float(lengths.mean()), 1),
+        characters_p50=int(lengths[len(lengths) // 2]),
+        characters_p95=int(lengths[min(len(lengths) - 1, int(0.95 * len(lengths)))]),
+        characters_max=int(lengths[-1]),
+    )
+
+
+def make_bodies(texts: Sequence[str], form: Form, headlines_per_request: int) -> list[bytes]:
+    """Requests' bodies that together hold every headline.
+
+    Raises:
+        ConfigError: a request would be larger than the contract allows.
+    """
+    if not 1 <= headlines_per_request <= MAX_HEADLINES:
+        raise ConfigError(f"a request holds 1 to {MAX_HEADLINES} headlines")
+    endless = itertools.cycle(texts)
+    requests = -(-len(texts) // headlines_per_request)
+    field = "headlines" if form == "api" else "inputs"
+    bodies = [
+        json.dumps({field: list(itertools.islice(endless, headlines_per_request))}).encode()
+        for _ in range(requests)
+    ]
+    most_bytes = MAX_API_BODY_BYTES if form == "api" else MAX_BODY_BYTES
+    if max(map(len, bodies)) > most_bytes:
+        raise ConfigError(
+            f"a request would be larger than {most_bytes} bytes",
+            hint="choose fewer headlines for each with --headlines-per-request",
+        )
+    return bodies

@@ -1,0 +1,257 @@
+"""What is known of a trained model: `card.json`, and the README made from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from newsclf.common.errors import ModelError
+from newsclf.common.files import write_text
+from newsclf.common.findings import first_finding
+from newsclf.common.settings import DataSettings, TrainSettings
+from newsclf.common.visible import markdown, markdown_code, visible_json, yaml_text
+from newsclf.contract.labels import LABELS
+from newsclf.model.directory import CARD_FILE, digest_of, find_model, read_document
+
+Interval = tuple[float, float]
+"""Lower and upper end of a 95 % interval."""
+
+
+class _Document(BaseModel):
+    # Lenient with what newer versions may have added, strict with what this one writes.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class CardBase(_Document):
+    """The model that was fine-tuned."""
+
+    name: str
+    revision: str
+
+
+class CardData(_Document):
+    """The data that the model was trained on, and how it was parted."""
+
+    name: str
+    digest: str
+    licence: str | None
+    settings: DataSettings
+    train: dict[str, int]
+    """Rows per class."""
+    validation: dict[str, int]
+    test: dict[str, int]
+    repeated: int = 0
+    """Rows that were left out because they repeat another one's text and label."""
+    contradictory: int = 0
+    """Texts that stand there with more than one label; all of these rows are kept."""
+    cut: int = 0
+    """Training and validation texts of which the model reads only the beginning."""
+
+
+class Score(_Document):
+    """Accuracy and macro-F1 on one part of the data."""
+
+    rows: int
+    accuracy: float
+    accuracy_interval: Interval
+    macro_f1: float
+    macro_f1_interval: Interval | None = None
+    runtime: Literal["int8", "float"]
+
+
+class Parity(_Document):
+    """The int8 model beside the float one, on validation data."""
+
+    rows: int
+    agreement: float
+    """Share of rows with the same label."""
+    undecided: int = 0
+    """Rows with another label on which the float model itself hardly prefers one of the two."""
+    float_accuracy: float
+    int8_accuracy: float
+    only_float_right: int = 0
+    only_int8_right: int = 0
+
+    @property
+    def differing(self) -> int:
+        """Rows with another label although the float model was decided."""
+        return round((1 - self.agreement) * self.rows) - self.undecided
+
+
+class ModelCard(_Document):
+    """Everything that is needed to judge a model, and to make it again."""
+
+    schema_version: Literal[1] = 1
+    created: str
+    """UTC, ISO 8601."""
+    base: CardBase
+    data: CardData
+    training: TrainSettings
+    learning_rate: float
+    """The peak rate that was used."""
+    kept_epoch: int
+    epochs_run: int
+    device: str
+    history: list[dict[str, float]]
+    validation: Score
+    int8: Parity | None = None
+    int8_rejected: str | None = None
+    """Why there is no int8 file although one was made."""
+    int8_rejected_parity: Parity | None = None
+    """What was measured of it."""
+    test: Score | None = None
+    """From the latest `newsclf evaluate` on the held-out part."""
+    versions: dict[str, str]
+    files: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of each file of the directory, hexadecimal."""
+
+    @property
+    def digest(self) -> str:
+        """The model's identity: SHA-256 over the names and digests of its files."""
+        return digest_of(self.files)
+
+
+def read_card(path: Path) -> tuple[Path, ModelCard]:
+    """Find a model directory and read its card.
+
+    Raises:
+        ModelError: there is no directory, or its card is of another version.
+    """
+    folder = find_model(path)
+    text = read_document(folder / CARD_FILE)
+    try:
+        card = ModelCard.model_validate_json(text)
+    except ValidationError as error:
+        raise ModelError(
+            f"{folder / CARD_FILE}: {first_finding(error)}",
+            hint="copy the directory again; or it is of another version of newsclf: newsclf train",
+        ) from error
+    return folder, card
+
+
+_USUAL_COLUMNS = (None, "text", "label")
+"""Not asked for of other data, whose columns may be found by names that mean the same."""
+
+
+def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:
+    """Settings for reading other data, with the card's columns and labels where none are named.
+
+    Args:
+        data: As `load_settings` made them: a column that a flag, the environment or a settings
+            file names stays; of the labels, those that are named there stand over the card's.
+        card: The model's card.
+    """
+    known = card.data.settings
+    columns = {
+        name: getattr(known, name)
+        for name in ("text_column", "label_column", "score_thresholds")
+        if name not in data.model_fields_set and getattr(known, name) not in _USUAL_COLUMNS
+    }
+    return data.model_copy(update={**columns, "labels": known.labels | data.labels})
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write `card.json` and the README that is made from it."""
+    write_text(folder / CARD_FILE, visible_json(card.model_dump_json(indent=2)) + "\n")
+    write_text(folder / "README.md", render_readme(card))
+
+
+def render_readme(card: ModelCard) -> str:
+    """The model card in Markdown, with the front matter that the Hugging Face Hub reads.
+
+    Names of files, bases and licences come from outside: none of them is taken as markup.
+    """
+    rows = [("validation", card.validation)] + ([("test", card.test)] if card.test else [])
+    scores = "\n".join(
+        f"| {part} | {s.rows} | {_percent(s.accuracy)} "
+        f"({_percent(s.accuracy_interval[0])} to {_percent(s.accuracy_interval[1])}) "
+        f"| {_percent(s.macro_f1)} | {s.runtime} |"
+        for part, s in rows
+    )
+    counts = "\n".join(
+        f"| {part} | " + " | ".join(str(sizes.get(label, 0)) for label in LABELS) + " |"
+        for part, sizes in (
+            ("training", card.data.train),
+            ("validation", card.data.validation),
+            ("test", card.data.test),
+        )
+    )
+    hyper_parameters = "\n".join(
+        f"- {name}: {markdown(str(value))}" for name, value in _hyper_parameters(card).items()
+    )
+    int8 = _int8_sentence(card)
+    base, data = markdown(card.base.name), markdown(card.data.name)
+    licence = markdown(card.data.licence or "not stated")
+    test_note = (
+        "" if card.test else "\nThe test part has not been read yet; `newsclf evaluate` reads it.\n"
+    )
+    return f"""---
+library_name: transformers
+pipeline_tag: text-classification
+base_model: {yaml_text(card.base.name)}
+language: en
+---
+
+# Headline sentiment: {base} on {data}
+
+Says whether a news headline is negative, neutral or positive for an investor. Made with newsclf
+{markdown(card.versions.get("newsclf", ""))} on {markdown(card.created)}; digest `{card.digest}`.
+
+## Scores
+
+| part | rows | accuracy (95 % interval) | macro-F1 | runtime |
+|---|---|---|---|---|
+{scores}
+{test_note}
+{int8}
+
+## Data
+
+{data}, SHA-256 {markdown_code(card.data.digest)}, licence: {licence}.
+A model trained on data that may not be used commercially should not be either.
+
+| part | {" | ".join(LABELS)} |
+|---|{"---|" * len(LABELS)}
+{counts}
+
+## Training
+
+Base {base}, revision {markdown_code(card.base.revision)}.
+Epoch {card.kept_epoch} of {card.epochs_run} was kept; `training.svg` shows the curve.
+
+{hyper_parameters}
+
+## Limits
+
+English business headlines of the kind above. The labels are an investor's view of one sentence
+without its context; figures, irony and several companies in one headline are where it errs.
+"""
+
+
+def _int8_sentence(card: ModelCard) -> str:
+    if card.int8 is None:
+        if card.int8_rejected:
+            return f"There is no int8 file: {markdown(card.int8_rejected)}."
+        return "There is no int8 file; `newsclf optimize` makes it."
+    undecided = (
+        f" (on {card.int8.undecided} of the others the float model is undecided)"
+        if card.int8.undecided
+        else ""
+    )
+    return (
+        f"The int8 file `model.onnx` gives the same label as the float model on"
+        f" {_percent(card.int8.agreement)} of {card.int8.rows} validation rows{undecided}; accuracy"
+        f" there is {_percent(card.int8.int8_accuracy)} against"
+        f" {_percent(card.int8.float_accuracy)}."
+    )
+
+
+def _hyper_parameters(card: ModelCard) -> dict[str, Any]:
+    settings = card.training.model_dump(exclude={"base", "revision", "threads", "device"})
+    return settings | {"learning_rate": card.learning_rate, "device": card.device}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

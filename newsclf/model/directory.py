@@ -1,0 +1,158 @@
+"""A model directory on disk: finding it, checking its digests, replacing it whole.
+
+    config.json, model.safetensors, tokenizer.json, …   as Hugging Face writes them
+    model.onnx                                          the int8 form, which serving runs
+    seen-texts.txt                                      hashes of what it was trained on
+    card.json                                           where it came from, and SHA-256 of each file
+    README.md, training.svg                             generated from the card
+
+`newsclf train --seeds N` writes a folder with `seeds.json` and one such directory per seed; opening
+it opens the one that was best on validation data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from newsclf.common.errors import ModelError, reason_of
+from newsclf.common.files import read_regular
+
+CARD_FILE = "card.json"
+SEEDS_FILE = "seeds.json"
+ONNX_FILE = "model.onnx"
+_DOCUMENT_BYTES = 16 << 20
+_AGAIN = "copy the directory again, or newsclf train"
+_SEED_NAME = re.compile(r"seed-\d+")
+
+
+def find_model(path: Path) -> Path:
+    """The model directory at a path; the best one, if the path holds several seeds.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if (path / SEEDS_FILE).is_file():
+        path = path / _seed_names(path)[0]
+    if not (path / CARD_FILE).is_file():
+        raise ModelError(
+            f"{path}: not a model directory (it has no {CARD_FILE})",
+            hint=f"newsclf train --out {path}, or name another with --model",
+        )
+    return path
+
+
+def find_seeds(path: Path) -> list[Path]:
+    """The model directories of all seeds at a path: one, unless it holds several."""
+    if (path / SEEDS_FILE).is_file():
+        return [path / name for name in _seed_names(path)[1:]]
+    return [find_model(path)]
+
+
+def check_files(folder: Path, names: Iterable[str]) -> None:
+    """Compare files with the digests in the card.
+
+    Raises:
+        ModelError: a file is missing, has no digest, or is not the one that was written.
+    """
+    digests = listed_files(folder)
+    for name in names:
+        if not (folder / name).is_file() or name not in digests:
+            raise ModelError(
+                f"{folder}: it has no {name}",
+                hint=f"newsclf optimize --model {folder}" if name == ONNX_FILE else _AGAIN,
+            )
+        if digests[name] != file_digest(folder / name):
+            raise ModelError(
+                f"{folder}: {name} is not the file that its card describes (SHA-256 differs)",
+                hint=f"newsclf optimize --model {folder} makes it again"
+                if name == ONNX_FILE
+                else "the copy is damaged or was changed: copy it again, or newsclf train",
+            )
+
+
+def model_digest(folder: Path) -> str:
+    """The identity of the model in a directory; see `digest_of`."""
+    return digest_of(listed_files(folder))
+
+
+def listed_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of a model, hexadecimal, as its card says.
+
+    Raises:
+        ModelError: the card can't be read, or lists something else than files of the directory.
+    """
+    files = _read_json(folder / CARD_FILE).get("files", {})
+    if not isinstance(files, dict) or not all(
+        is_file_name(name) and isinstance(sha, str) and sha.isascii() for name, sha in files.items()
+    ):
+        raise ModelError(
+            f"{folder / CARD_FILE}: files: not a table of the directory's files and their SHA-256",
+            hint=_AGAIN,
+        )
+    return files
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name is that of a file in a directory, and leads nowhere else."""
+    return name.isprintable() and name not in ("", ".", "..") and not {"/", "\\"} & {*name}
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """SHA-256 over the names and digests of a model's files, hexadecimal."""
+    lines = "".join(f"{name} {sha}\n" for name, sha in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def replace_directory(new: Path, target: Path) -> None:
+    """Put a finished directory where `target` is, on the same disk; the old one goes last."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as aside:
+        if target.exists():
+            target.rename(Path(aside) / "old")
+        new.rename(target)
+
+
+def _seed_names(path: Path) -> list[str]:
+    """The names in `seeds.json`: the best one, then all; plain names, which lead nowhere else."""
+    document = _read_json(path / SEEDS_FILE)
+    seeds = document.get("seeds", [])
+    names = [document.get("best"), *(seeds if isinstance(seeds, list) else [None])]
+    if not all(isinstance(name, str) and _SEED_NAME.fullmatch(name) for name in names):
+        raise ModelError(
+            f"{path / SEEDS_FILE}: must name the seeds and the best of them, as seed-0",
+            hint=_AGAIN,
+        )
+    return names
+
+
+def read_document(path: Path) -> bytes:
+    """The bytes of a card or of `seeds.json`, which have a few kilobytes.
+
+    Raises:
+        ModelError: it can't be read, or is far larger.
+    """
+    try:  # the Hub's own folders hold links to files
+        return read_regular(path, at_most_bytes=_DOCUMENT_BYTES, follow=True)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({reason_of(error)})", hint=_AGAIN) from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(read_document(path).decode())
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: cannot be read ({reason_of(error)})", hint=_AGAIN) from error
+    if not isinstance(document, dict):
+        raise ModelError(f"{path}: cannot be read (it is no JSON object)", hint=_AGAIN)
+    return document

@@ -1,0 +1,1 @@
+"""Classify headlines and files of headlines."""

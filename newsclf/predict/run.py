@@ -1,0 +1,296 @@
+"""Classify headlines with a model directory or a deployment: a few, a file, or a stream."""
+
+from __future__ import annotations
+
+import io
+import select
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from newsclf.common.errors import ConfigError, DataError
+from newsclf.common.machine import available_cores
+from newsclf.common.settings import ReadingSettings
+from newsclf.contract.answers import Prediction
+from newsclf.contract.labels import LABELS
+from newsclf.contract.requests import headline_problem
+from newsclf.data.records import BadRow, Record, Records, headline_of, open_records
+from newsclf.data.sink import Sink, StreamFormat, open_sink, stream_sink
+from newsclf.model.directory import check_files, find_model
+from newsclf.serving import engine
+
+_WINDOW_ROWS = 2048
+_NAMED_BAD_ROWS = 5
+_COUNTED_SUFFIXES = (".csv", ".tsv", ".jsonl", ".txt")
+_BLOCK_BYTES = 1 << 20
+Classify = Callable[[Sequence[str]], list[Prediction]]
+COLUMNS = ("predicted_label", *(f"p_{label}" for label in LABELS))
+"""What scoring adds to the columns of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """Answers and the time that they took."""
+
+    predictions: Sequence[Prediction]
+    latency_ms: float
+    """For all of them together, without loading a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifiedRow:
+    """A row of the input with what the classifier says of it."""
+
+    record: Record
+    text: str
+    prediction: Prediction | None
+    """None for a bad row that was passed over."""
+
+    def with_columns(self) -> dict[str, object]:
+        """The row's values with COLUMNS added, which are empty for a bad row."""
+        answers: Sequence[object] = [None] * len(COLUMNS)
+        if self.prediction is not None:
+            scores = (round(score, 6) for score in self.prediction.scores)
+            answers = [self.prediction.label, *scores]
+        return dict(self.record.values) | dict(zip(COLUMNS, answers, strict=True))
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Running totals of a file or stream that is being classified."""
+
+    rows: int = 0
+    """Rows of the input so far, bad ones included."""
+    labels: Counter[str] = field(default_factory=Counter)
+    """How often each label was given."""
+    bad: int = 0
+    """Rows that could not be classified."""
+    truncated: int = 0
+    """Headlines with more tokens than the model reads, of which it read the beginning."""
+    first_bad: list[str] = field(default_factory=list)
+    """Place and problem of the first few of them."""
+    notes: list[str] = field(default_factory=list)
+    """What was guessed about the input, as phrases for the user."""
+
+    def count_bad(self, rows: Sequence[BadRow]) -> None:
+        """Count bad rows, and remember where the first ones stand."""
+        self.bad += len(rows)
+        room = _NAMED_BAD_ROWS - len(self.first_bad)
+        self.first_bad += [f"{row.place}: {row.problem}" for row in rows[:room]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsRequest:
+    """A file or stream whose rows are to be classified."""
+
+    source: Path | BinaryIO
+    form: str | None = None
+    """Format of a stream, such as .txt; by default what its first line looks like."""
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    known_text_column: str | None = None
+    """Where the headlines of the model's training data were; used if the input has this column
+    and `reading` names none."""
+    count_truncated: Callable[[Sequence[str]], int] = lambda _: 0
+    """How many texts are longer than what the model reads; a deployment does not say."""
+    skip_bad: bool = False
+    """Count rows that cannot be classified instead of failing at the first one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRequest:
+    """Rows to classify, and where they go with their scores."""
+
+    rows: RowsRequest
+    target: Path | BinaryIO
+    stream_format: StreamFormat = "csv"
+    """Format of a target that is a stream."""
+    overwrite: bool = False
+    """Replace a target that exists."""
+
+
+def predict(texts: Sequence[str], classify: Classify) -> Predicted:
+    """Classify a few headlines.
+
+    Raises:
+        DataError: There is none, or one cannot be used.
+    """
+    if not texts:
+        raise DataError("no headline was given", hint='newsclf predict "Profit rose by a third"')
+    for number, text in enumerate(texts, start=1):
+        if problem := headline_problem(text):
+            raise DataError(f"headline {number} of {len(texts)} {problem}", hint="leave it out")
+    started = time.perf_counter()
+    predictions = classify(texts)
+    return Predicted(predictions, 1000 * (time.perf_counter() - started))
+
+
+def open_model(model: Path) -> engine.Engine:
+    """Load the engine of a model directory, on all cores.
+
+    Raises:
+        ModelError: There is none, or its files are not what its card says.
+    """
+    folder = find_model(model)
+    check_files(folder, engine.FILES)
+    return engine.Engine(folder, threads=available_cores())
+
+
+def score(
+    request: ScoreRequest, classify: Classify, on_window: Callable[[Tally], None] = lambda _: None
+) -> Tally:
+    """Classify every row of a file or stream, and write it with COLUMNS added.
+
+    Rows keep their order and columns. A target file appears when it is complete; a stream gets
+    each window as soon as it is classified.
+
+    Args:
+        request: What to score.
+        classify: A model or a deployment.
+        on_window: Called with the running totals after each window.
+
+    Raises:
+        DataError: The source cannot be used (names the line), or has no rows.
+        ConfigError: The target exists, or is the source.
+    """
+    _check_target(request)
+    tally = Tally()
+    with _open_target(request) as sink:
+        for window in classify_rows(request.rows, classify, tally):
+            if window:
+                sink.write([row.with_columns() for row in window])
+            on_window(tally)
+    return tally
+
+
+def classify_rows(
+    request: RowsRequest, classify: Classify, tally: Tally
+) -> Iterator[list[ClassifiedRow]]:
+    """Classify the rows of a file or stream, in their order.
+
+    They come in windows, so memory does not grow with the input. A window holds at most 2,048 rows
+    and ends early where the next row of a stream is still to come.
+
+    Args:
+        request: What to classify.
+        classify: A model or a deployment.
+        tally: Kept up to date window by window.
+
+    Raises:
+        DataError: The source cannot be used, one of its rows cannot be classified (the message
+            names it), or there are none.
+    """
+    if isinstance(request.source, Path) and not request.source.exists():
+        raise DataError(
+            f"{request.source}: no such file", hint="name the file to classify with --input"
+        )
+    records = open_records(request.source, request.reading, form=request.form)
+    if not records.columns:
+        raise _without_rows(records)
+    column = _text_column(records, request)
+    tally.notes += records.notes
+    _check_columns(records)
+    for window in _windows(records, request.source):
+        found = [(row, _headline(row, column)) for row in window]
+        bad = [headline for _, headline in found if isinstance(headline, BadRow)]
+        if bad and not request.skip_bad:
+            raise _with_way_out(bad[0].error(records.name))
+        tally.count_bad(bad)
+        texts = [text for _, text in found if isinstance(text, str)]
+        answers = iter(classify(texts))
+        tally.truncated += request.count_truncated(texts)
+        classified = [
+            ClassifiedRow(row, text, next(answers))
+            if isinstance(text, str)
+            else ClassifiedRow(row, "", None)
+            for row, text in found
+            if isinstance(row, Record)
+        ]
+        tally.rows += len(window)
+        tally.labels.update(row.prediction.label for row in classified if row.prediction)
+        yield classified
+
+
+def expected_rows(path: Path) -> int | None:
+    """About how many rows a file has, from its line ends; None if that would need parsing."""
+    if path.suffix.lower() not in _COUNTED_SUFFIXES or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
+
+
+def _headline(row: Record | BadRow, column: str) -> str | BadRow:
+    return row if isinstance(row, BadRow) else headline_of(row, column)
+
+
+def _text_column(records: Records, request: RowsRequest) -> str:
+    known = request.known_text_column
+    asked = request.reading.text_column or (known if known in records.columns else None)
+    return records.text_column(asked)
+
+
+def _check_columns(records: Records) -> None:
+    if taken := [column for column in COLUMNS if column in records.columns]:
+        raise DataError(
+            f"{records.name}: it already has a column '{taken[0]}'",
+            hint="rename that column, or score the original file",
+        )
+
+
+def _without_rows(records: Records) -> DataError:
+    """The error for an input in which no row can be read."""
+    for row in records:
+        if isinstance(row, BadRow):
+            return row.error(records.name)
+    return DataError(
+        f"{records.name}: no headline was given",
+        hint='check that it was written whole; newsclf predict "Profit rose by a third" takes one'
+        " headline",
+    )
+
+
+def _with_way_out(error: DataError) -> DataError:
+    hint = f"{error.hint}, or pass over such rows: --skip-bad"
+    return DataError(error.message, hint=hint)
+
+
+def _check_target(request: ScoreRequest) -> None:
+    source, target = request.rows.source, request.target
+    if not isinstance(target, Path) or not target.exists():
+        return
+    if isinstance(source, Path) and source.exists() and target.samefile(source):
+        raise ConfigError(f"{target} is the file to score", hint="name another with --output")
+    if not request.overwrite:
+        raise ConfigError(
+            f"{target} already exists", hint="add --overwrite, or name another file with --output"
+        )
+
+
+def _open_target(request: ScoreRequest) -> AbstractContextManager[Sink]:
+    if isinstance(request.target, Path):
+        return open_sink(request.target)
+    return stream_sink(request.target, request.stream_format)
+
+
+def _windows(records: Records, source: Path | BinaryIO) -> Iterator[list[Record | BadRow]]:
+    window: list[Record | BadRow] = []
+    for row in records:
+        window.append(row)
+        if len(window) == _WINDOW_ROWS or not _more_is_waiting(source):
+            yield window
+            window = []
+    if window:
+        yield window
+
+
+def _more_is_waiting(source: Path | BinaryIO) -> bool:
+    """Whether the next bytes of a pipe are there; of a file they always are."""
+    if isinstance(source, Path):
+        return True
+    try:
+        return bool(select.select([source], [], [], 0)[0])
+    except (OSError, ValueError, io.UnsupportedOperation):  # bytes in memory have no descriptor
+        return True

@@ -1,0 +1,1 @@
+"""Charts, numbers and pages that every report is made of."""

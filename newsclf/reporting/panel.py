@@ -1,0 +1,205 @@
+"""One pair of axes with what is drawn on it, and the legend above."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from newsclf.common.intervals import Interval
+from newsclf.reporting import svg
+from newsclf.reporting.labels import LETTER, LINE, Box, along, first_free, width_of
+from newsclf.reporting.scale import Scale, legible
+
+WIDTH = 480.0
+HEIGHT = 340.0
+SIZE = (WIDTH, HEIGHT)
+LEFT, RIGHT = 50.0, 464.0
+"""Where the axes of every chart begin and end, in pixels."""
+
+
+class Key(NamedTuple):
+    """An entry of the legend."""
+
+    text: str
+    css: str
+    shape: str = ""
+    """Empty for a line."""
+
+
+class Mark(NamedTuple):
+    """A marker, in the values of the axes."""
+
+    x: float
+    y: float
+    shape: str
+    css: str
+
+
+class Panel:
+    """Axes, drawn at once; then marks, in the values of its scales."""
+
+    def __init__(
+        self, x: Scale, y: Scale, *, y_title: str, x_title: str = "", x_texts: bool = True
+    ) -> None:
+        self.x, self.y = x, y
+        self.frame = Box(x.begin, y.end, x.end, y.begin)
+        self.parts: list[str] = [svg.words(y_title, 4, y.end - 13, "axis")]
+        self.used: list[Box] = []
+        """Where labels would hide data."""
+        self.texts: list[Box] = []
+        """Where labels are."""
+        rungs = [(tick.text, y.at(tick.value)) for tick in y.ticks]
+        grid = "".join(
+            f"M{svg.pixel(x.begin)} {svg.pixel(at)}H{svg.pixel(x.end)}" for _, at in rungs
+        )
+        texts = [svg.words(text, x.begin - 7, at + 4) for text, at in rungs]
+        base = f"M{svg.pixel(x.begin)} {svg.pixel(y.begin)}H{svg.pixel(x.end)}"
+        below = []
+        if x_texts:
+            for tick in legible(x, LETTER):
+                at = x.at(tick.value)
+                base += f"M{svg.pixel(at)} {svg.pixel(y.begin)}v4"
+                below.append(svg.words(tick.text, at, y.begin + 17))
+        self.parts += [
+            svg.tag("path", d=grid, css="grid"),
+            svg.tag("path", d=base, css="base"),
+            svg.tag("g", "".join(texts), css="tick", text_anchor="end"),
+            svg.tag("g", "".join(below), css="tick", text_anchor="middle"),
+        ]
+        if x_title:
+            self.parts.append(svg.words(x_title, x.end, y.begin + 34, "axis", "end"))
+
+    def line(self, points: Iterable[tuple[float, float]], css: str) -> None:
+        """A line through values."""
+        through = [(self.x.at(a), self.y.at(b)) for a, b in points]
+        self.used += along(through)
+        self.parts.append(svg.path(through, css))
+
+    def area(self, points: Sequence[tuple[float, float]], css: str) -> None:
+        """The area between values and the base line."""
+        if points:
+            along = [(self.x.at(a), self.y.at(b)) for a, b in points]
+            floor = self.y.begin
+            outline = [(along[0][0], floor), *along, (along[-1][0], floor)]
+            self.parts.append(svg.path(outline, css, closed=True))
+
+    def marks(self, marks: Sequence[Mark], hint: str, *, hollow: bool = False) -> None:
+        """Markers that share a hint; hollow where their figures must not be relied on."""
+        drawn = []
+        for mark in marks:
+            x, y = self.x.at(mark.x), self.y.at(mark.y)
+            self.used.append(Box(x - 5, y - 5, x + 5, y + 5))
+            drawn.append(
+                svg.marker(x, y, mark.shape, f"{mark.css} {'hollow' if hollow else 'mark'}")
+            )
+        self.parts.append(svg.tag("g", svg.hint(hint) + "".join(drawn)))
+
+    def bars(self, figures: Iterable[tuple[float, Interval]], css: str) -> None:
+        """95 % intervals as bars; an end that is not known has no cross line."""
+        steps = ""
+        for x, figure in figures:
+            known = [self.y.at(end) for end in (figure.low, figure.high) if end is not None]
+            if figure.value is None or not known:
+                continue
+            at, reach = svg.pixel(self.x.at(x)), [self.y.at(figure.value), *known]
+            low, high = max(reach), min(reach)
+            if low - high >= 1:
+                steps += f"M{at} {svg.pixel(low)}V{svg.pixel(high)}"
+                steps += "".join(f"M{at} {svg.pixel(end)}m-3 0h6" for end in known)
+        if steps:
+            self.parts.append(svg.tag("path", d=steps, css=f"{css} bar"))
+
+    def column(self, x_low: float, x_high: float, value: float, css: str, hint: str) -> None:
+        """A column of a histogram from the base line."""
+        left, right, top = self.x.at(x_low), self.x.at(x_high), self.y.at(value)
+        height = max(1.0, self.y.begin - top)
+        self.parts.append(
+            svg.tag(
+                "rect",
+                svg.hint(hint),
+                x=left,
+                y=self.y.begin - height,
+                width=max(1.0, right - left),
+                height=height,
+                css=css,
+            )
+        )
+
+    def shade(self, x_low: float, x_high: float, css: str) -> None:
+        """A part of the x axis over the whole height."""
+        left, right = self.x.at(x_low), self.x.at(x_high)
+        if right > left:
+            self.parts.append(
+                svg.tag(
+                    "rect",
+                    x=left,
+                    y=self.y.end,
+                    width=right - left,
+                    height=self.y.begin - self.y.end,
+                    css=css,
+                )
+            )
+
+    def floor(self, value: float, css: str) -> None:
+        """All below a value of y."""
+        top = self.y.at(value)
+        self.parts.append(
+            svg.tag(
+                "rect",
+                x=self.x.begin,
+                y=top,
+                width=self.x.end - self.x.begin,
+                height=self.y.begin - top,
+                css=css,
+            )
+        )
+
+    def level(self, value: float, text: str, css: str) -> None:
+        """A horizontal line with its meaning on it, if need be over data, never over text."""
+        at = self.y.at(value)
+        self.parts.append(svg.path([(self.x.begin, at), (self.x.end, at)], css))
+        wide, room = width_of(text), self.x.end - self.x.begin - 12
+        choices = [
+            Box(left, top, left + wide, top + LINE)
+            for share in (0.0, 1.0, 0.5, 0.25, 0.75)
+            for top in (at - LINE - 2, at + 2)
+            for left in [self.x.begin + 6 + share * (room - wide)]
+        ]
+        inside = [box for box in choices if self.frame.holds(box)]
+        box = first_free(inside, [*self.used, *self.texts]) or first_free(inside, self.texts)
+        if box is None:
+            return
+        self.texts.append(box)
+        self.note(text, box.left, box.bottom - 3)
+
+    def above(self, value: float, text: str) -> None:
+        """Text above the axes, over a value of x, right of the y axis' title."""
+        half = width_of(text) / 2
+        at = min(max(self.x.at(value), LEFT + 90 + half), WIDTH - 4 - half)
+        self.parts.append(svg.words(text, at, self.y.end - 13, "", "middle"))
+
+    def upright(self, value: float, css: str) -> None:
+        """A vertical line."""
+        at = self.x.at(value)
+        self.parts.append(svg.path([(at, self.y.begin), (at, self.y.end)], css))
+
+    def note(self, text: str, x: float, y: float, anchor: str = "start") -> None:
+        """Text at a pixel, readable over lines."""
+        self.parts.append(svg.words(text, x, y, "note halo", anchor))
+
+
+def legend(keys: Sequence[Key]) -> tuple[list[str], float]:
+    """The legend in as many rows as it needs, and the height that they take."""
+    parts: list[str] = []
+    x, y = 4.0, 13.0
+    for key in keys:
+        wide = 22 + width_of(key.text) + 10
+        if x > LEFT and x + wide > WIDTH:
+            x, y = 4.0, y + LINE + 4
+        if key.shape:
+            parts.append(svg.marker(x + 8, y - 4, key.shape, key.css))
+        else:
+            parts.append(svg.path([(x, y - 4), (x + 16, y - 4)], key.css))
+        parts.append(svg.words(key.text, x + 22, y, "tick"))
+        x += wide
+    return parts, (y + 7 if keys else 0.0)

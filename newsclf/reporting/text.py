@@ -1,0 +1,84 @@
+"""Numbers as the report shows them, the same on every machine."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from newsclf.common.intervals import Interval
+
+NONE = "–"
+_THOUSANDS = 1e4
+"""From here on, thousands are written as k; below, they are clearer in full."""
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def moment(iso: str) -> str:
+    """A moment such as `26 Nov 2026, 03:10 UTC`; as it is, if it is not one."""
+    try:
+        at = datetime.fromisoformat(iso).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return iso
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """At least `digits` significant digits, never an exponent; a dash for None."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
+
+
+def short(value: float) -> str:
+    """A number for an axis: no trailing zeros, thousands as k, M, B."""
+    for letter, unit, least in (("B", 1e9, 1e9), ("M", 1e6, 1e6), ("k", 1e3, _THOUSANDS)):
+        if abs(value) >= least:
+            return f"{_stripped(value / unit)}{letter}"
+    return _stripped(value)
+
+
+def amount(value: float | None) -> str:
+    """A number inside a sentence: three significant digits, no trailing zeros, k, M, B."""
+    if value is None or not math.isfinite(value) or value == 0:
+        return number(value)
+    digits = 2 - math.floor(math.log10(abs(value)))
+    return short(round(value, digits if abs(value) >= _THOUSANDS else max(0, digits)))
+
+
+def usd(value: float | None) -> str:
+    """Dollars; cents at least."""
+    if value is None:
+        return NONE
+    return f"${value:,.2f}" if value >= 1 else f"${number(value)}"
+
+
+def percent(fraction: float | None, decimals: int = 1) -> str:
+    """A fraction as a percentage; what is not nothing is not shown as 0."""
+    if fraction is None:
+        return NONE
+    text = f"{100 * fraction:.{decimals}f}"
+    if fraction > 0 and float(text) == 0:
+        return f"<{10**-decimals:.{decimals}f} %"
+    return f"{text} %"
+
+
+def interval(figure: Interval | None) -> str:
+    """A figure with its 95 % interval, where there is one."""
+    if figure is None or figure.value is None:
+        return NONE
+    if figure.low is None and figure.high is None:
+        return number(figure.value)
+    return f"{number(figure.value)} [{number(figure.low)}, {number(figure.high)}]"
+
+
+def percentile_name(percentile: float) -> str:
+    """The name of a percentile, such as p99.9."""
+    return f"p{_stripped(percentile)}"
+
+
+def _stripped(value: float) -> str:
+    text = f"{value:,.6f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text

@@ -1,0 +1,435 @@
+"""Request limits of the model server and the gateway.
+
+    what                                limit                         beyond it
+    connections                         MAX_CONNECTIONS, and what     503, and the connection closes
+                                        RLIMIT_NOFILE leaves
+    the head of a request               HEAD_WITHIN_S, MAX_HEAD_BYTES the connection closes
+    a body                              BODY_WITHIN_S, MAX_BODY_BYTES 408, 413
+    sizes and extensions of its chunks  MAX_HEAD_BYTES                400, and the connection closes
+    bodies that are held, in sum        BODIES_BYTES                  503
+    requests that a web page may send   none                          403
+
+Every refusal is JSON, {"error": {"code", "message"}}, and quotes nothing of the request. What
+clients do wrong fills no log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import ipaddress
+import json
+import logging
+import resource
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, cast
+
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+
+from newsclf.contract.limits import MAX_BODY_BYTES
+
+HEAD_WITHIN_S = 30
+"""How long a connection may be open without a whole head, the first or the next."""
+BODY_WITHIN_S = 30
+"""What a client has to send a body; API Gateway gives it 30 s for the whole request."""
+MAX_HEAD_BYTES = 64 * 1024
+"""Size of an unfinished head, and of what comes around the chunks of a body.
+
+API Gateway takes 10 kB of head. A body of the largest size has room for it in chunks of 1 kB.
+"""
+MAX_CONNECTIONS = 4096
+BODIES_BYTES = 64 * 1024 * 1024
+"""Bodies that are being read or were read and are still needed, all together."""
+RETRY_AFTER_S = 1
+
+_MAX_HEADERS = 64
+_M_TRIM_THRESHOLD = -1
+"""From malloc.h."""
+_OTHER_DESCRIPTORS = 48
+"""What a server needs besides connections: workers, logs, libraries, a model that is loaded."""
+_LINGER_S = 1.0
+"""How long the rest of a refused body is read and dropped, so that its client sees the answer."""
+_FULL = (503, "overloaded", "too many connections are open")
+_PARSED_AT_ONCE_BYTES = 16 * 1024
+"""Chunks of one byte take so much time that the limit has to act while they are parsed."""
+_TINY_CHUNKS = (400, "bad_request", "the body comes in too many chunks; send larger ones")
+_OWN_SITES = (None, "none", "same-origin")
+_ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+
+class RefusedError(Exception):
+    """A request is refused, with this status, code and message."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer: when to try again, where that may help."""
+        again = self.status == HTTPStatus.SERVICE_UNAVAILABLE
+        return {"Retry-After": str(RETRY_AFTER_S)} if again else {}
+
+
+def error_response(error: RefusedError) -> web.Response:
+    """The answer to a refused request."""
+    document = {"error": {"code": error.code, "message": error.message}}
+    return web.json_response(document, status=error.status, headers=error.headers)
+
+
+# --- who may ask
+
+
+def host_names(host: str) -> frozenset[str] | None:
+    """Names by which clients may call a server that listens on `host`; None if by any.
+
+    A server on all addresses cannot know its names. Loopback's names are always among them.
+    """
+    return None if host in _ANY_ADDRESS else frozenset({host.lower()})
+
+
+def check_host(request: web.Request, names: frozenset[str] | None) -> None:
+    """Refuse a request for a Host that is not this server.
+
+    That is what DNS rebinding looks like: a web page whose name points to this machine by now, so
+    that the browser lets it read the answers.
+
+    Args:
+        names: From `host_names`.
+
+    Raises:
+        RefusedError: the Host is neither loopback nor one of `names`.
+    """
+    host = request.headers.get("Host")
+    if host is None or names is None:  # without a Host it is no browser
+        return
+    name = _name_of(host)
+    if name not in names and not is_loopback(name):
+        raise RefusedError(
+            403, "forbidden", "this server does not answer to the Host that the request names"
+        )
+
+
+def check_same_site(request: web.Request) -> None:
+    """Refuse a request that a browser sent for a web page of another origin.
+
+    Raises:
+        RefusedError: its Sec-Fetch-Site or Origin says so.
+    """
+    headers = request.headers
+    origin = headers.get("Origin")
+    foreign = origin is not None and (
+        origin.partition("://")[2].lower() != headers.get("Host", "").lower()
+    )
+    if foreign or headers.get("Sec-Fetch-Site") not in _OWN_SITES:
+        raise RefusedError(403, "forbidden", "web pages of another origin may not use this server")
+
+
+def media_type(request: web.Request) -> str:
+    """The media type that a request names, or what it names instead; empty if nothing.
+
+    aiohttp takes what is no type, and none, for application/octet-stream. That is what a web page
+    may send to another origin without asking.
+    """
+    named = ",".join(request.headers.getall("Content-Type", ()))
+    return named.partition(";")[0].strip().lower()
+
+
+@lru_cache(maxsize=128)
+def _name_of(host: str) -> str:
+    """The name or address in a Host header, without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()
+
+
+@lru_cache(maxsize=128)
+def is_loopback(name: str) -> bool:
+    """Whether a host's name or address is this machine's own."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+# --- bodies
+
+
+class Bodies:
+    """Reads bodies of requests, bounded in time, in size and in sum."""
+
+    def __init__(self, *, sum_bytes: int = BODIES_BYTES, within_s: float | None = None) -> None:
+        """Bound the bodies of one server.
+
+        Args:
+            sum_bytes: Of all bodies that are held at a time.
+            within_s: BODY_WITHIN_S, unless a test is in a hurry.
+        """
+        self._sum_bytes = sum_bytes
+        self._within_s = BODY_WITHIN_S if within_s is None else within_s
+        self.held_bytes = 0
+        """Bytes of the bodies that are held now."""
+
+    @asynccontextmanager
+    async def reading(self, request: web.Request) -> AsyncIterator[bytes]:
+        """Read a body, which counts as held until the context ends.
+
+        Raises:
+            RefusedError: it is too large, came too slowly, is cut off or malformed, is coded in
+                another way than in chunks, or too much is held already.
+        """
+        _check_coding(request)
+        parts: list[bytes] = []
+        try:
+            await self._collect(request, parts)
+            if len(parts) != 1:
+                parts[:] = [b"".join(parts)]
+            yield parts[0]
+        finally:
+            self.held_bytes -= sum(map(len, parts))
+            # An error that ends the request keeps this frame until the next garbage collection.
+            parts.clear()
+
+    async def _collect(self, request: web.Request, parts: list[bytes]) -> None:
+        content = request.content
+        try:
+            if content.is_eof():  # as is nearly always so: head and body came together
+                self._keep(content.read_nowait(), 0, parts)
+                return
+            async with asyncio.timeout(self._within_s):
+                size = 0
+                while part := await content.readany():
+                    self._keep(part, size, parts)
+                    size += len(part)
+        except RequestPayloadError:
+            raise RefusedError(400, "bad_request", "the body is cut off or malformed") from None
+        except TimeoutError:
+            message = f"the body did not come within {self._within_s:g} s"
+            raise RefusedError(408, "request_timeout", message) from None
+
+    def _keep(self, part: bytes, size: int, parts: list[bytes]) -> None:
+        if size + len(part) > MAX_BODY_BYTES:
+            raise _too_large()
+        if self.held_bytes + len(part) > self._sum_bytes:
+            raise RefusedError(503, "overloaded", "too many large requests are being read")
+        self.held_bytes += len(part)
+        parts.append(part)
+
+
+def _too_large() -> RefusedError:
+    return RefusedError(413, "too_large", f"the body is larger than {MAX_BODY_BYTES} bytes")
+
+
+def _check_coding(request: web.Request) -> None:
+    """Refuse before reading what can be known to be wrong."""
+    coding = request.headers.get("Transfer-Encoding", "chunked")
+    if coding.strip().lower() != "chunked":
+        # A proxy in front may see another end of this request: nothing after it is trusted.
+        request.protocol.close()
+        message = "the only Transfer-Encoding that this server takes is chunked"
+        raise RefusedError(400, "bad_request", message)
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise _too_large()
+
+
+# --- connections
+
+
+_CLIENTS_FAULTS = (HttpProcessingError, RequestPayloadError, RefusedError, ConnectionError)
+
+
+class _OwnFaultsOnly(logging.Filter):
+    """Drops what aiohttp says of requests that are no HTTP: a traceback each, with their bytes."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, _CLIENTS_FAULTS)
+
+
+_log = logging.getLogger(__name__)
+_log.addFilter(_OwnFaultsOnly())
+
+
+def make_runner(
+    app: web.Application,
+    *,
+    shutdown_timeout_s: float,
+    head_within_s: float | None = None,
+    max_connections: int | None = None,
+) -> web.AppRunner:
+    """What serves an application within the limits of this module; bodies stay compressed.
+
+    It raises this process's limit of open files as far as it may, and has its memory given back.
+
+    Args:
+        head_within_s: HEAD_WITHIN_S, unless a test is in a hurry.
+        max_connections: MAX_CONNECTIONS, or fewer where the limit of open files demands it.
+    """
+    _give_memory_back()
+    most = max(8, min(MAX_CONNECTIONS, _raise_descriptor_limit() - _OTHER_DESCRIPTORS))
+    return _Runner(
+        app,
+        max_connections=max_connections or most,
+        access_log=None,
+        logger=_log,
+        auto_decompress=False,
+        # aiohttp counts from the last answer, or else from the connection's begin, and what comes
+        # of a head meanwhile changes nothing: so it bounds heads as well as idle connections.
+        keepalive_timeout=HEAD_WITHIN_S if head_within_s is None else head_within_s,
+        max_headers=_MAX_HEADERS,
+        lingering_time=_LINGER_S,
+        shutdown_timeout=shutdown_timeout_s,
+        # Nobody waits for what a client asked that has gone away.
+        handler_cancellation=True,
+    )
+
+
+def _give_memory_back() -> None:
+    """Have glibc return freed memory to the system: that of large bodies it would keep for ever.
+
+    The threshold is the one that it begins with; setting it ends its growth with each large block.
+    """
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, 128 * 1024)
+
+
+def _raise_descriptor_limit() -> int:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+class _Connection(RequestHandler):
+    """A connection that answers errors in the contract's form, and bounds what is no body."""
+
+    __slots__ = ("_body", "_body_bytes", "_heads", "_other_bytes")
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._heads = 0
+        self._body: StreamReader = EMPTY_PAYLOAD
+        """The body after the last whole head."""
+        self._body_bytes = 0
+        """How much of it has come."""
+        self._other_bytes = 0
+        """What else has come since that head: its chunks' sizes, and some of the next head."""
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data) or 1, _PARSED_AT_ONCE_BYTES):
+            part = data[start : start + _PARSED_AT_ONCE_BYTES]
+            super().data_received(part)
+            self._account(len(part))
+
+    def _account(self, received_bytes: int) -> None:
+        if self._heads != self._request_count:
+            self._heads = self._request_count
+            self._body = self._messages[-1][1]
+            self._body_bytes, self._other_bytes = self._body.total_bytes, 0
+            return
+        grown = self._body.total_bytes - self._body_bytes
+        self._body_bytes += grown
+        self._other_bytes += received_bytes - grown
+        if self._other_bytes <= MAX_HEAD_BYTES or self._close or self._force_close:
+            return
+        if self._reading_paused or self._buffer_paused:  # some of it has not been parsed
+            return
+        if self._body.is_eof():
+            self.force_close()
+        else:
+            self._body.set_exception(RefusedError(*_TINY_CHUNKS))
+            self.close()  # once this is answered; what comes until then is dropped
+
+    def handle_error(
+        self,
+        request: Any,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What aiohttp answers and logs, but for the text, which may quote the request."""
+        theirs = super().handle_error(request, status, exc, message)
+        code, said = {
+            400: ("bad_request", "the request is not well-formed HTTP"),
+            504: ("timeout", "the request was not answered in time"),
+        }.get(status, ("internal", "this server failed"))
+        response = error_response(RefusedError(theirs.status, code, said))
+        response.force_close()
+        return response
+
+    async def finish_response(
+        self, request: Any, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; what aiohttp itself refuses (404, 405, 417) becomes JSON."""
+        if isinstance(resp, web.HTTPException) and resp.status >= HTTPStatus.BAD_REQUEST:
+            code = resp.reason.lower().replace(" ", "_")
+            ours = error_response(RefusedError(resp.status, code, resp.reason))
+            if "Allow" in resp.headers:
+                ours.headers["Allow"] = resp.headers["Allow"]
+            resp = ours
+        return await super().finish_response(request, resp, start_time)
+
+
+class _NoRoom(asyncio.Protocol):
+    """Answers a connection for which there is no room, and closes it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        refused = RefusedError(*_FULL)
+        body = json.dumps({"error": {"code": refused.code, "message": refused.message}})
+        head = "".join(f"{name}: {value}\r\n" for name, value in refused.headers.items())
+        answer = (
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"
+            f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+        )
+        stream = cast("asyncio.Transport", transport)
+        stream.write(answer.encode())
+        stream.close()
+
+
+class _Server(web.Server):
+    """aiohttp's, with a bound on connections."""
+
+    def __init__(self, inner: web.Server, max_connections: int, options: dict[str, Any]) -> None:
+        super().__init__(
+            inner.request_handler,
+            request_factory=inner.request_factory,
+            handler_cancellation=inner.handler_cancellation,
+        )
+        self._max_connections = max_connections
+        self._options = options
+        self._said = False
+
+    def __call__(self) -> Any:
+        """Make the protocol of a connection that was accepted."""
+        if len(self._connections) < self._max_connections:
+            if len(self._connections) < self._max_connections // 2:
+                self._said = False
+            return _Connection(self, loop=self._loop, **self._options)
+        if not self._said:  # once, until it is over
+            self._said = True
+            _log.error(
+                "%d connections are open, the most that are possible; more are refused",
+                self._max_connections,
+            )
+        return _NoRoom()
+
+
+class _Runner(web.AppRunner):
+    __slots__ = ("_max_connections",)
+
+    def __init__(self, app: web.Application, *, max_connections: int, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._max_connections = max_connections
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made, self._max_connections, made._kwargs)  # noqa: SLF001 - its only way in

@@ -1,0 +1,126 @@
+"""The hooks that SageMaker's stock Hugging Face container calls; packed as `code/inference.py`.
+
+The container starts one process for each vCPU, which loads the model with `model_fn` and answers
+one request at a time with `transform_fn`, on one thread. Its toolkit turns every exception into
+status 400 with the exception's text, which is right for the caller's mistakes. Ours are answered
+with 500 through the server's context, so that CloudWatch tells them apart: what ends a bad update
+of an endpoint counts the 5xx (targets/aws/alarms.py). The text says whose fault it was as well:
+
+    contract: …   400, the caller's: the request is not of the agreed form
+    internal: …   500, ours: lambda_src/handler.py answers it with 502
+
+ONNX Runtime comes with the archive, unpacked in `code/packages`. A model that can't be used is no
+exception of `model_fn`, or the toolkit would try to load it again with every request: each request
+is refused at once instead. No headline reaches the log.
+
+Sources: sagemaker-huggingface-inference-toolkit 2.6.0, handler_service.py; multi-model-server
+1.1.11, context.py.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from newsclf.contract.limits import MAX_BODY_BYTES
+from newsclf.contract.requests import ContractError, parse_inputs, parse_json
+
+if TYPE_CHECKING:
+    from newsclf.serving.engine import Engine
+
+_JSON = "application/json"
+_PACKAGES = Path(__file__).parent / "packages"
+_log = logging.getLogger(__name__)
+
+
+class Context(Protocol):
+    """What the model server tells of a request, and is told of its answer."""
+
+    def set_response_status(self, code: int, phrase: str) -> None:
+        """Set the status of the answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """What stands in the place of a model that can't be used."""
+
+    reason: str
+
+
+def model_fn(model_dir: str) -> Engine | Unusable:
+    """Open the model, and see that it can classify."""
+    if _PACKAGES.is_dir():  # first: it is these versions that the archive was made for
+        sys.path.insert(0, str(_PACKAGES))
+    try:
+        # Imported here so that a package that is missing counts as a model that can't be used.
+        from newsclf.model.directory import check_files
+        from newsclf.serving.engine import FILES, PROBE, Engine
+
+        check_files(Path(model_dir), FILES)
+        engine = Engine(Path(model_dir))
+        engine.classify([PROBE])
+    except Exception as error:  # noqa: BLE001 - the container must live to say it
+        _log.exception("the model cannot be used; every request will be refused")
+        return Unusable(f"the model cannot be used ({error})")
+    return engine
+
+
+def transform_fn(
+    model: Engine | Unusable,
+    body: str | bytes,
+    content_type: str | None,
+    accept: str,
+    context: Context | None = None,
+) -> str:
+    """Answer a request as `newsclf serve` does: {"inputs": str | [str]} → scores, as JSON.
+
+    Args:
+        context: The toolkit passes it, since it counts five parameters; one that knows of none
+            gets an exception.
+
+    Raises:
+        ValueError: `contract: …`.
+        RuntimeError: `internal: …`, without a context.
+    """
+    if isinstance(model, Unusable):
+        return _failed(context, model.reason)
+    try:
+        return _answer(model, body, content_type, accept)
+    except ContractError as error:
+        raise ValueError(f"contract: {error}") from None
+    except Exception as error:  # noqa: BLE001 - raised again, without its text
+        kind = type(error).__name__
+        _log.error("%s\n%s", kind, "".join(traceback.format_tb(error.__traceback__)))
+        return _failed(context, f"the model failed ({kind})")
+
+
+def _failed(context: Context | None, reason: str) -> str:
+    """Answer 500 in the server's own form; no text of an error, which could hold a headline."""
+    if context is None:
+        raise RuntimeError(f"internal: {reason}")
+    context.set_response_status(code=500, phrase="Internal Server Error")
+    error = {"code": 500, "type": "InternalServerException", "message": f"internal: {reason}"}
+    return json.dumps(error)
+
+
+def _answer(model: Engine, body: str | bytes, content_type: str | None, accept: str) -> str:
+    media_type = (content_type or _JSON).partition(";")[0].strip().lower()
+    if media_type not in (_JSON, "application/octet-stream"):
+        message = "send application/json"
+        raise ContractError(message)
+    if _JSON not in accept and "*/*" not in accept:
+        message = "accept application/json: there is no other form of answer"
+        raise ContractError(message)
+    content = body.encode() if isinstance(body, str) else bytes(body)
+    if len(content) > MAX_BODY_BYTES:
+        message = f"the body is larger than {MAX_BODY_BYTES} bytes"
+        raise ContractError(message)
+    texts, is_list = parse_inputs(parse_json(content))
+    predictions = [prediction.as_pipeline() for prediction in model.classify(texts)]
+    return json.dumps(predictions if is_list else predictions[0])

@@ -1,1 +1,0 @@
-"""Where a model can be deployed; today `local`, this machine."""

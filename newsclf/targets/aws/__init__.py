@@ -1,1 +1,0 @@
-"""AWS: everything that calls it through boto3."""

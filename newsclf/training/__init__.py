@@ -1,0 +1,1 @@
+"""Fine-tune an encoder, export it, and write the model directory."""

@@ -1,0 +1,146 @@
+"""What an epoch ends with on disk, so that a run can be stopped and gone on with.
+
+`last.pt` holds the state of training, `best.safetensors` the weights to keep. Each is written whole
+or not at all.
+"""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
+from torch.optim.swa_utils import AveragedModel
+from transformers import PreTrainedModel
+
+from newsclf.common.errors import ModelError
+from newsclf.common.files import replacing
+
+BEST_FILE = "best.safetensors"
+_STATE_FILE = "last.pt"
+_UNUSABLE = (
+    *(pickle.UnpicklingError, SafetensorError, OSError, EOFError, RuntimeError),
+    *(ValueError, LookupError, TypeError, AttributeError),
+)
+"""What torch and safetensors raise for files that are damaged, foreign or of another base."""
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """Everything that changes while training, apart from the number of the epoch."""
+
+    model: PreTrainedModel
+    averaged: AveragedModel
+    optimizer: torch.optim.Optimizer
+
+
+def save_state(folder: Path, state: TrainingState, history: list[dict[str, Any]]) -> None:
+    """Write the state and the results of the epochs so far."""
+    with replacing(folder / _STATE_FILE) as file:
+        torch.save(
+            {
+                "model": state.model.state_dict(),
+                "averaged": state.averaged.state_dict(),
+                "optimizer": state.optimizer.state_dict(),
+                "history": history,
+            },
+            file,
+        )
+
+
+def load_state(
+    folder: Path, state: TrainingState, result_of: Callable[..., _Result]
+) -> list[_Result]:
+    """Bring the state to where a run ended.
+
+    Args:
+        folder: Where a run keeps its checkpoint.
+        state: What is changed.
+        result_of: Makes the result of an epoch from its figures.
+
+    Returns:
+        The results of its epochs, none for a new run.
+
+    Raises:
+        ModelError: the checkpoint is damaged, or that of another base.
+    """
+    path = folder / _STATE_FILE
+    if not path.is_file():
+        return []
+    with _checkpoint_errors(path):
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        state.model.load_state_dict(saved["model"])
+        state.averaged.load_state_dict(saved["averaged"])
+        state.optimizer.load_state_dict(saved["optimizer"])
+        _check_optimizer(state.optimizer)
+        return _results(saved["history"], result_of)
+    raise AssertionError
+
+
+@contextmanager
+def _checkpoint_errors(path: Path) -> Iterator[None]:
+    """Turn what reading a checkpoint raises into one error, without torch's advice.
+
+    That is to load the file in a way that runs the code in it.
+
+    Raises:
+        ModelError: the checkpoint can't be used.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's of foreign pickles
+            yield
+    except torch.OutOfMemoryError:
+        raise
+    except _UNUSABLE:
+        raise ModelError(
+            f"{path}: the checkpoint is damaged, or not that of this run",
+            hint="start again with newsclf train --overwrite",
+        ) from None
+
+
+def _check_optimizer(optimizer: torch.optim.Optimizer) -> None:
+    """Raise ValueError if what was loaded does not fit; torch would notice at the next step."""
+    if not all({"peak", "lr", "params"} <= {*group} for group in optimizer.param_groups):
+        raise ValueError("groups without a learning rate")
+    for parameter, state in optimizer.state.items():
+        moments = [each for each in state.values() if torch.is_tensor(each) and each.ndim]
+        if any(each.shape != parameter.shape for each in moments):
+            raise ValueError("moments of other parameters")
+
+
+def _results(history: list[dict[str, Any]], result_of: Callable[..., _Result]) -> list[_Result]:
+    """The results of epochs 1 to n; ValueError if they are anything else."""
+    figures = [value for entry in history for value in entry.values()]
+    if not all(isinstance(value, int | float) for value in figures):
+        raise ValueError("a result that is no figure")
+    if not history or [entry["epoch"] for entry in history] != [*range(1, len(history) + 1)]:
+        raise ValueError("epochs that do not count from 1")
+    return [result_of(**entry) for entry in history]
+
+
+def save_best(folder: Path, model: PreTrainedModel) -> None:
+    """Write the weights to keep."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        partial = Path(scratch) / BEST_FILE
+        save_model(model, str(partial))
+        partial.replace(folder / BEST_FILE)
+
+
+def load_best(folder: Path, model: PreTrainedModel) -> None:
+    """Read the weights to keep.
+
+    Raises:
+        ModelError: they are damaged, missing, or those of another base.
+    """
+    with _checkpoint_errors(folder / BEST_FILE):
+        load_model(model, str(folder / BEST_FILE))

@@ -1,0 +1,108 @@
+"""Load a sequence classifier, from a base or from a model directory, and run it with torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from newsclf.common.errors import ModelError
+from newsclf.contract.answers import Prediction
+from newsclf.contract.labels import LABELS
+from newsclf.training.base import Base
+from newsclf.training.batches import in_length_order, token_ids_of
+
+_INFERENCE_BATCH = 32
+
+
+def load_base(base: Base, *, max_tokens: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a base with a new, randomly initialised head of three classes, in float32.
+
+    Raises:
+        ModelError: the folder holds no encoder with a fast tokenizer and safetensors weights.
+    """
+    model, tokenizer = _load(
+        base.folder,
+        base.name,
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: i for i, label in enumerate(LABELS)},
+        ignore_mismatched_sizes=True,  # a base that is a classifier of other classes
+    )
+    longest = getattr(model.config, "max_position_embeddings", max_tokens)
+    tokenizer.model_max_length = min(max_tokens, longest)
+    return model, tokenizer
+
+
+def load_trained(
+    folder: Path, *, attention: str = "sdpa"
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the float model of a model directory, ready for inference.
+
+    Args:
+        attention: transformers' name of an implementation: `sdpa` is fast, `eager` is made of
+            plain matrix products.
+
+    Raises:
+        ModelError: the folder has no float model.
+    """
+    model, tokenizer = _load(folder, str(folder), attn_implementation=attention)
+    return model.eval(), tokenizer
+
+
+def _load(
+    folder: Path, name: str, **options: object
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    # The report of newly initialised weights, and bars for files of a few MB, are noise here.
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        # A folder's own Python is never run, nor asked about.
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **options
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise ModelError(
+            f"{name}: cannot be loaded as a text classifier ({str(error).splitlines()[0]})",
+            hint="a base needs config.json, tokenizer.json and model.safetensors of an encoder",
+        ) from error
+    if not tokenizer.is_fast:
+        raise ModelError(
+            f"{name}: its tokenizer has no tokenizer.json, which serving reads",
+            hint="choose a base with a fast tokenizer",
+        )
+    return model, tokenizer
+
+
+@torch.inference_mode()
+def logits_of(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
+) -> torch.Tensor:
+    """Run headlines through a model in batches of like length; (n, 3) float32 on the CPU."""
+    model.eval()
+    device = next(model.parameters()).device
+    token_ids = token_ids_of(tokenizer, texts)
+    logits = torch.empty(len(texts), len(LABELS))
+    for indices in in_length_order(token_ids, _INFERENCE_BATCH):
+        batch = tokenizer.pad({"input_ids": [token_ids[i] for i in indices]}, return_tensors="pt")
+        logits[indices] = model(**batch.to(device)).logits.float().cpu()
+    return logits
+
+
+def classify_float(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
+) -> list[Prediction]:
+    """Classify headlines with the float model; the answers are in the order of `texts`."""
+    if not texts:  # which a tokenizer does not take
+        return []
+    probabilities = torch.softmax(logits_of(model, tokenizer, texts), dim=-1)
+    return [Prediction(tuple(row)) for row in probabilities.tolist()]

@@ -1,0 +1,44 @@
+"""Where torch computes: the device, its threads, its precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from newsclf.common.errors import ConfigError
+from newsclf.common.machine import available_cores
+
+
+def use_threads(threads: int | None) -> None:
+    """Let torch use this many CPU threads; by default one per available core."""
+    torch.set_num_threads(threads or available_cores())
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device to train on; `auto` takes CUDA, else MPS, else the CPU.
+
+    Raises:
+        ConfigError: this machine, or this build of torch, has no such device.
+    """
+    there: dict[str, Callable[[], bool]] = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+        "cpu": lambda: True,
+    }
+    if wanted == "auto":
+        return torch.device(next(name for name, is_there in there.items() if is_there()))
+    if not there[wanted]():
+        raise ConfigError(
+            f"device '{wanted}' is not available to torch {torch.__version__}",
+            hint="--device auto, or install a build of torch for this device",
+        )
+    return torch.device(wanted)
+
+
+def autocast(device: torch.device) -> AbstractContextManager[object]:
+    """bf16 on CUDA, which needs no loss scaling; float32 elsewhere, where bf16 is no faster."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()

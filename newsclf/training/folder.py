@@ -1,0 +1,246 @@
+"""What a training run is asked for, and the folder beside the model where it keeps its state.
+
+    model.partial/request.json   what was asked for
+    model.partial/seed-0…        checkpoints and finished seeds, of a run on this machine
+    model.partial/job.json       the managed job, of a run on SageMaker
+
+It goes when the model directory is finished, and when a run ends before its first epoch does.
+The folder may have come with somebody's archive, so nothing behind a link is read, written or
+deleted there, and nothing is deleted that no training writes.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from newsclf.common.errors import ConfigError, ModelError, reason_of
+from newsclf.common.files import is_partial_of, read_regular
+from newsclf.common.findings import first_finding
+from newsclf.common.settings import Settings
+from newsclf.common.trust import distrust
+from newsclf.model.directory import CARD_FILE, SEEDS_FILE
+
+REQUEST_FILE = "request.json"
+JOB_FILE = "job.json"
+LOCK_FILE = ".lock"
+FETCHED, FETCHED_NEW, ARCHIVE = "fetched", "fetched.new", "model.tar.gz"
+"""The model of a managed job: unpacked and checked, not yet checked, and as it came."""
+
+_FILES = (REQUEST_FILE, JOB_FILE, LOCK_FILE, SEEDS_FILE, ARCHIVE)
+_FOLDERS = re.compile(
+    rf"seed-\d+(\.new|\.checkpoint)?|{FETCHED}(\.new)?"
+    r"|\.seed-\d+-[a-z0-9_]{8}"  # while `replace_directory` works there
+)
+_REQUEST_BYTES = 1 << 20
+_MODE = 0o755
+"""Of the folder, less what the umask takes: nobody else writes there, whatever the umask."""
+
+
+class TrainRequest(BaseModel):
+    """Everything that decides what a training run makes; kept so that it can be resumed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    settings: Settings
+    seeds: int = Field(default=1, ge=1)
+    """How many seeds, counted from `settings.train.seed`."""
+    optimize: bool = True
+    overwrite: bool = False
+    """Whether a model directory that is there may be replaced."""
+    data_digest: str | None = None
+    """SHA-256 of the data, once it has been read."""
+
+
+def work_folder(model: Path) -> Path:
+    """Where a run keeps its checkpoints until the model directory is finished."""
+    resolved = model.resolve()
+    return resolved.with_name(f"{resolved.name}.partial")
+
+
+def interrupted_request(
+    model: Path, *, device: Literal["auto", "cpu", "cuda", "mps"] | None = None
+) -> TrainRequest:
+    """The request of a run that was interrupted.
+
+    Args:
+        model: The model directory that it was to make.
+        device: Where to go on, if not where it began.
+
+    Raises:
+        ModelError: there is no such run.
+        ConfigError: its folder is a link, or somebody else's.
+    """
+    path = work_folder(model) / REQUEST_FILE
+    _check_ours(path.parent)
+    try:
+        request = TrainRequest.model_validate_json(read_regular(path, at_most_bytes=_REQUEST_BYTES))
+    except FileNotFoundError:
+        raise ModelError(
+            f"{work_folder(model)}: no interrupted run to resume",
+            hint="newsclf train starts one; --out names another model directory",
+        ) from None
+    except OSError as error:
+        raise ModelError(
+            f"{path}: cannot be read ({'it is a link' if path.is_symlink() else reason_of(error)})",
+            hint="name another model directory with --out",
+        ) from None
+    except ValidationError as error:
+        raise ModelError(
+            f"{path}: not a run of this version of newsclf ({first_finding(error)})",
+            hint="start again with newsclf train --overwrite",
+        ) from error
+    # The folder may have been moved, or be named from elsewhere, since.
+    train = request.settings.train
+    if device is not None:
+        train = train.model_copy(update={"device": device})
+    settings = request.settings.model_copy(update={"model": model, "train": train})
+    return request.model_copy(update={"settings": settings})
+
+
+def check_target(request: TrainRequest, target: Path, work: Path, *, resume: bool) -> None:
+    """Raise ConfigError if the model directory or an interrupted run is in the way."""
+    if target.exists() and not request.overwrite:
+        raise ConfigError(
+            f"{request.settings.model} already exists",
+            hint="add --overwrite to replace it, or name another with --out",
+        )
+    if target.exists() and not any((target / name).is_file() for name in (CARD_FILE, SEEDS_FILE)):
+        raise ConfigError(
+            f"{request.settings.model} is not a model directory, and will not be replaced",
+            hint="name another with --out",
+        )
+    if target.exists():
+        _check_replaceable(request.settings.model)
+    _check_ours(work)
+    if not work.exists():
+        return
+    if resume:
+        _check_nothing_foreign(work)
+        return
+    if not any((work / name).exists() for name in (REQUEST_FILE, LOCK_FILE)):
+        raise ConfigError(
+            f"{work} is not newsclf's, and will not be replaced",
+            hint="move it, or name another model directory with --out",
+        )
+    if (work / JOB_FILE).exists():
+        raise ConfigError(
+            f"{work} holds the record of a training job on SageMaker",
+            hint=f"newsclf train --resume --out {request.settings.model} waits for it; Ctrl-C"
+            " there stops it and removes all of it",
+        )
+    if not request.overwrite and has_progress(work):
+        raise ConfigError(
+            f"{work} holds an interrupted run",
+            hint=f"newsclf train --resume --out {request.settings.model}, or drop it with"
+            " --overwrite",
+        )
+    _check_nothing_foreign(work)
+
+
+def _check_replaceable(model: Path) -> None:
+    """Raise ConfigError if what would be replaced lies behind a link, or is somebody else's."""
+    found = distrust(model, folder=True)
+    # Others may well write to a model that a group works on.
+    if found is not None and found.kind != "mode":
+        raise ConfigError(
+            f"{model} {found.words}, and will not be replaced",
+            hint=f"--out {model.resolve()} names what it leads to"
+            if found.kind == "link"
+            else "name another with --out",
+        )
+
+
+def _check_ours(work: Path) -> None:
+    """Raise ConfigError if the folder is a link, or others can have put something there."""
+    if (found := distrust(work, folder=True)) is not None:
+        raise ConfigError(
+            f"{work} {found.words}, and nothing in it will be used or replaced",
+            hint=f"if you trust what is in it: chmod -R go-w {work}"
+            if found.kind == "mode"
+            else "move it, or name another model directory with --out",
+        )
+
+
+def _check_nothing_foreign(work: Path) -> None:
+    """Raise ConfigError if there is something that no training writes, or a link."""
+    if foreign := [path.name for path in sorted(work.iterdir()) if not _is_ours(path)]:
+        named = ", ".join(foreign[:5]) + (" …" if len(foreign) > 5 else "")  # noqa: PLR2004
+        raise ConfigError(
+            f"{work} holds what newsclf train did not write: {named}",
+            hint="move that, or name another model directory with --out",
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a training writes such a thing into its folder: a file or folder, never a link."""
+    if path.is_symlink():
+        return False
+    if path.is_dir():
+        return _FOLDERS.fullmatch(path.name) is not None
+    return path.name in _FILES or any(is_partial_of(path, name) for name in _FILES)
+
+
+def has_progress(work: Path) -> bool:
+    """Whether a run has left anything there to go on from: a finished seed or epoch, or a job."""
+    patterns = (JOB_FILE, f"seed-*/{CARD_FILE}", "seed-*.checkpoint/last.pt")
+    return any(next(work.glob(pattern), None) is not None for pattern in patterns)
+
+
+@contextmanager
+def locked(work: Path) -> Iterator[None]:
+    """Make the folder, and have it for oneself.
+
+    Raises:
+        ConfigError: another training is under way there, or the folder is not the user's own.
+    """
+    from filelock import FileLock, Timeout
+
+    work.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        work.mkdir(mode=_MODE)
+    _check_ours(work)
+    try:
+        with FileLock(work / LOCK_FILE, timeout=0):
+            _check_nothing_foreign(work)
+            yield
+    except Timeout:
+        raise ConfigError(
+            f"{work}: another training is under way there",
+            hint="wait for it, or name another model directory with --out",
+        ) from None
+
+
+def empty(work: Path) -> None:
+    """Delete what an earlier run has left there.
+
+    Raises:
+        ConfigError: there is something else, too; then nothing is deleted.
+    """
+    _check_nothing_foreign(work)
+    _delete_ours(work, but=LOCK_FILE)
+
+
+def remove(work: Path) -> None:
+    """Delete what a run has left there, and the folder unless somebody put something into it."""
+    if distrust(work, folder=True) is not None:
+        return
+    with suppress(OSError):
+        _delete_ours(work)
+        work.rmdir()
+
+
+def _delete_ours(work: Path, *, but: str | None = None) -> None:
+    for path in work.iterdir():
+        if path.name == but or not _is_ours(path):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)  # which follows no link
+        else:
+            path.unlink()

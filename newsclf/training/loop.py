@@ -1,0 +1,253 @@
+"""Fine-tune a sequence classifier: one flat loop, from base model to the checkpoint to keep.
+
+Resuming gives the same result as never having stopped: an epoch's batches and dropout come from a
+seed made of the run's seed and the epoch's number, the learning rate from the step's number, and
+everything else (weights, their average, optimizer, history) is in the checkpoint that each epoch
+ends with. On a CPU with the same number of threads the weights are equal to the bit; on a GPU they
+are equal up to the order in which its kernels add.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from sklearn.metrics import accuracy_score, f1_score
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from newsclf.common.settings import TrainSettings
+from newsclf.contract.labels import LABELS
+from newsclf.data.examples import Example, Split
+from newsclf.training.base import Base
+from newsclf.training.batches import Batch, Row, bucketed, collate, training_rows
+from newsclf.training.checkpoint import TrainingState, load_best, load_state, save_best, save_state
+from newsclf.training.classifier import load_base, logits_of
+from newsclf.training.devices import autocast, pick_device, use_threads
+from newsclf.training.schedule import default_rate, parameter_groups, rate_factor
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """Where training stands, after each step."""
+
+    seed: int
+    epoch: int
+    """Counted from 1."""
+    epochs: int
+    step: int
+    """Steps done in this run of `steps`, resumed ones included."""
+    steps: int
+    loss: float
+    rows_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """An epoch's training loss, and its averaged weights on the validation part."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    accuracy: float
+    macro_f1: float
+
+
+def epoch_to_keep(history: Sequence[EpochResult], validation_rows: int) -> EpochResult | None:
+    """The latest epoch that is not clearly worse than the best one before it; None for no epochs.
+
+    A few hundred validation rows cannot tell neighbouring epochs apart, and the later one has the
+    more settled weights, since the learning rate falls to zero. So an epoch is kept unless its
+    macro-F1 is more than a standard error (of a share, at the best value) below the best so far:
+    the one-standard-error rule of Breiman et al. 1984.
+    """
+    kept, top = None, 0.0
+    for result in history:
+        top = max(top, result.macro_f1)
+        if result.macro_f1 >= top - (top * (1 - top) / validation_rows) ** 0.5:
+            kept = result
+    return kept
+
+
+def epochs_without_progress(history: Sequence[EpochResult]) -> int:
+    """How many epochs have passed since the highest macro-F1."""
+    top = max(history, key=lambda result: result.macro_f1, default=None)
+    return len(history) - top.epoch if top else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResult:
+    """The checkpoint that a finished run keeps."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    history: Sequence[EpochResult]
+    kept: EpochResult
+    rows_per_s: float
+    """Training rows per second of this process, without validation and checkpoints."""
+    learning_rate: float
+    device: str
+
+
+def fit(
+    split: Split,
+    base: Base,
+    settings: TrainSettings,
+    *,
+    checkpoint: Path,
+    on_step: Callable[[StepProgress], None],
+    on_epoch: Callable[[EpochResult], None],
+) -> FitResult:
+    """Fine-tune `base` on the training part, choosing the epoch on the validation part.
+
+    Args:
+        split: The test part is not looked at.
+        checkpoint: A folder for `last.pt` and `best.safetensors`; a run that finds them goes on
+            where they end.
+
+    Raises:
+        ModelError: the base, or the checkpoint to go on from, can't be loaded.
+    """
+    use_threads(settings.threads)
+    device = pick_device(settings.device)
+    torch.manual_seed(settings.seed)  # the new classification head starts from it
+    model, tokenizer = load_base(base, max_tokens=settings.max_tokens)
+    rows = training_rows(tokenizer, split.train, settings)
+
+    model.to(device)  # type: ignore[arg-type] # transformers hides the signature
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
+    average: PreTrainedModel = averaged.module  # type: ignore[assignment] # a copy of model
+    peak_rate = settings.learning_rate or default_rate(model)
+    optimizer = torch.optim.AdamW(parameter_groups(model, settings, peak_rate))
+    training = TrainingState(model, averaged, optimizer)
+    weights = class_weights(rows, settings.class_weights).to(device)
+    pad_token_id = tokenizer.pad_token_id or 0
+
+    steps_per_epoch = -(-len(rows) // settings.batch_size)
+    steps = steps_per_epoch * settings.epochs
+    history = load_state(checkpoint, training, EpochResult)
+    rows_done, seconds = 0, 0.0
+
+    for epoch in range(len(history) + 1, settings.epochs + 1):
+        if epochs_without_progress(history) >= settings.patience:
+            break
+        torch.manual_seed(settings.seed + 1_000_003 * epoch)
+        model.train()
+        loss_sum = 0.0
+        batches = bucketed(rows, settings.batch_size, seed=settings.seed + 7919 * epoch)
+        for i, batch_rows in enumerate(batches):
+            started = time.perf_counter()
+            step = (epoch - 1) * steps_per_epoch + i
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * rate_factor(step, steps, settings.warmup_fraction)
+            batch = collate(batch_rows, pad_token_id=pad_token_id).to(device)
+            optimizer.zero_grad(set_to_none=True)
+            loss = _backward(model, batch, weights, settings.adversarial_step)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_gradient_norm)
+            optimizer.step()
+            averaged.update_parameters(model)
+
+            loss_sum += loss
+            seconds += time.perf_counter() - started
+            rows_done += len(batch_rows)
+            on_step(
+                StepProgress(
+                    settings.seed,
+                    epoch,
+                    settings.epochs,
+                    step + 1,
+                    steps,
+                    loss_sum / (i + 1),
+                    rows_done / seconds,
+                )
+            )
+        result = _validate(average, tokenizer, split.validation, epoch, loss_sum / len(batches))
+        history.append(result)
+        if epoch_to_keep(history, len(split.validation)) is result:
+            save_best(checkpoint, average)
+        save_state(checkpoint, training, [asdict(entry) for entry in history])
+        on_epoch(result)
+
+    kept = epoch_to_keep(history, len(split.validation))
+    assert kept is not None  # settings ask for at least one epoch  # noqa: S101
+    load_best(checkpoint, model)
+    return FitResult(
+        model=model.eval(),
+        tokenizer=tokenizer,
+        history=history,
+        kept=kept,
+        rows_per_s=rows_done / seconds if seconds else 0.0,
+        learning_rate=peak_rate,
+        device=str(device),
+    )
+
+
+def _backward(
+    model: PreTrainedModel, batch: Batch, weights: torch.Tensor, adversarial_step: float
+) -> float:
+    """Add the gradients of a batch's loss to the parameters, and return the loss.
+
+    With an adversarial step the batch is looked at twice: as it is, and with each headline's word
+    embeddings moved by that length up the gradient of its loss. Source: the fast gradient method
+    of Miyato, Dai & Goodfellow 2017, "Adversarial Training Methods for Semi-Supervised Text
+    Classification".
+    """
+    embed = model.get_input_embeddings()
+
+    def loss_at(embeddings: torch.Tensor) -> torch.Tensor:
+        with autocast(batch.input_ids.device):
+            logits = model(inputs_embeds=embeddings, attention_mask=batch.mask).logits
+        losses = functional.cross_entropy(
+            logits.float(), batch.targets, weight=weights, reduction="none"
+        )
+        return (losses * batch.weights).sum() / batch.weights.sum().clamp_min(1e-6)
+
+    embeddings = embed(batch.input_ids)
+    embeddings.retain_grad()
+    loss = loss_at(embeddings)
+    loss.backward()
+    if adversarial_step and embeddings.grad is not None:
+        gradient = embeddings.grad
+        length = gradient.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None]
+        loss_at(embed(batch.input_ids) + adversarial_step * gradient / length).backward()
+    return loss.item()
+
+
+def class_weights(rows: Sequence[Row], mode: str) -> torch.Tensor:
+    """(3,) float32: ones, or `balanced`: n / (classes · count), counting softened targets."""
+    if mode == "none":
+        return torch.ones(len(LABELS))
+    counts = torch.tensor([row.target for row in rows]).sum(dim=0)
+    return len(rows) / (len(LABELS) * counts.clamp_min(1.0))
+
+
+def _validate(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: Sequence[Example],
+    epoch: int,
+    train_loss: float,
+) -> EpochResult:
+    label_ids = torch.tensor([example.label_id for example in examples])
+    logits = logits_of(model, tokenizer, [example.text for example in examples])
+    predicted = logits.argmax(dim=-1)
+    return EpochResult(
+        epoch=epoch,
+        train_loss=train_loss,
+        validation_loss=functional.cross_entropy(logits, label_ids).item(),
+        accuracy=float(accuracy_score(label_ids, predicted)),
+        macro_f1=float(
+            # over the classes of the data, be they two of the three
+            f1_score(
+                label_ids,
+                predicted,
+                labels=label_ids.unique().tolist(),
+                average="macro",
+                zero_division=0,
+            )
+        ),
+    )

@@ -1,0 +1,127 @@
+"""Make the int8 form of a model, and accept it only if it answers like the float one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from newsclf.common.errors import CheckFailedError
+from newsclf.common.extras import require_extra
+from newsclf.common.machine import available_cores
+from newsclf.common.settings import OptimizeSettings, Settings
+from newsclf.common.trust import distrust
+from newsclf.data.examples import Example
+from newsclf.data.sources import load_again
+from newsclf.data.split import split
+from newsclf.model.card import ModelCard, Parity, read_card, write_card
+from newsclf.model.directory import ONNX_FILE, check_files, file_digest, find_seeds
+from newsclf.serving import engine
+from newsclf.training import parity
+
+_SCRATCH = ".optimize-"
+_STALE = re.compile(re.escape(_SCRATCH) + "[a-z0-9_]{8}")  # as tempfile names them
+
+
+def optimize(settings: Settings, *, source: str | None = None) -> list[ModelCard]:
+    """Make or remake `model.onnx` of the model at `settings.model`, or of each of its seeds.
+
+    Args:
+        source: Where the data now is that the model was trained on, if it has moved.
+
+    Raises:
+        ModelError: there is no model, or its files are not what its card says.
+        DataError: the data that it was trained on is gone or has changed.
+        CheckFailedError: an int8 model differs too much; the previous file is kept. The other
+            seeds get theirs all the same.
+    """
+    cards, rejected = [], []
+    for path in find_seeds(settings.model):
+        folder, card = read_card(path)
+        check_files(folder, [name for name in card.files if name != ONNX_FILE])
+        validation = split(
+            *load_again(card.data.settings, digest=card.data.digest, source=source)
+        ).validation
+        try:
+            cards.append(add_int8(folder, card, validation, settings.optimize))
+        except Int8RejectedError as error:
+            rejected.append((card.training.seed, error))
+    if rejected:
+        parities = [error.parity for _, error in rejected]
+        raise CheckFailedError(
+            "; ".join(f"seed {seed}: {error.message}" for seed, error in rejected),
+            hint=way_on(settings.model, parities),
+        )
+    return cards
+
+
+class Int8RejectedError(CheckFailedError):
+    """The int8 form of a model answers too differently."""
+
+    def __init__(self, folder: Path, found: Parity, against: Sequence[str]) -> None:
+        kept = "previous model.onnx" if (folder / ONNX_FILE).is_file() else "float model"
+        super().__init__(
+            f"the int8 model was not accepted: of {found.rows} validation rows"
+            f" {'; '.join(against)}; the {kept} is kept"
+        )
+        self.parity = found
+
+
+def way_on(model: Path, parities: Sequence[Parity]) -> str:
+    """What to type after int8 models were rejected, as they were measured."""
+    if not parities:  # of a run that an older version began
+        return f"newsclf optimize --model {model} measures it again"
+    return (
+        f"newsclf optimize --model {model} {parity.accepting_options(parities)} accepts it as it"
+        f" is; newsclf evaluate --float --model {model} evaluates the float model"
+    )
+
+
+def remove_stale(folder: Path) -> None:
+    """Delete what a run that was killed has left in a model directory, and nothing else."""
+    for stale in folder.glob(f"{_SCRATCH}*"):
+        if _STALE.fullmatch(stale.name) and distrust(stale, folder=True) is None:
+            shutil.rmtree(stale)
+
+
+def add_int8(
+    folder: Path, card: ModelCard, validation: Sequence[Example], limits: OptimizeSettings
+) -> ModelCard:
+    """Export, compare on validation rows, and put `model.onnx` and the new card in place.
+
+    Raises:
+        Int8RejectedError: labels agree too rarely or accuracy falls too far; nothing is changed.
+    """
+    require_extra("torch", "transformers", "onnx", extra="train", purpose="optimizing")
+    from newsclf.training.classifier import classify_float, load_trained
+    from newsclf.training.export import export_int8
+
+    remove_stale(folder)
+    texts = [example.text for example in validation]
+    model, tokenizer = load_trained(folder)
+    expected = classify_float(model, tokenizer, texts)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_SCRATCH) as scratch_name:
+        scratch = Path(scratch_name)
+        for name in engine.FILES:
+            if name != ONNX_FILE:
+                shutil.copy(folder / name, scratch / name)
+        candidate = scratch / ONNX_FILE
+        export_int8(folder, candidate)
+        answers = engine.Engine(scratch, threads=available_cores()).classify(texts)
+        found = parity.measure(expected, answers, validation)
+        if against := parity.problems(found, limits):
+            raise Int8RejectedError(folder, found, against)
+        files = card.files | {ONNX_FILE: file_digest(candidate)}
+        candidate.replace(folder / ONNX_FILE)
+    card = card.model_copy(
+        update={
+            "files": files,
+            "int8": found,
+            "int8_rejected": None,
+            "int8_rejected_parity": None,
+        }
+    )
+    write_card(folder, card)
+    return card

@@ -1,0 +1,103 @@
+"""Whether an int8 model is as good as the float model that it was made from.
+
+Two findings speak against it, both on validation rows: it gives another label where the float model
+was decided, or it is right less often by more than chance explains. Neither counts one row alone,
+since a few dozen rows are often all that there are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from newsclf.common.settings import OptimizeSettings
+from newsclf.contract.answers import Prediction
+from newsclf.data.examples import Example, counted
+from newsclf.model.card import Parity
+
+_UNDECIDED_MARGIN = 0.1
+"""Up to this difference of two probabilities the float model is undecided between their labels."""
+_SIGNIFICANCE = 0.05
+_ROUNDING = 1e-9
+
+
+def measure(
+    floats: Sequence[Prediction], int8s: Sequence[Prediction], examples: Sequence[Example]
+) -> Parity:
+    """Compare the answers of two models to the same rows."""
+    rows = list(zip(floats, int8s, examples, strict=True))
+    differing = [(f, q) for f, q, _ in rows if f.label != q.label]
+    right = [(f.label_id == e.label_id, q.label_id == e.label_id) for f, q, e in rows]
+    return Parity(
+        rows=len(rows),
+        agreement=1 - len(differing) / len(rows),
+        undecided=sum(f.score - f.scores[q.label_id] <= _UNDECIDED_MARGIN for f, q in differing),
+        float_accuracy=sum(by_float for by_float, _ in right) / len(rows),
+        int8_accuracy=sum(by_int8 for _, by_int8 in right) / len(rows),
+        only_float_right=right.count((True, False)),
+        only_int8_right=right.count((False, True)),
+    )
+
+
+def problems(parity: Parity, limits: OptimizeSettings) -> list[str]:
+    """What speaks against the int8 model, in words; nothing if it is good enough."""
+    found = []
+    allowed = _rows_of(1 - limits.min_agreement, parity.rows)
+    if parity.differing > allowed:
+        found.append(
+            f"{parity.differing} get another label than from the float model, where at most"
+            f" {allowed} may"
+            + (
+                f" ({parity.undecided} more, on which the float model is undecided, do not count)"
+                if parity.undecided
+                else ""
+            )
+        )
+    if _is_less_accurate(parity, limits):
+        found.append(
+            f"accuracy falls from {100 * parity.float_accuracy:.1f} % to"
+            f" {100 * parity.int8_accuracy:.1f} %, by more than"
+            f" {100 * limits.max_accuracy_drop:g} points and more than chance explains"
+        )
+    return found
+
+
+def doubt(parity: Parity, limits: OptimizeSettings) -> str | None:
+    """What to know of an accepted model that agrees on fewer rows than asked; None if it does not.
+
+    A single row may differ in any set, and rows on which the float model is undecided do not count.
+    """
+    differing = parity.differing + parity.undecided
+    allowed = math.floor((1 - limits.min_agreement) * parity.rows + _ROUNDING)
+    if differing <= allowed:
+        return None
+    said = f"accepted: {differing:,} of {counted(parity.rows, 'row', 'rows')}"
+    said += " differs" if differing == 1 else " differ"
+    if parity.differing <= allowed:
+        return f"{said}, where the float model is undecided"
+    return f"{said}, which a set this small always allows; too few rows to judge"
+
+
+def accepting_options(parities: Sequence[Parity]) -> str:
+    """The options of `newsclf optimize` with which it accepts models as they were measured."""
+    agreement = min(1 - parity.differing / parity.rows for parity in parities)
+    options = f"--min-agreement {math.floor(100 * agreement + _ROUNDING) / 100:g}"
+    drop = max(parity.float_accuracy - parity.int8_accuracy for parity in parities)
+    if drop > 0:
+        options += f" --max-accuracy-drop {math.ceil(100 * drop - _ROUNDING) / 100:g}"
+    return options
+
+
+def _rows_of(share: float, rows: int) -> int:
+    """A share of the rows, but never less than one row, which may be chance."""
+    return max(1, math.floor(share * rows + _ROUNDING))
+
+
+def _is_less_accurate(parity: Parity, limits: OptimizeSettings) -> bool:
+    lost, won = parity.only_float_right, parity.only_int8_right
+    if lost - won <= _rows_of(limits.max_accuracy_drop, parity.rows):
+        return False
+    # Exact sign test: how often would a fair coin fall so often on this side?
+    tosses = lost + won
+    chance: float = sum(math.comb(tosses, k) for k in range(lost, tosses + 1)) / 2**tosses
+    return chance <= _SIGNIFICANCE

@@ -1,0 +1,249 @@
+"""Fine-tune one or several seeds and write finished model directories."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsclf.common.errors import CheckFailedError, DataError, InterruptedRunError
+from newsclf.common.extras import require_extra
+from newsclf.common.files import write_text
+from newsclf.common.intervals import Spread, spread_of
+from newsclf.data.examples import LabelledData, Split
+from newsclf.data.sources import load_data
+from newsclf.data.split import split
+from newsclf.model.card import CardBase, ModelCard, read_card, write_card
+from newsclf.model.directory import SEEDS_FILE, replace_directory
+from newsclf.training.folder import (
+    LOCK_FILE,
+    REQUEST_FILE,
+    TrainRequest,
+    check_target,
+    empty,
+    has_progress,
+    locked,
+    remove,
+    work_folder,
+)
+from newsclf.training.optimize import Int8RejectedError, add_int8, way_on
+from newsclf.training.write_model import describe_data, write_model
+
+if TYPE_CHECKING:
+    from newsclf.training.base import Base
+    from newsclf.training.loop import EpochResult, FitResult, StepProgress
+
+_PACKAGES = ("torch", "transformers", "onnx", "sklearn", "scipy", "matplotlib")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where data and base lie, if not where the settings say; the card keeps to the settings."""
+
+    data: Path | None = None
+    base: Base | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainWatch:
+    """What wants to hear of progress."""
+
+    on_data: Callable[[LabelledData, Split], None]
+    on_step: Callable[[StepProgress], None]
+    on_epoch: Callable[[int, EpochResult], None]
+    """Called with the seed and its epoch's result."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """The cards of the finished models, one a seed, int8 or not."""
+
+    model: Path
+    cards: Sequence[ModelCard]
+    rows_per_s: float
+
+    @property
+    def best(self) -> ModelCard:
+        """The seed that was best on validation data; one without an int8 file only if need be."""
+        return max(
+            self.cards,
+            key=lambda card: (
+                card.int8_rejected is None,
+                card.validation.macro_f1,
+                card.validation.accuracy,
+            ),
+        )
+
+    @property
+    def spread(self) -> dict[str, Spread] | None:
+        """Validation accuracy and macro-F1 over the seeds; None for a single one."""
+        if len(self.cards) == 1:
+            return None
+        return {
+            "accuracy": spread_of([card.validation.accuracy for card in self.cards]),
+            "macro_f1": spread_of([card.validation.macro_f1 for card in self.cards]),
+        }
+
+    def check_int8(self) -> None:
+        """Raise CheckFailedError if a seed's int8 file was not good enough."""
+        rejected = [card for card in self.cards if card.int8_rejected]
+        if rejected:
+            raise CheckFailedError(
+                "; ".join(f"seed {card.training.seed}: {card.int8_rejected}" for card in rejected),
+                hint=way_on(
+                    self.model,
+                    [card.int8_rejected_parity for card in rejected if card.int8_rejected_parity],
+                ),
+            )
+
+
+def train(
+    request: TrainRequest,
+    watch: TrainWatch,
+    *,
+    resume: bool = False,
+    located: Located | None = None,
+) -> TrainResult:
+    """Train, and put a finished model directory at `settings.model`; nothing half-written.
+
+    An int8 file that is not good enough is left out and the card says so: see
+    `TrainResult.check_int8`.
+
+    Raises:
+        ConfigError: the model directory or an interrupted run is in the way.
+        DataError, DownloadError, ModelError: the data or the base can't be used.
+        InterruptedRunError: Ctrl-C; finished epochs are kept.
+    """
+    require_extra(*_PACKAGES, extra="train", purpose="training")
+    from newsclf.training.base import resolve_base
+
+    settings, located = request.settings, located or Located()
+    target, work = settings.model.resolve(), work_folder(settings.model)
+    check_target(request, target, work, resume=resume)
+    data = read_data(request, at=located.data)
+    parts = split(data, settings.data)
+    watch.on_data(data, parts)
+    from newsclf.training.devices import pick_device
+
+    pick_device(settings.train.device)  # before anything is made
+    base = located.base or resolve_base(settings.train.base, revision=settings.train.revision)
+
+    with locked(work), _kept_if_worth_it(work, settings.model):
+        if not resume:
+            empty(work)
+        started = request.model_copy(update={"data_digest": data.digest})
+        write_text(work / REQUEST_FILE, started.model_dump_json(indent=2) + "\n")
+        result = _train_seeds(started, watch, data, parts, base)
+        _finish(work, target, result)
+    return result
+
+
+@contextmanager
+def _kept_if_worth_it(work: Path, model: Path) -> Iterator[None]:
+    """When a run ends early, delete its folder unless there is something to go on from.
+
+    Raises:
+        InterruptedRunError: in place of a KeyboardInterrupt.
+    """
+    try:
+        yield
+    except BaseException as error:
+        kept = has_progress(work)
+        if not kept:
+            remove(work)
+        if not isinstance(error, KeyboardInterrupt):
+            raise
+        if kept:
+            raise InterruptedRunError(
+                f"training was interrupted; its finished epochs are kept in {work.name}",
+                hint=f"newsclf train --resume --out {model}",
+            ) from None
+        raise InterruptedRunError(
+            "training was interrupted before an epoch was finished, so nothing is kept"
+        ) from None
+
+
+def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
+    """The data to train on; DataError if they are not what the request was made for."""
+    data = load_data(request.settings.data, at=at)
+    if request.data_digest not in (None, data.digest):
+        raise DataError(
+            f"{request.settings.data.source}: the data has changed since the run was interrupted",
+            hint="start again with newsclf train --overwrite",
+        )
+    return data
+
+
+def _train_seeds(
+    request: TrainRequest, watch: TrainWatch, data: LabelledData, parts: Split, base: Base
+) -> TrainResult:
+    settings, work = request.settings, work_folder(request.settings.model)
+    cards, rates = [], []
+    for seed in range(settings.train.seed, settings.train.seed + request.seeds):
+        folder = work / f"seed-{seed}"
+        if folder.exists():  # finished before an interruption
+            cards.append(read_card(folder)[1])
+            continue
+        fitted = _fit_seed(request, seed, parts, base, watch)
+        unfinished = work / f"seed-{seed}.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        card = write_model(
+            unfinished,
+            fitted,
+            parts,
+            base=CardBase(name=base.name, revision=base.revision),
+            data=describe_data(data, parts, settings.data),
+            settings=settings.train.model_copy(update={"seed": seed}),
+        )
+        if request.optimize:
+            try:
+                card = add_int8(unfinished, card, parts.validation, settings.optimize)
+            except Int8RejectedError as error:
+                card = card.model_copy(
+                    update={"int8_rejected": error.message, "int8_rejected_parity": error.parity}
+                )
+                write_card(unfinished, card)
+        replace_directory(unfinished, folder)
+        shutil.rmtree(_checkpoint(settings.model, seed))
+        cards.append(card)
+        rates.append(fitted.rows_per_s)
+    return TrainResult(settings.model, cards, statistics.fmean(rates) if rates else 0.0)
+
+
+def _checkpoint(model: Path, seed: int) -> Path:
+    return work_folder(model) / f"seed-{seed}.checkpoint"
+
+
+def _fit_seed(
+    request: TrainRequest, seed: int, parts: Split, base: Base, watch: TrainWatch
+) -> FitResult:
+    from newsclf.training.loop import fit
+
+    checkpoint = _checkpoint(request.settings.model, seed)
+    checkpoint.mkdir(exist_ok=True)
+    return fit(
+        parts,
+        base,
+        request.settings.train.model_copy(update={"seed": seed}),
+        checkpoint=checkpoint,
+        on_step=watch.on_step,
+        on_epoch=lambda result: watch.on_epoch(seed, result),
+    )
+
+
+def _finish(work: Path, target: Path, result: TrainResult) -> None:
+    seeds = [f"seed-{card.training.seed}" for card in result.cards]
+    if len(seeds) == 1:
+        replace_directory(work / seeds[0], target)
+        remove(work)
+        return
+    best = f"seed-{result.best.training.seed}"
+    write_text(work / SEEDS_FILE, json.dumps({"best": best, "seeds": seeds}, indent=2) + "\n")
+    replace_directory(work, target)
+    for name in (REQUEST_FILE, LOCK_FILE):
+        (target / name).unlink()

@@ -1,0 +1,157 @@
+"""What runs in the container of a training job: `python3 -m newsclf.training.sagemaker.container`.
+
+    /opt/ml/input/data/inputs/request.json    what was asked for
+    /opt/ml/input/data/inputs/data/…          the data, unless they ship in the package
+    /opt/ml/input/data/inputs/base/…          the base, unless it is on the Hub
+    /opt/ml/checkpoints/state.tar             the state of the run after its last epoch
+    /opt/ml/model/                            the finished model directory
+
+SageMaker copies each file of `checkpoints/` to S3 as it changes, in an order of its own, and back
+before a spot job goes on elsewhere. So the state is one file, which is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from newsclf.common.errors import NewsclfError
+from newsclf.common.files import write_text
+from newsclf.data.examples import remarks_on
+from newsclf.training.base import Base
+from newsclf.training.folder import LOCK_FILE, TrainRequest, work_folder
+from newsclf.training.run import Located, TrainResult, TrainWatch, train
+
+if TYPE_CHECKING:
+    from newsclf.data.examples import LabelledData, Split
+    from newsclf.training.loop import EpochResult, StepProgress
+
+REQUEST: Final = "request.json"
+BASE_RECORD: Final = "base.json"
+DATA, BASE = "data", "base"
+LINE_START: Final = "newsclf: "
+"""What its own lines begin with, among those of pip and the container."""
+_STATE: Final = "state.tar"
+_REASON_CHARS: Final = 1024
+"""As much of `/opt/ml/output/failure` becomes the job's FailureReason (its API reference)."""
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Train, and write the model directory; exit code 1 and a reason if that can't be."""
+    logging.basicConfig(
+        stream=sys.stdout, level=logging.ERROR, format=f"{LINE_START}%(message)s", force=True
+    )
+    log.setLevel(logging.INFO)
+    root = Path(os.environ["SM_MODEL_DIR"]).parent  # /opt/ml
+    try:
+        run(Path(os.environ["SM_CHANNEL_INPUTS"]), root / "checkpoints", root / "model")
+    except NewsclfError as error:
+        failure = root / "output" / "failure"
+        failure.parent.mkdir(parents=True, exist_ok=True)
+        write_text(failure, error.message[:_REASON_CHARS])
+        log.error(error.message)  # noqa: TRY400 - a sentence, no traceback
+        sys.exit(1)
+
+
+def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
+    """Train what `inputs` asks for; go on from the checkpoint, if there is one."""
+    with tempfile.TemporaryDirectory(prefix="newsclf-") as scratch:
+        request = TrainRequest.model_validate_json((inputs / REQUEST).read_text(encoding="utf-8"))
+        settings = request.settings.model_copy(update={"model": Path(scratch) / "model"})
+        request = request.model_copy(update={"settings": settings})
+        work = work_folder(settings.model)
+        begun = _restore(checkpoints / _STATE, work)
+        watch = _Watch(work, checkpoints / _STATE, epochs=settings.train.epochs)
+        result = train(
+            request,
+            TrainWatch(watch.on_data, watch.on_step, watch.on_epoch),
+            resume=begun,
+            located=_located(inputs),
+        )
+        for path in settings.model.iterdir():
+            target = model / path.name
+            if path.is_dir():
+                shutil.copytree(path, target, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(path, target)
+    log.info("finished; rows_per_s=%.1f", result.rows_per_s)
+    return result
+
+
+def _located(inputs: Path) -> Located:
+    data = next(iter((inputs / DATA).glob("*")), None)
+    record = inputs / BASE_RECORD
+    if not record.is_file():
+        return Located(data)
+    named = json.loads(record.read_text(encoding="utf-8"))
+    return Located(data, Base(named["name"], inputs / BASE, named["revision"]))
+
+
+class _Watch:
+    """Says what happens, and keeps the state of the run after each epoch."""
+
+    def __init__(self, work: Path, state: Path, *, epochs: int) -> None:
+        self._work = work
+        self._epochs = epochs
+        self._state = state
+
+    def on_data(self, data: LabelledData, parts: Split) -> None:
+        log.info(
+            "%s: %d rows to train on, %d for validation, %d held out",
+            data.name, len(parts.train), len(parts.validation), len(parts.test),
+        )  # fmt: skip
+        for remark in remarks_on(data):
+            log.info("%s", remark)
+
+    def on_step(self, now: StepProgress) -> None:
+        """Once a tenth of the run; a line costs more than it tells otherwise."""
+        if now.step % max(1, now.steps // 10) == 0:
+            log.info(
+                "seed %d, step %d of %d, %.0f rows/s", now.seed, now.step, now.steps, now.rows_per_s
+            )
+
+    def on_epoch(self, seed: int, result: EpochResult) -> None:
+        keep_state(self._work, self._state)
+        log.info(
+            "seed %d, epoch %d of %d: training_loss=%.4f; validation_loss=%.4f; accuracy=%.4f;"
+            " macro_f1=%.4f;",
+            seed, result.epoch, self._epochs, result.train_loss, result.validation_loss,
+            result.accuracy, result.macro_f1,
+        )  # fmt: skip
+
+
+def keep_state(work: Path, state: Path) -> None:
+    """Write the folder of a run into an archive, whole or not at all."""
+    state.parent.mkdir(parents=True, exist_ok=True)
+    # Under one name, since SageMaker copies it to S3 while it is written, and keeps it there; and
+    # opened exclusively, so that no link leads the bytes elsewhere.
+    partial = state.with_name(f"{state.name}.tmp")
+    partial.unlink(missing_ok=True)
+    with partial.open("xb") as file, tarfile.open(fileobj=file, mode="w") as archive:
+        for path in sorted(work.iterdir()):
+            if path.name != LOCK_FILE:
+                archive.add(path, path.name)
+    partial.replace(state)
+
+
+def _restore(state: Path, work: Path) -> bool:
+    """Whether there was a state to go on from."""
+    if not state.is_file():
+        return False
+    with tarfile.open(state) as archive:
+        archive.extractall(work, filter="data")
+    log.info("going on from the checkpoint of an interrupted machine")
+    return True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The model that a training job has written: unpacked, and compared with what was asked for."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+from typing import Final
+
+from newsclf.common import tar
+from newsclf.common.errors import ModelError, reason_of
+from newsclf.model.card import read_card
+from newsclf.model.directory import CARD_FILE, SEEDS_FILE, check_files, find_seeds, listed_files
+from newsclf.training.folder import TrainRequest
+
+MOST_BYTES: Final = 20 * 1024**3
+"""Of an archive, packed or unpacked; ten seeds of a large encoder have less."""
+_GENERATED: Final = {CARD_FILE, "README.md", "training.svg"}
+"""Made from the card, which lists all others."""
+_AGAIN: Final = "newsclf train --resume fetches it again"
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack `model.tar.gz` into a new folder.
+
+    Raises:
+        ModelError: it is damaged, or has something in it that a model directory has not.
+    """
+    folder.mkdir()
+    try:
+        for packed, info in tar.members(archive, limit_bytes=MOST_BYTES):
+            if not (info.isfile() or info.isdir()):
+                raise ModelError(f"{archive}: {info.name} is no plain file")
+            # Neither modes nor owners, and nothing outside of the folder.
+            packed.extract(info, folder, filter="data")
+    except tarfile.FilterError as error:
+        raise ModelError(f"{archive}: {error}") from error
+    except tar.DAMAGED as error:
+        raise ModelError(
+            f"{archive}: it can't be read through ({reason_of(error)})", hint=_AGAIN
+        ) from error
+
+
+def check_model(folder: Path, request: TrainRequest) -> None:
+    """See that it is what was asked for, with every file that its cards list, and no other.
+
+    Raises:
+        ModelError: it is not.
+    """
+    settings = request.settings.train
+    wanted = range(settings.seed, settings.seed + request.seeds)
+    seeds = find_seeds(folder)
+    trained = []
+    for path in seeds:
+        _, card = read_card(path)
+        check_files(path, listed_files(path))
+        if card.data.digest != request.data_digest or card.data.settings != request.settings.data:
+            raise ModelError(f"{path}: it was trained on other data")
+        if card.training != settings.model_copy(update={"seed": card.training.seed}):
+            raise ModelError(f"{path}: it was trained with other settings")
+        trained.append(card.training.seed)
+        others = {each.name for each in path.iterdir()} - set(listed_files(path)) - _GENERATED
+        if others:
+            raise ModelError(f"{path}: {min(others)} is not in its card")
+    if sorted(trained) != list(wanted):
+        raise ModelError(f"{folder}: it has the seeds {trained}, and not {list(wanted)}")
+    if request.seeds > 1:
+        _check_only(folder, {SEEDS_FILE, *(path.name for path in seeds)})
+
+
+def _check_only(folder: Path, names: set[str]) -> None:
+    others = {each.name for each in folder.iterdir()} - names
+    if others:
+        raise ModelError(f"{folder}: {min(others)} does not belong there")

@@ -1,0 +1,78 @@
+"""A training job's files in S3: what it reads, its checkpoints, and the model that it wrote.
+
+    s3://BUCKET/train-0123456789ab/source/source.tar.gz     newsclf, and what pip is to install
+    s3://BUCKET/train-0123456789ab/inputs/…                 the request, the data, the base
+    s3://BUCKET/train-0123456789ab/checkpoints/…            written by the job
+    s3://BUCKET/train-0123456789ab/output/JOB/output/…      model.tar.gz
+
+All of a job is below its name, so `ModelArchive.delete` takes it away.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsclf.common.errors import TargetError
+from newsclf.deploy.aws.call.clients import Clients
+from newsclf.deploy.aws.call.errors import aws_errors
+from newsclf.deploy.aws.call.names import Names
+from newsclf.model.directory import file_digest
+
+_BLOCK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFiles:
+    """The files of one job."""
+
+    clients: Clients
+    names: Names
+
+    def uri(self, part: str) -> str:
+        """Where a part lies, such as `inputs/`."""
+        return f"s3://{self.names.bucket}/{self.names.deployment}/{part}"
+
+    def upload(self, files: Mapping[str, Path]) -> None:
+        """Put files below the job's name, each whole or not at all.
+
+        Args:
+            files: By their place, such as `inputs/request.json`.
+        """
+        for place, path in files.items():
+            self.put(f"{self.names.deployment}/{place}", path)
+
+    def put(self, key: str, path: Path) -> None:
+        """Put a file; errors are those of `Clients.call`."""
+        digest = base64.b64encode(bytes.fromhex(file_digest(path))).decode()
+        with path.open("rb") as body:
+            self.clients.call(
+                "s3", "put_object", doing=f"uploading {path}", Bucket=self.names.bucket, Key=key,
+                Body=body, ChecksumSHA256=digest, ExpectedBucketOwner=self.names.account,
+            )  # fmt: skip
+
+    def download(self, uri: str, target: Path, *, at_most_bytes: int) -> None:
+        """Fetch a file of the job.
+
+        Raises:
+            TargetError: it is not one of the job's, or too large, or AWS refuses.
+            ServiceError: AWS can't be reached, is busy, or failed.
+        """
+        if not uri.startswith(self.uri("")):
+            raise TargetError(f"{self.names.training_job}: its model lies elsewhere, at {uri}")
+        doing = f"fetching {uri}"
+        answer = self.clients.call(
+            "s3", "get_object", doing=doing, Bucket=self.names.bucket,
+            Key=uri.removeprefix(f"s3://{self.names.bucket}/"),
+            ExpectedBucketOwner=self.names.account,
+        )  # fmt: skip
+        if answer["ContentLength"] > at_most_bytes:
+            raise TargetError(
+                f"{uri} has {answer['ContentLength']:,} bytes, more than any model here",
+                hint=f"newsclf teardown {self.names.deployment} --region {self.names.region}",
+            )
+        with aws_errors(doing, permission="s3:GetObject"), target.open("wb") as file:
+            for block in answer["Body"].iter_chunks(_BLOCK_BYTES):
+                file.write(block)

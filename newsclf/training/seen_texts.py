@@ -1,0 +1,71 @@
+"""Which texts a model has been trained or validated on, known again by their hashes.
+
+    seen-texts.txt   one line a text, sorted: 16 hexadecimal digits, a blank, `training` or
+                     `validation`
+
+The digits are the first 8 bytes of the SHA-256 of the normalised text, so the file tells whether a
+given headline was used, and gives away none. It is one of the files whose digests are in the card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, cast
+
+from newsclf.common.errors import ModelError, reason_of
+from newsclf.common.files import write_text
+from newsclf.data.examples import Example, Split, normalised
+from newsclf.model.directory import check_files, listed_files
+
+SEEN_FILE = "seen-texts.txt"
+_HASH_DIGITS = 16
+Part = Literal["training", "validation"]
+
+
+class SeenTexts:
+    """The training and validation texts of a model, as hashes."""
+
+    def __init__(self, parts: dict[str, Part]) -> None:
+        self._parts = parts
+
+    def part_of(self, text: str) -> Part | None:
+        """The part in which a text of the same letters and digits stood; None for a new one."""
+        return self._parts.get(_hash(text))
+
+
+def write_seen_texts(folder: Path, parts: Split) -> None:
+    """Write the hashes of what a model learns from and is chosen on."""
+    of_hash: dict[str, Part] = {_hash(example.text): "training" for example in parts.train}
+    of_hash |= {_hash(example.text): "validation" for example in parts.validation}
+    write_text(folder / SEEN_FILE, "".join(f"{h} {part}\n" for h, part in sorted(of_hash.items())))
+
+
+def read_seen_texts(folder: Path) -> SeenTexts | None:
+    """The record in a model directory; None for a model that was made before there was one.
+
+    Raises:
+        ModelError: the file is missing, or is not the one that was written.
+    """
+    if SEEN_FILE not in listed_files(folder):
+        return None
+    check_files(folder, [SEEN_FILE])
+    try:
+        lines = (folder / SEEN_FILE).read_text(encoding="ascii").splitlines()
+        pairs = [line.split(" ") for line in lines]
+        return SeenTexts({digits: cast("Part", part) for digits, part in pairs})
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{folder / SEEN_FILE}: cannot be read ({reason_of(error)})",
+            hint="copy the directory again, or newsclf train",
+        ) from error
+
+
+def without_seen(examples: Sequence[Example], seen: SeenTexts) -> list[Example]:
+    """The examples whose text a model has neither been trained nor validated on."""
+    return [example for example in examples if seen.part_of(example.text) is None]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(normalised(text).encode()).hexdigest()[:_HASH_DIGITS]

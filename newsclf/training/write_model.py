@@ -1,0 +1,85 @@
+"""A finished training run as the files of a model directory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsclf import __version__
+from newsclf.common.files import write_text
+from newsclf.common.settings import DataSettings, TrainSettings
+from newsclf.data.examples import LabelledData, Split, class_counts
+from newsclf.model.card import CardBase, CardData, ModelCard, Score, write_card
+from newsclf.model.directory import file_digest
+from newsclf.serving.tokens import count_cut
+from newsclf.training.seen_texts import write_seen_texts
+
+if TYPE_CHECKING:
+    from newsclf.training.loop import FitResult
+
+
+def describe_data(data: LabelledData, parts: Split, settings: DataSettings) -> CardData:
+    """What the card says of the data."""
+    return CardData(
+        name=data.name,
+        digest=data.digest,
+        licence=data.licence,
+        settings=settings,
+        train=class_counts(parts.train),
+        validation=class_counts(parts.validation),
+        test=class_counts(parts.test),
+        repeated=data.repeated,
+        contradictory=data.contradictory,
+    )
+
+
+def write_model(
+    folder: Path,
+    fitted: FitResult,
+    parts: Split,
+    *,
+    base: CardBase,
+    data: CardData,
+    settings: TrainSettings,
+) -> ModelCard:
+    """Write weights, tokenizer, training curve, card and README to a new folder.
+
+    `parts` are what was trained and validated on, by which `evaluate` knows such rows again.
+    """
+    from newsclf.common.intervals import wilson_interval
+    from newsclf.training.curve import training_svg
+
+    fitted.model.save_pretrained(folder)
+    fitted.tokenizer.save_pretrained(folder)
+    write_seen_texts(folder, parts)
+    files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
+    history = [asdict(result) for result in fitted.history]
+    write_text(folder / "training.svg", training_svg(history, fitted.kept.epoch))
+    rows = sum(data.validation.values())
+    texts = [example.text for example in (*parts.train, *parts.validation)]
+    card = ModelCard(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        base=base,
+        data=data.model_copy(update={"cut": count_cut(folder, texts)[0]}),
+        training=settings,
+        learning_rate=fitted.learning_rate,
+        kept_epoch=fitted.kept.epoch,
+        epochs_run=len(history),
+        device=fitted.device,
+        history=history,
+        validation=Score(
+            rows=rows,
+            accuracy=fitted.kept.accuracy,
+            accuracy_interval=wilson_interval(round(fitted.kept.accuracy * rows), rows),
+            macro_f1=fitted.kept.macro_f1,
+            runtime="float",
+        ),
+        versions={"newsclf": __version__}
+        | {name: version(name) for name in ("torch", "transformers", "onnxruntime")},
+        files=files,
+    )
+    write_card(folder, card)
+    return card

@@ -1,0 +1,61 @@
+"""The demo, with a tiny base in place of MiniLM: every step runs, and nothing stays up."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import psutil
+import pytest
+
+from newsclf.common import settings
+from tests.conftest import Cli
+
+
+def test_the_demo_runs_the_whole_life_and_leaves_only_its_results(
+    trained: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = settings.shipped_config
+    monkeypatch.setattr(
+        settings,
+        "shipped_config",
+        lambda name: trained / "tiny.toml" if name == "demo.toml" else shipped(name),
+    )
+
+    result = newsclf("demo")
+
+    assert result.exit_code == 0, result.err
+    steps = ("train", "evaluate", "deploy", "wire-api", "predict", "loadtest", "teardown")
+    for number, command in enumerate(steps, start=1):
+        assert f"[{number}/7] $ newsclf {command}" in result.err
+    assert result.out.count("▸") == 2
+    lines = (result.out + result.err).splitlines()
+    assert len(lines) <= 60, result.out + result.err
+    assert Path(".newsclf/demo/model/evaluation/report.html").is_file()
+    assert not list(Path(".newsclf/demo/state/deployments").glob("*.json"))
+    here = [p for p in psutil.Process().children(recursive=True) if "newsclf" in p.name()]
+    assert here == []
+
+    last = shlex.split(lines[-1].strip())
+    assert last[:2] == ["newsclf", "predict"]
+    own = newsclf(*last[1:-1], "Profit rose by a third")
+    assert own.exit_code == 0, own.err
+    assert "▸" in own.out
+
+    again = newsclf("demo")
+    assert again.exit_code == 0, again.err
+
+
+def test_a_demo_elsewhere_replaces_no_model(
+    trained: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "shipped_config", lambda _: trained / "tiny.toml")
+    shutil.copytree(trained / "model", "model")
+    card = Path("model/card.json").read_bytes()
+
+    result = newsclf("demo", "--out", ".")
+
+    assert result.exit_code == 2
+    assert "model already exists" in result.err
+    assert Path("model/card.json").read_bytes() == card

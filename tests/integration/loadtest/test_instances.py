@@ -1,0 +1,156 @@
+"""`newsclf loadtest --instances ml.…`: each is deployed, measured and gone again in the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newsclf.deploy.package.build import PackageRequest, package
+from tests.conftest import Cli, Result
+from tests.support.builders import build_wheels
+from tests.support.fakeaws.server import FakeAws
+
+LARGE, XLARGE = "ml.c5.large", "ml.c5.xlarge"
+
+
+@pytest.fixture(scope="session")
+def packed_model(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packed")
+    pins = build_wheels(folder / "wheels", "onnxruntime==1.2.3")
+    out = folder / "model.tar.gz"
+    package(
+        PackageRequest(
+            model=trained / "model", out=out, cache=folder, wheels=pins.parent, requirements=pins
+        )
+    )
+    return out
+
+
+@pytest.fixture
+def loadtest(aws: FakeAws, newsclf: Cli, packed_model: Path) -> Callable[..., Result]:
+    assert aws.world.left() == []
+
+    def run(*options: object) -> Result:
+        return newsclf("loadtest", "--archive", packed_model, "--concurrency", 1, "--warmup", 0,
+                       "--duration", 1, *options)  # fmt: skip
+
+    return run
+
+
+def found() -> dict[str, Any]:
+    (file,) = Path(".newsclf/runs").glob("*/summary.json")
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return document
+
+
+def deployed(aws: FakeAws) -> list[str]:
+    return [r.call.params["EndpointName"] for r in aws.records
+            if r.call.operation == "CreateEndpoint"]  # fmt: skip
+
+
+def test_each_is_deployed_measured_and_removed(
+    aws: FakeAws, loadtest: Callable[..., Result]
+) -> None:
+    result = loadtest("--instances", f"{LARGE},{XLARGE}", "--yes")
+
+    assert result.exit_code in (0, 6), result.err  # a busy machine may make it unsteady
+    assert aws.world.left() == []
+    assert list(Path(".newsclf/deployments").glob("*.json")) == []
+    mine = os.getpid()
+    assert deployed(aws) == [
+        f"newsclf-loadtest-c5-large-{mine}", f"newsclf-loadtest-c5-xlarge-{mine}"
+    ]  # fmt: skip
+    assert [point["instance"] for point in found()["points"]] == [LARGE, XLARGE]
+    prices = {row["instance"]: row["usd_per_hour"] for row in found()["costs"]}
+    assert prices[LARGE] in (0.102, None)  # no cost where the point was not steady
+    assert prices[XLARGE] in (0.204, None)
+    assert (found()["run"]["kind"], found()["run"]["region"]) == ("sagemaker", "us-east-1")
+    # Each would have been deleted by AWS itself, had this machine not come back.
+    schedules = [r for r in aws.records if r.call.operation == "CreateSchedule"]
+    assert len(schedules) == 2
+
+
+def test_one_that_is_refused_does_not_keep_the_other_from_being_measured(
+    aws: FakeAws, loadtest: Callable[..., Result]
+) -> None:
+    def fault(_index: int, call: Any) -> str | None:
+        refused = call.operation == "CreateEndpoint" and "c5-large" in call.params["EndpointName"]
+        return "denied" if refused else None
+
+    aws.fault = fault
+
+    result = loadtest("--instances", f"{LARGE},{XLARGE}", "--yes")
+
+    assert result.exit_code == 4
+    assert "not all could be measured" in result.err
+    assert "sagemaker:CreateEndpoint" not in result.out
+    assert [point["instance"] for point in found()["points"]] == [XLARGE]
+    assert aws.world.left() == []
+
+
+def test_ctrl_c_removes_what_is_up(aws: FakeAws, loadtest: Callable[..., Result]) -> None:
+    invoked: list[int] = []
+
+    def done(_index: int, call: Any) -> None:
+        if call.operation == "InvokeEndpoint" and not invoked:
+            invoked.append(1)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    aws.done = done
+
+    result = loadtest("--instances", f"{LARGE},{XLARGE}", "--yes")
+
+    assert invoked
+    assert result.exit_code != 0
+    assert len(deployed(aws)) == 1
+    assert aws.world.left() == []
+
+
+def test_metrics_that_may_not_be_read_lose_nothing(
+    aws: FakeAws, loadtest: Callable[..., Result]
+) -> None:
+    def fault(_index: int, call: Any) -> str | None:
+        return "denied" if call.operation == "GetMetricStatistics" else None
+
+    aws.fault = fault
+
+    result = loadtest("--instances", LARGE, "--yes")
+
+    assert result.exit_code in (0, 6), result.err
+    assert "cloudwatch:GetMetricStatistics" in result.err
+    assert "cloudwatch:GetMetricStatistics" in found()["run"]["server_unread"]
+    assert len(found()["points"]) == 1
+
+
+def test_nobody_to_ask_means_no(aws: FakeAws, loadtest: Callable[..., Result]) -> None:
+    result = loadtest("--instances", LARGE)
+
+    assert result.exit_code == 2
+    assert "ml.c5.large $0.102/h" in result.err
+    assert "--yes" in result.err
+    assert deployed(aws) == []
+
+
+@pytest.mark.parametrize(
+    ("instances", "said"),
+    [
+        (f"{LARGE},{LARGE}", "asked for twice"),
+        (f"{LARGE},local:1", "no such instance"),
+        ("ml.c9.large", "price"),
+        ("ml.c7g.large", "ARM"),
+    ],
+)
+def test_what_can_not_be_deployed(
+    aws: FakeAws, loadtest: Callable[..., Result], instances: str, said: str
+) -> None:
+    result = loadtest("--instances", instances, "--yes")
+
+    assert result.exit_code == 2, result.err
+    assert said in result.err
+    assert deployed(aws) == []

@@ -1,0 +1,410 @@
+"""Headlines, files and streams through `newsclf predict`, with a trained tiny model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from newsclf.contract.answers import Prediction
+from newsclf.contract.labels import LABELS
+from newsclf.predict.run import RowsRequest, ScoreRequest, open_model, score
+from tests.conftest import Cli
+from tests.support.builders import EXTRAS, sample_rows, write_csv
+
+
+@pytest.fixture
+def model(trained: Path) -> Path:
+    """A copy of the trained model in the working folder, as `model`."""
+    shutil.copytree(trained / "model", "model")
+    return Path("model")
+
+
+def give_stdin(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Put a text where a pipe would be."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def always_neutral(texts: Sequence[str]) -> list[Prediction]:
+    """Classify without a model."""
+    return [Prediction((0.1, 0.8, 0.1))] * len(texts)
+
+
+def test_predicting_needs_nothing_that_trains(model: Path) -> None:
+    """With every package of the extras out of reach, a headline and a file are classified."""
+    Path("in.csv").write_text("text\nProfit rose\n", encoding="utf-8")
+    code = f"""
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {EXTRAS!r}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+from newsclf.cli.main import main
+for arguments in (["Profit rose"], ["--input", "in.csv", "--output", "out.csv"]):
+    sys.argv = ["newsclf", "predict", "--model", {str(model.resolve())!r}, *arguments]
+    try:
+        main()
+    except SystemExit as exited:
+        assert exited.code in (0, None), exited.code
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "▸" in done.stdout
+    assert Path("out.csv").is_file()
+
+
+@pytest.mark.usefixtures("model")
+def test_the_text_column_is_no_matter_of_text_files(newsclf: Cli) -> None:
+    Path("in.txt").write_text("Profit rose\n", encoding="utf-8")
+
+    result = newsclf(
+        "predict", "--input", "in.txt", "--output", "out.csv", "--text-column", "title"
+    )
+
+    assert result.exit_code == 0, result.err
+
+
+@pytest.mark.usefixtures("model")
+def test_predict_shows_labels_bars_and_time(newsclf: Cli) -> None:
+    result = newsclf("predict", "Profit rose [bold]sharply[/bold]", "Loss \x1b[2Jwidened")
+
+    assert result.exit_code == 0, result.err
+    assert "Profit rose [bold]sharply[/bold]" in result.out
+    assert r"Loss \x1b[2Jwidened" in result.out
+    assert "\x1b[2J" not in result.out
+    assert result.out.count("▸") == 2
+    assert "█" in result.out
+    assert "2 headlines in" in result.err
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("arguments", [["-"], []])
+def test_predict_reads_stdin(
+    newsclf: Cli, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    give_stdin(monkeypatch, "Profit rose\n\n  Ä\x85 loss\u2028!  \r\n")
+
+    result = newsclf("predict", *arguments, "--json")
+
+    predictions = json.loads(result.out)["predictions"]
+    assert [p["headline"] for p in predictions] == ["Profit rose", "Ä\x85 loss\u2028!"]
+    assert set(predictions[0]["scores"]) == set(LABELS)
+    assert predictions[0]["label"] == max(LABELS, key=predictions[0]["scores"].__getitem__)
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".txt"])
+def test_a_file_is_scored_with_its_columns_kept(newsclf: Cli, suffix: str) -> None:
+    texts = [text for text, _ in sample_rows()[:30]]
+    source = Path(f"in{suffix}")
+    if suffix == ".csv":
+        write_csv(source, [("id", "text"), *((str(i), t) for i, t in enumerate(texts))])
+    elif suffix == ".jsonl":
+        source.write_text(
+            "".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(texts))
+        )
+    elif suffix == ".parquet":
+        table = pyarrow.table({"id": range(30), "text": texts})
+        pyarrow.parquet.write_table(table, source)
+    else:
+        source.write_text("\n".join(texts), encoding="utf-8")
+    target = Path("out.jsonl")
+
+    result = newsclf("predict", "--input", source, "--output", target)
+
+    assert result.exit_code == 0, result.err
+    rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    assert [row["text"] for row in rows] == texts
+    if suffix != ".txt":
+        assert [int(row["id"]) for row in rows] == list(range(30))
+    one = json.loads(newsclf("predict", "--json", texts[7]).out)["predictions"][0]
+    assert rows[7]["predicted_label"] == one["label"]
+    assert rows[7]["p_positive"] == pytest.approx(one["scores"]["positive"], abs=1e-6)
+
+
+@pytest.mark.usefixtures("model")
+def test_order_is_kept_over_several_windows(newsclf: Cli) -> None:
+    write_csv(Path("in.csv"), [("text",), *((f"Headline {i}",) for i in range(5000))])
+
+    assert newsclf("predict", "--input", "in.csv", "--output", "out.csv").exit_code == 0
+
+    with Path("out.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["text"] for row in csv.DictReader(file)] == [
+            f"Headline {i}" for i in range(5000)
+        ]
+
+
+def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
+    """Earlier windows were done before it was read: the file is streamed."""
+    from newsclf.common.errors import DataError
+
+    write_csv(Path("in.csv"), [("text",), *((f"Headline {i}",) for i in range(3000)), (" ",)])
+    done: list[int] = []
+    request = ScoreRequest(rows=RowsRequest(source=Path("in.csv")), target=Path("out.csv"))
+
+    with pytest.raises(DataError, match="line 3002: the headline is empty"):
+        score(request, open_model(model).classify, lambda tally: done.append(tally.rows))
+
+    assert done == [2048]
+    assert sorted(path.name for path in Path().iterdir()) == ["in.csv", "model"]
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "said"),
+    [
+        ([], 2, "no headline was given"),
+        (["Profit rose", " "], 2, "headline 2 of 2 is empty"),
+        (["--input", "in.csv", "Profit rose"], 2, "no headlines can be given beside it"),
+        (["--input", "in.csv", "--json"], 2, "the rows go to stdout too"),
+        (["Profit rose", "--format", "xml"], 2, "--format xml: unknown format"),
+        (["Profit rose", "--instance", "ml.c5.large"], 2, "are for a batch job"),
+        (["Profit rose", "--model", "model", "--deployment", "news"], 2, "only one of them"),
+        (["Profit rose", "--deployment", "typo"], 3,
+         "there is no deployment 'typo', nor any other"),
+        (["--input", "in.csv", "--output", "o.csv", "--deployment", "typo"], 3,
+         "there is no deployment 'typo'"),
+        (["--input", "no.csv", "--output", "out.csv"], 2, "no.csv: no such file"),
+        (["--input", "in.csv", "--output", "out.txt"], 2, "cannot be written to a '.txt' file"),
+        (["--input", "in.csv", "--output", "there.csv"], 2, "there.csv already exists"),
+        (["--input", "in.csv", "--output", "in.csv", "--overwrite"], 2, "is the file to score"),
+        (["-", "Profit rose"], 2, "takes no others beside it"),
+        (["Profit \udcff rose"], 2, "headline 1 of 1 holds half of a surrogate pair"),
+        (["--input", "in.csv", "--output", "o.csv", "--text-column", "title"], 2,
+         "in.csv: no column 'title' for the headlines; the columns are 'text'"),
+        (["--input", "empty.csv", "--output", "o.csv"], 2, "empty.csv: "),
+        (["--input", "scored.csv", "--output", "o.csv"], 2,
+         "it already has a column 'predicted_label'"),
+        (["Profit rose", "--model", "nowhere"], 3, "nowhere: not a model directory"),
+    ],
+)  # fmt: skip
+def test_what_predict_says_when_it_cannot(
+    newsclf: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    exit_code: int,
+    said: str,
+) -> None:
+    give_stdin(monkeypatch, "")
+    write_csv(Path("in.csv"), [("text",), ("Profit rose",)])
+    write_csv(Path("scored.csv"), [("text", "predicted_label"), ("Profit rose", "positive")])
+    Path("empty.csv").touch()
+    Path("there.csv").write_text("mine", encoding="utf-8")
+
+    result = newsclf("predict", *arguments)
+
+    assert result.exit_code == exit_code
+    assert said in result.err
+    assert "hint: " in result.err
+    assert result.out == ""
+    assert Path("there.csv").read_text(encoding="utf-8") == "mine"
+    assert not Path("o.csv").exists()
+
+
+@pytest.mark.usefixtures("model")
+def test_json_says_what_answered(model: Path, newsclf: Cli) -> None:
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+
+    source = json.loads(newsclf("predict", "Profit rose", "--json").out)["source"]
+
+    assert source["kind"] == "model"
+    assert source["name"] == "model"
+    assert len(source["digest"]) == 64
+    assert source["digest"] not in card["files"].values()
+
+
+def test_without_a_model_the_hint_names_what_there_is(trained: Path, newsclf: Cli) -> None:
+    shutil.copytree(trained / "model", ".newsclf/demo/model")
+
+    result = newsclf("predict", "Profit rose")
+
+    assert result.exit_code == 3
+    assert "--model ./.newsclf/demo/model" in result.err
+
+
+@pytest.mark.usefixtures("model")
+def test_a_headline_without_quotes_is_noticed(newsclf: Cli) -> None:
+    result = newsclf("predict", "Profit", "fell", "to", "EUR", "3")
+
+    assert "these are 5 headlines of one word each; put quotes around" in result.err
+    assert "one word" not in newsclf("predict", "Profit", "Loss").err
+    assert "one word" not in newsclf("predict", "Profit fell", "Loss", "Growth").err
+
+
+@pytest.mark.usefixtures("model")
+def test_bad_rows_are_passed_over_counted_and_named(newsclf: Cli) -> None:
+    Path("in.csv").write_text(
+        'id,text\n1,Profit rose\n2,\n3\n4,Loss widened\n5,"  "\n', encoding="utf-8"
+    )
+
+    refused = newsclf("predict", "--input", "in.csv", "--output", "out.csv")
+    result = newsclf("predict", "--input", "in.csv", "--output", "out.csv", "--skip-bad", "--json")
+
+    assert refused.exit_code == 2
+    assert "in.csv, line 3: the headline is empty" in refused.err
+    assert "--skip-bad" in refused.err
+    assert result.exit_code == 0, result.err
+    report = json.loads(result.out)
+    assert report["rows"] == 5
+    assert report["skipped"] == 3
+    assert [line.partition(":")[0] for line in report["first_skipped"]] == [
+        "line 3", "line 4", "line 6",
+    ]  # fmt: skip
+    assert sum(report["labels"].values()) == 2
+    assert "3 of them could not be classified: line 3: the headline is empty; line 4:" in result.err
+    with Path("out.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["1", "2", "4", "5"]  # 3 lacks a field: there is no row
+    assert [bool(row["predicted_label"]) for row in rows] == [True, False, True, False]
+    assert rows[1]["p_neutral"] == ""
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(
+    ("arguments", "suffix"), [([], ".csv"), (["-f", "tsv"], ".tsv"), (["-f", "jsonl"], ".jsonl")]
+)
+def test_rows_go_to_stdout(newsclf: Cli, arguments: list[str], suffix: str) -> None:
+    write_csv(Path("in.csv"), [("id", "text"), ("7", "Profit rose, again")])
+
+    result = newsclf("predict", "--input", "in.csv", *arguments)
+    newsclf("predict", "--input", "in.csv", "--output", f"out{suffix}")
+
+    assert result.exit_code == 0, result.err
+    assert result.out == Path(f"out{suffix}").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("model")
+def test_headlines_on_the_command_line_can_be_rows_too(newsclf: Cli) -> None:
+    result = newsclf("predict", "Profit rose", "Loss, again", "--format", "jsonl")
+
+    rows = [json.loads(line) for line in result.out.splitlines()]
+    assert [row["text"] for row in rows] == ["Profit rose", "Loss, again"]
+    assert set(rows[0]) == {"text", "predicted_label", "p_negative", "p_neutral", "p_positive"}
+
+
+@pytest.mark.usefixtures("model")
+def test_a_table_comes_through_stdin(newsclf: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_stdin(monkeypatch, '{"id": 7, "headline": "Profit rose"}\n')
+
+    result = newsclf("predict", "--input", "-", "--format", "jsonl")
+
+    assert result.exit_code == 0, result.err
+    assert json.loads(result.out)["id"] == 7
+
+
+def test_each_line_of_a_stream_is_answered_before_the_next_one_comes() -> None:
+    """A window waits for no line: the answer to one is read before the next one is written."""
+    read_end, write_end = os.pipe()
+    answered, answers = os.pipe()
+    with (
+        os.fdopen(read_end, "rb") as stdin,
+        os.fdopen(write_end, "wb", buffering=0) as feed,
+        os.fdopen(answered, "rb", buffering=0) as shown,
+        os.fdopen(answers, "wb", buffering=0) as stdout,
+    ):
+        lines = iter([b"Loss widened\n", b"Sales were flat\n", None])
+        feed.write(b"Profit rose\n")
+        seen = []
+
+        def next_line(_: object) -> None:
+            seen.append(json.loads(shown.read(4096)))
+            line = next(lines)
+            if line is None:
+                feed.close()
+            else:
+                feed.write(line)
+
+        request = ScoreRequest(
+            rows=RowsRequest(source=stdin, form=".txt"), target=stdout, stream_format="jsonl"
+        )
+        tally = score(request, always_neutral, next_line)
+
+    assert [row["text"] for row in seen] == ["Profit rose", "Loss widened", "Sales were flat"]
+    assert tally.rows == 3
+
+
+@pytest.mark.usefixtures("model")
+def test_the_end_says_how_long_it_took_and_what_was_found(newsclf: Cli) -> None:
+    write_csv(Path("in.csv"), [("title",), *((f"Headline {i}",) for i in range(30))])
+
+    result = newsclf("predict", "--input", "in.csv", "--output", "out/scored.csv")
+
+    assert result.exit_code == 0, result.err
+    assert re.search(
+        r"30 rows in \d+\.\d s \([\d,]+/s\): \d+ negative, \d+ neutral, \d+ positive"
+        r" → out/scored\.csv", result.err,
+    )  # fmt: skip
+    assert "note: " in result.err  # the column was guessed
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("skip_bad", [[], ["--skip-bad"]])
+def test_a_file_without_a_usable_row_is_an_error(newsclf: Cli, skip_bad: list[str]) -> None:
+    Path("in.jsonl").write_text("{broken\n[1]\n", encoding="utf-8")
+
+    result = newsclf("predict", "--input", "in.jsonl", "--output", "out.csv", *skip_bad)
+
+    assert result.exit_code == 2
+    assert "in.jsonl, line 1: " in result.err
+    assert not Path("out.csv").exists()
+
+
+@pytest.mark.usefixtures("model")
+def test_a_text_that_is_too_long_is_cut_and_said(newsclf: Cli) -> None:
+    text = "profit rose " * 400
+    write_csv(Path("in.csv"), [("text",), (text,), ("Profit rose",)])
+
+    one = newsclf("predict", text, "Profit rose")
+    table = newsclf("predict", "--input", "in.csv", "--output", "out.csv", "--json")
+
+    assert "1 headline is longer than the model reads" in one.err
+    assert json.loads(table.out)["truncated"] == 1
+    assert "longer than" not in newsclf("predict", "Profit rose").err
+
+
+@pytest.mark.usefixtures("model")
+def test_bars_are_plain_where_the_terminal_has_no_blocks() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "newsclf", "predict", "Profit rose"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "> " in done.stdout
+    assert "#" in done.stdout
+    assert "u2588" not in done.stdout
+
+
+@pytest.mark.usefixtures("model")
+def test_a_file_is_not_classified_as_a_headline(newsclf: Cli) -> None:
+    Path("my headlines.txt").write_text("Profit rose\n", encoding="utf-8")
+
+    result = newsclf("predict", "my headlines.txt")
+
+    assert result.exit_code == 2
+    assert "my headlines.txt is a file, not a headline" in result.err
+    assert "newsclf predict --input 'my headlines.txt'" in result.err
+
+
+@pytest.mark.usefixtures("model")
+def test_a_long_headline_does_not_fill_the_screen(newsclf: Cli) -> None:
+    out = newsclf("predict", "a" * 100_000).out
+
+    assert len(out) < 2_000
+    assert "… (100,000 characters)" in out

@@ -1,0 +1,123 @@
+"""AWS on loopback for every test here: an empty account before each, nothing broken after it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from newsclf.deploy.aws.call.clients import _CONFIG, Clients
+from newsclf.deploy.local.target import LocalTarget
+from newsclf.deploy.package.build import PackageRequest, package
+from tests.conftest import Result
+from tests.support.builders import build_wheels
+from tests.support.fakeaws.data_plane import USER, USER_SECRET
+from tests.support.fakeaws.fake_clock import patch
+from tests.support.fakeaws.server import FakeAws, running
+
+ROOT = Path(__file__).parents[3]
+REGION = "us-east-1"
+# The command line as it is, but it does not wait between two looks at AWS.
+IMPATIENT = """
+from newsclf.cli.main import main
+from tests.support.fakeaws.fake_clock import patch
+patch(setattr)
+main()
+"""
+RealCli = Callable[..., Result]
+
+
+def started(aws: FakeAws, *arguments: object) -> subprocess.Popen[str]:
+    """The real command line as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, *(str(a) for a in arguments)],
+        env=os.environ | environment(aws) | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def _serving(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeAws]:
+    """The fake AWS of all tests, whose endpoints are answered by a real model server."""
+    target = LocalTarget(tmp_path_factory.mktemp("endpoint"))
+    deployment, _ = target.deploy("model", trained / "model", port=0, workers=1)
+    try:
+        with running() as aws:
+            aws.data_plane.model_url = deployment.server.url
+            yield aws
+    finally:
+        _client.cache_clear()
+        target.teardown("model")
+
+
+@pytest.fixture(scope="session")
+def archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained model as a `model.tar.gz`; its wheels are empty ones."""
+    folder = tmp_path_factory.mktemp("archive")
+    requirements = build_wheels(folder / "wheels", "onnxruntime==1.2.3")
+    request = PackageRequest(
+        model=trained / "model", out=folder / "model.tar.gz", cache=folder / "cache",
+        wheels=requirements.parent, requirements=requirements,
+    )  # fmt: skip
+    return package(request).path
+
+
+@pytest.fixture
+def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
+    """An empty account, reached by its owner's credentials, with a clock that does not wait."""
+    _serving.reset()
+    _client.cache_clear()  # a client that has often tried again does so no more
+    _session.cache_clear()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # the handler's, with other credentials
+    for name, value in environment(_serving).items():
+        monkeypatch.setenv(name, value)
+    patch(monkeypatch.setattr)
+    # Making boto3's clients anew for each command takes longer than all its calls.
+    monkeypatch.setattr(Clients, "_new_client", lambda self, service: _client(service, self.region))
+    yield _serving
+    _serving.data_plane.stop()
+    _serving.data_plane.model_fails = False
+    assert not _serving.broken, _serving.broken[0]
+    assert _serving.problems == []
+
+
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session()
+
+
+@cache
+def _client(service: str, region: str) -> Any:
+    return _session().client(service, region_name=region, config=_CONFIG)
+
+
+def environment(aws: FakeAws) -> Mapping[str, str]:
+    """What the command line finds around it."""
+    return {
+        "AWS_ENDPOINT_URL": aws.url,
+        "AWS_ACCESS_KEY_ID": USER,
+        "AWS_SECRET_ACCESS_KEY": USER_SECRET,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+@pytest.fixture
+def real_cli(aws: FakeAws) -> RealCli:
+    """Run the real command line as a process of its own."""
+
+    def run(*arguments: object) -> Result:
+        with started(aws, *arguments) as process:
+            out, err = process.communicate()
+        return Result(process.returncode, out, err)
+
+    return run

@@ -1,0 +1,101 @@
+"""What a mistyped region or instance was meant to be; what can be one is left alone."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+
+from newsclf.common.errors import ConfigError
+from newsclf.common.meant import instance_meant, region_meant
+from newsclf.costs.prices import load_prices
+from tests.conftest import Cli
+
+REGIONS = boto3.Session().get_available_regions("sagemaker")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("us-esat-1", "us-east-1"),
+        ("us-wets-2", "us-west-2"),
+        ("eu-centrall-1", "eu-central-1"),
+        ("us_east_1", "us-east-1"),
+        ("us-east-7", None),  # there may be one by now
+        ("mars-north-1", None),
+        ("nowhere", None),
+    ],
+)
+def test_a_region(typed: str, meant: str | None) -> None:
+    assert region_meant(typed, REGIONS) == meant
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_no_region_of_aws_is_taken_for_a_slip(region: str) -> None:
+    assert region_meant(region, [each for each in REGIONS if each != region]) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ml.c5.xlrage", "ml.c5.xlarge"),
+        ("c5.large", "ml.c5.large"),
+        ("m5.2xlarge", "ml.m5.2xlarge"),
+        ("ml.c5.24xlarge", None),  # it exists, only its price is not known here
+        ("ml.c9i.large", None),
+        ("laptop", None),
+    ],
+)
+def test_an_instance(typed: str, meant: str | None) -> None:
+    assert instance_meant(typed, load_prices().instances("us-east-1")) == meant
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--instance", "c5.large", "--region", "us-east-1"], "did you mean ml.c5.large?"),
+        (["--instance", "ml.c5.xlrage", "--region", "us-east-1"], "did you mean ml.c5.xlarge?"),
+        (["--instance", "ml.c5.large", "--region", "us-esat-1"], "did you mean us-east-1?"),
+    ],
+)
+def test_deploy_says_what_is_meant(newsclf: Cli, arguments: list[str], said: str) -> None:
+    result = newsclf("deploy", *arguments, "--dry-run")
+
+    assert result.exit_code == 2
+    assert said in result.err
+
+
+def test_a_price_by_use_knows_what_region_is_meant() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean us-east-1\?"):
+        load_prices().serverless_price("us-esat-1")
+
+
+def test_an_instance_whose_price_is_not_known_can_still_be_asked_for(newsclf: Cli) -> None:
+    result = newsclf("deploy", "--instance", "ml.c5.24xlarge", "--region", "us-east-1", "--dry-run")
+
+    assert result.exit_code == 2
+    assert "newsclf prices refresh --region us-east-1 --instance ml.c5.24xlarge" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["policy", "deploi"],
+            "error: deploi: not a command of newsclf\nhint: did you mean deploy?",
+        ),
+        (["policy", "xyz"], "error: xyz: not a command of newsclf"),
+        (["policy", "evaluate"], "evaluate needs no permissions on AWS"),
+        (["policy", "prices"], "needs pricing:GetProducts"),
+        (["evaluate", "--gate", "acuracy=0.9"], "did you mean accuracy?"),
+        (["evaluate", "--gate", "accuracy=90"], "write 0.9: --gate accuracy=0.9"),
+        (["evaluate", "--gate", "accuracy=nan"], "a share, from 0 to 1"),
+        (["train", "--on", "moon"], "choose local or sagemaker"),
+    ],
+)
+def test_a_name_or_number_that_cannot_be_is_refused_at_once(
+    newsclf: Cli, arguments: list[str], said: str
+) -> None:
+    result = newsclf(*arguments)
+
+    assert result.exit_code == 2
+    assert said in result.err

@@ -1,0 +1,260 @@
+"""The evaluation page and its charts: self-contained, escaped, the same bytes every time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from newsclf.evaluation import charts
+from newsclf.evaluation.baseline import Baseline
+from newsclf.evaluation.page import render_page
+from newsclf.evaluation.report import (
+    Calibration,
+    CalibrationBin,
+    ClassScore,
+    Comparison,
+    ConfidentError,
+    Difference,
+    EvaluationReport,
+    Flip,
+    Gate,
+    SeedScore,
+    SeenRows,
+    Slice,
+    Speed,
+    Swap,
+    Training,
+)
+from newsclf.model.card import Score
+from newsclf.reporting import matplotlib_svg
+from newsclf.training import curve
+
+HOSTILE = "<script>alert('x')</script> & \"quotes\""
+SCORE = Score(
+    rows=690,
+    accuracy=0.936,
+    accuracy_interval=(0.915, 0.952),
+    macro_f1=0.92,
+    macro_f1_interval=(0.9, 0.94),
+    runtime="int8",
+)
+CALIBRATION = Calibration(
+    expected_error=0.031,
+    bins=[CalibrationBin(lower=0.8, upper=0.9, rows=3, confidence=0.85, accuracy=0.7)],
+)
+
+
+@pytest.fixture
+def report() -> EvaluationReport:
+    return EvaluationReport(
+        created="2026-01-02T03:04:05+00:00",
+        model=HOSTILE,
+        model_digest="ab" * 32,
+        base="tiny",
+        data="sample",
+        data_digest="cd" * 32,
+        part="test",
+        score=SCORE,
+        classes=[ClassScore(label="negative", precision=0.9, recall=0.8, f1=0.85, support=73)],
+        confusion=[[71, 1, 1], [3, 423, 12], [9, 18, 152]],
+        calibration=CALIBRATION,
+        by_length=[Slice(name=" 1–10 words", rows=5, accuracy=0.8, interval=(0.4, 0.9))],
+        by_agreement=[],
+        errors=[ConfidentError(text=HOSTILE, truth="neutral", predicted="positive", score=0.99)],
+        bias=[
+            Swap(
+                kind="company",
+                rows=4,
+                flips=1,
+                rate=0.25,
+                interval=(0.1, 0.6),
+                examples=[
+                    Flip(before=HOSTILE, after="b", label_before="neutral", label_after="positive")
+                ],
+            )
+        ],
+        comparison=Comparison(
+            other=HOSTILE,
+            other_accuracy=0.9,
+            other_macro_f1=0.88,
+            confusion=[[70, 2, 1], [3, 420, 15], [9, 20, 150]],
+            differing=14,
+            differences=[
+                Difference(text=HOSTILE, truth="neutral", this="neutral", other="positive")
+            ],
+            only_this_right=9,
+            only_other_right=2,
+            p_value=0.065,
+        ),
+        gates=[Gate(metric="accuracy", minimum=0.95, value=0.936)],
+        seeds=[SeedScore(seed=3, score=SCORE, model_digest="ef" * 32)],
+    )
+
+
+def test_text_of_the_data_is_never_markup(report: EvaluationReport) -> None:
+    page = render_page(report)
+
+    assert "<script" not in page
+    # the model in title, heading and both tables of the comparison, the other one in four places,
+    # a flip, a headline that differs, and an error
+    assert page.count("&lt;script&gt;") == 11
+
+
+def test_the_page_holds_no_control_characters_of_the_data(report: EvaluationReport) -> None:
+    error = report.errors[0].model_copy(update={"text": "Profit \x1b[2J\x9b \u202e rose"})
+
+    page = render_page(report.model_copy(update={"errors": [error]}))
+
+    assert r"Profit \x1b[2J\x9b \u202e rose" in page
+    assert not {"\x1b", "\x9b", "\u202e"} & {*page}
+
+
+def test_the_page_is_for_people_to_read(report: EvaluationReport) -> None:
+    page = render_page(report.model_copy(update={"model": "pb", "data": "my headlines"}))
+
+    assert "<title>pb: 93.6 % on my headlines</title>" in page
+    assert "2 Jan 2026, 03:04 UTC" in page
+    assert f'<code title="{"ab" * 32}">{"ab" * 6}</code>' in page
+    assert "p = 0.065" in page
+    assert "Confusion matrix of" in page
+    assert "The first 1 of 14 headlines on which they differ" in page
+
+
+def test_the_page_shows_how_the_model_was_made(report: EvaluationReport) -> None:
+    history = [{"epoch": 1.0, "train_loss": 0.9, "validation_loss": 0.8, "macro_f1": 0.7}]
+    page = render_page(
+        report.model_copy(
+            update={
+                "training": Training(rows={"negative": 1093}, history=history, kept_epoch=1),
+                "speed": Speed(model_bytes=23_100_000, headlines_per_s=1500, cores=2),
+            }
+        )
+    )
+
+    assert "epoch 1 kept" in page
+    assert ">1,093</td>" in page
+    assert "23.1 MB on disk; 1,500 headlines a second in this evaluation, on 2 cores" in page
+
+
+def test_the_page_loads_nothing(report: EvaluationReport) -> None:
+    page = render_page(report)
+
+    assert not re.findall(r"(?:src|href|action)=[\"'](?!#)[^\"']*", page)
+    assert "@import" not in page
+    assert "default-src 'none'" in page
+
+
+def test_the_page_shows_the_figures(report: EvaluationReport) -> None:
+    page = render_page(report)
+
+    for figure in ("93.6 %", "91.5 % to 95.2 %", "0.031", "0.065", "25.0 %", "<td>3</td>", ">no<"):
+        assert figure in page, figure
+    assert page.count("<svg") == 4  # two matrices, the reliability chart, one interval
+    assert matplotlib_svg.INK not in page  # the ink of charts follows the theme
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (
+            SeenRows(rows=4840, training=3800, validation=268),
+            "4,068 of 4,840 rows were trained or validated on and are left out; --include-seen",
+        ),
+        (
+            SeenRows(rows=10, training=2, validation=1, by_other=3),
+            "6 of 10 rows were trained or validated on (3 of them by the other model only) and",
+        ),
+        (
+            SeenRows(rows=10, training=2, left_out=False),
+            "2 of 10 rows were trained or validated on, so these scores are higher than",
+        ),
+        (SeenRows(rows=10), "None of the 10 rows was trained or validated on."),
+        (SeenRows(rows=10, recorded=False), "not known which of the 10 rows it has seen."),
+    ],
+)
+def test_the_page_says_what_the_model_has_seen(
+    report: EvaluationReport, seen: SeenRows, said: str
+) -> None:
+    assert said in render_page(report.model_copy(update={"part": "all", "seen": seen}))
+
+
+def test_the_page_says_which_class_is_missing_and_what_was_cut(report: EvaluationReport) -> None:
+    none = ClassScore(label="neutral", precision=None, recall=None, f1=None, support=0)
+    page = render_page(report.model_copy(update={"classes": [none], "cut": 1}))
+
+    assert "No headline is neutral; macro-F1 is the mean of the other classes." in page
+    assert "1 headline is longer than the model reads" in page
+
+
+def test_charts_are_well_formed_and_reproducible() -> None:
+    history = [
+        {"epoch": i, "train_loss": 1 / i, "validation_loss": 1.1 / i, "macro_f1": 1 - 0.3 / i}
+        for i in range(1, 5)
+    ]
+    makers: list[Callable[[], str]] = [
+        lambda: charts.confusion_svg([[71, 1, 1], [3, 423, 12], [9, 18, 152]]),
+        lambda: charts.reliability_svg(CALIBRATION),
+        lambda: curve.training_svg(history, kept_epoch=3),
+    ]
+    for make in makers:
+        svg = make()
+        assert ET.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - ours
+        assert svg == make()
+
+
+def test_the_confusion_chart_holds_the_counts() -> None:
+    svg = charts.confusion_svg([[71, 1, 1], [3, 423, 12], [9, 18, 152]])
+
+    for text in ("71", "423", "152", "97.3 %", "negative", "predicted", "n = 438", "100 %"):
+        assert f">{text}<" in svg
+    # shades of one colour that let the page through: no slab glares on a dark one
+    assert set(re.findall(r"<path[^>]*fill: (#\w+)", svg)) == {matplotlib_svg.BLUE}
+
+
+def test_a_bin_of_few_headlines_is_grey_and_every_bin_is_counted() -> None:
+    bins = [
+        CalibrationBin(lower=low, upper=low + 0.1, rows=rows, confidence=low, accuracy=0.5)
+        for low, rows in ((0.4, 4), (0.8, 1234))
+    ]
+    svg = charts.reliability_svg(Calibration(expected_error=0.1, bins=bins))
+
+    assert ">4<" in svg
+    assert ">1,234<" in svg
+    few = charts.reliability_svg(Calibration(expected_error=0.1, bins=bins[:1]))
+    assert matplotlib_svg.BLUE not in few
+    assert matplotlib_svg.BLUE in svg
+
+
+def test_the_training_curve_has_two_panels_and_names_the_epoch_that_was_kept() -> None:
+    history = [
+        {"epoch": i, "train_loss": 1 / i, "validation_loss": 1.1 / i, "macro_f1": 1 - 0.3 / i}
+        for i in range(1, 5)
+    ]
+    svg = curve.training_svg(history, kept_epoch=3)
+
+    for text in ("loss", "validation macro-F1, %", "epoch 3 kept", "training", "validation"):
+        assert f">{text}<" in svg
+
+
+def test_a_model_that_is_no_better_than_the_commonest_class_is_said_to_be(
+    report: EvaluationReport,
+) -> None:
+    better = report.model_copy(update={"baseline": Baseline(label="neutral", accuracy=0.6)})
+    worse = report.model_copy(update={"baseline": Baseline(label="neutral", accuracy=0.94)})
+
+    assert "accuracy of always answering neutral" in render_page(better)
+    assert not any("no better than" in remark for remark in better.remarks)
+    assert "no better than always answering neutral" in render_page(worse)
+
+
+def test_a_bias_probe_without_a_headline_is_one_sentence(report: EvaluationReport) -> None:
+    none: dict[str, object] = {"rows": 0, "flips": 0, "examples": []}
+    nothing = [row.model_copy(update=none) for row in report.bias]
+
+    page = render_page(report.model_copy(update={"bias": nothing}))
+
+    assert "there is nothing to swap" in page
+    assert "there is nothing to swap" not in render_page(report)

@@ -1,0 +1,74 @@
+"""What the options of a load test say, and what is shown of its verdicts' reasons."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from newsclf.cli.measure.loadtest_view import remarks
+from newsclf.common.errors import ConfigError
+from newsclf.loadtest.budget import Budget, Limits
+from newsclf.loadtest.generator.controller import Stop
+from newsclf.loadtest.load.options import parse_arrival, parse_objective
+from tests.conftest import Cli
+from tests.support.runs import point
+
+
+def test_a_wrong_option_says_what_to_write() -> None:
+    with pytest.raises(ConfigError, match="'p95' is not a latency objective") as objective:
+        parse_objective("p95")
+    with pytest.raises(ConfigError, match="--arrival bursty: choose poisson or constant"):
+        parse_arrival("bursty")
+
+    assert "p95=200ms" in (objective.value.hint or "")
+
+
+def test_a_slip_in_slo_is_told_before_anything_heavy_is_imported() -> None:
+    code = (
+        "import sys; from newsclf.cli.main import main\n"
+        "sys.argv = ['newsclf', 'loadtest', '--slo', 'p95']\n"
+        "try: main()\n"
+        "finally: print(sorted({'numpy', 'scipy', 'httpx'} & sys.modules.keys()))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+    assert "is not a latency objective" in result.stderr
+    assert result.stdout.strip() == "[]"
+
+
+def test_defaults_of_durations_have_a_unit(newsclf: Cli) -> None:
+    words = newsclf("loadtest", "--help").out.split()
+
+    for default in ("(5s)", "(20s)", "(30s)"):
+        assert any(default in word for word in words), default
+
+
+def test_equal_reasons_of_several_points_are_one_line() -> None:
+    points = [
+        point(concurrency=1, reasons=["too short", "busy for 97% of the time"]),
+        point(concurrency=2, reasons=["too short", "busy for 91% of the time"]),
+        point(concurrency=4, reasons=["too short", "of its own"]),
+    ]
+
+    assert remarks(points) == [
+        "3 points: too short",
+        "2 points, such as busy for 97% of the time",
+        "ml.c5.xlarge-closed-4-r1: of its own",
+    ]
+
+
+def test_the_option_whose_limit_was_reached_is_named() -> None:
+    budget = Budget(Limits(max_requests=10_000_000), Stop(), sent=10_000_000)
+    costly = Budget(Limits(max_cost_usd=0.0, usd_per_hour=1.0), Stop(), sent=0)
+    costly.look()
+
+    assert (budget.option, budget.reason) == (
+        "--max-requests",
+        "--max-requests 10000000 was reached",
+    )
+    assert (costly.option, costly.reason) == ("--max-cost", "--max-cost 0 was reached")
+    assert Budget(Limits(), Stop(), sent=5).option is None

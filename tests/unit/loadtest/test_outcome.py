@@ -1,0 +1,67 @@
+"""What an answer means: any bytes have exactly one outcome."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsclf.contract.labels import LABELS
+from newsclf.loadtest.generator.outcome import judge
+from newsclf.loadtest.store.samples import Outcome
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["predictions", "scores", "label", "score", *LABELS]), inner, max_size=3
+        )
+    ),
+    max_leaves=12,
+)
+_ROW = [{"label": label, "score": 0.3} for label in LABELS]
+_SCORES = dict.fromkeys(LABELS, 0.3)
+
+
+@given(_JSON)
+def test_no_document_breaks_it(document: object) -> None:
+    answer = httpx.Response(200, content=json.dumps(document).encode())
+    assert judge(answer, 1) in {Outcome.OK, Outcome.BAD_BODY}
+
+
+@given(st.binary(max_size=64), st.integers(200, 599))
+def test_no_bytes_break_it(body: bytes, status: int) -> None:
+    assert judge(httpx.Response(status, content=body), 1) in set(Outcome) - {Outcome.OK}
+
+
+def test_a_document_that_never_ends_is_no_answer() -> None:
+    assert judge(httpx.Response(200, content=b"[" * 100_000), 1) == Outcome.BAD_BODY
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "outcome"),
+    [
+        (200, {}, {"predictions": [{"scores": _SCORES}]}, Outcome.OK),
+        (200, {}, [_ROW], Outcome.OK),
+        (200, {}, [_ROW, _ROW], Outcome.BAD_BODY),
+        (200, {}, {"predictions": [{"scores": {"positive": 1}}]}, Outcome.BAD_BODY),
+        (301, {}, "", Outcome.HTTP_3XX),
+        (400, {"x-amzn-errortype": "ThrottlingException"}, "", Outcome.THROTTLED),
+        (400, {}, "", Outcome.HTTP_4XX),
+        (401, {}, "", Outcome.AUTH),
+        (403, {}, "", Outcome.AUTH),
+        (424, {"x-amzn-errortype": "ModelError"}, "", Outcome.MODEL_ERROR),
+        (429, {}, "", Outcome.THROTTLED),
+        (503, {}, "", Outcome.HTTP_5XX),
+        (530, {}, "", Outcome.DEPENDENCY),
+    ],
+)
+def test_status_and_body_say_what_it_was(
+    status: int, headers: dict[str, str], body: object, outcome: Outcome
+) -> None:
+    answer = httpx.Response(status, headers=headers, content=json.dumps(body).encode())
+    assert judge(answer, 1) == outcome

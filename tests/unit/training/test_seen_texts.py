@@ -1,0 +1,107 @@
+"""What a model keeps of its training texts, and what its card knows of other data's columns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from newsclf.common.errors import ModelError
+from newsclf.common.settings import load_settings
+from newsclf.data.examples import Example, Split
+from newsclf.model.card import read_card, with_known_columns
+from newsclf.model.directory import file_digest
+from newsclf.training.seen_texts import SEEN_FILE, read_seen_texts, without_seen, write_seen_texts
+
+PARTS = Split(
+    train=[Example("Profit rose by 3 %.", 2), Example("Sales fell", 0)],
+    validation=[Example("The board meets today", 1)],
+    test=[Example("Orders doubled", 2)],
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_seen_texts(tmp_path, PARTS)
+    files = {SEEN_FILE: file_digest(tmp_path / SEEN_FILE)}
+    (tmp_path / "card.json").write_text(json.dumps({"files": files}), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("Profit rose by 3 %.", "training"),
+        ("PROFIT rose, by 3%", "training"),
+        ("The board meets today!", "validation"),
+        ("Orders doubled", None),
+        ("Profit rose by 4 %.", None),
+    ],
+)
+def test_a_text_is_known_again_however_it_is_written(
+    folder: Path, text: str, part: str | None
+) -> None:
+    seen = read_seen_texts(folder)
+
+    assert seen is not None
+    assert seen.part_of(text) == part
+
+
+def test_the_record_gives_no_text_away(folder: Path) -> None:
+    lines = (folder / SEEN_FILE).read_text(encoding="ascii").splitlines()
+
+    assert lines == sorted(lines)
+    assert [len(line.split(" ")[0]) for line in lines] == [16, 16, 16]
+    assert [line.split(" ")[1] for line in lines].count("training") == 2
+
+
+def test_rows_that_were_seen_are_left_out(folder: Path) -> None:
+    seen = read_seen_texts(folder)
+
+    assert seen is not None
+    everything = [*PARTS.train, *PARTS.validation, *PARTS.test]
+    assert without_seen(everything, seen) == PARTS.test
+
+
+def test_an_older_model_has_no_record(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text('{"files": {}}', encoding="utf-8")
+
+    assert read_seen_texts(tmp_path) is None
+
+
+def test_a_record_that_was_changed_is_refused(folder: Path) -> None:
+    (folder / SEEN_FILE).write_text("", encoding="utf-8")
+
+    with pytest.raises(ModelError, match="is not the file that its card describes"):
+        read_seen_texts(folder)
+
+
+@pytest.mark.parametrize(
+    ("toml", "flags", "expected"),
+    [
+        ("", {}, ("headline", "mood", {"up": "positive"})),
+        ("", {"text_column": "text"}, ("text", "mood", {"up": "positive"})),
+        ('[data]\nlabel_column = "label"', {}, ("headline", "label", {"up": "positive"})),
+        (
+            "",
+            {"labels": {"up": "neutral", "down": "negative"}},
+            ("headline", "mood", {"up": "neutral", "down": "negative"}),
+        ),
+    ],
+    ids=["nothing said", "flag", "settings file", "labels"],
+)
+def test_the_card_knows_columns_and_labels_unless_others_are_named(
+    trained: Path, tmp_path: Path, toml: str, flags: dict[str, object], expected: tuple[object, ...]
+) -> None:
+    card = read_card(trained / "model")[1]
+    known = card.data.settings.model_copy(
+        update={"text_column": "headline", "label_column": "mood", "labels": {"up": "positive"}}
+    )
+    card = card.model_copy(update={"data": card.data.model_copy(update={"settings": known})})
+    config = tmp_path / "mine.toml"
+    config.write_text(toml, encoding="utf-8")
+
+    data = with_known_columns(load_settings(config, environ={}, flags={"data": flags}).data, card)
+
+    assert (data.text_column, data.label_column, data.labels) == expected
