@@ -17,9 +17,13 @@ def main() -> None:
     """Measure, and print rows per second and the ratio of each pair."""
     headlines = read_headlines()
     table = Table(
-        "what", "ours, rows/s", "other, rows/s", "ratio", "wanted",
+        "what",
+        "ours, rows/s",
+        "other, rows/s",
+        "ratio",
+        "wanted",
         title=f"{available_cores()} cores, {headlines.name}, MiniLM",
-    )  # fmt: skip
+    )
     with tempfile.TemporaryDirectory() as scratch:
         for result in [
             training.against_full_padding(headlines),

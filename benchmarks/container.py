@@ -58,9 +58,14 @@ def main() -> None:
         ]
         rounds = [[_measure(base, script) for base in bases] for _ in range(_ROUNDS)]
     table = Table(
-        "handler", "requests/s", "ratio", "wanted", "CPU ms a request", "ratio",
+        "handler",
+        "requests/s",
+        "ratio",
+        "wanted",
+        "CPU ms a request",
+        "ratio",
         title=f"{_WORKERS} workers, {_CONNECTIONS} connections, {headlines.name}",
-    )  # fmt: skip
+    )
     for i, (what, wanted) in enumerate(_HANDLERS):
         turns = [turn[i] for turn in rounds]
         table.add_row(

@@ -112,25 +112,41 @@ def _target(url: str) -> Target:
 
 def _closed(url: str, users: int, *, warmup_s: int = 0, seconds: int) -> Samples:
     load = Load(
-        model="closed", concurrency=users, warmup_s=warmup_s, duration_s=seconds,
+        model="closed",
+        concurrency=users,
+        warmup_s=warmup_s,
+        duration_s=seconds,
         max_in_flight=users,
-    )  # fmt: skip
+    )
     return generate(
-        load, _target(url), schedule=None, choices=np.zeros(1, np.int64), workers=1,
-        stop=Stop(), on_progress=lambda _: None,
-    ).samples  # fmt: skip
+        load,
+        _target(url),
+        schedule=None,
+        choices=np.zeros(1, np.int64),
+        workers=1,
+        stop=Stop(),
+        on_progress=lambda _: None,
+    ).samples
 
 
 def _constant(url: str) -> Samples:
     due = arrivals.constant(_RATE_PER_S, _STEADY_SECONDS)
     load = Load(
-        model="constant", rate_per_s=_RATE_PER_S, warmup_s=0, duration_s=_STEADY_SECONDS,
+        model="constant",
+        rate_per_s=_RATE_PER_S,
+        warmup_s=0,
+        duration_s=_STEADY_SECONDS,
         max_in_flight=64,
-    )  # fmt: skip
+    )
     return generate(
-        load, _target(url), schedule=due, choices=np.zeros(len(due), np.int64), workers=1,
-        stop=Stop(), on_progress=lambda _: None,
-    ).samples  # fmt: skip
+        load,
+        _target(url),
+        schedule=due,
+        choices=np.zeros(len(due), np.int64),
+        workers=1,
+        stop=Stop(),
+        on_progress=lambda _: None,
+    ).samples
 
 
 async def _httpx_per_s(url: str, users: int) -> float:
@@ -156,8 +172,10 @@ def _theirs(tool: str, url: str, *load: str) -> str:
         script.flush()
         done = subprocess.run(
             [tool, "-t1", *load, f"-d{_STEADY_SECONDS}s", "--latency", "-s", script.name, url],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     found = {p: float(value) * _MS[unit] for p, value, unit in _PERCENTILES.findall(done.stdout)}
     requests = re.search(r"(\d+) requests in", done.stdout)
     if requests is None or set(found) != {"50", "99"}:

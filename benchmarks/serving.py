@@ -135,18 +135,31 @@ def _good_per_s(
 ) -> float:
     """Requests answered with 200 per second, by users who wait or at a rate."""
     load = Load(
-        model="constant" if users is None else "closed", concurrency=users, rate_per_s=rate_per_s,
-        warmup_s=1, duration_s=_SECONDS, max_in_flight=users or 512,
-    )  # fmt: skip
+        model="constant" if users is None else "closed",
+        concurrency=users,
+        rate_per_s=rate_per_s,
+        warmup_s=1,
+        duration_s=_SECONDS,
+        max_in_flight=users or 512,
+    )
     due = make_schedule(load, 0)
     target = Target(
-        url=f"{url}/invocations", headers={}, auth=None, headlines_per_request=1, timeout_s=30,
+        url=f"{url}/invocations",
+        headers={},
+        auth=None,
+        headlines_per_request=1,
+        timeout_s=30,
         bodies=make_bodies(texts, "endpoint", 1),
-    )  # fmt: skip
+    )
     samples = generate(
-        load, target, schedule=due, choices=choose_payloads(due, len(texts), 0), workers=1,
-        stop=Stop(), on_progress=lambda _: None,
-    ).samples  # fmt: skip
+        load,
+        target,
+        schedule=due,
+        choices=choose_payloads(due, len(texts), 0),
+        workers=1,
+        stop=Stop(),
+        on_progress=lambda _: None,
+    ).samples
     ended_s = samples["ended_ns"] / 1e9
     good = (samples["outcome"] == Outcome.OK) & (ended_s >= 1) & (ended_s < 1 + _SECONDS)
     return float(np.count_nonzero(good)) / _SECONDS

@@ -7,8 +7,15 @@ import shlex
 from pathlib import Path
 
 _COMMANDS = (
-    "deploy", "wire-api", "status", "logs", "teardown", "predict", "loadtest", "cost",
-)  # fmt: skip
+    "deploy",
+    "wire-api",
+    "status",
+    "logs",
+    "teardown",
+    "predict",
+    "loadtest",
+    "cost",
+)
 _DEFAULT = Path(".newsclf")
 _COMMAND = re.compile(rf"\bnewsclf (?:{'|'.join(_COMMANDS)})(?![\w-])")
 

@@ -52,10 +52,13 @@ ModelOpt = Annotated[
 StateDirOpt = Annotated[
     Path | None,
     typer.Option(
-        "--state-dir", metavar="DIR", help="Where deployments are recorded.",
-        show_default=".newsclf", rich_help_panel=_GENERAL,
+        "--state-dir",
+        metavar="DIR",
+        help="Where deployments are recorded.",
+        show_default=".newsclf",
+        rich_help_panel=_GENERAL,
     ),
-]  # fmt: skip
+]
 PricesOpt = Annotated[
     Path | None,
     typer.Option("--prices", metavar="FILE", help="Your own prices; see configs/prices.toml."),
@@ -116,14 +119,24 @@ DataOpt = Annotated[
 DATA_PANEL = "Reading data"
 TextColumnOpt = Annotated[
     list[str] | None,
-    typer.Option("--text-column", metavar="NAME", help="Column with the headlines.",
-                 show_default="text, or one called headline, title, …", rich_help_panel=DATA_PANEL),
-]  # fmt: skip
+    typer.Option(
+        "--text-column",
+        metavar="NAME",
+        help="Column with the headlines.",
+        show_default="text, or one called headline, title, …",
+        rich_help_panel=DATA_PANEL,
+    ),
+]
 LabelColumnOpt = Annotated[
     list[str] | None,
-    typer.Option("--label-column", metavar="NAME", help="Column with the labels.",
-                 show_default="label, or one called sentiment, …", rich_help_panel=DATA_PANEL),
-]  # fmt: skip
+    typer.Option(
+        "--label-column",
+        metavar="NAME",
+        help="Column with the labels.",
+        show_default="label, or one called sentiment, …",
+        rich_help_panel=DATA_PANEL,
+    ),
+]
 ColumnsOpt = Annotated[
     str | None,
     typer.Option(

@@ -23,8 +23,11 @@ from newsclf.common.files import PRIVATE, is_partial_of
 from newsclf.common.trust import distrust
 
 SERVER_LOG, GATEWAY_LOG, KEY_FILE, SETTINGS_FILE = (
-    "server.log", "gateway.log", "api.key", "gateway.json",
-)  # fmt: skip
+    "server.log",
+    "gateway.log",
+    "api.key",
+    "gateway.json",
+)
 RUN_FILES = (SERVER_LOG, GATEWAY_LOG, KEY_FILE, SETTINGS_FILE)
 """All that newsclf ever writes into the folder of a deployment."""
 

@@ -35,8 +35,9 @@ def download_file(repo_id: str, file: str, *, kind: Kind, hint: str) -> Path:
 
     return _fetch(
         lambda local: hf_hub_download(repo_id, file, repo_type=kind, local_files_only=local),
-        f"the {_NAMES[kind]} {repo_id}", hint,
-    )  # fmt: skip
+        f"the {_NAMES[kind]} {repo_id}",
+        hint,
+    )
 
 
 def download_folder(

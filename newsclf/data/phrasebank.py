@@ -37,9 +37,11 @@ def download() -> Path:
         DownloadError: the Hub can't be reached and the cache lacks the file.
     """
     return hub.download_file(
-        HUB_DATASET, HUB_FILE, kind="dataset",
+        HUB_DATASET,
+        HUB_FILE,
+        kind="dataset",
         hint="pass a copy of the zip with --data PATH, or train on what ships: --data sample",
-    )  # fmt: skip
+    )
 
 
 def is_phrasebank(path: Path) -> bool:

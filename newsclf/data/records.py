@@ -33,8 +33,14 @@ from newsclf.data.formats.spreadsheet import read_excel
 from newsclf.data.labels import KNOWN_LABELS
 
 __all__ = [
-    "BadRow", "Record", "Records", "file_format", "headline_of", "open_records", "read_records",
-]  # fmt: skip
+    "BadRow",
+    "Record",
+    "Records",
+    "file_format",
+    "headline_of",
+    "open_records",
+    "read_records",
+]
 
 _USUAL_DELIMITER = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _SENTENCE_AT_LABEL = re.compile(r"(?P<text>.+)@(?P<label>[A-Za-z]+)\s*")

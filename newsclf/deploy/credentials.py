@@ -43,9 +43,14 @@ class Signature(httpx.Auth):
         """Add the headers."""
         signed = {k: v for k, v in request.headers.items() if k == "content-type"}
         added = sign(
-            request.method, str(request.url), signed, request.content, self._credentials,
-            scope=self._scope, time_s=time.time(),
-        )  # fmt: skip
+            request.method,
+            str(request.url),
+            signed,
+            request.content,
+            self._credentials,
+            scope=self._scope,
+            time_s=time.time(),
+        )
         request.headers.update(added)
         yield request
 

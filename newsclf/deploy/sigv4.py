@@ -23,11 +23,25 @@ MAX_SKEW_S = 300
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # What proxies and clients change on the way; the list is botocore's.
-_NEVER_SIGNED = frozenset({
-    "authorization", "baggage", "connection", "expect", "keep-alive", "proxy-authenticate",
-    "proxy-authorization", "te", "traceparent", "tracestate", "trailer", "transfer-encoding",
-    "upgrade", "user-agent", "x-amzn-trace-id",
-})  # fmt: skip
+_NEVER_SIGNED = frozenset(
+    {
+        "authorization",
+        "baggage",
+        "connection",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "traceparent",
+        "tracestate",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "x-amzn-trace-id",
+    }
+)
 
 
 class Credentials(NamedTuple):

@@ -95,9 +95,13 @@ def reliability_svg(calibration: Calibration) -> str:
             )
             below.bar(middle, b.rows, (b.upper - b.lower) * 0.86, color=colour, alpha=strength)
             below.annotate(
-                f"{b.rows:,}", (middle, b.rows), (0, 2), textcoords="offset points", ha="center",
+                f"{b.rows:,}",
+                (middle, b.rows),
+                (0, 2),
+                textcoords="offset points",
+                ha="center",
                 fontsize=7,
-            )  # fmt: skip
+            )
         above.set_ylim(0, 1.03)
         above.set_ylabel("accuracy")
         below.set_xlim(_LEAST_CONFIDENCE, 1.01)

@@ -55,9 +55,14 @@ def recommended(
 
 def _end(running: ExitStack, job: StartedJob, goes_on: Callable[[], bool]) -> Recommendations:
     found = Recommendations(
-        job=job.name, region=job.region, instances=[], status="UNKNOWN", reason=None, found=[],
+        job=job.name,
+        region=job.region,
+        instances=[],
+        status="UNKNOWN",
+        reason=None,
+        found=[],
         raw={},
-    )  # fmt: skip
+    )
     try:
         with running:
             found = job.finish(goes_on)

@@ -174,8 +174,10 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
     if failed and reason is None:
         reason = FAILED + "; ".join(error.message for error in failed)
     ended = {
-        "interrupted": bool(reason), "stop_reason": reason, "server_unread": server_unread,
-    }  # fmt: skip
+        "interrupted": bool(reason),
+        "stop_reason": reason,
+        "server_unread": server_unread,
+    }
     folder.write_run(run.model_copy(update=ended))
     folder.write_searches(searches)
     if not folder.point_ids():

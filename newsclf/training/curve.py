@@ -22,8 +22,9 @@ def training_svg(history: Sequence[dict[str, float]], kept_epoch: int) -> str:
             ("validation_loss", "validation", ORANGE, (0, (4, 3))),
         ):
             values = [entry[name] for entry in history]
-            left.plot(epochs, values, color=colour, linestyle=style, marker="o", markersize=3,
-                      label=words)  # fmt: skip
+            left.plot(
+                epochs, values, color=colour, linestyle=style, marker="o", markersize=3, label=words
+            )
         left.set_title("loss")
         left.set_ylim(bottom=0)
         left.legend(loc="lower left", frameon=False)  # losses fall from the upper left

@@ -8,11 +8,22 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 MAKERS = {
     "httpx": {
-        "Client", "AsyncClient", "HTTPTransport", "AsyncHTTPTransport", "request", "stream", "get",
-        "options", "head", "post", "put", "patch", "delete",
+        "Client",
+        "AsyncClient",
+        "HTTPTransport",
+        "AsyncHTTPTransport",
+        "request",
+        "stream",
+        "get",
+        "options",
+        "head",
+        "post",
+        "put",
+        "patch",
+        "delete",
     },
     "aiohttp": {"ClientSession", "request"},
-}  # fmt: skip
+}
 OTHERS = {"requests", "urllib3", "urllib.request", "http.client"}
 
 

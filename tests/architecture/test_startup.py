@@ -15,9 +15,20 @@ from tests.support.builders import EXTRAS
 
 ROOT = Path(__file__).parents[2]
 HEAVY = [
-    "torch", "transformers", "datasets", "boto3", "sagemaker", "httpx", "pydantic", "onnxruntime",
-    "numpy", "sklearn", "huggingface_hub", "tokenizers", "matplotlib",
-]  # fmt: skip
+    "torch",
+    "transformers",
+    "datasets",
+    "boto3",
+    "sagemaker",
+    "httpx",
+    "pydantic",
+    "onnxruntime",
+    "numpy",
+    "sklearn",
+    "huggingface_hub",
+    "tokenizers",
+    "matplotlib",
+]
 
 
 def run_python(code: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

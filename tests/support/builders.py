@@ -31,9 +31,18 @@ LAMBDA_ENVIRONMENT = {
 }
 """What the handler finds around it."""
 EXTRAS = [
-    "torch", "transformers", "datasets", "sklearn", "scipy", "matplotlib", "jinja2", "onnx",
-    "pyarrow", "safetensors", "openpyxl",
-]  # fmt: skip
+    "torch",
+    "transformers",
+    "datasets",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "jinja2",
+    "onnx",
+    "pyarrow",
+    "safetensors",
+    "openpyxl",
+]
 """Import names of what is not in the base install."""
 CARD_SCORE = Score(
     rows=50, accuracy=0.9, accuracy_interval=(0.8, 0.95), macro_f1=0.88, runtime="float"
@@ -68,9 +77,13 @@ def build_tiny_base(folder: Path) -> Path:
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     torch.manual_seed(0)
     config = DistilBertConfig(
-        vocab_size=len(tokenizer), dim=64, hidden_dim=128, n_layers=2, n_heads=4,
+        vocab_size=len(tokenizer),
+        dim=64,
+        hidden_dim=128,
+        n_layers=2,
+        n_heads=4,
         max_position_embeddings=128,
-    )  # fmt: skip
+    )
     DistilBertModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -60,20 +60,31 @@ def large(endpoint: Endpoint) -> list[Malformed]:
         Malformed("100,000 characters", endpoint.post(long), frozenset({200})),
         Malformed("100 MB in 100 kB", bomb, frozenset({400})),
         Malformed("deep nesting", endpoint.post(nested), frozenset({400})),
-        Malformed("a header of 100 kB", endpoint.post(b"", b"X-Long: " + b"a" * 100_000),
-                  frozenset({0, 400})),
-        Malformed("10,000 headers", endpoint.post(b"", *[b"X-A: b"] * 10_000),
-                  frozenset({0, 400})),
-    ]  # fmt: skip
+        Malformed(
+            "a header of 100 kB",
+            endpoint.post(b"", b"X-Long: " + b"a" * 100_000),
+            frozenset({0, 400}),
+        ),
+        Malformed("10,000 headers", endpoint.post(b"", *[b"X-A: b"] * 10_000), frozenset({0, 400})),
+    ]
 
 
 def small(endpoint: Endpoint, seed: int) -> Iterator[Malformed]:
     """Requests without end, of every kind in turn; the same ones for the same seed."""
     rng = random.Random(seed)  # noqa: S311 - nothing is secret
     makers: list[Callable[[Endpoint, random.Random], Malformed]] = [
-        _wrong_json, _wrong_value, _odd_headline, _wrong_type_or_coding, _wrong_line,
-        _wrong_length, _wrong_chunks, _cut_off, _garbage, _flipped, _of_a_page,
-    ]  # fmt: skip
+        _wrong_json,
+        _wrong_value,
+        _odd_headline,
+        _wrong_type_or_coding,
+        _wrong_line,
+        _wrong_length,
+        _wrong_chunks,
+        _cut_off,
+        _garbage,
+        _flipped,
+        _of_a_page,
+    ]
     while True:
         for make in makers:
             yield make(endpoint, rng)
@@ -82,13 +93,26 @@ def small(endpoint: Endpoint, seed: int) -> Iterator[Malformed]:
 def _wrong_json(endpoint: Endpoint, rng: random.Random) -> Malformed:
     good = json.dumps({endpoint.field: "Profit rose"}).encode()
     name = endpoint.field.encode()
-    body = rng.choice([
-        b"", b"{", b"nul", b"[" * rng.randrange(1, 3000), good[: rng.randrange(len(good))],
-        good + b"}", b"\xef\xbb\xbf" + good, good.decode().encode("utf-16"), b"\xff\xfe" + good,
-        b'{"%s": NaN}' % name, b'{"%s": -Infinity}' % name, b'{"%s": "\xc3"}' % name,
-        b'{"%s": "\\ud800"}' % name, b'{"%s": 1%s}' % (name, b"0" * 5000),
-        b'{"%s": "a\x01"}' % name, rng.randbytes(rng.randrange(200)),
-    ])  # fmt: skip
+    body = rng.choice(
+        [
+            b"",
+            b"{",
+            b"nul",
+            b"[" * rng.randrange(1, 3000),
+            good[: rng.randrange(len(good))],
+            good + b"}",
+            b"\xef\xbb\xbf" + good,
+            good.decode().encode("utf-16"),
+            b"\xff\xfe" + good,
+            b'{"%s": NaN}' % name,
+            b'{"%s": -Infinity}' % name,
+            b'{"%s": "\xc3"}' % name,
+            b'{"%s": "\\ud800"}' % name,
+            b'{"%s": 1%s}' % (name, b"0" * 5000),
+            b'{"%s": "a\x01"}' % name,
+            rng.randbytes(rng.randrange(200)),
+        ]
+    )
     return Malformed("wrong JSON", endpoint.post(body), frozenset({400}))
 
 
@@ -98,9 +122,17 @@ def _wrong_value(endpoint: Endpoint, rng: random.Random) -> Malformed:
         [None, True, 0, -1.5, 10**30, {}, {"a": []}, [[]], "", " \t\n", "\u2003"]
     )
     bodies: list[object] = [
-        {one: wrong}, {many: [wrong]}, {many: ["a", wrong]}, {many: []}, {one.upper(): "a"},
-        {}, [], wrong, "a", [{one: "a"}],
-    ]  # fmt: skip
+        {one: wrong},
+        {many: [wrong]},
+        {many: ["a", wrong]},
+        {many: []},
+        {one.upper(): "a"},
+        {},
+        [],
+        wrong,
+        "a",
+        [{one: "a"}],
+    ]
     body = json.dumps(rng.choice(bodies)).encode()
     return Malformed("wrong value", endpoint.post(body), frozenset({400}))
 
@@ -115,38 +147,69 @@ def _odd_headline(endpoint: Endpoint, rng: random.Random) -> Malformed:
 
 def _wrong_type_or_coding(endpoint: Endpoint, rng: random.Random) -> Malformed:
     good = endpoint.good()
-    new = rng.choice([
-        b"Content-Type: text/csv", b"Content-Type: ;;=", b"Content-Type: \xff/\xfe",
-        b"Content-Type: application/json; charset=utf-16", b"Content-Type: ",
-        b"Content-Type: application/json\r\nContent-Encoding: gzip",
-        b"Content-Type: application/json\r\nContent-Encoding: br",
-        b"Content-Type: application/json\r\nContent-Encoding: deflate",
-        b"Content-Type: application/json\r\nContent-Encoding: x-unknown",
-    ])  # fmt: skip
+    new = rng.choice(
+        [
+            b"Content-Type: text/csv",
+            b"Content-Type: ;;=",
+            b"Content-Type: \xff/\xfe",
+            b"Content-Type: application/json; charset=utf-16",
+            b"Content-Type: ",
+            b"Content-Type: application/json\r\nContent-Encoding: gzip",
+            b"Content-Type: application/json\r\nContent-Encoding: br",
+            b"Content-Type: application/json\r\nContent-Encoding: deflate",
+            b"Content-Type: application/json\r\nContent-Encoding: x-unknown",
+        ]
+    )
     raw = good.replace(b"Content-Type: application/json", new)
     return Malformed("wrong type or coding", raw, frozenset({0, 200, 400, 415}))
 
 
 def _wrong_line(endpoint: Endpoint, rng: random.Random) -> Malformed:
     path = endpoint.path.encode()
-    line = rng.choice([
-        b"GET " + path, b"PUT " + path, b"DELETE " + path, b"BREW " + path, b"HEAD " + path,
-        b"POST /nothing", b"POST /%00", b"POST /%ff%fe", b"POST /../../etc/passwd", b"POST *",
-        b"POST //" + path, b"POST " + path + b"/%2e%2e", b"POST /" + b"a" * 5000,
-        b"POST " + path + b"?" + b"a=%zz&" * 50, b"POST http://[", b"CONNECT x:1", b"post " + path,
-    ])  # fmt: skip
+    line = rng.choice(
+        [
+            b"GET " + path,
+            b"PUT " + path,
+            b"DELETE " + path,
+            b"BREW " + path,
+            b"HEAD " + path,
+            b"POST /nothing",
+            b"POST /%00",
+            b"POST /%ff%fe",
+            b"POST /../../etc/passwd",
+            b"POST *",
+            b"POST //" + path,
+            b"POST " + path + b"/%2e%2e",
+            b"POST /" + b"a" * 5000,
+            b"POST " + path + b"?" + b"a=%zz&" * 50,
+            b"POST http://[",
+            b"CONNECT x:1",
+            b"post " + path,
+        ]
+    )
     version = rng.choice([b" HTTP/1.1", b" HTTP/1.0", b" HTTP/9.9", b"", b" SMTP/1"])
     raw = endpoint.post(b'{"a": 1}', line=line + version)
     return Malformed("wrong line", raw, frozenset({0, 400, 404, 405, 415}))
 
 
 def _wrong_length(endpoint: Endpoint, rng: random.Random) -> Malformed:
-    header = rng.choice([
-        b"Content-Length: -1", b"Content-Length: ten", b"Content-Length: 1e3",
-        b"Content-Length: 99999999999999999999", b"Content-Length: 5\r\nContent-Length: 6",
-        b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: unknown",
-        b"Content-Length : 5", b"NoColon", b": empty", b"A\0: b", b"A: b\0c", b" folded: x",
-    ])  # fmt: skip
+    header = rng.choice(
+        [
+            b"Content-Length: -1",
+            b"Content-Length: ten",
+            b"Content-Length: 1e3",
+            b"Content-Length: 99999999999999999999",
+            b"Content-Length: 5\r\nContent-Length: 6",
+            b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+            b"Transfer-Encoding: unknown",
+            b"Content-Length : 5",
+            b"NoColon",
+            b": empty",
+            b"A\0: b",
+            b"A: b\0c",
+            b" folded: x",
+        ]
+    )
     raw = endpoint.good()
     start = raw.index(b"Content-Length")
     raw = raw[:start] + header + raw[raw.index(b"\r\n", start) :]
@@ -157,15 +220,17 @@ def _wrong_chunks(endpoint: Endpoint, rng: random.Random) -> Malformed:
     good = json.dumps({endpoint.field: "Profit rose"}).encode()
     head = endpoint.post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     size = b"%x\r\n" % len(good)
-    body, statuses = rng.choice([
-        (size + good + b"\r\n0\r\n\r\n", {200}),
-        (size + good + b"0\r\n\r\n", {400}),
-        (b"zz\r\n" + good + b"\r\n0\r\n\r\n", {400}),
-        (b"-5\r\n" + good, {400}),
-        (b"fffffffffffffffff\r\n" + good, {0, 400, 413}),
-        (b"5" * 100 + b"\r\n", {0, 400, 413}),
-        (size + good + b"\r\n0\r\nTrailer: x\r\n\r\n", {0, 200, 400}),
-    ])  # fmt: skip
+    body, statuses = rng.choice(
+        [
+            (size + good + b"\r\n0\r\n\r\n", {200}),
+            (size + good + b"0\r\n\r\n", {400}),
+            (b"zz\r\n" + good + b"\r\n0\r\n\r\n", {400}),
+            (b"-5\r\n" + good, {400}),
+            (b"fffffffffffffffff\r\n" + good, {0, 400, 413}),
+            (b"5" * 100 + b"\r\n", {0, 400, 413}),
+            (size + good + b"\r\n0\r\nTrailer: x\r\n\r\n", {0, 200, 400}),
+        ]
+    )
     return Malformed("wrong chunks", head + body, frozenset(statuses), abandon=0 in statuses)
 
 
@@ -175,10 +240,17 @@ def _cut_off(endpoint: Endpoint, rng: random.Random) -> Malformed:
 
 
 def _garbage(_: Endpoint, rng: random.Random) -> Malformed:
-    raw = rng.choice([
-        rng.randbytes(rng.randrange(1, 400)), b"\x16\x03\x01\x02\x00\x01\x00", b"\r\n" * 50 + b"x",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"SSH-2.0-x\r\n", b"GET\r\n\r\n", b"\0" * 100,
-    ])  # fmt: skip
+    raw = rng.choice(
+        [
+            rng.randbytes(rng.randrange(1, 400)),
+            b"\x16\x03\x01\x02\x00\x01\x00",
+            b"\r\n" * 50 + b"x",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"SSH-2.0-x\r\n",
+            b"GET\r\n\r\n",
+            b"\0" * 100,
+        ]
+    )
     return Malformed("no HTTP", raw + b"\r\n\r\n", frozenset({0, 400, 404, 405}))
 
 
@@ -194,11 +266,16 @@ def _flipped(endpoint: Endpoint, rng: random.Random) -> Malformed:
 def _of_a_page(endpoint: Endpoint, rng: random.Random) -> Malformed:
     good = endpoint.good()
     host = b"Host: 127.0.0.1\r\n"
-    new = rng.choice([
-        b"Host: rebound.example\r\n", b"Host: 127.0.0.1.rebound.example:80\r\n",
-        host + b"Origin: https://a.example\r\n", host + b"Origin: null\r\n",
-        host + b"Sec-Fetch-Site: cross-site\r\n", host + b"Sec-Fetch-Site: same-site\r\n",
-    ])  # fmt: skip
+    new = rng.choice(
+        [
+            b"Host: rebound.example\r\n",
+            b"Host: 127.0.0.1.rebound.example:80\r\n",
+            host + b"Origin: https://a.example\r\n",
+            host + b"Origin: null\r\n",
+            host + b"Sec-Fetch-Site: cross-site\r\n",
+            host + b"Sec-Fetch-Site: same-site\r\n",
+        ]
+    )
     return Malformed("of a web page", good.replace(host, new), frozenset({403}))
 
 

@@ -69,11 +69,15 @@ def search(passed: PointSummary | None, *, instance: str, low: float | None) -> 
     """A search whose highest rate that passed has this point."""
     probes = [
         Probe(
-            rate_per_s=rate, requests=3000, misses=0, passed=ok, reason="",
+            rate_per_s=rate,
+            requests=3000,
+            misses=0,
+            passed=ok,
+            reason="",
             point=passed.id if ok and passed else "another",
         )
         for rate, ok in ((low or 1.0, low is not None), (2 * (low or 1.0), False))
-    ]  # fmt: skip
+    ]
     return Search(
         objectives=[Objective(percentile=95, limit_ms=200)],
         instance=instance,
@@ -99,11 +103,16 @@ def summary(
         loads=[each.load for each in points],
         repeats=1,
         payloads=Payloads(
-            source="sample", count=1, sha256="0", characters_mean=80, characters_p50=80,
-            characters_p95=120, characters_max=160,
+            source="sample",
+            count=1,
+            sha256="0",
+            characters_mean=80,
+            characters_p50=80,
+            characters_p95=120,
+            characters_max=160,
         ),
         machine=Machine(cpu="x", cores=2, kernel="x", python="3.11", packages={}),
         shares_host=True,
         **fields,
-    )  # fmt: skip
+    )
     return Summary(run=run, points=points, searches=searches or [], costs=[])

@@ -53,7 +53,10 @@ def predict(
     deployment: Annotated[
         str | None,
         typer.Option(
-            "--deployment", "-d", metavar="NAME", autocompletion=completion.deployments,
+            "--deployment",
+            "-d",
+            metavar="NAME",
+            autocompletion=completion.deployments,
             help="Deployment to ask.",
             show_default="news, if it exists",
         ),
@@ -69,7 +72,9 @@ def predict(
     target: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE",
+            "--output",
+            "-o",
+            metavar="FILE",
             help="Write rows with their scores to a .csv, .tsv, .jsonl or .parquet file.",
             show_default="stdout",
         ),
@@ -104,8 +109,10 @@ def predict(
     instance: Annotated[
         str | None,
         typer.Option(
-            metavar="ml.…", autocompletion=completion.instances,
-            help="Instance of a batch job on AWS.", show_default="ml.c5.xlarge"
+            metavar="ml.…",
+            autocompletion=completion.instances,
+            help="Instance of a batch job on AWS.",
+            show_default="ml.c5.xlarge",
         ),
     ] = None,
     count: Annotated[
@@ -115,7 +122,8 @@ def predict(
     kms_key: Annotated[
         str | None,
         typer.Option(
-            metavar="KEY", help="Id or ARN of the key that encrypts the answers of a batch job.",
+            metavar="KEY",
+            help="Id or ARN of the key that encrypts the answers of a batch job.",
             show_default="the bucket's",
         ),
     ] = None,
@@ -125,7 +133,7 @@ def predict(
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
-) -> None:  # fmt: skip
+) -> None:
     """Classify headlines: given here, on stdin, or in a file of any size.
 
     Headlines go to the deployment if there is one, else to the model directory. Files go to the
@@ -171,9 +179,12 @@ def predict(
     rows_format = _stream_format(stream_format, wanted=bool(source or target))
     texts = _headlines(headlines or [], source)
     classifier = find_classifier(
-        output, settings, deployment=deployment, header_file=header_file,
+        output,
+        settings,
+        deployment=deployment,
+        header_file=header_file,
         use_model=model is not None or (deployment is None and source is not None),
-    )  # fmt: skip
+    )
     if texts and target is None and rows_format is None:
         _few(output, texts, classifier)
         return
@@ -292,6 +303,12 @@ def _batch(
             hint="aws s3 cp copies from one to the other",
         )
     predict_batch(
-        output, settings.state_dir, deployment or DEFAULT_DEPLOYMENT, source or "", target or "",
-        instance=instance or "ml.c5.xlarge", count=count or 1, kms_key=kms_key,
-    )  # fmt: skip
+        output,
+        settings.state_dir,
+        deployment or DEFAULT_DEPLOYMENT,
+        source or "",
+        target or "",
+        instance=instance or "ml.c5.xlarge",
+        count=count or 1,
+        kms_key=kms_key,
+    )

@@ -129,9 +129,13 @@ def wire_api(
     folder = settings.state_dir
     deployment = Deployments(folder).get(name)
     only_aws = [
-        jwt_issuer, *(jwt_audience or []), unreserved or None,
-        role, permissions_boundary, *(tag or []),
-    ]  # fmt: skip
+        jwt_issuer,
+        *(jwt_audience or []),
+        unreserved or None,
+        role,
+        permissions_boundary,
+        *(tag or []),
+    ]
     if not isinstance(deployment, AwsDeployment):
         if any(each is not None for each in only_aws):
             raise ConfigError(
@@ -139,9 +143,16 @@ def wire_api(
                 " --permissions-boundary and --tag go with a deployment on AWS"
             )
         _wire_local(
-            output, folder, name, auth=auth, port=port, runtimes=runtimes,
-            rate=rate, burst=burst, cors=_origins(cors or []),
-        )  # fmt: skip
+            output,
+            folder,
+            name,
+            auth=auth,
+            port=port,
+            runtimes=runtimes,
+            rate=rate,
+            burst=burst,
+            cors=_origins(cors or []),
+        )
         return
     from newsclf.common.extras import require_extra
 
@@ -166,9 +177,17 @@ def wire_api(
 
 
 def _wire_local(
-    output: Output, folder: Path, name: str, *, auth: str | None, port: int, runtimes: int | None,
-    rate: float | None, burst: int | None, cors: tuple[str, ...],
-) -> None:  # fmt: skip
+    output: Output,
+    folder: Path,
+    name: str,
+    *,
+    auth: str | None,
+    port: int,
+    runtimes: int | None,
+    rate: float | None,
+    burst: int | None,
+    cors: tuple[str, ...],
+) -> None:
     from newsclf.deploy.local.target import LocalTarget
 
     deployment, started = LocalTarget(folder).wire_api(

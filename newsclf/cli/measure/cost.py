@@ -166,15 +166,31 @@ def _show(output: Output, costs: Costs) -> None:
     output.show(
         output.table(
             f"USD per million good answers, {basis.region}; at 100 %: as the Inference Recommender",
-            ["", "status", "USD/h", "max/min", "at 100 %", "at SLO", f"at {share}", "path",
-             "total", "break-even"],
             [
-                [row.instance if row.priced_as is None else f"{row.instance} as {row.priced_as}",
-                 row.status, "–" if row.usd_per_hour is None else f"{row.usd_per_hour:g}",
-                 _number(row.max_invocations_per_minute), _usd(row.usd_per_million),
-                 _usd(row.usd_per_million_at_slo), _usd(row.usd_per_million_at_utilisation),
-                 _usd(row.path_usd_per_million), _usd(row.total_usd_per_million),
-                 _breakeven(row)]
+                "",
+                "status",
+                "USD/h",
+                "max/min",
+                "at 100 %",
+                "at SLO",
+                f"at {share}",
+                "path",
+                "total",
+                "break-even",
+            ],
+            [
+                [
+                    row.instance if row.priced_as is None else f"{row.instance} as {row.priced_as}",
+                    row.status,
+                    "–" if row.usd_per_hour is None else f"{row.usd_per_hour:g}",
+                    _number(row.max_invocations_per_minute),
+                    _usd(row.usd_per_million),
+                    _usd(row.usd_per_million_at_slo),
+                    _usd(row.usd_per_million_at_utilisation),
+                    _usd(row.path_usd_per_million),
+                    _usd(row.total_usd_per_million),
+                    _breakeven(row),
+                ]
                 for row in costs.rows
             ],
             optional=["max/min", "at SLO", "path", "break-even", "at 100 %"],
@@ -186,7 +202,7 @@ def _show(output: Output, costs: Costs) -> None:
             [[month.instance, *_months(month, costs.months)] for month in costs.months],
         ),
         "",
-    )  # fmt: skip
+    )
     origins = {(row.price_source, row.price_date) for row in costs.rows if row.price_source}
     for source, date in sorted(origins):
         output.note(f"hosting prices of {basis.region}: {source}; dated {date}")

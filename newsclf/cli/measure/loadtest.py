@@ -327,11 +327,19 @@ def loadtest(
     )
     book = prices_at(settings.state_dir, prices)
     where = Where(
-        settings=settings, name=name, direct=direct, url=url, header_file=header_file,
+        settings=settings,
+        name=name,
+        direct=direct,
+        url=url,
+        header_file=header_file,
         owned_host=i_own_this,
-        sign=sign, instances=instances, archive=archive, region=region,
-        profile=profile, prices=book,
-    )  # fmt: skip
+        sign=sign,
+        instances=instances,
+        archive=archive,
+        region=region,
+        profile=profile,
+        prices=book,
+    )
     choice = LoadChoice(
         concurrency=users,
         rates_per_s=rates_per_s,

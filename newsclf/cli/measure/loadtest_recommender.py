@@ -66,11 +66,13 @@ def find_recommender(output: Output, where: Where) -> Recommender:
     target = aws_target(output, where.settings.state_dir, deployment.region, deployment.profile)
     only = [spec.instance]
     return _recommender(
-        where, target.region, only,
+        where,
+        target.region,
+        only,
         lambda bodies: target.recommending(
             deployment.name, _request(only, bodies, in_use=spec.max_instances)
         ),
-    )  # fmt: skip
+    )
 
 
 def _recommender(

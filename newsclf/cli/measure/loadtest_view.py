@@ -18,8 +18,19 @@ from newsclf.loadtest.store.records import PointSummary, Search, Summary
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
 
-_SHORT_HEAD = ["instance", "by", "n", "ms", "CPU %", "memory %", "max/min", "change", "USD/h",
-               "USD/M", "change"]  # fmt: skip
+_SHORT_HEAD = [
+    "instance",
+    "by",
+    "n",
+    "ms",
+    "CPU %",
+    "memory %",
+    "max/min",
+    "change",
+    "USD/h",
+    "USD/M",
+    "change",
+]
 """Columns of the Recommender's table, which would be too wide for a terminal with its own heads."""
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _SPARE_HEAD = ["change", "memory %", "CPU %"]
@@ -49,8 +60,19 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
         "",
         output.table(
             "Cost",
-            ["instance", "status", "n", "ms", "USD/h", "USD/M", "max/min", "SLO rate/s",
-             f"at {100 * summary.run.utilisation:.0f} %", "with API", "break-even"],
+            [
+                "instance",
+                "status",
+                "n",
+                "ms",
+                "USD/h",
+                "USD/M",
+                "max/min",
+                "SLO rate/s",
+                f"at {100 * summary.run.utilisation:.0f} %",
+                "with API",
+                "break-even",
+            ],
             [
                 [
                     row.instance if row.priced_as is None else f"{row.instance} as {row.priced_as}",
@@ -69,7 +91,7 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
             ],
             optional=["break-even", "n", "max/min", "ms", "with API", "USD/h"],
         ),
-    )  # fmt: skip
+    )
     if (server := server_table(points)).rows:
         output.show("", output.table("What the service measured", list(server.head), server.rows))
     if (theirs := recommender_table(summary.recommender)).rows:

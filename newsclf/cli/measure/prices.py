@@ -66,14 +66,19 @@ def show(
                 f"{each}: on demand, without free tiers and taxes",
                 ["", "USD", "per", "date", "source"],
                 [
-                    [line.what, usd(line.usd), line.unit, line.date,
-                     f"[{sources.index(line.source) + 1}]"]
+                    [
+                        line.what,
+                        usd(line.usd),
+                        line.unit,
+                        line.date,
+                        f"[{sources.index(line.source) + 1}]",
+                    ]
                     for line in lines
                     if line.region == each
                 ],
             ),
             "",
-        )  # fmt: skip
+        )
     output.show(*(f"[{i}] {visible(source)}" for i, source in enumerate(sources, start=1)))
 
 

@@ -43,13 +43,20 @@ def package(
     ] = False,
     wheels: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Take wheels from here instead of downloading them.",
-                     file_okay=False, exists=True),
+        typer.Option(
+            metavar="DIR",
+            help="Take wheels from here instead of downloading them.",
+            file_okay=False,
+            exists=True,
+        ),
     ] = None,
     requirements: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Other wheels: name==version --hash=sha256:… lines.",
-                     show_default="those for the stock container"),
+        typer.Option(
+            metavar="FILE",
+            help="Other wheels: name==version --hash=sha256:… lines.",
+            show_default="those for the stock container",
+        ),
     ] = None,
     overwrite: OverwriteOpt = False,
     state_dir: StateDirOpt = None,
@@ -57,7 +64,7 @@ def package(
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
-) -> None:  # fmt: skip
+) -> None:
     """Make model.tar.gz for SageMaker's stock Hugging Face container, or check one."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.common.errors import ConfigError

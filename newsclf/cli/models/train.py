@@ -187,9 +187,17 @@ def train(
 
     rules = rules_from(role, permissions_boundary, tag)
     options = train_on_sagemaker.Options(
-        instance=instance, spot=spot, max_runtime=max_runtime, image=image, region=region,
-        profile=profile, dry_run=dry_run, confirmed=yes, verbose=verbose, rules=rules,
-    )  # fmt: skip
+        instance=instance,
+        spot=spot,
+        max_runtime=max_runtime,
+        image=image,
+        region=region,
+        profile=profile,
+        dry_run=dry_run,
+        confirmed=yes,
+        verbose=verbose,
+        rules=rules,
+    )
     options.check(on, resume=resume)
 
     flags: dict[str, Any] = {
@@ -289,9 +297,14 @@ class _Bar:
     def _on_step(self, now: StepProgress) -> None:
         if now.seed not in self._tasks:
             self._tasks[now.seed] = self._progress.add_task(
-                "", total=now.steps, completed=now.step - 1,
-                seed=now.seed, epoch="", loss=0.0, rate=0.0,
-            )  # fmt: skip
+                "",
+                total=now.steps,
+                completed=now.step - 1,
+                seed=now.seed,
+                epoch="",
+                loss=0.0,
+                rate=0.0,
+            )
         self._progress.update(
             self._tasks[now.seed],
             completed=now.step,

@@ -239,9 +239,14 @@ def _train(
     done = train_managed(clients, request, job, Follower(say=output.note, log=log))
     output.note(_bill(done))
     show_result(
-        output, done.result, request.settings.optimize, job=job.name, training_s=done.training_s,
-        billable_s=done.billable_s, usd=done.usd,
-    )  # fmt: skip
+        output,
+        done.result,
+        request.settings.optimize,
+        job=job.name,
+        training_s=done.training_s,
+        billable_s=done.billable_s,
+        usd=done.usd,
+    )
     done.result.check_int8()
 
 

@@ -66,11 +66,28 @@ def demo(
         wire_api(state_dir=state, quiet=short)
         say("predict", "--state-dir", state, *_HEADLINES)
         predict(_HEADLINES, state_dir=state, quiet=short)
-        say("loadtest", "--concurrency", "1,8", "--warmup", "1s", "--duration", "6s", "--price-as",
-            "ml.c5.large", "--state-dir", state)  # fmt: skip
+        say(
+            "loadtest",
+            "--concurrency",
+            "1,8",
+            "--warmup",
+            "1s",
+            "--duration",
+            "6s",
+            "--price-as",
+            "ml.c5.large",
+            "--state-dir",
+            state,
+        )
         try:
-            loadtest(concurrency="1,8", warmup=1, duration=6, price_as="ml.c5.large",
-                     state_dir=state, quiet=short)  # fmt: skip
+            loadtest(
+                concurrency="1,8",
+                warmup=1,
+                duration=6,
+                price_as="ml.c5.large",
+                state_dir=state,
+                quiet=short,
+            )
         except CheckFailedError as error:  # a busy machine; the rest of the demo goes on
             output.note(f"{error.message}; {error.hint}")
     finally:

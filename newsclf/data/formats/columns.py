@@ -10,13 +10,36 @@ from newsclf.data.labels import KNOWN_LABELS
 
 TEXT, LABEL = "text", "label"
 _TEXT_NAMES = (
-    "headline", "headlines", "title", "titles", "sentence", "sentences", "news", "news headline",
-    "news_headline", "newsheadline", "headline_text", "news_title", "article_title", "tweet",
-)  # fmt: skip
+    "headline",
+    "headlines",
+    "title",
+    "titles",
+    "sentence",
+    "sentences",
+    "news",
+    "news headline",
+    "news_headline",
+    "newsheadline",
+    "headline_text",
+    "news_title",
+    "article_title",
+    "tweet",
+)
 _LABEL_NAMES = (
-    "labels", "sentiment", "sentiments", "class", "polarity", "category", "gold", "gold_label",
-    "sentiment_label", "news_sentiment", "price sentiment", "decision", "decisions",
-)  # fmt: skip
+    "labels",
+    "sentiment",
+    "sentiments",
+    "class",
+    "polarity",
+    "category",
+    "gold",
+    "gold_label",
+    "sentiment_label",
+    "news_sentiment",
+    "price sentiment",
+    "decision",
+    "decisions",
+)
 _WORDS_OF_A_HEADLINE = 4
 
 

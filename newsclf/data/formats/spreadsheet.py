@@ -36,8 +36,14 @@ def read_excel(stream: BinaryIO, reading: ReadingSettings, name: str) -> Found:
         sheet = book.worksheets[0]
         cells = _filled(sheet.iter_rows(values_only=True), name)
         first = list(itertools.islice(cells, _SAMPLE_ROWS))
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, IndexError, OSError,
-            ValueError) as error:  # fmt: skip
+    except (
+        InvalidFileException,
+        zipfile.BadZipFile,
+        KeyError,
+        IndexError,
+        OSError,
+        ValueError,
+    ) as error:
         raise _damaged(name, error) from error
     notes = []
     if len(book.worksheets) > 1:

@@ -90,10 +90,14 @@ class Bucket:
 
         try:
             self.clients.create(
-                "s3", "create_bucket", doing=f"creating the bucket {self.name}", Bucket=self.name,
-                not_yet=is_taken, at_most_s=_TAKEN_S,
+                "s3",
+                "create_bucket",
+                doing=f"creating the bucket {self.name}",
+                Bucket=self.name,
+                not_yet=is_taken,
+                at_most_s=_TAKEN_S,
                 **({"CreateBucketConfiguration": wanted} if wanted else {}),
-            )  # fmt: skip
+            )
         except RefusedError as error:
             if error.code != "OperationAborted":
                 raise
@@ -128,15 +132,22 @@ class Bucket:
 
     def _call(self, operation: str, doing: str, **arguments: Any) -> None:
         self.clients.call(
-            "s3", operation, doing=f"{doing} {self.name}", Bucket=self.name,
-            ExpectedBucketOwner=self.names.account, **arguments,
-        )  # fmt: skip
+            "s3",
+            operation,
+            doing=f"{doing} {self.name}",
+            Bucket=self.name,
+            ExpectedBucketOwner=self.names.account,
+            **arguments,
+        )
 
     def _find(self, operation: str, doing: str) -> dict[str, Any] | None:
         return self.clients.find(
-            "s3", operation, doing=f"{doing} {self.name}", Bucket=self.name,
+            "s3",
+            operation,
+            doing=f"{doing} {self.name}",
+            Bucket=self.name,
             ExpectedBucketOwner=self.names.account,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True)

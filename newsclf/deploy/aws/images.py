@@ -26,9 +26,22 @@ _MAIN = "763104351884"
 _REGISTRIES = {
     **dict.fromkeys(
         (
-            "us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1",
-            "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3",
-            "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+            "us-east-1",
+            "us-east-2",
+            "us-west-1",
+            "us-west-2",
+            "ca-central-1",
+            "sa-east-1",
+            "eu-central-1",
+            "eu-north-1",
+            "eu-west-1",
+            "eu-west-2",
+            "eu-west-3",
+            "ap-northeast-1",
+            "ap-northeast-2",
+            "ap-south-1",
+            "ap-southeast-1",
+            "ap-southeast-2",
         ),
         _MAIN,
     ),
@@ -51,10 +64,15 @@ _REGISTRIES = {
     "me-south-1": "217643126080",
     "me-west-1": "124382933778",
     "mx-central-1": "637423239942",
-}  # fmt: skip
+}
 _ONLY_TRAINING = {
-    "ap-east-2", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "me-west-1", "mx-central-1",
-}  # fmt: skip
+    "ap-east-2",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "me-west-1",
+    "mx-central-1",
+}
 """Regions for which the `sagemaker` package lists no registry of the image for serving."""
 TRAINING_REGIONS = frozenset(_REGISTRIES)
 SERVING_REGIONS = TRAINING_REGIONS - _ONLY_TRAINING

@@ -34,13 +34,19 @@ class LogGroup:
 
     def ensure(self) -> Mapping[str, str]:  # noqa: D102
         self.clients.create(
-            "logs", "create_log_group", doing=f"creating the log group {self.name}",
-            logGroupName=self.name, tags=self.names.tags,
-        )  # fmt: skip
+            "logs",
+            "create_log_group",
+            doing=f"creating the log group {self.name}",
+            logGroupName=self.name,
+            tags=self.names.tags,
+        )
         self.clients.call(
-            "logs", "put_retention_policy", doing=f"keeping {self.name} for {_KEPT_DAYS} days",
-            logGroupName=self.name, retentionInDays=_KEPT_DAYS,
-        )  # fmt: skip
+            "logs",
+            "put_retention_policy",
+            doing=f"keeping {self.name} for {_KEPT_DAYS} days",
+            logGroupName=self.name,
+            retentionInDays=_KEPT_DAYS,
+        )
         return {}
 
     def delete(self) -> bool:  # noqa: D102
@@ -54,23 +60,36 @@ class LogGroup:
     def last_lines(self, count: int) -> list[str]:
         """The last lines of all its streams together, oldest first; none if there is no group."""
         streams = self.clients.find(
-            "logs", "describe_log_streams", doing=f"reading {self.name}", logGroupName=self.name,
-            orderBy="LastEventTime", descending=True, limit=5,
-        )  # fmt: skip
+            "logs",
+            "describe_log_streams",
+            doing=f"reading {self.name}",
+            logGroupName=self.name,
+            orderBy="LastEventTime",
+            descending=True,
+            limit=5,
+        )
         events = [
             event
             for stream in (streams or {}).get("logStreams", [])
             for event in self.clients.call(
-                "logs", "get_log_events", doing=f"reading {self.name}", logGroupName=self.name,
-                logStreamName=stream["logStreamName"], limit=count, startFromHead=False,
+                "logs",
+                "get_log_events",
+                doing=f"reading {self.name}",
+                logGroupName=self.name,
+                logStreamName=stream["logStreamName"],
+                limit=count,
+                startFromHead=False,
             )["events"]
-        ]  # fmt: skip
+        ]
         events.sort(key=lambda event: event["timestamp"])
         return [str(event["message"]).rstrip("\n") for event in events[-count:]]
 
     def _find(self) -> dict[str, Any] | None:
         groups = self.clients.listed(
-            "logs", "describe_log_groups", "logGroups",
-            doing=f"looking for the log group {self.name}", logGroupNamePrefix=self.name,
-        )  # fmt: skip
+            "logs",
+            "describe_log_groups",
+            "logGroups",
+            doing=f"looking for the log group {self.name}",
+            logGroupNamePrefix=self.name,
+        )
         return next((group for group in groups if group["logGroupName"] == self.name), None)

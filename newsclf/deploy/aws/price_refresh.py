@@ -170,10 +170,12 @@ def refresh_prices(
             for name in names
         ],
         not_offered=[
-            (name, region) for region, names in offered.items() for name in wanted
+            (name, region)
+            for region, names in offered.items()
+            for name in wanted
             if name not in names
         ],
-    )  # fmt: skip
+    )
 
 
 def _price(book: PriceBook, instance: str, region: str) -> HostingPrice | None:

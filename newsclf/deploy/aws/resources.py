@@ -46,11 +46,15 @@ def model_resources(
         Bucket(clients, names, say=say),
         ModelArchive(clients, names, archive, spec.kms_key),
         Role(
-            clients, names, names.endpoint_role, _EXECUTION_ROLE, execution.SERVICE,
+            clients,
+            names,
+            names.endpoint_role,
+            _EXECUTION_ROLE,
+            execution.SERVICE,
             execution.statements(names, spec),
         ),
         Model(clients, names, model_definition(names, spec, key_of(names, archive))),
-    )  # fmt: skip
+    )
 
 
 def endpoint_resources(
@@ -151,21 +155,23 @@ def _end_of_life(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Reso
         return []
     return [
         Role(
-            clients, names, names.schedule_role, _SCHEDULE_ROLE, end_of_life.ROLE_SERVICE,
+            clients,
+            names,
+            names.schedule_role,
+            _SCHEDULE_ROLE,
+            end_of_life.ROLE_SERVICE,
             end_of_life.statements(names),
         ),
         Schedule(clients, names, datetime.now(UTC) + timedelta(seconds=spec.ttl_s)),
-    ]  # fmt: skip
+    ]
 
 
 def _scaling(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Resource]:
     if spec.instance is None or not _scales(spec):
         return []
     return [
-        AutoScaling(
-            clients, names, VARIANT, spec.instance, spec.min_instances, spec.max_instances
-        )
-    ]  # fmt: skip
+        AutoScaling(clients, names, VARIANT, spec.instance, spec.min_instances, spec.max_instances)
+    ]
 
 
 def _budget(clients: Clients, names: Names, spec: AwsSpec) -> Sequence[Resource]:

@@ -49,9 +49,11 @@ def look_at(
     if found is None:
         return known
     config = clients.find(
-        "sagemaker", "describe_endpoint_config", doing=f"looking at {names.endpoint}",
+        "sagemaker",
+        "describe_endpoint_config",
+        doing=f"looking at {names.endpoint}",
         EndpointConfigName=found["EndpointConfigName"],
-    )  # fmt: skip
+    )
     variant: dict[str, Any] = config["ProductionVariants"][0] if config else {}
     age_s = (datetime.now(UTC) - found["CreationTime"]).total_seconds()
     instance = variant.get("InstanceType")

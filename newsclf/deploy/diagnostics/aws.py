@@ -77,14 +77,17 @@ def _denied(clients: Clients, source: str, account: str, role: str | None) -> It
     """Actions that the simulator says no to, of all commands."""
     for statement in statements(COMMANDS, region=clients.region, account=account, role=role):
         results = clients.listed(
-            "iam", "simulate_principal_policy", "EvaluationResults",
+            "iam",
+            "simulate_principal_policy",
+            "EvaluationResults",
             doing="asking IAM what these credentials may do",
             PolicySourceArn=source,
             ActionNames=list(statement.actions),
-            ResourceArns=[each.replace("*", "x") if each != "*" else "*"
-                          for each in statement.resources[:1]],
+            ResourceArns=[
+                each.replace("*", "x") if each != "*" else "*" for each in statement.resources[:1]
+            ],
             ContextEntries=statement.context_entries(),
-        )  # fmt: skip
+        )
         yield from (r["EvalActionName"] for r in results if r["EvalDecision"] != "allowed")
 
 

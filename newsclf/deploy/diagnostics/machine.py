@@ -49,8 +49,9 @@ def check_prices(settings: Settings, region: str, *, today: dt.date) -> Check:
         return Check(what, "wrong", error.message, error.hint or "")
     tables = [table for table in book.hosting if table.region == region]
     if not tables:
-        return Check(what, "absent", f"none; there are some for {len(book.regions())} regions",
-                     refresh)  # fmt: skip
+        return Check(
+            what, "absent", f"none; there are some for {len(book.regions())} regions", refresh
+        )
     newest = max(table.date for table in tables)
     old = today - newest > _OLD_PRICES
     return Check(

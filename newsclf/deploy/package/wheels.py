@@ -23,9 +23,13 @@ _PIN = re.compile(
 _CONTAINER_PYTHON = "3.12"
 # pip takes these literally: a newer platform does not stand for the older ones that it can run.
 _CONTAINER_PLATFORMS = (
-    "manylinux_2_35_x86_64", "manylinux_2_34_x86_64", "manylinux_2_28_x86_64",
-    "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64",
-)  # fmt: skip
+    "manylinux_2_35_x86_64",
+    "manylinux_2_34_x86_64",
+    "manylinux_2_28_x86_64",
+    "manylinux_2_27_x86_64",
+    "manylinux_2_17_x86_64",
+    "manylinux2014_x86_64",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +153,27 @@ def _pip_download(requirements: Path, target: Path) -> None:
     platforms = [word for name in _CONTAINER_PLATFORMS for word in ("--platform", name)]
     done = subprocess.run(
         module_command(
-            "pip", "download", "--disable-pip-version-check", "--no-input",
-            "--require-hashes", "--no-deps", "--only-binary=:all:", "--implementation", "cp",
-            "--python-version", _CONTAINER_PYTHON, *platforms,
-            "--dest", str(target), "--requirement", str(requirements),
+            "pip",
+            "download",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--require-hashes",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--implementation",
+            "cp",
+            "--python-version",
+            _CONTAINER_PYTHON,
+            *platforms,
+            "--dest",
+            str(target),
+            "--requirement",
+            str(requirements),
         ),
         capture_output=True,
         text=True,
         check=False,
-    )  # fmt: skip
+    )
     if done.returncode != 0:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
         said = errors[-1].removeprefix("ERROR: ") if errors else f"exit status {done.returncode}"

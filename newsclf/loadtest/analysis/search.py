@@ -209,10 +209,14 @@ class _Search:
                 break
             unstable += result.verdict == "UNSTABLE"
             words = [
-                evidence([r.tallies[i] for r in results], total=sum(r.requests for r in results),
-                          allowed=allowed_fraction(objective), alpha=alpha)
+                evidence(
+                    [r.tallies[i] for r in results],
+                    total=sum(r.requests for r in results),
+                    allowed=allowed_fraction(objective),
+                    alpha=alpha,
+                )
                 for i, objective in enumerate(self.objectives)
-            ]  # fmt: skip
+            ]
             if "fail" in words or unstable > 1:
                 objective = self.objectives[words.index("fail")] if "fail" in words else None
                 decision = "fail"

@@ -38,9 +38,12 @@ class Asker:
         begun_ns = time.perf_counter_ns() - t0_ns
         deadline_ns = intended_ns + self._timeout_ns
         sample = Sample(
-            intended_ns, payload, Outcome.CANCELLED, worker=self._order.worker,
+            intended_ns,
+            payload,
+            Outcome.CANCELLED,
+            worker=self._order.worker,
             connection=connection.number,
-        )  # fmt: skip
+        )
         if begun_ns >= deadline_ns:  # its user has gone while it waited for a connection
             return sample._replace(outcome=Outcome.TIMEOUT, ended_ns=begun_ns)
         request = self._requests[payload]

@@ -39,9 +39,12 @@ _CONNECT_S = 10.0
 _PROGRESS_S = 0.25
 _RECONNECT_S = 0.1
 _NOT_CONNECTED = {
-    Outcome.DNS, Outcome.CONNECT_REFUSED, Outcome.CONNECT_TIMEOUT, Outcome.CONNECT_FAILED,
+    Outcome.DNS,
+    Outcome.CONNECT_REFUSED,
+    Outcome.CONNECT_TIMEOUT,
+    Outcome.CONNECT_FAILED,
     Outcome.TLS,
-}  # fmt: skip
+}
 _now_ns = time.perf_counter_ns
 
 
@@ -250,9 +253,12 @@ class _Worker:
             await asyncio.sleep(_PROGRESS_S)
             tally, self._tally = self._tally, _Tally()
             progress = Progress(
-                self._order.worker, tally.ok, tally.failed, self._in_flight,
+                self._order.worker,
+                tally.ok,
+                tally.failed,
+                self._in_flight,
                 tally.response_ms[-1000:],
-            )  # fmt: skip
+            )
             self._pipe.send(("progress", progress))
 
     def _result(self) -> Result:

@@ -90,9 +90,11 @@ def _summaries(folder: RunFolder) -> list[PointSummary]:
 
 def _basis(run: Run) -> CostBasis:
     return CostBasis(
-        region=run.region, price_as=run.price_as, count=run.instance_count,
+        region=run.region,
+        price_as=run.price_as,
+        count=run.instance_count,
         utilisation=run.utilisation,
-    )  # fmt: skip
+    )
 
 
 class _SamplesOnDisk(Mapping[str, Samples]):

@@ -107,8 +107,11 @@ class _Watch:
     def on_data(self, data: LabelledData, parts: Split) -> None:
         log.info(
             "%s: %d rows to train on, %d for validation, %d held out",
-            data.name, len(parts.train), len(parts.validation), len(parts.test),
-        )  # fmt: skip
+            data.name,
+            len(parts.train),
+            len(parts.validation),
+            len(parts.test),
+        )
         for remark in remarks_on(data):
             log.info("%s", remark)
 
@@ -124,9 +127,14 @@ class _Watch:
         log.info(
             "seed %d, epoch %d of %d: training_loss=%.4f; validation_loss=%.4f; accuracy=%.4f;"
             " macro_f1=%.4f;",
-            seed, result.epoch, self._epochs, result.train_loss, result.validation_loss,
-            result.accuracy, result.macro_f1,
-        )  # fmt: skip
+            seed,
+            result.epoch,
+            self._epochs,
+            result.train_loss,
+            result.validation_loss,
+            result.accuracy,
+            result.macro_f1,
+        )
 
 
 def keep_state(work: Path, state: Path) -> None:

@@ -49,9 +49,15 @@ class TrainingFiles:
         digest = base64.b64encode(bytes.fromhex(file_digest(path))).decode()
         with path.open("rb") as body:
             self.clients.call(
-                "s3", "put_object", doing=f"uploading {path}", Bucket=self.names.bucket, Key=key,
-                Body=body, ChecksumSHA256=digest, ExpectedBucketOwner=self.names.account,
-            )  # fmt: skip
+                "s3",
+                "put_object",
+                doing=f"uploading {path}",
+                Bucket=self.names.bucket,
+                Key=key,
+                Body=body,
+                ChecksumSHA256=digest,
+                ExpectedBucketOwner=self.names.account,
+            )
 
     def download(self, uri: str, target: Path, *, at_most_bytes: int) -> None:
         """Fetch a file of the job.
@@ -64,10 +70,13 @@ class TrainingFiles:
             raise TargetError(f"{self.names.training_job}: its model lies elsewhere, at {uri}")
         doing = f"fetching {uri}"
         answer = self.clients.call(
-            "s3", "get_object", doing=doing, Bucket=self.names.bucket,
+            "s3",
+            "get_object",
+            doing=doing,
+            Bucket=self.names.bucket,
             Key=uri.removeprefix(f"s3://{self.names.bucket}/"),
             ExpectedBucketOwner=self.names.account,
-        )  # fmt: skip
+        )
         if answer["ContentLength"] > at_most_bytes:
             raise TargetError(
                 f"{uri} has {answer['ContentLength']:,} bytes, more than any model here",

@@ -36,9 +36,13 @@ def the_api() -> Any:
 
 def secrets() -> list[str]:
     """What must be nowhere but where it is kept."""
-    return [USER_SECRET, *re.findall(r"x-api-key: (\S+?)\"", "".join(
-        path.read_text(encoding="utf-8") for path in Path().rglob("api.key")
-    ))]  # fmt: skip
+    return [
+        USER_SECRET,
+        *re.findall(
+            r"x-api-key: (\S+?)\"",
+            "".join(path.read_text(encoding="utf-8") for path in Path().rglob("api.key")),
+        ),
+    ]
 
 
 def assert_no_secret_in(texts: list[str]) -> None:
@@ -101,8 +105,18 @@ def test_serverless_from_nothing_to_nothing_with_a_load_test(
     ran(real_cli("wire-api", "small"))
     assert json.loads(ran(real_cli("status", "--json")).out)[0]["on"] == "serverless"
     for direct in ((), ("--direct",)):
-        measured = real_cli("loadtest", "small", *direct, "--concurrency", 1, "--duration", 1,
-                            "--warmup", 0, "--json")  # fmt: skip
+        measured = real_cli(
+            "loadtest",
+            "small",
+            *direct,
+            "--concurrency",
+            1,
+            "--duration",
+            1,
+            "--warmup",
+            0,
+            "--json",
+        )
         assert measured.exit_code in (0, 6), measured.err  # a second is too short for a verdict
         (point,) = json.loads(measured.out)["points"]
         assert list(point["outcomes"]) == ["OK"]

@@ -44,9 +44,13 @@ def arguments(model: Path) -> dict[str, list[object]]:
 
 
 OPTIONS = {
-    "train": "--out", "evaluate": "--out", "package": "--out", "predict": "--output",
-    "deploy": "--state-dir", "demo": "--out",
-}  # fmt: skip
+    "train": "--out",
+    "evaluate": "--out",
+    "package": "--out",
+    "predict": "--output",
+    "deploy": "--state-dir",
+    "demo": "--out",
+}
 SUFFIXES = {"package": ".tar.gz", "predict": ".csv"}
 
 
@@ -193,8 +197,10 @@ def run_with(streams: str, *arguments: object, **environment: str) -> Result:
     words = [sys.executable, "-c", "from newsclf.cli.main import main; main()"]
     done = subprocess.run(
         ["/bin/bash", "-c", f'"$@" {streams}', "-", *words, *map(str, arguments)],
-        capture_output=True, check=False, env={**os.environ, **environment},
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -244,9 +250,14 @@ def test_closed_streams_give_no_number_away(model: Path) -> None:
 @pytest.mark.parametrize(("encoding", "form"), [("latin-1", ["--json"]), ("ascii", [])])
 def test_any_encoding_of_stdout_will_do(model: Path, encoding: str, form: list[str]) -> None:
     done = run_with(
-        "", "predict", "--model", model, *form, "Profit rose to €3 ▏█ 中",
+        "",
+        "predict",
+        "--model",
+        model,
+        *form,
+        "Profit rose to €3 ▏█ 中",
         PYTHONIOENCODING=encoding,
-    )  # fmt: skip
+    )
 
     assert done.exit_code == 0, done.err
     assert r"\u4e2d" in done.out

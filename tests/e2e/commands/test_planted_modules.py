@@ -12,9 +12,16 @@ from tests.conftest import Cli
 from tests.support.builders import build_serving_model
 
 PLANTED = (
-    "newsclf", "lambda_src", "awslambdaric", "multiprocessing", "struct", "pip", "json", "uvloop",
+    "newsclf",
+    "lambda_src",
+    "awslambdaric",
+    "multiprocessing",
+    "struct",
+    "pip",
+    "json",
+    "uvloop",
     "sitecustomize",
-)  # fmt: skip
+)
 
 
 @pytest.fixture

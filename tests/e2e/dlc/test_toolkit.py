@@ -28,8 +28,10 @@ def packages() -> dict[str, str]:
     """Name and version of what is installed beside the toolkit."""
     listed = subprocess.run(
         [PYTHON, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return {row["name"]: row["version"] for row in json.loads(listed.stdout)}
 
 

@@ -81,10 +81,13 @@ def wrong_credentials(deployment: LocalDeployment) -> list[tuple[dict[str, str],
         return [
             (headers, 401, "unauthorized")
             for headers in (
-                {}, {"x-api-key": ""}, {"x-api-key": "wrong"}, {"x-api-key": key[:-1]},
+                {},
+                {"x-api-key": ""},
+                {"x-api-key": "wrong"},
+                {"x-api-key": key[:-1]},
                 {"Authorization": f"Bearer {key}"},
             )
-        ]  # fmt: skip
+        ]
     signer, now_s = signer_of(deployment), time.time()
 
     def signed(by: Credentials, time_s: float, body: bytes = BODY) -> dict[str, str]:

@@ -75,8 +75,12 @@ def call(folder: Path, requests: list[tuple[str, str]]) -> dict[str, Any]:
     """Call the packed hooks in a process that finds nothing of ours but `code/`."""
     done = subprocess.run(
         [sys.executable, "-I", "-c", AS_THE_TOOLKIT, folder],
-        input=json.dumps(requests), capture_output=True, text=True, check=False, cwd=folder,
-    )  # fmt: skip
+        input=json.dumps(requests),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     return document | {"log": done.stderr}
@@ -88,8 +92,13 @@ def call(folder: Path, requests: list[tuple[str, str]]) -> dict[str, Any]:
 def test_it_packs_what_serves_and_says_so(model: Path, pack: Any) -> None:
     shown = pack(model)
     assert shown.exit_code == 0, shown.err
-    for part in ("model.onnx", "code/inference.py", "code/packages/helper/…", "the archive",
-                 file_digest(Path("model.tar.gz"))):  # fmt: skip
+    for part in (
+        "model.onnx",
+        "code/inference.py",
+        "code/packages/helper/…",
+        "the archive",
+        file_digest(Path("model.tar.gz")),
+    ):
         assert part in shown.out
 
     document = json.loads(pack(model, "--json", "--overwrite").out)

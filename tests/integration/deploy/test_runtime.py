@@ -21,9 +21,13 @@ EVENT = {
     "requestContext": {"http": {"method": "GET"}, "requestId": "1"},
 }
 ENVIRONMENT = {
-    "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local",
-    "AWS_SECRET_ACCESS_KEY": "local", "ENDPOINT_NAME": "news", "MODEL_DIGEST": "0",
-}  # fmt: skip
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "ENDPOINT_NAME": "news",
+    "MODEL_DIGEST": "0",
+}
 WITHIN_S = 60
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n"
 

@@ -141,9 +141,19 @@ def test_other_data_is_evaluated_row_by_row(newsclf: Cli) -> None:
     write_csv(Path("mine.csv"), [("title", "mood"), ("Profit rose", "up"), ("Loss grew", "down")])
 
     result = newsclf(
-        "evaluate", "--json", "--data", "mine.csv", "--text-column", "title",
-        "--label-column", "mood", "--label", "up=positive", "--label", "down=negative",
-    )  # fmt: skip
+        "evaluate",
+        "--json",
+        "--data",
+        "mine.csv",
+        "--text-column",
+        "title",
+        "--label-column",
+        "mood",
+        "--label",
+        "up=positive",
+        "--label",
+        "down=negative",
+    )
 
     assert result.exit_code == 0, result.err
     report = json.loads(result.out)
@@ -166,9 +176,17 @@ def test_data_that_has_moved_is_known_by_its_contents(tiny_base: Path, newsclf: 
     """Whatever it is called now, only its held-out part is evaluated."""
     write_csv(Path("here.csv"), [("headline", "label"), *sample_rows()])
     trained = newsclf(
-        "train", "--data", "here.csv", "--text-column", "headline", "--base", tiny_base,
-        "--epochs", 1, "--no-optimize",
-    )  # fmt: skip
+        "train",
+        "--data",
+        "here.csv",
+        "--text-column",
+        "headline",
+        "--base",
+        tiny_base,
+        "--epochs",
+        1,
+        "--no-optimize",
+    )
     assert trained.exit_code == 0, trained.err
     Path("here.csv").rename("there.csv")
 
@@ -323,9 +341,13 @@ def test_rows_that_only_the_other_model_has_seen_are_left_out_of_a_comparison(
     rewrite_seen(Path("other"), ["Orders doubled"])
     write_csv(
         Path("mine.csv"),
-        [("text", "label"), ("Orders doubled", "positive"), ("Losses grew", "negative"),
-         ("The board meets", "neutral")],
-    )  # fmt: skip
+        [
+            ("text", "label"),
+            ("Orders doubled", "positive"),
+            ("Losses grew", "negative"),
+            ("The board meets", "neutral"),
+        ],
+    )
 
     report = json.loads(
         newsclf("evaluate", "--data", "mine.csv", "--compare", "other", "--json").out

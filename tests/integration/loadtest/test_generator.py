@@ -29,16 +29,22 @@ _BODIES = [b'{"headline": "Sales rose"}', b'{"headline": "The plant will be clos
 
 def _closed(users: int, *, duration_s: float = 1.0, warmup_s: float = 0.2) -> Load:
     return Load(
-        model="closed", concurrency=users, warmup_s=warmup_s, duration_s=duration_s,
+        model="closed",
+        concurrency=users,
+        warmup_s=warmup_s,
+        duration_s=duration_s,
         max_in_flight=users,
-    )  # fmt: skip
+    )
 
 
 def _open(duration_s: float, *, max_in_flight: int = 64) -> Load:
     return Load(
-        model="constant", rate_per_s=1, warmup_s=0, duration_s=duration_s,
+        model="constant",
+        rate_per_s=1,
+        warmup_s=0,
+        duration_s=duration_s,
         max_in_flight=max_in_flight,
-    )  # fmt: skip
+    )
 
 
 def _run(
@@ -52,23 +58,36 @@ def _run(
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Generated:
     target = Target(
-        url=url, headers={}, auth=None, bodies=_BODIES, headlines_per_request=1,
+        url=url,
+        headers={},
+        auth=None,
+        bodies=_BODIES,
+        headlines_per_request=1,
         timeout_s=timeout_s,
-    )  # fmt: skip
+    )
     choices = np.arange(len(due) if due is not None else 10) % len(_BODIES)
     return generate(
-        load, target, schedule=due, choices=choices, workers=workers,
-        stop=stop or Stop(), on_progress=on_progress,
-    )  # fmt: skip
+        load,
+        target,
+        schedule=due,
+        choices=choices,
+        workers=workers,
+        stop=stop or Stop(),
+        on_progress=on_progress,
+    )
 
 
 def _summary(load: Load, generated: Generated) -> PointSummary:
     point = Point(
-        id="test", load=load, instance="test", started_utc="2026-01-01T00:00:00Z",
-        window_begin_ns=round(load.warmup_s * 1e9), window_end_ns=generated.window_end_ns,
+        id="test",
+        load=load,
+        instance="test",
+        started_utc="2026-01-01T00:00:00Z",
+        window_begin_ns=round(load.warmup_s * 1e9),
+        window_end_ns=generated.window_end_ns,
         workers=[result.health for result in generated.results],
         connections_opened=sum(result.connections_opened for result in generated.results),
-    )  # fmt: skip
+    )
     return summarise(point, generated.samples)
 
 
@@ -206,8 +225,9 @@ def test_a_target_that_answers_nothing_any_more_is_left_alone(
     assert not generated.interrupted
     assert generated.window_end_ns < 30e9
     assert Counter(generated.samples["outcome"].tolist()) == {
-        Outcome.OK: 50, Outcome.HTTP_5XX: seen["500"],
-    }  # fmt: skip
+        Outcome.OK: 50,
+        Outcome.HTTP_5XX: seen["500"],
+    }
     assert _summary(load, generated).verdict == "ERRORS"
 
 
@@ -356,8 +376,9 @@ def test_a_process_that_is_done_is_not_told_to_stop() -> None:
                 stop.ask()
 
     with running(Behaviour(script=["ok", "hang"])) as server:
-        generated = _run(server.url, _open(20), arrivals.constant(2, 1), workers=2, stop=stop,
-                         on_progress=ask)  # fmt: skip
+        generated = _run(
+            server.url, _open(20), arrivals.constant(2, 1), workers=2, stop=stop, on_progress=ask
+        )
     got = Counter(Outcome(code) for code in generated.samples["outcome"])
     assert got == {Outcome.OK: 1, Outcome.CANCELLED: 1}
 

@@ -37,8 +37,18 @@ def loadtest(aws: FakeAws, newsclf: Cli, packed_model: Path) -> Callable[..., Re
     assert aws.world.left() == []
 
     def run(*options: object) -> Result:
-        return newsclf("loadtest", "--archive", packed_model, "--concurrency", 1, "--warmup", 0,
-                       "--duration", 1, *options)  # fmt: skip
+        return newsclf(
+            "loadtest",
+            "--archive",
+            packed_model,
+            "--concurrency",
+            1,
+            "--warmup",
+            0,
+            "--duration",
+            1,
+            *options,
+        )
 
     return run
 
@@ -50,8 +60,9 @@ def found() -> dict[str, Any]:
 
 
 def deployed(aws: FakeAws) -> list[str]:
-    return [r.call.params["EndpointName"] for r in aws.records
-            if r.call.operation == "CreateEndpoint"]  # fmt: skip
+    return [
+        r.call.params["EndpointName"] for r in aws.records if r.call.operation == "CreateEndpoint"
+    ]
 
 
 def test_each_is_deployed_measured_and_removed(
@@ -64,8 +75,9 @@ def test_each_is_deployed_measured_and_removed(
     assert list(Path(".newsclf/deployments").glob("*.json")) == []
     mine = os.getpid()
     assert deployed(aws) == [
-        f"newsclf-loadtest-c5-large-{mine}", f"newsclf-loadtest-c5-xlarge-{mine}"
-    ]  # fmt: skip
+        f"newsclf-loadtest-c5-large-{mine}",
+        f"newsclf-loadtest-c5-xlarge-{mine}",
+    ]
     assert [point["instance"] for point in found()["points"]] == [LARGE, XLARGE]
     prices = {row["instance"]: row["usd_per_hour"] for row in found()["costs"]}
     assert prices[LARGE] in (0.102, None)  # no cost where the point was not steady

@@ -41,9 +41,11 @@ def _only_run(state: Path = Path(".newsclf")) -> Path:
 def _started(*arguments: object, group: bool = False) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         [sys.executable, "-m", "newsclf", *(str(a) for a in arguments)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=group,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=group,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
-    ) as process:  # fmt: skip
+    ) as process:
         try:
             yield process
         finally:
@@ -60,16 +62,31 @@ def _read_until(process: subprocess.Popen[bytes], word: bytes) -> bytes:
 
 def test_a_sweep_ends_with_tables_and_files(newsclf: Cli) -> None:
     with running(Behaviour(service_s=0.01, servers=2)) as server:
-        result = newsclf("loadtest", "--url", server.url, "--concurrency", "1,2", *_QUICK,
-                         "--price-as", "ml.c5.large")  # fmt: skip
+        result = newsclf(
+            "loadtest",
+            "--url",
+            server.url,
+            "--concurrency",
+            "1,2",
+            *_QUICK,
+            "--price-as",
+            "ml.c5.large",
+        )
 
     assert result.exit_code in (0, 6), result.err  # a busy machine may make it unsteady
     assert "url as ml.c5.large" in result.out
     assert "url-closed-2-r1" in result.out
     folder = _only_run()
     names = {path.name for path in folder.iterdir()}
-    assert names >= {"run.json", "summary.json", "points.csv", "cost.csv", "report.md",
-                     "report.html", "prices.json"}  # fmt: skip
+    assert names >= {
+        "run.json",
+        "summary.json",
+        "points.csv",
+        "cost.csv",
+        "report.md",
+        "report.html",
+        "prices.json",
+    }
     summary = json.loads((folder / "summary.json").read_text())
     assert [point["load"]["concurrency"] for point in summary["points"]] == [1, 2]
     assert summary["run"]["payloads"]["source"] == "sample"
@@ -98,9 +115,23 @@ def test_json_is_the_summary(newsclf: Cli) -> None:
 
 def test_asked_for_more_than_it_can_send_it_prints_no_cost(newsclf: Cli) -> None:
     with running(Behaviour()) as server:
-        result = newsclf("loadtest", "--url", server.url, "--rate", "150000", "--arrival",
-                         "constant", "--timeout", "2", "--warmup", "0", "--duration", "1",
-                         "--price-as", "ml.c5.large")  # fmt: skip
+        result = newsclf(
+            "loadtest",
+            "--url",
+            server.url,
+            "--rate",
+            "150000",
+            "--arrival",
+            "constant",
+            "--timeout",
+            "2",
+            "--warmup",
+            "0",
+            "--duration",
+            "1",
+            "--price-as",
+            "ml.c5.large",
+        )
 
     assert result.exit_code == 6
     assert "CLIENT-LIMITED" in result.out
@@ -111,8 +142,9 @@ def test_asked_for_more_than_it_can_send_it_prints_no_cost(newsclf: Cli) -> None
 
 def test_a_server_that_refuses_is_counted(newsclf: Cli) -> None:
     with running(Behaviour(script=["ok", "429", "ok", "503"])) as server:
-        result = newsclf("loadtest", "--url", server.url, "--rate", "100", "--arrival",
-                         "constant", *_QUICK)  # fmt: skip
+        result = newsclf(
+            "loadtest", "--url", server.url, "--rate", "100", "--arrival", "constant", *_QUICK
+        )
 
     assert result.exit_code == 6
     (point,) = json.loads((_only_run() / "summary.json").read_text())["points"]
@@ -169,8 +201,10 @@ def test_bad_options_are_said_before_anything_is_sent(
     newsclf: Cli, arguments: list[str], words: str
 ) -> None:
     if "--url" not in arguments and arguments != ["other"] and "--instances" not in arguments:
-        arguments = [*arguments, *(() if "--i-own-this" in arguments else
-                     ("--url", "http://127.0.0.1:1/classify"))]  # fmt: skip
+        arguments = [
+            *arguments,
+            *(() if "--i-own-this" in arguments else ("--url", "http://127.0.0.1:1/classify")),
+        ]
     result = newsclf("loadtest", *arguments)
 
     assert not Path(".newsclf/runs").exists() or "--url" in arguments
@@ -251,8 +285,17 @@ def test_stopped_in_its_first_warm_up_it_has_nothing_to_report(
 
 def test_interrupted_in_order_and_gone_on_with(newsclf: Cli) -> None:
     with running(Behaviour(service_s=0.02)) as server:
-        options = ("loadtest", "--url", server.url, "--concurrency", "1,2", "--warmup", "0.2",
-                   "--duration", "2")  # fmt: skip
+        options = (
+            "loadtest",
+            "--url",
+            server.url,
+            "--concurrency",
+            "1,2",
+            "--warmup",
+            "0.2",
+            "--duration",
+            "2",
+        )
         with _started(*options) as process:
             _read_until(process, b"url-closed-1-r1")
             process.send_signal(signal.SIGINT)
@@ -277,8 +320,17 @@ def test_interrupted_in_order_and_gone_on_with(newsclf: Cli) -> None:
 
 def test_killed_it_leaves_nothing_running_and_can_be_gone_on_with(newsclf: Cli) -> None:
     with running(Behaviour(service_s=0.02)) as server:
-        options = ("loadtest", "--url", server.url, "--concurrency", "1,2", "--warmup", "0.2",
-                   "--duration", "2")  # fmt: skip
+        options = (
+            "loadtest",
+            "--url",
+            server.url,
+            "--concurrency",
+            "1,2",
+            "--warmup",
+            "0.2",
+            "--duration",
+            "2",
+        )
         with _started(*options) as process:
             _read_until(process, b"url-closed-1-r1")
             children = psutil.Process(process.pid).children(recursive=True)
@@ -290,8 +342,19 @@ def test_killed_it_leaves_nothing_running_and_can_be_gone_on_with(newsclf: Cli) 
 
 def test_max_requests_ends_it_in_order(newsclf: Cli) -> None:
     with running(Behaviour(service_s=0.01)) as server:
-        options = ("loadtest", "--url", server.url, "--concurrency", "4,8", "--warmup", "0",
-                   "--duration", "60", "--max-requests", "300")  # fmt: skip
+        options = (
+            "loadtest",
+            "--url",
+            server.url,
+            "--concurrency",
+            "4,8",
+            "--warmup",
+            "0",
+            "--duration",
+            "60",
+            "--max-requests",
+            "300",
+        )
         result = newsclf(*options)
         assert server.seen()["ok"] == 301, "and the preflight's"
 
@@ -303,8 +366,9 @@ def test_max_requests_ends_it_in_order(newsclf: Cli) -> None:
 
 def test_a_limit_below_the_first_point_says_to_raise_it(newsclf: Cli) -> None:
     with running(Behaviour(service_s=0.01)) as server:
-        result = newsclf("loadtest", "--url", server.url, "--concurrency", "1", "--max-requests",
-                         "5")  # fmt: skip
+        result = newsclf(
+            "loadtest", "--url", server.url, "--concurrency", "1", "--max-requests", "5"
+        )
 
     assert result.exit_code == 6
     assert "--max-requests 5 was reached" in result.err
@@ -317,8 +381,19 @@ def test_a_slower_run_is_found(newsclf: Cli) -> None:
     for service_s in (0.01, 0.02):
         with running(Behaviour(service_s=service_s)) as server:
             state = Path(f"state-{service_s}")
-            newsclf("loadtest", "--url", server.url, "--concurrency", "2", "--warmup", "0.2",
-                    "--duration", "2", "--state-dir", state)  # fmt: skip
+            newsclf(
+                "loadtest",
+                "--url",
+                server.url,
+                "--concurrency",
+                "2",
+                "--warmup",
+                "0.2",
+                "--duration",
+                "2",
+                "--state-dir",
+                state,
+            )
         folders.append(_only_run(state))
 
     slower = newsclf("loadtest", "--compare", *folders)
@@ -338,17 +413,35 @@ def test_replay_stairs_and_headlines_of_ones_own(
     moments = write_lines("moments.txt", ["100.0", "100.2", "100.2", "101.0"])
     headlines = write_lines("headlines.txt", ["Sales rose", "Profit fell", "Nothing happened"])
     with running(Behaviour()) as server:
-        newsclf("loadtest", "--url", server.url, "--replay", moments, "--stairs", "20:60:20",
-                "--payloads", headlines, "--warmup", "0", "--duration", "1.5")  # fmt: skip
+        newsclf(
+            "loadtest",
+            "--url",
+            server.url,
+            "--replay",
+            moments,
+            "--stairs",
+            "20:60:20",
+            "--payloads",
+            headlines,
+            "--warmup",
+            "0",
+            "--duration",
+            "1.5",
+        )
 
     summary = json.loads((_only_run() / "summary.json").read_text())
     by_model = {point["load"]["model"]: point for point in summary["points"]}
     assert _sent(by_model["replay"]) == 4
     assert 30 <= _sent(by_model["stairs"]) <= 95
     assert summary["run"]["payloads"] | {"sha256": ""} == {
-        "source": "headlines.txt", "count": 3, "sha256": "", "characters_mean": 12.3,
-        "characters_p50": 11, "characters_p95": 16, "characters_max": 16,
-    }  # fmt: skip
+        "source": "headlines.txt",
+        "count": 3,
+        "sha256": "",
+        "characters_mean": 12.3,
+        "characters_p50": 11,
+        "characters_p95": 16,
+        "characters_max": 16,
+    }
 
 
 @pytest.fixture
@@ -364,8 +457,18 @@ def write_lines(tmp_path: Path) -> Callable[[str, list[str]], Path]:
 def test_instances_are_brought_up_and_removed(newsclf: Cli, trained: Path) -> None:
     config = Path("newsclf.toml")
     config.write_text(f'model = "{trained / "model"}"\n')
-    result = newsclf("loadtest", "--instances", "local:1", "--concurrency", "1,2", *_QUICK,
-                     "--config", config, "--price-as", "ml.c5.large")  # fmt: skip
+    result = newsclf(
+        "loadtest",
+        "--instances",
+        "local:1",
+        "--concurrency",
+        "1,2",
+        *_QUICK,
+        "--config",
+        config,
+        "--price-as",
+        "ml.c5.large",
+    )
 
     assert result.exit_code in (0, 6), result.err
     assert "local:1 as ml.c5.large" in result.out
@@ -434,8 +537,19 @@ def _rate_of_one_server(service_s: float) -> float:
 def test_the_rate_that_meets_an_objective_is_found(newsclf: Cli) -> None:
     """The bracket holds what queueing theory says; its lower end is on the safe side of that."""
     with running(Behaviour(service_s=0.02, servers=1)) as server:
-        result = newsclf("loadtest", "--url", server.url, "--concurrency", "1", "--warmup", "1",
-                         "--duration", "5", "--slo", "p95=100ms")  # fmt: skip
+        result = newsclf(
+            "loadtest",
+            "--url",
+            server.url,
+            "--concurrency",
+            "1",
+            "--warmup",
+            "1",
+            "--duration",
+            "5",
+            "--slo",
+            "p95=100ms",
+        )
 
     summary = json.loads((_only_run() / "summary.json").read_text())
     (search,) = summary["searches"]

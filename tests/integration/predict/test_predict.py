@@ -174,24 +174,36 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
         (["Profit rose", "--format", "xml"], 2, "--format xml: unknown format"),
         (["Profit rose", "--instance", "ml.c5.large"], 2, "are for a batch job"),
         (["Profit rose", "--model", "model", "--deployment", "news"], 2, "only one of them"),
-        (["Profit rose", "--deployment", "typo"], 3,
-         "there is no deployment 'typo', nor any other"),
-        (["--input", "in.csv", "--output", "o.csv", "--deployment", "typo"], 3,
-         "there is no deployment 'typo'"),
+        (
+            ["Profit rose", "--deployment", "typo"],
+            3,
+            "there is no deployment 'typo', nor any other",
+        ),
+        (
+            ["--input", "in.csv", "--output", "o.csv", "--deployment", "typo"],
+            3,
+            "there is no deployment 'typo'",
+        ),
         (["--input", "no.csv", "--output", "out.csv"], 2, "no.csv: no such file"),
         (["--input", "in.csv", "--output", "out.txt"], 2, "cannot be written to a '.txt' file"),
         (["--input", "in.csv", "--output", "there.csv"], 2, "there.csv already exists"),
         (["--input", "in.csv", "--output", "in.csv", "--overwrite"], 2, "is the file to score"),
         (["-", "Profit rose"], 2, "takes no others beside it"),
         (["Profit \udcff rose"], 2, "headline 1 of 1 holds half of a surrogate pair"),
-        (["--input", "in.csv", "--output", "o.csv", "--text-column", "title"], 2,
-         "in.csv: no column 'title' for the headlines; the columns are 'text'"),
+        (
+            ["--input", "in.csv", "--output", "o.csv", "--text-column", "title"],
+            2,
+            "in.csv: no column 'title' for the headlines; the columns are 'text'",
+        ),
         (["--input", "empty.csv", "--output", "o.csv"], 2, "empty.csv: "),
-        (["--input", "scored.csv", "--output", "o.csv"], 2,
-         "it already has a column 'predicted_label'"),
+        (
+            ["--input", "scored.csv", "--output", "o.csv"],
+            2,
+            "it already has a column 'predicted_label'",
+        ),
         (["Profit rose", "--model", "nowhere"], 3, "nowhere: not a model directory"),
     ],
-)  # fmt: skip
+)
 def test_what_predict_says_when_it_cannot(
     newsclf: Cli,
     monkeypatch: pytest.MonkeyPatch,
@@ -262,8 +274,10 @@ def test_bad_rows_are_passed_over_counted_and_named(newsclf: Cli) -> None:
     assert report["rows"] == 5
     assert report["skipped"] == 3
     assert [line.partition(":")[0] for line in report["first_skipped"]] == [
-        "line 3", "line 4", "line 6",
-    ]  # fmt: skip
+        "line 3",
+        "line 4",
+        "line 6",
+    ]
     assert sum(report["labels"].values()) == 2
     assert "3 of them could not be classified: line 3: the headline is empty; line 4:" in result.err
     with Path("out.csv").open(encoding="utf-8", newline="") as file:
@@ -346,8 +360,9 @@ def test_the_end_says_how_long_it_took_and_what_was_found(newsclf: Cli) -> None:
     assert result.exit_code == 0, result.err
     assert re.search(
         r"30 rows in \d+\.\d s \([\d,]+/s\): \d+ negative, \d+ neutral, \d+ positive"
-        r" → out/scored\.csv", result.err,
-    )  # fmt: skip
+        r" → out/scored\.csv",
+        result.err,
+    )
     assert "note: " in result.err  # the column was guessed
 
 

@@ -65,8 +65,10 @@ def test_the_build_stage_has_all_that_the_package_is_built_from(tmp_path: Path) 
 
     built = subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", tmp_path],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert built.returncode == 0, built.stderr
 

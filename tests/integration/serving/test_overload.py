@@ -81,13 +81,27 @@ class Overload:
         rate_per_s = factor * CAPACITY_PER_S
         due = arrivals.constant(rate_per_s, seconds)
         return generate(
-            Load(model="constant", rate_per_s=rate_per_s, warmup_s=0, duration_s=seconds,
-                 max_in_flight=512),
-            Target(url=str(self._client.base_url.join("/invocations")), headers={}, auth=None,
-                   bodies=[BODY], headlines_per_request=1, timeout_s=DEADLINE_S),
-            schedule=due, choices=np.zeros(len(due), dtype=np.int64), workers=1,
-            stop=Stop(), on_progress=self._look,
-        ).samples  # fmt: skip
+            Load(
+                model="constant",
+                rate_per_s=rate_per_s,
+                warmup_s=0,
+                duration_s=seconds,
+                max_in_flight=512,
+            ),
+            Target(
+                url=str(self._client.base_url.join("/invocations")),
+                headers={},
+                auth=None,
+                bodies=[BODY],
+                headlines_per_request=1,
+                timeout_s=DEADLINE_S,
+            ),
+            schedule=due,
+            choices=np.zeros(len(due), dtype=np.int64),
+            workers=1,
+            stop=Stop(),
+            on_progress=self._look,
+        ).samples
 
     def _look(self, _: Progress) -> None:
         text = self._client.get("/metrics").text

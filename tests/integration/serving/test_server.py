@@ -161,8 +161,12 @@ def test_metrics_count_what_was_answered(server: Server) -> None:
 
     assert (count(200) - good, count(400) - bad) == (1, 1)
     text = server.client.get("/metrics").text
-    for name in ("newsclf_request_seconds_bucket", "newsclf_waiting_headlines 0.0",
-                 "newsclf_workers_ready 2.0", 'newsclf_model_info{digest="'):  # fmt: skip
+    for name in (
+        "newsclf_request_seconds_bucket",
+        "newsclf_waiting_headlines 0.0",
+        "newsclf_workers_ready 2.0",
+        'newsclf_model_info{digest="',
+    ):
         assert name in text
 
 

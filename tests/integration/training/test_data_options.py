@@ -63,9 +63,20 @@ def test_evaluate_says_how_it_read_a_file(trained: Path, newsclf: Cli) -> None:
     assert "d.csv: read as semicolon-separated (--delimiter)" in result.err
     assert "headlines are taken from the column 'headline' (--text-column)" in result.err
     told = newsclf(
-        "evaluate", "--model", trained / "model", "--data", "d.csv", "--out", "r",
-        "--encoding", "cp1252", "--delimiter", ";", "--text-column", "headline",
-    )  # fmt: skip
+        "evaluate",
+        "--model",
+        trained / "model",
+        "--data",
+        "d.csv",
+        "--out",
+        "r",
+        "--encoding",
+        "cp1252",
+        "--delimiter",
+        ";",
+        "--text-column",
+        "headline",
+    )
     assert told.exit_code == 0, told.err
     assert "read as" not in told.err
 

@@ -53,9 +53,16 @@ def train(newsclf: Cli, trained: Path) -> Cli:
 
     def run(*more: object) -> Result:
         return newsclf(
-            "train", "--on", "sagemaker", "--instance", "ml.m5.xlarge", "--yes",
-            "--config", trained / "tiny.toml", *more,
-        )  # fmt: skip
+            "train",
+            "--on",
+            "sagemaker",
+            "--instance",
+            "ml.m5.xlarge",
+            "--yes",
+            "--config",
+            trained / "tiny.toml",
+            *more,
+        )
 
     return run
 
@@ -207,8 +214,15 @@ def test_what_it_can_cost_is_said_before_anything_is_made(
 
 
 def test_nobody_to_ask_means_no(aws: FakeAws, newsclf: Cli, trained: Path) -> None:
-    result = newsclf("train", "--on", "sagemaker", "--instance", "ml.m5.xlarge",
-                     "--config", trained / "tiny.toml")  # fmt: skip
+    result = newsclf(
+        "train",
+        "--on",
+        "sagemaker",
+        "--instance",
+        "ml.m5.xlarge",
+        "--config",
+        trained / "tiny.toml",
+    )
 
     assert result.exit_code == 2
     assert "add --yes" in result.err

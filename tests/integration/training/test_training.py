@@ -192,8 +192,11 @@ def test_resume_from_anywhere_ends_with_the_same_weights(
     weights = load_file(tmp_path / "moved" / "model.safetensors")
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "elsewhere", "moved", "tiny.toml", "whole",
-    ]  # fmt: skip
+        "elsewhere",
+        "moved",
+        "tiny.toml",
+        "whole",
+    ]
 
 
 def test_there_must_be_something_to_resume(newsclf: Cli) -> None:
@@ -393,8 +396,9 @@ def test_a_failed_parity_gate_says_both_numbers_and_leaves_what_was_there(
     assert "get another label than from the float model, where at most 5 may" in trained.err
     assert "the float model is kept" in trained.err
     assert "next: newsclf evaluate --float --model model" in trained.err
-    options = re.findall(r"hint: newsclf (optimize --model model --\S+ \S+(?: --\S+ \S+)?) accepts",
-                         trained.err)  # fmt: skip
+    options = re.findall(
+        r"hint: newsclf (optimize --model model --\S+ \S+(?: --\S+ \S+)?) accepts", trained.err
+    )
     assert options, trained.err
     assert Path("model/model.safetensors").is_file()
     assert not Path("model/model.onnx").exists()
@@ -503,8 +507,9 @@ def test_what_was_found_in_the_data_is_said(config: Path, newsclf: Cli) -> None:
     rows = [*neutral, *positive[:5], *positive[:3], (neutral[0][0], "positive"), *long]
     write_csv(Path("mine.csv"), [("text", "label"), *rows])
 
-    result = newsclf("train", "--config", config, "--data", "mine.csv", "--epochs", 1,
-                     "--no-optimize")  # fmt: skip
+    result = newsclf(
+        "train", "--config", config, "--data", "mine.csv", "--epochs", 1, "--no-optimize"
+    )
 
     assert result.exit_code == 0, result.err
     assert f"3 of {len(rows)} rows repeat the headline and label of another row" in result.err

@@ -54,17 +54,21 @@ class Container:
         self.output = (self.root / "stdout").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [self._here(word) for word in command],
-            stdout=self.output, stderr=subprocess.STDOUT, cwd=self.root,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
+            cwd=self.root,
             start_new_session=True,
             env={
                 # This Python has all that is asked for: pip sees that, and needs no index.
                 "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "HOME": str(self.root), "OMP_NUM_THREADS": "1",
-                "PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1",
+                "HOME": str(self.root),
+                "OMP_NUM_THREADS": "1",
+                "PIP_NO_INDEX": "1",
+                "PIP_NO_DEPS": "1",
                 "TRAINING_JOB_NAME": self.request["TrainingJobName"],
                 **self.request.get("Environment", {}),
             },
-        )  # fmt: skip
+        )
         self._read = 0
 
     def new_lines(self) -> list[str]:
@@ -132,12 +136,14 @@ class Container:
                 path.write_text(self._here(path.read_text(encoding="utf-8")), encoding="utf-8")
         config = {
             "resourceconfig.json": {
-                "current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0",
+                "current_host": "algo-1",
+                "hosts": ["algo-1"],
+                "network_interface_name": "eth0",
                 "current_instance_type": self.request["ResourceConfig"]["InstanceType"],
             },
             "inputdataconfig.json": channels,
             "hyperparameters.json": self.request.get("HyperParameters", {}),
-        }  # fmt: skip
+        }
         for name, document in config.items():
             (self.root / "input/config" / name).write_text(json.dumps(document), encoding="utf-8")
 

@@ -186,8 +186,10 @@ def _check_size(endpoint: Any, region: str, size: int) -> None:
 def _model_error(status: int, message: str) -> Answer:
     document = {
         "Message": f'Received error ({status}) from primary with message "{message}".',
-        "OriginalStatusCode": status, "OriginalMessage": message, "LogStreamArn": "",
-    }  # fmt: skip
+        "OriginalStatusCode": status,
+        "OriginalMessage": message,
+        "LogStreamArn": "",
+    }
     headers = {"Content-Type": "application/json", "x-amzn-errortype": "ModelError"}
     return Answer(424, json.dumps(document).encode(), headers)
 
@@ -236,27 +238,45 @@ def _event(
     except UnicodeDecodeError:
         text, encoded = base64.b64encode(body).decode(), True
     return {
-        "version": "2.0", "routeKey": route, "rawPath": path,
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
         "rawQueryString": environ["QUERY_STRING"],
-        "headers": headers, "body": text, "isBase64Encoded": encoded,
+        "headers": headers,
+        "body": text,
+        "isBase64Encoded": encoded,
         "requestContext": {
-            "apiId": api_id, "requestId": str(uuid.uuid4()), "stage": "$default",
-            "http": {"method": method, "path": path, "protocol": "HTTP/1.1",
-                     "sourceIp": "127.0.0.1", "userAgent": headers.get("user-agent", "")},
-            "routeKey": route, "timeEpoch": int(time.time() * 1000),
+            "apiId": api_id,
+            "requestId": str(uuid.uuid4()),
+            "stage": "$default",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "routeKey": route,
+            "timeEpoch": int(time.time() * 1000),
         },
-    }  # fmt: skip
+    }
 
 
 def check_signature(environ: Mapping[str, Any], body: bytes, service: str, region: str) -> None:
     """Raise RefusedError unless the user, or a function, has signed a request."""
     try:
         verify(
-            environ["REQUEST_METHOD"], environ["RAW_URI"], _headers(environ).items(), body,
-            FUNCTION if FUNCTION.access_key in environ.get("HTTP_AUTHORIZATION", "")
-            and service == "sagemaker" else Credentials(USER, USER_SECRET),
-            scope=Scope(region, service), time_s=time.time(),
-        )  # fmt: skip
+            environ["REQUEST_METHOD"],
+            environ["RAW_URI"],
+            _headers(environ).items(),
+            body,
+            FUNCTION
+            if FUNCTION.access_key in environ.get("HTTP_AUTHORIZATION", "")
+            and service == "sagemaker"
+            else Credentials(USER, USER_SECRET),
+            scope=Scope(region, service),
+            time_s=time.time(),
+        )
     except SignatureError as error:
         raise RefusedError("InvalidSignatureException", error.message, 403) from None
 

@@ -39,8 +39,10 @@ def started(aws: FakeAws, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", IMPATIENT, *(str(a) for a in arguments)],
         env=os.environ | environment(aws) | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +65,12 @@ def archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("archive")
     requirements = build_wheels(folder / "wheels", "onnxruntime==1.2.3")
     request = PackageRequest(
-        model=trained / "model", out=folder / "model.tar.gz", cache=folder / "cache",
-        wheels=requirements.parent, requirements=requirements,
-    )  # fmt: skip
+        model=trained / "model",
+        out=folder / "model.tar.gz",
+        cache=folder / "cache",
+        wheels=requirements.parent,
+        requirements=requirements,
+    )
     return package(request).path
 
 

@@ -51,16 +51,30 @@ class Runtime:
         self._from, answers = os.pipe()
         bare = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHONPATH"))}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _HOST, function.handler, self._folder.name, str(events),
-             str(answers)],
-            cwd=self._folder.name, pass_fds=(events, answers), stdout=self._log, stderr=self._log,
-            env=bare | function.environment_vars | {
-                "AWS_REGION": region, "AWS_DEFAULT_REGION": region,
+            [
+                sys.executable,
+                "-c",
+                _HOST,
+                function.handler,
+                self._folder.name,
+                str(events),
+                str(answers),
+            ],
+            cwd=self._folder.name,
+            pass_fds=(events, answers),
+            stdout=self._log,
+            stderr=self._log,
+            env=bare
+            | function.environment_vars
+            | {
+                "AWS_REGION": region,
+                "AWS_DEFAULT_REGION": region,
                 "AWS_ACCESS_KEY_ID": FUNCTION.access_key,
                 "AWS_SECRET_ACCESS_KEY": FUNCTION.secret_key,
-                "AWS_ENDPOINT_URL": endpoint_url, "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_ENDPOINT_URL": endpoint_url,
+                "AWS_EC2_METADATA_DISABLED": "true",
             },
-        )  # fmt: skip
+        )
         os.close(events)
         os.close(answers)
         self._answers = os.fdopen(self._from)

@@ -68,17 +68,28 @@ _TAGGING = {
     "budgets:CreateBudget": "budgets:TagResource",
 }
 _ACCESS_LOG = (
-    "logs:CreateLogDelivery", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
-    "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies", "logs:GetLogDelivery",
+    "logs:CreateLogDelivery",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
     "logs:ListLogDeliveries",
-)  # fmt: skip
+)
 _SCALING_ROLE = (
     f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com"
     "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 )
 _ROLE_PARAMS = ("ExecutionRoleArn", "RoleArn", "Role")
-_HTTP_METHODS = {"Create": "POST", "Get": "GET", "Update": "PATCH", "Delete": "DELETE",
-                 "Tag": "POST", "Untag": "DELETE", "Import": "PUT"}  # fmt: skip
+_HTTP_METHODS = {
+    "Create": "POST",
+    "Get": "GET",
+    "Update": "PATCH",
+    "Delete": "DELETE",
+    "Tag": "POST",
+    "Untag": "DELETE",
+    "Import": "PUT",
+}
 
 
 def permissions_of(call: Call) -> list[Permission]:
@@ -160,8 +171,12 @@ def _api_gateway(call: Call) -> list[Permission]:
         kind = call.operation.removeprefix(
             next(x for x in _HTTP_METHODS if call.operation.startswith(x))
         )
-        plural = {"Stage": "stages", "Route": "routes", "Integration": "integrations",
-                  "Authorizer": "authorizers"}  # fmt: skip
+        plural = {
+            "Stage": "stages",
+            "Route": "routes",
+            "Integration": "integrations",
+            "Authorizer": "authorizers",
+        }
         for noun, folder in plural.items():
             if kind.startswith(noun):
                 path += f"/{folder}"
@@ -269,7 +284,13 @@ def _scalable_targets(call: Call, _: dict[str, Any]) -> str | None:
 
 _FINDERS = {
     "application-autoscaling": _scalable_targets,
-    "sagemaker": _sagemaker, "sagemaker-runtime": _sagemaker, "s3": _s3, "iam": _iam,
-    "lambda": _lambda, "logs": _logs, "scheduler": _scheduler, "budgets": _budgets,
+    "sagemaker": _sagemaker,
+    "sagemaker-runtime": _sagemaker,
+    "s3": _s3,
+    "iam": _iam,
+    "lambda": _lambda,
+    "logs": _logs,
+    "scheduler": _scheduler,
+    "budgets": _budgets,
     "cloudwatch": _alarms,
-}  # fmt: skip
+}

@@ -49,9 +49,14 @@ def product(
 def hosting(region: str, code: str, instance: str, usd: str) -> dict[str, Any]:
     """The product of an hour of hosting."""
     return product(
-        "AmazonSageMaker", region, f"{code}Host:{instance}", ("0", usd),
-        family="ML Instance", component="Hosting", instanceName=instance,
-    )  # fmt: skip
+        "AmazonSageMaker",
+        region,
+        f"{code}Host:{instance}",
+        ("0", usd),
+        family="ML Instance",
+        component="Hosting",
+        instanceName=instance,
+    )
 
 
 def region(name: str, code: str) -> list[dict[str, Any]]:
@@ -60,21 +65,53 @@ def region(name: str, code: str) -> list[dict[str, Any]]:
         hosting(name, code, "ml.c5.large", "0.1030000000"),
         hosting(name, code, "ml.c5.xlarge", "0.2040000000"),
         hosting(name, code, "ml.r5.large", "0.1510000000"),
-        product("AmazonSageMaker", name, f"{code}AsyncInf:ml.c5.large", ("0", "9"),
-                component="Hosting", instanceName="ml.c5.large"),
-        product("AmazonSageMaker", name, f"{code}Train:ml.c5.large", ("0", "9"),
-                component="Training", instanceName="ml.c5.large"),
-        product("AmazonSageMaker", name, f"{code}ServerlessInf:Mem-2GB", ("0", "0.00006"),
-                family="ML Serverless"),
-        product("AmazonSageMaker", name, f"{code}ServerlessInf:Mem-1GB", ("0", "0.00003"),
-                family="ML Serverless"),
+        product(
+            "AmazonSageMaker",
+            name,
+            f"{code}AsyncInf:ml.c5.large",
+            ("0", "9"),
+            component="Hosting",
+            instanceName="ml.c5.large",
+        ),
+        product(
+            "AmazonSageMaker",
+            name,
+            f"{code}Train:ml.c5.large",
+            ("0", "9"),
+            component="Training",
+            instanceName="ml.c5.large",
+        ),
+        product(
+            "AmazonSageMaker",
+            name,
+            f"{code}ServerlessInf:Mem-2GB",
+            ("0", "0.00006"),
+            family="ML Serverless",
+        ),
+        product(
+            "AmazonSageMaker",
+            name,
+            f"{code}ServerlessInf:Mem-1GB",
+            ("0", "0.00003"),
+            family="ML Serverless",
+        ),
         product("AWSLambda", name, f"{code}Lambda-Edge-Request", ("0", "0.0000006")),
         product("AWSLambda", name, f"{code}Request", ("0", "0.0000002000")),
-        product("AWSLambda", name, f"{code}Lambda-GB-Second", ("0", "0.0000166667"),
-                ("6000000000", "0.0000150000")),
-        product("AmazonApiGateway", name, f"{code}ApiGatewayHttpRequest", ("0", "0.0000011"),
-                ("300000000", "0.00000099")),
-    ]  # fmt: skip
+        product(
+            "AWSLambda",
+            name,
+            f"{code}Lambda-GB-Second",
+            ("0", "0.0000166667"),
+            ("6000000000", "0.0000150000"),
+        ),
+        product(
+            "AmazonApiGateway",
+            name,
+            f"{code}ApiGatewayHttpRequest",
+            ("0", "0.0000011"),
+            ("300000000", "0.00000099"),
+        ),
+    ]
 
 
 class PriceList:

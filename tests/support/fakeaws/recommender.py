@@ -22,14 +22,18 @@ from tests.support.fakeaws.requests import Call
 
 SAMPLE: dict[str, dict[str, float]] = {
     "ml.c5.xlarge": {
-        "CostPerHour": 0.20399999618530273, "CostPerInference": 5.246913588052848e-06,
-        "MaxInvocations": 648, "ModelLatency": 263596,
+        "CostPerHour": 0.20399999618530273,
+        "CostPerInference": 5.246913588052848e-06,
+        "MaxInvocations": 648,
+        "ModelLatency": 263596,
     },
     "ml.m5.large": {
-        "CostPerHour": 0.11500000208616257, "CostPerInference": 3.3625731248321244e-06,
-        "MaxInvocations": 570, "ModelLatency": 1085446,
+        "CostPerHour": 0.11500000208616257,
+        "CostPerInference": 3.3625731248321244e-06,
+        "MaxInvocations": 570,
+        "ModelLatency": 1085446,
     },
-}  # fmt: skip
+}
 FRAMEWORKS = ("TENSORFLOW", "PYTORCH", "XGBOOST", "SAGEMAKER-SCIKIT-LEARN")
 """Source: API reference, RecommendationJobContainerConfig."""
 _RUNNING = ("PENDING", "IN_PROGRESS", "STOPPING")
@@ -145,11 +149,13 @@ class Recommender:
             "Metrics": {"CpuUtilization": 187.5, "MemoryUtilization": "NaN"}
             | self.figures[instance],
             "EndpointConfiguration": {
-                "EndpointName": "sm-epc-0123", "VariantName": "sm-epc-0123",
-                "InstanceType": instance, "InitialInstanceCount": 1,
+                "EndpointName": "sm-epc-0123",
+                "VariantName": "sm-epc-0123",
+                "InstanceType": instance,
+                "InitialInstanceCount": 1,
             },
             "ModelConfiguration": {"EnvironmentParameters": self.environment},
-        }  # fmt: skip
+        }
 
 
 def may_delete_endpoints(job: Job) -> bool:
@@ -176,9 +182,14 @@ def _head(call: Call, job: Job) -> dict[str, Any]:
     name = job.asked["JobName"]
     moment = 1_795_370_000
     return {
-        "JobName": name, "JobType": "Default", "JobArn": _arn(call, name), "Status": job.status,
-        "RoleArn": job.asked["RoleArn"], "CreationTime": moment, "LastModifiedTime": moment,
-    }  # fmt: skip
+        "JobName": name,
+        "JobType": "Default",
+        "JobArn": _arn(call, name),
+        "Status": job.status,
+        "RoleArn": job.asked["RoleArn"],
+        "CreationTime": moment,
+        "LastModifiedTime": moment,
+    }
 
 
 def _arn(call: Call, name: str) -> str:

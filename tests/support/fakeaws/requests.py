@@ -61,9 +61,14 @@ def read_call(request: Request) -> Call:
         problems = list(_problems(operation.input_shape, params, "$"))
         problems += _unknown(operation, request)
     return Call(
-        service, operation.name, params, region, access_key,
-        int(attempt[1]) if attempt else 1, tuple(problems),
-    )  # fmt: skip
+        service,
+        operation.name,
+        params,
+        region,
+        access_key,
+        int(attempt[1]) if attempt else 1,
+        tuple(problems),
+    )
 
 
 def _operation(service: str, request: Request) -> tuple[OperationModel, dict[str, Any]]:

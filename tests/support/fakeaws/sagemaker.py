@@ -328,8 +328,11 @@ def _rises(alarm: Any, endpoint: str, fleets: Mapping[str, str]) -> bool:
     old fleet trips the alarm during the deployment, SageMaker terminates your deployment".
     """
     watched = {each.name: each.value for each in alarm.dimensions}
-    counts = {"Invocation4XXErrors": {"4XX"}, "Invocation5XXErrors": {"5XX"},
-              "InvocationModelErrors": {"4XX", "5XX"}}[alarm.metric_name]  # fmt: skip
+    counts = {
+        "Invocation4XXErrors": {"4XX"},
+        "Invocation5XXErrors": {"5XX"},
+        "InvocationModelErrors": {"4XX", "5XX"},
+    }[alarm.metric_name]
     assert watched.pop("EndpointName") == endpoint, "it watches another endpoint"
     assert watched.pop("VariantName"), "there are no figures without a variant"
     only = watched.get("EndpointConfigName")

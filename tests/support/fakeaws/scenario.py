@@ -34,10 +34,24 @@ class Moment:
 def commands(archive: Path) -> list[tuple[object, ...]]:
     """What makes everything that there can be."""
     return [
-        ("deploy", "--archive", archive, "--instance", "ml.c5.large", "--max", 2, "--ttl", "2h",
-         "--budget", 20, "--budget-email", "who@example.com", "--yes"),
+        (
+            "deploy",
+            "--archive",
+            archive,
+            "--instance",
+            "ml.c5.large",
+            "--max",
+            2,
+            "--ttl",
+            "2h",
+            "--budget",
+            20,
+            "--budget-email",
+            "who@example.com",
+            "--yes",
+        ),
         ("wire-api", "--auth", "api-key"),
-    ]  # fmt: skip
+    ]
 
 
 def told(aws: FakeAws, newsclf: Cli, archive: Path) -> list[Moment]:

@@ -175,10 +175,12 @@ class Services:
     def _lambda_GetAccountSettings(self, call: Call) -> Answer:
         reserved = [_reserved(each) for each in functions(call.region).values()]
         limit = {
-            "TotalCodeSize": 0, "CodeSizeUnzipped": 0, "CodeSizeZipped": 0,
+            "TotalCodeSize": 0,
+            "CodeSizeUnzipped": 0,
+            "CodeSizeZipped": 0,
             "ConcurrentExecutions": self.concurrency,
             "UnreservedConcurrentExecutions": self.concurrency - sum(reserved),
-        }  # fmt: skip
+        }
         return ok({"AccountLimit": limit, "AccountUsage": {}})
 
     def _lambda_PutFunctionConcurrency(self, call: Call) -> None:
@@ -280,11 +282,15 @@ class Services:
             return ok({"PriceList": []})
         prices = [
             product(
-                "AmazonSageMaker", wanted["regionCode"], f"USE1-{kind}:{wanted['instanceName']}",
-                ("0", usd), instanceName=wanted["instanceName"], component=component,
+                "AmazonSageMaker",
+                wanted["regionCode"],
+                f"USE1-{kind}:{wanted['instanceName']}",
+                ("0", usd),
+                instanceName=wanted["instanceName"],
+                component=component,
             )
             for kind, component in (("Train", "Training"), ("Tsform", "Batch Transform"))
-        ]  # fmt: skip
+        ]
         return ok({"PriceList": [json.dumps(price) for price in prices]})
 
     def _application_autoscaling_RegisterScalableTarget(self, call: Call) -> None:
@@ -320,19 +326,30 @@ class Services:
 
     def _quota(self, name: str) -> dict[str, Any]:
         return {
-            "ServiceCode": "sagemaker", "QuotaName": name, "QuotaCode": _code(name),
-            "Value": self.quotas.get(name, SERVERLESS_QUOTAS.get(name, 4.0)), "Adjustable": True,
+            "ServiceCode": "sagemaker",
+            "QuotaName": name,
+            "QuotaCode": _code(name),
+            "Value": self.quotas.get(name, SERVERLESS_QUOTAS.get(name, 4.0)),
+            "Adjustable": True,
             **({} if name in SERVERLESS_QUOTAS else {"UsageMetric": usage_metric(name)}),
-        }  # fmt: skip
+        }
 
 
 _MADE = {
-    "iam:CreateRole", "s3:CreateBucket", "sagemaker:CreateModel", "sagemaker:CreateEndpointConfig",
-    "sagemaker:CreateEndpoint", "sagemaker:CreateTransformJob", "sagemaker:CreateTrainingJob",
-    "sagemaker:CreateInferenceRecommendationsJob", "logs:CreateLogGroup",
-    "lambda:CreateFunction", "apigatewayv2:CreateApi", "budgets:CreateBudget",
+    "iam:CreateRole",
+    "s3:CreateBucket",
+    "sagemaker:CreateModel",
+    "sagemaker:CreateEndpointConfig",
+    "sagemaker:CreateEndpoint",
+    "sagemaker:CreateTransformJob",
+    "sagemaker:CreateTrainingJob",
+    "sagemaker:CreateInferenceRecommendationsJob",
+    "logs:CreateLogGroup",
+    "lambda:CreateFunction",
+    "apigatewayv2:CreateApi",
+    "budgets:CreateBudget",
     "cloudwatch:PutMetricAlarm",
-}  # fmt: skip
+}
 """What makes something that carries tags from its first moment."""
 
 
@@ -427,18 +444,23 @@ def usage_metric(quota: str) -> dict[str, Any]:
         "MetricNamespace": "AWS/Usage",
         "MetricName": "ResourceCount",
         "MetricDimensions": {
-            "Class": "None", "Resource": f"endpoint/{quota.partition(' ')[0]}",
-            "Service": "SageMaker", "Type": "Resource",
+            "Class": "None",
+            "Resource": f"endpoint/{quota.partition(' ')[0]}",
+            "Service": "SageMaker",
+            "Type": "Resource",
         },
         "MetricStatisticRecommendation": "Maximum",
-    }  # fmt: skip
+    }
 
 
 def _quota_names() -> list[str]:
     shape: Any = get_service_model("sagemaker").shape_for("ProductionVariantInstanceType")
     usages = (
-        "endpoint usage", "training job usage", "spot training job usage", "transform job usage",
-    )  # fmt: skip
+        "endpoint usage",
+        "training job usage",
+        "spot training job usage",
+        "transform job usage",
+    )
     return [f"{instance} for {usage}" for usage in usages for instance in shape.enum] + [
         *SERVERLESS_QUOTAS
     ]

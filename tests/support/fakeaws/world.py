@@ -21,9 +21,14 @@ from moto.scheduler.models import scheduler_backends
 
 REGIONS = ("us-east-1", "eu-west-1")
 _REGIONAL: tuple[BackendDict[Any], ...] = (
-    sagemaker_backends, lambda_backends, apigatewayv2_backends, logs_backends,
-    cloudwatch_backends, applicationautoscaling_backends, scheduler_backends,
-)  # fmt: skip
+    sagemaker_backends,
+    lambda_backends,
+    apigatewayv2_backends,
+    logs_backends,
+    cloudwatch_backends,
+    applicationautoscaling_backends,
+    scheduler_backends,
+)
 _GLOBAL: tuple[BackendDict[Any], ...] = (iam_backends, s3_backends, budgets_backends)
 Snapshot = dict[int, dict[str, Any]]
 _OWNERS = -1

@@ -21,8 +21,12 @@ def offered(words: str, folder: Path) -> list[str]:
     code = "from newsclf.cli.main import main; import sys; sys.argv = ['newsclf']; main()"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.stdout.split()
 
 

@@ -101,8 +101,9 @@ def test_long_text_is_folded_where_nothing_can_be_left_out(
     output = Output()
     text = "Operating profit rose to EUR 13.1 mn from EUR 8.7 mn a year earlier, it said"
 
-    output.show(output.table("Errors", ["headline", "true", "predicted"],
-                             [[text, "positive", "negative"]]))  # fmt: skip
+    output.show(
+        output.table("Errors", ["headline", "true", "predicted"], [[text, "positive", "negative"]])
+    )
 
     lines = _lines(capsys)
     assert max(map(len, lines)) <= 60

@@ -100,9 +100,10 @@ def refused_or_read(use: Callable[[], object]) -> None:
 
 def several(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return settings(
-        max_examples=examples, deadline=None,
+        max_examples=examples,
+        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -192,11 +193,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.write_prices(load_prices())
     for load in (closed_load(1), closed_load(2), open_load(rate=40)):
         point = Point(
-            id=f"{load.model}-{load.concurrency or 40}-r1", load=load, instance="ml.c5.large",
-            started_utc="2026-01-02T03:04:05Z", window_begin_ns=0, window_end_ns=10**10,
+            id=f"{load.model}-{load.concurrency or 40}-r1",
+            load=load,
+            instance="ml.c5.large",
+            started_utc="2026-01-02T03:04:05Z",
+            window_begin_ns=0,
+            window_end_ns=10**10,
             workers=[WorkerHealth(cpu_fraction=0.1, lag_p99_ms=1, lag_max_ms=2)],
             connections_opened=1,
-        )  # fmt: skip
+        )
         folder.write_point(point, simulate(load, Queue(1, 0.01)))
     report(folder.path)
     return folder.path
@@ -246,11 +251,16 @@ def test_any_summary_is_priced_or_refused(run: Path, data: st.DataObject) -> Non
 @given(data=st.data())
 def test_any_deployment_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     whole = {
-        "schema_version": 1, "name": "news", "target": "local", "created": "2026-01-02T03:04:05Z",
-        "model": "/model", "model_digest": "ab", "folder": "/nowhere",
+        "schema_version": 1,
+        "name": "news",
+        "target": "local",
+        "created": "2026-01-02T03:04:05Z",
+        "model": "/model",
+        "model_digest": "ab",
+        "folder": "/nowhere",
         "server": {"status": "ready", "port": 1, "pid": 1, "process_started": 1.0},
         "api": {"status": "ready", "port": 1, "pid": 1, "process_started": 1.0, "auth": "none"},
-    }  # fmt: skip
+    }
     file = tmp_path / "deployments" / "news.json"
     file.parent.mkdir(exist_ok=True, mode=0o700)
     file.write_text(json.dumps(damaged(whole, data)), encoding="utf-8")

@@ -14,9 +14,18 @@ from tests.conftest import Cli
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("20", 20), ("20s", 20), ("1.5s", 1.5), (".5", 0.5), ("250ms", 0.25), ("2m", 120),
-     (" 1 h ", 3600), ("3d", 259_200), (4, 4)],
-)  # fmt: skip
+    [
+        ("20", 20),
+        ("20s", 20),
+        ("1.5s", 1.5),
+        (".5", 0.5),
+        ("250ms", 0.25),
+        ("2m", 120),
+        (" 1 h ", 3600),
+        ("3d", 259_200),
+        (4, 4),
+    ],
+)
 def test_a_unit_is_understood(text: str | float, seconds: float) -> None:
     assert duration_s(text) == pytest.approx(seconds)
 

@@ -13,13 +13,17 @@ from tests.conftest import Cli
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("newsclf status; newsclf logs --api", ("newsclf status --state-dir 's d'; newsclf logs"
-         " --state-dir 's d' --api")),
+        (
+            "newsclf status; newsclf logs --api",
+            ("newsclf status --state-dir 's d'; newsclf logs --state-dir 's d' --api"),
+        ),
         ("newsclf teardown foo, then again", "newsclf teardown --state-dir 's d' foo, then again"),
-        ("newsclf train --out m; newsclf status-page", ("newsclf train --out m; newsclf"
-         " status-page")),
+        (
+            "newsclf train --out m; newsclf status-page",
+            ("newsclf train --out m; newsclf status-page"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_commands_get_the_state_directory(text: str, shown: str) -> None:
     assert with_state_dir(text, Path("s d")) == shown
     assert with_state_dir(text, None) == text

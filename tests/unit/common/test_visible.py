@@ -53,8 +53,11 @@ def test_no_name_in_a_model_card_is_taken_as_markup() -> None:
     assert list(fields) == ["library_name", "pipeline_tag", "base_model", "language"]
     assert json.loads(fields["base_model"]) == visible(EVIL)  # JSON's texts are YAML's, too
     assert [line for line in body.splitlines() if line.startswith("#")][1:] == [
-        "## Scores", "## Data", "## Training", "## Limits",
-    ]  # fmt: skip
+        "## Scores",
+        "## Data",
+        "## Training",
+        "## Limits",
+    ]
     outside_code = "".join(body.split("`")[::2])
     assert "<script>" not in outside_code
     assert "](javascript" not in outside_code

@@ -14,11 +14,14 @@ from newsclf.contract.requests import ContractError, headline_problem, parse_inp
 
 PADDING = {"padding": "x" * 100_000}
 _values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=8,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=30)

@@ -102,16 +102,21 @@ def test_scores_are_recognised_and_thresholds_offered(tmp_path: Path) -> None:
     assert "holds scores from -0.344 to 1, not labels" in error.message
     assert "--score-thresholds -0.2,0.2" in str(error.hint)
     assert labels_of(tmp_path, scores, score_thresholds="-0.2,0.2") == [
-        "positive", "negative", "neutral", "positive",
-    ]  # fmt: skip
+        "positive",
+        "negative",
+        "neutral",
+        "positive",
+    ]
 
 
 def test_many_whole_numbers_are_scores_and_a_few_are_classes(tmp_path: Path) -> None:
     assert "holds scores" in problem_of(tmp_path, list(range(11))).message
     assert "unknown labels" in problem_of(tmp_path, [1, 2, 3, 4, 5]).message
     assert labels_of(tmp_path, [1, 3, 5], score_thresholds="2.5,3.5") == [
-        "negative", "neutral", "positive",
-    ]  # fmt: skip
+        "negative",
+        "neutral",
+        "positive",
+    ]
 
 
 def test_thresholds_need_numbers(tmp_path: Path) -> None:
@@ -138,8 +143,10 @@ def test_labels_of_entities_are_explained(tmp_path: Path, label: object) -> None
 
 def class_labels(path: Path, names: list[str]) -> Path:
     """A Parquet file with a ClassLabel column, as `datasets` writes it."""
-    features = {"text": {"dtype": "string", "_type": "Value"},
-                "label": {"names": names, "_type": "ClassLabel"}}  # fmt: skip
+    features = {
+        "text": {"dtype": "string", "_type": "Value"},
+        "label": {"names": names, "_type": "ClassLabel"},
+    }
     table = pa.table({"text": ["A", "B", "C"], "label": [0, 1, 2]})
     metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
     pa.parquet.write_table(table.replace_schema_metadata(metadata), path)

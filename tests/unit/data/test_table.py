@@ -90,23 +90,31 @@ def test_exact_duplicates_are_dropped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"text,label\n\xc3\x84,positive\nB\xe4,neutral\n",
-         "line 3: not UTF-8 (byte 0xe4 at position 2)"),
-        (b"text,label\nA,positive\nB,up\nC,up\nD,?\n",
-         "column 'label': unknown labels 'up' (2 rows), '?' (1 row), first in line 3; known are"),
+        (
+            b"text,label\n\xc3\x84,positive\nB\xe4,neutral\n",
+            "line 3: not UTF-8 (byte 0xe4 at position 2)",
+        ),
+        (
+            b"text,label\nA,positive\nB,up\nC,up\nD,?\n",
+            "column 'label': unknown labels 'up' (2 rows), '?' (1 row), first in line 3; known are",
+        ),
         (b"text,label\nA,positive\nB,\n", "the label is empty in 1 row, first in line 3"),
         (b'text,label\n"A\nB",positive\n  ,neutral\n', "line 4: the headline is empty"),
-        (b"body,label\nA,positive\n",
-         "no column 'text' for the headlines; the columns are 'body', 'label'"),
-        (b"text,mood\nA,positive\n",
-         "no column 'label' for the labels; the columns are 'text', 'mood'"),
+        (
+            b"body,label\nA,positive\n",
+            "no column 'text' for the headlines; the columns are 'body', 'label'",
+        ),
+        (
+            b"text,mood\nA,positive\n",
+            "no column 'label' for the labels; the columns are 'text', 'mood'",
+        ),
         (b"text,label\nA,neutral\nB,neutral\n", "all 2 rows are 'neutral'"),
         (b"", "the file has no rows"),
         (b"text,label\n", "the file has no rows"),
         (b"text,label\nA,positive\nB,neutral,extra\n", "line 3: 3 fields, but the header has 2"),
         (b'text,label\nA,positive\n"B,neutral\n', "line 3: broken CSV"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_csv_is_an_error_with_its_line(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "d.csv"
     path.write_bytes(content)
@@ -124,14 +132,18 @@ def test_a_bad_csv_is_an_error_with_its_line(tmp_path: Path, content: bytes, sai
     [
         (b'{"text": "A", "label": "positive"}\n\n{"text": \n', "line 3: broken JSON"),
         (b'["A", "positive"]\n', "line 1: expected a JSON object"),
-        (b'{"text": "A", "label": "positive"}\n{"text": null, "label": "neutral"}\n',
-         "line 2: the headline is empty"),
-        (b'{"text": "A", "label": "positive"}\n{"text": " ", "label": "neutral"}\n',
-         "line 2: the headline is empty"),
+        (
+            b'{"text": "A", "label": "positive"}\n{"text": null, "label": "neutral"}\n',
+            "line 2: the headline is empty",
+        ),
+        (
+            b'{"text": "A", "label": "positive"}\n{"text": " ", "label": "neutral"}\n',
+            "line 2: the headline is empty",
+        ),
         (b'{"text": 7, "label": "positive"}\n', "line 1: the headline is not a text"),
         (b"\n\n", "the file has no rows"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_jsonl_is_an_error_with_its_line(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "d.jsonl"
     path.write_bytes(content)

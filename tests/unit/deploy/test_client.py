@@ -30,29 +30,72 @@ def answer_to(status: int, body: object) -> object:
 @pytest.mark.parametrize(
     ("status", "body", "kind", "message", "hint"),
     [
-        (503, {"error": {"code": "endpoint_busy", "message": "too much to do"}},
-         ServiceError, "the API is busy (503): too much to do", "try again"),
-        (429, {"error": {"code": "throttled", "message": "too many requests"}},
-         ServiceError, "the API is busy (429): too many requests", "try again"),
-        (401, {"error": {"code": "unauthorized", "message": "a valid x-api-key is needed"}},
-         RequestRejectedError, "the API refused the credential (401): a valid x-api-key is needed",
-         "newsclf wire-api"),
-        (403, {"message": "Forbidden"},
-         RequestRejectedError, "the API refused the credential (403): Forbidden",
-         "newsclf wire-api"),
-        (404, {"message": "Not Found"},
-         RequestRejectedError, "the API has no such address (404): Not Found", "newsclf status"),
-        (400, {"error": {"message": "'headline' is empty"}},
-         RequestRejectedError, "the API rejected the request (400): 'headline' is empty", None),
-        (502, {"error": {"message": "the function failed"}},
-         ServiceError, "the API failed (502): the function failed", "newsclf logs --api"),
-        (500, b"<html>a page of somebody's</html>",
-         ServiceError, "the API failed (500): Internal Server Error", "newsclf logs --api"),
+        (
+            503,
+            {"error": {"code": "endpoint_busy", "message": "too much to do"}},
+            ServiceError,
+            "the API is busy (503): too much to do",
+            "try again",
+        ),
+        (
+            429,
+            {"error": {"code": "throttled", "message": "too many requests"}},
+            ServiceError,
+            "the API is busy (429): too many requests",
+            "try again",
+        ),
+        (
+            401,
+            {"error": {"code": "unauthorized", "message": "a valid x-api-key is needed"}},
+            RequestRejectedError,
+            "the API refused the credential (401): a valid x-api-key is needed",
+            "newsclf wire-api",
+        ),
+        (
+            403,
+            {"message": "Forbidden"},
+            RequestRejectedError,
+            "the API refused the credential (403): Forbidden",
+            "newsclf wire-api",
+        ),
+        (
+            404,
+            {"message": "Not Found"},
+            RequestRejectedError,
+            "the API has no such address (404): Not Found",
+            "newsclf status",
+        ),
+        (
+            400,
+            {"error": {"message": "'headline' is empty"}},
+            RequestRejectedError,
+            "the API rejected the request (400): 'headline' is empty",
+            None,
+        ),
+        (
+            502,
+            {"error": {"message": "the function failed"}},
+            ServiceError,
+            "the API failed (502): the function failed",
+            "newsclf logs --api",
+        ),
+        (
+            500,
+            b"<html>a page of somebody's</html>",
+            ServiceError,
+            "the API failed (500): Internal Server Error",
+            "newsclf logs --api",
+        ),
         (302, b"", ServiceError, "the API failed (302): Found", "newsclf status"),
-        (500, {"error": "text"}, ServiceError, "the API failed (500): Internal Server Error",
-         "newsclf status"),
+        (
+            500,
+            {"error": "text"},
+            ServiceError,
+            "the API failed (500): Internal Server Error",
+            "newsclf status",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_error_of_the_api_is_a_sentence_with_a_hint(
     status: int, body: object, kind: type[NewsclfError], message: str, hint: str | None
 ) -> None:
@@ -122,10 +165,12 @@ def test_names_of_this_machine() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://h/classify?key=SECRET", "https://h/classify?a=b&key=SECRET#x",
-        "https://me:SECRET@h/classify", "https://SECRET@h/classify?key=SECRET",
+        "https://h/classify?key=SECRET",
+        "https://h/classify?a=b&key=SECRET#x",
+        "https://me:SECRET@h/classify",
+        "https://SECRET@h/classify?key=SECRET",
         "https://h/classify#SECRET",
     ],
-)  # fmt: skip
+)
 def test_a_url_is_shown_without_what_may_be_secret(url: str) -> None:
     assert without_secrets(url) == "https://h/classify"

@@ -51,9 +51,13 @@ async def gateway(
 ) -> AsyncIterator[int]:
     """Run a gateway; its port."""
     app = make_app(
-        Answering(), key_digest=key_digest, signer=signer, rate_per_s=1e6, burst=1_000_000,
+        Answering(),
+        key_digest=key_digest,
+        signer=signer,
+        rate_per_s=1e6,
+        burst=1_000_000,
         cors_origins=cors_origins,
-    )  # fmt: skip
+    )
     runner = make_runner(app, shutdown_timeout_s=0)
     await runner.setup()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -220,9 +224,14 @@ def test_a_function_that_does_not_work_is_told_without_a_traceback(
 
     settings = tmp_path / "gateway.json"
     document = {
-        "runtimes": 0, "environment": {}, "key_digest": None, "signer": None, "rate_per_s": 1,
-        "burst": 1, "cors_origins": [],
-    }  # fmt: skip
+        "runtimes": 0,
+        "environment": {},
+        "key_digest": None,
+        "signer": None,
+        "rate_per_s": 1,
+        "burst": 1,
+        "cors_origins": [],
+    }
     settings.write_text(json.dumps(document), encoding="utf-8")
     monkeypatch.setattr("newsclf.deploy.local.gateway.app.Function", Failing)
     monkeypatch.setattr(logging.Formatter, "converter", time.localtime)  # put back at the end

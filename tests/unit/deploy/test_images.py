@@ -60,9 +60,16 @@ def test_other_gpus_get_the_training_image_with_cuda(instance: str) -> None:
 
 @pytest.mark.parametrize(
     "instance",
-    ["ml.g5.xlarge", "ml.g4dn.xlarge", "ml.p3.2xlarge", "ml.p4d.24xlarge", "ml.inf1.xlarge",
-     "ml.inf2.xlarge", "ml.trn1.2xlarge"],
-)  # fmt: skip
+    [
+        "ml.g5.xlarge",
+        "ml.g4dn.xlarge",
+        "ml.p3.2xlarge",
+        "ml.p4d.24xlarge",
+        "ml.inf1.xlarge",
+        "ml.inf2.xlarge",
+        "ml.trn1.2xlarge",
+    ],
+)
 def test_serving_on_an_accelerator_that_would_stand_idle_is_refused(instance: str) -> None:
     with pytest.raises(ConfigError, match="would stand idle") as raised:
         stock_image("us-east-1", instance)

@@ -46,8 +46,11 @@ def unmarked(tmp_path: Path) -> Iterator[Started]:
         port = listener.getsockname()[1]
         child = subprocess.Popen(
             [sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1"],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=[listener.fileno()],
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[listener.fileno()],
+        )
     record = {
         "status": "ready",
         "port": port,
@@ -87,10 +90,17 @@ def test_a_step_of_the_clock_loses_no_process(
 
 @pytest.mark.parametrize(
     "changed",
-    [{"pid": os.getpid()}, {"pid": -1}, {"pid": 2**22}, {"pid": 2**80}, {"pid": None},
-     {"start_ticks": 1}, {"boot_id": "an earlier one"}],
+    [
+        {"pid": os.getpid()},
+        {"pid": -1},
+        {"pid": 2**22},
+        {"pid": 2**80},
+        {"pid": None},
+        {"start_ticks": 1},
+        {"boot_id": "an earlier one"},
+    ],
     ids=["this process", "negative", "unused", "huge", "none", "later start", "other boot"],
-)  # fmt: skip
+)
 def test_no_other_process_is_taken_for_it(started: Started, changed: dict[str, object]) -> None:
     other = started.known.model_copy(update=changed)
 

@@ -97,9 +97,12 @@ def test_signatures_are_botocore_s_to_the_byte(drawn: dict[str, object]) -> None
     assert isinstance(d["time_s"], float)
     token = None if d["token"] is None else str(d["token"])
     given_ = (
-        str(d["method"]), url, d["headers"], d["body"],
+        str(d["method"]),
+        url,
+        d["headers"],
+        d["body"],
         Credentials("AKIDEXAMPLE", str(d["secret"]), token),
-    )  # fmt: skip
+    )
     scope = Scope(str(d["region"]), str(d["service"]))
 
     expected = by_botocore(*given_, scope=scope, time_s=d["time_s"])
@@ -114,15 +117,20 @@ def test_other_credentials_and_the_next_day_give_another_signature() -> None:
         added = sign("GET", URL, {}, b"", credentials, scope=scope, time_s=time_s)
         return added["Authorization"].rpartition("=")[2]
 
-    assert len({
-        signature(CREDENTIALS, SCOPE, NOW_S),
-        signature(CREDENTIALS, SCOPE, NOW_S + 86_400),
-        signature(CREDENTIALS, Scope("us-east-1", "sagemaker"), NOW_S),
-        signature(CREDENTIALS, Scope("eu-west-1", "execute-api"), NOW_S),
-        signature(CREDENTIALS._replace(secret_key="another"), SCOPE, NOW_S),
-        signature(CREDENTIALS._replace(session_token="first"), SCOPE, NOW_S),
-        signature(CREDENTIALS._replace(session_token="second"), SCOPE, NOW_S),
-    }) == 7  # fmt: skip
+    assert (
+        len(
+            {
+                signature(CREDENTIALS, SCOPE, NOW_S),
+                signature(CREDENTIALS, SCOPE, NOW_S + 86_400),
+                signature(CREDENTIALS, Scope("us-east-1", "sagemaker"), NOW_S),
+                signature(CREDENTIALS, Scope("eu-west-1", "execute-api"), NOW_S),
+                signature(CREDENTIALS._replace(secret_key="another"), SCOPE, NOW_S),
+                signature(CREDENTIALS._replace(session_token="first"), SCOPE, NOW_S),
+                signature(CREDENTIALS._replace(session_token="second"), SCOPE, NOW_S),
+            }
+        )
+        == 7
+    )
 
 
 def received(credentials: Credentials = CREDENTIALS, **changed: str) -> list[tuple[str, str]]:
@@ -188,7 +196,7 @@ def authorization(change: Callable[[str], str]) -> list[tuple[str, str]]:
         ([h for h in received() if h[0] != "Host"], "malformed_credentials"),
         ([h for h in received() if h[0] != "X-Amz-Date"], "malformed_credentials"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_signed_as_it_must_be_is_refused(
     headers: list[tuple[str, str]], code: str
 ) -> None:
@@ -228,9 +236,21 @@ def test_another_session_token_is_refused() -> None:
 
 on_the_wire = st.binary(max_size=80).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 fields = st.sampled_from(
-    ["AWS4-HMAC-SHA256 ", "Credential=", "AKIDEXAMPLE/", "20261122/us-east-1/execute-api/",
-     "aws4_request", ",", "SignedHeaders=", "host;", "x-amz-date", "Signature=", "=", ""]
-)  # fmt: skip
+    [
+        "AWS4-HMAC-SHA256 ",
+        "Credential=",
+        "AKIDEXAMPLE/",
+        "20261122/us-east-1/execute-api/",
+        "aws4_request",
+        ",",
+        "SignedHeaders=",
+        "host;",
+        "x-amz-date",
+        "Signature=",
+        "=",
+        "",
+    ]
+)
 
 
 @settings(max_examples=500, deadline=None)

@@ -23,17 +23,27 @@ from tests.conftest import Cli
 
 STATE = Path(".newsclf")
 LOCAL = {
-    "name": "news", "target": "local", "schema_version": 1,
-    "created": "2026-11-22T00:00:00+00:00", "model": "model", "model_digest": "0123456789ab",
+    "name": "news",
+    "target": "local",
+    "schema_version": 1,
+    "created": "2026-11-22T00:00:00+00:00",
+    "model": "model",
+    "model_digest": "0123456789ab",
     "server": {"status": "ready", "port": 9, "pid": None},
     "api": {"status": "ready", "port": 9, "pid": None, "auth": "api-key"},
-}  # fmt: skip
+}
 AWS = {
-    "name": "news", "target": "aws", "schema_version": 1, "created": "2026-11-22T00:00:00+00:00",
-    "region": "us-east-1", "account": "123456789012", "model": "model", "model_digest": "0",
+    "name": "news",
+    "target": "aws",
+    "schema_version": 1,
+    "created": "2026-11-22T00:00:00+00:00",
+    "region": "us-east-1",
+    "account": "123456789012",
+    "model": "model",
+    "model_digest": "0",
     "spec": {"image": "i"},
     "api": {"url": "https://x", "auth": "api-key", "key_file": "/etc/passwd"},
-}  # fmt: skip
+}
 
 
 def plant(document: object, name: str = "news") -> Path:
@@ -207,16 +217,37 @@ def damage(**changes: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     "document",
     [
-        "", "x", "[]", "null", "\x00", "[" * 100_000, '{"schema_version": 9}', "\u200b{}",
-        damage(created="yesterday"), damage(created=7), damage(name="other"), damage(name=None),
-        damage(target="mars"), damage(model=None), damage(server=None), damage(server=[]),
+        "",
+        "x",
+        "[]",
+        "null",
+        "\x00",
+        "[" * 100_000,
+        '{"schema_version": 9}',
+        "\u200b{}",
+        damage(created="yesterday"),
+        damage(created=7),
+        damage(name="other"),
+        damage(name=None),
+        damage(target="mars"),
+        damage(model=None),
+        damage(server=None),
+        damage(server=[]),
         *(
             damage(server={"status": "ready", "port": 9} | changed)
-            for changed in ({"pid": -1}, {"pid": 1}, {"pid": 2**80}, {"pid": "x"},
-                            {"port": 99999999}, {"port": 0}, {"port": None}, {"status": "?"})
+            for changed in (
+                {"pid": -1},
+                {"pid": 1},
+                {"pid": 2**80},
+                {"pid": "x"},
+                {"port": 99999999},
+                {"port": 0},
+                {"port": None},
+                {"status": "?"},
+            )
         ),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_record_hides_no_other(document: object) -> None:
     bad = plant(document)
     plant(LOCAL | {"name": "good"}, "good")

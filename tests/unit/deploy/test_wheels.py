@@ -45,11 +45,15 @@ def test_the_shipped_pins_fit_the_project_s_and_name_no_registry() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "onnxruntime", "onnxruntime==1", f"onnxruntime>=1 --hash=sha256:{SHA}",
-        f"onnxruntime==1 --hash=md5:{SHA}", f"onnxruntime==1 --hash=sha256:{SHA[:-1]}",
-        "--index-url https://example.invalid", "\N{SNOWMAN}",
+        "onnxruntime",
+        "onnxruntime==1",
+        f"onnxruntime>=1 --hash=sha256:{SHA}",
+        f"onnxruntime==1 --hash=md5:{SHA}",
+        f"onnxruntime==1 --hash=sha256:{SHA[:-1]}",
+        "--index-url https://example.invalid",
+        "\N{SNOWMAN}",
     ],
-)  # fmt: skip
+)
 def test_a_line_that_pins_nothing_is_an_error(tmp_path: Path, line: str) -> None:
     path = tmp_path / "requirements.txt"
     path.write_text(f"# pins\n{line}\n", encoding="utf-8")
@@ -142,8 +146,13 @@ def test_a_wheel_is_unpacked_as_pip_lays_it_out(tmp_path: Path) -> None:
     wheel = tmp_path / "a-1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.mkdir("a")
-        for name in ("a/__init__.py", "a-1.dist-info/METADATA", "a-1.data/purelib/b.py",
-                     "a-1.data/platlib/c/d.so", "a-1.data/scripts/run"):  # fmt: skip
+        for name in (
+            "a/__init__.py",
+            "a-1.dist-info/METADATA",
+            "a-1.data/purelib/b.py",
+            "a-1.data/platlib/c/d.so",
+            "a-1.data/scripts/run",
+        ):
             archive.writestr(name, name)
 
     assert {name: content.decode() for name, content in unpacked(wheel).items()} == {

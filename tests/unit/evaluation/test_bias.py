@@ -21,11 +21,14 @@ KINDS: tuple[Literal["company", "country", "currency"], ...] = ("company", "coun
     ("kind", "before", "after"),
     [
         ("currency", "Profit of EUR 5 mn, or $7 million", "Profit of USD 5 mn, or £7 million"),
-        ("currency", "A euro bought 1.1 dollars; EUROPE slept",
-         "A dollar bought 1.1 pounds; EUROPE slept"),
+        (
+            "currency",
+            "A euro bought 1.1 dollars; EUROPE slept",
+            "A dollar bought 1.1 pounds; EUROPE slept",
+        ),
         ("company", "Profit at the mill rose", "Profit at the mill rose"),
     ],
-)  # fmt: skip
+)
 def test_swaps(kind: Literal["company", "currency"], before: str, after: str) -> None:
     assert swap(before, kind) == after
 

@@ -22,8 +22,11 @@ from botocore.stub import Stubber
 from newsclf.contract.limits import MAX_API_BODY_BYTES
 from tests.support.builders import LAMBDA_ENVIRONMENT
 
-SCORES = [{"label": "positive", "score": 0.7}, {"label": "neutral", "score": 0.2},
-          {"label": "negative", "score": 0.1}]  # fmt: skip
+SCORES = [
+    {"label": "positive", "score": 0.7},
+    {"label": "neutral", "score": 0.2},
+    {"label": "negative", "score": 0.1},
+]
 CONTEXT = SimpleNamespace(aws_request_id="lambda-1")
 Answer = dict[str, Any]
 
@@ -174,10 +177,14 @@ def test_what_is_not_of_the_contract_never_reaches_the_endpoint(
         ("ModelError", {"OriginalStatusCode": 400}, 400, "bad_request"),
         ("ModelError", {"OriginalStatusCode": 413}, 413, "bad_request"),
         ("ModelError", {"OriginalStatusCode": 500}, 502, "model_failed"),
-        ("ModelError", {"OriginalStatusCode": 400, "OriginalMessage": "internal: boom"}, 502,
-         "model_failed"),
+        (
+            "ModelError",
+            {"OriginalStatusCode": 400, "OriginalMessage": "internal: boom"},
+            502,
+            "model_failed",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_endpoint_s_errors_become_the_api_s(
     handler: ModuleType, code: str, modeled: Answer, status: int, name: str
 ) -> None:
@@ -276,8 +283,10 @@ def test_one_line_is_logged_and_no_headline_in_it(
     assert headline not in out
     assert (good["Status"], good["request_id"], good["Headlines"]) == ("200", "api-1", 2)
     assert {m["Name"] for m in good["_aws"]["CloudWatchMetrics"][0]["Metrics"]} == {
-        "Headlines", "ModelLatencyMs", "LatencyMs",
-    }  # fmt: skip
+        "Headlines",
+        "ModelLatencyMs",
+        "LatencyMs",
+    }
     assert bad["Status"] == "400"
 
 

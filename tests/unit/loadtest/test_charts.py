@@ -330,10 +330,14 @@ def test_the_points_of_a_search_are_not_joined() -> None:
     case = build_case(instances=("ml.c5.large",), users=(1,), repeats=1)
     points = [p for p in case.summary.points if p.load.model == "poisson"]
     points += [
-        p.model_copy(update={"id": f"{p.id}-again", "load": p.load.model_copy(
-            update={"rate_per_s": 2 * (p.load.rate_per_s or 1)})})
+        p.model_copy(
+            update={
+                "id": f"{p.id}-again",
+                "load": p.load.model_copy(update={"rate_per_s": 2 * (p.load.rate_per_s or 1)}),
+            }
+        )
         for p in points
-    ]  # fmt: skip
+    ]
     [group] = groups_of(points)
 
     searched = latency_by_throughput("k", group, [], build_search("ml.c5.large", 10.0, 20.0))

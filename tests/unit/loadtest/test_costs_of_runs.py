@@ -267,10 +267,22 @@ def test_cost_as_json_follows_its_options(run: Path, newsclf: Cli) -> None:
     plain = json.loads(newsclf("cost", run, "--json", "--volume", "1e6").out)
     other = json.loads(
         newsclf(
-            "cost", run, "--json", "--volume", "1e6", "--ha", "--utilisation", ".2", "--memory",
-            "512", "--api", "rest", "--price-as", "ml.c5.xlarge",
+            "cost",
+            run,
+            "--json",
+            "--volume",
+            "1e6",
+            "--ha",
+            "--utilisation",
+            ".2",
+            "--memory",
+            "512",
+            "--api",
+            "rest",
+            "--price-as",
+            "ml.c5.xlarge",
         ).out
-    )  # fmt: skip
+    )
 
     assert plain["months"][0]["instances"] == [1]
     assert other["months"][0]["instances"] == [2]

@@ -413,15 +413,23 @@ def test_a_moment_is_shown_for_people(iso: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "shown"),
     [
-        ({"kind": "local", "name": "local", "target": "shop (API, key)"},
-         "Load test of shop on local"),
-        ({"kind": "sagemaker", "name": "ml.c5.large", "target": "shop (endpoint)"},
-         "Load test of shop on ml.c5.large"),
-        ({"kind": "url", "name": "url", "target": "https://example.com/x"},
-         "Load test of https://example.com/x"),
-        ({"kind": "local", "name": "2 instances", "target": "local:1, local:2"},
-         "Load test 2 instances"),
+        (
+            {"kind": "local", "name": "local", "target": "shop (API, key)"},
+            "Load test of shop on local",
+        ),
+        (
+            {"kind": "sagemaker", "name": "ml.c5.large", "target": "shop (endpoint)"},
+            "Load test of shop on ml.c5.large",
+        ),
+        (
+            {"kind": "url", "name": "url", "target": "https://example.com/x"},
+            "Load test of https://example.com/x",
+        ),
+        (
+            {"kind": "local", "name": "2 instances", "target": "local:1, local:2"},
+            "Load test 2 instances",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_title_names_what_was_tested(fields: dict[str, str], shown: str) -> None:
     assert title(build_run([closed_load(1)], **fields)) == shown

@@ -21,10 +21,16 @@ def complete() -> tuple[Point, Samples]:
     """A point and its samples."""
     load = closed_load(2)
     point = Point(
-        id="closed-2-r1", load=load, repeat=1, instance="local",
-        started_utc="2026-01-02T03:04:05Z", window_begin_ns=0, window_end_ns=10**9, workers=[],
+        id="closed-2-r1",
+        load=load,
+        repeat=1,
+        instance="local",
+        started_utc="2026-01-02T03:04:05Z",
+        window_begin_ns=0,
+        window_end_ns=10**9,
+        workers=[],
         connections_opened=2,
-    )  # fmt: skip
+    )
     return point, simulate(load, Queue(1, 0.01), seed=1)
 
 

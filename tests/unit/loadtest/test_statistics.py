@@ -59,9 +59,14 @@ def test_percentiles_agree_with_hdrhistogram(name: str, values: Floats) -> None:
 
 @pytest.mark.parametrize(
     ("n", "p", "ranks"),
-    [(1000, 0.99, (983, 997)), (3000, 0.99, (2959, 2981)), (10_000, 0.99, (9880, 9920)),
-     (1000, 0.95, (936, 964)), (1000, 0.50, (469, 532))],
-)  # fmt: skip
+    [
+        (1000, 0.99, (983, 997)),
+        (3000, 0.99, (2959, 2981)),
+        (10_000, 0.99, (9880, 9920)),
+        (1000, 0.95, (936, 964)),
+        (1000, 0.50, (469, 532)),
+    ],
+)
 def test_ranks_of_the_interval_of_a_percentile(n: int, p: float, ranks: tuple[int, int]) -> None:
     assert binomial_ranks(n, p) == ranks
 

@@ -154,8 +154,11 @@ def test_scores_that_are_no_numbers_are_never_shown(
 def test_weights_in_another_file_are_refused(
     model: Path, monkeypatch: pytest.MonkeyPatch, here: str
 ) -> None:
-    options: dict[str, Any] = {"save_as_external_data": True, "location": "w.bin",
-                               "size_threshold": 1024}  # fmt: skip
+    options: dict[str, Any] = {
+        "save_as_external_data": True,
+        "location": "w.bin",
+        "size_threshold": 1024,
+    }
     save_onnx(model / "model.onnx", np.ones((1500, 3), dtype=np.float32), **options)
     assert (model / "w.bin").is_file()
     if here == "in its folder":

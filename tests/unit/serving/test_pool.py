@@ -30,9 +30,15 @@ def _modules_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(folder: Path, use: Callable[[Pool], Awaitable[None]], **options: Any) -> None:
     """Use a pool of moody workers."""
-    defaults: dict[str, Any] = {"digests": {}, "workers": 1, "threads": 1, "queue_headlines": 10,
-                "deadline_s": 0.3, "worker_module": "tests.support.moody",
-                "restart_pause_s": 0.001}  # fmt: skip
+    defaults: dict[str, Any] = {
+        "digests": {},
+        "workers": 1,
+        "threads": 1,
+        "queue_headlines": 10,
+        "deadline_s": 0.3,
+        "worker_module": "tests.support.moody",
+        "restart_pause_s": 0.001,
+    }
 
     async def main() -> None:
         pool = Pool(folder, **(defaults | options))
@@ -137,8 +143,11 @@ def test_a_model_that_was_changed_is_not_served_and_the_reason_is_said_once(
             ping = await client.get("/ping")
             assert ping.status == 503
             assert await ping.json() == {
-                "workers_ready": 0, "workers": 1, "model": "digest", "problems": ["another model"],
-            }  # fmt: skip
+                "workers_ready": 0,
+                "workers": 1,
+                "model": "digest",
+                "problems": ["another model"],
+            }
         refused.unlink()
         await ready(pool)
         assert pool.problems == []
@@ -203,9 +212,11 @@ def ask(folder: Path, body: object, *, count: str = "", **headers: str) -> tuple
             }
             sent = {name: value for name, value in given.items() if value}
             answer = await client.post(
-                "/invocations", data=json.dumps(body).encode(), headers=sent,
+                "/invocations",
+                data=json.dumps(body).encode(),
+                headers=sent,
                 skip_auto_headers=["Content-Type"],
-            )  # fmt: skip
+            )
             document = await answer.json()
             message = document["error"]["message"] if answer.status != 200 else ""
             answers.append((answer.status, message))

@@ -26,8 +26,9 @@ class Service:
     """A server that answers with the length of a body, and what it holds."""
 
     def __init__(self, **limits: Any) -> None:
-        self._options = {k: limits.pop(k) for k in ("head_within_s", "max_connections")
-                         if k in limits}  # fmt: skip
+        self._options = {
+            k: limits.pop(k) for k in ("head_within_s", "max_connections") if k in limits
+        }
         self.bodies = request_limits.Bodies(**limits)
         self.cancelled = asyncio.Event()
         self.begun = asyncio.Event()

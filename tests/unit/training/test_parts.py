@@ -260,8 +260,9 @@ def test_only_scratch_folders_of_optimize_are_stale(tmp_path: Path) -> None:
     remove_stale(model)
 
     assert sorted(path.name for path in model.iterdir()) == [
-        ".optimize-12345678", ".optimize-notes",
-    ]  # fmt: skip
+        ".optimize-12345678",
+        ".optimize-notes",
+    ]
     assert (tmp_path / "mine" / "a.file").is_file()
 
 

@@ -80,9 +80,12 @@ class AuthorizerRemains:
         if found is None:
             return False
         answer = self.clients.find(
-            "apigatewayv2", "delete_authorizer", doing="deleting the authorizer",
-            ApiId=api_id_of(self.clients, self.names), AuthorizerId=found["AuthorizerId"],
-        )  # fmt: skip
+            "apigatewayv2",
+            "delete_authorizer",
+            doing="deleting the authorizer",
+            ApiId=api_id_of(self.clients, self.names),
+            AuthorizerId=found["AuthorizerId"],
+        )
         return answer is not None
 
     def exists(self) -> bool:
@@ -112,17 +115,25 @@ class Authorizer(AuthorizerRemains):
             found = self._create(api_id)
         if not self._is_right(found):
             self.clients.call(
-                "apigatewayv2", "update_authorizer", doing="updating the authorizer",
-                ApiId=api_id, AuthorizerId=found["AuthorizerId"], **self.wanted.settings(),
-            )  # fmt: skip
+                "apigatewayv2",
+                "update_authorizer",
+                doing="updating the authorizer",
+                ApiId=api_id,
+                AuthorizerId=found["AuthorizerId"],
+                **self.wanted.settings(),
+            )
         return {"authorizer_id": found["AuthorizerId"]}
 
     def _create(self, api_id: str) -> dict[str, Any]:
         try:
             return self.clients.call(
-                "apigatewayv2", "create_authorizer", doing="creating the authorizer",
-                ApiId=api_id, Name=self.name, **self.wanted.settings(),
-            )  # fmt: skip
+                "apigatewayv2",
+                "create_authorizer",
+                doing="creating the authorizer",
+                ApiId=api_id,
+                Name=self.name,
+                **self.wanted.settings(),
+            )
         except RefusedError:
             found = find_authorizer(self.clients, self.names, self.name)
             if found is None:  # else an attempt before this one has made it

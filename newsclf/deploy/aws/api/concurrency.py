@@ -67,9 +67,11 @@ def _room(clients: Clients, names: Names) -> tuple[int, int] | None:
             raise
         return None  # then Lambda refuses the reservation itself
     found = clients.find(
-        "lambda", "get_function", doing=f"looking at the function {names.endpoint}",
+        "lambda",
+        "get_function",
+        doing=f"looking at the function {names.endpoint}",
         FunctionName=names.endpoint,
-    )  # fmt: skip
+    )
     ours = (found or {}).get("Concurrency", {}).get("ReservedConcurrentExecutions", 0)
     total = limits["ConcurrentExecutions"]
     free = limits["UnreservedConcurrentExecutions"] + ours

@@ -62,9 +62,11 @@ class FunctionRemains:
 
     def _find(self) -> dict[str, Any] | None:
         return self.clients.find(
-            "lambda", "get_function", doing=f"looking at the function {self.name}",
+            "lambda",
+            "get_function",
+            doing=f"looking at the function {self.name}",
             FunctionName=self.name,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,11 @@ class Function(FunctionRemains):
         differences = self._differences(self._wait_until_active())
         if "code" in differences:
             self._call(
-                "update_function_code", "updating its code",
-                ZipFile=self.spec.code, Architectures=[ARCHITECTURE],
-            )  # fmt: skip
+                "update_function_code",
+                "updating its code",
+                ZipFile=self.spec.code,
+                Architectures=[ARCHITECTURE],
+            )
             self._wait_until_active()
         if "settings" in differences:
             self._call("update_function_configuration", "changing its settings", **self._settings())
@@ -138,10 +142,13 @@ class Function(FunctionRemains):
         def attempt() -> bool | None:
             try:
                 self._call(
-                    "create_function", "creating it", **self._settings(),
-                    Code={"ZipFile": self.spec.code}, Architectures=[ARCHITECTURE],
+                    "create_function",
+                    "creating it",
+                    **self._settings(),
+                    Code={"ZipFile": self.spec.code},
+                    Architectures=[ARCHITECTURE],
                     Tags=self.names.tags,
-                )  # fmt: skip
+                )
             except RefusedError as error:
                 if is_not_yet_assumable(error):
                     return None
@@ -187,9 +194,10 @@ class Function(FunctionRemains):
             return
         try:
             self._call(
-                "put_function_concurrency", f"reserving a concurrency of {reserved}",
+                "put_function_concurrency",
+                f"reserving a concurrency of {reserved}",
                 ReservedConcurrentExecutions=reserved,
-            )  # fmt: skip
+            )
         except RefusedError as error:
             raise TargetError(
                 error.message,
@@ -199,6 +207,9 @@ class Function(FunctionRemains):
 
     def _call(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any]:
         return self.clients.call(
-            "lambda", operation, doing=f"the function {self.name}: {doing}",
-            FunctionName=self.name, **arguments,
-        )  # fmt: skip
+            "lambda",
+            operation,
+            doing=f"the function {self.name}: {doing}",
+            FunctionName=self.name,
+            **arguments,
+        )

@@ -39,11 +39,12 @@ class FunctionModel:
         variables = self._variables()
         if variables is not None:
             self.clients.call(
-                "lambda", "update_function_configuration",
+                "lambda",
+                "update_function_configuration",
                 doing=f"telling the function {self.name} of the model",
                 FunctionName=self.name,
                 Environment={"Variables": variables | {_VARIABLE: self.digest}},
-            )  # fmt: skip
+            )
         return {}
 
     def delete(self) -> bool:
@@ -56,9 +57,11 @@ class FunctionModel:
 
     def _variables(self) -> dict[str, Any] | None:
         found = self.clients.find(
-            "lambda", "get_function", doing=f"looking at the function {self.name}",
+            "lambda",
+            "get_function",
+            doing=f"looking at the function {self.name}",
             FunctionName=self.name,
-        )  # fmt: skip
+        )
         if found is None:
             return None
         variables: dict[str, Any] = found["Configuration"].get("Environment", {})["Variables"]

@@ -72,9 +72,11 @@ class FunctionPermission:
     def _has(self) -> dict[str, str]:
         """Id of each statement of ours → its source."""
         answer = self.clients.find(
-            "lambda", "get_policy", doing=f"looking at who may call {self.function}",
+            "lambda",
+            "get_policy",
+            doing=f"looking at who may call {self.function}",
             FunctionName=self.function,
-        )  # fmt: skip
+        )
         if answer is None:
             return {}
         return {
@@ -86,19 +88,27 @@ class FunctionPermission:
     def _add(self, statement: str, source: str) -> None:
         try:
             self.clients.call(
-                "lambda", "add_permission", doing=f"letting the API call {self.function}",
-                FunctionName=self.function, StatementId=statement, Principal=_PRINCIPAL,
-                Action="lambda:InvokeFunction", SourceArn=source,
-            )  # fmt: skip
+                "lambda",
+                "add_permission",
+                doing=f"letting the API call {self.function}",
+                FunctionName=self.function,
+                StatementId=statement,
+                Principal=_PRINCIPAL,
+                Action="lambda:InvokeFunction",
+                SourceArn=source,
+            )
         except RefusedError:
             if self._has().get(statement) != source:
                 raise  # else an attempt before this one has added it
 
     def _remove(self, statement: str) -> None:
         self.clients.find(
-            "lambda", "remove_permission", doing=f"closing {self.function} to an API",
-            FunctionName=self.function, StatementId=statement,
-        )  # fmt: skip
+            "lambda",
+            "remove_permission",
+            doing=f"closing {self.function} to an API",
+            FunctionName=self.function,
+            StatementId=statement,
+        )
 
 
 def _source(statement: Mapping[str, Any]) -> str:

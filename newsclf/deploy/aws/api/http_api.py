@@ -82,17 +82,22 @@ class HttpApi:
         found = find_apis(self.clients, self.names)
         if not found:
             made = self._call(
-                "create_api", "creating the API", Name=self.name, ProtocolType="HTTP",
-                Tags=self.names.tags, **({"CorsConfiguration": self._cors} if self._cors else {}),
-            )  # fmt: skip
+                "create_api",
+                "creating the API",
+                Name=self.name,
+                ProtocolType="HTTP",
+                Tags=self.names.tags,
+                **({"CorsConfiguration": self._cors} if self._cors else {}),
+            )
             found = find_apis(self.clients, self.names) or [made]
         api, *others = found
         for other in others:
             self._delete(other["ApiId"])
         if not self._has_cors(api):
             if self._cors:
-                self._call("update_api", "changing CORS", ApiId=api["ApiId"],
-                           CorsConfiguration=self._cors)  # fmt: skip
+                self._call(
+                    "update_api", "changing CORS", ApiId=api["ApiId"], CorsConfiguration=self._cors
+                )
             else:
                 self._call("delete_cors_configuration", "turning CORS off", ApiId=api["ApiId"])
         return {"api_id": api["ApiId"], "url": api["ApiEndpoint"]}

@@ -43,14 +43,21 @@ class Integration:
         found = self._find()
         if found is None:
             found = self.clients.call(
-                "apigatewayv2", "create_integration", doing="creating the integration",
-                ApiId=api_id, **self._settings(),
-            )  # fmt: skip
+                "apigatewayv2",
+                "create_integration",
+                doing="creating the integration",
+                ApiId=api_id,
+                **self._settings(),
+            )
         elif not self._is_right(found):
             self.clients.call(
-                "apigatewayv2", "update_integration", doing="updating the integration",
-                ApiId=api_id, IntegrationId=found["IntegrationId"], **self._settings(),
-            )  # fmt: skip
+                "apigatewayv2",
+                "update_integration",
+                doing="updating the integration",
+                ApiId=api_id,
+                IntegrationId=found["IntegrationId"],
+                **self._settings(),
+            )
         return {"integration_id": found["IntegrationId"]}
 
     def delete(self) -> bool:

@@ -61,7 +61,11 @@ def api_resources(
     Without roles where the user has one of their own.
     """
     function = Function(
-        clients, names, names.endpoint, "function", names.function_role,
+        clients,
+        names,
+        names.endpoint,
+        "function",
+        names.function_role,
         FunctionSpec(
             handler="lambda_src.handler.handle",
             code=zipped(API_MODULES),
@@ -74,7 +78,7 @@ def api_resources(
             timeout_s=_FUNCTION_TIMEOUT_S,
             reserved_concurrency=spec.reserved_concurrency,
         ),
-    )  # fmt: skip
+    )
     invoke = _allow(
         ["sagemaker:InvokeEndpoint"], names.arn("sagemaker", f"endpoint/{names.endpoint}")
     )
@@ -83,24 +87,34 @@ def api_resources(
     wanted: Sequence[Resource] = [
         LogGroup(clients, names, names.function_log(function.name), "function log group"),
         Role(
-            clients, names, names.function_role, "function role", _LAMBDA,
+            clients,
+            names,
+            names.function_role,
+            "function role",
+            _LAMBDA,
             (invoke, _may_log(names, function.name)),
         ),
         function,
         HttpApi(clients, names, spec.cors_origins),
         FunctionPermission(
-            clients, names, function.name, lambda: _of_routes(clients, names),
+            clients,
+            names,
+            function.name,
+            lambda: _of_routes(clients, names),
             "function permission",
         ),
         integration,
         *authorizer,
         Routes(
-            clients, names, integration, _AUTHORIZATION[spec.auth],
+            clients,
+            names,
+            integration,
+            _AUTHORIZATION[spec.auth],
             f"{names.endpoint}-{_SUFFIX[spec.auth]}" if spec.auth in _SUFFIX else None,
         ),
         LogGroup(clients, names, names.api_log, "API log group"),
         Stage(clients, names, names.api_log, spec.rate_per_s, spec.burst),
-    ]  # fmt: skip
+    ]
     return without_replaced(wanted, names)
 
 
@@ -138,7 +152,11 @@ def _authorizer(clients: Clients, names: Names, spec: ApiSpec) -> Sequence[Resou
     if spec.key_sha256 is None:
         return []
     function = Function(
-        clients, names, names.authorizer, "authorizer function", names.authorizer_role,
+        clients,
+        names,
+        names.authorizer,
+        "authorizer function",
+        names.authorizer_role,
         FunctionSpec(
             handler="lambda_src.authorizer.handle",
             code=zipped(AUTHORIZER_MODULES),
@@ -147,21 +165,28 @@ def _authorizer(clients: Clients, names: Names, spec: ApiSpec) -> Sequence[Resou
             timeout_s=_AUTHORIZER_TIMEOUT_S,
             reserved_concurrency=None,
         ),
-    )  # fmt: skip
+    )
     authorizer = Authorizer(clients, names, "key", KeyCheck(function.arn))
     return [
         LogGroup(clients, names, names.function_log(function.name), "authorizer log group"),
         Role(
-            clients, names, names.authorizer_role, "authorizer role", _LAMBDA,
+            clients,
+            names,
+            names.authorizer_role,
+            "authorizer role",
+            _LAMBDA,
             (_may_log(names, function.name),),
         ),
         function,
         authorizer,
         FunctionPermission(
-            clients, names, function.name, lambda: _of_authorizer(clients, names, authorizer.name),
+            clients,
+            names,
+            function.name,
+            lambda: _of_authorizer(clients, names, authorizer.name),
             "authorizer permission",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _key_check_remains(clients: Clients, names: Names) -> Sequence[Remains]:

@@ -54,11 +54,17 @@ class Routes:
         found = {route["RouteKey"]: route for route in self._find()}
         for key, route in found.items():
             if key not in ROUTES:
-                self._call("delete_route", f"deleting the route {key}", api_id,
-                           RouteId=route["RouteId"])  # fmt: skip
+                self._call(
+                    "delete_route", f"deleting the route {key}", api_id, RouteId=route["RouteId"]
+                )
             elif not _is_right(route, settings):
-                self._call("update_route", f"updating the route {key}", api_id,
-                           RouteId=route["RouteId"], **settings)  # fmt: skip
+                self._call(
+                    "update_route",
+                    f"updating the route {key}",
+                    api_id,
+                    RouteId=route["RouteId"],
+                    **settings,
+                )
         for key in ROUTES:
             if key not in found:
                 self._create(key, api_id, settings)
@@ -74,8 +80,13 @@ class Routes:
 
     def _create(self, key: str, api_id: str, settings: Mapping[str, Any]) -> None:
         try:
-            self._call("create_route", f"creating the route {key}", api_id,
-                       RouteKey=key, **{k: v for k, v in settings.items() if v})  # fmt: skip
+            self._call(
+                "create_route",
+                f"creating the route {key}",
+                api_id,
+                RouteKey=key,
+                **{k: v for k, v in settings.items() if v},
+            )
         except RefusedError:
             there = (route for route in self._find() if route["RouteKey"] == key)
             if not any(_is_right(route, settings) for route in there):

@@ -105,6 +105,10 @@ class Stage:
 
     def _call(self, operation: str, doing: str, api_id: str) -> None:
         self.clients.call(
-            "apigatewayv2", operation, doing=doing, ApiId=api_id, StageName=STAGE,
+            "apigatewayv2",
+            operation,
+            doing=doing,
+            ApiId=api_id,
+            StageName=STAGE,
             **self._settings(),
-        )  # fmt: skip
+        )

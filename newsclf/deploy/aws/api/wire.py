@@ -148,9 +148,11 @@ def _require_endpoint(clients: Clients, deployment: AwsDeployment) -> None:
         )
     names = Names.of(deployment)
     found = clients.find(
-        "sagemaker", "describe_endpoint", doing=f"looking at the endpoint {names.endpoint}",
+        "sagemaker",
+        "describe_endpoint",
+        doing=f"looking at the endpoint {names.endpoint}",
         EndpointName=names.endpoint,
-    )  # fmt: skip
+    )
     status = found["EndpointStatus"] if found else "not there"
     if status not in ("InService", "Updating", "SystemUpdating", "RollingBack"):  # these answer
         raise StateError(

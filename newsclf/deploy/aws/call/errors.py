@@ -26,22 +26,48 @@ NO_CREDENTIALS = (
 )
 TO_LOG_IN = "aws configure or aws sso login, or name a profile with --profile or AWS_PROFILE"
 _BAD_CREDENTIALS = {
-    "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId",
-    "InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException",
-}  # fmt: skip
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-_BUSY = {"RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException",
-         "TooManyRequestsException"}  # fmt: skip
-_QUOTA = {"ResourceLimitExceeded", "LimitExceeded", "LimitExceededException",
-          "ServiceQuotaExceededException"}  # fmt: skip
+_BUSY = {
+    "RequestLimitExceeded",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_QUOTA = {
+    "ResourceLimitExceeded",
+    "LimitExceeded",
+    "LimitExceededException",
+    "ServiceQuotaExceededException",
+}
 _NOT_FOUND = {
-    "404", "NoSuchBucket", "NoSuchEntity", "NoSuchKey", "NoSuchResourceException", "NoSuchTagSet",
-    "NoSuchPublicAccessBlockConfiguration", "NotFound", "NotFoundException",
-    "ObjectNotFoundException", "ResourceNotFound", "ResourceNotFoundException",
+    "404",
+    "NoSuchBucket",
+    "NoSuchEntity",
+    "NoSuchKey",
+    "NoSuchResourceException",
+    "NoSuchTagSet",
+    "NoSuchPublicAccessBlockConfiguration",
+    "NotFound",
+    "NotFoundException",
+    "ObjectNotFoundException",
+    "ResourceNotFound",
+    "ResourceNotFoundException",
     "ServerSideEncryptionConfigurationNotFoundError",
-}  # fmt: skip
-_ALREADY_THERE = {"BucketAlreadyOwnedByYou", "EntityAlreadyExists",
-                  "ResourceAlreadyExistsException"}  # fmt: skip
+}
+_ALREADY_THERE = {
+    "BucketAlreadyOwnedByYou",
+    "EntityAlreadyExists",
+    "ResourceAlreadyExistsException",
+}
 _SERVER_ERROR = 500
 _SAID_CHARS = 600
 """Of AWS's words; a refusal is a few lines, and whatever is longer is no refusal."""

@@ -27,9 +27,13 @@ _ACTION = {
     ("s3", "put_public_access_block"): "s3:PutBucketPublicAccessBlock",
 }
 _API_GATEWAY = {
-    "create": "POST", "delete": "DELETE", "get": "GET", "tag": "POST", "untag": "DELETE",
+    "create": "POST",
+    "delete": "DELETE",
+    "get": "GET",
+    "tag": "POST",
+    "untag": "DELETE",
     "update": "PATCH",
-}  # fmt: skip
+}
 """API Gateway's actions are HTTP methods."""
 
 

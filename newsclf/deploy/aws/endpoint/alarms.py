@@ -86,9 +86,11 @@ class ErrorAlarm:
 
     def _find(self) -> dict[str, Any] | None:
         answer = self.clients.call(
-            "cloudwatch", "describe_alarms", doing=f"looking for the alarm {self.name}",
+            "cloudwatch",
+            "describe_alarms",
+            doing=f"looking for the alarm {self.name}",
             AlarmNames=[self.name],
-        )  # fmt: skip
+        )
         return next(iter(answer["MetricAlarms"]), None)
 
 
@@ -121,9 +123,12 @@ def error_alarms(clients: Clients, names: Names) -> list[ErrorAlarm]:
     """
     named = re.compile(f"({re.escape(names.endpoint)}(-[0-9a-f]{{12}})?)-errors")
     found = clients.listed(
-        "cloudwatch", "describe_alarms", "MetricAlarms",
-        doing=f"listing the alarms of {names.deployment}", AlarmNamePrefix=names.endpoint,
-    )  # fmt: skip
+        "cloudwatch",
+        "describe_alarms",
+        "MetricAlarms",
+        doing=f"listing the alarms of {names.deployment}",
+        AlarmNamePrefix=names.endpoint,
+    )
     matches = [named.fullmatch(each["AlarmName"]) for each in found]
     return [ErrorAlarm(clients, names, match[1]) for match in matches if match]
 

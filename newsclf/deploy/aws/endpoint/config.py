@@ -34,9 +34,11 @@ class EndpointConfig:
 
     def look(self) -> Look:  # noqa: D102
         found = self.clients.find(
-            "sagemaker", "describe_endpoint_config", doing=f"looking for {self.name}",
+            "sagemaker",
+            "describe_endpoint_config",
+            doing=f"looking for {self.name}",
             EndpointConfigName=self.name,
-        )  # fmt: skip
+        )
         return Look("create" if found is None else "keep")
 
     def ensure(self) -> Mapping[str, str]:  # noqa: D102
@@ -56,9 +58,11 @@ class EndpointConfig:
         found = list(self._all())
         for name in found:
             self.clients.find(
-                "sagemaker", "delete_endpoint_config",
-                doing=f"deleting the endpoint configuration {name}", EndpointConfigName=name,
-            )  # fmt: skip
+                "sagemaker",
+                "delete_endpoint_config",
+                doing=f"deleting the endpoint configuration {name}",
+                EndpointConfigName=name,
+            )
         return bool(found)
 
     def exists(self) -> bool:  # noqa: D102
@@ -66,9 +70,12 @@ class EndpointConfig:
 
     def _all(self) -> Iterator[str]:
         return contents_named(
-            self.clients, self.names, "list_endpoint_configs", "EndpointConfigs",
+            self.clients,
+            self.names,
+            "list_endpoint_configs",
+            "EndpointConfigs",
             "EndpointConfigName",
-        )  # fmt: skip
+        )
 
 
 def definition_of(spec: AwsSpec, model: str) -> dict[str, Any]:

@@ -99,11 +99,13 @@ class Endpoint:
             self._resize(wanted)
         elif action == "update":
             roll_out(
-                self.clients, self.names, (before["EndpointConfigName"], wanted.config),
+                self.clients,
+                self.names,
+                (before["EndpointConfigName"], wanted.config),
                 alarm=None if wanted.alarm is None or wanted.force else wanted.alarm.name,
                 say=self.say,
                 keeps_count=wanted.alarm is not None and wanted.instances is None,
-            )  # fmt: skip
+            )
         self._await(wanted)
         try:
             smoke_test(self.clients, self.name)
@@ -175,9 +177,12 @@ class Endpoint:
     def _back_to(self, config: str) -> None:
         self.say("the new model does not work; going back to the old one")
         self.clients.call(
-            "sagemaker", "update_endpoint", doing=f"rolling the endpoint {self.name} back",
-            EndpointName=self.name, EndpointConfigName=config,
-        )  # fmt: skip
+            "sagemaker",
+            "update_endpoint",
+            doing=f"rolling the endpoint {self.name} back",
+            EndpointName=self.name,
+            EndpointConfigName=config,
+        )
         self._settle()
 
     def delete(self) -> bool:
@@ -191,9 +196,11 @@ class Endpoint:
         def attempt() -> bool | None:
             try:
                 self.clients.find(
-                    "sagemaker", "delete_endpoint", doing=f"deleting the endpoint {self.name}",
+                    "sagemaker",
+                    "delete_endpoint",
+                    doing=f"deleting the endpoint {self.name}",
                     EndpointName=self.name,
-                )  # fmt: skip
+                )
             except RefusedError as error:
                 if not is_moving(error):
                     raise
@@ -211,9 +218,11 @@ class Endpoint:
     def _lingers(self, config: str) -> bool:
         """Whether SageMaker, when the endpoint is gone, still needs its role to clean up."""
         found = self.clients.find(
-            "sagemaker", "describe_endpoint_config", doing=f"looking at {config}",
+            "sagemaker",
+            "describe_endpoint_config",
+            doing=f"looking at {config}",
             EndpointConfigName=config,
-        )  # fmt: skip
+        )
         if found is None or found.get("KmsKeyId"):
             return found is not None
         name = found["ProductionVariants"][0]["ModelName"]
@@ -228,9 +237,11 @@ class Endpoint:
     def find(self) -> dict[str, Any] | None:
         """What AWS says of it, or None."""
         return self.clients.find(
-            "sagemaker", "describe_endpoint", doing=f"looking for the endpoint {self.name}",
+            "sagemaker",
+            "describe_endpoint",
+            doing=f"looking for the endpoint {self.name}",
             EndpointName=self.name,
-        )  # fmt: skip
+        )
 
     def _settle(self) -> dict[str, Any]:
         """Wait until nothing moves; what AWS says of it then, nothing if it is gone.
@@ -269,9 +280,11 @@ class Endpoint:
 
     def _check_ours(self, found: Mapping[str, Any]) -> None:
         tags = self.clients.call(
-            "sagemaker", "list_tags", doing=f"reading the tags of {self.name}",
+            "sagemaker",
+            "list_tags",
+            doing=f"reading the tags of {self.name}",
             ResourceArn=found["EndpointArn"],
-        )["Tags"]  # fmt: skip
+        )["Tags"]
         if {"Key": TAG, "Value": self.names.deployment} not in tags:
             raise TargetError(
                 f"the endpoint {self.name} was not made by newsclf: it lacks the tag {TAG}",

@@ -35,9 +35,11 @@ class Model:
 
     def look(self) -> Look:  # noqa: D102
         found = self.clients.find(
-            "sagemaker", "describe_model", doing=f"looking for the model {self.name}",
+            "sagemaker",
+            "describe_model",
+            doing=f"looking for the model {self.name}",
             ModelName=self.name,
-        )  # fmt: skip
+        )
         image = str(self._container["Image"]).rpartition("/")[2]
         return Look("create" if found is None else "keep", image)
 
@@ -113,9 +115,11 @@ def model_in_use(clients: Clients, names: Names, deployment: AwsDeployment) -> s
     )
     if endpoint is not None:
         config = clients.call(
-            "sagemaker", "describe_endpoint_config", doing=doing,
+            "sagemaker",
+            "describe_endpoint_config",
+            doing=doing,
             EndpointConfigName=endpoint["EndpointConfigName"],
-        )  # fmt: skip
+        )
         serving: str = config["ProductionVariants"][0]["ModelName"]
         return serving
     made = [step.name for step in deployment.journal if step.kind == "model"]
@@ -138,8 +142,11 @@ def contents_named(
     """
     named = re.compile(f"{re.escape(names.endpoint)}-[0-9a-f]{{12}}")
     for each in clients.listed(
-        "sagemaker", operation, key, doing=f"listing what {names.deployment} has on SageMaker",
+        "sagemaker",
+        operation,
+        key,
+        doing=f"listing what {names.deployment} has on SageMaker",
         NameContains=names.endpoint,
-    ):  # fmt: skip
+    ):
         if named.fullmatch(each[field]):
             yield each[field]

@@ -114,11 +114,21 @@ def check_serverless_quota(clients: Clients, wanted: Serverless, *, is_new: bool
             hint=f"--memory {fits_mb}, or {more}",
         )
     warnings = [
-        _check_shared(clients, found.get(_CONCURRENCY), wanted.max_concurrency, is_new=is_new,
-                      otherwise="a smaller --concurrency"),
-        _check_shared(clients, found.get(_ENDPOINTS), 1, is_new=is_new,
-                      otherwise="newsclf teardown of one that is not needed"),
-    ]  # fmt: skip
+        _check_shared(
+            clients,
+            found.get(_CONCURRENCY),
+            wanted.max_concurrency,
+            is_new=is_new,
+            otherwise="a smaller --concurrency",
+        ),
+        _check_shared(
+            clients,
+            found.get(_ENDPOINTS),
+            1,
+            is_new=is_new,
+            otherwise="newsclf teardown of one that is not needed",
+        ),
+    ]
     return "; ".join(warning for warning in warnings if warning) or None
 
 
@@ -151,9 +161,13 @@ def _quotas(clients: Clients, names: set[str], *, doing: str) -> dict[str, Mappi
     """SageMaker's quotas of these names, as far as AWS tells them. Errors: see `Clients.call`."""
     found: dict[str, Mapping[str, Any]] = {}
     for quota in clients.listed(
-        "service-quotas", "list_service_quotas", "Quotas", doing=doing,
-        ServiceCode="sagemaker", PaginationConfig={"PageSize": _PAGE},
-    ):  # fmt: skip
+        "service-quotas",
+        "list_service_quotas",
+        "Quotas",
+        doing=doing,
+        ServiceCode="sagemaker",
+        PaginationConfig={"PageSize": _PAGE},
+    ):
         if quota["QuotaName"] in names:
             found[quota["QuotaName"]] = quota
         if len(found) == len(names):

@@ -62,9 +62,11 @@ def roll_out(
 def variant_of(clients: Clients, config: str) -> Mapping[str, Any]:
     """The one variant of an endpoint configuration; empty if that does not exist."""
     found = clients.find(
-        "sagemaker", "describe_endpoint_config", doing=f"looking at {config}",
+        "sagemaker",
+        "describe_endpoint_config",
+        doing=f"looking at {config}",
         EndpointConfigName=config,
-    )  # fmt: skip
+    )
     variant: Mapping[str, Any] = found["ProductionVariants"][0] if found else {}
     return variant
 

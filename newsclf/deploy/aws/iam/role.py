@@ -43,9 +43,12 @@ class Role:
         if found["AssumeRolePolicyDocument"] != self._trust:
             return Look("update", "who may take it on")
         policy = self.clients.find(
-            "iam", "get_role_policy", doing=f"reading the policy of the role {self.name}",
-            RoleName=self.name, PolicyName=_POLICY,
-        )  # fmt: skip
+            "iam",
+            "get_role_policy",
+            doing=f"reading the policy of the role {self.name}",
+            RoleName=self.name,
+            PolicyName=_POLICY,
+        )
         if policy is None or policy["PolicyDocument"] != self._policy:
             return Look("update", "what it may do")
         if not self._is_bounded(found):
@@ -70,14 +73,20 @@ class Role:
             )
         else:
             self.clients.call(
-                "iam", "update_assume_role_policy", doing=f"changing the role {self.name}",
-                RoleName=self.name, PolicyDocument=trust,
-            )  # fmt: skip
+                "iam",
+                "update_assume_role_policy",
+                doing=f"changing the role {self.name}",
+                RoleName=self.name,
+                PolicyDocument=trust,
+            )
         if found is not None and not self._is_bounded(found):
             self.clients.call(
-                "iam", "put_role_permissions_boundary", doing=f"bounding the role {self.name}",
-                RoleName=self.name, PermissionsBoundary=boundary,
-            )  # fmt: skip
+                "iam",
+                "put_role_permissions_boundary",
+                doing=f"bounding the role {self.name}",
+                RoleName=self.name,
+                PermissionsBoundary=boundary,
+            )
         self.clients.call(
             "iam",
             "put_role_policy",
@@ -93,11 +102,13 @@ class Role:
             return False
         doing = f"deleting the role {self.name}"
         role = {"RoleName": self.name}
-        for policy in self.clients.listed("iam", "list_role_policies", "PolicyNames", doing=doing,
-                                          **role):  # fmt: skip
+        for policy in self.clients.listed(
+            "iam", "list_role_policies", "PolicyNames", doing=doing, **role
+        ):
             self.clients.find("iam", "delete_role_policy", doing=doing, PolicyName=policy, **role)
-        for policy in self.clients.listed("iam", "list_attached_role_policies", "AttachedPolicies",
-                                          doing=doing, **role):  # fmt: skip
+        for policy in self.clients.listed(
+            "iam", "list_attached_role_policies", "AttachedPolicies", doing=doing, **role
+        ):
             self.clients.find(
                 "iam", "detach_role_policy", doing=doing, PolicyArn=policy["PolicyArn"], **role
             )

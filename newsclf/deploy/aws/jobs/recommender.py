@@ -107,19 +107,30 @@ def recommending(
     role = {"RoleName": names.endpoint_role, "PolicyName": job.name}
     with ExitStack() as borrowed:
         clients.call(
-            "s3", "put_object", doing=f"uploading the sample for {job.name}", Bucket=names.bucket,
-            Key=sample, Body=sample_archive(request.bodies), ExpectedBucketOwner=names.account,
-        )  # fmt: skip
+            "s3",
+            "put_object",
+            doing=f"uploading the sample for {job.name}",
+            Bucket=names.bucket,
+            Key=sample,
+            Body=sample_archive(request.bodies),
+            ExpectedBucketOwner=names.account,
+        )
         borrowed.callback(delete_below, clients, names, prefix=sample)
         if names.rules.role is None:  # a user's own must allow it already
             clients.call(
-                "iam", "put_role_policy", doing=f"letting {names.endpoint_role} run {job.name}",
-                PolicyDocument=json.dumps(_policy(names, job.name, deployment.spec)), **role,
-            )  # fmt: skip
+                "iam",
+                "put_role_policy",
+                doing=f"letting {names.endpoint_role} run {job.name}",
+                PolicyDocument=json.dumps(_policy(names, job.name, deployment.spec)),
+                **role,
+            )
             borrowed.callback(
-                clients.find, "iam", "delete_role_policy",
-                doing=f"taking the policy {job.name} away again", **role,
-            )  # fmt: skip
+                clients.find,
+                "iam",
+                "delete_role_policy",
+                doing=f"taking the policy {job.name} away again",
+                **role,
+            )
             clients.clock.sleep(_SETTLE_S)
         definition = _definition(names, model, deployment.spec, sample, request.instances)
         try:
@@ -228,26 +239,37 @@ def _policy(names: Names, job: str, spec: AwsSpec) -> dict[str, Any]:
     statements: list[dict[str, Any]] = [
         _allow(
             [
-                "sagemaker:AddTags", "sagemaker:CreateEndpoint", "sagemaker:CreateEndpointConfig",
-                "sagemaker:CreateModel", "sagemaker:DeleteEndpoint",
-                "sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel",
-                "sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig",
+                "sagemaker:AddTags",
+                "sagemaker:CreateEndpoint",
+                "sagemaker:CreateEndpointConfig",
+                "sagemaker:CreateModel",
+                "sagemaker:DeleteEndpoint",
+                "sagemaker:DeleteEndpointConfig",
+                "sagemaker:DeleteModel",
+                "sagemaker:DescribeEndpoint",
+                "sagemaker:DescribeEndpointConfig",
                 "sagemaker:InvokeEndpoint",
             ],
             *(names.arn("sagemaker", f"{kind}/{name}") for kind in kinds for name in named),
         ),
-        _allow(["sagemaker:DescribeModel"], names.arn("sagemaker", f"model/{names.endpoint}-*"),
-               *(names.arn("sagemaker", f"model/{name}") for name in named)),
-        _allow(["iam:PassRole"], role) | {
-            "Condition": {"StringEquals": {"iam:PassedToService": SERVICE}}
-        },
         _allow(
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams",
-             "logs:PutLogEvents"],
+            ["sagemaker:DescribeModel"],
+            names.arn("sagemaker", f"model/{names.endpoint}-*"),
+            *(names.arn("sagemaker", f"model/{name}") for name in named),
+        ),
+        _allow(["iam:PassRole"], role)
+        | {"Condition": {"StringEquals": {"iam:PassedToService": SERVICE}}},
+        _allow(
+            [
+                "logs:CreateLogGroup",
+                "logs:CreateLogStream",
+                "logs:DescribeLogStreams",
+                "logs:PutLogEvents",
+            ],
             *(names.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{name}:*") for name in named),
         ),
         _allow(["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"], "*"),
-    ]  # fmt: skip
+    ]
     if spec.kms_key is not None:
         statements.append(_allow(["kms:CreateGrant"], key_arn(names, spec.kms_key)))
     return {"Version": "2012-10-17", "Statement": statements}

@@ -44,9 +44,11 @@ class RecommenderJob:
     def look(self) -> Mapping[str, Any] | None:
         """What AWS says of it; None if there is no such job."""
         return self.clients.find(
-            "sagemaker", "describe_inference_recommendations_job",
-            doing=f"looking at the job {self.name}", JobName=self.name,
-        )  # fmt: skip
+            "sagemaker",
+            "describe_inference_recommendations_job",
+            doing=f"looking at the job {self.name}",
+            JobName=self.name,
+        )
 
     def wait(
         self, goes_on: Callable[[], bool], say: Callable[[str], None]
@@ -109,9 +111,11 @@ class RecommenderJob:
 
     def _tell_to_stop(self) -> None:
         self.clients.find(
-            "sagemaker", "stop_inference_recommendations_job",
-            doing=f"stopping the job {self.name}", JobName=self.name,
-        )  # fmt: skip
+            "sagemaker",
+            "stop_inference_recommendations_job",
+            doing=f"stopping the job {self.name}",
+            JobName=self.name,
+        )
 
     def _found(self) -> Mapping[str, Any]:
         found = self.look()
@@ -145,9 +149,12 @@ class RunningJobs:
     def _all(self) -> Iterator[RecommenderJob]:
         named = re.compile(rf"{re.escape(self.names.endpoint)}-\d{{15}}")
         for each in self.clients.listed(
-            "sagemaker", "list_inference_recommendations_jobs", "InferenceRecommendationsJobs",
-            doing="looking for jobs of Inference Recommender", NameContains=self.names.endpoint,
-        ):  # fmt: skip
+            "sagemaker",
+            "list_inference_recommendations_jobs",
+            "InferenceRecommendationsJobs",
+            doing="looking for jobs of Inference Recommender",
+            NameContains=self.names.endpoint,
+        ):
             if named.fullmatch(each["JobName"]) and each["Status"] not in _ENDED:
                 yield RecommenderJob(self.clients, each["JobName"])
 

@@ -47,9 +47,11 @@ class TrainingJob:
     def find(self) -> dict[str, Any] | None:
         """What AWS says of it; None if there is none."""
         return self.clients.find(
-            "sagemaker", "describe_training_job", doing=f"looking at {self.name}",
+            "sagemaker",
+            "describe_training_job",
+            doing=f"looking at {self.name}",
             TrainingJobName=self.name,
-        )  # fmt: skip
+        )
 
     def exists(self) -> bool:  # noqa: D102
         found = self.find()
@@ -66,9 +68,11 @@ class TrainingJob:
             return False
         try:
             self.clients.call(
-                "sagemaker", "stop_training_job", doing=f"stopping {self.name}",
+                "sagemaker",
+                "stop_training_job",
+                doing=f"stopping {self.name}",
                 TrainingJobName=self.name,
-            )  # fmt: skip
+            )
         except RefusedError:
             if self.exists():
                 raise

@@ -26,10 +26,14 @@ class TrainingLog:
             while True:
                 token = self._tokens.get(stream)
                 page = self._clients.call(
-                    "logs", "get_log_events", doing=self._doing, logGroupName=TRAINING_LOG,
-                    logStreamName=stream, startFromHead=True,
+                    "logs",
+                    "get_log_events",
+                    doing=self._doing,
+                    logGroupName=TRAINING_LOG,
+                    logStreamName=stream,
+                    startFromHead=True,
                     **({"nextToken": token} if token else {}),
-                )  # fmt: skip
+                )
                 yield from _lines(page)
                 # At the end the token stays what it was (CloudWatch's reference of GetLogEvents).
                 if page["nextForwardToken"] == token:
@@ -43,9 +47,14 @@ class TrainingLog:
             if not streams:
                 return []
             page = self._clients.call(
-                "logs", "get_log_events", doing=self._doing, logGroupName=TRAINING_LOG,
-                logStreamName=streams[-1], startFromHead=False, limit=count,
-            )  # fmt: skip
+                "logs",
+                "get_log_events",
+                doing=self._doing,
+                logGroupName=TRAINING_LOG,
+                logStreamName=streams[-1],
+                startFromHead=False,
+                limit=count,
+            )
         except NewsclfError as error:  # what the lines would explain matters more
             return [error.message]
         return list(_lines(page))
@@ -53,9 +62,12 @@ class TrainingLog:
     def _streams(self) -> list[str]:
         """Their names, which end in when they began."""
         found = self._clients.find(
-            "logs", "describe_log_streams", doing=self._doing, logGroupName=TRAINING_LOG,
+            "logs",
+            "describe_log_streams",
+            doing=self._doing,
+            logGroupName=TRAINING_LOG,
             logStreamNamePrefix=f"{self._job}/",
-        )  # fmt: skip
+        )
         return sorted(stream["logStreamName"] for stream in (found or {}).get("logStreams", []))
 
 

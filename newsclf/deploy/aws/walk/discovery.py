@@ -56,9 +56,12 @@ def _tagged(clients: Clients, deployment: str | None = None) -> Iterator[tuple[s
     """Pairs of deployment and ARN."""
     only = {"Values": [deployment]} if deployment else {}
     for each in clients.listed(
-        "resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList",
-        doing="looking for what newsclf has made", TagFilters=[{"Key": TAG, **only}],
-    ):  # fmt: skip
+        "resourcegroupstaggingapi",
+        "get_resources",
+        "ResourceTagMappingList",
+        doing="looking for what newsclf has made",
+        TagFilters=[{"Key": TAG, **only}],
+    ):
         for tag in each["Tags"]:
             if tag["Key"] == TAG:
                 yield tag["Value"], each["ResourceARN"]

@@ -262,9 +262,14 @@ def _check_signature(request: web.Request, body: bytes, signer: Credentials) -> 
     headers = request.headers.items()
     try:
         verify(
-            request.method, request.raw_path, headers, body, signer,
-            scope=API_SCOPE, time_s=time.time(),
-        )  # fmt: skip
+            request.method,
+            request.raw_path,
+            headers,
+            body,
+            signer,
+            scope=API_SCOPE,
+            time_s=time.time(),
+        )
     except SignatureError as error:
         raise RefusedError(403, error.code, error.message) from None
 

@@ -165,10 +165,13 @@ class _Runtime:
     async def _start(self, port: int) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *module_command("awslambdaric", "lambda_src.handler.handle"),
-            env=_bare_environment() | self._environment
-            | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
-               "AWS_LAMBDA_LOG_STREAM_NAME": f"local/{self._index}"},
-        )  # fmt: skip
+            env=_bare_environment()
+            | self._environment
+            | {
+                "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+                "AWS_LAMBDA_LOG_STREAM_NAME": f"local/{self._index}",
+            },
+        )
 
     def _allow(self, seconds: float | None) -> None:
         """Give the process so long for what it has to do next; None: as long as it likes."""

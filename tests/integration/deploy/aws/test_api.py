@@ -57,26 +57,37 @@ def deployed(aws: FakeAws) -> FakeAws:
     s3.put_object(Bucket="some-bucket", Key="model.tar.gz", Body=b"x")
     sagemaker = boto3.client("sagemaker")
     sagemaker.create_model(
-        ModelName="m", ExecutionRoleArn=role["Role"]["Arn"],
+        ModelName="m",
+        ExecutionRoleArn=role["Role"]["Arn"],
         PrimaryContainer={"Image": "i", "ModelDataUrl": "s3://some-bucket/model.tar.gz"},
-    )  # fmt: skip
+    )
     sagemaker.create_endpoint_config(
         EndpointConfigName="c",
         ProductionVariants=[
-            {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.c5.large",
-             "InitialInstanceCount": 1}
+            {
+                "VariantName": "v",
+                "ModelName": "m",
+                "InstanceType": "ml.c5.large",
+                "InitialInstanceCount": 1,
+            }
         ],
-    )  # fmt: skip
+    )
     sagemaker.create_endpoint(EndpointName=NAMES.endpoint, EndpointConfigName="c")
     while sagemaker.describe_endpoint(EndpointName=NAMES.endpoint)["EndpointStatus"] == "Creating":
         pass
     Deployments(STATE).save(
         AwsDeployment(
-            name="news", target="aws", created="2026-11-22T00:00:00+00:00", region=REGION,
-            account=ACCOUNT, model=Path("model"), model_digest="0123456789ab",
-            spec=AwsSpec(image="i", instance="ml.c5.large"), folder=Path("run/news"),
+            name="news",
+            target="aws",
+            created="2026-11-22T00:00:00+00:00",
+            region=REGION,
+            account=ACCOUNT,
+            model=Path("model"),
+            model_digest="0123456789ab",
+            spec=AwsSpec(image="i", instance="ml.c5.large"),
+            folder=Path("run/news"),
         )
-    )  # fmt: skip
+    )
     aws.forget()
     return aws
 
@@ -167,8 +178,10 @@ def test_what_is_made(newsclf: Cli) -> None:
 
     api = api_on_aws()
     assert sorted(route.route_key for route in api.routes.values()) == [
-        "GET /health", "GET /openapi.json", "POST /classify",
-    ]  # fmt: skip
+        "GET /health",
+        "GET /openapi.json",
+        "POST /classify",
+    ]
     (stage,) = api.stages.values()
     assert (stage.name, stage.auto_deploy) == ("$default", True)
     assert stage.default_route_settings == {"throttlingRateLimit": 7, "throttlingBurstLimit": 9}
@@ -180,8 +193,10 @@ def test_what_is_made(newsclf: Cli) -> None:
     assert (made.run_time, made.timeout, made.memory_size) == ("python3.13", 29, 256)
     assert made.reserved_concurrency == 3
     assert made.environment_vars == {
-        "ENDPOINT_NAME": NAMES.endpoint, "MODEL_DIGEST": "0123456789ab", "API_AUTH": "iam",
-    }  # fmt: skip
+        "ENDPOINT_NAME": NAMES.endpoint,
+        "MODEL_DIGEST": "0123456789ab",
+        "API_AUTH": "iam",
+    }
     sources = [s["Condition"]["ArnLike"]["AWS:SourceArn"] for s in made.policy.statements]
     assert sorted(sources) == [
         f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.api_id}/*/{route}"
@@ -280,14 +295,15 @@ def test_the_key_is_the_user_s_alone_and_only_its_hash_goes_to_aws(
 @pytest.mark.parametrize(
     "url",
     [
-        "http://127.0.0.1:9", "https://api.example.com",
+        "http://127.0.0.1:9",
+        "https://api.example.com",
         f"http://abc.execute-api.{REGION}.amazonaws.com",
         f"https://abc.execute-api.{REGION}.amazonaws.com.example.com",
         f"https://abc.execute-api.{REGION}.amazonaws.com@example.com",
         f"https://abc.execute-api.{REGION}.amazonaws.com:8443",
         "https://abc.execute-api.eu-west-9.amazonaws.com",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("auth", ["iam", "api-key"])
 def test_a_forged_record_sends_nothing_to_an_address_that_is_none_of_aws(
     deployed: FakeAws, newsclf: Cli, url: str, auth: AwsAuth
@@ -307,10 +323,17 @@ def test_a_forged_record_sends_nothing_to_an_address_that_is_none_of_aws(
 def test_an_address_of_api_gateway_is_taken() -> None:
     url = f"https://a1b2c3.execute-api.{REGION}.amazonaws.com"
     deployment = AwsDeployment(
-        name="news", target="aws", created="2026-11-22T00:00:00+00:00", region=REGION,
-        account=ACCOUNT, model=Path("model"), model_digest="0", spec=AwsSpec(image="i"),
-        folder=Path("run/news"), api=AwsApi(url=url, auth="none"),
-    )  # fmt: skip
+        name="news",
+        target="aws",
+        created="2026-11-22T00:00:00+00:00",
+        region=REGION,
+        account=ACCOUNT,
+        model=Path("model"),
+        model_digest="0",
+        spec=AwsSpec(image="i"),
+        folder=Path("run/news"),
+        api=AwsApi(url=url, auth="none"),
+    )
 
     assert address_of(deployment, Clients(REGION)).url == f"{url}/classify"
 
@@ -328,8 +351,11 @@ def test_the_printed_curl_line_works(newsclf: Cli, mode: tuple[str, ...]) -> Non
 
     done = subprocess.run(
         ["sh", "-c", curl_line(printed.err)],  # noqa: S607 - the shell of a user
-        env=os.environ, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
     if mode[1] == "jwt":  # the issuer is known to nobody here
         assert json.loads(done.stdout) == {"message": "Unauthorized"}
@@ -421,8 +447,11 @@ def test_a_signature_for_another_process_stays_as_it_is() -> None:
 
     assert isinstance(there, Signature)
     assert [key_of(there), key_of(there), key_of(here), key_of(here)] == [
-        "AKID1", "AKID1", "AKID2", "AKID3",
-    ]  # fmt: skip
+        "AKID1",
+        "AKID1",
+        "AKID2",
+        "AKID3",
+    ]
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode[1])

@@ -31,10 +31,17 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 def deployed(*journal: AwsStep) -> AwsDeployment:
     return AwsDeployment(
-        name="news", target="aws", created="2026-11-22", region="us-east-1",
-        account=NAMES.account, model=Path("model"), model_digest="0", spec=AwsSpec(image="x"),
-        journal=journal, folder=Path("run/news"),
-    )  # fmt: skip
+        name="news",
+        target="aws",
+        created="2026-11-22",
+        region="us-east-1",
+        account=NAMES.account,
+        model=Path("model"),
+        model_digest="0",
+        spec=AwsSpec(image="x"),
+        journal=journal,
+        folder=Path("run/news"),
+    )
 
 
 WITH_MODEL = deployed(AwsStep(kind="model", name=MODEL, status="ready"))
@@ -239,12 +246,19 @@ def begins(stub: Stubber) -> None:
 
 def described(status: str) -> dict[str, Any]:
     return {
-        "TransformJobName": "x", "TransformJobArn": "arn:aws:sagemaker:x", "ModelName": MODEL,
-        "TransformJobStatus": status, "FailureReason": "no memory", "CreationTime": 0,
-        "TransformInput": {"DataSource": {"S3DataSource": {
-            "S3DataType": "S3Prefix", "S3Uri": "s3://theirs/in/2026"}}}, "TransformResources": {
-            "InstanceType": "ml.c5.xlarge", "InstanceCount": 1},
-    }  # fmt: skip
+        "TransformJobName": "x",
+        "TransformJobArn": "arn:aws:sagemaker:x",
+        "ModelName": MODEL,
+        "TransformJobStatus": status,
+        "FailureReason": "no memory",
+        "CreationTime": 0,
+        "TransformInput": {
+            "DataSource": {
+                "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://theirs/in/2026"}
+            }
+        },
+        "TransformResources": {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1},
+    }
 
 
 def test_ctrl_c_stops_the_job(clients: Clients) -> None:
@@ -274,15 +288,26 @@ def test_a_job_that_can_not_be_looked_at_is_stopped_too(clients: Clients) -> Non
 
 
 def test_nothing_to_score_starts_nothing(clients: Clients) -> None:
-    nothing = BatchRequest(source=Place("theirs", "no"), output=Place("theirs", "out"),
-                           instance="ml.c5.xlarge")  # fmt: skip
+    nothing = BatchRequest(
+        source=Place("theirs", "no"), output=Place("theirs", "out"), instance="ml.c5.xlarge"
+    )
     with pytest.raises(ConfigError, match="there is nothing"):
         transform(clients, WITH_MODEL, nothing, say=lambda _: None)
     assert clients.client("sagemaker").list_transform_jobs()["TransformJobSummaries"] == []
 
 
-@pytest.mark.parametrize("text", ["s3://", "s3://b", "s3:/bucket/x", "s3://UPPER/x", "s3://b*c/x",
-                                  "https://bucket/x", "s3://bucket/*"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3://",
+        "s3://b",
+        "s3:/bucket/x",
+        "s3://UPPER/x",
+        "s3://b*c/x",
+        "https://bucket/x",
+        "s3://bucket/*",
+    ],
+)
 def test_what_is_no_place_in_s3(text: str) -> None:
     with pytest.raises(ConfigError, match="--input"):
         parse_place(text, "--input")

@@ -30,8 +30,17 @@ def cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_with_everything_allowed_it_says_so(aws: FakeAws, newsclf: Cli, trained: Path) -> None:
     found = checks(newsclf, "--model", trained / "model")
 
-    for what in ("Python", "extra train", "extra api", "model", "AWS", "credentials",
-                 "prices in us-east-1", "may deploy", "may teardown"):  # fmt: skip
+    for what in (
+        "Python",
+        "extra train",
+        "extra api",
+        "model",
+        "AWS",
+        "credentials",
+        "prices in us-east-1",
+        "may deploy",
+        "may teardown",
+    ):
         assert found[what]["state"] == "ok", found[what]
     assert aws.records != []
 
@@ -132,9 +141,13 @@ from newsclf.cli.main import main
 main()
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stderr
     assert "pip install '.[api]'" in done.stdout

@@ -111,8 +111,13 @@ def test_a_deployment_comes_up_stays_and_goes_without_a_trace(
 
     shown = newsclf("status")
     assert [line.split()[:6] for line in shown.out.splitlines()][2] == [
-        "news", "us-east-1", "ml.c5.large", "×", "1", "InService"
-    ]  # fmt: skip
+        "news",
+        "us-east-1",
+        "ml.c5.large",
+        "×",
+        "1",
+        "InService",
+    ]
     assert newsclf("logs").out.splitlines() == ["serving on port 8080", "ready"]
 
     removed = newsclf("teardown")

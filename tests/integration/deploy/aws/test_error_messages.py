@@ -220,8 +220,9 @@ def test_neither_the_old_model_s_errors_nor_the_callers_own_end_an_update(
 ) -> None:
     assert newsclf(*deploy).exit_code == 0
     _, before = endpoint()
-    aws.sagemaker.failing = {before if name == "old" else name: each
-                             for name, each in errors.items()}  # fmt: skip
+    aws.sagemaker.failing = {
+        before if name == "old" else name: each for name, each in errors.items()
+    }
     mended = newsclf(*deploy, *OTHER_IMAGE)
 
     assert mended.exit_code == 0, mended.err
@@ -255,10 +256,15 @@ def test_the_alarm_of_an_older_version_goes_with_the_first_update_or_the_teardow
     assert newsclf(*deploy, "--name", "news-two").exit_code == 0
     cloudwatch = boto3.client("cloudwatch")
     cloudwatch.put_metric_alarm(
-        AlarmName="newsclf-news-errors", EvaluationPeriods=1, Threshold=0.05, Period=60,
-        ComparisonOperator="GreaterThanThreshold", MetricName="InvocationModelErrors",
-        Namespace="AWS/SageMaker", Statistic="Average",
-    )  # fmt: skip
+        AlarmName="newsclf-news-errors",
+        EvaluationPeriods=1,
+        Threshold=0.05,
+        Period=60,
+        ComparisonOperator="GreaterThanThreshold",
+        MetricName="InvocationModelErrors",
+        Namespace="AWS/SageMaker",
+        Statistic="Average",
+    )
 
     assert newsclf(*deploy).exit_code == 0
     assert "newsclf-news-errors" not in alarms()

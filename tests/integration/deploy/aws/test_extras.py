@@ -230,8 +230,12 @@ def test_a_budget_with_another_address_is_made_anew(
     clients: Clients, address: str, action: str
 ) -> None:
     # moto has no describe_subscribers_for_notification
-    budget = {"BudgetName": "x", "TimeUnit": "MONTHLY", "BudgetType": "COST",
-              "BudgetLimit": {"Amount": "20.0", "Unit": "USD"}}  # fmt: skip
+    budget = {
+        "BudgetName": "x",
+        "TimeUnit": "MONTHLY",
+        "BudgetType": "COST",
+        "BudgetLimit": {"Amount": "20.0", "Unit": "USD"},
+    }
     subscribers = {"Subscribers": [{"SubscriptionType": "EMAIL", "Address": address}]}
     with Stubber(clients.client("budgets")) as stub:
         stub.add_response("describe_budget", {"Budget": budget})

@@ -30,10 +30,14 @@ TRUST = {
 }
 CONFIG = {
     "ProductionVariants": [
-        {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.c7i.large",
-         "InitialInstanceCount": 1}
+        {
+            "VariantName": "v",
+            "ModelName": "m",
+            "InstanceType": "ml.c7i.large",
+            "InitialInstanceCount": 1,
+        }
     ]
-}  # fmt: skip
+}
 
 
 def client(service: str) -> Any:
@@ -53,9 +57,10 @@ def sagemaker(aws: FakeAws) -> Iterator[Any]:
     s3.put_object(Bucket="some-bucket", Key="model.tar.gz", Body=b"x")
     found = client("sagemaker")
     found.create_model(
-        ModelName="m", ExecutionRoleArn=role["Role"]["Arn"],
+        ModelName="m",
+        ExecutionRoleArn=role["Role"]["Arn"],
         PrimaryContainer={"Image": "i", "ModelDataUrl": "s3://some-bucket/model.tar.gz"},
-    )  # fmt: skip
+    )
     found.create_endpoint_config(EndpointConfigName="c", **CONFIG)
     aws.forget()
     yield found
@@ -110,10 +115,13 @@ def test_ranges_and_names_of_values_are_noticed(aws: FakeAws) -> None:
         client("sagemaker").create_endpoint_config(
             EndpointConfigName="c",
             ProductionVariants=[
-                variant | {"InstanceType": "ml.m7g.large",
-                           "ContainerStartupHealthCheckTimeoutInSeconds": 30}
+                variant
+                | {
+                    "InstanceType": "ml.m7g.large",
+                    "ContainerStartupHealthCheckTimeoutInSeconds": 30,
+                }
             ],
-        )  # fmt: skip
+        )
 
     assert [problem.partition("]")[2].split(" ")[0] for problem in sorted(aws.problems)] == [
         ".ContainerStartupHealthCheckTimeoutInSeconds",
@@ -140,10 +148,16 @@ def watched(config: str | None) -> dict[str, Any]:
     only = [{"Name": "EndpointConfigName", "Value": config}] if config else []
     dimensions = [{"Name": "EndpointName", "Value": "e"}, {"Name": "VariantName", "Value": "v"}]
     client("cloudwatch").put_metric_alarm(
-        AlarmName=f"errors-{config}", Namespace="AWS/SageMaker", MetricName="Invocation5XXErrors",
-        Dimensions=dimensions + only, Statistic="Average", Period=60, EvaluationPeriods=1,
-        Threshold=0.05, ComparisonOperator="GreaterThanThreshold",
-    )  # fmt: skip
+        AlarmName=f"errors-{config}",
+        Namespace="AWS/SageMaker",
+        MetricName="Invocation5XXErrors",
+        Dimensions=dimensions + only,
+        Statistic="Average",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0.05,
+        ComparisonOperator="GreaterThanThreshold",
+    )
     policy = {
         "Statement": [{"Effect": "Allow", "Action": ["cloudwatch:DescribeAlarms"], "Resource": "*"}]
     }
@@ -225,10 +239,13 @@ def test_what_is_there_can_be_saved_and_put_back(aws: FakeAws, sagemaker: Any) -
     ("variant", "size", "said"),
     [
         ({"InstanceType": "ml.c5.large", "InitialInstanceCount": 1}, 6_300_000, "(413)"),
-        ({"ServerlessConfig": {"MemorySizeInMB": 3072, "MaxConcurrency": 5}}, 4_200_000,
-         "has oversize body"),
+        (
+            {"ServerlessConfig": {"MemorySizeInMB": 3072, "MaxConcurrency": 5}},
+            4_200_000,
+            "has oversize body",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_request_to_an_endpoint_has_a_limit(
     sagemaker: Any, variant: dict[str, Any], size: int, said: str
 ) -> None:

@@ -31,9 +31,13 @@ from newsclf.deploy.aws.call.names import Names
 
 NAMES = Names("news", "123456789012", "us-east-1")
 SPEC = FunctionSpec(
-    handler="a.b", code=b"zip", environment={"A": "b"}, memory_mb=256, timeout_s=29,
+    handler="a.b",
+    code=b"zip",
+    environment={"A": "b"},
+    memory_mb=256,
+    timeout_s=29,
     reserved_concurrency=None,
-)  # fmt: skip
+)
 _IMPORTED = """
 import importlib, sys
 sys.path[:0] = [sys.argv[1]]
@@ -57,9 +61,12 @@ def test_an_archive_has_what_its_handler_imports_and_no_more(
 
     done = subprocess.run(
         [sys.executable, "-c", _IMPORTED, archive, handler],
-        env={"AWS_DEFAULT_REGION": "us-east-1"}, cwd=tmp_path, capture_output=True, text=True,
+        env={"AWS_DEFAULT_REGION": "us-east-1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
         check=True,
-    )  # fmt: skip
+    )
 
     assert sorted(done.stdout.split()) == sorted(f"{archive}/{name}" for name in modules)
 
@@ -113,11 +120,17 @@ def answer(state: str, **more: str) -> dict[str, Any]:
     """What GetFunction says of the function as it is wanted."""
     return {
         "Configuration": {
-            "State": state, "CodeSha256": code_sha256(SPEC.code), "Runtime": "python3.13",
-            "Role": NAMES.role_arn("role"), "Handler": "a.b", "Timeout": 29, "MemorySize": 256,
-            "Environment": {"Variables": {"A": "b"}}, **more,
+            "State": state,
+            "CodeSha256": code_sha256(SPEC.code),
+            "Runtime": "python3.13",
+            "Role": NAMES.role_arn("role"),
+            "Handler": "a.b",
+            "Timeout": 29,
+            "MemorySize": 256,
+            "Environment": {"Variables": {"A": "b"}},
+            **more,
         }
-    }  # fmt: skip
+    }
 
 
 Step = Callable[[Stubber], object]
@@ -133,9 +146,10 @@ def refuses(operation: str, code: str, message: str = "") -> Step:
 
 ABSENT = refuses("get_function", "ResourceNotFoundException")
 UNASSUMABLE = refuses(
-    "create_function", "InvalidParameterValueException",
+    "create_function",
+    "InvalidParameterValueException",
     "The role defined for the function cannot be assumed by Lambda.",
-)  # fmt: skip
+)
 MADE = says("create_function", {})
 
 
@@ -143,33 +157,52 @@ MADE = says("create_function", {})
     ("script", "error", "said"),
     [
         (
-            [ABSENT, *[UNASSUMABLE] * 3, MADE, says("get_function", answer("Pending")),
-             says("get_function", answer("Active", LastUpdateStatus="InProgress")),
-             says("get_function", answer("Active", LastUpdateStatus="Successful"))],
-            None, "",
+            [
+                ABSENT,
+                *[UNASSUMABLE] * 3,
+                MADE,
+                says("get_function", answer("Pending")),
+                says("get_function", answer("Active", LastUpdateStatus="InProgress")),
+                says("get_function", answer("Active", LastUpdateStatus="Successful")),
+            ],
+            None,
+            "",
         ),
         ([ABSENT, *[UNASSUMABLE] * 99], TargetError, "cannot assume the role"),
         (
-            [ABSENT, refuses("create_function", "ResourceConflictException"),
-             says("get_function", answer("Active")), says("get_function", answer("Active"))],
-            None, "",
+            [
+                ABSENT,
+                refuses("create_function", "ResourceConflictException"),
+                says("get_function", answer("Active")),
+                says("get_function", answer("Active")),
+            ],
+            None,
+            "",
         ),
         (
             [ABSENT, MADE, says("get_function", answer("Failed", StateReason="no room"))],
-            TargetError, "no room",
+            TargetError,
+            "no room",
         ),
         (
             [ABSENT, MADE, *[says("get_function", answer("Pending"))] * 99],
-            ServiceError, "not ready",
+            ServiceError,
+            "not ready",
         ),
         (
-            [says("get_function", answer("Failed")), says("delete_function", {}), ABSENT, MADE,
-             says("get_function", answer("Active"))],
-            None, "",
+            [
+                says("get_function", answer("Failed")),
+                says("delete_function", {}),
+                ABSENT,
+                MADE,
+                says("get_function", answer("Active")),
+            ],
+            None,
+            "",
         ),
     ],
     ids=["in time", "role", "made before", "failed", "stuck", "made again"],
-)  # fmt: skip
+)
 def test_what_lambda_says_while_a_function_is_made(
     clients: Clients, script: Sequence[Step], error: type[NewsclfError] | None, said: str
 ) -> None:
@@ -187,18 +220,23 @@ def test_what_lambda_says_while_a_function_is_made(
 
 def test_no_room_for_a_reserved_concurrency_names_the_way_out(clients: Clients) -> None:
     spec = FunctionSpec(
-        handler="a.b", code=b"zip", environment={"A": "b"}, memory_mb=256, timeout_s=29,
+        handler="a.b",
+        code=b"zip",
+        environment={"A": "b"},
+        memory_mb=256,
+        timeout_s=29,
         reserved_concurrency=50,
-    )  # fmt: skip
+    )
     function = Function(clients, NAMES, "newsclf-news", "function", "role", spec)
     with Stubber(clients.client("lambda")) as stubber:
         for _ in range(2):
             says("get_function", answer("Active"))(stubber)
         refuses(
-            "put_function_concurrency", "InvalidParameterValueException",
+            "put_function_concurrency",
+            "InvalidParameterValueException",
             "Specified ReservedConcurrentExecutions for function decreases account's"
             " UnreservedConcurrentExecution below its minimum value of [10].",
-        )(stubber)  # fmt: skip
+        )(stubber)
         with pytest.raises(TargetError) as raised:
             function.ensure()
 

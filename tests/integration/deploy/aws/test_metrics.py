@@ -29,9 +29,13 @@ from tests.support.runs import point, summary
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 ENDPOINT = "newsclf-news"
-REQUESTS = {"Invocations": (1, "None"), "ModelLatency": (12_000, "Microseconds"),
-            "OverheadLatency": (3_000, "Microseconds"), "Invocation5XXErrors": (0, "None"),
-            "Invocation4XXErrors": (0, "None")}  # fmt: skip
+REQUESTS = {
+    "Invocations": (1, "None"),
+    "ModelLatency": (12_000, "Microseconds"),
+    "OverheadLatency": (3_000, "Microseconds"),
+    "Invocation5XXErrors": (0, "None"),
+    "Invocation4XXErrors": (0, "None"),
+}
 """Of one request: value and unit."""
 
 
@@ -86,8 +90,10 @@ def test_all_minutes_that_a_window_touches_are_read(clients: Clients) -> None:
     (latency, _) = [p for p in figures.datapoints if p.metric == "ModelLatency"]
     assert (latency.unit, latency.samples, latency.sum) == ("Microseconds", 100, 1_200_000)
     assert {p.metric for p in figures.datapoints} == {
-        *REQUESTS, "CPUUtilization", "MemoryUtilization"
-    }  # fmt: skip
+        *REQUESTS,
+        "CPUUtilization",
+        "MemoryUtilization",
+    }
 
 
 def test_it_waits_until_cloudwatch_has_counted_all(clients: Clients) -> None:
@@ -120,8 +126,9 @@ def test_it_takes_what_there_is_after_five_minutes_or_when_it_is_told_to(clients
 def datapoint(
     metric: str, minute: int, total: float, samples: float = 1, unit: str = "None"
 ) -> Any:
-    return Datapoint(metric=metric, unit=unit, begin_utc=NOON + minute * MINUTE, samples=samples,
-                     sum=total)  # fmt: skip
+    return Datapoint(
+        metric=metric, unit=unit, begin_utc=NOON + minute * MINUTE, samples=samples, sum=total
+    )
 
 
 def measured(begin_s: float, length_s: float) -> Point:
@@ -143,12 +150,14 @@ FIGURES = ServerFigures(
     source="CloudWatch",
     sent=1000,
     datapoints=[
-        *(datapoint("ModelLatency", k, 100 * ms, 100, "Milliseconds")
-          for k, ms in enumerate((50, 10, 20, 70))),
+        *(
+            datapoint("ModelLatency", k, 100 * ms, 100, "Milliseconds")
+            for k, ms in enumerate((50, 10, 20, 70))
+        ),
         *(datapoint("Invocations", k, 250, 250) for k in range(4)),
         *(datapoint("CPUUtilization", k, 100 * k, 1, "Percent") for k in range(4)),
     ],
-)  # fmt: skip
+)
 
 
 def test_only_minutes_within_the_window_count_if_there_is_one() -> None:
@@ -203,10 +212,17 @@ def test_the_report_warns_of_counts_that_differ_and_of_coarse_minutes() -> None:
 def deployed(url: str) -> None:
     """The record of a deployment on AWS whose API is at this address."""
     document = {
-        "schema_version": 1, "name": "news", "target": "aws", "created": "2026-11-22",
-        "region": "us-east-1", "account": "123456789012", "model": "model", "model_digest": "0",
-        "spec": {"image": "x", "instance": "ml.c5.large"}, "api": {"url": url, "auth": "none"},
-    }  # fmt: skip
+        "schema_version": 1,
+        "name": "news",
+        "target": "aws",
+        "created": "2026-11-22",
+        "region": "us-east-1",
+        "account": "123456789012",
+        "model": "model",
+        "model_digest": "0",
+        "spec": {"image": "x", "instance": "ml.c5.large"},
+        "api": {"url": url, "auth": "none"},
+    }
     path = Path(".newsclf/deployments/news.json")
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(document), encoding="utf-8")
@@ -222,8 +238,9 @@ def test_a_load_test_on_aws_shows_what_cloudwatch_says(
         # As with an emulator: nothing is sent to another address than API Gateway's.
         monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", server.url.rpartition("/")[0])
         deployed(server.url)
-        result = newsclf("loadtest", "news", "--concurrency", "1", "--warmup", "0.2",
-                         "--duration", "1")  # fmt: skip
+        result = newsclf(
+            "loadtest", "news", "--concurrency", "1", "--warmup", "0.2", "--duration", "1"
+        )
 
     assert result.exit_code in (0, 6), result.err  # a busy machine may make it unsteady
     assert "What the service measured" in result.out

@@ -56,8 +56,17 @@ def attach_policy() -> None:
 
 def training_steps(aws: FakeAws, trained: Path) -> tuple[Steps, Steps]:
     """A training that is cut off and one that is stopped; and one that is left alone."""
-    train = ("train", "--on", "sagemaker", "--instance", "ml.m5.xlarge", "--yes",
-             "--config", trained / "tiny.toml", *RULES)  # fmt: skip
+    train = (
+        "train",
+        "--on",
+        "sagemaker",
+        "--instance",
+        "ml.m5.xlarge",
+        "--yes",
+        "--config",
+        trained / "tiny.toml",
+        *RULES,
+    )
     training = aws.sagemaker.training
     training.model, training.lines = trained / "model", ("one",)
 
@@ -84,10 +93,15 @@ def training_steps(aws: FakeAws, trained: Path) -> tuple[Steps, Steps]:
         deny()
 
     ended: Steps = [
-        lambda: deny("PutRolePolicy", "DeleteRole"), train, deny, attach_policy,
+        lambda: deny("PutRolePolicy", "DeleteRole"),
+        train,
+        deny,
+        attach_policy,
         ("train", "--resume"),
-        press_ctrl_c, (*train, "--out", "stopped"), let_go,
-    ]  # fmt: skip
+        press_ctrl_c,
+        (*train, "--out", "stopped"),
+        let_go,
+    ]
     return ended, [lose_job, (*train, "--out", "lost"), let_go]
 
 
@@ -99,8 +113,15 @@ def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
     image = ("--image", "763104351884.dkr.ecr.us-east-1.amazonaws.com/other:1")
     load = ("--concurrency", 1, "--duration", 1, "--warmup", 0)
     jwt = ("--jwt-issuer", "https://issuer.example", "--jwt-audience", "news")
-    batch = ("predict", "--deployment", "news", "--input", "s3://theirs/in", "--output",
-             "s3://theirs/out/")  # fmt: skip
+    batch = (
+        "predict",
+        "--deployment",
+        "news",
+        "--input",
+        "s3://theirs/in",
+        "--output",
+        "s3://theirs/out/",
+    )
     as_admin = boto3.Session("admin", "admin", region_name=REGION)
 
     def put_headlines() -> None:
@@ -124,34 +145,45 @@ def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
 
     return [
         *trainings,
-        (*c5, *more, "--tag", "team=news"), (*c5, *more),
+        (*c5, *more, "--tag", "team=news"),
+        (*c5, *more),
         (*c5, *more, *RULES),
         (*c5, "--ttl", "3h", "--budget", 30, "--budget-email", "who@example.com"),
         (*c5, *image),
-        ("logs",), ("predict", "Profit rose"),
+        ("logs",),
+        ("predict", "Profit rose"),
         ("wire-api", "--cors", "https://example.com"),
         ("wire-api", "--cors", "https://example.org"),
         ("wire-api", "--auth", "jwt", *jwt, "--unreserved"),
         ("wire-api", "--auth", "api-key", "--rate", 5),
         attach_policy,
         ("wire-api", "--auth", "iam"),
-        be_of_another_version, (*c5, *image),
-        be_of_another_version, ("wire-api",),
-        ("predict", "Profit rose"), ("logs", "--api"), ("loadtest", *load),
+        be_of_another_version,
+        (*c5, *image),
+        be_of_another_version,
+        ("wire-api",),
+        ("predict", "Profit rose"),
+        ("logs", "--api"),
+        ("loadtest", *load),
         lambda: deny("DescribeInferenceRecommendationsJob", times=1),
         ("loadtest", "--direct", "--recommender", "--yes", *load),
-        deny, lambda: leave_a_job_running(aws),
-        put_headlines, batch,
-        lambda: deny("DescribeTransformJob"), batch, deny,
+        deny,
+        lambda: leave_a_job_running(aws),
+        put_headlines,
+        batch,
+        lambda: deny("DescribeTransformJob"),
+        batch,
+        deny,
         *lost_training,
         ("status", "--region", REGION),
         lambda: setattr(aws.sagemaker, "failure", "broken"),
         ("deploy", "--archive", archive, "--serverless", "--yes"),
         lambda: setattr(aws.sagemaker, "failure", None),
-        (*c5, *more), ("loadtest", "--direct", *load),
+        (*c5, *more),
+        ("loadtest", "--direct", *load),
         ("teardown", "--all", "--region", REGION, "--yes"),
         ("status", "--region", REGION),  # the tagging API still lists what is gone
-    ]  # fmt: skip
+    ]
 
 
 def leave_a_job_running(aws: FakeAws) -> None:

@@ -175,8 +175,16 @@ def test_one_job_for_all_instances_on_a_model_of_its_own(
 
     aws.fault = fault
 
-    result = newsclf("loadtest", "--recommender", "--instances", f"{XLARGE},{M5}",
-                     "--archive", archive, "--yes", *LOAD)  # fmt: skip
+    result = newsclf(
+        "loadtest",
+        "--recommender",
+        "--instances",
+        f"{XLARGE},{M5}",
+        "--archive",
+        archive,
+        "--yes",
+        *LOAD,
+    )
 
     assert result.exit_code == 4
     assert "not all could be measured" in result.err
@@ -294,8 +302,11 @@ def test_a_quota_that_is_too_small_is_said_before_anything_is_made(
     with pytest.raises(TargetError, match="is 1 in us-east-1, and 2 wanted"):
         job()
     assert set(called(deployed)) == {
-        "DescribeEndpoint", "DescribeEndpointConfig", "GetCallerIdentity", "ListServiceQuotas",
-    }  # fmt: skip
+        "DescribeEndpoint",
+        "DescribeEndpointConfig",
+        "GetCallerIdentity",
+        "ListServiceQuotas",
+    }
 
 
 @pytest.mark.parametrize("fault", ["throttling", "failure", LOST])
@@ -380,17 +391,28 @@ def others(aws: FakeAws, trained: Path, tmp_path: Path, monkeypatch: pytest.Monk
     deployments = Deployments(tmp_path / ".newsclf")
     deployments.save(
         LocalDeployment(
-            name="here", target="local", created="2026-11-22", model=Path("model"),
-            model_digest="0", folder=tmp_path, server=Process(status="ready", port=9),
+            name="here",
+            target="local",
+            created="2026-11-22",
+            model=Path("model"),
+            model_digest="0",
+            folder=tmp_path,
+            server=Process(status="ready", port=9),
         )
-    )  # fmt: skip
+    )
     deployments.save(
         AwsDeployment(
-            name="on-demand", target="aws", created="2026-11-22", region="us-east-1",
-            account=ACCOUNT, model=Path("model"), model_digest="0", folder=tmp_path,
+            name="on-demand",
+            target="aws",
+            created="2026-11-22",
+            region="us-east-1",
+            account=ACCOUNT,
+            model=Path("model"),
+            model_digest="0",
+            folder=tmp_path,
             spec=AwsSpec(image="x", serverless=Serverless()),
         )
-    )  # fmt: skip
+    )
     return aws
 
 
@@ -400,19 +422,27 @@ def answer(**metrics: float | str) -> dict[str, Any]:
     serverless = {"EndpointName": "e", "VariantName": "v", "ServerlessConfig": {}}
     return {
         "InferenceRecommendations": [
-            {"Metrics": SAMPLE[XLARGE] | metrics, "EndpointConfiguration": endpoint,
-             "ModelConfiguration": {}},
+            {
+                "Metrics": SAMPLE[XLARGE] | metrics,
+                "EndpointConfiguration": endpoint,
+                "ModelConfiguration": {},
+            },
             {"EndpointConfiguration": serverless, "ModelConfiguration": {}},
         ],
         "ResponseMetadata": {},
-    }  # fmt: skip
+    }
 
 
 def compared(**changes: Any) -> Any:
     kept = Recommendations(
-        job="j", region="us-east-1", instances=[XLARGE], status="COMPLETED", reason=None,
-        found=[], raw={},
-    ).model_copy(update=changes)  # fmt: skip
+        job="j",
+        region="us-east-1",
+        instances=[XLARGE],
+        status="COMPLETED",
+        reason=None,
+        found=[],
+        raw={},
+    ).model_copy(update=changes)
     return beside_ours(kept, summary([]))
 
 
@@ -456,15 +486,23 @@ def test_ours_is_compared_with_the_cheapest_and_at_the_objective(run_costs: Any)
     theirs = recommendations(answer())[0]
     dear = theirs.model_copy(update={"usd_per_million": 9.0, "max_invocations_per_minute": 99})
     kept = Recommendations(
-        job="j", region="us-east-1", instances=[XLARGE], status="COMPLETED", reason=None,
-        found=[dear, theirs], raw={},
-    )  # fmt: skip
+        job="j",
+        region="us-east-1",
+        instances=[XLARGE],
+        status="COMPLETED",
+        reason=None,
+        found=[dear, theirs],
+        raw={},
+    )
 
     rows = beside_ours(kept, run_costs).rows
 
     assert [row.by for row in rows] == [
-        "Recommender", "Recommender", "newsclf, peak", "newsclf, objective"
-    ]  # fmt: skip
+        "Recommender",
+        "Recommender",
+        "newsclf, peak",
+        "newsclf, objective",
+    ]
     assert rows[2].max_invocations_per_minute == 6000
     assert rows[2].invocations_change == pytest.approx(6000 / 648 - 1)
     assert rows[3].max_invocations_per_minute == 3000

@@ -175,8 +175,16 @@ def test_the_record_of_a_job_is_no_deployment(aws: FakeAws, deploy: Deploy, news
     default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
     s3.put_bucket_encryption(Bucket="theirs", ServerSideEncryptionConfiguration=rules)
-    batch = ("predict", "--input", "s3://theirs/in", "--output", "s3://theirs/out/",
-             "--instance", "ml.m5.xlarge", "--json")  # fmt: skip
+    batch = (
+        "predict",
+        "--input",
+        "s3://theirs/in",
+        "--output",
+        "s3://theirs/out/",
+        "--instance",
+        "ml.m5.xlarge",
+        "--json",
+    )
     scored = newsclf(*batch)
     assert scored.exit_code == 0, scored.err
     assert json.loads(scored.out)["output"] == "s3://theirs/out/"
@@ -361,8 +369,10 @@ def interrupted(aws: FakeAws, wanted: Callable[[Call], bool], *command: object) 
     with subprocess.Popen(
         [sys.executable, "-c", COMMAND, *(str(a) for a in command)],
         env=os.environ | environment(aws) | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         _, err = process.communicate()
     aws.done = lambda _index, _call: None
     assert pressed
@@ -402,9 +412,15 @@ def test_ctrl_c_before_there_is_an_endpoint_says_that_nothing_bills(
     aws: FakeAws, newsclf: Cli, archive: Path
 ) -> None:
     code, err = interrupted(
-        aws, lambda call: call.operation == "CreateModel",
-        "deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes",
-    )  # fmt: skip
+        aws,
+        lambda call: call.operation == "CreateModel",
+        "deploy",
+        "--archive",
+        archive,
+        "--instance",
+        "ml.c5.large",
+        "--yes",
+    )
 
     assert code == 130
     assert "nothing of it bills by the hour yet" in err

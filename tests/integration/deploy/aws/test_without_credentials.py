@@ -10,8 +10,18 @@ import pytest
 
 from tests.conftest import Cli
 
-SAGEMAKER = ("train", "--data", "sample", "--base", "minilm", "--on", "sagemaker", "--instance",
-             "ml.m5.xlarge", "--dry-run")  # fmt: skip
+SAGEMAKER = (
+    "train",
+    "--data",
+    "sample",
+    "--base",
+    "minilm",
+    "--on",
+    "sagemaker",
+    "--instance",
+    "ml.m5.xlarge",
+    "--dry-run",
+)
 
 
 @pytest.fixture(autouse=True)
