@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from newsclf.cli.main import main
 from tests.support.builders import build_tiny_base
+
+# How long a step takes is the machine's affair; make bench measures.
+hypothesis.settings.register_profile("newsclf", deadline=None)
+hypothesis.settings.load_profile("newsclf")
 
 pytest_plugins = ("tests.support.fakeaws.fixtures",)
 CONFIG = """
