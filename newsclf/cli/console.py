@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import logging
 import os
 import re
 import sys
@@ -224,9 +225,9 @@ class Output:
             parts.append(Text(f"(a wider terminal or --json shows {', '.join(left_out)})", "dim"))
         return Group(*parts)
 
-    def note(self, message: str) -> None:
-        """Say something on stderr that is not a result."""
-        if not self.quiet:
+    def note(self, message: str, *, always: bool = False) -> None:
+        """Print a message on stderr; with `always`, in spite of --quiet."""
+        if always or not self.quiet:
             with suppress(OSError):  # a stderr that takes nothing stops no work
                 self._console(stderr=True).print(
                     _visible_lines(message), markup=False, highlight=False, soft_wrap=True
@@ -292,3 +293,29 @@ class Output:
         # Wide enough for a table when the output goes to a file, where there is no width.
         console = Console(stderr=stderr)
         return console if console.is_terminal else Console(stderr=stderr, width=110)
+
+
+class NoteHandler(logging.Handler):
+    """Shows log records as notes on stderr, those of `newsclf.*` from INFO on.
+
+    So packages report progress by `logging.getLogger(__name__).info(…)`, without a callback.
+    Other libraries' records are shown from ERROR on. With `verbose`, everything from INFO on is
+    shown, and newsclf's DEBUG records too. `--quiet` leaves errors only.
+    """
+
+    def __init__(self, output: Output, *, verbose: bool = False) -> None:
+        super().__init__()
+        self._output = output
+        self._verbose = verbose
+
+    def install(self) -> None:
+        """Take the place of an earlier command's handler, and set the levels of the loggers."""
+        root = logging.getLogger()
+        root.handlers = [each for each in root.handlers if not isinstance(each, NoteHandler)]
+        root.addHandler(self)
+        root.setLevel(logging.INFO if self._verbose else logging.ERROR)
+        logging.getLogger("newsclf").setLevel(logging.DEBUG if self._verbose else logging.INFO)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        self._output.note(self.format(record), always=record.levelno >= logging.ERROR)

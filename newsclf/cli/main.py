@@ -26,7 +26,7 @@ def main() -> None:
             failure = failure_of(error, has_ended=received.has_ended)
             if failure is None:
                 raise
-            logging.getLogger(__name__).info("in full:", exc_info=error)  # with --verbose
+            logging.getLogger(__name__).debug("in full:", exc_info=error)  # with --verbose
             if failure.message:
                 Output().error(failure.message, failure.hint)
             _flush_or_drop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsclf.cli import completion
-from newsclf.cli.console import Output
+from newsclf.cli.console import NoteHandler, Output
 from newsclf.cli.durations import duration_s
 
 if TYPE_CHECKING:
@@ -43,7 +42,12 @@ QuietOpt = Annotated[
 ]
 VerboseOpt = Annotated[
     bool,
-    typer.Option("--verbose", "-v", help="Log what libraries do.", rich_help_panel=_GENERAL),
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Print debug messages of newsclf and its libraries.",
+        rich_help_panel=_GENERAL,
+    ),
 ]
 ModelOpt = Annotated[
     Path | None,
@@ -188,8 +192,9 @@ LabelOpt = Annotated[
 
 def start(*, as_json: bool, quiet: bool, verbose: bool) -> Output:
     """Set up logging and output for a command."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(message)s")
-    return Output(as_json=as_json, quiet=quiet)
+    output = Output(as_json=as_json, quiet=quiet)
+    NoteHandler(output, verbose=verbose).install()
+    return output
 
 
 def settings_from(config: Path | None, flags: dict[str, Any]) -> Settings:

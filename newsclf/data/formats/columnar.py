@@ -100,7 +100,7 @@ def read_folder(path: Path, split: str | None, *, subset: str | None = None) -> 
             if isinstance(feature, datasets.ClassLabel)
         }
     except (DatasetGenerationError, ValueError, OSError, TypeError, KeyError) as error:
-        log.info("%s", _first_line(error))
+        log.debug("%s", _first_line(error))
         raise DataError(
             f"{path}: a folder that is not a data set that can be read", hint=_one_file(path)
         ) from error
@@ -110,7 +110,7 @@ def read_folder(path: Path, split: str | None, *, subset: str | None = None) -> 
             for number, values in enumerate(part, start=1):
                 yield Record(f"row {number}", values)
         except (DatasetGenerationError, ValueError, OSError, TypeError, KeyError) as error:
-            log.info("%s", _first_line(error))
+            log.debug("%s", _first_line(error))
             raise DataError(
                 f"{path}, split {chosen}: its files can't be read as one table",
                 hint=_one_file(path),

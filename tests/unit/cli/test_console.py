@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsclf.cli.console import Output, json_text
+from newsclf.cli.console import NoteHandler, Output, json_text
 from newsclf.common.visible import visible
 
 
@@ -62,6 +63,32 @@ def test_quiet_leaves_out_talk_but_not_errors(capsys: pytest.CaptureFixture[str]
     out, err = capsys.readouterr()
     assert out == "result\n"
     assert err == "error: failed [x]\nhint: do this\n"
+
+
+@pytest.mark.parametrize(
+    ("quiet", "verbose", "shown"),
+    [
+        (False, False, ["progress", "caution", "failure", "theirs"]),
+        (True, False, ["failure", "theirs"]),
+        (False, True, ["detail", "progress", "caution", "failure", "library", "theirs"]),
+    ],
+)
+def test_what_packages_log_is_shown_as_notes(
+    capsys: pytest.CaptureFixture[str], *, quiet: bool, verbose: bool, shown: list[str]
+) -> None:
+    for installed in (Output(), Output(quiet=quiet)):  # the later one replaces the earlier
+        NoteHandler(installed, verbose=verbose).install()
+    ours, theirs = logging.getLogger("newsclf.deploy.anything"), logging.getLogger("botocore.x")
+
+    ours.debug("detail")
+    ours.info("progress")
+    ours.warning("caution")
+    ours.error("failure")
+    theirs.info("library")
+    theirs.error("theirs")
+
+    out, err = capsys.readouterr()
+    assert (out, err.splitlines()) == ("", shown)
 
 
 @pytest.fixture
