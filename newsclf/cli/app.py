@@ -60,12 +60,15 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
         deploy: (
             "newsclf deploy",
             "newsclf deploy --instance ml.c5.large --dry-run",
-            "newsclf deploy --instance ml.c5.large --ttl 2h --name staging",
+            "newsclf deploy --instance ml.c5.large --ttl 2h --deployment staging",
         ),
-        wire_api: ("newsclf wire-api", "newsclf wire-api staging --auth iam"),
+        wire_api: ("newsclf wire-api", "newsclf wire-api --deployment staging --auth iam"),
         status: ("newsclf status", "newsclf status --region us-east-1"),
-        logs: ("newsclf logs --follow", "newsclf logs staging --api -n 20"),
-        teardown: ("newsclf teardown staging", "newsclf teardown --all --region us-east-1"),
+        logs: ("newsclf logs --follow", "newsclf logs --deployment staging --api -n 20"),
+        teardown: (
+            "newsclf teardown --deployment staging",
+            "newsclf teardown --all --region us-east-1",
+        ),
     },
     "Measure": {
         loadtest: (

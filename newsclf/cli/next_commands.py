@@ -24,7 +24,7 @@ def with_state_dir(text: str, state_dir: Path | None) -> str:
     """Add --state-dir to each command in a text that would else look in another directory.
 
     Args:
-        text: Such as `newsclf status; newsclf teardown foo`.
+        text: Such as `newsclf status; newsclf teardown --deployment foo`.
         state_dir: Where this command looked; None or the default adds nothing.
     """
     if state_dir in (None, _DEFAULT):
@@ -41,8 +41,8 @@ def after_deployment(name: str, state_dir: Path, *, wired: bool = False) -> str:
         state_dir: Where it is recorded.
         wired: Whether it has an API.
     """
-    commands = [] if wired else [f"newsclf wire-api {name}"]
+    commands = [] if wired else [f"newsclf wire-api --deployment {name}"]
     commands += [f'newsclf predict --deployment {name} "headline"']
-    commands += [f"newsclf loadtest {name}"] if wired else []
-    commands += [f"newsclf teardown {name}"]
+    commands += [f"newsclf loadtest --deployment {name}"] if wired else []
+    commands += [f"newsclf teardown --deployment {name}"]
     return with_state_dir("next: " + "\n      ".join(commands), state_dir)

@@ -28,10 +28,31 @@ ConfigOpt = Annotated[
     ),
 ]
 DEFAULT_DEPLOYMENT = "news"
-NameArg = Annotated[
-    str,
-    typer.Argument(metavar="[NAME]", help="Deployment.", autocompletion=completion.deployments),
-]
+
+
+def _checked_name(name: str | None) -> str | None:
+    """Reject a text that no deployment can be called, before anything else is done."""
+    from newsclf.deploy.store import check_deployment_name
+
+    if name is not None:
+        check_deployment_name(name)
+    return name
+
+
+def deployment_option(help_text: str, show_default: str | None = None) -> Any:
+    """The option --deployment, which every command that acts on a deployment has."""
+    return typer.Option(
+        "--deployment",
+        "-d",
+        metavar="NAME",
+        help=help_text,
+        show_default=show_default or True,
+        autocompletion=completion.deployments,
+        callback=_checked_name,
+    )
+
+
+DeploymentOpt = Annotated[str, deployment_option("Name of the deployment.")]
 JsonOpt = Annotated[
     bool,
     typer.Option("--json", help="Print the result as JSON on stdout.", rich_help_panel=_GENERAL),

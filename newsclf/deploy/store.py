@@ -116,7 +116,8 @@ class Deployments:
         except ValueError as error:
             raise StateError(
                 f"{path}: not a deployment of this version of newsclf ({_first_line(error)})",
-                hint=f"use the version that wrote it; or: rm {path}; newsclf teardown {name}",
+                hint=f"use the version that wrote it; or: rm {path};"
+                f" newsclf teardown --deployment {name}",
             ) from error
 
     def get(self, name: str) -> Deployment:
@@ -150,7 +151,7 @@ class Deployments:
             return found
         raise StateError(
             f"'{name}' is deployed on the target {found.target}",
-            hint=f"newsclf teardown {name}, or take another name",
+            hint=f"newsclf teardown --deployment {name}, or take another name",
         )
 
     def get_of(self, kind: type[_Kind], name: str) -> _Kind:

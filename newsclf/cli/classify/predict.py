@@ -23,6 +23,7 @@ from newsclf.cli.options import (
     StateDirOpt,
     TextColumnOpt,
     VerboseOpt,
+    deployment_option,
     reading_flags,
     settings_from,
     start,
@@ -52,14 +53,7 @@ def predict(
     model: ModelOpt = None,
     deployment: Annotated[
         str | None,
-        typer.Option(
-            "--deployment",
-            "-d",
-            metavar="NAME",
-            autocompletion=completion.deployments,
-            help="Deployment to ask.",
-            show_default="news, if it exists",
-        ),
+        deployment_option("Deployment to ask.", "news, if it exists"),
     ] = None,
     source: Annotated[
         str | None,
@@ -144,9 +138,7 @@ def predict(
     from newsclf.cli.classify import predict_rows
     from newsclf.cli.classify.predict_source import find_classifier
     from newsclf.common.errors import ConfigError
-    from newsclf.deploy.store import check_deployment_name
 
-    check_deployment_name(deployment or DEFAULT_DEPLOYMENT)
     settings = settings_from(
         config,
         {

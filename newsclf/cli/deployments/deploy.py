@@ -13,6 +13,7 @@ from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     BoundaryOpt,
     ConfigOpt,
+    DeploymentOpt,
     JsonOpt,
     ModelOpt,
     PricesOpt,
@@ -38,17 +39,7 @@ _LOCAL, _AWS = "On this machine", "On AWS"
 
 def deploy(
     *,
-    name: Annotated[
-        str,
-        typer.Option(
-            "--deployment",
-            "-d",
-            "--name",
-            metavar="NAME",
-            help="Name of the deployment.",
-            autocompletion=completion.deployments,
-        ),
-    ] = DEFAULT_DEPLOYMENT,
+    name: DeploymentOpt = DEFAULT_DEPLOYMENT,
     model: ModelOpt = None,
     port: Annotated[
         int,
@@ -198,9 +189,7 @@ def deploy(
     """Serve a model on this machine, or on AWS with --instance or --serverless."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.common.errors import ConfigError
-    from newsclf.deploy.store import check_deployment_name
 
-    check_deployment_name(name)
     rules = rules_from(role, permissions_boundary, tag)
     settings = settings_from(config, {"model": model, "state_dir": state_dir, "aws": rules})
     if instance is None and not serverless:

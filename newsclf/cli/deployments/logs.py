@@ -13,7 +13,7 @@ import typer
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     ConfigOpt,
-    NameArg,
+    DeploymentOpt,
     QuietOpt,
     StateDirOpt,
     VerboseOpt,
@@ -27,8 +27,8 @@ _METRICS = '{"_aws"'
 
 
 def logs(
-    name: NameArg = DEFAULT_DEPLOYMENT,
     *,
+    name: DeploymentOpt = DEFAULT_DEPLOYMENT,
     api: Annotated[
         bool, typer.Option("--api", help="Log of the API and its Lambda handler.")
     ] = False,
@@ -52,9 +52,8 @@ def logs(
     from newsclf.common.errors import ConfigError
     from newsclf.common.visible import visible
     from newsclf.deploy.records import AwsDeployment
-    from newsclf.deploy.store import Deployments, check_deployment_name
+    from newsclf.deploy.store import Deployments
 
-    check_deployment_name(name)
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
     deployment = Deployments(folder).get(name)
     if isinstance(deployment, AwsDeployment):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from newsclf.cli.options import (
     ConfigOpt,
@@ -14,6 +14,7 @@ from newsclf.cli.options import (
     RegionOpt,
     StateDirOpt,
     VerboseOpt,
+    deployment_option,
     settings_from,
     start,
 )
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 def status(
     *,
+    name: Annotated[
+        str | None, deployment_option("Deployment to show on its own.", "all of them")
+    ] = None,
     region: RegionOpt = None,
     profile: ProfileOpt = None,
     state_dir: StateDirOpt = None,
@@ -49,20 +53,26 @@ def status(
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
     records = Deployments(folder)
     here = LocalTarget(folder)
-    found = [here.status(each) for each in here.deployments()]
+    found = [here.status(each) for each in here.deployments() if name in (None, each.name)]
     _, damaged = records.load()
     for stray in records.strays():
         output.note(f"warning: {stray}: not the record of a deployment; passed over")
     if found:
         _show_local(output, found)  # whatever AWS says
     on_aws, problems = _on_aws(output, folder, region, profile)
+    on_aws = [each for each in on_aws if name in (None, each.name)]
+    problems = [
+        *(error for each, error in damaged.items() if name in (None, each)),
+        *problems,
+    ]
+    if name is not None and not found and not on_aws and not problems:
+        raise records.unknown(name)
     output.data(
         [
             *(_local_document(each) for each in found),
             *({"target": "aws", **asdict(each)} for each in on_aws),
         ]
     )
-    problems = [*damaged.values(), *problems]
     if not found and not on_aws and not problems:
         output.note("nothing is deployed")
     if on_aws:
@@ -166,12 +176,13 @@ def _show_aws(output: Output, found: Sequence[AwsStatus]) -> None:
     for s in found:
         if s.recorded and s.endpoint == "none":
             output.note(
-                f"{s.name}: its endpoint is gone; newsclf teardown {s.name} removes the rest"
+                f"{s.name}: its endpoint is gone;"
+                f" newsclf teardown --deployment {s.name} removes the rest"
             )
         if not s.recorded:
             output.note(
                 f"warning: nothing here has recorded {s.name} in {s.region};"
-                f" newsclf teardown {s.name} --region {s.region} removes it"
+                f" newsclf teardown --deployment {s.name} --region {s.region} removes it"
             )
 
 

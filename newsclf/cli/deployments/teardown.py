@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsclf.cli import completion
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     ConfigOpt,
@@ -17,6 +16,7 @@ from newsclf.cli.options import (
     StateDirOpt,
     VerboseOpt,
     YesOpt,
+    deployment_option,
     settings_from,
     start,
 )
@@ -28,16 +28,11 @@ if TYPE_CHECKING:
 
 
 def teardown(
+    *,
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[NAME]",
-            autocompletion=completion.deployments,
-            help="Deployment to remove.",
-            show_default=DEFAULT_DEPLOYMENT,
-        ),
+        deployment_option("Name of the deployment to remove.", DEFAULT_DEPLOYMENT),
     ] = None,
-    *,
     everything: Annotated[
         bool,
         typer.Option(
@@ -60,9 +55,7 @@ def teardown(
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.common.errors import ConfigError, InterruptedRunError, NewsclfError
-    from newsclf.deploy.store import check_deployment_name
 
-    check_deployment_name(name or DEFAULT_DEPLOYMENT)
     if everything and name is not None:
         raise ConfigError("--all removes every deployment, so name none beside it")
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
@@ -108,7 +101,7 @@ def _only_one(output: Output, folder: Path, *, confirmed: bool) -> str:
         if not agreed:
             raise ConfigError(
                 f"{several}; nothing was removed",
-                hint="newsclf teardown NAME removes one of them, newsclf teardown --all all",
+                hint="newsclf teardown --deployment NAME removes one of them, --all all of them",
             )
     return DEFAULT_DEPLOYMENT
 

@@ -13,8 +13,8 @@ from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     BoundaryOpt,
     ConfigOpt,
+    DeploymentOpt,
     JsonOpt,
-    NameArg,
     QuietOpt,
     RoleOpt,
     StateDirOpt,
@@ -46,8 +46,8 @@ _FROM_ENVIRONMENT = (
 
 
 def wire_api(
-    name: NameArg = DEFAULT_DEPLOYMENT,
     *,
+    name: DeploymentOpt = DEFAULT_DEPLOYMENT,
     auth: Annotated[
         str | None,
         typer.Option(
@@ -121,9 +121,8 @@ def wire_api(
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.common.errors import ConfigError
     from newsclf.deploy.records import AwsDeployment
-    from newsclf.deploy.store import Deployments, check_deployment_name
+    from newsclf.deploy.store import Deployments
 
-    check_deployment_name(name)
     rules = rules_from(role, permissions_boundary, tag)
     settings = settings_from(config, {"state_dir": state_dir, "aws": rules})
     folder = settings.state_dir
@@ -221,7 +220,7 @@ def _wire_aws(
     if spec.auth == "none":
         output.note(
             "warning: whoever knows the address can call this API, and you pay for it;"
-            f" newsclf wire-api {deployment.name} --auth iam closes it"
+            f" newsclf wire-api --deployment {deployment.name} --auth iam closes it"
         )
     clients = Clients(deployment.region, deployment.profile)
     deployment = wire(folder, clients, deployment.name, spec, say=output.note, rules=rules)

@@ -13,6 +13,7 @@ from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     BoundaryOpt,
     ConfigOpt,
+    DeploymentOpt,
     JsonOpt,
     ProfileOpt,
     QuietOpt,
@@ -34,13 +35,8 @@ _RUN = "Run"
 
 
 def loadtest(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="[NAME]", autocompletion=completion.deployments, help="Deployment to load."
-        ),
-    ] = DEFAULT_DEPLOYMENT,
     *,
+    name: DeploymentOpt = DEFAULT_DEPLOYMENT,
     concurrency: Annotated[
         str | None,
         typer.Option(
@@ -313,13 +309,11 @@ def loadtest(
     from newsclf.common.errors import ConfigError
     from newsclf.costs.formulas import RequestPath, path_prices
     from newsclf.costs.prices import prices_at
-    from newsclf.deploy.store import check_deployment_name
     from newsclf.loadtest.budget import Limits
     from newsclf.loadtest.load.plan import LoadChoice, make_loads, read_replay
     from newsclf.loadtest.run import LoadtestRequest
     from newsclf.loadtest.run import loadtest as run
 
-    check_deployment_name(name)
     column = only_one(text_column, "--text-column")
     rules = rules_from(role, permissions_boundary, tag)
     settings = settings_from(

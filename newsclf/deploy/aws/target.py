@@ -141,7 +141,7 @@ class AwsTarget:
         if known is not None and (known.account, known.region) != here:
             raise StateError(
                 f"'{known.name}' is deployed in {known.region} of account {known.account}",
-                hint=f"newsclf teardown {known.name}, or take another name",
+                hint=f"newsclf teardown --deployment {known.name}, or take another name",
             )
         deployment = AwsDeployment(
             name=request.name,
@@ -247,7 +247,8 @@ class AwsTarget:
         except KeyboardInterrupt:
             raise InterruptedRunError(
                 f"stopped; what is left of '{name}' stays, and an endpoint goes on billing",
-                hint=f"newsclf teardown {name} --region {self.region} goes on; newsclf status",
+                hint=f"newsclf teardown --deployment {name} --region {self.region} goes on;"
+                " newsclf status",
             ) from None
 
     def _teardown(self, names: Names) -> list[str]:
@@ -269,7 +270,8 @@ class AwsTarget:
                 lines = [f"{each.kind} {each.name}" for each in left] + stray
                 raise NewsclfError(
                     "\n  ".join([f"of '{name}' is left:", *lines, *problems]),
-                    hint=f"newsclf teardown {name} --region {names.region} tries it again",
+                    hint=f"newsclf teardown --deployment {name} --region {names.region}"
+                    " tries it again",
                 )
             for path in self._deployments.remove(name):
                 self._say(f"{path} was left in place: newsclf did not write it")

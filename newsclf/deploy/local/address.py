@@ -25,11 +25,12 @@ def address_of(deployment: LocalDeployment, *, direct: bool = False) -> Address:
         if not process.listening(deployment.server, deployment.server_log):
             raise ServiceError(
                 f"the model server of '{name}' is down",
-                hint=f"newsclf deploy --name {name} starts it again",
+                hint=f"newsclf deploy --deployment {name} starts it again",
             )
         return Address(f"{deployment.server.url}/invocations", "endpoint")
     if not process.listening(deployment.api, deployment.gateway_log):
         raise ServiceError(
-            f"the API of '{name}' is down", hint=f"newsclf wire-api {name} starts it again"
+            f"the API of '{name}' is down",
+            hint=f"newsclf wire-api --deployment {name} starts it again",
         )
     return Address(f"{deployment.api.url}/classify", "api", auth=auth_of(deployment))

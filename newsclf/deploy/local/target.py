@@ -129,7 +129,8 @@ class LocalTarget:
                 if found.model_digest != card.digest:
                     raise StateError(
                         f"another model is deployed as '{name}'",
-                        hint=f"newsclf teardown {name}, or deploy this one with --name",
+                        hint=f"newsclf teardown --deployment {name},"
+                        " or deploy this one under another name",
                     )
                 status = self.status(found)
                 if status.healthy:
@@ -267,7 +268,7 @@ class LocalTarget:
             auth_of(deployment),
             running,
             deployment.gateway_log,
-            hint=f"newsclf logs {deployment.name} --api shows more of the API's log",
+            hint=f"newsclf logs --deployment {deployment.name} --api shows more of the API's log",
         )
         ready = api.model_copy(update={"status": "ready"})
         deployment = deployment.model_copy(update={"api": ready})
@@ -395,14 +396,21 @@ def _check_wired(deployment: LocalDeployment, api: Api, given: Mapping[str, Any]
 
 def _deploy_again(deployment: LocalDeployment, other: Mapping[str, Any]) -> list[str]:
     options = ({"workers": deployment.workers} if deployment.workers else {}) | dict(other)
-    command = ["newsclf", "deploy", "--name", deployment.name, "--model", str(deployment.model)]
+    command = [
+        "newsclf",
+        "deploy",
+        "--deployment",
+        deployment.name,
+        "--model",
+        str(deployment.model),
+    ]
     return command + _typed(options)
 
 
 def _wire_again(name: str, api: Api, other: Mapping[str, Any]) -> list[str]:
     kept = _wiring(api, other)
     options = {key: value for key, value in kept.items() if value != _API_DEFAULTS[key]}
-    return ["newsclf", "wire-api", name, *_typed(options | dict(other))]
+    return ["newsclf", "wire-api", "--deployment", name, *_typed(options | dict(other))]
 
 
 def _wiring(wired: Api | None, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -429,7 +437,7 @@ def _otherwise(
     """Why a command changes nothing: what runs has other options than those that were given."""
     need = "needs" if len(other) == 1 else "need"
     has = " ".join(_typed({key: runs[key] for key in other}))
-    commands = [f"newsclf teardown {name}", *(shlex.join(each) for each in again)]
+    commands = [f"newsclf teardown --deployment {name}", *(shlex.join(each) for each in again)]
     return StateError(
         f"{what} is up with {has}; {' '.join(_typed(other))} {need} a teardown",
         hint="; ".join(commands),
@@ -453,17 +461,18 @@ def _typed(options: Mapping[str, Any]) -> list[str]:
 def _unwell(name: str, status: Status) -> StateError:
     """Why nothing can be done with a server that runs."""
     if not status.answers:
-        return _not_answering(name, "server", f"newsclf logs {name}")
+        return _not_answering(name, "server", f"newsclf logs --deployment {name}")
     return StateError(
         f"the server of '{name}' is not ready",
-        hint=f"newsclf logs {name} may show why; newsclf teardown {name} removes it",
+        hint=f"newsclf logs --deployment {name} may show why;"
+        f" newsclf teardown --deployment {name} removes it",
     )
 
 
 def _not_answering(name: str, what: str, logs: str) -> StateError:
     return StateError(
         f"the {what} of '{name}' is running but does not answer",
-        hint=f"{logs} may show why; newsclf teardown {name} removes it",
+        hint=f"{logs} may show why; newsclf teardown --deployment {name} removes it",
     )
 
 

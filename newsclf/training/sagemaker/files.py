@@ -80,7 +80,8 @@ class TrainingFiles:
         if answer["ContentLength"] > at_most_bytes:
             raise TargetError(
                 f"{uri} has {answer['ContentLength']:,} bytes, more than any model here",
-                hint=f"newsclf teardown {self.names.deployment} --region {self.names.region}",
+                hint=f"newsclf teardown --deployment {self.names.deployment}"
+                f" --region {self.names.region}",
             )
         with aws_errors(doing, permission="s3:GetObject"), target.open("wb") as file:
             for block in answer["Body"].iter_chunks(_BLOCK_BYTES):

@@ -155,7 +155,7 @@ class _Run:
 
     @property
     def _teardown(self) -> str:
-        return f"newsclf teardown {self.names.deployment} --region {self.names.region}"
+        return f"newsclf teardown --deployment {self.names.deployment} --region {self.names.region}"
 
     def train(self) -> dict[str, Any]:
         """Start the job, if it is not there, and wait for its end; what AWS says of it then."""

@@ -52,7 +52,7 @@ def test_a_kill_after_any_call_leaves_nothing_that_a_teardown_does_not_find(
             seen.add(key)
             put_back(aws, moment)
             write_state(files)
-            result = newsclf("teardown", "news", "--region", REGION)
+            result = newsclf("teardown", "--deployment", "news", "--region", REGION)
             if result.exit_code != 0 or aws.world.left() or read_state():
                 wrong.append(f"{moment}, {len(files)} files: {aws.world.left()} {result.err}")
     assert not wrong, "\n".join(wrong)
@@ -99,7 +99,7 @@ def test_a_refusal_of_any_call_is_a_clear_error_and_leaves_nothing_either(
         # Mostly everything is then as a kill has left it, and that has its own test.
         if more or (id(before), read_state()) not in killed:
             aws.fault = lambda _i, _c: None
-            torn = newsclf("teardown", "news", "--region", REGION)
+            torn = newsclf("teardown", "--deployment", "news", "--region", REGION)
             if torn.exit_code != 0 or aws.world.left():
                 wrong.append(f"{moment}: {aws.world.left()} is left: {torn.err}")
     assert not wrong, "\n".join(wrong)

@@ -37,7 +37,7 @@ def begin(aws: FakeAws, moments: list[Moment], moment: Moment) -> None:
 
 def remains(aws: FakeAws, real_cli: RealCli) -> str:
     """What a teardown leaves, and what it says of it; nothing, if it is as it must be."""
-    result = real_cli("teardown", "news", "--region", REGION)
+    result = real_cli("teardown", "--deployment", "news", "--region", REGION)
     left = [*aws.world.left(), *read_state()]
     return f"{left} {result.err}" if result.exit_code != 0 or left else ""
 

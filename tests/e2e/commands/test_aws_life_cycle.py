@@ -90,7 +90,7 @@ def test_from_nothing_to_nothing(aws: FakeAws, real_cli: RealCli, archive: Path)
     cli("teardown")
     assert aws.world.left() == []
     assert "nothing" in cli("status", "--region", REGION).err
-    cli("teardown", "news", "--region", REGION)
+    cli("teardown", "--deployment", "news", "--region", REGION)
     aws.data_plane.stop()
     assert_no_secret_in([*said, aws.data_plane.function_log])
     assert HEADLINE not in aws.data_plane.function_log
@@ -99,10 +99,10 @@ def test_from_nothing_to_nothing(aws: FakeAws, real_cli: RealCli, archive: Path)
 def test_serverless_from_nothing_to_nothing_with_a_load_test(
     aws: FakeAws, real_cli: RealCli, archive: Path
 ) -> None:
-    deploy = ("deploy", "--archive", archive, "--serverless", "--name", "small", "--yes")
+    deploy = ("deploy", "--archive", archive, "--serverless", "--deployment", "small", "--yes")
     ran(real_cli(*deploy))
     assert "nothing changed" in ran(real_cli(*deploy)).err
-    ran(real_cli("wire-api", "small"))
+    ran(real_cli("wire-api", "--deployment", "small"))
     assert json.loads(ran(real_cli("status", "--json")).out)[0]["on"] == "serverless"
     for direct in ((), ("--direct",)):
         measured = real_cli(

@@ -46,7 +46,18 @@ def test_no_file_of_the_working_directory_is_run(
         ("deploy", "--workers", 1),
         ("wire-api", "--auth", "none", "--runtimes", 1),
         ("predict", "--deployment", "news", "Profit rose"),
-        ("loadtest", "news", "--warmup", 0.2, "--duration", 1, "--concurrency", 1, "--yes"),
+        (
+            "loadtest",
+            "--deployment",
+            "news",
+            "--warmup",
+            0.2,
+            "--duration",
+            1,
+            "--concurrency",
+            1,
+            "--yes",
+        ),
     ]
     for command in commands:
         if command[0] == "wire-api":
@@ -56,7 +67,7 @@ def test_no_file_of_the_working_directory_is_run(
             # Its log is there to be read, while the server has nothing to do with it.
             assert (failed.exit_code, failed.err.splitlines()[-1]) == (
                 4,
-                "hint: newsclf logs news --api shows more of the API's log",
+                "hint: newsclf logs --deployment news --api shows more of the API's log",
             )
         done = newsclf(*command)
         assert done.exit_code == 0, done.err

@@ -142,7 +142,9 @@ def test_predict_brings_the_credential_by_itself(
 
 def test_the_printed_curl_line_works(state: Path, closed: LocalDeployment, newsclf: Cli) -> None:
     assert closed.api is not None
-    printed = newsclf("wire-api", closed.name, "--state-dir", state, "--auth", closed.api.auth)
+    printed = newsclf(
+        "wire-api", "--deployment", closed.name, "--state-dir", state, "--auth", closed.api.auth
+    )
     line = next(line for line in printed.err.splitlines() if line.startswith("curl "))
 
     done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)

@@ -258,7 +258,7 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
     both = "is up with --cors https://a.example; --cors https://b.example needs a teardown"
     assert both in otherwise.err
     wire_again = "--auth none --cors https://b.example --runtimes 1 --rate 0.1 --burst 5"
-    assert f"newsclf wire-api news {wire_again}" in " ".join(otherwise.err.split())
+    assert f"newsclf wire-api --deployment news {wire_again}" in " ".join(otherwise.err.split())
     assert newsclf("wire-api", "--cors", "b.example").exit_code == 2
 
     statuses = [httpx.post(url, json={"headline": "Profit rose"}).status_code for _ in range(8)]

@@ -109,7 +109,10 @@ def test_deploying_again_changes_nothing_while_it_runs(newsclf: Cli) -> None:
     port = Deployments(Path(".newsclf")).get_of(LocalDeployment, "news").server.port
     both = f"'news' is up with --port {port} --workers 1; --port 9 --workers 2 need a teardown"
     assert both in refused.err
-    assert "newsclf teardown news; newsclf deploy --name news --model " in refused.err
+    assert (
+        "newsclf teardown --deployment news; newsclf deploy --deployment news --model "
+        in refused.err
+    )
 
     assert "--workers 1" in newsclf("deploy", "--port", 9).err.partition("newsclf deploy")[2]
 
@@ -132,7 +135,7 @@ def test_what_runs_but_does_not_answer_is_left_alone(newsclf: Cli) -> None:
             refused = newsclf(command)
             assert refused.exit_code == 3
             assert "the server of 'news' is running but does not answer" in refused.err
-            assert "newsclf logs news" in refused.err
+            assert "newsclf logs --deployment news" in refused.err
         assert "does not answer" in newsclf("status").out
     finally:
         server.resume()
@@ -241,12 +244,12 @@ def test_teardown_works_from_a_half_built_state(newsclf: Cli) -> None:
     creating = deployment.server.model_copy(update={"status": "creating"})
     deployments.save(deployment.model_copy(update={"server": creating}))
 
-    assert newsclf("teardown", "news").exit_code == 0
+    assert newsclf("teardown", "--deployment", "news").exit_code == 0
     assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
 
     before_the_process = creating.model_copy(update={"pid": None})
     deployments.save(deployment.model_copy(update={"server": before_the_process}))
-    assert newsclf("teardown", "news").exit_code == 0
+    assert newsclf("teardown", "--deployment", "news").exit_code == 0
     assert left_behind() == []
 
 
@@ -284,7 +287,8 @@ def test_a_server_that_does_not_come_up_leaves_nothing(model: Path, newsclf: Cli
 # Runs a command, and dies the moment that it would write down the pid of what it has started.
 _DYING = """
 import os, signal
-from newsclf.deploy.records import Deployments, LocalDeployment
+from newsclf.deploy.records import LocalDeployment
+from newsclf.deploy.store import Deployments
 from newsclf.cli.main import main
 save = Deployments.save
 def save_or_die(self, deployment):
@@ -345,15 +349,22 @@ def test_a_stranger_on_the_port_of_a_half_built_deployment_is_left_alone(newsclf
 
 @pytest.mark.usefixtures("model")
 def test_several_deployments_live_side_by_side(newsclf: Cli) -> None:
-    deploy(newsclf, "--name", "one")
-    deploy(newsclf, "--name", "two")
+    deploy(newsclf, "--deployment", "one")
+    deploy(newsclf, "--deployment", "two")
     assert [s["deployment"]["name"] for s in json.loads(newsclf("status", "--json").out)] == [
         "one",
         "two",
     ]
     assert newsclf("predict", "--deployment", "two", "Profit rose").exit_code == 0
+    only = json.loads(newsclf("status", "-d", "two", "--json").out)
+    assert [s["deployment"]["name"] for s in only] == ["two"]
+    missing = newsclf("status", "--deployment", "twoo")
+    assert missing.exit_code == 3
+    assert "did you mean two?" in missing.err
 
-    assert newsclf("teardown", "one", "--all").exit_code == 2
+    assert newsclf("teardown", "one").exit_code == 2  # a name takes --deployment
+
+    assert newsclf("teardown", "--deployment", "one", "--all").exit_code == 2
     removed = newsclf("teardown", "--all", "--json")
     assert json.loads(removed.out) == {"removed": ["one", "two"]}
 
@@ -373,7 +384,7 @@ def test_another_model_under_the_same_name_is_an_error(model: Path, newsclf: Cli
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "said"),
     [
-        (["logs", "other"], 3, "there is no deployment 'other'"),
+        (["logs", "--deployment", "other"], 3, "there is no deployment 'other'"),
         (["deploy"], 3, "model: not a model directory"),
     ],
 )
@@ -389,7 +400,7 @@ def test_what_is_not_there_is_an_error(
 @pytest.mark.usefixtures("model")
 @pytest.mark.parametrize("name", ["../x", "Ä", "UPPER", "-", "a" * 41, ""])
 def test_a_name_that_is_none_is_an_error(newsclf: Cli, name: str) -> None:
-    result = newsclf("deploy", "--name", name)
+    result = newsclf("deploy", "--deployment", name)
 
     assert result.exit_code == 2
     assert f"'{name}' is not a valid deployment name" in result.err
@@ -398,9 +409,10 @@ def test_a_name_that_is_none_is_an_error(newsclf: Cli, name: str) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ("deploy", "--instance", "ml.c5.large", "--region", "us-east-1", "--dry-run", "--name"),
+        ("deploy", "--instance", "ml.c5.large", "--region", "us-east-1", "--dry-run"),
         ("wire-api",),
-        ("predict", "Profit rose", "--deployment"),
+        ("predict", "Profit rose"),
+        ("status",),
         ("logs",),
         ("teardown",),
         ("loadtest", "--url", "http://127.0.0.1:9"),
@@ -408,7 +420,7 @@ def test_a_name_that_is_none_is_an_error(newsclf: Cli, name: str) -> None:
     ids=lambda command: command[0],
 )
 def test_a_name_is_checked_before_anything_else(newsclf: Cli, command: tuple[str, ...]) -> None:
-    result = newsclf(*command, "my news")
+    result = newsclf(*command, "--deployment", "my news")
 
     assert result.exit_code == 2
     assert "'my news' is not a valid deployment name" in result.err

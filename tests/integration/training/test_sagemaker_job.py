@@ -382,7 +382,7 @@ def test_teardown_stops_a_job_that_nobody_follows(
     aws.fault = lambda _, __: None
     name = json.loads(RECORD.read_text(encoding="utf-8"))["name"]
 
-    torn = newsclf("teardown", name, "--region", REGION)
+    torn = newsclf("teardown", "--deployment", name, "--region", REGION)
     resumed = newsclf("train", "--resume")
 
     assert torn.exit_code == 0, torn.err

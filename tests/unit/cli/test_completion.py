@@ -33,8 +33,8 @@ def offered(words: str, folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("teardown ne", ["news"]),
-        ("logs ", ["news", "staging"]),
+        ("teardown --deployment ne", ["news"]),
+        ("logs --deployment ", ["news", "staging"]),
         ("predict --deployment st", ["staging"]),
         ("wire-api --auth i", ["iam"]),
         ("train --device c", ["cpu", "cuda"]),

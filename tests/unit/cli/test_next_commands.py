@@ -17,7 +17,10 @@ from tests.conftest import Cli
             "newsclf status; newsclf logs --api",
             ("newsclf status --state-dir 's d'; newsclf logs --state-dir 's d' --api"),
         ),
-        ("newsclf teardown foo, then again", "newsclf teardown --state-dir 's d' foo, then again"),
+        (
+            "newsclf teardown --deployment foo, then again",
+            "newsclf teardown --state-dir 's d' --deployment foo, then again",
+        ),
         (
             "newsclf train --out m; newsclf status-page",
             ("newsclf train --out m; newsclf status-page"),
@@ -30,7 +33,7 @@ def test_commands_get_the_state_directory(text: str, shown: str) -> None:
 
 
 def test_a_hint_looks_where_the_command_looked(newsclf: Cli) -> None:
-    result = newsclf("logs", "news", "--state-dir", "elsewhere")
+    result = newsclf("logs", "--deployment", "news", "--state-dir", "elsewhere")
 
     assert result.exit_code == 3
     assert "hint: newsclf deploy --state-dir elsewhere" in result.err

@@ -258,7 +258,7 @@ def test_a_damaged_record_hides_no_other(document: object) -> None:
     assert list(damaged) == ["news"]
     assert damaged["news"].message.startswith(f"{bad}: not a deployment of this version")
     assert damaged["news"].hint is not None
-    assert f"rm {bad}; newsclf teardown news" in damaged["news"].hint
+    assert f"rm {bad}; newsclf teardown --deployment news" in damaged["news"].hint
 
 
 def test_the_healthy_are_shown_and_removed_and_the_damaged_named(newsclf: Cli) -> None:
@@ -335,7 +335,7 @@ def test_what_newsclf_did_not_write_is_named_and_left(newsclf: Cli) -> None:
     assert f"{folder / 'notes'} was left in place" in result.err
 
 
-@pytest.mark.parametrize("arguments", [["teardown"], ["teardown", "gone"]])
+@pytest.mark.parametrize("arguments", [["teardown"], ["teardown", "--deployment", "gone"]])
 def test_nothing_to_remove_is_no_error(newsclf: Cli, arguments: list[str]) -> None:
     for _ in range(2):
         result = newsclf(*arguments, "--json")
@@ -414,9 +414,9 @@ def test_a_record_from_before_is_read() -> None:
 def test_a_name_that_is_nearly_one_is_not_taken_for_removed(newsclf: Cli) -> None:
     plant(LOCAL)
 
-    result = newsclf("teardown", "nwes")
+    result = newsclf("teardown", "--deployment", "nwes")
 
     assert result.exit_code == 3
     assert "did you mean news?" in result.err
     assert Deployments(STATE).names() == ["news"]
-    assert "did you mean news?" in newsclf("logs", "nwes").err
+    assert "did you mean news?" in newsclf("logs", "--deployment", "nwes").err

@@ -92,7 +92,8 @@ def wire_api(
         except KeyboardInterrupt:
             raise InterruptedRunError(
                 f"stopped; what was made of the API of '{name}' is there",
-                hint=f"newsclf wire-api {name} goes on; newsclf teardown {name} removes it",
+                hint=f"newsclf wire-api --deployment {name} goes on;"
+                f" newsclf teardown --deployment {name} removes it",
             ) from None
     return journal.deployment
 
@@ -172,8 +173,8 @@ def _test(clients: Clients, deployment: AwsDeployment, api: AwsApi) -> None:
     if clients.clock.until(look, at_most_s=_SMOKE_TEST_S) is None:
         raise TargetError(
             f"the API at {api.url} does not answer as it must: {problem}",
-            hint=f"newsclf logs {deployment.name} --api; newsclf wire-api tries again, "
-            f"newsclf teardown {deployment.name} removes it",
+            hint=f"newsclf logs --deployment {deployment.name} --api; newsclf wire-api tries again,"
+            f" newsclf teardown --deployment {deployment.name} removes it",
         )
 
 

@@ -116,7 +116,7 @@ class Endpoint:
             raise TargetError(
                 f"the new model does not work, so the endpoint is back on the old one"
                 f" ({error.message})",
-                hint=f"newsclf logs {self.names.deployment}",
+                hint=f"newsclf logs --deployment {self.names.deployment}",
             ) from error
         return {}
 
@@ -163,7 +163,7 @@ class Endpoint:
             f"AWS has rolled the update of the endpoint {self.name} back; it serves what it served"
             f" before ({reason})"
         )
-        logs = f"newsclf logs {self.names.deployment} shows what the containers said"
+        logs = f"newsclf logs --deployment {self.names.deployment} shows what the containers said"
         force = "newsclf deploy --force updates without the alarm"
         try:
             if wanted.alarm is not None and wanted.alarm.has_risen:

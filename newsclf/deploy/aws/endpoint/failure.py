@@ -34,7 +34,8 @@ def failure(
                 f"while it is up it bills ({price}); when it has failed, only storage does",
             ]
         ),
-        hint=f"newsclf teardown {names.deployment} --region {names.region} removes all of it",
+        hint=f"newsclf teardown --deployment {names.deployment} --region {names.region}"
+        " removes all of it",
     )
 
 
@@ -59,7 +60,7 @@ def interrupted(deployment: AwsDeployment, spec: AwsSpec) -> InterruptedRunError
     return InterruptedRunError(
         f"stopped{doing}; {bills}",
         hint=f"newsclf status shows how it is; the same newsclf deploy goes on;"
-        f" newsclf teardown {name} removes it",
+        f" newsclf teardown --deployment {name} removes it",
     )
 
 

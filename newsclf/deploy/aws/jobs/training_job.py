@@ -83,7 +83,8 @@ class TrainingJob:
         if stopped is None:
             raise TargetError(
                 f"{self.name} was told to stop, and has not after {_STOPPED_AT_MOST_S:.0f} s",
-                hint=f"newsclf teardown {self.names.deployment} --region {self.names.region}",
+                hint=f"newsclf teardown --deployment {self.names.deployment}"
+                f" --region {self.names.region}",
             )
         return True
 

@@ -244,7 +244,7 @@ def test_a_container_that_fails_tells_why_and_can_be_replaced(
         f"line {i}\\x1b[2J" for i in range(10, 60)
     ]
     assert "bills ($0.1020 an hour); when it has failed, only storage does" in failed.err
-    assert "newsclf teardown news" in failed.err
+    assert "newsclf teardown --deployment news" in failed.err
     assert "Failed" in newsclf("status").out
 
     aws.sagemaker.failure = None
@@ -366,7 +366,7 @@ def test_what_others_have_made_under_our_names_is_left_alone(
     )
 
     assert "was not made for this deployment" in deploy().err
-    removed = newsclf("teardown", "news", "--region", "us-east-1")
+    removed = newsclf("teardown", "--deployment", "news", "--region", "us-east-1")
 
     assert removed.exit_code == 1
     assert "execution role newsclf-news-use1-ep" in removed.err
@@ -409,12 +409,12 @@ def test_deployments_share_a_bucket_and_nothing_else(
 ) -> None:
     deploy()
     alone = aws.world.left()
-    deploy("--name", "news-2")
+    deploy("--deployment", "news-2")
 
-    assert newsclf("teardown", "news-2").exit_code == 0
+    assert newsclf("teardown", "--deployment", "news-2").exit_code == 0
     assert aws.world.left() == alone
-    deploy("--name", "news-2")
-    assert newsclf("teardown", "news").exit_code == 0
+    deploy("--deployment", "news-2")
+    assert newsclf("teardown", "--deployment", "news").exit_code == 0
     assert aws.world.left() != []
     assert all("news-2" in line or line == f"bucket {BUCKET}" for line in aws.world.left())
     assert newsclf("teardown", "--all").exit_code == 0
@@ -425,14 +425,14 @@ def test_with_the_state_lost_all_is_found_by_tag_and_removed_twice_in_a_row(
     aws: FakeAws, deploy: Deploy, newsclf: Cli
 ) -> None:
     deploy()
-    deploy("--name", "other", "--serverless")
+    deploy("--deployment", "other", "--serverless")
     shutil.rmtree(".newsclf")
 
     shown = newsclf("status", "--region", "us-east-1")
     assert "nothing here has recorded news in us-east-1" in shown.err
-    assert "newsclf teardown other --region us-east-1" in shown.err
+    assert "newsclf teardown --deployment other --region us-east-1" in shown.err
     for _ in range(2):
-        removed = newsclf("teardown", "news", "--region", "us-east-1")
+        removed = newsclf("teardown", "--deployment", "news", "--region", "us-east-1")
         assert removed.exit_code == 0, removed.err
     asked = newsclf("teardown", "--all", "--region", "us-east-1")
     assert asked.exit_code == 2
@@ -500,7 +500,7 @@ def test_ctrl_c_keeps_the_record_and_says_what_bills(
         (["--image", "python:3"], "not an image of ECR"),
         (["--vpc", "subnet-1"], "expected subnet-1,subnet-2:sg-1"),
         (["--workers", "2"], "this machine"),
-        (["--name", "News!"], "not a valid deployment name"),
+        (["--deployment", "News!"], "not a valid deployment name"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_made(

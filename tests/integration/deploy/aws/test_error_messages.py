@@ -47,7 +47,7 @@ def test_an_endpoint_that_fails_says_why_and_what_its_container_said(
     assert "  line 30\n" in result.err
     assert "  line 29\n" not in result.err
     assert "$0.1020 an hour" in result.err
-    assert "hint: newsclf teardown news" in result.err
+    assert "hint: newsclf teardown --deployment news" in result.err
     assert json.loads(newsclf("status", "--json").out)[0]["endpoint"] == "Failed"
     torn_down(aws, newsclf)
 
@@ -106,10 +106,10 @@ def test_the_defaults_of_serverless_are_what_a_new_account_takes(
     aws: FakeAws, newsclf: Cli, archive: Path
 ) -> None:
     for name in ("news", "two"):
-        result = newsclf("deploy", "--archive", archive, *SERVERLESS, "--name", name)
+        result = newsclf("deploy", "--archive", archive, *SERVERLESS, "--deployment", name)
         assert result.exit_code == 0, result.err
         assert "quota" not in result.err
-    assert newsclf("teardown", "two").exit_code == 0
+    assert newsclf("teardown", "--deployment", "two").exit_code == 0
     torn_down(aws, newsclf)
 
 
@@ -184,7 +184,7 @@ def test_an_endpoint_that_stays_creating_is_given_up(
 
     assert result.exit_code == 4
     assert "the endpoint is Creating for 45 minutes" in result.err
-    assert "newsclf teardown news" in result.err
+    assert "newsclf teardown --deployment news" in result.err
     stuck = newsclf("teardown")
     assert stuck.exit_code == 1
     assert "endpoint newsclf-news" in stuck.err
@@ -253,7 +253,7 @@ def test_the_alarm_of_an_older_version_goes_with_the_first_update_or_the_teardow
     aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
 ) -> None:
     assert newsclf(*deploy).exit_code == 0
-    assert newsclf(*deploy, "--name", "news-two").exit_code == 0
+    assert newsclf(*deploy, "--deployment", "news-two").exit_code == 0
     cloudwatch = boto3.client("cloudwatch")
     cloudwatch.put_metric_alarm(
         AlarmName="newsclf-news-errors",
@@ -268,9 +268,9 @@ def test_the_alarm_of_an_older_version_goes_with_the_first_update_or_the_teardow
 
     assert newsclf(*deploy).exit_code == 0
     assert "newsclf-news-errors" not in alarms()
-    assert newsclf("teardown", "news").exit_code == 0
+    assert newsclf("teardown", "--deployment", "news").exit_code == 0
     assert len(alarms()) == 1
-    assert newsclf("teardown", "news-two").exit_code == 0
+    assert newsclf("teardown", "--deployment", "news-two").exit_code == 0
     assert aws.world.left() == []
 
 

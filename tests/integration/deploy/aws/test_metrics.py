@@ -239,7 +239,15 @@ def test_a_load_test_on_aws_shows_what_cloudwatch_says(
         monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", server.url.rpartition("/")[0])
         deployed(server.url)
         result = newsclf(
-            "loadtest", "news", "--concurrency", "1", "--warmup", "0.2", "--duration", "1"
+            "loadtest",
+            "--deployment",
+            "news",
+            "--concurrency",
+            "1",
+            "--warmup",
+            "0.2",
+            "--duration",
+            "1",
         )
 
     assert result.exit_code in (0, 6), result.err  # a busy machine may make it unsteady

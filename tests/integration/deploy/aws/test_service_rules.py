@@ -398,7 +398,7 @@ def test_ctrl_c_while_an_endpoint_is_created_tells_what_goes_on_and_bills(
     assert "stopped at the endpoint newsclf-news; AWS goes on with it" in err
     assert "it bills ($0.1020 an hour) until it is deleted" in err
     assert "newsclf status" in err
-    assert "newsclf teardown news" in err
+    assert "newsclf teardown --deployment news" in err
     (shown,) = json.loads(newsclf("status", "--json").out)
     assert (shown["recorded"], shown["endpoint"]) == (True, "Creating")
     aws.sagemaker.changes["newsclf-news"].polls_left = 2
@@ -431,7 +431,7 @@ def test_ctrl_c_ends_a_teardown_that_waits_and_the_next_one_goes_on(
     aws: FakeAws, deploy: Deploy, newsclf: Cli
 ) -> None:
     assert deploy().exit_code == 0
-    assert deploy("--name", "other").exit_code == 0
+    assert deploy("--deployment", "other").exit_code == 0
     aws.sagemaker.polls = 10**9
 
     code, err = interrupted(
@@ -439,7 +439,7 @@ def test_ctrl_c_ends_a_teardown_that_waits_and_the_next_one_goes_on(
     )
 
     assert code == 130
-    assert "newsclf teardown news --region us-east-1 goes on" in err
+    assert "newsclf teardown --deployment news --region us-east-1 goes on" in err
     assert any("endpoint newsclf-other" in line for line in aws.world.left())
     aws.sagemaker.polls = 2
     aws.sagemaker.changes["newsclf-news"].polls_left = 2

@@ -68,7 +68,7 @@ def test_a_dry_run_of_a_training_says_what_hosting_costs(newsclf: Cli) -> None:
     [
         ("deploy", "--instance", "ml.c5.large", "--yes"),
         ("status", "--region", "us-east-1"),
-        ("teardown", "news", "--region", "us-east-1"),
+        ("teardown", "--deployment", "news", "--region", "us-east-1"),
         ("prices", "refresh", "--region", "us-east-1"),
     ],
 )
