@@ -10,6 +10,7 @@ import transformers
 
 from benchmarks.headlines import Result, untrained_model
 from newsclf.data.examples import LabelledData
+from newsclf.model.card import read_card
 from newsclf.predict.run import RowsRequest, ScoreRequest, open_model, score
 
 _OUR_ROWS = 3000
@@ -27,7 +28,7 @@ def against_pipeline(data: LabelledData, scratch: Path) -> Result:
 
     started = time.perf_counter()
     request = ScoreRequest(rows=RowsRequest(source=source), target=scratch / "scored.csv")
-    score(request, open_model(model).classify)
+    score(request, open_model(*read_card(model)).classify)
     ours_s = time.perf_counter() - started
 
     pipeline = transformers.pipeline("text-classification", str(model))

@@ -6,20 +6,18 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from newsclf.common.records import StrictRecord
 
 
-class Interval(BaseModel):
+class Interval(StrictRecord):
     """A figure and its 95 % interval; None where the data do not support one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: float | None
     low: float | None = None
     high: float | None = None
 
 
-class Spread(NamedTuple):
+class MeanStd(NamedTuple):
     """Mean and sample standard deviation."""
 
     mean: float
@@ -30,9 +28,9 @@ class Spread(NamedTuple):
         return f"{100 * self.mean:.2f} ± {100 * self.deviation:.2f} %"
 
 
-def spread_of(values: Sequence[float]) -> Spread:
+def mean_std(values: Sequence[float]) -> MeanStd:
     """Mean and sample standard deviation of at least two values."""
-    return Spread(statistics.fmean(values), statistics.stdev(values))
+    return MeanStd(statistics.fmean(values), statistics.stdev(values))
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

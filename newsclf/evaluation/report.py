@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from newsclf.common.intervals import Spread
+from newsclf.common.intervals import MeanStd
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import counted
 from newsclf.evaluation.baseline import Baseline
@@ -240,8 +240,8 @@ class EvaluationReport(_Document):
     gates: list[Gate] = []
     seeds: list[SeedScore] = []
     """Empty for a single model."""
-    seeds_accuracy: Spread | None = None
-    seeds_macro_f1: Spread | None = None
+    seeds_accuracy: MeanStd | None = None
+    seeds_macro_f1: MeanStd | None = None
 
     @property
     def part_name(self) -> str:

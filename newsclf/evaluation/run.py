@@ -21,7 +21,7 @@ from newsclf.common.errors import (
 )
 from newsclf.common.extras import require_extra
 from newsclf.common.files import write_text
-from newsclf.common.intervals import spread_of, wilson_interval
+from newsclf.common.intervals import mean_std, wilson_interval
 from newsclf.common.machine import available_cores
 from newsclf.common.meant import closest
 from newsclf.common.settings import DataSettings
@@ -160,8 +160,8 @@ def evaluate(
             "comparison": _compare(compare, rows, predictions, runtime) if compare else None,
             "gates": _gates(gates, report),
             "seeds": seeds,
-            "seeds_accuracy": spread_of([s.score.accuracy for s in seeds]) if seeds else None,
-            "seeds_macro_f1": spread_of([s.score.macro_f1 for s in seeds]) if seeds else None,
+            "seeds_accuracy": mean_std([s.score.accuracy for s in seeds]) if seeds else None,
+            "seeds_macro_f1": mean_std([s.score.macro_f1 for s in seeds]) if seeds else None,
         }
     )
     _write(report, target)
@@ -341,10 +341,10 @@ def _classifier(folder: Path, card: ModelCard, runtime: Runtime) -> Classify:
                 hint="--float evaluates the float model; newsclf optimize --model"
                 f" {folder} makes {ONNX_FILE}",
             )
-        check_files(folder, engine.FILES)
+        check_files(folder, card.files, engine.FILES)
         return engine.Engine(folder, threads=available_cores()).classify
     require_extra("torch", "transformers", extra="train", purpose="running the float model")
-    check_files(folder, [name for name in card.files if name != ONNX_FILE])
+    check_files(folder, card.files, [name for name in card.files if name != ONNX_FILE])
     from newsclf.training.classifier import classify_float, load_trained
 
     model, tokenizer = load_trained(folder)

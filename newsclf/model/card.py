@@ -5,33 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, field_validator
 
 from newsclf.common.errors import ModelError
 from newsclf.common.files import write_text
-from newsclf.common.findings import first_finding
+from newsclf.common.records import LenientRecord, read_record
 from newsclf.common.settings import DataSettings, TrainSettings
 from newsclf.common.visible import markdown, markdown_code, visible_json, yaml_text
 from newsclf.contract.labels import LABELS
-from newsclf.model.directory import CARD_FILE, digest_of, find_model, read_document
+from newsclf.model.directory import CARD_FILE, FILES_PROBLEM, are_digests, digest_of, find_model
 
 Interval = tuple[float, float]
 """Lower and upper end of a 95 % interval."""
 
 
-class _Document(BaseModel):
-    # Lenient with what newer versions may have added, strict with what this one writes.
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class CardBase(_Document):
+class CardBase(LenientRecord):
     """The model that was fine-tuned."""
 
     name: str
     revision: str
 
 
-class CardData(_Document):
+class CardData(LenientRecord):
     """The data that the model was trained on, and how it was parted."""
 
     name: str
@@ -50,7 +45,7 @@ class CardData(_Document):
     """Training and validation texts of which the model reads only the beginning."""
 
 
-class Score(_Document):
+class Score(LenientRecord):
     """Accuracy and macro-F1 on one part of the data."""
 
     rows: int
@@ -61,7 +56,7 @@ class Score(_Document):
     runtime: Literal["int8", "float"]
 
 
-class Parity(_Document):
+class Parity(LenientRecord):
     """The int8 model beside the float one, on validation data."""
 
     rows: int
@@ -80,7 +75,7 @@ class Parity(_Document):
         return round((1 - self.agreement) * self.rows) - self.undecided
 
 
-class ModelCard(_Document):
+class ModelCard(LenientRecord):
     """Everything that is needed to judge a model, and to make it again."""
 
     schema_version: Literal[1] = 1
@@ -107,6 +102,13 @@ class ModelCard(_Document):
     files: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of each file of the directory, hexadecimal."""
 
+    @field_validator("files")
+    @classmethod
+    def _check_files(cls, files: dict[str, str]) -> dict[str, str]:
+        if not are_digests(files):
+            raise ValueError(FILES_PROBLEM)
+        return files
+
     @property
     def digest(self) -> str:
         """The model's identity: SHA-256 over the names and digests of its files."""
@@ -117,17 +119,16 @@ def read_card(path: Path) -> tuple[Path, ModelCard]:
     """Find a model directory and read its card.
 
     Raises:
-        ModelError: there is no directory, or its card is of another version.
+        ModelError: there is no directory, or its card is damaged or of another version.
     """
     folder = find_model(path)
-    text = read_document(folder / CARD_FILE)
-    try:
-        card = ModelCard.model_validate_json(text)
-    except ValidationError as error:
-        raise ModelError(
-            f"{folder / CARD_FILE}: {first_finding(error)}",
-            hint="copy the directory again; or it is of another version of newsclf: newsclf train",
-        ) from error
+    card = read_record(
+        folder / CARD_FILE,
+        ModelCard.model_validate_json,
+        error=ModelError,
+        hint="copy the directory again, or train again with this version: newsclf train",
+        follow=True,  # in the cache of the Hugging Face Hub, files are links
+    )
     return folder, card
 
 

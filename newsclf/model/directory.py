@@ -26,8 +26,9 @@ from newsclf.common.files import read_regular
 CARD_FILE = "card.json"
 SEEDS_FILE = "seeds.json"
 ONNX_FILE = "model.onnx"
-_DOCUMENT_BYTES = 16 << 20
+_MAX_BYTES = 16 << 20
 _AGAIN = "copy the directory again, or newsclf train"
+FILES_PROBLEM = "not a table of the directory's files and their SHA-256"
 _SEED_NAME = re.compile(r"seed-\d+")
 
 
@@ -54,13 +55,17 @@ def find_seeds(path: Path) -> list[Path]:
     return [find_model(path)]
 
 
-def check_files(folder: Path, names: Iterable[str]) -> None:
-    """Compare files with the digests in the card.
+def check_files(folder: Path, digests: Mapping[str, str], names: Iterable[str]) -> None:
+    """Compare files of a model directory with their digests.
+
+    Args:
+        folder: The model directory.
+        digests: SHA-256 of each file, as in the card.
+        names: The files to check.
 
     Raises:
-        ModelError: a file is missing, has no digest, or is not the one that was written.
+        ModelError: a file is missing, has no digest, or has another one.
     """
-    digests = listed_files(folder)
     for name in names:
         if not (folder / name).is_file() or name not in digests:
             raise ModelError(
@@ -76,31 +81,28 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
             )
 
 
-def model_digest(folder: Path) -> str:
-    """The identity of the model in a directory; see `digest_of`."""
-    return digest_of(listed_files(folder))
-
-
-def listed_files(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file of a model, hexadecimal, as its card says.
+def read_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of a model from its card, hexadecimal, without pydantic.
 
     Raises:
-        ModelError: the card can't be read, or lists something else than files of the directory.
+        ModelError: the card can't be read, or its `files` are not files of the directory.
     """
     files = _read_json(folder / CARD_FILE).get("files", {})
-    if not isinstance(files, dict) or not all(
-        is_file_name(name) and isinstance(sha, str) and sha.isascii() for name, sha in files.items()
-    ):
-        raise ModelError(
-            f"{folder / CARD_FILE}: files: not a table of the directory's files and their SHA-256",
-            hint=_AGAIN,
-        )
+    if not isinstance(files, dict) or not are_digests(files):
+        raise ModelError(f"{folder / CARD_FILE}: files: {FILES_PROBLEM}", hint=_AGAIN)
     return files
 
 
-def is_file_name(name: str) -> bool:
-    """Whether a name is that of a file in a directory, and leads nowhere else."""
-    return name.isprintable() and name not in ("", ".", "..") and not {"/", "\\"} & {*name}
+def are_digests(files: Mapping[str, object]) -> bool:
+    """Whether all keys are plain file names, which lead nowhere else, and all values are ASCII."""
+    return all(
+        name.isprintable()
+        and name not in ("", ".", "..")
+        and not {"/", "\\"} & {*name}
+        and isinstance(sha, str)
+        and sha.isascii()
+        for name, sha in files.items()
+    )
 
 
 def digest_of(files: Mapping[str, str]) -> str:
@@ -116,7 +118,7 @@ def file_digest(path: Path) -> str:
 
 
 def replace_directory(new: Path, target: Path) -> None:
-    """Put a finished directory where `target` is, on the same disk; the old one goes last."""
+    """Move a finished directory to `target`, on the same disk, and then delete the old one."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as aside:
         if target.exists():
             target.rename(Path(aside) / "old")
@@ -124,35 +126,23 @@ def replace_directory(new: Path, target: Path) -> None:
 
 
 def _seed_names(path: Path) -> list[str]:
-    """The names in `seeds.json`: the best one, then all; plain names, which lead nowhere else."""
+    """Folder names in `seeds.json`: the best seed, then all seeds."""
     document = _read_json(path / SEEDS_FILE)
     seeds = document.get("seeds", [])
     names = [document.get("best"), *(seeds if isinstance(seeds, list) else [None])]
     if not all(isinstance(name, str) and _SEED_NAME.fullmatch(name) for name in names):
         raise ModelError(
-            f"{path / SEEDS_FILE}: must name the seeds and the best of them, as seed-0",
+            f"{path / SEEDS_FILE}: must name the seeds and the best of them, such as seed-0",
             hint=_AGAIN,
         )
     return names
 
 
-def read_document(path: Path) -> bytes:
-    """The bytes of a card or of `seeds.json`, which have a few kilobytes.
-
-    Raises:
-        ModelError: it can't be read, or is far larger.
-    """
-    try:  # the Hub's own folders hold links to files
-        return read_regular(path, at_most_bytes=_DOCUMENT_BYTES, follow=True)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({reason_of(error)})", hint=_AGAIN) from error
-
-
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(read_document(path).decode())
-    except (ValueError, RecursionError) as error:
+    try:  # in the cache of the Hugging Face Hub, files are links
+        document = json.loads(read_regular(path, at_most_bytes=_MAX_BYTES, follow=True).decode())
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read ({reason_of(error)})", hint=_AGAIN) from error
     if not isinstance(document, dict):
-        raise ModelError(f"{path}: cannot be read (it is no JSON object)", hint=_AGAIN)
+        raise ModelError(f"{path}: cannot be read (not a JSON object)", hint=_AGAIN)
     return document

@@ -20,7 +20,8 @@ from newsclf.contract.labels import LABELS
 from newsclf.contract.requests import headline_problem
 from newsclf.data.records import BadRow, Record, Records, headline_of, open_records
 from newsclf.data.sink import Sink, StreamFormat, open_sink, stream_sink
-from newsclf.model.directory import check_files, find_model
+from newsclf.model.card import ModelCard
+from newsclf.model.directory import check_files
 from newsclf.serving import engine
 
 _WINDOW_ROWS = 2048
@@ -128,14 +129,13 @@ def predict(texts: Sequence[str], classify: Classify) -> Predicted:
     return Predicted(predictions, 1000 * (time.perf_counter() - started))
 
 
-def open_model(model: Path) -> engine.Engine:
+def open_model(folder: Path, card: ModelCard) -> engine.Engine:
     """Load the engine of a model directory, on all cores.
 
     Raises:
-        ModelError: There is none, or its files are not what its card says.
+        ModelError: Its files are not what its card says.
     """
-    folder = find_model(model)
-    check_files(folder, engine.FILES)
+    check_files(folder, card.files, engine.FILES)
     return engine.Engine(folder, threads=available_cores())
 
 

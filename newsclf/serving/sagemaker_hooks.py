@@ -59,11 +59,12 @@ def model_fn(model_dir: str) -> Engine | Unusable:
         sys.path.insert(0, str(_PACKAGES))
     try:
         # Imported here so that a package that is missing counts as a model that can't be used.
-        from newsclf.model.directory import check_files
+        from newsclf.model.directory import check_files, read_digests
         from newsclf.serving.engine import FILES, PROBE, Engine
 
-        check_files(Path(model_dir), FILES)
-        engine = Engine(Path(model_dir))
+        folder = Path(model_dir)
+        check_files(folder, read_digests(folder), FILES)
+        engine = Engine(folder)
         engine.classify([PROBE])
     except Exception as error:  # noqa: BLE001 - the container must live to say it
         _log.exception("the model cannot be used; every request will be refused")

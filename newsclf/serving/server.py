@@ -31,7 +31,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from newsclf.common.errors import ConfigError, ModelError
 from newsclf.contract.requests import ContractError, parse_inputs, parse_json
-from newsclf.model.directory import check_files, digest_of, find_model, listed_files
+from newsclf.model.directory import check_files, digest_of, find_model, read_digests
 from newsclf.serving.engine import FILES
 from newsclf.serving.pool import ModelFailedError, Pool, UnavailableError
 from newsclf.serving.request_limits import (
@@ -116,8 +116,8 @@ def serve(options: ServerOptions, *, on_listening: Callable[[str], None]) -> Non
         ConfigError: the port can't be had.
     """
     folder = find_model(options.model)
-    check_files(folder, FILES)
-    digests = listed_files(folder)
+    digests = read_digests(folder)
+    check_files(folder, digests, FILES)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(folder, digests, options, on_listening))
 

@@ -18,11 +18,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from newsclf.common.errors import ConfigError, ModelError, reason_of
-from newsclf.common.files import is_partial_of, read_regular
-from newsclf.common.findings import first_finding
+from newsclf.common.errors import ConfigError, ModelError
+from newsclf.common.files import is_partial_of
+from newsclf.common.records import StrictRecord, find_record
 from newsclf.common.settings import Settings
 from newsclf.common.trust import distrust
 from newsclf.model.directory import CARD_FILE, SEEDS_FILE
@@ -38,15 +38,12 @@ _FOLDERS = re.compile(
     rf"seed-\d+(\.new|\.checkpoint)?|{FETCHED}(\.new)?"
     r"|\.seed-\d+-[a-z0-9_]{8}"  # while `replace_directory` works there
 )
-_REQUEST_BYTES = 1 << 20
 _MODE = 0o755
 """Of the folder, less what the umask takes: nobody else writes there, whatever the umask."""
 
 
-class TrainRequest(BaseModel):
+class TrainRequest(StrictRecord):
     """Everything that decides what a training run makes; kept so that it can be resumed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     settings: Settings
     seeds: int = Field(default=1, ge=1)
@@ -79,23 +76,18 @@ def interrupted_request(
     """
     path = work_folder(model) / REQUEST_FILE
     _check_ours(path.parent)
-    try:
-        request = TrainRequest.model_validate_json(read_regular(path, at_most_bytes=_REQUEST_BYTES))
-    except FileNotFoundError:
+    request = find_record(
+        path,
+        TrainRequest.model_validate_json,
+        error=ModelError,
+        hint="start again with newsclf train --overwrite, or name another model directory with"
+        " --out",
+    )
+    if request is None:
         raise ModelError(
             f"{work_folder(model)}: no interrupted run to resume",
             hint="newsclf train starts one; --out names another model directory",
-        ) from None
-    except OSError as error:
-        raise ModelError(
-            f"{path}: cannot be read ({'it is a link' if path.is_symlink() else reason_of(error)})",
-            hint="name another model directory with --out",
-        ) from None
-    except ValidationError as error:
-        raise ModelError(
-            f"{path}: not a run of this version of newsclf ({first_finding(error)})",
-            hint="start again with newsclf train --overwrite",
-        ) from error
+        )
     # The folder may have been moved, or be named from elsewhere, since.
     train = request.settings.train
     if device is not None:

@@ -40,7 +40,7 @@ def optimize(settings: Settings, *, source: str | None = None) -> list[ModelCard
     cards, rejected = [], []
     for path in find_seeds(settings.model):
         folder, card = read_card(path)
-        check_files(folder, [name for name in card.files if name != ONNX_FILE])
+        check_files(folder, card.files, [name for name in card.files if name != ONNX_FILE])
         validation = split(
             *load_again(card.data.settings, digest=card.data.digest, source=source)
         ).validation

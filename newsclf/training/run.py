@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from newsclf.common.errors import CheckFailedError, DataError, InterruptedRunError
 from newsclf.common.extras import require_extra
 from newsclf.common.files import write_text
-from newsclf.common.intervals import Spread, spread_of
+from newsclf.common.intervals import MeanStd, mean_std
+from newsclf.common.records import write_record
 from newsclf.data.examples import LabelledData, Split
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
@@ -80,13 +81,13 @@ class TrainResult:
         )
 
     @property
-    def spread(self) -> dict[str, Spread] | None:
+    def spread(self) -> dict[str, MeanStd] | None:
         """Validation accuracy and macro-F1 over the seeds; None for a single one."""
         if len(self.cards) == 1:
             return None
         return {
-            "accuracy": spread_of([card.validation.accuracy for card in self.cards]),
-            "macro_f1": spread_of([card.validation.macro_f1 for card in self.cards]),
+            "accuracy": mean_std([card.validation.accuracy for card in self.cards]),
+            "macro_f1": mean_std([card.validation.macro_f1 for card in self.cards]),
         }
 
     def check_int8(self) -> None:
@@ -137,7 +138,7 @@ def train(
         if not resume:
             empty(work)
         started = request.model_copy(update={"data_digest": data.digest})
-        write_text(work / REQUEST_FILE, started.model_dump_json(indent=2) + "\n")
+        write_record(work / REQUEST_FILE, started)
         result = _train_seeds(started, watch, data, parts, base)
         _finish(work, target, result)
     return result

@@ -17,7 +17,7 @@ from typing import Literal, cast
 from newsclf.common.errors import ModelError, reason_of
 from newsclf.common.files import write_text
 from newsclf.data.examples import Example, Split, normalised
-from newsclf.model.directory import check_files, listed_files
+from newsclf.model.directory import check_files, read_digests
 
 SEEN_FILE = "seen-texts.txt"
 _HASH_DIGITS = 16
@@ -48,9 +48,10 @@ def read_seen_texts(folder: Path) -> SeenTexts | None:
     Raises:
         ModelError: the file is missing, or is not the one that was written.
     """
-    if SEEN_FILE not in listed_files(folder):
+    digests = read_digests(folder)
+    if SEEN_FILE not in digests:
         return None
-    check_files(folder, [SEEN_FILE])
+    check_files(folder, digests, [SEEN_FILE])
     try:
         lines = (folder / SEEN_FILE).read_text(encoding="ascii").splitlines()
         pairs = [line.split(" ") for line in lines]

@@ -67,7 +67,7 @@ def find_classifier(
         folder, card = read_card(settings.model)
     except ModelError as error:
         raise _with_others(error, settings) from error
-    engine = open_model(folder)
+    engine = open_model(folder, card)
     output.note(f"using the model in {_shown(settings.model)}")
     source = {"kind": "model", "name": str(settings.model), "digest": card.digest}
     return Classifier(engine.classify, source, engine.truncated, card.data.settings.text_column)

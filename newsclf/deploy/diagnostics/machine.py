@@ -88,7 +88,7 @@ def _model(path: Path) -> Check:
         return Check("model", "absent", f"{path} is not there", "newsclf train, or --model DIR")
     try:
         folder, card = read_card(path)
-        check_files(folder, card.files)
+        check_files(folder, card.files, card.files)
     except NewsclfError as error:
         return Check("model", "wrong", error.message, error.hint or "newsclf train")
     return Check("model", "ok", f"{folder}, {card.digest[:12]}, {len(card.files)} files, all whole")

@@ -122,7 +122,7 @@ class LocalTarget:
             TargetError: the server did not come up; nothing is left of it.
         """
         folder, card = read_card(model)
-        check_files(folder, FILES)
+        check_files(folder, card.files, FILES)
         with self._deployments.locked(name):
             found = self._deployments.find_of(LocalDeployment, name)
             if found is not None and _server(found) is not None:

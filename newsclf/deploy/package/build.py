@@ -13,7 +13,7 @@ from newsclf.common.errors import ConfigError, reason_of
 from newsclf.common.settings import shipped_config
 from newsclf.deploy.package import archive
 from newsclf.deploy.package.wheels import fetched_wheels, read_pins, unpacked, wheels_in
-from newsclf.model.directory import CARD_FILE, check_files, file_digest, find_model, listed_files
+from newsclf.model.directory import CARD_FILE, check_files, file_digest, find_model, read_digests
 from newsclf.serving import engine
 
 REQUIREMENTS_FILE = "container-requirements.txt"
@@ -63,8 +63,9 @@ def package(request: PackageRequest) -> Package:
             f"{out} already exists", hint="add --overwrite, or name another file with --out"
         )
     folder = find_model(request.model)
-    names = sorted({*engine.FILES, *(listed_files(folder) if request.float_weights else ())})
-    check_files(folder, names)
+    digests = read_digests(folder)
+    names = sorted({*engine.FILES, *(digests if request.float_weights else ())})
+    check_files(folder, digests, names)
     try:
         code = _code(request)
         out.parent.mkdir(parents=True, exist_ok=True)

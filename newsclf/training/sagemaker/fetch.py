@@ -9,7 +9,7 @@ from typing import Final
 from newsclf.common import tar
 from newsclf.common.errors import ModelError, reason_of
 from newsclf.model.card import read_card
-from newsclf.model.directory import CARD_FILE, SEEDS_FILE, check_files, find_seeds, listed_files
+from newsclf.model.directory import CARD_FILE, SEEDS_FILE, check_files, find_seeds
 from newsclf.training.folder import TrainRequest
 
 MOST_BYTES: Final = 20 * 1024**3
@@ -52,13 +52,13 @@ def check_model(folder: Path, request: TrainRequest) -> None:
     trained = []
     for path in seeds:
         _, card = read_card(path)
-        check_files(path, listed_files(path))
+        check_files(path, card.files, card.files)
         if card.data.digest != request.data_digest or card.data.settings != request.settings.data:
             raise ModelError(f"{path}: it was trained on other data")
         if card.training != settings.model_copy(update={"seed": card.training.seed}):
             raise ModelError(f"{path}: it was trained with other settings")
         trained.append(card.training.seed)
-        others = {each.name for each in path.iterdir()} - set(listed_files(path)) - _GENERATED
+        others = {each.name for each in path.iterdir()} - set(card.files) - _GENERATED
         if others:
             raise ModelError(f"{path}: {min(others)} is not in its card")
     if sorted(trained) != list(wanted):

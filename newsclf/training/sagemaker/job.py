@@ -5,20 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from newsclf.common.account_rules import NO_RULES, AccountRules
-from newsclf.common.errors import ModelError, reason_of
-from newsclf.common.files import read_regular, write_text
-from newsclf.common.findings import first_finding
-
-_MOST_BYTES = 1 << 20
+from newsclf.common.errors import ModelError
+from newsclf.common.records import LenientRecord, find_record
 
 
-class ManagedJob(BaseModel):
+class ManagedJob(LenientRecord):
     """A job that was asked for; it is written down before anything of it is made."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     schema_version: Literal[1] = 1
     name: str
@@ -52,23 +45,9 @@ def read_job(path: Path) -> ManagedJob | None:
     Raises:
         ModelError: the file is no such record.
     """
-    try:
-        return ManagedJob.model_validate_json(read_regular(path, at_most_bytes=_MOST_BYTES))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ModelError(
-            f"{path}: cannot be read ({'it is a link' if path.is_symlink() else reason_of(error)})",
-            hint="newsclf status --region REGION finds the job, and newsclf teardown removes it",
-        ) from None
-    except ValidationError as error:
-        raise ModelError(
-            f"{path}: not the record of a training job of this version of newsclf"
-            f" ({first_finding(error)})",
-            hint="newsclf status --region REGION finds the job, and newsclf teardown removes it",
-        ) from error
-
-
-def write_job(path: Path, job: ManagedJob) -> None:
-    """Write the record whole or not at all."""
-    write_text(path, job.model_dump_json(indent=2) + "\n")
+    return find_record(
+        path,
+        ManagedJob.model_validate_json,
+        error=ModelError,
+        hint="newsclf status --region REGION finds the job, and newsclf teardown removes it",
+    )

@@ -18,6 +18,7 @@ from typing import Any
 
 from newsclf.common.errors import InterruptedRunError, ModelError, NewsclfError
 from newsclf.common.files import write_text
+from newsclf.common.records import write_record
 from newsclf.data.examples import LabelledData, Split
 from newsclf.data.sources import data_file
 from newsclf.data.split import split
@@ -46,7 +47,7 @@ from newsclf.training.sagemaker import container, source
 from newsclf.training.sagemaker.create import CHANNEL, JobSource, create_job
 from newsclf.training.sagemaker.fetch import MOST_BYTES, check_model, unpack
 from newsclf.training.sagemaker.files import TrainingFiles
-from newsclf.training.sagemaker.job import ManagedJob, write_job
+from newsclf.training.sagemaker.job import ManagedJob
 
 _SOURCE = JobSource(
     archive=source.ARCHIVE,
@@ -121,14 +122,14 @@ def train_managed(
     with locked(work):
         if not (work / JOB_FILE).exists():
             empty(work)
-            write_text(work / REQUEST_FILE, request.model_dump_json(indent=2) + "\n")
-            write_job(work / JOB_FILE, job)
+            write_record(work / REQUEST_FILE, request)
+            write_record(work / JOB_FILE, job)
         if job.fetched:
             found = TrainingJob(clients, run.names).find() or {}
         else:
             found = run.train()
             run.fetch(found)
-            write_job(work / JOB_FILE, job.model_copy(update={"fetched": True}))
+            write_record(work / JOB_FILE, job.model_copy(update={"fetched": True}))
         if (work / FETCHED).exists():  # else it was put in its place before an interruption
             replace_directory(work / FETCHED, request.settings.model.resolve())
         run.tidy_up()

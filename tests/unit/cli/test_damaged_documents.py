@@ -27,7 +27,7 @@ from newsclf.loadtest.report.run import report
 from newsclf.loadtest.store.records import Point, WorkerHealth
 from newsclf.loadtest.store.run_folder import RunFolder
 from newsclf.model.card import read_card, render_readme, write_card
-from newsclf.model.directory import check_files, find_model, find_seeds, listed_files
+from newsclf.model.directory import check_files, find_model, find_seeds, read_digests
 from newsclf.training.folder import TrainRequest, interrupted_request
 from newsclf.training.sagemaker.job import read_job
 from tests.support.builders import build_card
@@ -118,7 +118,7 @@ def use_model(folder: Path) -> None:
     for use in (
         lambda: render_readme(read_card(folder)[1]),
         lambda: read_card(folder)[1].digest,
-        lambda: check_files(folder, listed_files(folder)),
+        lambda: check_files(folder, digests := read_digests(folder), digests),
         lambda: find_seeds(folder),
     ):
         refused_or_read(use)
@@ -132,7 +132,7 @@ def test_a_damaged_card_is_refused(model: Path, kind: str) -> None:
         read_card(model)
     if kind != "a long number":
         with pytest.raises(ModelError, match=r"card\.json: "):
-            listed_files(model)
+            read_digests(model)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_card_that_lists_no_files_of_its_directory_is_refused(model: Path, fil
     (model / "card.json").write_text(json.dumps(document | {"files": files}), encoding="utf-8")
 
     with pytest.raises(ModelError, match=r"card\.json: files: not a table"):
-        listed_files(model)
+        read_digests(model)
 
 
 @pytest.mark.parametrize("kind", DAMAGED_FILES)

@@ -21,7 +21,7 @@ from newsclf.data.formats.opening import open_member, zip_members
 from newsclf.data.sink import StreamFormat, stream_sink
 from newsclf.loadtest.report.files import write_report
 from newsclf.model.card import read_card, render_readme, write_card
-from newsclf.model.directory import find_model, listed_files
+from newsclf.model.directory import find_model, read_digests
 from tests.support.builders import build_card
 from tests.support.loadtest_builders import build_case
 
@@ -131,7 +131,7 @@ def test_an_enormous_card_is_not_read(tmp_path: Path) -> None:
     write_card(tmp_path, build_card())
     os.truncate(tmp_path / "card.json", 20 * 2**30)  # sparse
 
-    for read in (read_card, listed_files):
+    for read in (read_card, read_digests):
         with pytest.raises(ModelError, match="larger than"):
             read(tmp_path)
     (tmp_path / "seeds.json").touch()

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from newsclf.common.errors import ModelError
-from newsclf.common.intervals import spread_of
+from newsclf.common.intervals import mean_std
 from newsclf.common.settings import TrainSettings
 from newsclf.data.examples import Example
 from newsclf.training.base import Base
@@ -164,7 +164,7 @@ def test_balanced_classes_weigh_the_same_together() -> None:
 
 
 def test_a_spread_is_a_mean_and_a_sample_deviation() -> None:
-    spread = spread_of([0.94, 0.95, 0.96])
+    spread = mean_std([0.94, 0.95, 0.96])
 
     assert spread.mean == pytest.approx(0.95)
     assert spread.deviation == pytest.approx(0.01)
