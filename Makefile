@@ -11,7 +11,7 @@ DLC_VENV := .venv-dlc
 DLC_INSTALLED := $(DLC_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-aws test-load test-browser test-dlc lint fix bench bench-dlc clean
+.PHONY: help demo test test-fast test-aws test-load test-browser test-dlc lint fix bench bench-dlc clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,9 +31,12 @@ $(DLC_INSTALLED): tests/e2e/dlc/requirements.txt
 demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package.
 	$(BIN)/newsclf demo
 
-test: $(INSTALLED) ## Run the tests.
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not (alone or aws or load)"
-	$(BIN)/python -m pytest -m "alone and not load" tests/integration
+test-fast: $(INSTALLED) ## Run the unit and architecture tests: what to run while writing.
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/architecture
+
+test: $(INSTALLED) ## Run all tests but the long ones.
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not (serial or aws or load)"
+	$(BIN)/python -m pytest -m "serial and not load" tests/integration
 
 test-aws: $(INSTALLED) ## Kill and disturb the real command line at each of its calls to AWS.
 	$(BIN)/python -m pytest -m aws -n 2 --dist worksteal

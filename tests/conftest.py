@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -11,30 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
+import hypothesis.configuration
 import pytest
 
 from newsclf.cli.main import main
-from tests.support.builders import build_tiny_base
+from tests.support.models import tiny_models
 
+# A test's working folder is a temporary one: what Hypothesis keeps is at home in the project's.
+hypothesis.configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".hypothesis")
 # How long a step takes is the machine's affair; make bench measures.
 hypothesis.settings.register_profile("newsclf", deadline=None)
 hypothesis.settings.load_profile("newsclf")
 
 pytest_plugins = ("tests.support.fakeaws.fixtures",)
-CONFIG = """
-[data]
-source = "sample"
-[train]
-base = "{base}"
-epochs = 4
-batch_size = 32
-learning_rate = 3e-3
-adversarial_step = 0.0
-threads = 1
-[optimize]
-min_agreement = 0.9
-max_accuracy_drop = 0.1
-"""
 
 
 @dataclass(frozen=True)
@@ -82,22 +72,16 @@ def newsclf(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
 
 @pytest.fixture(scope="session")
-def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_base(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A randomly initialised DistilBERT of a few kilobytes, with a vocabulary of the sample."""
-    return build_tiny_base(tmp_path_factory.mktemp("base") / "tiny-distilbert")
+    return tiny_models(pytestconfig, tmp_path_factory.getbasetemp()) / "base"
 
 
 @pytest.fixture(scope="session")
-def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a tiny model was trained, once for all tests: the folder holds `model`."""
-    from newsclf.common.settings import load_settings
-    from newsclf.training.folder import TrainRequest
-    from newsclf.training.run import TrainWatch, train
+def trained(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the tiny model, `model`, and of the settings that trained it, `tiny.toml`.
 
-    folder = tmp_path_factory.mktemp("trained")
-    config = folder / "tiny.toml"
-    config.write_text(CONFIG.format(base=tiny_base), encoding="utf-8")
-    settings = load_settings(config, environ={}, flags={"model": folder / "model"})
-    silent = TrainWatch(lambda *_: None, lambda _: None, lambda *_: None)
-    train(TrainRequest(settings=settings), silent)
-    return folder
+    It is a copy, so that no test can spoil the model for later runs.
+    """
+    kept = tiny_models(pytestconfig, tmp_path_factory.getbasetemp()) / "trained"
+    return shutil.copytree(kept, tmp_path_factory.mktemp("models") / "trained")

@@ -22,7 +22,7 @@ from newsclf.loadtest.store.records import Load, Point, PointSummary
 from newsclf.loadtest.store.samples import NEVER, Outcome
 from tests.support.loadserver import Behaviour, running
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.serial
 
 _BODIES = [b'{"headline": "Sales rose"}', b'{"headline": "The plant will be closed for good"}']
 

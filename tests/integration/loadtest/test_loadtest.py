@@ -27,7 +27,7 @@ from tests.support.loadserver import Behaviour, running
 from tests.support.queues import arrivals, fifo
 from tests.support.recorder import recorder
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.serial
 
 _QUICK = ("--warmup", "0.2", "--duration", "1")
 

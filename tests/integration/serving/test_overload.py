@@ -25,7 +25,7 @@ from newsclf.loadtest.store.records import Load
 from newsclf.loadtest.store.samples import Outcome, Samples
 from tests.support.metronome import JOB_S, SCORES
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.serial
 
 ROOT = Path(__file__).parents[3]
 WORKERS = 2

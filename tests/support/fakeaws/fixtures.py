@@ -1,4 +1,7 @@
-"""AWS on loopback for every test here: an empty account before each, nothing broken after it."""
+"""AWS on loopback: an empty account before each test, nothing broken after it.
+
+Every test session loads this module, so it imports what is heavy where that is used.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
-from newsclf.deploy.aws.call.clients import _CONFIG, Clients
-from newsclf.deploy.local.target import LocalTarget
-from newsclf.deploy.package.build import PackageRequest, package
 from tests.conftest import Result
 from tests.support.builders import build_wheels
-from tests.support.fakeaws.data_plane import USER, USER_SECRET
-from tests.support.fakeaws.fake_clock import patch
-from tests.support.fakeaws.server import FakeAws, running
+
+if TYPE_CHECKING:
+    from tests.support.fakeaws.server import FakeAws
 
 ROOT = Path(__file__).parents[3]
 REGION = "us-east-1"
@@ -48,6 +47,9 @@ def started(aws: FakeAws, *arguments: object) -> subprocess.Popen[str]:
 @pytest.fixture(scope="session")
 def _serving(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeAws]:
     """The fake AWS of all tests, whose endpoints are answered by a real model server."""
+    from newsclf.deploy.local.target import LocalTarget
+    from tests.support.fakeaws.server import running
+
     target = LocalTarget(tmp_path_factory.mktemp("endpoint"))
     deployment, _ = target.deploy("model", trained / "model", port=0, workers=1)
     try:
@@ -62,6 +64,8 @@ def _serving(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="session")
 def archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The trained model as a `model.tar.gz`; its wheels are empty ones."""
+    from newsclf.deploy.package.build import PackageRequest, package
+
     folder = tmp_path_factory.mktemp("archive")
     requirements = build_wheels(folder / "wheels", "onnxruntime==1.2.3")
     request = PackageRequest(
@@ -77,6 +81,11 @@ def archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
     """An empty account, reached by its owner's credentials, with a clock that does not wait."""
+    import boto3
+
+    from newsclf.deploy.aws.call.clients import Clients
+    from tests.support.fakeaws.fake_clock import patch
+
     _serving.reset()
     _client.cache_clear()  # a client that has often tried again does so no more
     _session.cache_clear()
@@ -94,17 +103,23 @@ def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]
 
 
 @cache
-def _session() -> boto3.Session:
+def _session() -> Any:
+    import boto3
+
     return boto3.Session()
 
 
 @cache
 def _client(service: str, region: str) -> Any:
+    from newsclf.deploy.aws.call.clients import _CONFIG
+
     return _session().client(service, region_name=region, config=_CONFIG)
 
 
 def environment(aws: FakeAws) -> Mapping[str, str]:
     """What the command line finds around it."""
+    from tests.support.fakeaws.data_plane import USER, USER_SECRET
+
     return {
         "AWS_ENDPOINT_URL": aws.url,
         "AWS_ACCESS_KEY_ID": USER,

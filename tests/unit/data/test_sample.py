@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import make_pipeline
 
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
@@ -41,6 +37,11 @@ def test_no_two_headlines_begin_alike() -> None:
 
 
 def test_single_words_do_not_give_the_label_away() -> None:
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+
     texts, labels = zip(*sample_rows(), strict=True)
     bag_of_words = make_pipeline(CountVectorizer(), LogisticRegression(max_iter=500))
 

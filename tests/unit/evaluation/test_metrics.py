@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, f1_score
 
 from newsclf.common.intervals import wilson_interval
 from newsclf.contract.answers import Prediction
@@ -40,6 +39,8 @@ def test_wilson_gives_newcombe_s_example() -> None:
 
 @given(label_pairs)
 def test_accuracy_and_macro_f1_are_scikit_learn_s(pairs: list[tuple[int, int]]) -> None:
+    from sklearn.metrics import accuracy_score, f1_score
+
     truth, predicted = zip(*pairs, strict=True)
     counts = metrics.confusion(truth, predicted)
 

@@ -1,0 +1,84 @@
+"""The tiny model that many tests share: trained once, by whichever worker or run needs it first.
+
+It is kept in pytest's cache under a digest of all that it depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """
+[data]
+source = "sample"
+[train]
+base = "{base}"
+epochs = 4
+batch_size = 32
+learning_rate = 3e-3
+adversarial_step = 0.0
+threads = 1
+[optimize]
+min_agreement = 0.9
+max_accuracy_drop = 0.1
+"""
+_SOURCES = ("common", "contract", "data", "evaluation", "model", "reporting", "serving", "training")
+_LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "tokenizers", "torch", "transformers")
+
+
+def tiny_models(config: pytest.Config, scratch: Path) -> Path:
+    """Find or make the folder of the base (`base`) and of what was trained from it (`trained`).
+
+    Args:
+        config: Its cache keeps the folder for later runs.
+        scratch: Used instead where pytest runs without a cache.
+    """
+    name = f"tiny-model-{_digest()}"
+    cache: pytest.Cache | None = getattr(config, "cache", None)  # -p no:cacheprovider
+    folder = cache.mkdir(name) if cache else scratch / name
+    folder.mkdir(exist_ok=True)
+    complete = folder / "complete"
+    with FileLock(folder / "lock"):
+        if not complete.exists():
+            for part in ("base", "trained"):
+                shutil.rmtree(folder / part, ignore_errors=True)
+            _train(folder)
+            complete.touch()
+    return folder
+
+
+def _digest() -> str:
+    """Digest of the sources, the libraries and the machine that decide what the model is."""
+    found = hashlib.sha256(f"{ROOT} {platform.machine()} {os.cpu_count()}".encode())
+    for library in _LIBRARIES:
+        found.update(f"{library} {version(library)}".encode())
+    sources = [path for name in _SOURCES for path in (ROOT / "newsclf" / name).rglob("*")]
+    helpers = Path(__file__).parent
+    for path in [*sorted(sources), helpers / "builders.py", helpers / "models.py"]:
+        if path.suffix in {".py", ".csv", ".jinja"}:
+            found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _train(folder: Path) -> None:
+    from newsclf.common.settings import load_settings
+    from newsclf.training.folder import TrainRequest
+    from newsclf.training.run import TrainWatch, train
+    from tests.support.builders import build_tiny_base
+
+    base = build_tiny_base(folder / "base")
+    trained = folder / "trained"
+    trained.mkdir()
+    config = trained / "tiny.toml"
+    config.write_text(CONFIG.format(base=base), encoding="utf-8")
+    settings = load_settings(config, environ={}, flags={"model": trained / "model"})
+    silent = TrainWatch(lambda *_: None, lambda _: None, lambda *_: None)
+    train(TrainRequest(settings=settings), silent)
