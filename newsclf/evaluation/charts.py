@@ -1,114 +1,142 @@
-"""Charts as SVG text: confusion matrix and reliability diagram.
-
-Text stays text and ink is one colour (INK), so that a page can let it follow its light or dark
-theme; the same figures give the same bytes.
-"""
+"""Charts of an evaluation: confusion matrix, reliability diagram, accuracy by part of the data."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-
-from newsclf.common.intervals import wilson_interval
+from newsclf.common.intervals import Interval, wilson_interval
 from newsclf.contract.labels import LABELS
-from newsclf.evaluation.report import Calibration
-from newsclf.reporting.matplotlib_svg import BLUE, INK, svg_of
+from newsclf.evaluation.report import Calibration, CalibrationBin, Slice
+from newsclf.evaluation.tables import bin_table, confusion_table, slice_table
+from newsclf.reporting import svg
+from newsclf.reporting.figure import Figure
+from newsclf.reporting.panel import LEFT, RIGHT, SIZE, WIDTH, Mark, Panel
+from newsclf.reporting.scale import Scale, Tick, linear
+from newsclf.reporting.text import percent
 
-_DARK_SHADE = 0.5
+_CELL_WIDTH, _CELL_HEIGHT = 112.0, 74.0
+_MATRIX_LEFT, _MATRIX_TOP = 88.0, 42.0
 _KEY_STEPS = 12
 _FEW_ROWS = 5
-_LEAST_CONFIDENCE = 0.3
-"""The largest of three probabilities is never less than a third."""
+_LEAST_CONFIDENCE = 30
+"""In percent: the largest of three probabilities is never less than a third."""
+_SLICE_HEIGHT = 24.0
 
 
-def confusion_svg(counts: Sequence[Sequence[int]]) -> str:
-    """A confusion matrix: counts, and shares of the true class as shade and percentage."""
-
-    def draw(axes: Axes) -> None:
-        shares = [[cell / max(1, sum(row)) for cell in row] for row in counts]
-        for i, row in enumerate(counts):
-            for j, cell in enumerate(row):
-                # Shades let the page through, so that a rare cell is dark on a dark page.
-                axes.add_patch(_shade(j - 0.5, i - 0.5, 1, 1, shares[i][j]))
-                axes.text(
-                    j,
-                    i,
-                    f"{cell:,}\n{100 * shares[i][j]:.1f} %",
-                    ha="center",
-                    va="center",
-                    color="white" if shares[i][j] > _DARK_SHADE else INK,
-                )
-        for k in range(_KEY_STEPS):  # the key of the shades, under the matrix
-            axes.add_patch(_shade(0.9 + 0.08 * k, 2.62, 0.08, 0.12, (k + 0.5) / _KEY_STEPS))
-        axes.text(0.84, 2.68, "share of the row: 0 %", ha="right", va="center", fontsize=8)
-        axes.text(0.96 + 0.08 * _KEY_STEPS, 2.68, "100 %", ha="left", va="center", fontsize=8)
-        axes.set_xlim(-0.5, len(LABELS) - 0.5)
-        axes.set_ylim(2.8, -0.5)
-        axes.set_aspect("equal")
-        axes.set_xticks(range(len(LABELS)), [f"predicted\n{label}" for label in LABELS])
-        axes.xaxis.tick_top()
-        axes.set_yticks(
-            range(len(LABELS)),
-            [f"{label}\nn = {sum(row):,}" for label, row in zip(LABELS, counts, strict=True)],
-        )
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
-
-    return svg_of(lambda figure: draw(figure.add_subplot()), width_in=4.2, height_in=4.2)
+def confusion_figure(key: str, title: str, counts: Sequence[Sequence[int]]) -> Figure:
+    """Draw a confusion matrix: counts, and the share of each row as shade and percentage."""
+    parts = []
+    for j, label in enumerate(LABELS):
+        x = _MATRIX_LEFT + (j + 0.5) * _CELL_WIDTH
+        parts += [
+            svg.words("predicted", x, 14, "tick", "middle"),
+            svg.words(label, x, 31, "axis", "middle"),
+        ]
+    for i, (truth, row) in enumerate(zip(LABELS, counts, strict=True)):
+        y = _MATRIX_TOP + (i + 0.5) * _CELL_HEIGHT
+        parts += [
+            svg.words(truth, _MATRIX_LEFT - 10, y, "axis", "end"),
+            svg.words(f"n = {sum(row):,}", _MATRIX_LEFT - 10, y + 16, "tick", "end"),
+        ]
+        parts += [_cell(i, j, cell, sum(row)) for j, cell in enumerate(row)]
+    below = _MATRIX_TOP + 3 * _CELL_HEIGHT + 14
+    width = _CELL_WIDTH / _KEY_STEPS
+    left = _MATRIX_LEFT + 1.5 * _CELL_WIDTH
+    for k in range(_KEY_STEPS):
+        at = left + k * width
+        parts.append(_shade(at, below, at + width, below + 10, (k + 0.5) / _KEY_STEPS))
+    parts += [
+        svg.words("share of the row: 0 %", left - 6, below + 9, "tick", "end"),
+        svg.words("100 %", left + _CELL_WIDTH + 6, below + 9, "tick"),
+    ]
+    right, n = sum(counts[i][i] for i in range(len(counts))), sum(map(sum, counts))
+    subtitle = f"{right:,} of {n:,} headlines on the diagonal"
+    drawn = svg.drawing(key, title, f"n = {n:,}. {subtitle}.", (WIDTH, below + 22), parts)
+    caption = "True classes are rows; the shade is the share of the row."
+    return Figure(key, title, subtitle, drawn, "", confusion_table(LABELS, counts), caption)
 
 
-def _shade(x: float, y: float, width: float, height: float, share: float) -> Rectangle:
-    return Rectangle((x, y), width, height, facecolor=BLUE, alpha=0.04 + 0.9 * share, linewidth=0)
+def _cell(i: int, j: int, count: int, row: int) -> str:
+    left, top = _MATRIX_LEFT + j * _CELL_WIDTH, _MATRIX_TOP + i * _CELL_HEIGHT
+    middle = left + _CELL_WIDTH / 2
+    share = count / max(1, row)
+    hint = f"{count:,} of {row:,} {LABELS[i]} headlines predicted {LABELS[j]}"
+    return svg.tag(
+        "g",
+        svg.hint(hint)
+        + _shade(left + 1, top + 1, left + _CELL_WIDTH - 1, top + _CELL_HEIGHT - 1, share)
+        + svg.words(f"{count:,}", middle, top + _CELL_HEIGHT / 2 - 1, "strong", "middle")
+        + svg.words(percent(share), middle, top + _CELL_HEIGHT / 2 + 17, "", "middle"),
+    )
 
 
-def reliability_svg(calibration: Calibration) -> str:
-    """Observed accuracy against stated confidence, with intervals, over the number of headlines.
+def _shade(left: float, top: float, right: float, bottom: float, share: float) -> str:
+    """A rectangle through which the page shows; even the darkest leaves text legible."""
+    opacity = f"{0.05 + 0.65 * share:.2f}"
+    return svg.rectangle(left, top, right, bottom, css="shade", opacity=opacity)
+
+
+def reliability_figure(key: str, calibration: Calibration) -> Figure:
+    """Draw observed accuracy against stated confidence, above the number of headlines.
 
     The area of a point grows with its headlines. A bin of fewer than five says little, so it is
     grey and hollow.
     """
+    title, bins = "Reliability", calibration.bins
+    most = max((b.rows for b in bins), default=1)
+    x = linear([100], LEFT, RIGHT, most=8, low=_LEAST_CONFIDENCE)
+    upper = Panel(x, linear([100], 212, 28), y_title="Accuracy, %", x_texts=False)
+    counts = linear([most * 1.25], 300, 248, most=2)
+    lower = Panel(x, counts, y_title="Headlines", x_title="Confidence, %")
+    upper.line([(_LEAST_CONFIDENCE, _LEAST_CONFIDENCE), (100, 100)], "ideal")
+    for b in bins:
+        few = b.rows < _FEW_ROWS
+        css, hint = "other" if few else "s0", _bin_hint(b)
+        at, accuracy = 100 * b.confidence, 100 * b.accuracy
+        low, high = wilson_interval(round(b.accuracy * b.rows), b.rows)
+        upper.bars([(at, Interval(value=accuracy, low=100 * low, high=100 * high))], css)
+        mark = Mark(at, accuracy, "circle", css, 2.5 + 5 * (b.rows / most) ** 0.5)
+        upper.marks([mark], hint, hollow=few)
+        lower.column(100 * b.lower + 0.5, 100 * b.upper - 0.5, b.rows, f"{css} fill", hint)
+        middle = (x.at(100 * b.lower) + x.at(100 * b.upper)) / 2
+        lower.note(f"{b.rows:,}", middle, counts.at(b.rows) - 4, "middle")
+    n = sum(b.rows for b in bins)
+    subtitle = f"n = {n:,} · expected calibration error {calibration.expected_error:.3f}"
+    drawn = svg.drawing(key, title, f"{subtitle}.", SIZE, [*upper.parts, *lower.parts])
+    caption = (
+        "Above the dotted diagonal the model is underconfident, below it overconfident. The larger"
+        f" a point, the more headlines; bars are 95 % intervals; bins of fewer than {_FEW_ROWS}"
+        " are grey and hollow."
+    )
+    return Figure(key, title, subtitle, drawn, "", bin_table(bins), caption)
 
-    def draw(figure: Figure) -> None:
-        above, below = figure.subplots(2, sharex=True, height_ratios=[3.2, 1])
-        above.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-        most = max(b.rows for b in calibration.bins)
-        for b in calibration.bins:
-            few = b.rows < _FEW_ROWS
-            colour = INK if few else BLUE
-            low, high = wilson_interval(round(b.accuracy * b.rows), b.rows)
-            middle = (b.lower + b.upper) / 2
-            strength = 0.35 if few else 0.9
-            above.plot(
-                [b.confidence] * 2, [low, high], color=colour, linewidth=1.2, alpha=strength * 0.7
-            )
-            above.scatter(
-                [b.confidence],
-                [b.accuracy],
-                s=18 + 140 * b.rows / most,
-                facecolors="none" if few else colour,
-                edgecolors=colour,
-                alpha=strength,
-                zorder=3,
-            )
-            below.bar(middle, b.rows, (b.upper - b.lower) * 0.86, color=colour, alpha=strength)
-            below.annotate(
-                f"{b.rows:,}",
-                (middle, b.rows),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
-            )
-        above.set_ylim(0, 1.03)
-        above.set_ylabel("accuracy")
-        below.set_xlim(_LEAST_CONFIDENCE, 1.01)
-        below.set_ylim(0, most * 1.25)
-        below.set_yticks([])
-        below.spines["left"].set_visible(False)
-        below.set_ylabel("headlines")
-        below.set_xlabel("confidence")
 
-    return svg_of(draw, width_in=4.2, height_in=4.2)
+def _bin_hint(b: CalibrationBin) -> str:
+    return f"confidence {percent(b.confidence)}: {percent(b.accuracy)} right of {b.rows:,}"
+
+
+def slices_figure(key: str, title: str, slices: Sequence[Slice], overall: float) -> Figure:
+    """Draw the accuracy of each part of the data with its interval, beside that of all rows."""
+    top, n = 12.0, len(slices)
+    bottom = top + _SLICE_HEIGHT * n
+    x = linear(
+        [100, *(100 * row.interval[0] for row in slices)], LEFT + 72, RIGHT - 104, most=5, low=None
+    )
+    ticks = tuple(Tick(n - i - 0.5, row.name.strip()) for i, row in enumerate(slices))
+    y = Scale("linear", 0, n, bottom, top, ticks)
+    panel = Panel(x, y, y_title="", x_title="Accuracy, %")
+    panel.upright(100 * overall, "ideal")
+    for tick, row in zip(ticks, slices, strict=True):
+        low, high = row.interval
+        panel.line([(100 * low, tick.value), (100 * high, tick.value)], "s0 line")
+        mark = Mark(100 * row.accuracy, tick.value, "circle", "s0", 5)
+        panel.marks([mark], f"{percent(row.accuracy)}, 95 %: {percent(low)} to {percent(high)}")
+        words = f"{percent(row.accuracy)} of {row.rows:,}"
+        panel.parts.append(svg.words(words, RIGHT - 96, y.at(tick.value) + 4))
+    rows = sum(row.rows for row in slices)
+    drawn = svg.drawing(key, title, f"n = {rows:,}.", (WIDTH, bottom + 42), panel.parts)
+    caption = (
+        "Lines are 95 % intervals; the dotted line is the accuracy on all rows. Where intervals"
+        " overlap widely, the data do not tell the parts apart."
+    )
+    return Figure(key, title, f"n = {rows:,}", drawn, "", slice_table(slices), caption)

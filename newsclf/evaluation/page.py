@@ -2,57 +2,60 @@
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from newsclf.common.visible import visible_value
-from newsclf.evaluation.charts import confusion_svg, reliability_svg
+from newsclf.evaluation import tables
+from newsclf.evaluation.charts import confusion_figure, reliability_figure, slices_figure
 from newsclf.evaluation.report import EvaluationReport
-from newsclf.reporting.matplotlib_svg import INK
-from newsclf.training.curve import training_svg
-
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+from newsclf.reporting import page
+from newsclf.reporting.figure import Figure
+from newsclf.reporting.page import Card
+from newsclf.reporting.text import percent, share_range
+from newsclf.training.curve import training_figure
 
 
 def render_page(report: EvaluationReport) -> str:
     """HTML of a report. Every text of the data is escaped; only our own charts are markup."""
-    environment = Environment(
-        loader=PackageLoader("newsclf.evaluation", "templates"),
-        autoescape=True,
-        finalize=visible_value,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = _percent
-    environment.filters["time"] = _time
-    shares = [end for row in (*report.by_length, *report.by_agreement) for end in row.interval]
-    return environment.get_template("report.html.jinja").render(
+    training, other = report.training, report.comparison
+    return page.render_page(
+        "newsclf.evaluation",
+        f"{report.model}: {percent(report.score.accuracy)} on {report.data}",
         report=report,
-        axis_start=math.floor(10 * min(shares, default=0.0)) / 10,
-        confusion_chart=_inline(confusion_svg(report.confusion)),
-        reliability_chart=_inline(reliability_svg(report.calibration)),
-        other_confusion_chart=_inline(confusion_svg(report.comparison.confusion))
-        if report.comparison
-        else None,
-        training_chart=_inline(training_svg(report.training.history, report.training.kept_epoch))
-        if report.training and report.training.history
-        else None,
+        tables=tables,
+        cards=_cards(report),
+        charts=[
+            confusion_figure("confusion", "Confusion matrix", report.confusion),
+            reliability_figure("reliability", report.calibration),
+            *_slices(report),
+        ],
+        other_charts=[
+            confusion_figure("other", f"Confusion matrix of {other.other}", other.confusion)
+        ]
+        if other
+        else [],
+        training_charts=[training_figure("training", training.history, training.kept_epoch)]
+        if training and training.history
+        else [],
     )
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f} %"
+def _cards(report: EvaluationReport) -> list[Card]:
+    score, base = report.score, report.baseline
+    return [
+        Card("accuracy", percent(score.accuracy), f"95 %: {share_range(score.accuracy_interval)}"),
+        *([Card("baseline", percent(base.accuracy), f"accuracy of {base.name}")] if base else []),
+        Card("macro-F1", percent(score.macro_f1), f"95 %: {share_range(score.macro_f1_interval)}"),
+        Card(
+            "calibration",
+            f"{report.calibration.expected_error:.3f}",
+            "expected calibration error",
+        ),
+        Card("headlines", f"{score.rows:,}", report.part_name),
+    ]
 
 
-def _time(iso: str) -> str:
-    """A time as `25 Nov 2026, 23:00 UTC`; the month in English, whatever the locale."""
-    at = datetime.fromisoformat(iso).astimezone(UTC)
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
-
-
-def _inline(svg: str) -> Markup:
-    return Markup(svg.replace(INK, "currentColor"))  # noqa: S704 - made here, from numbers
+def _slices(report: EvaluationReport) -> list[Figure]:
+    parts = (
+        ("length", "Accuracy by length", report.by_length),
+        ("agreement", "Accuracy by agreement of the annotators", report.by_agreement),
+    )
+    overall = report.score.accuracy
+    return [slices_figure(key, title, rows, overall) for key, title, rows in parts if rows]

@@ -115,10 +115,10 @@ class Comparison(_Document):
     """Probability of so lopsided a split of the disagreements if both were equally good."""
 
     @property
-    def p_text(self) -> str:
-        """The probability to three places, as `< 0.001` where it is less."""
+    def p_words(self) -> str:
+        """The probability to three places, as `p < 0.001` where it is less."""
         smallest = 0.001
-        return f"{self.p_value:.3f}" if self.p_value >= smallest else f"< {smallest}"
+        return f"p = {self.p_value:.3f}" if self.p_value >= smallest else f"p < {smallest}"
 
 
 class Gate(_Document):

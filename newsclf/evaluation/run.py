@@ -126,7 +126,7 @@ def evaluate(
         DataError: the data can't be used, or the model has seen all of its rows.
         ModelError: the model can't be used.
     """
-    require_extra("sklearn", "scipy", "matplotlib", "jinja2", extra="train", purpose="evaluating")
+    require_extra("sklearn", "scipy", "jinja2", extra="train", purpose="evaluating")
     gates = gates or {}
     _check_gates(gates)
     folder, card = read_card(model)
@@ -453,12 +453,14 @@ def _seed_scores(model: Path, rows: _Rows, runtime: Runtime) -> list[SeedScore]:
 
 def _write(report: EvaluationReport, folder: Path) -> None:
     """Write the files of a report, all of which are made before the first is written."""
-    from newsclf.evaluation.charts import confusion_svg, reliability_svg
+    from newsclf.evaluation.charts import confusion_figure, reliability_figure
     from newsclf.evaluation.page import render_page
+    from newsclf.reporting.page import standalone
 
+    confusion = confusion_figure("confusion", "Confusion matrix", report.confusion)
     files = {
-        "confusion.svg": confusion_svg(report.confusion),
-        "reliability.svg": reliability_svg(report.calibration),
+        "confusion.svg": standalone(confusion.svg),
+        "reliability.svg": standalone(reliability_figure("reliability", report.calibration).svg),
         "report.html": render_page(report),
         "report.json": visible_json(report.model_dump_json(indent=2)) + "\n",
     }

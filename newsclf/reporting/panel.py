@@ -10,10 +10,10 @@ from newsclf.reporting import svg
 from newsclf.reporting.labels import LETTER, LINE, Box, along, first_free, width_of
 from newsclf.reporting.scale import Scale, legible
 
-WIDTH = 480.0
+WIDTH = 440.0
 HEIGHT = 340.0
 SIZE = (WIDTH, HEIGHT)
-LEFT, RIGHT = 50.0, 464.0
+LEFT, RIGHT = 50.0, WIDTH - 16
 """Where the axes of every chart begin and end, in pixels."""
 
 
@@ -33,6 +33,8 @@ class Mark(NamedTuple):
     y: float
     shape: str
     css: str
+    size: float = 3.6
+    """About half its width, in pixels."""
 
 
 class Panel:
@@ -43,7 +45,7 @@ class Panel:
     ) -> None:
         self.x, self.y = x, y
         self.frame = Box(x.begin, y.end, x.end, y.begin)
-        self.parts: list[str] = [svg.words(y_title, 4, y.end - 13, "axis")]
+        self.parts = [svg.words(y_title, 4, y.end - 13, "axis")] if y_title else []
         self.used: list[Box] = []
         """Where labels would hide data."""
         self.texts: list[Box] = []
@@ -89,9 +91,8 @@ class Panel:
         for mark in marks:
             x, y = self.x.at(mark.x), self.y.at(mark.y)
             self.used.append(Box(x - 5, y - 5, x + 5, y + 5))
-            drawn.append(
-                svg.marker(x, y, mark.shape, f"{mark.css} {'hollow' if hollow else 'mark'}")
-            )
+            css = f"{mark.css} {'hollow' if hollow else 'mark'}"
+            drawn.append(svg.marker(x, y, mark.shape, css, mark.size))
         self.parts.append(svg.tag("g", svg.hint(hint) + "".join(drawn)))
 
     def bars(self, figures: Iterable[tuple[float, Interval]], css: str) -> None:
@@ -111,48 +112,22 @@ class Panel:
 
     def column(self, x_low: float, x_high: float, value: float, css: str, hint: str) -> None:
         """A column of a histogram from the base line."""
-        left, right, top = self.x.at(x_low), self.x.at(x_high), self.y.at(value)
-        height = max(1.0, self.y.begin - top)
-        self.parts.append(
-            svg.tag(
-                "rect",
-                svg.hint(hint),
-                x=left,
-                y=self.y.begin - height,
-                width=max(1.0, right - left),
-                height=height,
-                css=css,
-            )
-        )
+        left, right = self.x.at(x_low), self.x.at(x_high)
+        top = min(self.y.at(value), self.y.begin - 1)
+        self._rectangle(Box(left, top, max(right, left + 1), self.y.begin), css, svg.hint(hint))
 
     def shade(self, x_low: float, x_high: float, css: str) -> None:
         """A part of the x axis over the whole height."""
         left, right = self.x.at(x_low), self.x.at(x_high)
         if right > left:
-            self.parts.append(
-                svg.tag(
-                    "rect",
-                    x=left,
-                    y=self.y.end,
-                    width=right - left,
-                    height=self.y.begin - self.y.end,
-                    css=css,
-                )
-            )
+            self._rectangle(Box(left, self.y.end, right, self.y.begin), css)
 
     def floor(self, value: float, css: str) -> None:
         """All below a value of y."""
-        top = self.y.at(value)
-        self.parts.append(
-            svg.tag(
-                "rect",
-                x=self.x.begin,
-                y=top,
-                width=self.x.end - self.x.begin,
-                height=self.y.begin - top,
-                css=css,
-            )
-        )
+        self._rectangle(Box(self.x.begin, self.y.at(value), self.x.end, self.y.begin), css)
+
+    def _rectangle(self, box: Box, css: str, content: str = "") -> None:
+        self.parts.append(svg.rectangle(*box, css=css, content=content))
 
     def level(self, value: float, text: str, css: str) -> None:
         """A horizontal line with its meaning on it, if need be over data, never over text."""

@@ -9,7 +9,7 @@ from newsclf.common.visible import visible
 
 SHAPES = ("circle", "square", "triangle", "diamond", "down")
 SERIES = 8
-"""Colours that report.css defines, as classes s0 to s7."""
+"""Colours that the palette defines, as classes s0 to s7."""
 _SIZE = 3.6
 _OUTLINES = {
     "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
@@ -47,15 +47,34 @@ def path(points: Iterable[tuple[float, float]], css: str, *, closed: bool = Fals
     return tag("path", d=steps + ("Z" if closed else ""), css=css) if steps else ""
 
 
-def marker(x: float, y: float, shape: str, css: str) -> str:
-    """A marker around a point."""
-    if shape == "circle":
-        return tag("circle", cx=x, cy=y, r=_SIZE, css=css)
-    corners = "".join(
-        f"{'L' if i else 'M'}{pixel(x + _SIZE * dx)} {pixel(y + _SIZE * dy)}"
-        for i, (dx, dy) in enumerate(_OUTLINES[shape])
+def rectangle(
+    left: float,
+    top: float,
+    right: float,
+    bottom: float,
+    *,
+    css: str,
+    content: str = "",
+    opacity: str = "",
+) -> str:
+    """A filled rectangle by its edges."""
+    return tag(
+        "rect",
+        content,
+        x=left,
+        y=top,
+        width=right - left,
+        height=bottom - top,
+        css=css,
+        fill_opacity=opacity,
     )
-    return tag("path", d=corners + "Z", css=css)
+
+
+def marker(x: float, y: float, shape: str, css: str, size: float = _SIZE) -> str:
+    """A marker around a point; `size` is about half its width."""
+    if shape == "circle":
+        return tag("circle", cx=x, cy=y, r=size, css=css)
+    return path([(x + size * dx, y + size * dy) for dx, dy in _OUTLINES[shape]], css, closed=True)
 
 
 def hint(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as the report shows them, the same on every machine."""
+"""Numbers as text, the same in every report, on every terminal and on every machine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ NONE = "–"
 _THOUSANDS = 1e4
 """From here on, thousands are written as k; below, they are clearer in full."""
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def exact_usd(value: float | None) -> str:
+    """Dollars without a sign, with all digits that they have, and at least two."""
+    if value is None:
+        return NONE
+    digits = f"{value:.10f}".rstrip("0")
+    return digits + "0" * max(0, 2 - len(digits.partition(".")[2]))
 
 
 def moment(iso: str) -> str:
@@ -63,6 +71,16 @@ def percent(fraction: float | None, decimals: int = 1) -> str:
     if fraction > 0 and float(text) == 0:
         return f"<{10**-decimals:.{decimals}f} %"
     return f"{text} %"
+
+
+def share_range(ends: tuple[float, float] | None) -> str:
+    """The two ends of an interval of a share; empty without one."""
+    return f"{percent(ends[0])} to {percent(ends[1])}" if ends else ""
+
+
+def change(fraction: float | None) -> str:
+    """A relative change with its sign."""
+    return NONE if fraction is None else f"{100 * fraction:+.1f} %"
 
 
 def interval(figure: Interval | None) -> str:

@@ -4,48 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matplotlib.figure import Figure
+from newsclf.reporting import svg
+from newsclf.reporting.figure import Figure, Table
+from newsclf.reporting.panel import LEFT, RIGHT, SIZE, Key, Mark, Panel, legend
+from newsclf.reporting.scale import Scale, Tick, linear
+from newsclf.reporting.text import number, percent
 
-from newsclf.reporting.matplotlib_svg import BLUE, INK, ORANGE, svg_of
 
-_EPOCH_TICKS = 10
-
-
-def training_svg(history: Sequence[dict[str, float]], kept_epoch: int) -> str:
-    """Losses, and beside them validation macro-F1, by epoch; a line marks the one that was kept."""
-
-    def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        epochs = [entry["epoch"] for entry in history]
-        for name, words, colour, style in (
-            ("train_loss", "training", BLUE, "-"),
-            ("validation_loss", "validation", ORANGE, (0, (4, 3))),
-        ):
-            values = [entry[name] for entry in history]
-            left.plot(
-                epochs, values, color=colour, linestyle=style, marker="o", markersize=3, label=words
-            )
-        left.set_title("loss")
-        left.set_ylim(bottom=0)
-        left.legend(loc="lower left", frameon=False)  # losses fall from the upper left
-        right.plot(
-            epochs, [100 * e["macro_f1"] for e in history], color=BLUE, marker="o", markersize=3
+def training_figure(
+    key: str, history: Sequence[dict[str, float]], kept_epoch: int, *, title: str = "Training"
+) -> Figure:
+    """Draw losses above validation macro-F1, by epoch, and mark the epoch that was kept."""
+    epochs = [entry["epoch"] for entry in history]
+    ticks = tuple(Tick(epoch, f"{epoch:g}") for epoch in epochs)
+    x = Scale("linear", epochs[0] - 0.3, epochs[-1] + 0.3, LEFT, RIGHT, ticks)
+    keys, top = legend([Key("training", "s0 line"), Key("validation", "s1 line d1")])
+    losses = {name: [e[name] for e in history] for name in ("train_loss", "validation_loss")}
+    scores = [100 * entry["macro_f1"] for entry in history]
+    y = linear([loss for values in losses.values() for loss in values], 172, top + 26, most=5)
+    upper = Panel(x, y, y_title="Loss", x_texts=False)
+    lower = Panel(
+        x,
+        linear(scores, 300, 208, most=4, low=None),
+        y_title="Validation macro-F1, %",
+        x_title="Epoch",
+    )
+    for panel in (upper, lower):
+        panel.upright(kept_epoch, "objective")
+    upper.above(kept_epoch, f"epoch {kept_epoch:g} kept")
+    for panel, values, css, dash in (
+        (upper, losses["train_loss"], "s0", ""),
+        (upper, losses["validation_loss"], "s1", "d1"),
+        (lower, scores, "s0", ""),
+    ):
+        panel.line(zip(epochs, values, strict=True), f"{css} line {dash}".strip())
+        for epoch, value in zip(epochs, values, strict=True):
+            panel.marks([Mark(epoch, value, "circle", css)], f"epoch {epoch:g}: {number(value)}")
+    rows = [
+        (
+            *(f"{e['epoch']:g}", number(e["train_loss"]), number(e["validation_loss"])),
+            *(percent(e["macro_f1"]), "kept" if e["epoch"] == kept_epoch else ""),
         )
-        right.set_title("validation macro-F1, %")
-        right.margins(y=0.2)
-        for axes in (left, right):
-            axes.set_xlabel("epoch")
-            axes.set_xticks(epochs[:: -(-len(epochs) // _EPOCH_TICKS)])
-            axes.axvline(kept_epoch, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
-        at_right_end = kept_epoch > (epochs[0] + epochs[-1]) / 2
-        right.annotate(
-            f"epoch {kept_epoch:g} kept",
-            (kept_epoch, 0.02),
-            (-4 if at_right_end else 4, 0),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="right" if at_right_end else "left",
-            fontsize=8,
-        )
-
-    return svg_of(draw, width_in=6.4, height_in=2.8)
+        for e in history
+    ]
+    table = Table(("epoch", "training loss", "validation loss", "validation macro-F1", ""), rows)
+    subtitle = f"{len(epochs)} epochs; epoch {kept_epoch:g} was kept"
+    drawn = svg.drawing(key, title, f"{subtitle}.", SIZE, [*keys, *upper.parts, *lower.parts])
+    caption = (
+        "Kept is the latest epoch whose macro-F1 is within a standard error of the best. The"
+        " training loss is that of softened labels, so it may lie above the validation loss."
+    )
+    return Figure(key, title, subtitle, drawn, "", table, caption)

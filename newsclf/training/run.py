@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from newsclf.training.base import Base
     from newsclf.training.loop import EpochResult, FitResult, StepProgress
 
-_PACKAGES = ("torch", "transformers", "onnx", "sklearn", "scipy", "matplotlib")
+_PACKAGES = ("torch", "transformers", "onnx", "sklearn", "scipy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,14 +50,16 @@ def write_model(
     `parts` are what was trained and validated on, by which `evaluate` knows such rows again.
     """
     from newsclf.common.intervals import wilson_interval
-    from newsclf.training.curve import training_svg
+    from newsclf.reporting.page import standalone
+    from newsclf.training.curve import training_figure
 
     fitted.model.save_pretrained(folder)
     fitted.tokenizer.save_pretrained(folder)
     write_seen_texts(folder, parts)
     files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
     history = [asdict(result) for result in fitted.history]
-    write_text(folder / "training.svg", training_svg(history, fitted.kept.epoch))
+    curve = training_figure("training", history, fitted.kept.epoch)
+    write_text(folder / "training.svg", standalone(curve.svg))
     rows = sum(data.validation.values())
     texts = [example.text for example in (*parts.train, *parts.validation)]
     card = ModelCard(

@@ -27,7 +27,6 @@ HEAVY = [
     "sklearn",
     "huggingface_hub",
     "tokenizers",
-    "matplotlib",
 ]
 
 

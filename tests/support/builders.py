@@ -36,7 +36,6 @@ EXTRAS = [
     "datasets",
     "sklearn",
     "scipy",
-    "matplotlib",
     "jinja2",
     "onnx",
     "pyarrow",

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from itertools import count
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from newsclf.common.visible import visible_value
 from newsclf.costs.formulas import MonthlyCost
 from newsclf.loadtest.report import tables
 from newsclf.loadtest.report.cost_charts import cost_by_latency, cost_by_volume
@@ -28,8 +21,9 @@ from newsclf.loadtest.report.sample_charts import course, percentiles
 from newsclf.loadtest.report.words import load_words
 from newsclf.loadtest.store.records import PointSummary, Summary
 from newsclf.loadtest.store.samples import Samples
-from newsclf.reporting import text
+from newsclf.reporting import page
 from newsclf.reporting.figure import Figure
+from newsclf.reporting.page import Card
 
 SHOWN_POINTS = 8
 """Points whose samples are drawn; more would make the page too large to mail."""
@@ -58,32 +52,21 @@ def render_page(
     summary: Summary, samples: Mapping[str, Samples], monthly: Sequence[MonthlyCost]
 ) -> str:
     """HTML of a report. Every text of the data is escaped; only our own charts are markup."""
-    templates = "newsclf.loadtest.report"
-    environment = Environment(
-        loader=PackageLoader(templates, "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=visible_value,
-    )
-    style = files(templates).joinpath("templates", "report.css").read_text(encoding="utf-8")
     listed = summary.points[:LISTED_POINTS]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("report.html.jinja").render(
+    return page.render_page(
+        "newsclf.loadtest.report",
+        title(summary.run),
         summary=summary,
         run=summary.run,
-        style=Markup(style),  # noqa: S704 - our own file
-        style_source=Markup(f"'sha256-{digest}'"),  # noqa: S704 - base64
-        title=title(summary.run),
-        started=text.moment(summary.run.started_utc),
         any_ok=any(point.verdict == "OK" for point in summary.points),
         verdict=verdict(summary),
-        answers=answers(summary),
+        cards=[
+            Card(a.instance, a.figure, a.sentence, a.cost, "good" if a.good else "bad")
+            for a in answers(summary)
+        ],
         warnings=warnings(summary),
-        charts=draw_charts(summary, samples, monthly),
+        drawn=draw_charts(summary, samples, monthly),
         costs=tables.cost_table(summary.costs),
-        cost_groups=tables.COST_GROUPS,
         prices=price_words(summary),
         points=tables.point_table(listed),
         server=tables.server_table(listed),
@@ -94,8 +77,6 @@ def render_page(
         unlisted=len(summary.points) - len(listed),
         searches=[(s, tables.objective_words(s), tables.probe_table(s)) for s in summary.searches],
         load_words=load_words,
-        number=text.number,
-        markup=Markup,
     )
 
 

@@ -37,7 +37,7 @@ def cost_table(rows: Sequence[CostRow]) -> Table:
         *("rate per s", "$ per million", f"$ per million at {at}"),
         *("Lambda and gateway", "total", "break-even per month"),
     )
-    return Table(head, [_cost_cells(row) for row in rows], texts=2)
+    return Table(head, [_cost_cells(row) for row in rows], texts=2, groups=COST_GROUPS)
 
 
 def point_table(points: Iterable[PointSummary]) -> Table:

@@ -127,14 +127,14 @@ def test_mcnemar_by_hand() -> None:
 
     assert (comparison.only_this_right, comparison.only_other_right) == (6, 0)
     assert comparison.p_value == pytest.approx(2 * 0.5**6)
-    assert comparison.p_text == "0.031"
+    assert comparison.p_words == "p = 0.031"
     assert comparison.other_accuracy == pytest.approx(0.4)
 
 
 def test_a_tiny_probability_is_not_written_in_full() -> None:
     rows = [Example(str(i), 0) for i in range(30)]
 
-    assert metrics.compare(rows, [0] * 30, [1] * 30, other="b").p_text == "< 0.001"
+    assert metrics.compare(rows, [0] * 30, [1] * 30, other="b").p_words == "p < 0.001"
 
 
 def test_a_model_does_not_differ_from_itself() -> None:

@@ -29,7 +29,8 @@ from newsclf.evaluation.report import (
     Training,
 )
 from newsclf.model.card import Score
-from newsclf.reporting import matplotlib_svg
+from newsclf.reporting.figure import Figure
+from newsclf.reporting.page import standalone
 from newsclf.training import curve
 
 HOSTILE = "<script>alert('x')</script> & \"quotes\""
@@ -45,6 +46,8 @@ CALIBRATION = Calibration(
     expected_error=0.031,
     bins=[CalibrationBin(lower=0.8, upper=0.9, rows=3, confidence=0.85, accuracy=0.7)],
 )
+COUNTS = [[71, 1, 1], [3, 423, 12], [9, 18, 152]]
+SLICE = Slice(name=" 1–10 words", rows=5, accuracy=0.8, interval=(0.4, 0.9))
 
 
 @pytest.fixture
@@ -59,9 +62,9 @@ def report() -> EvaluationReport:
         part="test",
         score=SCORE,
         classes=[ClassScore(label="negative", precision=0.9, recall=0.8, f1=0.85, support=73)],
-        confusion=[[71, 1, 1], [3, 423, 12], [9, 18, 152]],
+        confusion=COUNTS,
         calibration=CALIBRATION,
-        by_length=[Slice(name=" 1–10 words", rows=5, accuracy=0.8, interval=(0.4, 0.9))],
+        by_length=[SLICE],
         by_agreement=[],
         errors=[ConfidentError(text=HOSTILE, truth="neutral", predicted="positive", score=0.99)],
         bias=[
@@ -98,9 +101,9 @@ def test_text_of_the_data_is_never_markup(report: EvaluationReport) -> None:
     page = render_page(report)
 
     assert "<script" not in page
-    # the model in title, heading and both tables of the comparison, the other one in four places,
-    # a flip, a headline that differs, and an error
-    assert page.count("&lt;script&gt;") == 11
+    # the model in title, heading and both tables of the comparison; the other one there too, in a
+    # heading and with its chart; a flip, a headline that differs, and an error
+    assert page.count("&lt;script&gt;") > 10
 
 
 def test_the_page_holds_no_control_characters_of_the_data(report: EvaluationReport) -> None:
@@ -150,10 +153,17 @@ def test_the_page_loads_nothing(report: EvaluationReport) -> None:
 def test_the_page_shows_the_figures(report: EvaluationReport) -> None:
     page = render_page(report)
 
-    for figure in ("93.6 %", "91.5 % to 95.2 %", "0.031", "0.065", "25.0 %", "<td>3</td>", ">no<"):
+    for figure in (
+        "93.6 %",
+        "91.5 % to 95.2 %",
+        "0.031",
+        "0.065",
+        "25.0 %",
+        "<td>3</td>",
+        ">missed<",
+    ):
         assert figure in page, figure
-    assert page.count("<svg") == 4  # two matrices, the reliability chart, one interval
-    assert matplotlib_svg.INK not in page  # the ink of charts follows the theme
+    assert page.count("<svg") == 4  # two matrices, the reliability chart, accuracy by length
 
 
 @pytest.mark.parametrize(
@@ -194,24 +204,36 @@ def test_charts_are_well_formed_and_reproducible() -> None:
         {"epoch": i, "train_loss": 1 / i, "validation_loss": 1.1 / i, "macro_f1": 1 - 0.3 / i}
         for i in range(1, 5)
     ]
-    makers: list[Callable[[], str]] = [
-        lambda: charts.confusion_svg([[71, 1, 1], [3, 423, 12], [9, 18, 152]]),
-        lambda: charts.reliability_svg(CALIBRATION),
-        lambda: curve.training_svg(history, kept_epoch=3),
+    makers: list[Callable[[], Figure]] = [
+        lambda: charts.confusion_figure("k", "Matrix", COUNTS),
+        lambda: charts.reliability_figure("k", CALIBRATION),
+        lambda: charts.slices_figure("k", "By length", [SLICE], 0.9),
+        lambda: curve.training_figure("k", history, kept_epoch=3),
     ]
     for make in makers:
-        svg = make()
-        assert ET.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - ours
-        assert svg == make()
+        figure = make()
+        for svg in (figure.svg, standalone(figure.svg)):
+            assert ET.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - ours
+        assert figure == make()
+        assert figure.table.rows
+
+
+def test_a_chart_in_a_file_of_its_own_brings_its_colours() -> None:
+    svg = standalone(charts.confusion_figure("k", "Matrix", COUNTS).svg)
+
+    assert re.search(r'<svg width="440" height="\d+"', svg)
+    assert 'class="paper"' in svg
+    assert "prefers-color-scheme: dark" in svg
+    assert "var(" not in svg
 
 
 def test_the_confusion_chart_holds_the_counts() -> None:
-    svg = charts.confusion_svg([[71, 1, 1], [3, 423, 12], [9, 18, 152]])
+    svg = charts.confusion_figure("k", "Matrix", COUNTS).svg
 
     for text in ("71", "423", "152", "97.3 %", "negative", "predicted", "n = 438", "100 %"):
         assert f">{text}<" in svg
-    # shades of one colour that let the page through: no slab glares on a dark one
-    assert set(re.findall(r"<path[^>]*fill: (#\w+)", svg)) == {matplotlib_svg.BLUE}
+    shades = [float(share) for share in re.findall(r'class="shade" fill-opacity="([\d.]+)"', svg)]
+    assert max(shades) < 0.75, "ink stays legible on it"
 
 
 def test_a_bin_of_few_headlines_is_grey_and_every_bin_is_counted() -> None:
@@ -219,13 +241,14 @@ def test_a_bin_of_few_headlines_is_grey_and_every_bin_is_counted() -> None:
         CalibrationBin(lower=low, upper=low + 0.1, rows=rows, confidence=low, accuracy=0.5)
         for low, rows in ((0.4, 4), (0.8, 1234))
     ]
-    svg = charts.reliability_svg(Calibration(expected_error=0.1, bins=bins))
+    svg = charts.reliability_figure("k", Calibration(expected_error=0.1, bins=bins)).svg
 
     assert ">4<" in svg
     assert ">1,234<" in svg
-    few = charts.reliability_svg(Calibration(expected_error=0.1, bins=bins[:1]))
-    assert matplotlib_svg.BLUE not in few
-    assert matplotlib_svg.BLUE in svg
+    assert 'class="other hollow"' in svg
+    assert 'class="s0 mark"' in svg
+    few = charts.reliability_figure("k", Calibration(expected_error=0.1, bins=bins[:1])).svg
+    assert "s0" not in few
 
 
 def test_the_training_curve_has_two_panels_and_names_the_epoch_that_was_kept() -> None:
@@ -233,10 +256,21 @@ def test_the_training_curve_has_two_panels_and_names_the_epoch_that_was_kept() -
         {"epoch": i, "train_loss": 1 / i, "validation_loss": 1.1 / i, "macro_f1": 1 - 0.3 / i}
         for i in range(1, 5)
     ]
-    svg = curve.training_svg(history, kept_epoch=3)
+    svg = curve.training_figure("k", history, kept_epoch=3).svg
 
-    for text in ("loss", "validation macro-F1, %", "epoch 3 kept", "training", "validation"):
+    for text in ("Loss", "Validation macro-F1, %", "epoch 3 kept", "training", "validation"):
         assert f">{text}<" in svg
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 60])
+def test_the_training_curve_is_drawn_whatever_its_length(epochs: int) -> None:
+    entry = {"train_loss": 0.5, "validation_loss": 0.5, "macro_f1": 0.9}
+    history = [entry | {"epoch": float(i)} for i in range(1, epochs + 1)]
+
+    figure = curve.training_figure("k", history, kept_epoch=epochs)
+
+    assert f">epoch {epochs} kept<" in figure.svg
+    assert len(figure.table.rows) == epochs
 
 
 def test_a_model_that_is_no_better_than_the_commonest_class_is_said_to_be(

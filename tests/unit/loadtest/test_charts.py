@@ -27,6 +27,7 @@ from newsclf.loadtest.store.samples import NEVER, SAMPLE, Outcome, Samples
 from newsclf.reporting import text
 from newsclf.reporting.figure import Figure
 from newsclf.reporting.labels import Box, Label, place
+from newsclf.reporting.panel import HEIGHT, WIDTH
 from newsclf.reporting.scale import Scale, legible, linear, logarithmic, nines, suited
 from tests.support.loadtest_builders import (
     Queue,
@@ -125,7 +126,7 @@ def assert_readable(figure: Figure) -> None:
     assert figure.svg, figure.missing
     texts = boxes_of_texts(figure.svg)
     for i, (one, box) in enumerate(texts):
-        assert Box(-2, 0, 482, 342).holds(box), one
+        assert Box(-2, 0, WIDTH + 2, HEIGHT + 2).holds(box), one
         for other, taken in texts[:i]:
             assert not box.meets(taken), (one, other)
 
