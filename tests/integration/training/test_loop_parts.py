@@ -16,7 +16,6 @@ from torch.optim.swa_utils import AveragedModel
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from newsclf.common.errors import ModelError
-from newsclf.common.intervals import mean_std
 from newsclf.common.settings import TrainSettings
 from newsclf.data.examples import Example
 from newsclf.training.base import Base
@@ -161,14 +160,6 @@ def test_balanced_classes_weigh_the_same_together() -> None:
 
     assert weights.tolist() == pytest.approx([2.0, 2 / 3, 1.0])
     assert class_weights(rows, "none").tolist() == [1.0, 1.0, 1.0]
-
-
-def test_a_spread_is_a_mean_and_a_sample_deviation() -> None:
-    spread = mean_std([0.94, 0.95, 0.96])
-
-    assert spread.mean == pytest.approx(0.95)
-    assert spread.deviation == pytest.approx(0.01)
-    assert spread.percent() == "95.00 ± 1.00 %"
 
 
 def state_of(model: PreTrainedModel) -> TrainingState:
