@@ -259,6 +259,21 @@ class Output:
 
         return typer.confirm(question, err=True)
 
+    def approve(self, *, yes: bool) -> None:
+        """Ask before something is changed that costs money.
+
+        Args:
+            yes: Whether --yes was given.
+
+        Raises:
+            StateError: The answer was no.
+            ConfigError: There is no terminal to ask on.
+        """
+        from newsclf.common.errors import StateError
+
+        if not yes and not self.confirm("Do it?"):
+            raise StateError("nothing was changed")
+
     @contextmanager
     def progress(self, *columns: str | ProgressColumn) -> Iterator[Progress]:
         """A progress bar on stderr; it shows nothing when quiet or not on a terminal."""

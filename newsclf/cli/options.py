@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +15,9 @@ from newsclf.cli.console import NoteHandler, Output
 from newsclf.cli.durations import duration_s
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from newsclf.common.settings import Settings
-    from newsclf.deploy.local.target import LocalTarget
 
 _GENERAL = "General options"
 """Panel of --help for what every command has; it comes after the command's own options."""
@@ -225,11 +228,92 @@ def settings_from(config: Path | None, flags: dict[str, Any]) -> Settings:
     return load_settings(config, environ=os.environ, flags=flags)
 
 
-def local_target(config: Path | None, state_dir: Path | None) -> LocalTarget:
-    """The target of this machine, with the state directory of the settings."""
-    from newsclf.deploy.local.target import LocalTarget
+@dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    """Options of every command."""
 
-    return LocalTarget(settings_from(config, {"state_dir": state_dir}).state_dir)
+    config: ConfigOpt = None
+    quiet: QuietOpt = False
+    verbose: VerboseOpt = False
+
+    def start(self) -> Output:
+        """Set up logging and output."""
+        return start(
+            as_json=getattr(self, "as_json", False), quiet=self.quiet, verbose=self.verbose
+        )
+
+    def settings(self, **flags: Any) -> Settings:
+        """Settings of the file, the environment and the options.
+
+        Args:
+            flags: Settings that the command has options for; None: the option was not given.
+        """
+        state_dir = {"state_dir": self.state_dir} if hasattr(self, "state_dir") else {}
+        return settings_from(self.config, state_dir | flags)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultOptions(CommonOptions):
+    """Options of a command that has a result to print."""
+
+    as_json: JsonOpt = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateOptions(ResultOptions):
+    """Options of a command that uses the records of deployments."""
+
+    state_dir: StateDirOpt = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionOptions:
+    """Options that choose an AWS region and the credentials for it."""
+
+    region: RegionOpt = None
+    profile: ProfileOpt = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleOptions:
+    """Options for what an AWS account demands of everything that is created in it."""
+
+    role: RoleOpt = None
+    permissions_boundary: BoundaryOpt = None
+    tag: TagOpt = None
+
+    def rules(self) -> dict[str, object]:
+        """The section `aws` of the settings.
+
+        Raises:
+            ConfigError: A tag has no `=`, or AWS does not accept it.
+        """
+        return rules_from(self.role, self.permissions_boundary, self.tag)
+
+
+@contextmanager
+def naming_options(options: Mapping[str, str]) -> Iterator[None]:
+    """Show what is wrong with a record as an error of the option that its field comes from.
+
+    Args:
+        options: Field, or path of a field → the option.
+
+    Raises:
+        ConfigError: A record that was made in the block is not valid.
+    """
+    from pydantic import ValidationError
+
+    from newsclf.common.errors import ConfigError
+    from newsclf.common.findings import finding, short
+
+    try:
+        yield
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        option = next((name for path, name in options.items() if place.startswith(path)), place)
+        typed = f" {short(problem['input'])}" if isinstance(problem["input"], str | int) else ""
+        raise ConfigError(f"{option}{typed}: {finding(problem)}") from None
 
 
 def seconds(text: str | None, option: str) -> int | None:

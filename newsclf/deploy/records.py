@@ -1,31 +1,33 @@
-"""What is deployed: one JSON document for each deployment, written before and after each step."""
+"""Records of deployments: what was asked for, and everything that exists because of it."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from newsclf.common.account_rules import NO_RULES, AccountRules
+from newsclf.common.records import LenientRecord
 from newsclf.common.state_dir import GATEWAY_LOG, KEY_FILE, SERVER_LOG
 
 Auth = Literal["api-key", "iam", "none"]
-"""What an API asks for: a key in a header, a signature of each request (SigV4), or nothing."""
+"""Authentication of an API: a key in a header, a signature of each request (SigV4), or nothing."""
 AwsAuth = Literal["iam", "jwt", "api-key", "none"]
-"""The same on AWS, where a JWT of an issuer may be asked for too."""
+"""Authentication of an API on AWS, where an issuer's JWT is possible too."""
 
-_MAX_RECORD_BYTES = 10_000_000
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+_LEAST_TTL_S = 15 * 60
 
 
-class Process(_Document):
+class Process(LenientRecord):
     """A background process of the local target that listens on a port."""
 
     status: Literal["creating", "ready"]
@@ -33,27 +35,28 @@ class Process(_Document):
     pid: Annotated[int, Field(gt=1, lt=2**31)] | None = None
     """None until the process is started."""
     boot_id: str | None = None
-    """Of the boot of the machine in which the process began, as Linux names it."""
+    """Linux's id of the boot of the machine during which the process began."""
     start_ticks: int | None = None
     """When the process began, in clock ticks since that boot; together with the pid and the boot it
-    names one process for ever, a pid alone does not. None where the system does not tell."""
+    identifies one process for ever, which a pid alone does not. None where the system does not
+    tell."""
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Base URL."""
         return f"http://127.0.0.1:{self.port}"
 
 
 class Api(Process):
-    """The gateway before a deployment, with its Lambda runtimes."""
+    """The gateway in front of a local deployment, with its Lambda runtimes."""
 
     auth: Auth
     cors_origins: tuple[str, ...] = ()
-    """Whose pages may call it from a browser; none: CORS is off."""
+    """Origins of the web pages that may call it; none: CORS is off."""
     runtimes: int | None = None
     """Requests that are handled at the same time. This and the next two: None in older records."""
     rate_per_s: float | None = None
-    """Requests per second in the long run."""
+    """Sustained requests per second."""
     burst: int | None = None
     """Requests at once."""
 
@@ -63,8 +66,8 @@ def _moment(text: str) -> str:
     return text
 
 
-class _Recorded(_Document):
-    """What the records of all targets hold."""
+class _Recorded(LenientRecord):
+    """Fields that the records of both targets have."""
 
     schema_version: Literal[1] = 1
     name: str
@@ -73,12 +76,12 @@ class _Recorded(_Document):
     model: Path
     model_digest: str
     folder: Annotated[Path, Field(exclude=True)]
-    """Where its logs and its API's credential are. It follows from the state directory and the name
-    and is not recorded: a record may have come from elsewhere."""
+    """Folder of its logs and of its API's credential. It follows from the state directory and the
+    name and is not recorded: a record may have come from elsewhere."""
 
     @property
     def key_file(self) -> Path:
-        """The credential of the API, readable by the user alone."""
+        """File with the credential of the API, readable by the user alone."""
         return self.folder / KEY_FILE
 
 
@@ -93,32 +96,54 @@ class LocalDeployment(_Recorded):
 
     @property
     def server_log(self) -> Path:
-        """What the model server says."""
+        """Log of the model server."""
         return self.folder / SERVER_LOG
 
     @property
     def gateway_log(self) -> Path:
-        """What the gateway and the Lambda runtimes say."""
+        """Log of the gateway and the Lambda runtimes."""
         return self.folder / GATEWAY_LOG
 
 
-class Serverless(_Document):
+class Serverless(LenientRecord):
     """SageMaker's serverless inference: billed per use, and free while idle."""
 
     memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 3072
-    """As much as the quota of a new account allows."""
+    """The default is what the quota of a new account allows."""
     max_concurrency: Annotated[int, Field(ge=1, le=200)] = 5
-    """Half of what a new account has for all its serverless endpoints."""
+    """The default is half of what a new account has for all its serverless endpoints."""
 
 
-class Vpc(_Document):
+class Vpc(LenientRecord):
     """The network that the containers are attached to."""
 
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
 
+    @field_validator("subnets")
+    @classmethod
+    def _two_subnets(cls, subnets: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(subnets)) < 2:  # noqa: PLR2004 - SageMaker's guide on endpoints in a VPC
+            raise ValueError("two subnets at least, in different availability zones")
+        return subnets
 
-class AwsSpec(_Document):
+
+def _vpc(value: object) -> object:
+    """Read a network that is written as `subnet-1,subnet-2:sg-1`."""
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(r"subnet-\w+(,subnet-\w+)*:sg-\w+(,sg-\w+)*", value):
+        raise ValueError("expected subnet-1,subnet-2:sg-1")
+    subnets, groups = value.split(":")
+    return {"subnets": subnets.split(","), "security_groups": groups.split(",")}
+
+
+def _min_instances(fields: dict[str, Any]) -> int:
+    least: int = fields.get("min_instances", 1)
+    return least
+
+
+class AwsSpec(LenientRecord):
     """What was asked for, apart from the model."""
 
     image: str
@@ -126,54 +151,97 @@ class AwsSpec(_Document):
     instance: str | None = None
     """`ml.c5.xlarge`, or None with `serverless`."""
     serverless: Serverless | None = None
-    min_instances: int = 1
-    max_instances: int = 1
-    """More than `min_instances`: it scales with the load."""
-    vpc: Vpc | None = None
+    min_instances: Annotated[int, Field(ge=1)] = 1
+    max_instances: int = Field(default_factory=_min_instances)
+    """Autoscaling is on if this is more than `min_instances`."""
+    vpc: Annotated[Vpc | None, BeforeValidator(_vpc)] = None
     kms_key: str | None = None
     """ARN or id of the key that encrypts the volumes and the archive; None: AWS's own."""
     ttl_s: int | None = None
-    """The endpoint deletes itself so long after the deployment."""
-    budget_usd: float | None = None
-    """A warning is sent when SageMaker has cost as much in a month."""
-    budget_email: str | None = None
-    """To whom."""
+    """Seconds from the deployment to the moment at which AWS deletes the endpoint."""
+    budget_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Monthly cost of SageMaker at which an alert is sent."""
+    budget_email: Annotated[str | None, Field(validate_default=True)] = None
+    """Recipient of the alert."""
     usd_per_hour: float | None = None
-    """Of one instance when it was deployed; None: it bills by use."""
+    """Price of one instance when it was deployed; None: billed by use."""
     rules: AccountRules = NO_RULES
-    """What the account demands of all that is made."""
+    """What the account demands of everything that is created."""
+
+    @field_validator("serverless")
+    @classmethod
+    def _no_instance(cls, found: Serverless | None, info: ValidationInfo) -> Serverless | None:
+        if found is not None and info.data.get("instance") is not None:
+            raise ValueError("an endpoint has an instance or is serverless, not both")
+        return found
+
+    @field_validator("min_instances", "max_instances", "vpc")
+    @classmethod
+    def _instances_only(cls, value: object, info: ValidationInfo) -> object:
+        if info.data.get("serverless") is not None and value not in (1, None):
+            raise ValueError("not for a serverless endpoint")
+        return value
+
+    @field_validator("max_instances")
+    @classmethod
+    def _scalable(cls, most: int, info: ValidationInfo) -> int:
+        least, instance = info.data.get("min_instances", 1), info.data.get("instance") or ""
+        if most < least:
+            raise ValueError(f"less than the minimum, {least}")
+        if most > least and instance.startswith("ml.t2."):
+            raise ValueError(f"{instance} cannot be scaled: it is a burstable instance")
+        return most
+
+    @field_validator("ttl_s")
+    @classmethod
+    def _long_enough(cls, ttl_s: int | None) -> int | None:
+        if ttl_s is not None and ttl_s < _LEAST_TTL_S:
+            raise ValueError(
+                f"{_LEAST_TTL_S // 60}m is the least, since AWS deletes no endpoint while it is"
+                " created; name the unit, such as 90m, 2h or 3d"
+            )
+        return ttl_s
+
+    @field_validator("budget_email")
+    @classmethod
+    def _recipient(cls, email: str | None, info: ValidationInfo) -> str | None:
+        if (email is None) != (info.data.get("budget_usd") is None):
+            raise ValueError("a budget and the address for its alert go together")
+        if email is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
+            raise ValueError("not an address such as you@example.com")
+        return email
 
 
-class AwsStep(_Document):
+class AwsStep(LenientRecord):
     """One resource in the journal of a deployment on AWS."""
 
     kind: str
     name: str
     status: Literal["creating", "ready", "deleting"]
     ids: dict[str, str] = {}
-    """What only AWS knows, such as an API's id."""
+    """Ids that AWS gave it, such as an API's id."""
 
 
-class AwsApi(_Document):
+class AwsApi(LenientRecord):
     """The HTTP API in front of an endpoint."""
 
     url: str
     auth: AwsAuth
     rules: AccountRules | None = None
-    """What the account demands of all that is made; None: see the deployment's."""
+    """What the account demands of everything that is created; None: see the deployment's."""
 
 
 class AwsDeployment(_Recorded):
-    """A deployment on AWS; what it consists of is told by its name, so this may even get lost."""
+    """A deployment on AWS; its resources are named after it, so this record may even get lost."""
 
     target: Literal["aws"]
     region: str
     profile: str | None = None
-    """Of ~/.aws; None: what the environment says. Never a credential."""
+    """Profile in ~/.aws; None: the environment decides. Never a credential."""
     account: str
     spec: AwsSpec
     journal: tuple[AwsStep, ...] = ()
-    """Every resource that was begun, in the order of creation."""
+    """Every resource whose creation was begun, in that order."""
     api: AwsApi | None = None
 
 

@@ -32,21 +32,23 @@ def predict_batch(
         ConfigError: one of the two is no place in S3, or there is nothing to score.
         StateError: there is no such deployment on AWS.
     """
-    from newsclf.cli.deployments.deploy_aws import checked_kms_key
     from newsclf.common.extras import require_extra
 
     require_extra("boto3", extra="api", purpose="a batch job on AWS")
     from newsclf.deploy.aws.call.clients import Clients
     from newsclf.deploy.aws.jobs.batch import BatchRequest, parse_place, transform
+    from newsclf.deploy.run import check_kms_key
 
     places = parse_place(source, "--input"), parse_place(target, "--output")
     found = Deployments(state_dir).get_of(AwsDeployment, deployment)
+    if kms_key is not None:
+        check_kms_key(kms_key, found.region)
     request = BatchRequest(
         source=places[0],
         output=places[1],
         instance=instance,
         count=count,
-        kms_key=checked_kms_key(kms_key, found.region),
+        kms_key=kms_key,
     )
     clients = Clients(found.region, found.profile)
     _say_price(output, clients, request)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsclf.common.errors import ConfigError, StateError
+from newsclf.common.errors import ConfigError
 from newsclf.common.machine import available_cores
 from newsclf.deploy.client import Address
 from newsclf.loadtest.run import Subject
@@ -136,24 +136,15 @@ def _endpoint(
 ) -> Callable[[], AbstractContextManager[Address]]:
     @contextmanager
     def brought_up() -> Iterator[Address]:
-        from newsclf.deploy.aws.bucket import Archive
         from newsclf.deploy.aws.target import Request
         from newsclf.deploy.package.build import packed
+        from newsclf.deploy.run import temporary_deployment
 
         target = wanted.target
-        try:
-            with packed(wanted.model, wanted.archive, wheels=wanted.wheels) as package:
-                request = Request(
-                    name=name,
-                    model=wanted.archive or wanted.model,
-                    model_digest=package.contents.model_digest,
-                    archive=Archive(package.path, package.sha256),
-                    spec=spec,
-                )
-                target.apply(target.plan(request))
-            yield target.address(name)
-        finally:
-            target.teardown(name)
+        with packed(wanted.model, wanted.archive, wheels=wanted.wheels) as package:
+            request = Request(name=name, package=package, spec=spec)
+            with temporary_deployment(target, request):
+                yield target.address(name)
 
     return brought_up
 
@@ -174,5 +165,5 @@ def ask(output: Output, bills: Sequence[str], *, yes: bool) -> None:
     """
     for line in bills:
         output.note(line)
-    if bills and not yes and not output.confirm("Do it?"):
-        raise StateError("nothing was changed")
+    if bills:
+        output.approve(yes=yes)

@@ -102,26 +102,19 @@ def _request(
 @contextmanager
 def _held(wanted: OnAws, instances: Sequence[str], bodies: Sequence[bytes]) -> Iterator[StartedJob]:
     """A job on a model that is put on AWS for it, without an endpoint, and taken away again."""
-    from newsclf.deploy.aws.bucket import Archive
     from newsclf.deploy.aws.images import stock_image
     from newsclf.deploy.aws.target import Request
     from newsclf.deploy.package.build import packed
+    from newsclf.deploy.run import temporary_deployment
 
     target = wanted.target
     name = f"recommender-{os.getpid()}"  # unique on this machine
     (image,) = {stock_image(target.region, instance) for instance in instances}
-    try:
-        with packed(wanted.model, wanted.archive, wheels=wanted.wheels) as package:
-            request = Request(
-                name=name,
-                model=wanted.archive or wanted.model,
-                model_digest=package.contents.model_digest,
-                archive=Archive(package.path, package.sha256),
-                spec=AwsSpec(image=image, rules=wanted.rules),
-                endpoint=False,
-            )
-            target.apply(target.plan(request))
-        with target.recommending(name, _request(instances, bodies, in_use=1)) as job:
+    with packed(wanted.model, wanted.archive, wheels=wanted.wheels) as package:
+        spec = AwsSpec(image=image, rules=wanted.rules)
+        request = Request(name=name, package=package, spec=spec, endpoint=False)
+        with (
+            temporary_deployment(target, request),
+            target.recommending(name, _request(instances, bodies, in_use=1)) as job,
+        ):
             yield job
-    finally:
-        target.teardown(name)

@@ -121,8 +121,7 @@ def begin(output: Output, request: TrainRequest, options: Options) -> None:
         output.data(_document(job))
         output.note("nothing was changed")
         return
-    if not options.confirmed and not output.confirm("Do it?"):
-        raise StateError("nothing was changed")
+    output.approve(yes=options.confirmed)
     _train(output, clients, prepared.request, job, verbose=options.verbose)
 
 

@@ -39,6 +39,7 @@ from newsclf.deploy.aws.walk.journal import Journal
 from newsclf.deploy.aws.walk.plan import Plan, Step, planned
 from newsclf.deploy.aws.walk.resource import Look, Remains, Resource
 from newsclf.deploy.client import Address
+from newsclf.deploy.package.build import Package
 from newsclf.deploy.records import AwsDeployment, AwsSpec
 from newsclf.deploy.store import Deployments, is_deployment_name
 
@@ -51,17 +52,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to deploy."""
+    """Desired state of a deployment."""
 
     name: str
-    model: Path
-    model_digest: str
-    archive: Archive
+    package: Package
     spec: AwsSpec
     endpoint: bool = True
-    """False: only the model, which bills nothing."""
+    """False: only the model, which costs nothing."""
     force: bool = False
-    """Whether an update of the endpoint goes on although its alarm rises."""
+    """Whether to go on with an update of the endpoint although its alarm rises."""
 
 
 class AwsTarget:
@@ -150,18 +149,19 @@ class AwsTarget:
             region=names.region,
             profile=self._clients.profile,
             account=names.account,
-            model=request.model.resolve(),
-            model_digest=request.model_digest,
+            model=request.package.source.resolve(),
+            model_digest=request.package.contents.model_digest,
             folder=self._deployments.folder(request.name),
             spec=spec,
             journal=known.journal if known else (),
             api=known.api if known else None,
         )
+        archive = Archive(request.package.path, request.package.sha256)
         if not request.endpoint:
-            needed = model_resources(self._clients, names, spec, request.archive, self._say)
+            needed = model_resources(self._clients, names, spec, archive, self._say)
             return planned(deployment, without_replaced(needed, names))
         wanted = endpoint_resources(
-            self._clients, names, spec, request.archive, self._say, force=request.force
+            self._clients, names, spec, archive, self._say, force=request.force
         )
         leftovers = endpoint_leftovers(self._clients, names, wanted)
         if deployment.api is not None:

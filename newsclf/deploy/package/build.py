@@ -42,6 +42,8 @@ class Package:
     """An archive that has been checked."""
 
     path: Path
+    source: Path
+    """The model directory that was packed, or the archive itself where it was given."""
     size_bytes: int
     sha256: str
     contents: archive.Contents
@@ -80,7 +82,7 @@ def package(request: PackageRequest) -> Package:
             f"{out}: the archive cannot be written ({reason_of(error)})",
             hint="name another file with --out",
         ) from error
-    return replace(packed, path=out)
+    return replace(packed, path=out, source=request.model)
 
 
 def check(path: Path) -> Package:
@@ -90,7 +92,7 @@ def check(path: Path) -> Package:
         ModelError: it is not one that the container could serve, or it is damaged.
     """
     contents = archive.check_archive(path)
-    return Package(path, path.stat().st_size, file_digest(path), contents)
+    return Package(path, path, path.stat().st_size, file_digest(path), contents)
 
 
 @contextmanager

@@ -188,13 +188,13 @@ def test_a_new_model_comes_blue_green_and_ends_when_errors_rise(
     assert aws.world.left() == []
 
 
-def test_serverless_bills_by_use_and_is_no_update_of_instances(
+def test_serverless_is_billed_by_use_and_is_no_update_of_instances(
     aws: FakeAws, deploy: Deploy, newsclf: Cli
 ) -> None:
     up = deploy("--serverless", "--memory", 2048, "--concurrency", 5)
 
     assert up.exit_code == 0, up.err
-    assert "nothing while it is idle" in up.out
+    assert "free while idle" in up.out
     (variant,) = called(aws, "CreateEndpointConfig")[0]["ProductionVariants"]
     assert variant["ServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
     assert "InstanceType" not in variant
@@ -490,12 +490,15 @@ def test_ctrl_c_keeps_the_record_and_says_what_bills(
         (["--instance", "ml.c6g.large"], "ARM"),
         (["--instance", "ml.x9.large"], "no price is known"),
         (["--region", "mars-north-1"], "no price is known"),
-        (["--serverless", "--instance", "ml.c5.large"], "goes without --instance"),
+        (["--serverless", "--instance", "ml.c5.large"], "or is serverless, not both"),
         (["--serverless", "--memory", "1000"], "1024, 2048"),
-        (["--memory", "1024"], "go with --serverless"),
+        (
+            ["--memory", "1024"],
+            "--serverless, --memory, --concurrency: an endpoint has an instance",
+        ),
         (["--ttl", "2"], "such as 90m, 2h or 3d"),
         (["--ttl", "0h"], "such as 90m, 2h or 3d"),
-        (["--min", "3", "--max", "2"], "less than --min"),
+        (["--min", "3", "--max", "2"], "--max 2: less than the minimum, 3"),
         (["--budget", "5"], "go together"),
         (["--image", "python:3"], "not an image of ECR"),
         (["--vpc", "subnet-1"], "expected subnet-1,subnet-2:sg-1"),

@@ -1,0 +1,122 @@
+"""Options of `newsclf deploy` for an endpoint on AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from newsclf.cli.durations import duration_s
+
+AWS_PANEL = "On AWS"
+"""Panel of --help for what concerns AWS alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwsOptions:
+    """Options for an endpoint on AWS, apart from --instance and --serverless."""
+
+    memory: Annotated[
+        int | None,
+        typer.Option(
+            metavar="MB",
+            help="Memory of a serverless container.",
+            show_default="3072",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            help="Most serverless containers at once.", show_default="5", rich_help_panel=AWS_PANEL
+        ),
+    ] = None
+    minimum: Annotated[
+        int | None,
+        typer.Option(
+            "--min", help="Fewest instances.", show_default="1", rich_help_panel=AWS_PANEL
+        ),
+    ] = None
+    maximum: Annotated[
+        int | None,
+        typer.Option(
+            "--max",
+            help="Most instances; their number follows the load.",
+            show_default="as --min",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None
+    ttl: Annotated[
+        float | None,
+        typer.Option(
+            parser=duration_s,
+            metavar="TIME",
+            help="Time after which AWS deletes the endpoint: 90m, 2h, 3d.",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="USD",
+            help="Monthly SageMaker cost at which AWS sends an alert.",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None
+    budget_email: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Address for the budget alert.", rich_help_panel=AWS_PANEL
+        ),
+    ] = None
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Archive that newsclf package wrote, instead of --model.",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None
+    image: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Container image in ECR to serve with.",
+            show_default="Amazon's Hugging Face container",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None
+    vpc: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SUBNETS:GROUPS",
+            help="Network of your own: subnet-1,subnet-2:sg-1.",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None
+    kms_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="KMS key that encrypts volumes and archive.",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Update even if the new model fails on more than 5 % of the requests.",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = False
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show the plan and its price, and change nothing.",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = False
