@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 import hypothesis
 import hypothesis.configuration
 import pytest
+import typer.main
 
 from newsclf.cli.main import main
 from tests.support.models import tiny_models
@@ -37,6 +39,8 @@ class Result:
 
 
 Cli = Callable[..., Result]
+# Typer builds all commands anew for each run, which takes longer than most commands.
+_built_once = functools.cache(typer.main.get_command)
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +62,7 @@ def _clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
 @pytest.fixture
 def newsclf(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
     """Run the real command line in this process, error boundary included."""
+    monkeypatch.setattr(typer.main, "get_command", _built_once)
 
     def run(*arguments: object) -> Result:
         monkeypatch.setattr(sys, "argv", ["newsclf", *(str(a) for a in arguments)])

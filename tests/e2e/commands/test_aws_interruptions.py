@@ -5,9 +5,9 @@ The calls are those that one undisturbed run has made, all of them.
 
 from __future__ import annotations
 
-import gc
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,46 +17,36 @@ from tests.support.fakeaws.fixtures import REGION
 from tests.support.fakeaws.permissions import permissions_of
 from tests.support.fakeaws.requests import Call
 from tests.support.fakeaws.scenario import (
-    STATE,
+    PARTS,
     Moment,
     commands,
+    different,
     is_reading,
-    put_back,
     read_state,
-    told,
-    write_state,
+    restore,
+    start_command_of,
+    worth_disturbing,
 )
 from tests.support.fakeaws.server import LOST, FakeAws
 
 
-@pytest.fixture
-def moments(aws: FakeAws, newsclf: Cli, archive: Path) -> Iterator[list[Moment]]:
-    """Of one undisturbed run."""
-    found = told(aws, newsclf, archive)
-    gc.freeze()  # else each collection goes through all the copies of what AWS holds
-    yield found
-    gc.unfreeze()
-
-
+@PARTS
+@pytest.mark.parametrize("state", ["kept", "lost"])
 def test_a_kill_after_any_call_leaves_nothing_that_a_teardown_does_not_find(
-    aws: FakeAws, newsclf: Cli, moments: list[Moment]
+    aws: FakeAws, newsclf: Cli, moments: list[Moment], state: str, part: slice
 ) -> None:
     """The state directory is as the killed process left it, or lost."""
+    if state == "lost":
+        moments = [replace(moment, files={}) for moment in moments]
+    cases = different(moments)
+    assert len(cases) > 40
     wrong = []
-    seen: set[object] = set()
-    for moment in moments:
-        for files in (moment.files, {}):
-            key = (id(moment.aws), tuple(sorted(files.items())))
-            if key in seen:
-                continue
-            seen.add(key)
-            put_back(aws, moment)
-            write_state(files)
-            result = newsclf("teardown", "--deployment", "news", "--region", REGION)
-            if result.exit_code != 0 or aws.world.left() or read_state():
-                wrong.append(f"{moment}, {len(files)} files: {aws.world.left()} {result.err}")
+    for moment in cases[part]:
+        restore(aws, moment)
+        result = newsclf("teardown", "--deployment", "news", "--region", REGION)
+        if result.exit_code != 0 or aws.world.left() or read_state():
+            wrong.append(f"{moment}: {aws.world.left()} {result.err}")
     assert not wrong, "\n".join(wrong)
-    assert len(seen) > 60
 
 
 @pytest.mark.parametrize("fault", ["throttling", "failure", LOST])
@@ -72,18 +62,17 @@ def test_every_call_may_fail_once(aws: FakeAws, newsclf: Cli, archive: Path, fau
     assert len(made) == len(set(made)) > 20
 
 
+@PARTS
 def test_a_refusal_of_any_call_is_a_clear_error_and_leaves_nothing_either(
-    aws: FakeAws, newsclf: Cli, archive: Path, moments: list[Moment]
+    aws: FakeAws, newsclf: Cli, archive: Path, moments: list[Moment], part: slice
 ) -> None:
-    wrong = []
+    cases = worth_disturbing(moments)
+    assert len(cases) > 50
+    aws_before = {(b.command, b.index): a.aws for a, b in pairwise(moments)}
     killed = [(id(moment.aws), moment.files) for moment in moments]
-    starts = {m.command + 1: m for m in moments}  # the last of each command before
-    for last, moment in zip([None, *moments], moments, strict=False):
-        before = last and last.aws
-        aws.reset()
-        shutil.rmtree(STATE, ignore_errors=True)
-        if moment.command in starts and moment.command > 0:
-            put_back(aws, starts[moment.command])
+    wrong = []
+    for moment in cases[part]:
+        start_command_of(aws, moments, moment)
         aws.fault = refuse(moment.index)
         result = newsclf(*commands(archive)[moment.command])
         calls = [record.call for record in aws.records]
@@ -97,7 +86,7 @@ def test_a_refusal_of_any_call_is_a_clear_error_and_leaves_nothing_either(
             wrong.append(f"{moment}: {result.err}")
         more = any(not is_reading(call) for call in calls[moment.index + 1 :])
         # Mostly everything is then as a kill has left it, and that has its own test.
-        if more or (id(before), read_state()) not in killed:
+        if more or (id(aws_before.get((moment.command, moment.index))), read_state()) not in killed:
             aws.fault = lambda _i, _c: None
             torn = newsclf("teardown", "--deployment", "news", "--region", REGION)
             if torn.exit_code != 0 or aws.world.left():

@@ -93,6 +93,7 @@ def aws(_serving: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]
     for name, value in environment(_serving).items():
         monkeypatch.setenv(name, value)
     patch(monkeypatch.setattr)
+    monkeypatch.setattr("botocore.session.create_loader", _loader)
     # Making boto3's clients anew for each command takes longer than all its calls.
     monkeypatch.setattr(Clients, "_new_client", lambda self, service: _client(service, self.region))
     yield _serving
@@ -107,6 +108,14 @@ def _session() -> Any:
     import boto3
 
     return boto3.Session()
+
+
+@cache
+def _loader(path: str | None) -> Any:
+    """Loader of the models of AWS's services for all sessions: it reads each file once."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader(path)
 
 
 @cache

@@ -1,15 +1,20 @@
-"""A deployment's whole making, cut off after each of its calls to AWS."""
+"""All moments at which making a deployment and its API can be cut off: after each call to AWS."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import Cli
 from tests.support.fakeaws.requests import Call
 from tests.support.fakeaws.server import FakeAws, Snapshot
 
+PARTS = pytest.mark.parametrize("part", [slice(i, None, 4) for i in range(4)], ids=range(1, 5))
+"""Gives each test every fourth case, so that workers can share them."""
 STATE = Path(".newsclf")
 _READING = ("Get", "List", "Describe", "Head")
 
@@ -54,8 +59,8 @@ def commands(archive: Path) -> list[tuple[object, ...]]:
     ]
 
 
-def told(aws: FakeAws, newsclf: Cli, archive: Path) -> list[Moment]:
-    """Run the commands once, and keep every moment; they must succeed.
+def record_moments(aws: FakeAws, newsclf: Cli, archive: Path) -> list[Moment]:
+    """Run the commands once undisturbed and record the moment after each call.
 
     After a call that only reads AWS is as it was before, so such moments share a snapshot.
     """
@@ -99,8 +104,39 @@ def write_state(files: dict[str, bytes]) -> None:
         path.write_bytes(content)
 
 
-def put_back(aws: FakeAws, moment: Moment) -> None:
-    """Make everything as it was at a moment."""
+def restore(aws: FakeAws, moment: Moment) -> None:
+    """Make AWS and the state directory as they were at a moment."""
     aws.restore(moment.aws)
     write_state(moment.files)
     aws.forget()
+
+
+def start_command_of(aws: FakeAws, moments: list[Moment], moment: Moment) -> None:
+    """Make everything as it was before the command of a moment began."""
+    aws.reset()
+    shutil.rmtree(STATE, ignore_errors=True)
+    before = [each for each in moments if each.command < moment.command]
+    if before:
+        restore(aws, before[-1])
+
+
+def different(moments: list[Moment]) -> list[Moment]:
+    """Moments at which AWS or the files are not as they were at an earlier one."""
+    return _first_of_each(moments, lambda m: (id(m.aws), *sorted(m.files.items())))
+
+
+def worth_disturbing(moments: list[Moment]) -> list[Moment]:
+    """Moments of every call that changes something, and of each kind of reading call the first.
+
+    A command reads many resources by the same operation and the same code.
+    """
+    return _first_of_each(
+        moments, lambda m: (m.command, str(m.call) if is_reading(m.call) else m.index)
+    )
+
+
+def _first_of_each(moments: list[Moment], key: Callable[[Moment], object]) -> list[Moment]:
+    found: dict[object, Moment] = {}
+    for moment in moments:
+        found.setdefault(key(moment), moment)
+    return list(found.values())

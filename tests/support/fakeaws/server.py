@@ -27,7 +27,7 @@ from tests.support.fakeaws.permissions import Permission, permissions_of
 from tests.support.fakeaws.requests import Call, read_call
 from tests.support.fakeaws.sagemaker import SageMaker
 from tests.support.fakeaws.services import Services
-from tests.support.fakeaws.world import World
+from tests.support.fakeaws.world import World, WorldSnapshot
 
 FAULTS = {
     "throttling": RefusedError("ThrottlingException", "Rate exceeded", 400),
@@ -56,8 +56,22 @@ class Recorded:
 class Snapshot:
     """All of AWS at one moment."""
 
-    world: dict[int, dict[str, Any]]
+    world: WorldSnapshot
     going_on: tuple[SageMaker, Services]
+
+
+class _Moto(DomainDispatcherApplication):
+    """Moto's server; it looks for the service of a host once, not at each call."""
+
+    def __init__(self, create_app: Callable[[Any], Any]) -> None:
+        super().__init__(create_app)
+        self._services: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """Find the service that answers for a host."""
+        if host not in self._services:
+            self._services[host] = super().get_backend_for_host(host)
+        return self._services[host]
 
 
 @dataclass
@@ -85,7 +99,7 @@ class FakeAws:
         """Nothing is there yet."""
         self.world = World()
         self.data_plane = DataPlane(self)
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = _Moto(create_backend_app)
         self._lock = threading.RLock()
         self._answered: dict[str, Answer] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from moto.apigatewayv2.models import apigatewayv2_backends
@@ -30,9 +31,16 @@ _REGIONAL: tuple[BackendDict[Any], ...] = (
     scheduler_backends,
 )
 _GLOBAL: tuple[BackendDict[Any], ...] = (iam_backends, s3_backends, budgets_backends)
-Snapshot = dict[int, dict[str, Any]]
-_OWNERS = -1
-"""Where a snapshot has the owners of buckets: those names are global."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSnapshot:
+    """A copy of what all backends held."""
+
+    backends: list[Any]
+    states: list[dict[str, Any]]
+    bucket_owners: dict[str, Any]
+    """Names of buckets are global."""
 
 
 class World:
@@ -50,26 +58,30 @@ class World:
             backend.reset()
         s3_backends.bucket_accounts = {}
 
-    def save(self) -> Snapshot:
-        """A copy of everything."""
-        saved = {i: self._copy(b.__dict__) for i, b in enumerate(self._backends)}
-        return saved | {_OWNERS: dict(s3_backends.bucket_accounts)}
+    def save(self) -> WorldSnapshot:
+        """Copy everything."""
+        backends = self._backends
+        states = [_copy(backend.__dict__, backends, backends) for backend in backends]
+        return WorldSnapshot(backends, states, dict(s3_backends.bucket_accounts))
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, snapshot: WorldSnapshot) -> None:
         """Put a copy back; it can be put back again."""
-        s3_backends.bucket_accounts = dict(snapshot[_OWNERS])
-        for i, backend in enumerate(self._backends):
-            fresh = self._copy(snapshot[i])
+        s3_backends.bucket_accounts = dict(snapshot.bucket_owners)
+        backends = self._backends
+        for backend, state in zip(backends, snapshot.states, strict=True):
+            fresh = _copy(state, snapshot.backends, backends)
             backend.__dict__.clear()
             backend.__dict__.update(fresh)
-
-    def _copy(self, state: dict[str, Any]) -> dict[str, Any]:
-        # Objects refer to their backends, which stay what they are.
-        return copy.deepcopy(state, {id(backend): backend for backend in self._backends})
 
     def left(self) -> list[str]:
         """Everything that is there, one line each; nothing that costs or shows is left out."""
         return sorted(line for region in REGIONS for line in _regional(region)) + sorted(_global())
+
+
+def _copy(state: dict[str, Any], saved: list[Any], current: list[Any]) -> dict[str, Any]:
+    """Copy what a backend holds; references to saved backends become ones to the current."""
+    memo = {id(old): new for old, new in zip(saved, current, strict=True)}
+    return copy.deepcopy(state, memo)
 
 
 def _regional(region: str) -> Iterator[str]:
