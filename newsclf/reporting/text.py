@@ -40,6 +40,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def count(value: float | None) -> str:
+    """A whole number with thousands apart."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
 def short(value: float) -> str:
     """A number for an axis: no trailing zeros, thousands as k, M, B."""
     for letter, unit, least in (("B", 1e9, 1e9), ("M", 1e6, 1e6), ("k", 1e3, _THOUSANDS)):
@@ -90,6 +95,12 @@ def interval(figure: Interval | None) -> str:
     if figure.low is None and figure.high is None:
         return number(figure.value)
     return f"{number(figure.value)} [{number(figure.low)}, {number(figure.high)}]"
+
+
+def supported(figure: Interval) -> str:
+    """A figure where there are enough data for its interval, and a dash where there are not."""
+    unsupported = figure.low is None and figure.high is None
+    return number(None if unsupported else figure.value)
 
 
 def percentile_name(percentile: float) -> str:

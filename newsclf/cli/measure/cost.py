@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,7 +22,6 @@ from newsclf.cli.options import (
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
-    from newsclf.costs.formulas import CostRow, MonthlyCost
     from newsclf.loadtest.cost_table import Costs
 
 _DEFAULT_REGION = "us-east-1"
@@ -48,12 +47,8 @@ def cost(
     ] = 3,
     ha: Annotated[bool, typer.Option("--ha", help="Never fewer than two instances.")] = False,
     api: Annotated[
-        str,
-        typer.Option(
-            metavar="http|rest|none",
-            autocompletion=completion.one_of("http", "rest", "none"),
-            help="API Gateway in front of the endpoint.",
-        ),
+        Literal["http", "rest", "none"],
+        typer.Option(help="API Gateway in front of the endpoint."),
     ] = "http",
     memory: Annotated[
         int | None,
@@ -107,8 +102,6 @@ def cost(
     from newsclf.loadtest.cost_table import VOLUMES, read_summary
     from newsclf.loadtest.cost_table import cost as price
 
-    if api not in ("http", "rest", "none"):
-        raise ConfigError(f"--api {api}: choose http, rest or none")
     if utilisation is not None and not 0 < utilisation <= 1:
         raise ConfigError(f"--utilisation {utilisation:g}: must be above 0, and 1 at most")
     if serverless_memory % 1024:
@@ -122,11 +115,7 @@ def cost(
         utilisation=utilisation or summary.run.utilisation,
         peak_factor=peak_factor,
         minimum=2 if ha else 1,
-        path=RequestPath(
-            api="rest" if api == "rest" else "http" if api == "http" else "none",
-            memory_mb=memory or FUNCTION_MEMORY_MB,
-            data_bytes=data_bytes,
-        ),
+        path=RequestPath(api=api, memory_mb=memory or FUNCTION_MEMORY_MB, data_bytes=data_bytes),
         memory_mb=serverless_memory,
     )
     costs = price(summary, prices_at(folder, prices_file), basis, volumes=volumes)
@@ -152,81 +141,31 @@ def _volumes(text: str) -> list[float]:
     return sorted(set(volumes))
 
 
-def _usd(amount: float | None) -> str:
-    return "–" if amount is None else f"{amount:,.2f}"
-
-
-def _number(figure: float | None) -> str:
-    return "–" if figure is None else f"{figure:,.0f}"
-
-
 def _show(output: Output, costs: Costs) -> None:
+    from newsclf.cli.measure.loadtest_view import table
+    from newsclf.loadtest.report.tables import cost_table, month_table, price_words
+    from newsclf.reporting.text import percent
+
     basis = costs.basis
-    share = f"{100 * basis.utilisation:g} %"
+    title = f"Cost, $ per million successful requests, {basis.region}"
     output.show(
-        output.table(
-            f"USD per million good answers, {basis.region}; at 100 %: as the Inference Recommender",
-            [
-                "",
-                "status",
-                "USD/h",
-                "max/min",
-                "at 100 %",
-                "at SLO",
-                f"at {share}",
-                "path",
-                "total",
-                "break-even",
-            ],
-            [
-                [
-                    row.instance if row.priced_as is None else f"{row.instance} as {row.priced_as}",
-                    row.status,
-                    "–" if row.usd_per_hour is None else f"{row.usd_per_hour:g}",
-                    _number(row.max_invocations_per_minute),
-                    _usd(row.usd_per_million),
-                    _usd(row.usd_per_million_at_slo),
-                    _usd(row.usd_per_million_at_utilisation),
-                    _usd(row.path_usd_per_million),
-                    _usd(row.total_usd_per_million),
-                    _breakeven(row),
-                ]
-                for row in costs.rows
-            ],
-            optional=["max/min", "at SLO", "path", "break-even", "at 100 %"],
-        ),
+        table(output, title, cost_table(costs.rows)),
         "",
-        output.table(
-            "USD per month, by good answers per month; * is the cheapest",
-            ["", *(f"{volume:,.0f}" for volume in costs.months[0].requests_per_month)],
-            [[month.instance, *_months(month, costs.months)] for month in costs.months],
+        table(
+            output,
+            "$ per month, by successful requests per month; (instances); * is the cheapest",
+            month_table(costs.months),
         ),
         "",
     )
-    origins = {(row.price_source, row.price_date) for row in costs.rows if row.price_source}
-    for source, date in sorted(origins):
-        output.note(f"hosting prices of {basis.region}: {source}; dated {date}")
-    before = f"behind API Gateway ({basis.path.api}) and a Lambda of {basis.path.memory_mb} MB"
+    for line in price_words(costs.rows):
+        output.note(line)
+    path = f"behind API Gateway ({basis.path.api}) and a Lambda of {basis.path.memory_mb} MB"
     output.note(
-        f"{'called directly' if basis.path.api == 'none' else before}; at {basis.peak_factor:g}"
-        f" times the month's mean rate an instance carries {share} of what it was measured to, and"
-        " more instances are assumed to carry more in proportion; break-even: requests a month from"
-        " which it is cheaper than serverless inference, which is taken to be as fast as the"
+        f"{'called directly' if basis.path.api == 'none' else path}; at {basis.peak_factor:g}"
+        f" times the month's mean rate an instance carries {percent(basis.utilisation, 0)} of its"
+        " measured rate, and more instances are assumed to carry more in proportion; at 100 %: as"
+        " SageMaker's Inference Recommender computes it; break-even: requests per month from which"
+        " instances are cheaper than serverless inference, which is taken to be as fast as the"
         " slowest instance with one user, without cold starts"
     )
-
-
-def _breakeven(row: CostRow) -> str:
-    if row.total_usd_per_million is None:
-        return "–"
-    months = row.breakeven_requests_per_month
-    return "never" if months is None else f"{months / 1e6:,.1f} M"
-
-
-def _months(month: MonthlyCost, others: list[MonthlyCost]) -> list[str]:
-    cells = []
-    for i, usd in enumerate(month.usd_per_month):
-        cheapest = usd == min(other.usd_per_month[i] for other in others)
-        count = f" ({month.instances[i]})" if month.instances else ""
-        cells.append(f"{usd:,.2f}{count}{'*' if cheapest else ''}")
-    return cells

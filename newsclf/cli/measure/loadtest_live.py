@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from newsclf.cli.measure.loadtest_view import ms
 from newsclf.loadtest.generator.messages import Progress
 from newsclf.loadtest.points import Watch
 from newsclf.loadtest.store.records import Load, PointSummary
+from newsclf.reporting.text import supported
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -127,7 +127,7 @@ def _spark(counts: list[int]) -> str:
 
 def _line(point: PointSummary) -> str:
     figures = ", ".join(
-        f"{name} {ms(point.response_ms[name])} ms" for name in ("p50", "p95", "p99")
+        f"{name} {supported(point.response_ms[name])} ms" for name in ("p50", "p95", "p99")
     )
     failed = f", {100 * point.error_fraction:.1f} % failed" if point.error_fraction else ""
     verdict = "" if point.verdict == "OK" else f", {point.verdict}"

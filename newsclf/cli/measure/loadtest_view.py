@@ -7,108 +7,53 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsclf.common.intervals import Interval
-from newsclf.costs.formulas import CostRow
+from newsclf.loadtest.report import tables
 from newsclf.loadtest.report.headline import warnings
-from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
-from newsclf.loadtest.report.tables import server_table
-from newsclf.loadtest.report.words import load_words
 from newsclf.loadtest.store.records import PointSummary, Search, Summary
 
 if TYPE_CHECKING:
-    from newsclf.cli.console import Output
+    from rich.console import RenderableType
 
-_SHORT_HEAD = [
-    "instance",
-    "by",
-    "n",
-    "ms",
-    "CPU %",
-    "memory %",
-    "max/min",
-    "change",
-    "USD/h",
-    "USD/M",
-    "change",
-]
-"""Columns of the Recommender's table, which would be too wide for a terminal with its own heads."""
+    from newsclf.cli.console import Output
+    from newsclf.reporting.figure import Table
+
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_SPARE_HEAD = ["change", "memory %", "CPU %"]
-"""Those of them that a narrow terminal does without."""
 
 
 def show(output: Output, folder: Path, summary: Summary) -> None:
     """Show what a load test found."""
     output.data(summary.model_dump(mode="json") | {"folder": str(folder)})
-    searched = {probe for search in summary.searches for probe in _points_of(search)}
+    searched = {point for s in summary.searches for probe in s.probes for point in probe.points}
     points = [point for point in summary.points if point.id not in searched]
     output.show(
-        output.table(
-            "Load",
-            ["point", "good/s", "p50", "p95", "p99 ms", "errors", "verdict"],
-            [
-                [
-                    point.id,
-                    f"{point.throughput_per_s:.1f}",
-                    *(ms(point.response_ms[name]) for name in ("p50", "p95", "p99")),
-                    f"{100 * point.error_fraction:.1f} %",
-                    point.verdict,
-                ]
-                for point in points
-            ],
-        ),
+        table(output, "Load", tables.point_table(points)),
         "",
-        output.table(
-            "Cost",
-            [
-                "instance",
-                "status",
-                "n",
-                "ms",
-                "USD/h",
-                "USD/M",
-                "max/min",
-                "SLO rate/s",
-                f"at {100 * summary.run.utilisation:.0f} %",
-                "with API",
-                "break-even",
-            ],
-            [
-                [
-                    row.instance if row.priced_as is None else f"{row.instance} as {row.priced_as}",
-                    row.status,
-                    row.count,
-                    _figure(row.model_latency_ms, "{:.1f}"),
-                    _figure(row.usd_per_hour, "{:.3f}"),
-                    _figure(row.usd_per_million, "{:.2f}"),
-                    _figure(row.max_invocations_per_minute, "{:,.0f}"),
-                    _rate(row.slo_rate_low_per_s, row.slo_rate_high_per_s),
-                    _figure(row.usd_per_million_at_utilisation, "{:.2f}"),
-                    _figure(row.total_usd_per_million, "{:.2f}"),
-                    _breakeven(row),
-                ]
-                for row in summary.costs
-            ],
-            optional=["break-even", "n", "max/min", "ms", "with API", "USD/h"],
-        ),
+        table(output, "Cost, $ per million successful requests", tables.cost_table(summary.costs)),
     )
-    if (server := server_table(points)).rows:
-        output.show("", output.table("What the service measured", list(server.head), server.rows))
-    if (theirs := recommender_table(summary.recommender)).rows:
-        output.show("", output.table(TITLE, _SHORT_HEAD, theirs.rows, optional=_SPARE_HEAD))
-        output.note(NOTE)
+    if (server := tables.server_table(points)).rows:
+        output.show("", table(output, "What the service measured", server))
+    if (theirs := tables.recommender_table(summary.recommender)).rows:
+        output.show("", table(output, tables.RECOMMENDER_TITLE, theirs))
+        output.note(tables.RECOMMENDER_NOTE)
     for line in remarks(points):
         output.note(line)
     for warning in warnings(summary):
         output.note(f"note: {warning}")
     if summary.run.headlines_per_request > 1:
         output.note(f"a request holds {summary.run.headlines_per_request} headlines")
-    for row in summary.costs:
-        if row.price_source is not None:
-            output.note(f"{row.instance}: {row.price_source}, {row.price_region}")
+    for line in tables.price_words(summary.costs):
+        output.note(line)
     for search in summary.searches:
         output.note(_searched(search))
     output.note(f"report: {folder / 'report.html'}")
+
+
+def table(output: Output, title: str, found: Table) -> RenderableType:
+    """A table as a terminal shows it: its brief form, if it has one."""
+    brief = found.brief
+    if brief.head:
+        return output.table(title, brief.head, brief.rows, optional=brief.optional)
+    return output.table(title, found.head, found.rows)
 
 
 def remarks(points: Sequence[PointSummary]) -> list[str]:
@@ -178,25 +123,8 @@ def show_comparison(output: Output, before: Path, after: Path) -> None:
 
     comparison = compare(before, after)
     output.data(comparison.model_dump(mode="json"))
-    output.show(
-        output.table(
-            f"{comparison.after} against {comparison.before}",
-            ["load", "figure", "before", "after", "change", "interval", ""],
-            [
-                [
-                    f"{point.instance} {load_words(point.load)}",
-                    change.figure,
-                    _figure(change.before, "{:.1f}"),
-                    _figure(change.after, "{:.1f}"),
-                    _percent(change.change.value),
-                    f"{_percent(change.change.low)} to {_percent(change.change.high)}",
-                    change.verdict,
-                ]
-                for point in comparison.points
-                for change in point.changes
-            ],
-        )
-    )
+    title = f"{comparison.after} against {comparison.before}"
+    output.show(table(output, title, tables.comparison_table(comparison)))
     for point in comparison.points:
         for warning in point.warnings:
             output.note(warning)
@@ -212,40 +140,9 @@ def show_comparison(output: Output, before: Path, after: Path) -> None:
         )
 
 
-def _points_of(search: Search) -> list[str]:
-    return [point for probe in search.probes for point in probe.points]
-
-
 def _searched(search: Search) -> str:
-    goals = " and ".join(f"p{o.percentile:g} ≤ {o.limit_ms:g} ms" for o in search.objectives)
-    found = _rate(search.low_per_s, search.high_per_s)
+    found = tables.rate_words(search.low_per_s, search.high_per_s)
     confirmed = "" if search.confirmed else ", not confirmed"
     note = f" ({search.note})" if search.note else ""
-    return f"{search.instance}: {goals} holds at {found} Poisson requests/s{confirmed}{note}"
-
-
-def _rate(low: float | None, high: float | None) -> str:
-    if low is None:
-        return "–" if high is None else f"< {high:.4g}"
-    return f"≥ {low:.4g}" if high is None else f"{low:.4g}–{high:.4g}"
-
-
-def _percent(fraction: float | None) -> str:
-    return "–" if fraction is None else f"{100 * fraction:+.1f} %"
-
-
-def _breakeven(row: CostRow) -> str:
-    if row.total_usd_per_million is None:
-        return "–"
-    requests = row.breakeven_requests_per_month
-    return "never" if requests is None else f"{requests / 1e6:,.1f} M/month"
-
-
-def ms(figure: Interval) -> str:
-    """A latency, where the requests are enough for one."""
-    unsupported = figure.low is None and figure.high is None
-    return "n/a" if figure.value is None or unsupported else f"{figure.value:.1f}"
-
-
-def _figure(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
+    objective = tables.objective_words(search)
+    return f"{search.instance}: {objective} holds at {found} Poisson requests/s{confirmed}{note}"

@@ -10,7 +10,7 @@ from newsclf.common.files import write_text
 from newsclf.common.visible import visible_json
 from newsclf.costs.formulas import MonthlyCost
 from newsclf.loadtest.report.markdown import render_markdown
-from newsclf.loadtest.report.page import price_words, render_page
+from newsclf.loadtest.report.page import render_page
 from newsclf.loadtest.report.tables import cost_csv, points_csv
 from newsclf.loadtest.store.records import Summary
 from newsclf.loadtest.store.samples import Samples
@@ -32,7 +32,7 @@ def write_report(
         "summary.json": visible_json(summary.model_dump_json(indent=2)) + "\n",
         "points.csv": points_csv(summary.points),
         "cost.csv": cost_csv(summary),
-        "report.md": render_markdown(summary, price_words(summary)),
+        "report.md": render_markdown(summary),
         "report.html": render_page(summary, samples, monthly),
     }
     for name, text in texts.items():

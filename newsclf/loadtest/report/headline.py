@@ -10,7 +10,7 @@ from newsclf.loadtest.analysis.recommended import doubts
 from newsclf.loadtest.report.tables import objective_words
 from newsclf.loadtest.report.words import MODELS, load_words
 from newsclf.loadtest.store.records import PointSummary, Run, Search, Summary
-from newsclf.reporting.text import amount, interval, percent, usd
+from newsclf.reporting.text import amount, interval, moment, number, percent, usd
 
 _LITTLE_LIMIT = 0.03
 """A larger gap in Little's law is a fault of the measurement."""
@@ -36,6 +36,29 @@ def title(run: Run) -> str:
         return f"Load test of {run.target}"
     name, of_deployment, _ = run.target.partition(" (")  # `name (endpoint)`
     return f"Load test of {name} on {run.name}" if of_deployment else f"Load test {run.name}"
+
+
+def facts(run: Run) -> list[tuple[str, str]]:
+    """What was run, where, and with what."""
+    payloads, machine = run.payloads, run.machine
+    packages = "".join(f", {name} {v}" for name, v in sorted(machine.packages.items()))
+    characters = (
+        f"characters: mean {number(payloads.characters_mean)}, p50 {payloads.characters_p50},"
+        f" p95 {payloads.characters_p95}, longest {payloads.characters_max}"
+    )
+    times = "once" if run.repeats == 1 else f"{run.repeats} times"
+    return [
+        ("started", moment(run.started_utc)),
+        ("target", f"{run.target} ({run.kind}, {run.region})"),
+        ("model", run.model_digest or "not known"),
+        ("loads", f"{'; '.join(map(load_words, run.loads))}; {times} each"),
+        ("payloads", f"{payloads.count:,} from {payloads.source}; {characters}"),
+        ("SHA-256 of the payloads", payloads.sha256),
+        ("client", f"{machine.cpu}, {machine.cores} cores, {machine.kernel}"),
+        ("software", f"Python {machine.python}{packages}"),
+        ("seed", str(run.seed)),
+        ("configuration", run.config_sha256),
+    ]
 
 
 def answers(summary: Summary) -> list[Answer]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from newsclf.common.visible import markdown
 from newsclf.loadtest.report import tables
-from newsclf.loadtest.report.headline import answers, title, verdict, warnings
-from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
-from newsclf.loadtest.report.words import load_words
+from newsclf.loadtest.report.headline import answers, facts, title, verdict, warnings
 from newsclf.loadtest.store.records import Summary
 from newsclf.reporting.figure import Table
-from newsclf.reporting.text import moment, number
 
 
-def render_markdown(summary: Summary, prices: list[str]) -> str:
+def render_markdown(summary: Summary) -> str:
     """The headline, the tables and what was run; nothing of the data is taken as Markdown."""
     lines = [f"# {markdown(title(summary.run))}", ""]
     if said := verdict(summary):
@@ -25,10 +22,12 @@ def render_markdown(summary: Summary, prices: list[str]) -> str:
         )
     if summary.costs and any(p.verdict == "OK" for p in summary.points):
         lines += ["", "## Cost", "", *_table(tables.cost_table(summary.costs))]
-        lines += ["", *(f"{markdown(line)}.  " for line in prices)]
-    if (theirs := recommender_table(summary.recommender)).rows:
-        lines += ["", f"## {markdown(TITLE)}", "", *_table(theirs), "", markdown(NOTE)]
-    lines += ["", "## What was run", "", *_run(summary)]
+        lines += ["", *(f"{markdown(line)}.  " for line in tables.price_words(summary.costs))]
+    if (theirs := tables.recommender_table(summary.recommender)).rows:
+        lines += ["", f"## {markdown(tables.RECOMMENDER_TITLE)}", "", *_table(theirs)]
+        lines += ["", markdown(tables.RECOMMENDER_NOTE)]
+    lines += ["", "## What was run", ""]
+    lines += [f"- {name}: {markdown(words)}" for name, words in facts(summary.run)]
     if found := warnings(summary):
         lines += ["", "## Warnings", "", *(f"- {markdown(line)}" for line in found)]
     lines += ["", "## Points", "", *_table(tables.point_table(summary.points))]
@@ -44,29 +43,6 @@ def render_markdown(summary: Summary, prices: list[str]) -> str:
         lines += ["", heading, "", *_table(tables.probe_table(search))]
     lines += ["", "Brackets hold 95 % intervals. The charts are in `report.html`."]
     return "\n".join(lines) + "\n"
-
-
-def _run(summary: Summary) -> list[str]:
-    run = summary.run
-    payloads = run.payloads
-    packages = "".join(f", {name} {v}" for name, v in sorted(run.machine.packages.items()))
-    facts = {
-        "started": moment(run.started_utc),
-        "target": f"{run.target} ({run.kind})",
-        "model": run.model_digest or "not known",
-        "loads": "; ".join(load_words(load) for load in run.loads) + f"; repeats: {run.repeats}",
-        "payloads": (
-            f"{payloads.count} from {payloads.source}, {number(payloads.characters_mean)} "
-            f"characters on average (p50 {payloads.characters_p50}, "
-            f"p95 {payloads.characters_p95}, at most "
-            f"{payloads.characters_max}), SHA-256 {payloads.sha256}"
-        ),
-        "client": f"{run.machine.cpu}, {run.machine.cores} cores, {run.machine.kernel}",
-        "software": f"Python {run.machine.python}{packages}",
-        "seed": str(run.seed),
-        "configuration": run.config_sha256,
-    }
-    return [f"- {name}: {markdown(value)}" for name, value in facts.items()]
 
 
 def _table(table: Table) -> list[str]:

@@ -10,13 +10,12 @@ from newsclf.costs.formulas import MonthlyCost
 from newsclf.loadtest.report import tables
 from newsclf.loadtest.report.cost_charts import cost_by_latency, cost_by_volume
 from newsclf.loadtest.report.groups import about, groups_of
-from newsclf.loadtest.report.headline import answers, title, verdict, warnings
+from newsclf.loadtest.report.headline import answers, facts, title, verdict, warnings
 from newsclf.loadtest.report.load_charts import (
     latency_by_concurrency,
     latency_by_throughput,
     offered_and_achieved,
 )
-from newsclf.loadtest.report.recommender import NOTE, TITLE, recommender_table
 from newsclf.loadtest.report.sample_charts import course, percentiles
 from newsclf.loadtest.report.words import load_words
 from newsclf.loadtest.store.records import PointSummary, Summary
@@ -67,15 +66,16 @@ def render_page(
         warnings=warnings(summary),
         drawn=draw_charts(summary, samples, monthly),
         costs=tables.cost_table(summary.costs),
-        prices=price_words(summary),
+        prices=tables.price_words(summary.costs),
         points=tables.point_table(listed),
         server=tables.server_table(listed),
-        recommender=recommender_table(summary.recommender),
-        recommender_title=TITLE,
-        recommender_note=NOTE,
+        recommender=tables.recommender_table(summary.recommender),
+        recommender_title=tables.RECOMMENDER_TITLE,
+        recommender_note=tables.RECOMMENDER_NOTE,
         remarks=[point for point in listed if point.reasons],
         unlisted=len(summary.points) - len(listed),
         searches=[(s, tables.objective_words(s), tables.probe_table(s)) for s in summary.searches],
+        facts=facts(summary.run),
         load_words=load_words,
     )
 
@@ -144,18 +144,6 @@ def shown_points(summary: Summary) -> list[PointSummary]:
         key=lambda p: (p.verdict == "OK", p.repeat),
     )
     return [*first.values(), *others][:SHOWN_POINTS]
-
-
-def price_words(summary: Summary) -> list[str]:
-    """Where the prices of the cost table come from, each source once."""
-    return list(
-        dict.fromkeys(
-            f"Prices of {row.price_date}, {row.price_region}, from {row.price_source}"
-            + (f"; {row.instance} is priced as {row.priced_as}" if row.priced_as else "")
-            for row in summary.costs
-            if row.price_date
-        )
-    )
 
 
 def _weight(point: PointSummary, passed: Iterable[str]) -> tuple[bool, bool, bool, float]:

@@ -259,7 +259,7 @@ def test_cost_shows_rows_months_and_where_prices_are_from(run: Path, newsclf: Cl
     assert "never" in result.out
     cheapest = [line.split("  ")[0] for line in result.out.splitlines() if "*" in line][1:]
     assert cheapest, result.out
-    assert "hosting prices of us-east-1: AWS Price List" in result.err
+    assert "us-east-1, from AWS Price List" in result.err
     assert "without cold starts" in result.err
 
 
@@ -301,7 +301,7 @@ def test_cost_as_json_follows_its_options(run: Path, newsclf: Cli) -> None:
         (["--volume", "inf"], 2, "expected requests per month"),
         (["--utilisation", "0"], 2, "must be above 0"),
         (["--serverless-memory", "1500"], 2, "multiple of 1024"),
-        (["--api", "soap"], 2, "choose http, rest or none"),
+        (["--api", "soap"], 2, "'soap' is not one of"),
         (["--region", "ca-central-1"], 2, "no price is known for Lambda on x86_64 in ca-central-1"),
         (["--price-as", "ml.x9.large"], 2, "no price is known for ml.x9.large"),
         (["--prices", "none.toml"], 2, "no such price file"),

@@ -23,7 +23,7 @@ from newsclf.deploy.recommendations import Recommendations
 from newsclf.deploy.records import AwsDeployment, AwsSpec, LocalDeployment, Process, Serverless
 from newsclf.deploy.store import Deployments
 from newsclf.loadtest.analysis.recommended import beside_ours, doubts
-from newsclf.loadtest.report.recommender import recommender_table
+from newsclf.loadtest.report.tables import recommender_table
 from tests.conftest import Cli, Result
 from tests.support.fakeaws.fixtures import REGION
 from tests.support.fakeaws.recommender import SAMPLE
