@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from newsclf.common.account_rules import AccountRules
     from newsclf.deploy.aws.call.clients import Clients
     from newsclf.training.folder import TrainRequest
-    from newsclf.training.sagemaker.job import ManagedJob
-    from newsclf.training.sagemaker.run import ManagedResult
+    from newsclf.training.sagemaker.job import JobRecord
+    from newsclf.training.sagemaker.run import JobResult
 
 _DEFAULT_S = 3600
 _NOBODY = "an unknown account"
@@ -125,7 +125,7 @@ def begin(output: Output, request: TrainRequest, options: Options) -> None:
     _train(output, clients, prepared.request, job, verbose=options.verbose)
 
 
-def go_on(output: Output, request: TrainRequest, job: ManagedJob, *, verbose: bool) -> None:
+def go_on(output: Output, request: TrainRequest, job: JobRecord, *, verbose: bool) -> None:
     """Follow a job again that was started before, or start it if that was cut off."""
     from newsclf.common.extras import require_extra
 
@@ -142,7 +142,7 @@ def go_on(output: Output, request: TrainRequest, job: ManagedJob, *, verbose: bo
     _train(output, clients, request, job, verbose=verbose)
 
 
-def _document(job: ManagedJob) -> dict[str, object]:
+def _document(job: JobRecord) -> dict[str, object]:
     return job.model_dump(mode="json", exclude={"fetched"}) | {"most_usd": job.most_usd}
 
 
@@ -157,16 +157,16 @@ def _hosting_usd_per_hour(request: TrainRequest, region: str, options: Options) 
         return None
 
 
-def _job(clients: Clients, options: Options, rules: AccountRules) -> ManagedJob:
+def _job(clients: Clients, options: Options, rules: AccountRules) -> JobRecord:
     """The job, as yet of no account. Raises ConfigError: there is no image for it."""
     from newsclf.deploy.aws.images import repository_arn, training_image
-    from newsclf.training.sagemaker.job import ManagedJob
+    from newsclf.training.sagemaker.job import JobRecord
     from newsclf.training.sagemaker.run import new_job_name, now
 
     instance = options.instance or ""
     image = options.image or training_image(clients.region, instance)
     repository_arn(image)
-    return ManagedJob(
+    return JobRecord(
         name=new_job_name(),
         created=now(),
         region=clients.region,
@@ -180,7 +180,7 @@ def _job(clients: Clients, options: Options, rules: AccountRules) -> ManagedJob:
     )
 
 
-def _priced(output: Output, clients: Clients, job: ManagedJob) -> ManagedJob:
+def _priced(output: Output, clients: Clients, job: JobRecord) -> JobRecord:
     """The job with its price, or without one and the reason why."""
     from newsclf.deploy.aws.price_list import pricing_client, training_usd_per_hour
 
@@ -192,7 +192,7 @@ def _priced(output: Output, clients: Clients, job: ManagedJob) -> ManagedJob:
     return job.model_copy(update={"usd_per_hour": usd})
 
 
-def _check_quota(output: Output, clients: Clients, job: ManagedJob) -> None:
+def _check_quota(output: Output, clients: Clients, job: JobRecord) -> None:
     from newsclf.deploy.aws.endpoint.quota import check_quota
 
     usage = "spot training job usage" if job.spot else "training job usage"
@@ -201,7 +201,7 @@ def _check_quota(output: Output, clients: Clients, job: ManagedJob) -> None:
         output.note(warning)
 
 
-def _show_plan(output: Output, job: ManagedJob, hosting_usd_per_hour: float | None) -> None:
+def _show_plan(output: Output, job: JobRecord, hosting_usd_per_hour: float | None) -> None:
     machine = f"{job.instance}{' (spot)' if job.spot else ''}"
     output.show(
         f"{job.name} in {job.region} of {job.account}: {machine}, for at most"
@@ -225,17 +225,17 @@ def _show_plan(output: Output, job: ManagedJob, hosting_usd_per_hour: float | No
 
 
 def _train(
-    output: Output, clients: Clients, request: TrainRequest, job: ManagedJob, *, verbose: bool
+    output: Output, clients: Clients, request: TrainRequest, job: JobRecord, *, verbose: bool
 ) -> None:
     from newsclf.deploy.aws.jobs.training_job import Follower
     from newsclf.training.sagemaker.container import LINE_START
-    from newsclf.training.sagemaker.run import train_managed
+    from newsclf.training.sagemaker.run import train_on_sagemaker
 
     def log(line: str) -> None:
         if verbose or line.startswith(LINE_START):
             output.note(f"  {line.removeprefix(LINE_START)}")
 
-    done = train_managed(clients, request, job, Follower(say=output.note, log=log))
+    done = train_on_sagemaker(clients, request, job, Follower(say=output.note, log=log))
     output.note(_bill(done))
     show_result(
         output,
@@ -249,7 +249,7 @@ def _train(
     done.result.check_int8()
 
 
-def _bill(done: ManagedResult) -> str:
+def _bill(done: JobResult) -> str:
     if done.billable_s is None:
         return "AWS does not say what was billed"
     said = f"billed: {done.billable_s:.0f} s"

@@ -1,20 +1,21 @@
-"""What runs in the container of a training job: `python3 -m newsclf.training.sagemaker.container`.
+"""Program in the container of a training job.
 
-    /opt/ml/input/data/inputs/request.json    what was asked for
+`python3 -m newsclf.training.sagemaker.container /opt/ml` reads and writes:
+
+    /opt/ml/input/data/inputs/request.json    the training request
     /opt/ml/input/data/inputs/data/…          the data, unless they ship in the package
     /opt/ml/input/data/inputs/base/…          the base, unless it is on the Hub
     /opt/ml/checkpoints/state.tar             the state of the run after its last epoch
     /opt/ml/model/                            the finished model directory
 
-SageMaker copies each file of `checkpoints/` to S3 as it changes, in an order of its own, and back
-before a spot job goes on elsewhere. So the state is one file, which is there whole or not at all.
+SageMaker copies each file of `checkpoints/` to S3 as it changes, in an unspecified order, and back
+before a spot job resumes on another machine. So the state is a single file, replaced atomically.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import sys
 import tarfile
@@ -28,6 +29,7 @@ from newsclf.data.examples import remarks_on
 from newsclf.training.base import Base
 from newsclf.training.folder import LOCK_FILE, TrainRequest, work_folder
 from newsclf.training.run import Located, TrainResult, TrainWatch, train
+from newsclf.training.sagemaker.files import INPUTS
 
 if TYPE_CHECKING:
     from newsclf.data.examples import LabelledData, Split
@@ -51,9 +53,9 @@ def main() -> None:
         stream=sys.stdout, level=logging.ERROR, format=f"{LINE_START}%(message)s", force=True
     )
     log.setLevel(logging.INFO)
-    root = Path(os.environ["SM_MODEL_DIR"]).parent  # /opt/ml
+    root = Path(sys.argv[1])
     try:
-        run(Path(os.environ["SM_CHANNEL_INPUTS"]), root / "checkpoints", root / "model")
+        run(root / "input" / "data" / INPUTS, root / "checkpoints", root / "model")
     except NewsclfError as error:
         failure = root / "output" / "failure"
         failure.parent.mkdir(parents=True, exist_ok=True)

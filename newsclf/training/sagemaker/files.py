@@ -1,4 +1,4 @@
-"""A training job's files in S3: what it reads, its checkpoints, and the model that it wrote.
+"""Files of a training job in S3: source, inputs, checkpoints and model.
 
     s3://BUCKET/train-0123456789ab/source/source.tar.gz     newsclf, and what pip is to install
     s3://BUCKET/train-0123456789ab/inputs/…                 the request, the data, the base
@@ -14,6 +14,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from newsclf.common.errors import TargetError
 from newsclf.deploy.aws.call.clients import Clients
@@ -21,6 +22,10 @@ from newsclf.deploy.aws.call.errors import aws_errors
 from newsclf.deploy.aws.call.names import Names
 from newsclf.model.directory import file_digest
 
+SOURCE: Final = "source"
+"""Channel, and folder in S3, of newsclf itself."""
+INPUTS: Final = "inputs"
+"""Channel, and folder in S3, of the request, the data and the base."""
 _BLOCK_BYTES = 1024 * 1024
 
 
@@ -36,28 +41,24 @@ class TrainingFiles:
         return f"s3://{self.names.bucket}/{self.names.deployment}/{part}"
 
     def upload(self, files: Mapping[str, Path]) -> None:
-        """Put files below the job's name, each whole or not at all.
+        """Upload files below the job's name, each whole or not at all.
 
         Args:
-            files: By their place, such as `inputs/request.json`.
+            files: Key below the job's name, such as `inputs/request.json`, → local file.
         """
         for place, path in files.items():
-            self.put(f"{self.names.deployment}/{place}", path)
-
-    def put(self, key: str, path: Path) -> None:
-        """Put a file; errors are those of `Clients.call`."""
-        digest = base64.b64encode(bytes.fromhex(file_digest(path))).decode()
-        with path.open("rb") as body:
-            self.clients.call(
-                "s3",
-                "put_object",
-                doing=f"uploading {path}",
-                Bucket=self.names.bucket,
-                Key=key,
-                Body=body,
-                ChecksumSHA256=digest,
-                ExpectedBucketOwner=self.names.account,
-            )
+            digest = base64.b64encode(bytes.fromhex(file_digest(path))).decode()
+            with path.open("rb") as body:
+                self.clients.call(
+                    "s3",
+                    "put_object",
+                    doing=f"uploading {path}",
+                    Bucket=self.names.bucket,
+                    Key=f"{self.names.deployment}/{place}",
+                    Body=body,
+                    ChecksumSHA256=digest,
+                    ExpectedBucketOwner=self.names.account,
+                )
 
     def download(self, uri: str, target: Path, *, at_most_bytes: int) -> None:
         """Fetch a file of the job.

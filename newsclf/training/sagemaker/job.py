@@ -10,7 +10,7 @@ from newsclf.common.errors import ModelError
 from newsclf.common.records import LenientRecord, find_record
 
 
-class ManagedJob(LenientRecord):
+class JobRecord(LenientRecord):
     """A job that was asked for; it is written down before anything of it is made."""
 
     schema_version: Literal[1] = 1
@@ -39,7 +39,7 @@ class ManagedJob(LenientRecord):
         return None if self.usd_per_hour is None else self.usd_per_hour * self.max_runtime_s / 3600
 
 
-def read_job(path: Path) -> ManagedJob | None:
+def read_job(path: Path) -> JobRecord | None:
     """The recorded job; None if none is.
 
     Raises:
@@ -47,7 +47,7 @@ def read_job(path: Path) -> ManagedJob | None:
     """
     return find_record(
         path,
-        ManagedJob.model_validate_json,
+        JobRecord.model_validate_json,
         error=ModelError,
         hint="newsclf status --region REGION finds the job, and newsclf teardown removes it",
     )

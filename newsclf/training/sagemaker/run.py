@@ -44,16 +44,10 @@ from newsclf.training.folder import (
 )
 from newsclf.training.run import TrainResult, read_data
 from newsclf.training.sagemaker import container, source
-from newsclf.training.sagemaker.create import CHANNEL, JobSource, create_job
+from newsclf.training.sagemaker.create import create_job
 from newsclf.training.sagemaker.fetch import MOST_BYTES, check_model, unpack
-from newsclf.training.sagemaker.files import TrainingFiles
-from newsclf.training.sagemaker.job import ManagedJob
-
-_SOURCE = JobSource(
-    archive=source.ARCHIVE,
-    requirements=source.REQUIREMENTS,
-    command=f"python3 -m {container.__name__}",
-)
+from newsclf.training.sagemaker.files import INPUTS, SOURCE, TrainingFiles
+from newsclf.training.sagemaker.job import JobRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +60,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class ManagedResult:
+class JobResult:
     """A model that was fetched, and what it took."""
 
     result: TrainResult
@@ -102,9 +96,9 @@ def prepare(request: TrainRequest, *, resume: bool = False) -> Prepared:
     return Prepared(request.model_copy(update={"data_digest": data.digest}), data, parts)
 
 
-def train_managed(
-    clients: Clients, request: TrainRequest, job: ManagedJob, follower: Follower
-) -> ManagedResult:
+def train_on_sagemaker(
+    clients: Clients, request: TrainRequest, job: JobRecord, follower: Follower
+) -> JobResult:
     """Train in a job, fetch the model, and leave nothing of the job behind but its log.
 
     Also goes on with a job that was recorded and is no longer followed.
@@ -143,7 +137,7 @@ class _Run:
     clients: Clients
     names: Names
     request: TrainRequest
-    job: ManagedJob
+    job: JobRecord
     follower: Follower
 
     @property
@@ -211,7 +205,7 @@ class _Run:
             files = TrainingFiles(self.clients, self.names)
             self.follower.say(f"uploading {size_mb:.1f} MB to {files.uri('')}")
             files.upload(uploads)
-        create_job(self.clients, self.names, self.job, _SOURCE)
+        create_job(self.clients, self.names, self.job)
         self.follower.say(f"training job {training.name} on {self.job.instance}")
 
     def fetch(self, found: Mapping[str, Any]) -> None:
@@ -258,24 +252,24 @@ def _uploads(request: TrainRequest, scratch: Path) -> dict[str, Path]:
     """
     settings = request.settings
     uploads = {
-        f"source/{_SOURCE.archive}": scratch / _SOURCE.archive,
-        f"{CHANNEL}/{container.REQUEST}": scratch / container.REQUEST,
+        f"{SOURCE}/{source.ARCHIVE}": scratch / source.ARCHIVE,
+        f"{INPUTS}/{container.REQUEST}": scratch / container.REQUEST,
     }
-    source.write_source(scratch / _SOURCE.archive)
+    source.write_source(scratch / source.ARCHIVE)
     write_text(scratch / container.REQUEST, request.model_dump_json())
     read_data(request)
     if (data := data_file(settings.data)) is not None:
-        uploads[f"{CHANNEL}/{container.DATA}/{data.name}"] = data
+        uploads[f"{INPUTS}/{container.DATA}/{data.name}"] = data
     if (base := local_base(settings.train.base)) is not None:
         record = scratch / container.BASE_RECORD
         write_text(record, json.dumps({"name": base.name, "revision": base.revision}))
-        uploads[f"{CHANNEL}/{container.BASE_RECORD}"] = record
+        uploads[f"{INPUTS}/{container.BASE_RECORD}"] = record
         for path in base_files(base):
-            uploads[f"{CHANNEL}/{container.BASE}/{path.name}"] = path
+            uploads[f"{INPUTS}/{container.BASE}/{path.name}"] = path
     return uploads
 
 
-def _result(model: Path, job: ManagedJob, found: Mapping[str, Any]) -> ManagedResult:
+def _result(model: Path, job: JobRecord, found: Mapping[str, Any]) -> JobResult:
     metrics = {each["MetricName"]: each["Value"] for each in found.get("FinalMetricDataList", [])}
     cards = [read_card(folder)[1] for folder in find_seeds(model)]
     billable_s = found.get("BillableTimeInSeconds")
@@ -284,7 +278,7 @@ def _result(model: Path, job: ManagedJob, found: Mapping[str, Any]) -> ManagedRe
         if billable_s is None or job.usd_per_hour is None
         else billable_s / 3600 * job.usd_per_hour
     )
-    return ManagedResult(
+    return JobResult(
         result=TrainResult(model, cards, metrics.get("rows_per_s", 0.0)),
         training_s=found.get("TrainingTimeInSeconds"),
         billable_s=billable_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import tarfile
 from collections.abc import Callable
 from importlib.metadata import version
@@ -43,10 +44,10 @@ def test_a_job_that_can_not_train_says_why(
 ) -> None:
     flags = {"data": {"source": "sample"}, "train": {"base": str(tmp_path)}}
     request = TrainRequest(settings=load_settings(None, environ={}, flags=flags))
-    (tmp_path / "inputs").mkdir()
-    (tmp_path / "inputs/request.json").write_text(request.model_dump_json(), encoding="utf-8")
-    monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path / "model"))
-    monkeypatch.setenv("SM_CHANNEL_INPUTS", str(tmp_path / "inputs"))
+    inputs = tmp_path / "input/data/inputs"
+    inputs.mkdir(parents=True)
+    (inputs / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["container", str(tmp_path)])
 
     with pytest.raises(SystemExit) as exited:
         container.main()

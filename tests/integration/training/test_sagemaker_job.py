@@ -17,6 +17,7 @@ import boto3
 import pytest
 import torch
 from jsonschema import Draft202012Validator
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from safetensors.torch import load_file
 
 from newsclf.model.card import read_card
@@ -195,6 +196,47 @@ def test_a_spot_job_that_is_taken_away_ends_with_the_weights_of_a_local_training
     assert "SDK defaults" not in result.err  # what the package logs about itself
     assert left(aws) == []
     assert not Path("model.partial").exists()
+
+
+def test_the_job_is_created_with_our_bucket_role_and_command(train: Cli, jobs: Training) -> None:
+    train("--spot")
+
+    request = dict(only(jobs).request)
+    name = request.pop("TrainingJobName").removeprefix("newsclf-")
+    files = f"s3://newsclf-{ACCOUNT}-{REGION}/{name}"
+    algorithm = request.pop("AlgorithmSpecification")
+    (command,) = algorithm.pop("ContainerArguments")
+    assert len(command) <= 256
+    assert command.endswith("exec python3 -m newsclf.training.sagemaker.container /opt/ml")
+    assert "pytorch:" in algorithm.pop("TrainingImage")
+    assert {each["Name"] for each in algorithm.pop("MetricDefinitions")} == set(METRICS)
+    assert algorithm == {"TrainingInputMode": "File", "ContainerEntrypoint": ["/bin/bash", "-c"]}
+    assert f":role/newsclf-{name}" in request.pop("RoleArn")
+    assert {"Key": "newsclf:deployment", "Value": name} in request.pop("Tags")
+    assert request == {
+        "InputDataConfig": [
+            {
+                "ChannelName": channel,
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri": f"{files}/{channel}/",
+                        "S3DataDistributionType": "FullyReplicated",
+                    }
+                },
+            }
+            for channel in ("source", "inputs")
+        ],
+        "OutputDataConfig": {"S3OutputPath": f"{files}/output", "CompressionType": "GZIP"},
+        "CheckpointConfig": {"S3Uri": f"{files}/checkpoints"},
+        "ResourceConfig": {
+            "InstanceType": "ml.m5.xlarge",
+            "InstanceCount": 1,
+            "VolumeSizeInGB": 30,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200},
+        "EnableManagedSpotTraining": True,
+    }
 
 
 def test_what_it_can_cost_is_said_before_anything_is_made(

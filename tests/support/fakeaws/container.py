@@ -131,9 +131,6 @@ class Container:
         return text.replace(_ROOT, str(self.root))
 
     def _configure(self, channels: dict[str, Any]) -> None:
-        for path in (self.root / "input/data/sm_drivers").rglob("*"):
-            if path.is_file():
-                path.write_text(self._here(path.read_text(encoding="utf-8")), encoding="utf-8")
         config = {
             "resourceconfig.json": {
                 "current_host": "algo-1",
