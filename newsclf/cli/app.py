@@ -89,7 +89,6 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
 app = typer.Typer(
     name="newsclf",
     cls=Group,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings=HELP_NAMES,
     help="Train, measure and deploy a sentiment classifier for financial headlines.",

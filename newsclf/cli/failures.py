@@ -73,7 +73,14 @@ def with_examples(*examples: str) -> dict[str, Any]:
 
 
 class Group(TyperGroup):
-    """The command with all the others."""
+    """A command with subcommands; without one it shows its help, which is no error."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Show the help if there is nothing to parse."""
+        if not args:
+            typer.echo(ctx.get_help())
+            ctx.exit()
+        return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its options."""

@@ -10,8 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from newsclf.common.records import StrictRecord
 from newsclf.costs.prices import (
     ApiGatewayPrice,
     ApiKind,
@@ -28,11 +27,7 @@ _MB_PER_GB = 1024
 _BYTES_PER_GB = 2**30
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CostRow(_Record):
+class CostRow(StrictRecord):
     """The cost of one instance type, per million successful inferences.
 
     Costs are None where no point of it is OK, or where it is a machine that has no price.
@@ -76,7 +71,7 @@ class CostRow(_Record):
     """The instance whose price was taken, where another machine was measured."""
 
 
-class MonthlyCost(_Record):
+class MonthlyCost(StrictRecord):
     """What a month costs at rising volumes, path included, for one way of hosting."""
 
     instance: str

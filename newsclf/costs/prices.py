@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field
 
-from newsclf.common.errors import ConfigError, reason_of
-from newsclf.common.findings import first_finding
+from newsclf.common.errors import ConfigError
 from newsclf.common.meant import instance_meant, region_meant
+from newsclf.common.records import StrictRecord, find_record
 from newsclf.common.settings import shipped_config
 
 PRICES_FILE = "prices.toml"
@@ -30,11 +30,7 @@ Architecture = Literal["x86_64", "arm64"]
 Usd = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Tier(_Table):
+class Tier(StrictRecord):
     """A price up to a volume per month; without `up_to`, at any volume."""
 
     up_to: Annotated[float, Field(gt=0)] | None = None
@@ -54,7 +50,7 @@ def _check_tiers(tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
 Tiers = Annotated[tuple[Tier, ...], Field(min_length=1), AfterValidator(_check_tiers)]
 
 
-class Priced(_Table):
+class Priced(StrictRecord):
     """Prices of one region, date and source."""
 
     region: str
@@ -114,7 +110,7 @@ class HostingPrice:
 _AnyPrice = TypeVar("_AnyPrice", bound=Priced)
 
 
-class PriceBook(_Table):
+class PriceBook(StrictRecord):
     """All prices; in each list the first that fits counts."""
 
     schema_version: Literal[1]
@@ -221,18 +217,16 @@ def prices_at(state_dir: Path, own: Path | None = None) -> PriceBook:
 
 def read_prices(path: Path) -> PriceBook:
     """One price file; ConfigError with the place if it can't be used."""
-    try:
-        return PriceBook.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such price file") from None
-    except ValidationError as error:
-        raise ConfigError(
-            f"{path}: {first_finding(error)}", hint="configs/prices.toml shows the form"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"{path}: {reason_of(error)}", hint="configs/prices.toml shows the form"
-        ) from None
+    found = find_record(
+        path,
+        lambda text: PriceBook.model_validate(tomllib.loads(text.decode())),
+        error=ConfigError,
+        hint="configs/prices.toml shows the form",
+        follow=True,
+    )
+    if found is None:
+        raise ConfigError(f"{path}: no such price file")
+    return found
 
 
 def merge(books: Iterable[PriceBook]) -> PriceBook:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
+from newsclf.common.records import LenientRecord
 
 
-class Baseline(BaseModel):
+class Baseline(LenientRecord):
     """How often it is right to answer the commonest class, whatever the headline says."""
-
-    model_config = ConfigDict(frozen=True)
 
     label: str
     accuracy: float

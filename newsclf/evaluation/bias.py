@@ -20,65 +20,16 @@ Kind = Literal["company", "country", "currency"]
 _EXAMPLES = 5
 
 # Listed companies: the Nordic ones that PhraseBank is about, and large ones elsewhere.
-_COMPANIES = (
-    "Nokia",
-    "Finnair",
-    "Outokumpu",
-    "Kesko",
-    "Metso",
-    "Neste Oil",
-    "Nordea",
-    "Stora Enso",
-    "UPM-Kymmene",
-    "Elisa",
-    "Fortum",
-    "Wärtsilä",
-    "Wartsila",
-    "YIT",
-    "Kone",
-    "Cargotec",
-    "Rautaruukki",
-    "Ruukki",
-    "Sampo",
-    "Tieto",
-    "TietoEnator",
-    "Stockmann",
-    "Raisio",
-    "Fiskars",
-    "Uponor",
-    "Orion",
-    "Konecranes",
-    "Huhtamaki",
-    "HKScan",
-    "Atria",
-    "Componenta",
-    "Ramirent",
-    "Lemminkäinen",
-    "Lemminkainen",
-    "Talentum",
-    "Olvi",
-    "Amer Sports",
-    "Sanoma",
-    "Alma Media",
-    "TeliaSonera",
-    "Ericsson",
-    "Volvo",
-    "Vaisala",
-    "Tekla",
-    "Basware",
-    "F-Secure",
-    "Glaston",
-    "Siemens",
-    "Samsung",
-    "Apple",
-    "Microsoft",
-    "Toyota",
-    "Barclays",
-    "Santander",
-    "Vodafone",
-    "Petrobras",
-    "Tata Steel",
+_COMPANY_NAMES = (
+    "Nokia, Finnair, Outokumpu, Kesko, Metso, Neste Oil, Nordea, Stora Enso, UPM-Kymmene, Elisa, "
+    "Fortum, Wärtsilä, Wartsila, YIT, Kone, Cargotec, Rautaruukki, Ruukki, Sampo, Tieto, "
+    "TietoEnator, Stockmann, Raisio, Fiskars, Uponor, Orion, Konecranes, Huhtamaki, HKScan, "
+    "Atria, Componenta, Ramirent, Lemminkäinen, Lemminkainen, Talentum, Olvi, Amer Sports, "
+    "Sanoma, Alma Media, TeliaSonera, Ericsson, Volvo, Vaisala, Tekla, Basware, F-Secure, "
+    "Glaston, Siemens, Samsung, Apple, Microsoft, Toyota, Barclays, Santander, Vodafone, "
+    "Petrobras, Tata Steel"
 )
+_COMPANIES = tuple(_COMPANY_NAMES.split(", "))
 _LEGAL_FORMS = r"Oyj|Abp|Oy|AB|ASA|A/S|AG|GmbH|SE|SA|S\.A\.|NV|N\.V\.|SpA|PLC|plc|Inc|Corp|Ltd|LLC"
 _COMPANY = re.compile(
     # a known name, or up to three capitalised words before a legal form
@@ -88,32 +39,15 @@ _COMPANY = re.compile(
     + _LEGAL_FORMS
     + r")(?!\w)))(?!\w)"
 )
-COUNTRIES = {
-    "Finland": "Finnish",
-    "Sweden": "Swedish",
-    "Norway": "Norwegian",
-    "Denmark": "Danish",
-    "Estonia": "Estonian",
-    "Latvia": "Latvian",
-    "Lithuania": "Lithuanian",
-    "Russia": "Russian",
-    "Poland": "Polish",
-    "Germany": "German",
-    "France": "French",
-    "Spain": "Spanish",
-    "Italy": "Italian",
-    "Japan": "Japanese",
-    "China": "Chinese",
-    "India": "Indian",
-    "Brazil": "Brazilian",
-    "Mexico": "Mexican",
-    "Canada": "Canadian",
-    "Australia": "Australian",
-    "Nigeria": "Nigerian",
-    "Egypt": "Egyptian",
-    "Turkey": "Turkish",
-    "Ukraine": "Ukrainian",
-}
+_COUNTRY_NAMES = (
+    "Finland Finnish, Sweden Swedish, Norway Norwegian, Denmark Danish, Estonia Estonian, Latvia "
+    "Latvian, Lithuania Lithuanian, Russia Russian, Poland Polish, Germany German, France French, "
+    "Spain Spanish, Italy Italian, Japan Japanese, China Chinese, India Indian, Brazil Brazilian, "
+    "Mexico Mexican, Canada Canadian, Australia Australian, Nigeria Nigerian, Egypt Egyptian, "
+    "Turkey Turkish, Ukraine Ukrainian"
+)
+"""Country and adjective."""
+COUNTRIES = dict(pair.split() for pair in _COUNTRY_NAMES.split(", "))
 _COUNTRY_OF = {adjective: country for country, adjective in COUNTRIES.items()}
 _COUNTRY = re.compile(rf"\b(?:{'|'.join([*COUNTRIES, *COUNTRIES.values()])})\b")
 _CURRENCY_CYCLES = (

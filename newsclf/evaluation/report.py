@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from newsclf.common.intervals import MeanStd
+from newsclf.common.records import LenientRecord
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import counted
 from newsclf.evaluation.baseline import Baseline
 from newsclf.model.card import Interval, Score
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ClassScore(_Document):
+class ClassScore(LenientRecord):
     """One class against the others."""
 
     label: str
@@ -28,7 +23,7 @@ class ClassScore(_Document):
     support: int
 
 
-class CalibrationBin(_Document):
+class CalibrationBin(LenientRecord):
     """Predictions whose confidence lies in (lower, upper]."""
 
     lower: float
@@ -39,7 +34,7 @@ class CalibrationBin(_Document):
     accuracy: float
 
 
-class Calibration(_Document):
+class Calibration(LenientRecord):
     """How far stated probabilities are from observed frequencies."""
 
     expected_error: float
@@ -48,7 +43,7 @@ class Calibration(_Document):
     """Empty bins are left out."""
 
 
-class Slice(_Document):
+class Slice(LenientRecord):
     """Accuracy on some of the rows."""
 
     name: str
@@ -57,7 +52,7 @@ class Slice(_Document):
     interval: Interval
 
 
-class ConfidentError(_Document):
+class ConfidentError(LenientRecord):
     """A wrong answer."""
 
     text: str
@@ -66,7 +61,7 @@ class ConfidentError(_Document):
     score: float
 
 
-class Flip(_Document):
+class Flip(LenientRecord):
     """A headline whose label changed although its meaning did not."""
 
     before: str
@@ -75,7 +70,7 @@ class Flip(_Document):
     label_after: str
 
 
-class Swap(_Document):
+class Swap(LenientRecord):
     """One kind of bias probe: a name swapped for another of its kind."""
 
     kind: Literal["company", "country", "currency"]
@@ -87,7 +82,7 @@ class Swap(_Document):
     examples: list[Flip]
 
 
-class Difference(_Document):
+class Difference(LenientRecord):
     """A headline to which two models give different labels."""
 
     text: str
@@ -96,7 +91,7 @@ class Difference(_Document):
     other: str
 
 
-class Comparison(_Document):
+class Comparison(LenientRecord):
     """Two models on the same rows: McNemar's exact test."""
 
     other: str
@@ -121,7 +116,7 @@ class Comparison(_Document):
         return f"p = {self.p_value:.3f}" if self.p_value >= smallest else f"p < {smallest}"
 
 
-class Gate(_Document):
+class Gate(LenientRecord):
     """A minimum that the user asked for."""
 
     metric: str
@@ -134,7 +129,7 @@ class Gate(_Document):
         return self.value >= self.minimum
 
 
-class SeenRows(_Document):
+class SeenRows(LenientRecord):
     """How many rows of other data the model has seen while it was made."""
 
     recorded: bool = True
@@ -172,7 +167,7 @@ class SeenRows(_Document):
         return f"{were}, so these scores are higher than those of new headlines would be."
 
 
-class Training(_Document):
+class Training(LenientRecord):
     """How the model was made, from its card."""
 
     rows: dict[str, int]
@@ -181,7 +176,7 @@ class Training(_Document):
     kept_epoch: int
 
 
-class Speed(_Document):
+class Speed(LenientRecord):
     """What the model takes on the machine that evaluated it."""
 
     model_bytes: int
@@ -189,7 +184,7 @@ class Speed(_Document):
     cores: int
 
 
-class SeedScore(_Document):
+class SeedScore(LenientRecord):
     """One of several models that differ in their seed."""
 
     seed: int
@@ -197,7 +192,7 @@ class SeedScore(_Document):
     model_digest: str
 
 
-class EvaluationReport(_Document):
+class EvaluationReport(LenientRecord):
     """Everything that `newsclf evaluate` found."""
 
     schema_version: Literal[1] = 1

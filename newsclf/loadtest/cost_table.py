@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from newsclf.common.errors import ConfigError, StateError, reason_of
-from newsclf.common.findings import first_finding
+from newsclf.common.errors import ConfigError, StateError
+from newsclf.common.records import find_record
 from newsclf.costs.formulas import CostRow, MonthlyCost
 from newsclf.costs.prices import PriceBook
 from newsclf.loadtest.analysis.costs import CostBasis, cost_rows, monthly_costs
@@ -38,22 +36,19 @@ class Costs:
 
 def read_summary(run: Path) -> Summary:
     """What was derived from a run; StateError if its folder has nothing of this version."""
-    path = run / SUMMARY_FILE
-    try:
-        return Summary.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    found = find_record(
+        run / SUMMARY_FILE,
+        Summary.model_validate_json,
+        error=StateError,
+        hint=f"newsclf report {run} writes it again",
+        follow=True,
+    )
+    if found is None:
         raise StateError(
             f"{run} is not the folder of a finished load test (it has no {SUMMARY_FILE})",
             hint="newsclf loadtest makes one, below .newsclf/runs",
-        ) from None
-    except ValidationError as error:
-        raise StateError(
-            f"{path}: {first_finding(error)}", hint=f"newsclf report {run} writes it again"
-        ) from None
-    except OSError as error:
-        raise StateError(
-            f"{path}: {reason_of(error)}", hint=f"newsclf report {run} writes it again"
-        ) from None
+        )
+    return found
 
 
 def cost(

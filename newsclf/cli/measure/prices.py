@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from newsclf.cli import completion
-from newsclf.cli.failures import with_examples
+from newsclf.cli.failures import HELP_NAMES, Group, with_examples
 from newsclf.cli.options import (
     ConfigOpt,
     JsonOpt,
@@ -23,7 +23,8 @@ from newsclf.cli.options import (
 
 prices = typer.Typer(
     name="prices",
-    no_args_is_help=True,
+    cls=Group,
+    context_settings=HELP_NAMES,
     help="Show the AWS prices that costs are computed with, or refresh them.",
 )
 
@@ -55,6 +56,7 @@ def show(
     from newsclf.common.visible import visible
     from newsclf.costs.prices import prices_at
     from newsclf.deploy.aws.price_refresh import list_prices
+    from newsclf.reporting.text import exact_usd
 
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
     lines = list_prices(prices_at(folder, prices_file), region=region, instance=instance)
@@ -68,7 +70,7 @@ def show(
                 [
                     [
                         line.what,
-                        usd(line.usd),
+                        exact_usd(line.usd),
                         line.unit,
                         line.date,
                         f"[{sources.index(line.source) + 1}]",
@@ -109,6 +111,7 @@ def refresh(
     """Fetch current prices from AWS; needs credentials with pricing:GetProducts."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.deploy.aws.price_refresh import refresh_prices
+    from newsclf.reporting.text import exact_usd
 
     folder: Path = settings_from(config, {"state_dir": state_dir}).state_dir
     done = refresh_prices(folder, regions=region or (), instances=instance or ())
@@ -131,8 +134,8 @@ def refresh(
                 [
                     new.instance,
                     new.region,
-                    usd(old.usd_per_hour) if old else "–",
-                    usd(new.usd_per_hour),
+                    exact_usd(old.usd_per_hour if old else None),
+                    exact_usd(new.usd_per_hour),
                     "" if old and old.usd_per_hour == new.usd_per_hour else "changed",
                 ]
                 for old, new in done.changes
@@ -143,9 +146,3 @@ def refresh(
         names = ", ".join(name for name, where in done.not_offered if where == each)
         output.note(f"not offered in {each}: {names}")
     output.note(f"written to {done.file}")
-
-
-def usd(amount: float) -> str:
-    """An amount with all digits that it has, and at least two."""
-    digits = f"{amount:.10f}".rstrip("0")
-    return digits + "0" * max(0, 2 - len(digits.partition(".")[2]))

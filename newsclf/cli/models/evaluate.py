@@ -88,7 +88,7 @@ def evaluate(
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
     from newsclf.cli.models.evaluate_view import show
-    from newsclf.evaluation.run import REPORTED_ERRORS, check_gates
+    from newsclf.evaluation.run import REPORTED_ERRORS, EvaluationRequest, check_gates
     from newsclf.evaluation.run import evaluate as run
 
     flags: dict[str, Any] = {
@@ -101,14 +101,16 @@ def evaluate(
     }
     settings = settings_from(config, flags)
     evaluated = run(
-        settings.model,
-        data=settings.data if data is not None else None,
-        use_float=use_float,
-        gates=_gates(gate),
-        compare=compare,
-        out=out,
-        include_seen=include_seen,
-        errors=max(errors, REPORTED_ERRORS),
+        EvaluationRequest(
+            model=settings.model,
+            data=settings.data if data is not None else None,
+            use_float=use_float,
+            gates=_gates(gate),
+            compare=compare,
+            out=out,
+            include_seen=include_seen,
+            errors=max(errors, REPORTED_ERRORS),
+        )
     )
     show(output, evaluated, errors)
     check_gates(evaluated.report)

@@ -1,0 +1,186 @@
+"""Models under evaluation, and the rows that each may be scored on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from newsclf.common.errors import ConfigError, DataError, MissingColumnError, ModelError
+from newsclf.common.extras import require_extra
+from newsclf.common.machine import available_cores
+from newsclf.common.settings import DataSettings
+from newsclf.contract.answers import Prediction
+from newsclf.data.examples import Example, LabelledData, normalised
+from newsclf.data.sources import load_again, load_data
+from newsclf.data.split import split
+from newsclf.evaluation.report import SeenRows
+from newsclf.model.card import ModelCard, read_card, with_known_columns
+from newsclf.model.directory import ONNX_FILE, check_files
+from newsclf.serving import engine
+from newsclf.training.seen_texts import SeenTexts, read_seen_texts, without_seen
+
+Classify = Callable[[Sequence[str]], list[Prediction]]
+Runtime = Literal["int8", "float"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model directory and its card."""
+
+    path: Path
+    """As the user named it."""
+    folder: Path
+    card: ModelCard
+
+    @classmethod
+    def open(cls, path: Path) -> Model:
+        """Find a model and read its card; ModelError if it can't be used."""
+        return cls(path, *read_card(path))
+
+    @property
+    def name(self) -> str:
+        """The name of its directory."""
+        return self.path.resolve().name
+
+    def seen_texts(self) -> SeenTexts | None:
+        """What it was trained and validated on; None for a model without such a record."""
+        return read_seen_texts(self.folder)
+
+    def weights(self, runtime: Runtime) -> Path:
+        """The file that a runtime loads."""
+        return self.folder / (ONNX_FILE if runtime == "int8" else "model.safetensors")
+
+    def classifier(self, runtime: Runtime) -> Classify:
+        """A function that classifies headlines; ModelError if the runtime's files are missing."""
+        files = self.card.files
+        if runtime == "int8":
+            if not self.weights(runtime).is_file():
+                why = f": {self.card.int8_rejected}" if self.card.int8_rejected else ""
+                raise ModelError(
+                    f"{self.folder}: it has no {ONNX_FILE}{why}",
+                    hint="--float evaluates the float model; newsclf optimize --model"
+                    f" {self.folder} makes {ONNX_FILE}",
+                )
+            check_files(self.folder, files, engine.FILES)
+            return engine.Engine(self.folder, threads=available_cores()).classify
+        require_extra("torch", "transformers", extra="train", purpose="running the float model")
+        check_files(self.folder, files, [name for name in files if name != ONNX_FILE])
+        from newsclf.training.classifier import classify_float, load_trained
+
+        model, tokenizer = load_trained(self.folder)
+        return lambda texts: classify_float(model, tokenizer, texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows that a model is evaluated on."""
+
+    labelled: LabelledData
+    examples: Sequence[Example]
+    part: Literal["test", "all"]
+    stem: str
+    """Name of the data's file, without its ending."""
+    seen: SeenRows | None = None
+
+    @property
+    def truth(self) -> list[int]:
+        """Index in LABELS of each row's class."""
+        return [example.label_id for example in self.examples]
+
+    @property
+    def texts(self) -> list[str]:
+        """The headlines."""
+        return [example.text for example in self.examples]
+
+
+def choose_rows(
+    model: Model, data: DataSettings | None, *, compare: Model | None, include_seen: bool
+) -> Rows:
+    """The held-out part of the training data; of other data, the rows that no model has seen.
+
+    Args:
+        model: The model to evaluate.
+        data: Other data, or where the training data is now.
+        compare: A second model that is scored on the same rows.
+        include_seen: Keep the rows of other data that a model was trained or validated on.
+
+    Raises:
+        ConfigError: the model to compare with was trained on some of the held-out rows.
+        DataError: the data can't be used, or a model has seen all of its rows.
+    """
+    known = model.card.data
+    if data is not None:
+        labelled = _load_other(data, model.card)
+        if labelled.digest != known.digest:
+            stem = Path(data.source).stem
+            return _other_rows(model, labelled, stem, compare=compare, include_seen=include_seen)
+    labelled, settings = load_again(
+        known.settings, digest=known.digest, source=data.source if data else None
+    )
+    test = split(labelled, settings).test
+    if compare is not None:
+        _check_not_seen(compare, labelled, test)
+    return Rows(labelled, test, "test", Path(settings.source).stem)
+
+
+def _load_other(data: DataSettings, card: ModelCard) -> LabelledData:
+    """Read other data; a column of the card's that it lacks is looked for by its usual names."""
+    settings, notes = with_known_columns(data, card), []
+    while True:
+        try:
+            labelled = load_data(settings)
+        except MissingColumnError as error:
+            name = getattr(settings, error.setting)
+            if name == getattr(data, error.setting):  # named by the user, or not found
+                raise
+            settings = settings.model_copy(update={error.setting: None})
+            notes.append(f"it has no column '{name}', which the model was trained with")
+        else:
+            return replace(labelled, notes=(*notes, *labelled.notes))
+
+
+def _other_rows(
+    model: Model, labelled: LabelledData, stem: str, *, compare: Model | None, include_seen: bool
+) -> Rows:
+    """Rows of data that the model was not made from, without those that it has seen."""
+    everything = labelled.examples
+    seen = model.seen_texts()
+    other = compare.seen_texts() if compare else None
+    new = without_seen(everything, seen) if seen else list(everything)
+    new_to_both = without_seen(new, other) if other else new
+    parts = [seen.part_of(example.text) for example in everything] if seen else []
+    report = SeenRows(
+        recorded=seen is not None and (compare is None or other is not None),
+        rows=len(everything),
+        training=parts.count("training"),
+        validation=parts.count("validation"),
+        by_other=len(new) - len(new_to_both),
+        left_out=not include_seen,
+    )
+    if not new_to_both and not include_seen:
+        raise DataError(
+            f"{labelled.name}: all {len(everything):,} rows were trained or validated on, so"
+            " nothing is left to evaluate",
+            hint="name other data with --data, or score these all the same with --include-seen",
+        )
+    return Rows(labelled, everything if include_seen else new_to_both, "all", stem, report)
+
+
+def _check_not_seen(model: Model, labelled: LabelledData, rows: Sequence[Example]) -> None:
+    """Raise ConfigError if a model was trained or validated on some of the rows."""
+    if (seen := model.seen_texts()) is not None:
+        known = len(rows) - len(without_seen(rows, seen))
+    elif model.card.data.digest == labelled.digest:
+        parts = split(labelled, model.card.data.settings)
+        texts = {normalised(example.text) for example in [*parts.train, *parts.validation]}
+        known = sum(normalised(example.text) in texts for example in rows)
+    else:
+        return
+    if known:
+        raise ConfigError(
+            f"{model.path} was trained or validated on {known} of the {len(rows)} rows, so a"
+            " comparison would favour it",
+            hint="compare models with the same data settings, or on other data with --data",
+        )
