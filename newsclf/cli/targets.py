@@ -10,14 +10,11 @@ from newsclf.deploy.records import AwsDeployment
 from newsclf.deploy.store import Deployments
 
 if TYPE_CHECKING:
-    from newsclf.cli.console import Output
     from newsclf.deploy.aws.target import AwsTarget
 
 
-def aws_target(
-    output: Output, state_dir: Path, region: str | None, profile: str | None
-) -> AwsTarget:
-    """AWS in a region, which tells what happens there.
+def aws_target(state_dir: Path, region: str | None, profile: str | None) -> AwsTarget:
+    """AWS in a region.
 
     Raises:
         MissingExtraError: boto3 is not installed.
@@ -29,7 +26,7 @@ def aws_target(
     from newsclf.deploy.aws.call.clients import Clients
     from newsclf.deploy.aws.target import AwsTarget
 
-    return AwsTarget(state_dir, Clients(region, profile), say=output.note)
+    return AwsTarget(state_dir, Clients(region, profile))
 
 
 def recorded_on_aws(state_dir: Path) -> Iterator[AwsDeployment]:
@@ -38,9 +35,7 @@ def recorded_on_aws(state_dir: Path) -> Iterator[AwsDeployment]:
     yield from (each for each in found if isinstance(each, AwsDeployment))
 
 
-def aws_targets(
-    output: Output, state_dir: Path, region: str | None, profile: str | None
-) -> list[AwsTarget]:
+def aws_targets(state_dir: Path, region: str | None, profile: str | None) -> list[AwsTarget]:
     """AWS wherever something is recorded, and in the region that the user named, if any."""
     places: set[tuple[str | None, str | None]] = {
         (each.region, each.profile) for each in recorded_on_aws(state_dir)
@@ -49,6 +44,6 @@ def aws_targets(
         places.add((region, profile))
     found: dict[str, AwsTarget] = {}
     for each_region, each_profile in sorted(places, key=str):
-        target = aws_target(output, state_dir, each_region, each_profile)
+        target = aws_target(state_dir, each_region, each_profile)
         found.setdefault(f"{target.region} {each_profile}", target)
     return list(found.values())

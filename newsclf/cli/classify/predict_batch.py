@@ -52,7 +52,7 @@ def predict_batch(
     )
     clients = Clients(found.region, found.profile)
     _say_price(output, clients, request)
-    done = transform(clients, found, request, say=output.note)
+    done = transform(clients, found, request)
     output.data(asdict(done))
     output.note(f"done in {done.seconds:.0f} s: aws s3 ls {done.output}")
 

@@ -74,7 +74,7 @@ def deploy_on_aws(output: Output, settings: Settings, command: AwsCommand) -> No
     from newsclf.deploy import run
 
     name, options, place = command.name, command.options, command.place
-    target = aws_target(output, settings.state_dir, place.region, place.profile)
+    target = aws_target(settings.state_dir, place.region, place.profile)
     with naming_options(_OPTIONS):
         spec = run.spec_for(
             target.region,
@@ -97,7 +97,7 @@ def deploy_on_aws(output: Output, settings: Settings, command: AwsCommand) -> No
     def approve(plan: Plan) -> bool:
         show_plan(output, plan)
         if options.dry_run:
-            deleted = (*plan.removals, *plan.leftovers)
+            deleted = (*plan.removals, *plan.orphans)
             output.data(plan_document(name, target.region, plan.steps, deleted))
             output.note("nothing was changed")
         elif plan.changes:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from newsclf.cli.console import Output
     from newsclf.deploy.aws.walk.plan import Plan, Step
-    from newsclf.deploy.aws.walk.resource import Remains
+    from newsclf.deploy.aws.walk.resource import Deletable
     from newsclf.deploy.records import AwsSpec
 
 _HOURS_PER_MONTH = 730
@@ -22,7 +22,7 @@ def show_plan(output: Output, plan: Plan) -> None:
 
     title = f"{plan.deployment.name} in {plan.deployment.region} of {plan.deployment.account}"
     output.show(Text(title, style="bold"))
-    for each in (*plan.removals, *plan.leftovers):
+    for each in (*plan.removals, *plan.orphans):
         output.show(Text(f"{'delete':8}{each.kind:23} {each.name}", style=_STYLES["delete"]))
     show_steps(output, plan.steps, plan.deployment.spec)
 
@@ -37,8 +37,8 @@ def show_steps(output: Output, steps: Sequence[Step], spec: AwsSpec, *, named: b
 
     for step in steps:
         name = f"{step.resource.name}  " if named else ""
-        row = f"{step.look.action:8}{step.resource.kind:23} {name}{step.look.detail}"
-        output.show(Text(row, style=_STYLES.get(step.look.action, "dim")))
+        row = f"{step.change.action:8}{step.resource.kind:23} {name}{step.change.detail}"
+        output.show(Text(row, style=_STYLES.get(step.change.action, "dim")))
     if spec.usd_per_hour is None:
         output.show("Billed by use, and free while idle.")
         return
@@ -51,14 +51,14 @@ def show_steps(output: Output, steps: Sequence[Step], spec: AwsSpec, *, named: b
 
 
 def _usd_per_hour_of(steps: Sequence[Step]) -> float:
-    return sum(step.look.usd_per_hour or 0.0 for step in steps)
+    return sum(step.change.usd_per_hour or 0.0 for step in steps)
 
 
 def plan_document(
     name: str,
     region: str,
     steps: Sequence[Step],
-    removals: Sequence[Remains] = (),
+    removals: Sequence[Deletable] = (),
     *,
     checked: bool = True,
 ) -> dict[str, Any]:
@@ -75,11 +75,11 @@ def plan_document(
         "removals": [{"kind": each.kind, "name": each.name} for each in removals],
         "steps": [
             {
-                "action": step.look.action,
+                "action": step.change.action,
                 "kind": step.resource.kind,
                 "name": step.resource.name if checked else None,
-                "detail": step.look.detail,
-                "usd_per_hour": step.look.usd_per_hour,
+                "detail": step.change.detail,
+                "usd_per_hour": step.change.usd_per_hour,
             }
             for step in steps
         ],

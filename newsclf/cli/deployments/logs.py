@@ -57,7 +57,7 @@ def logs(
     folder = settings_from(config, {"state_dir": state_dir}).state_dir
     deployment = Deployments(folder).get(name)
     if isinstance(deployment, AwsDeployment):
-        target = aws_target(output, folder, deployment.region, deployment.profile)
+        target = aws_target(folder, deployment.region, deployment.profile)
         if follow:
             raise ConfigError(
                 f"--follow: '{name}' is on AWS, whose logs newsclf does not follow",

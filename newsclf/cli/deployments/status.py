@@ -59,7 +59,7 @@ def status(
         output.note(f"warning: {stray}: not the record of a deployment; passed over")
     if found:
         _show_local(output, found)  # whatever AWS says
-    on_aws, problems = _on_aws(output, folder, region, profile)
+    on_aws, problems = _on_aws(folder, region, profile)
     on_aws = [each for each in on_aws if name in (None, each.name)]
     problems = [
         *(error for each, error in damaged.items() if name in (None, each)),
@@ -84,7 +84,7 @@ def status(
 
 
 def _on_aws(
-    output: Output, folder: Path, region: str | None, profile: str | None
+    folder: Path, region: str | None, profile: str | None
 ) -> tuple[list[AwsStatus], list[NewsclfError]]:
     """What is on AWS, as far as AWS answers, and why not where it does not."""
     from newsclf.cli.targets import aws_targets
@@ -95,7 +95,7 @@ def _on_aws(
     problems: list[NewsclfError] = []
     try:
         prices = prices_at(folder)
-        for target in aws_targets(output, folder, region, profile):
+        for target in aws_targets(folder, region, profile):
             found += target.status(prices)
     except NewsclfError as error:
         problems.append(error)

@@ -147,10 +147,10 @@ def _remove(
         if not everything and region not in (None, known.region):
             raise ConfigError(f"'{name}' is in {known.region}, not in {region}")
         profile = known.profile if everything else profile or known.profile
-        aws_target(output, folder, known.region, profile).teardown(name)
+        aws_target(folder, known.region, profile).teardown(name)
         return True
     if known is None and (region is not None or profile is not None):
-        return bool(aws_target(output, folder, region, profile).teardown(name))
+        return bool(aws_target(folder, region, profile).teardown(name))
     return LocalTarget(folder, say=output.note).teardown(name)
 
 
@@ -168,7 +168,7 @@ def _all(
     names = deployments.names()
     if region is None and profile is None:
         return names
-    target = aws_target(output, folder, region, profile)
+    target = aws_target(folder, region, profile)
     strays = sorted(target.found() - set(names))
     if strays and not confirmed:
         output.note(

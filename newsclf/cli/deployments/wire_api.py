@@ -223,7 +223,7 @@ def _wire_aws(
             f" newsclf wire-api --deployment {deployment.name} --auth iam closes it"
         )
     clients = Clients(deployment.region, deployment.profile)
-    deployment = wire(folder, clients, deployment.name, spec, say=output.note, rules=rules)
+    deployment = wire(folder, clients, deployment.name, spec, rules=rules)
     if deployment.api is None:
         raise AssertionError  # it was wired, or an error was raised
     output.data(deployment.model_dump(mode="json"))

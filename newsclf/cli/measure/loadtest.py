@@ -345,8 +345,8 @@ def loadtest(
         duration_s=duration,
         max_in_flight=max_in_flight,
     )
-    theirs = find_recommender(output, where) if recommender else None
-    subjects = find_subjects(output, where)
+    theirs = find_recommender(where) if recommender else None
+    subjects = find_subjects(where)
     priced_in = region or subjects[0].region or "us-east-1"
     # What has no price is said before anything is measured.
     path_prices(book, priced_in, RequestPath())

@@ -17,7 +17,6 @@ from newsclf.deploy.store import Deployments
 from newsclf.loadtest.recommender import Recommend
 
 if TYPE_CHECKING:
-    from newsclf.cli.console import Output
     from newsclf.deploy.aws.jobs.recommender import RecommenderRequest, StartedJob
 
 _OTHERWISE = "newsclf loadtest --instances ml.c5.large --recommender"
@@ -33,7 +32,7 @@ class Recommender:
     """What it will do, for the question."""
 
 
-def find_recommender(output: Output, where: Where) -> Recommender:
+def find_recommender(where: Where) -> Recommender:
     """The job for what is measured.
 
     Raises:
@@ -42,7 +41,7 @@ def find_recommender(output: Output, where: Where) -> Recommender:
     if where.url is not None:
         raise ConfigError("--recommender needs a model on AWS, which --url is not", hint=_OTHERWISE)
     if where.instances is not None:
-        wanted = aws_of(output, where)
+        wanted = aws_of(where)
         instances = instances_of(where)
         if wanted is None:
             raise ConfigError(
@@ -63,7 +62,7 @@ def find_recommender(output: Output, where: Where) -> Recommender:
         raise ConfigError(
             f"--recommender tries instances, and '{where.name}' is serverless", hint=_OTHERWISE
         )
-    target = aws_target(output, where.settings.state_dir, deployment.region, deployment.profile)
+    target = aws_target(where.settings.state_dir, deployment.region, deployment.profile)
     only = [spec.instance]
     return _recommender(
         where,

@@ -25,7 +25,6 @@ from newsclf.loadtest.run import Kind, Subject
 if TYPE_CHECKING:
     import httpx
 
-    from newsclf.cli.console import Output
     from newsclf.cli.measure.loadtest_instances import OnAws
 
 
@@ -48,7 +47,7 @@ class Where:
     prices: PriceBook
 
 
-def find_subjects(output: Output, where: Where) -> list[Subject]:
+def find_subjects(where: Where) -> list[Subject]:
     """What to measure.
 
     Raises:
@@ -64,11 +63,11 @@ def find_subjects(output: Output, where: Where) -> list[Subject]:
     if where.instances is not None:
         if where.header_file is not None:
             raise ConfigError("--header-file goes with a deployment's API or with --url")
-        return _of_instances(output, where)
-    return [_of_deployment(output, where, Deployments(where.settings.state_dir).get(where.name))]
+        return _of_instances(where)
+    return [_of_deployment(where, Deployments(where.settings.state_dir).get(where.name))]
 
 
-def _of_deployment(output: Output, where: Where, deployment: Deployment) -> Subject:
+def _of_deployment(where: Where, deployment: Deployment) -> Subject:
     instance, region, usd_per_hour = "local", None, 0.0
     kind: Kind = "local"
     figures, count = None, 1
@@ -76,7 +75,7 @@ def _of_deployment(output: Output, where: Where, deployment: Deployment) -> Subj
         instance = deployment.spec.instance or "serverless"
         kind = "sagemaker" if deployment.api is None or where.direct else "api-gateway"
         state_dir = where.settings.state_dir
-        target = aws_target(output, state_dir, deployment.region, deployment.profile)
+        target = aws_target(state_dir, deployment.region, deployment.profile)
         figures = target.metrics(deployment.name).read
         count = target.instance_count(deployment.name)
         region, usd_per_hour = deployment.region, count * (deployment.spec.usd_per_hour or 0.0)
@@ -150,14 +149,14 @@ def instances_of(where: Where) -> list[str]:
     return [each.strip() for each in (where.instances or "").split(",")]
 
 
-def aws_of(output: Output, where: Where) -> OnAws | None:
+def aws_of(where: Where) -> OnAws | None:
     """What is deployed on the instances, if they are AWS's."""
     from newsclf.cli.measure.loadtest_instances import OnAws, is_on_aws
 
     if not is_on_aws(instances_of(where)):
         return None
     settings = where.settings
-    target = aws_target(output, settings.state_dir, where.region, where.profile)
+    target = aws_target(settings.state_dir, where.region, where.profile)
     return OnAws(
         target=target,
         model=settings.model,
@@ -168,10 +167,10 @@ def aws_of(output: Output, where: Where) -> OnAws | None:
     )
 
 
-def _of_instances(output: Output, where: Where) -> list[Subject]:
+def _of_instances(where: Where) -> list[Subject]:
     from newsclf.cli.measure.loadtest_instances import aws_instance, local_instance
 
-    wanted = aws_of(output, where)
+    wanted = aws_of(where)
     if wanted is not None:
         return [aws_instance(wanted, each) for each in instances_of(where)]
     here, model = LocalTarget(where.settings.state_dir), where.settings.model

@@ -1,4 +1,4 @@
-"""Where a deployment on AWS takes requests, and how they are signed."""
+"""Addresses of a deployment on AWS, and the signatures of requests to it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from newsclf.common.errors import ConfigError, CredentialsError, StateError
 from newsclf.common.files import read_regular
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import NO_CREDENTIALS, TO_LOG_IN, aws_errors
-from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.client import Address
 from newsclf.deploy.credentials import MAX_KEY_FILE_BYTES, ApiKey, Signature, key_in
 from newsclf.deploy.records import AwsDeployment
-from newsclf.deploy.sigv4 import Credentials, Scope
+from newsclf.deploy.sigv4 import Credentials
+from newsclf.deploy.sigv4 import Scope as SigningScope
 
 
 class AwsSignature(httpx.Auth):
-    """Signs with the credentials that a boto3 session has at that moment.
+    """Signs requests with the credentials that a boto3 session has at that moment.
 
     Sent to another process, it becomes a signature with the credentials of that moment, which are
     not renewed there. botocore renews temporary ones 15 minutes before they end, so a process may
@@ -30,22 +31,22 @@ class AwsSignature(httpx.Auth):
 
     requires_request_body = True
 
-    def __init__(self, session_credentials: Any, scope: Scope) -> None:
-        """Nothing is signed yet.
+    def __init__(self, session_credentials: Any, scope: SigningScope) -> None:
+        """Take credentials and what they sign.
 
         Args:
-            session_credentials: botocore's, which renew themselves.
-            scope: What the signatures are good for.
+            session_credentials: botocore's credentials, which renew themselves.
+            scope: The region and service that the signatures are valid for.
         """
         self._session_credentials = session_credentials
         self._scope = scope
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the headers."""
+        """Add the headers of the signature."""
         return self._now().auth_flow(request)
 
-    def __reduce__(self) -> tuple[Callable[..., Signature], tuple[Credentials, Scope]]:
-        """As a signature that stays as it is."""
+    def __reduce__(self) -> tuple[Callable[..., Signature], tuple[Credentials, SigningScope]]:
+        """As a signature whose credentials are not renewed."""
         return Signature, (self._frozen(), self._scope)
 
     def _now(self) -> Signature:
@@ -58,23 +59,23 @@ class AwsSignature(httpx.Auth):
 
 
 def signature_for(clients: Clients, service: str) -> AwsSignature:
-    """Signs requests to `execute-api` or `sagemaker`.
+    """A signature of requests to `execute-api` or `sagemaker`.
 
     Raises:
-        CredentialsError: there are none.
+        CredentialsError: no credentials were found.
     """
     with aws_errors("signing a request", permission="sts:AssumeRole"):
         found = clients.session.get_credentials()
     if found is None:
         raise CredentialsError(NO_CREDENTIALS, hint=TO_LOG_IN)
-    return AwsSignature(found, Scope(clients.region, service))
+    return AwsSignature(found, SigningScope(clients.region, service))
 
 
-def endpoint_address(clients: Clients, names: Names) -> Address:
+def endpoint_address(scope: Scope) -> Address:
     """The SageMaker endpoint itself, which only signed requests reach."""
-    host = clients.client("sagemaker-runtime").meta.endpoint_url
-    url = f"{host}/endpoints/{names.endpoint}/invocations"
-    return Address(url, "endpoint", auth=signature_for(clients, "sagemaker"))
+    host = scope.clients.client("sagemaker-runtime").meta.endpoint_url
+    url = f"{host}/endpoints/{scope.names.endpoint}/invocations"
+    return Address(url, "endpoint", auth=signature_for(scope.clients, "sagemaker"))
 
 
 def address_of(
@@ -84,21 +85,21 @@ def address_of(
     direct: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> Address:
-    """A deployment's API, if it has one, else its endpoint.
+    """The address of a deployment's API, if it has one, else of its endpoint.
 
     Args:
-        deployment: As it is recorded.
-        clients: Of its region and profile.
-        direct: The endpoint, also where there is an API.
-        headers: To be sent too, such as a token where the API asks for one.
+        deployment: The recorded deployment.
+        clients: The clients of its region and profile.
+        direct: Whether to take the endpoint also where there is an API.
+        headers: Headers to send too, such as a token where the API asks for one.
 
     Raises:
         ConfigError: the API asks for a token, and none is given.
-        StateError: the API's key is not there, or its address is none of AWS.
-        CredentialsError: there are none.
+        StateError: the API's key is missing, or the recorded address is not one of AWS.
+        CredentialsError: no credentials were found.
     """
     if deployment.api is None or direct:
-        return endpoint_address(clients, Names.of(deployment))
+        return endpoint_address(Scope.of(clients, deployment))
     _check_url(deployment.api.url, clients)
     url = f"{deployment.api.url}/classify"
     auth: httpx.Auth | None = None
@@ -116,7 +117,7 @@ def address_of(
 
 
 def read_key(path: Path) -> str:
-    """The API key in its file; StateError if it is not there."""
+    """The API key in its file; StateError if there is none."""
     problem = "not what newsclf wire-api writes"
     try:
         text = read_regular(path, at_most_bytes=MAX_KEY_FILE_BYTES).decode(errors="replace")
@@ -130,12 +131,12 @@ def read_key(path: Path) -> str:
 
 
 def _check_url(url: str, clients: Clients) -> None:
-    """Let nothing be sent to an address that AWS does not vouch for; a record may be forged.
+    """Refuse an address that does not belong to AWS: a record may be forged.
 
-    An emulator of AWS has its APIs where the environment sends the calls of API Gateway.
+    An emulator of AWS serves its APIs where the environment sends the calls of API Gateway.
 
     Raises:
-        StateError: it is another address.
+        StateError: it belongs to somebody else.
     """
     host = rf"[a-z0-9]+\.execute-api\.{re.escape(clients.region)}\.amazonaws\.com(\.cn)?"
     if re.fullmatch(rf"https://{host}", url):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from newsclf.common.errors import TargetError
-from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.walk.resource import Look
+from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.aws.walk.resource import Deletable, Resource
+
+log = logging.getLogger(__name__)
 
 _CLOSED = {
     "BlockPublicAcls": True,
@@ -21,57 +24,51 @@ _CLOSED = {
     "RestrictPublicBuckets": True,
 }
 _TAKEN_S = 20 * 60
-"""So long a new bucket is tried for while S3 still deletes an older one of its name: mostly seconds
-or minutes, up to an hour (aws-cli#2593)."""
+"""How long a new bucket is tried for while S3 still deletes an older one of its name: mostly
+seconds or minutes, up to an hour (aws-cli#2593)."""
 _DELETED_AT_ONCE = 1000
 """Keys that one DeleteObjects takes (its API reference)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """Private and encrypted; shared by all deployments, so it goes with the last of them.
+@dataclass(frozen=True)
+class Bucket(Resource):
+    """A private, encrypted bucket that all deployments share, so it goes with the last of them.
 
     Every call names the account that must own it: bucket names are global, and somebody else's
     bucket of this name must not get our model.
     """
 
-    clients: Clients
-    names: Names
-    kind: str = "bucket"
-    say: Callable[[str], None] = field(default=lambda _: None)
-    """Is told that it takes a while."""
+    kind = "bucket"
+    service = "s3"
 
     @property
-    def name(self) -> str:  # noqa: D102 - see Remains, here and below
+    def name(self) -> str:
         return self.names.bucket
 
-    def look(self) -> Look:  # noqa: D102
-        if not self._is_there():
-            return Look("create")
-        closed = self._find("get_public_access_block", "looking at who may read the bucket")
-        if closed is None or closed["PublicAccessBlockConfiguration"] != _CLOSED:
-            return Look("update", "close it to the public")
-        return Look("keep")
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {"Bucket": self.name, "ExpectedBucketOwner": self.names.account}
 
-    def ensure(self) -> Mapping[str, str]:  # noqa: D102
-        if not self._is_there():
-            self._create()
-        self._call(
-            "put_public_access_block",
-            "closing the bucket to the public",
-            PublicAccessBlockConfiguration=_CLOSED,
-        )
+    def find(self) -> dict[str, Any] | None:
+        return self.ask("head_bucket")
+
+    def difference(self, found: object) -> str | None:  # noqa: ARG002 - there is nothing in it
+        closed = self.ask("get_public_access_block")
+        if closed is None or closed["PublicAccessBlockConfiguration"] != _CLOSED:
+            return "close it to the public"
+        return None
+
+    def ensure(self) -> Mapping[str, str]:
+        if self.found() is None:
+            self.create()
+        self.call("put_public_access_block", PublicAccessBlockConfiguration=_CLOSED)
         encrypted = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-        self._call(
-            "put_bucket_encryption",
-            "having the bucket encrypted",
-            ServerSideEncryptionConfiguration={"Rules": [encrypted]},
-        )
-        self._call("put_bucket_tagging", "tagging the bucket", Tagging={"TagSet": self._tags})
+        self.call("put_bucket_encryption", ServerSideEncryptionConfiguration={"Rules": [encrypted]})
+        self.call("put_bucket_tagging", Tagging={"TagSet": self._tags})
         return {}
 
-    def _create(self) -> None:
-        region = self.clients.region
+    def create(self) -> None:
+        region = self.names.region
         # us-east-1 has no constraint, and refuses one of its own name.
         wanted: dict[str, Any] = {} if region == "us-east-1" else {"LocationConstraint": region}
         if self.names.rules.tags:  # an account that demands tags demands them in this very call
@@ -82,14 +79,13 @@ class Bucket:
             nonlocal told
             taken = error.code == "OperationAborted"
             if taken and not told:
-                self.say(
-                    f"S3 still deletes an older {self.name}; trying for {_TAKEN_S // 60} minutes"
-                )
+                minutes = _TAKEN_S // 60
+                log.info("S3 still deletes an older %s; trying for %d minutes", self.name, minutes)
                 told = True
             return taken
 
         try:
-            self.clients.create(
+            self.scope.clients.create(
                 "s3",
                 "create_bucket",
                 doing=f"creating the bucket {self.name}",
@@ -101,53 +97,28 @@ class Bucket:
         except RefusedError as error:
             if error.code != "OperationAborted":
                 raise
-            hint = "the name is free again within an hour; then the same command goes on"
+            hint = "the name is free again within an hour; then the same command continues"
             raise TargetError(error.message, hint=hint) from error
 
     def delete(self) -> bool:
         """Delete it if it is empty; False if it was not there or others still use it."""
-        if not self._is_there() or any(self._versions()):
+        if not self.exists():
             return False
         try:
-            return self._find("delete_bucket", "deleting the bucket") is not None
+            return self.drop("delete_bucket")
         except RefusedError as error:
             if error.code != "BucketNotEmpty":
                 raise
             return False  # another deployment has just begun
 
     def exists(self) -> bool:
-        """Whether it is there for nobody."""
-        return self._is_there() and not any(self._versions())
+        """Whether the bucket exists but holds no objects."""
+        return self.find() is not None and not any(versions(self.scope, prefix=""))
 
     @property
     def _tags(self) -> list[dict[str, str]]:
         tags = {**self.names.rules.tags, "newsclf:managed": "true"}
         return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-    def _is_there(self) -> bool:
-        return self._find("head_bucket", "looking for the bucket") is not None
-
-    def _versions(self) -> Iterator[Any]:
-        return versions(self.clients, self.names, prefix="")
-
-    def _call(self, operation: str, doing: str, **arguments: Any) -> None:
-        self.clients.call(
-            "s3",
-            operation,
-            doing=f"{doing} {self.name}",
-            Bucket=self.name,
-            ExpectedBucketOwner=self.names.account,
-            **arguments,
-        )
-
-    def _find(self, operation: str, doing: str) -> dict[str, Any] | None:
-        return self.clients.find(
-            "s3",
-            operation,
-            doing=f"{doing} {self.name}",
-            Bucket=self.name,
-            ExpectedBucketOwner=self.names.account,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,68 +127,71 @@ class Archive:
 
     path: Path
     sha256: str
-    """Of the file, in hex."""
+    """Digest of the file, in hex."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelArchive:
-    """The archive of one model, under a key that its contents decide."""
+@dataclass(frozen=True)
+class ModelArchives(Deletable):
+    """All files of a deployment in the bucket: the archives of its models, in every version."""
 
-    clients: Clients
-    names: Names
-    archive: Archive | None = None
-    """None: only to remove what is there."""
-    kms_key: str | None = None
-    kind: str = "archive"
+    kind = "archive"
+    service = "s3"
 
     @property
-    def name(self) -> str:  # noqa: D102
+    def name(self) -> str:
         return f"s3://{self.names.bucket}/{self._prefix}"
 
     @property
     def _prefix(self) -> str:
         return f"{self.names.deployment}/"
 
-    def look(self) -> Look:  # noqa: D102
-        archive = _wanted(self.archive)
-        there = self.clients.find(
-            "s3",
-            "head_object",
-            doing="looking for the archive",
-            Bucket=self.names.bucket,
-            Key=key_of(self.names, archive),
-            ExpectedBucketOwner=self.names.account,
-        )
-        size = archive.path.stat().st_size
-        detail = f"{size / 1e6:.0f} MB, {archive.sha256[:12]}"
-        return Look("create" if there is None or there["ContentLength"] != size else "keep", detail)
+    def delete(self) -> bool:
+        return delete_below(self.scope, prefix=self._prefix)
 
-    def ensure(self) -> Mapping[str, str]:  # noqa: D102
-        archive = _wanted(self.archive)
+    def exists(self) -> bool:
+        return any(versions(self.scope, prefix=self._prefix))
+
+
+@dataclass(frozen=True)
+class ModelArchive(ModelArchives, Resource):
+    """The archive of one model, under a key that its contents decide."""
+
+    archive: Archive
+    kms_key: str | None = None
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {
+            "Bucket": self.names.bucket,
+            "Key": key_of(self.names, self.archive),
+            "ExpectedBucketOwner": self.names.account,
+        }
+
+    @property
+    def detail(self) -> str:
+        return f"{self._bytes / 1e6:.0f} MB, {self.archive.sha256[:12]}"
+
+    @property
+    def _bytes(self) -> int:
+        return self.archive.path.stat().st_size
+
+    def find(self) -> dict[str, Any] | None:
+        found = self.ask("head_object")
+        return found if found and found["ContentLength"] == self._bytes else None
+
+    def create(self) -> None:
         encryption = (
             {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key} if self.kms_key else {}
         )
-        with archive.path.open("rb") as body:
+        with self.archive.path.open("rb") as body:
             # In one piece, so that nothing is there until all of it is; S3 compares the digest.
-            self.clients.call(
-                "s3",
+            self.call(
                 "put_object",
-                doing=f"uploading {archive.path}",
-                Bucket=self.names.bucket,
-                Key=key_of(self.names, archive),
+                doing=f"uploading {self.archive.path}",
                 Body=body,
-                ChecksumSHA256=base64.b64encode(bytes.fromhex(archive.sha256)).decode(),
-                ExpectedBucketOwner=self.names.account,
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(self.archive.sha256)).decode(),
                 **encryption,
             )
-        return {}
-
-    def delete(self) -> bool:
-        """Delete the archives of all the deployment's models, in every version."""
-        return delete_below(self.clients, self.names, prefix=self._prefix)
-
-    def exists(self) -> bool:  # noqa: D102
-        return any(versions(self.clients, self.names, prefix=self._prefix))
 
 
 def key_of(names: Names, archive: Archive) -> str:
@@ -225,17 +199,18 @@ def key_of(names: Names, archive: Archive) -> str:
     return f"{names.deployment}/{archive.sha256}/model.tar.gz"
 
 
-def delete_below(clients: Clients, names: Names, *, prefix: str) -> bool:
+def delete_below(scope: Scope, *, prefix: str) -> bool:
     """Delete every version of everything under a prefix; False if there was nothing."""
-    found = list(versions(clients, names, prefix=prefix))
+    bucket = scope.names.bucket
+    found = list(versions(scope, prefix=prefix))
     for i in range(0, len(found), _DELETED_AT_ONCE):
-        answer = clients.call(
+        answer = scope.clients.call(
             "s3",
             "delete_objects",
-            doing=f"deleting s3://{names.bucket}/{prefix}",
-            Bucket=names.bucket,
+            doing=f"deleting s3://{bucket}/{prefix}",
+            Bucket=bucket,
             Delete={"Objects": found[i : i + _DELETED_AT_ONCE], "Quiet": True},
-            ExpectedBucketOwner=names.account,
+            ExpectedBucketOwner=scope.names.account,
         )
         for error in answer.get("Errors", []):
             raise RefusedError(
@@ -246,22 +221,17 @@ def delete_below(clients: Clients, names: Names, *, prefix: str) -> bool:
     return bool(found)
 
 
-def versions(clients: Clients, names: Names, *, prefix: str) -> Iterator[dict[str, str]]:
-    """Every version and delete marker under a prefix, as DeleteObjects wants them."""
+def versions(scope: Scope, *, prefix: str) -> Iterator[dict[str, str]]:
+    """Every version and delete marker under a prefix, as DeleteObjects takes them."""
+    bucket = scope.names.bucket
     for key in ("Versions", "DeleteMarkers"):
-        for each in clients.listed(
+        for each in scope.clients.listed(
             "s3",
             "list_object_versions",
             key,
-            doing=f"listing s3://{names.bucket}/{prefix}",
-            Bucket=names.bucket,
+            doing=f"listing s3://{bucket}/{prefix}",
+            Bucket=bucket,
             Prefix=prefix,
-            ExpectedBucketOwner=names.account,
+            ExpectedBucketOwner=scope.names.account,
         ):
             yield {"Key": each["Key"], "VersionId": each["VersionId"]}
-
-
-def _wanted(archive: Archive | None) -> Archive:
-    if archive is None:
-        raise AssertionError  # made for a teardown
-    return archive

@@ -1,91 +1,42 @@
-"""A log group of CloudWatch, made before AWS would make it: tagged, and kept for a month only."""
+"""Log groups of CloudWatch, created before AWS would do so: tagged, and kept for a month only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from newsclf.common.errors import NewsclfError
 from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.walk.resource import Look
+from newsclf.deploy.aws.walk.resource import Resource
 
 _KEPT_DAYS = 30
+_STREAMS = 5
+"""The latest streams, in which the last lines of a group are looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogGroup:
+@dataclass(frozen=True)
+class LogGroup(Resource):
     """A log group with our tags.
 
     A function's role may write to it, but not create it, so that a late line after a teardown does
     not bring it back.
     """
 
-    clients: Clients
-    names: Names
     name: str
     kind: str = "log group"
+    service = "logs"
 
-    def look(self) -> Look:  # noqa: D102 - see Resource, here and below
-        found = self._find()
-        if found is None:
-            return Look("create")
-        return Look("keep" if found.get("retentionInDays") else "update", f"{_KEPT_DAYS} days")
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {"logGroupName": self.name}
 
-    def ensure(self) -> Mapping[str, str]:  # noqa: D102
-        self.clients.create(
-            "logs",
-            "create_log_group",
-            doing=f"creating the log group {self.name}",
-            logGroupName=self.name,
-            tags=self.names.tags,
-        )
-        self.clients.call(
-            "logs",
-            "put_retention_policy",
-            doing=f"keeping {self.name} for {_KEPT_DAYS} days",
-            logGroupName=self.name,
-            retentionInDays=_KEPT_DAYS,
-        )
-        return {}
+    @property
+    def detail(self) -> str:
+        return f"{_KEPT_DAYS} days"
 
-    def delete(self) -> bool:  # noqa: D102
-        doing = f"deleting the log group {self.name}"
-        deleted = self.clients.find("logs", "delete_log_group", doing=doing, logGroupName=self.name)
-        return deleted is not None
-
-    def exists(self) -> bool:  # noqa: D102
-        return self._find() is not None
-
-    def last_lines(self, count: int) -> list[str]:
-        """The last lines of all its streams together, oldest first; none if there is no group."""
-        streams = self.clients.find(
-            "logs",
-            "describe_log_streams",
-            doing=f"reading {self.name}",
-            logGroupName=self.name,
-            orderBy="LastEventTime",
-            descending=True,
-            limit=5,
-        )
-        events = [
-            event
-            for stream in (streams or {}).get("logStreams", [])
-            for event in self.clients.call(
-                "logs",
-                "get_log_events",
-                doing=f"reading {self.name}",
-                logGroupName=self.name,
-                logStreamName=stream["logStreamName"],
-                limit=count,
-                startFromHead=False,
-            )["events"]
-        ]
-        events.sort(key=lambda event: event["timestamp"])
-        return [str(event["message"]).rstrip("\n") for event in events[-count:]]
-
-    def _find(self) -> dict[str, Any] | None:
-        groups = self.clients.listed(
+    def find(self) -> dict[str, Any] | None:
+        groups = self.scope.clients.listed(
             "logs",
             "describe_log_groups",
             "logGroups",
@@ -93,3 +44,52 @@ class LogGroup:
             logGroupNamePrefix=self.name,
         )
         return next((group for group in groups if group["logGroupName"] == self.name), None)
+
+    def difference(self, found: Mapping[str, Any]) -> str | None:
+        return None if found.get("retentionInDays") else self.detail
+
+    def create(self) -> None:
+        self.make("create_log_group", tags=self.names.tags)
+        self.call("put_retention_policy", retentionInDays=_KEPT_DAYS)
+
+    def delete(self) -> bool:
+        return self.drop("delete_log_group")
+
+    def last_lines(self, count: int) -> list[str]:
+        """The last lines of its latest streams together, oldest first; none without a group."""
+        streams = self.ask(
+            "describe_log_streams", orderBy="LastEventTime", descending=True, limit=_STREAMS
+        )
+        names = [each["logStreamName"] for each in (streams or {}).get("logStreams", [])]
+        return last_lines(self.scope.clients, self.name, names, count)
+
+    def last_lines_or_problem(self, count: int) -> list[str]:
+        """The last lines; if they can't be read, why not."""
+        try:
+            return self.last_lines(count)
+        except NewsclfError as error:  # what the lines would explain matters more
+            return [error.message]
+
+
+def last_lines(clients: Clients, group: str, streams: list[str], count: int) -> list[str]:
+    """The last lines of streams of a log group together, oldest first."""
+    pages = [
+        clients.call(
+            "logs",
+            "get_log_events",
+            doing=f"reading {group}",
+            logGroupName=group,
+            logStreamName=stream,
+            limit=count,
+            startFromHead=False,
+        )
+        for stream in streams
+    ]
+    events = sorted((e for page in pages for e in page["events"]), key=lambda e: e["timestamp"])
+    return list(lines_of(events[-count:]))
+
+
+def lines_of(events: list[dict[str, Any]]) -> Iterator[str]:
+    """The text of log events."""
+    for event in events:
+        yield str(event["message"]).rstrip("\n")

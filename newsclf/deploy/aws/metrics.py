@@ -1,4 +1,4 @@
-"""What CloudWatch knows of an endpoint under load.
+"""CloudWatch metrics of an endpoint under load.
 
 Read with GetMetricStatistics, which gives each datapoint's unit; GetMetricData does not, and pages
 of AWS's own documentation disagree on whether ModelLatency is in micro- or milliseconds. Without

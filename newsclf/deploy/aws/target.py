@@ -1,10 +1,11 @@
-"""Deploy a model on AWS, look after it, and take it away again."""
+"""Deploy a model on AWS, report on it, and remove it again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import logging
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,14 +13,16 @@ from newsclf.common.account_rules import NO_RULES
 from newsclf.common.errors import InterruptedRunError, NewsclfError, StateError
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.aws.address import endpoint_address
-from newsclf.deploy.aws.api.function_model import FunctionModel
-from newsclf.deploy.aws.api.resources import api_remains
+from newsclf.deploy.aws.api.function import FunctionModel
+from newsclf.deploy.aws.api.resources import api_deletables
 from newsclf.deploy.aws.bucket import Archive, Bucket
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError, is_denied
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.config import VARIANT
-from newsclf.deploy.aws.endpoint.endpoint import Endpoint, running_count
+from newsclf.deploy.aws.endpoint.describe import describe_endpoint
+from newsclf.deploy.aws.endpoint.endpoint import Endpoint
 from newsclf.deploy.aws.endpoint.failure import interrupted
 from newsclf.deploy.aws.endpoint.quota import check_endpoint_quota
 from newsclf.deploy.aws.iam.role import check_rules, without_replaced
@@ -27,27 +30,28 @@ from newsclf.deploy.aws.jobs.recommender import RecommenderRequest, StartedJob, 
 from newsclf.deploy.aws.log_group import LogGroup
 from newsclf.deploy.aws.metrics import EndpointMetrics
 from newsclf.deploy.aws.resources import (
-    endpoint_leftovers,
-    endpoint_remains,
+    endpoint_deletables,
+    endpoint_orphans,
     endpoint_resources,
-    endpoint_unwanted,
+    endpoint_undesired,
     model_resources,
 )
-from newsclf.deploy.aws.status import AwsStatus, look_at
+from newsclf.deploy.aws.status import AwsStatus, status_of
 from newsclf.deploy.aws.walk import discovery
+from newsclf.deploy.aws.walk.apply import ensure, remove
 from newsclf.deploy.aws.walk.journal import Journal
-from newsclf.deploy.aws.walk.plan import Plan, Step, planned
-from newsclf.deploy.aws.walk.resource import Look, Remains, Resource
+from newsclf.deploy.aws.walk.plan import Plan, Step, plan_of
+from newsclf.deploy.aws.walk.resource import Deletable, PlannedChange, Resource
 from newsclf.deploy.client import Address
 from newsclf.deploy.package.build import Package
 from newsclf.deploy.records import AwsDeployment, AwsSpec
 from newsclf.deploy.store import Deployments, is_deployment_name
 
+log = logging.getLogger(__name__)
+
 _LATE_LINES_S = 30
 """SageMaker goes on writing for "some seconds" after an endpoint is gone, into a log group that it
-makes anew if the role may (apache/airflow#29581)."""
-Say = Callable[[str], None]
-"""Is told what happens, a line at a time."""
+creates again if the role may (apache/airflow#29581)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,21 +70,14 @@ class Request:
 class AwsTarget:
     """Deployments in one account and region, recorded in a state directory."""
 
-    def __init__(self, state_dir: Path, clients: Clients, *, say: Say = lambda _: None) -> None:
-        """Nothing is called yet.
-
-        Args:
-            state_dir: Where deployments are recorded.
-            clients: Of the account and region.
-            say: Is told how it goes on.
-        """
+    def __init__(self, state_dir: Path, clients: Clients) -> None:
+        """Take the state directory and the clients of the account and region; nothing is called."""
         self._deployments = Deployments(state_dir)
         self._clients = clients
-        self._say = say
 
     @property
     def region(self) -> str:
-        """Where."""
+        """The region."""
         return self._clients.region
 
     def check_credentials(self) -> None:
@@ -90,11 +87,10 @@ class AwsTarget:
         """
         _ = self._clients.account
 
-    def names_of(self, name: str) -> Names:
-        """The names of a deployment's resources; ConfigError if it is no name."""
+    def _scope(self, name: str) -> Scope:
         known = self._deployments.find(name)
         rules = known.spec.rules if isinstance(known, AwsDeployment) else NO_RULES
-        return Names(name, self._clients.account, self._clients.region, rules)
+        return Scope.named(self._clients, name, rules)
 
     def get(self, name: str) -> AwsDeployment:
         """A deployment; StateError if none of this name is recorded."""
@@ -102,39 +98,39 @@ class AwsTarget:
 
     def address(self, name: str) -> Address:
         """Where the endpoint of a deployment takes requests; TargetError without credentials."""
-        return endpoint_address(self._clients, self.names_of(name))
+        return endpoint_address(self._scope(name))
 
     def instance_count(self, name: str) -> int:
-        """How many instances a deployment has; as many as were wanted, if AWS does not tell."""
+        """How many instances a deployment has; as many as were desired, if AWS does not tell."""
         try:
-            found = Endpoint(self._clients, self.names_of(name)).find()
+            found = describe_endpoint(self._scope(name))
         except NewsclfError:  # such as without credentials, where only the API is asked, with a key
             found = None
-        return running_count(found or {}) or self.get(name).spec.min_instances
+        return (found and found.running_count) or self.get(name).spec.min_instances
 
     def metrics(self, name: str) -> EndpointMetrics:
-        """What CloudWatch knows of the endpoint of a deployment."""
-        return EndpointMetrics(self._clients, self.names_of(name).endpoint, VARIANT)
+        """The CloudWatch metrics of a deployment's endpoint."""
+        return EndpointMetrics(self._clients, self._scope(name).names.endpoint, VARIANT)
 
     def recommending(
         self, name: str, request: RecommenderRequest
     ) -> AbstractContextManager[StartedJob]:
         """Run SageMaker's Inference Recommender on the model of a deployment; see there."""
-        return recommending(self._clients, self.get(name), request, say=self._say)
+        return recommending(self._scope(name), self.get(name), request)
 
     def plan(self, request: Request) -> Plan:
-        """Look at what there is, and say what would have to change; changes nothing.
+        """Compare what there is with what is asked for; changes nothing.
 
         Raises:
             StateError: the name is taken by a deployment elsewhere.
-            ConfigError: it can't be had like that.
+            ConfigError: it is not possible like that.
             TargetError: AWS refuses a look, or the quota is too small.
             ServiceError: AWS can't be reached, is busy, or failed.
         """
-        names = self.names_of(request.name)
         known = self._deployments.find_of(AwsDeployment, request.name)
         spec = _kept(request.spec, known)
-        names = replace(names, rules=spec.rules)
+        scope = Scope.named(self._clients, request.name, spec.rules)
+        names = scope.names
         check_rules(names)
         here = (names.account, names.region)
         if known is not None and (known.account, known.region) != here:
@@ -158,34 +154,29 @@ class AwsTarget:
         )
         archive = Archive(request.package.path, request.package.sha256)
         if not request.endpoint:
-            needed = model_resources(self._clients, names, spec, archive, self._say)
-            return planned(deployment, without_replaced(needed, names))
-        wanted = endpoint_resources(
-            self._clients, names, spec, archive, self._say, force=request.force
-        )
-        leftovers = endpoint_leftovers(self._clients, names, wanted)
+            needed = model_resources(scope, spec, archive)
+            return plan_of(scope, deployment, without_replaced(needed, names))
+        desired = endpoint_resources(scope, spec, archive, force=request.force)
+        orphans = endpoint_orphans(scope, desired)
         if deployment.api is not None:
-            wanted = [*wanted, FunctionModel(self._clients, names, deployment.model_digest)]
-        unwanted = endpoint_unwanted(self._clients, names, spec)
-        plan = planned(deployment, wanted, unwanted, leftovers)
+            desired = [*desired, FunctionModel(scope, deployment.model_digest)]
+        plan = plan_of(scope, deployment, desired, endpoint_undesired(scope, spec), orphans)
         warning = check_endpoint_quota(self._clients, plan)
         if warning is not None:
-            self._say(warning)
+            log.warning(warning)
         return plan
 
     def unchecked_steps(self, name: str, spec: AwsSpec) -> Sequence[Step]:
-        """What a deployment takes where there is nothing of it yet; AWS is not asked.
+        """The steps of a deployment where there is nothing of it yet; AWS is not asked.
 
         The names of the resources are not the real ones: they depend on the account and the model.
         """
-        names = Names(name, "ACCOUNT", self.region, spec.rules)
-        wanted = endpoint_resources(
-            self._clients, names, spec, Archive(Path("model.tar.gz"), ""), self._say
-        )
-        return [Step(each, _unchecked(each)) for each in wanted]
+        scope = Scope(self._clients, Names(name, "ACCOUNT", self.region, spec.rules))
+        desired = endpoint_resources(scope, spec, Archive(Path("model.tar.gz"), ""))
+        return [Step(each, _unchecked(each)) for each in desired]
 
     def apply(self, plan: Plan) -> AwsDeployment:
-        """Carry a plan out, and record each step before and after it.
+        """Apply a plan, and record each step before and after it.
 
         Raises:
             StateError: another command is at work on the deployment.
@@ -195,44 +186,27 @@ class AwsTarget:
         """
         name = plan.deployment.name
         with self._deployments.locked(name):
-            wanted = plan.deployment
+            desired = plan.deployment
             known = self._deployments.find_of(AwsDeployment, name)
             # Until all of it is there, what is recorded is what serves.
-            journal = Journal(self._deployments, known or wanted)
+            journal = Journal(self._deployments, known or desired)
+            plan.scope.forget_all()  # time has passed since the plan
             try:
-                self._delete(plan.removals, journal)
-                self._ensure([step.resource for step in plan.steps], journal)
+                remove(plan.removals, journal).check()
+                ensure([step.resource for step in plan.steps], journal)
                 journal.save(
-                    model=wanted.model,
-                    model_digest=wanted.model_digest,
-                    spec=wanted.spec,
-                    profile=wanted.profile,
+                    model=desired.model,
+                    model_digest=desired.model_digest,
+                    spec=desired.spec,
+                    profile=desired.profile,
                 )
-                self._delete(plan.leftovers, journal)
+                remove(plan.orphans, journal).check()
             except KeyboardInterrupt:
-                raise interrupted(journal.deployment, wanted.spec) from None
+                raise interrupted(journal.deployment, desired.spec) from None
         return journal.deployment
 
-    def _delete(self, unwanted: Sequence[Remains], journal: Journal) -> None:
-        for remains in unwanted:
-            self._say(f"delete {remains.kind} {remains.name}")
-            journal.deleting(remains)
-            remains.delete()
-            journal.gone(remains)
-
-    def _ensure(self, resources: Sequence[Resource], journal: Journal) -> None:
-        for resource in resources:
-            look = resource.look()  # again: the steps before it may have changed what it needs
-            ids = look.found
-            # One that is there may still not have been seen to work.
-            if look.action != "keep" or journal.is_begun(resource):
-                self._say(f"{look.action} {resource.kind} {resource.name}")
-                journal.creating(resource)
-                ids = resource.ensure()
-            journal.ready(resource, ids)
-
     def teardown(self, name: str) -> list[str]:
-        """Delete all that a deployment has, known or not, and see that nothing is left.
+        """Delete everything that a deployment has, recorded or not, and check that nothing is left.
 
         Returns:
             What was deleted; nothing if there was nothing.
@@ -242,80 +216,49 @@ class AwsTarget:
             NewsclfError: something is left; it says what, and why.
             InterruptedRunError: Ctrl-C; what was not deleted yet is still there.
         """
+        scope = self._scope(name)
         try:
-            return self._teardown(self.names_of(name))
+            return self._teardown(scope)
         except KeyboardInterrupt:
             raise InterruptedRunError(
-                f"stopped; what is left of '{name}' stays, and an endpoint goes on billing",
-                hint=f"newsclf teardown --deployment {name} --region {self.region} goes on;"
-                " newsclf status",
+                f"stopped; what is left of '{name}' stays, and an endpoint is still billed",
+                hint=f"{scope.names.teardown} resumes; newsclf status",
             ) from None
 
-    def _teardown(self, names: Names) -> list[str]:
-        name = names.deployment
+    def _teardown(self, scope: Scope) -> list[str]:
+        name = scope.names.deployment
         with self._deployments.locked(name):
             known = self._deployments.find_of(AwsDeployment, name)
             journal = Journal(self._deployments, known) if known else None
-            # The endpoint goes before what it needs, and all that stands before it first.
-            remains = self._remains(names, journal)
-            removed, problems = self._remove(list(reversed(remains)), journal)
-            if f"endpoint {names.endpoint}" in removed:
-                logs = [each for each in remains if isinstance(each, LogGroup)]
-                self._say(f"waiting {_LATE_LINES_S} s for the endpoint's last log lines")
-                self._clients.clock.sleep(_LATE_LINES_S)
-                problems += self._remove(logs, journal)[1]
-            left = [each for each in remains if self._is_left(each, problems)]
-            stray = discovery.stray_arns(self._clients, names) if not left else []
+            # The endpoint is deleted before what it needs, and all that stands before it first.
+            every = self._deletables(scope, journal)
+            removal = remove(reversed(every), journal)
+            problems = removal.problems
+            if f"endpoint {scope.names.endpoint}" in removal.deleted:
+                log.info("waiting %d s for the endpoint's last log lines", _LATE_LINES_S)
+                scope.clock.sleep(_LATE_LINES_S)
+                problems += remove([e for e in every if isinstance(e, LogGroup)], journal).problems
+            left = [each for each in every if _is_left(each, problems)]
+            stray = discovery.stray_arns(self._clients, scope.names) if not left else []
             if left or stray:
                 lines = [f"{each.kind} {each.name}" for each in left] + stray
                 raise NewsclfError(
-                    "\n  ".join([f"of '{name}' is left:", *lines, *problems]),
-                    hint=f"newsclf teardown --deployment {name} --region {names.region}"
-                    " tries it again",
+                    "\n  ".join(
+                        [f"of '{name}' is left:", *lines, *(each.message for each in problems)]
+                    ),
+                    hint=f"{scope.names.teardown} tries it again",
                 )
             for path in self._deployments.remove(name):
-                self._say(f"{path} was left in place: newsclf did not write it")
-        return removed
-
-    def _remove(
-        self, remains: Sequence[Remains], journal: Journal | None
-    ) -> tuple[list[str], list[str]]:
-        """Delete one after the other; a refusal does not keep the others from being deleted.
-
-        But without the endpoint gone, or a job ended, nothing that it needs is touched.
-        """
-        removed, problems = [], []
-        for each in remains:
-            if journal:
-                journal.deleting(each)
-            try:
-                if each.delete():
-                    self._say(f"deleted {each.kind} {each.name}")
-                    removed.append(f"{each.kind} {each.name}")
-                if journal:
-                    journal.gone(each)
-            except NewsclfError as error:
-                problems.append(error.message)
-                if each.kind in {"endpoint", "recommender job", "training job"}:
-                    break
-        return removed, problems
-
-    @staticmethod
-    def _is_left(each: Remains, problems: list[str]) -> bool:
-        try:
-            return each.exists()
-        except NewsclfError as error:
-            problems.append(error.message)
-            return True  # as long as it is not known to be gone
+                log.info("%s was left in place: newsclf did not write it", path)
+        return removal.deleted
 
     def log(self, name: str, lines: int, *, api: bool) -> list[str]:
         """The last lines that the endpoint's containers wrote, or with `api` the function."""
-        group = self.log_group(name, api=api)
-        return LogGroup(self._clients, self.names_of(name), group).last_lines(lines)
+        return LogGroup(self._scope(name), self.log_group(name, api=api)).last_lines(lines)
 
     def log_group(self, name: str, *, api: bool) -> str:
         """The name of the log group of the endpoint's containers, or with `api` the function's."""
-        names = self.names_of(name)
+        names = self._scope(name).names
         return names.function_log(names.endpoint) if api else names.endpoint_log
 
     def status(self, prices: PriceBook) -> list[AwsStatus]:
@@ -328,9 +271,8 @@ class AwsTarget:
             if isinstance(each, AwsDeployment) and (each.account, each.region) == here
         }
         return [
-            look_at(
-                self._clients,
-                self.names_of(name),
+            status_of(
+                self._scope(name),
                 prices,
                 recorded=name in recorded,
                 api=api.url if name in recorded and (api := recorded[name].api) else None,
@@ -349,7 +291,9 @@ class AwsTarget:
         except RefusedError as error:  # such as where the user brings a role of their own
             if not is_denied(error):
                 raise
-            self._say(f"a deployment of which only a role is left is not seen: {error.message}")
+            log.warning(
+                "deployments of which only a role is left are not listed: %s", error.message
+            )
             by_role = set()
         by_tag = discovery.by_tag(self._clients)
         return {
@@ -363,30 +307,38 @@ class AwsTarget:
         """Whether anything of what carries a deployment's tag still exists."""
         if any(discovery.is_stray(arn) for arn in arns):
             return True
-        remains = reversed(self._remains(self.names_of(name), None))  # the endpoint comes soon
-        return any(self._is_left(each, []) for each in remains if not isinstance(each, Bucket))
+        every = reversed(self._deletables(self._scope(name), None))  # the endpoint is near the end
+        return any(_is_left(each, []) for each in every if not isinstance(each, Bucket))
 
-    def _remains(self, names: Names, journal: Journal | None) -> Sequence[Remains]:
-        """All that a deployment can have, in the order of creation.
+    @staticmethod
+    def _deletables(scope: Scope, journal: Journal | None) -> Sequence[Deletable]:
+        """Everything that a deployment can have, in the order of creation.
 
         One with a role of the user's own has none of ours, and maybe no right to look for them,
         unless it had one before.
         """
-        every: Sequence[Remains] = [
-            *endpoint_remains(self._clients, names, self._say),
-            *api_remains(self._clients, names),
-        ]
-        ours = without_replaced(every, names)
+        every: Sequence[Deletable] = [*endpoint_deletables(scope), *api_deletables(scope)]
+        ours = without_replaced(every, scope.names)
         return [each for each in every if each in ours or (journal and journal.find(each.kind))]
 
 
-def _unchecked(resource: Resource) -> Look:
-    wanted = resource.wanted if isinstance(resource, Endpoint) else None
-    return Look("create", wanted.detail, wanted.usd_per_hour) if wanted else Look("create")
+def _is_left(each: Deletable, problems: list[NewsclfError]) -> bool:
+    try:
+        return each.exists()
+    except NewsclfError as error:
+        problems.append(error)
+        return True  # as long as it is not known to be gone
+
+
+def _unchecked(resource: Resource) -> PlannedChange:
+    desired = resource.desired if isinstance(resource, Endpoint) else None
+    if desired is None:
+        return PlannedChange("create")
+    return PlannedChange("create", desired.detail, desired.usd_per_hour)
 
 
 def _kept(spec: AwsSpec, known: AwsDeployment | None) -> AwsSpec:
-    """A spec with the rules of the account; those that are not given are as they were."""
+    """A spec with the rules of the account; those that are not given stay as they were."""
     if known is None:
         return spec
     return spec.model_copy(update={"rules": spec.rules.over(known.spec.rules)})

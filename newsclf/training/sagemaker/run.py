@@ -24,8 +24,10 @@ from newsclf.data.sources import data_file
 from newsclf.data.split import split
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.jobs.training import remove_training, training_resources
 from newsclf.deploy.aws.jobs.training_job import Follower, TrainingJob
+from newsclf.deploy.aws.walk.apply import ensure
 from newsclf.model.card import read_card
 from newsclf.model.directory import find_seeds, replace_directory
 from newsclf.training.base import base_files, local_base
@@ -119,7 +121,7 @@ def train_on_sagemaker(
             write_record(work / REQUEST_FILE, request)
             write_record(work / JOB_FILE, job)
         if job.fetched:
-            found = TrainingJob(clients, run.names).find() or {}
+            found = TrainingJob(run.scope).find() or {}
         else:
             found = run.train()
             run.fetch(found)
@@ -141,6 +143,10 @@ class _Run:
     follower: Follower
 
     @property
+    def scope(self) -> Scope:
+        return Scope(self.clients, self.names)
+
+    @property
     def work(self) -> Path:
         return work_folder(self.request.settings.model)
 
@@ -154,7 +160,7 @@ class _Run:
 
     def train(self) -> dict[str, Any]:
         """Start the job, if it is not there, and wait for its end; what AWS says of it then."""
-        training = TrainingJob(self.clients, self.names)
+        training = TrainingJob(self.scope)
         try:
             try:
                 self._start(training)
@@ -182,7 +188,7 @@ class _Run:
     def _given_up(self, error: NewsclfError) -> NewsclfError:
         """The error to raise when all that was made has been removed again, or could not be."""
         try:
-            remove_training(self.clients, self.names)
+            remove_training(self.scope)
         except (NewsclfError, KeyboardInterrupt) as problem:
             said = problem.message if isinstance(problem, NewsclfError) else "interrupted"
             error.message += f"\nof the training job {self.names.deployment} is left: {said}"
@@ -199,9 +205,7 @@ class _Run:
         with tempfile.TemporaryDirectory(prefix="newsclf-") as scratch:
             uploads = _uploads(self.request, Path(scratch))
             size_mb = sum(path.stat().st_size for path in uploads.values()) / 1e6
-            for resource in training_resources(self.clients, self.names, self.job.image):
-                self.follower.say(f"{resource.kind} {resource.name}")
-                resource.ensure()
+            ensure(training_resources(self.scope, self.job.image))
             files = TrainingFiles(self.clients, self.names)
             self.follower.say(f"uploading {size_mb:.1f} MB to {files.uri('')}")
             files.upload(uploads)
@@ -233,7 +237,7 @@ class _Run:
     def tidy_up(self) -> None:
         """Leave nothing of the job but its record and its log."""
         try:
-            remove_training(self.clients, self.names)
+            remove_training(self.scope)
         except NewsclfError as error:
             error.message = (
                 f"{self.request.settings.model} is finished, but of the training job"

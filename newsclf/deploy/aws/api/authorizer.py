@@ -1,4 +1,4 @@
-"""Who decides whether a request may pass: a JWT's issuer, or a function that knows the key's hash.
+"""Authorizers of an API: the issuer of JWTs, or a function that knows the key's hash.
 
 Signatures (`iam`) need none: API Gateway checks them itself.
 """
@@ -9,25 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from newsclf.deploy.aws.api.http_api import api_id_of, find_api_id, items
-from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.errors import RefusedError
-from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.walk.resource import Look
+from newsclf.deploy.aws.api.http_api import PartOfApi
+from newsclf.deploy.aws.walk.resource import has
 
 KEY_TTL_S = 300
-"""An answer is kept so long for a key; a key that was replaced lives on for that time."""
+"""How long API Gateway keeps an answer for a key, and so how long a replaced key is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jwt:
-    """Whose tokens pass."""
+    """The issuer and the audience of accepted tokens."""
 
     issuer: str
     audience: tuple[str, ...]
 
     def settings(self) -> dict[str, Any]:
-        """As API Gateway takes it."""
+        """The settings as API Gateway takes them."""
         return {
             "AuthorizerType": "JWT",
             "IdentitySource": ["$request.header.Authorization"],
@@ -42,7 +39,7 @@ class KeyCheck:
     function_arn: str
 
     def settings(self) -> dict[str, Any]:
-        """As API Gateway takes it; a request without the header is refused without a call."""
+        """The settings as API Gateway takes them; without the header it refuses without a call."""
         region = self.function_arn.split(":")[3]
         return {
             "AuthorizerType": "REQUEST",
@@ -56,13 +53,11 @@ class KeyCheck:
 
 
 @dataclass(frozen=True)
-class AuthorizerRemains:
-    """An authorizer, for taking it away."""
+class AnyAuthorizer(PartOfApi):
+    """An authorizer, whatever its settings."""
 
-    clients: Clients
-    names: Names
     suffix: Literal["jwt", "key"]
-    """What was of the other kind is another authorizer."""
+    """An authorizer of the other kind has another name."""
 
     @property
     def kind(self) -> str:
@@ -74,80 +69,37 @@ class AuthorizerRemains:
         """Unique within the API."""
         return f"{self.names.endpoint}-{self.suffix}"
 
-    def delete(self) -> bool:
-        """Delete it; no route may use it any more. Without that it goes with the API."""
-        found = find_authorizer(self.clients, self.names, self.name)
-        if found is None:
-            return False
-        answer = self.clients.find(
-            "apigatewayv2",
-            "delete_authorizer",
-            doing="deleting the authorizer",
-            ApiId=api_id_of(self.clients, self.names),
-            AuthorizerId=found["AuthorizerId"],
-        )
-        return answer is not None
+    def find(self) -> dict[str, Any] | None:
+        found = self.items("get_authorizers")
+        return next((each for each in found if each["Name"] == self.name), None)
 
-    def exists(self) -> bool:
-        """Whether it is there."""
-        return find_authorizer(self.clients, self.names, self.name) is not None
+    def delete(self) -> bool:
+        """Delete it; no route may use it any more. Otherwise it is deleted with the API."""
+        found = self.found()
+        return found is not None and self.drop(
+            "delete_authorizer", AuthorizerId=found["AuthorizerId"]
+        )
 
 
 @dataclass(frozen=True)
-class Authorizer(AuthorizerRemains):
-    """An authorizer, as it is wanted."""
+class Authorizer(AnyAuthorizer):
+    """An authorizer, in its desired state."""
 
-    wanted: Jwt | KeyCheck
+    desired: Jwt | KeyCheck
 
-    def look(self) -> Look:
-        """See whether it is there, and as it must be."""
-        found = find_authorizer(self.clients, self.names, self.name)
-        if found is None:
-            return Look("create", self.suffix)
-        ids = {"authorizer_id": found["AuthorizerId"]}
-        return Look("keep" if self._is_right(found) else "update", self.suffix, found=ids)
+    @property
+    def detail(self) -> str:
+        return self.suffix
 
-    def ensure(self) -> Mapping[str, str]:
-        """Create or update it; returns `authorizer_id`."""
-        api_id = api_id_of(self.clients, self.names)
-        found = find_authorizer(self.clients, self.names, self.name)
-        if found is None:
-            found = self._create(api_id)
-        if not self._is_right(found):
-            self.clients.call(
-                "apigatewayv2",
-                "update_authorizer",
-                doing="updating the authorizer",
-                ApiId=api_id,
-                AuthorizerId=found["AuthorizerId"],
-                **self.wanted.settings(),
-            )
+    def difference(self, found: Mapping[str, Any]) -> str | None:
+        return None if has(found, self.desired.settings()) else self.suffix
+
+    def ids(self, found: Mapping[str, Any]) -> Mapping[str, str]:
         return {"authorizer_id": found["AuthorizerId"]}
 
-    def _create(self, api_id: str) -> dict[str, Any]:
-        try:
-            return self.clients.call(
-                "apigatewayv2",
-                "create_authorizer",
-                doing="creating the authorizer",
-                ApiId=api_id,
-                Name=self.name,
-                **self.wanted.settings(),
-            )
-        except RefusedError:
-            found = find_authorizer(self.clients, self.names, self.name)
-            if found is None:  # else an attempt before this one has made it
-                raise
-            return found
+    def create(self) -> Any:
+        return self.make_or_find("create_authorizer", Name=self.name, **self.desired.settings())
 
-    def _is_right(self, found: Mapping[str, Any]) -> bool:
-        return all(found.get(name) == value for name, value in self.wanted.settings().items())
-
-
-def find_authorizer(clients: Clients, names: Names, name: str) -> dict[str, Any] | None:
-    """An authorizer by its name."""
-    api_id = find_api_id(clients, names)
-    if api_id is None:
-        return None
-    found = items(clients, "get_authorizers", "looking at authorizers", ApiId=api_id)
-    return next((each for each in found if each["Name"] == name), None)
+    def update(self, found: Mapping[str, Any]) -> None:
+        settings = self.desired.settings()
+        self.call("update_authorizer", AuthorizerId=found["AuthorizerId"], **settings)

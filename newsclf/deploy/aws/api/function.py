@@ -1,4 +1,4 @@
-"""A Lambda function: its code, its settings and how many of it may run at once."""
+"""Lambda functions: their code, their settings and how many requests they may handle at once."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from typing import Any
 
 from newsclf.common.errors import ServiceError, TargetError
 from newsclf.deploy.aws.api.function_code import code_sha256
-from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError, is_not_yet_assumable
-from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.walk.resource import Look
+from newsclf.deploy.aws.walk.resource import (
+    Deletable,
+    NamedLikeDeployment,
+    PlannedChange,
+    Resource,
+    has,
+)
 
 RUNTIME = "python3.13"
 ARCHITECTURE = "x86_64"
 _STATE_TIMEOUT_S = 120.0
-_ROLE_TIMEOUT_S = 60.0
-"""A new role can be assumed after 5 to 30 seconds."""
+MODEL_VARIABLE = "MODEL_DIGEST"
+"""The environment variable by which the API's function knows the digest of the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
-    """What a function is."""
+    """The code and the settings of a function."""
 
     handler: str
     """Such as `lambda_src.handler.handle`."""
     code: bytes
-    """A zip."""
+    """A zip archive."""
     environment: Mapping[str, str]
     memory_mb: int
     timeout_s: int
@@ -36,76 +40,66 @@ class FunctionSpec:
 
 
 @dataclass(frozen=True)
-class FunctionRemains:
-    """A function, for taking it away."""
+class AnyFunction(Deletable):
+    """A function, whatever its code and settings."""
 
-    clients: Clients
-    names: Names
     name: str
     kind: str
     """`function`, or `authorizer function`."""
+    service = "lambda"
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {"FunctionName": self.name}
+
+    def find(self) -> dict[str, Any] | None:
+        return self.ask("get_function")
 
     def delete(self) -> bool:
         """Delete it and wait until it is gone."""
-        doing = f"deleting the function {self.name}"
-        gone = self.clients.find("lambda", "delete_function", doing=doing, FunctionName=self.name)
-        there = self.clients.clock.until(
+        deleted = self.drop("delete_function")
+        gone = self.scope.clock.until(
             lambda: None if self.exists() else True, at_most_s=_STATE_TIMEOUT_S
         )
-        if there is None:
-            raise ServiceError(f"{doing}: it is still there", hint="newsclf teardown tries again")
-        return gone is not None
-
-    def exists(self) -> bool:
-        """Whether it is there."""
-        return self._find() is not None
-
-    def _find(self) -> dict[str, Any] | None:
-        return self.clients.find(
-            "lambda",
-            "get_function",
-            doing=f"looking at the function {self.name}",
-            FunctionName=self.name,
-        )
+        if gone is None:
+            raise ServiceError(
+                f"the function {self.name} was deleted, and is still there",
+                hint="newsclf teardown tries again",
+            )
+        return deleted
 
 
 @dataclass(frozen=True)
-class Function(FunctionRemains):
-    """A function, as it is wanted."""
+class Function(AnyFunction, Resource):
+    """A function, in its desired state."""
 
     role: str
     """Name of the role that it runs as."""
     spec: FunctionSpec
 
-    def look(self) -> Look:
-        """See whether it is there, and as it must be."""
-        found = self._find()
-        if found is None:
-            return Look("create", f"{RUNTIME}, {self.spec.memory_mb} MB")
-        if found["Configuration"].get("State") == "Failed":
-            return Look("replace", "AWS could not make it")
-        differences = self._differences(found)
-        return Look("update", ", ".join(differences)) if differences else Look("keep")
+    @property
+    def detail(self) -> str:
+        return f"{RUNTIME}, {self.spec.memory_mb} MB"
+
+    def difference(self, found: Mapping[str, Any]) -> str | None:
+        if _has_failed(found):
+            return "AWS could not create it"
+        return ", ".join(self._differences(found)) or None
 
     def ensure(self) -> Mapping[str, str]:
         """Create or update it, and wait until it can be called."""
-        found = self._find()
-        if found is not None and found["Configuration"].get("State") == "Failed":
+        found = self.found()
+        if found is not None and _has_failed(found):
             self.delete()
             found = None
         if found is None:
             self._create()
         differences = self._differences(self._wait_until_active())
         if "code" in differences:
-            self._call(
-                "update_function_code",
-                "updating its code",
-                ZipFile=self.spec.code,
-                Architectures=[ARCHITECTURE],
-            )
+            self.call("update_function_code", ZipFile=self.spec.code, Architectures=[ARCHITECTURE])
             self._wait_until_active()
         if "settings" in differences:
-            self._call("update_function_configuration", "changing its settings", **self._settings())
+            self.call("update_function_configuration", **self._settings)
             self._wait_until_active()
         if "concurrency" in differences:
             self._set_concurrency()
@@ -116,6 +110,7 @@ class Function(FunctionRemains):
         """Its ARN, which is known before it exists."""
         return self.names.arn("lambda", f"function:{self.name}")
 
+    @property
     def _settings(self) -> dict[str, Any]:
         return {
             "Runtime": RUNTIME,
@@ -127,89 +122,107 @@ class Function(FunctionRemains):
         }
 
     def _differences(self, found: Mapping[str, Any]) -> list[str]:
-        has = found["Configuration"]
-        differences = []
-        if has["CodeSha256"] != code_sha256(self.spec.code):
-            differences.append("code")
-        if any(has.get(name) != value for name, value in self._settings().items()):
-            differences.append("settings")
         reserved = found.get("Concurrency", {}).get("ReservedConcurrentExecutions")
-        if reserved != self.spec.reserved_concurrency:
-            differences.append("concurrency")
-        return differences
+        there = found["Configuration"]
+        same = {
+            "code": there["CodeSha256"] == code_sha256(self.spec.code),
+            "settings": has(there, self._settings),
+            "concurrency": reserved == self.spec.reserved_concurrency,
+        }
+        return [name for name, is_same in same.items() if not is_same]
 
     def _create(self) -> None:
-        def attempt() -> bool | None:
-            try:
-                self._call(
-                    "create_function",
-                    "creating it",
-                    **self._settings(),
-                    Code={"ZipFile": self.spec.code},
-                    Architectures=[ARCHITECTURE],
-                    Tags=self.names.tags,
-                )
-            except RefusedError as error:
-                if is_not_yet_assumable(error):
-                    return None
-                if self._find() is None:  # else an attempt before this one has made it
-                    raise
-            return True
-
-        if self.clients.clock.until(attempt, at_most_s=_ROLE_TIMEOUT_S) is None:
-            raise TargetError(
-                f"Lambda cannot assume the role {self.role}, {_ROLE_TIMEOUT_S:g} s after it was"
-                " made",
-                hint="newsclf wire-api tries again",
+        try:
+            self.make(
+                "create_function",
+                not_yet=is_not_yet_assumable,
+                **self._settings,
+                Code={"ZipFile": self.spec.code},
+                Architectures=[ARCHITECTURE],
+                Tags=self.names.tags,
             )
+        except RefusedError as error:
+            if is_not_yet_assumable(error):
+                raise TargetError(
+                    f"Lambda cannot assume the role {self.role} ({error.said})",
+                    hint="newsclf wire-api tries again",
+                ) from error
+            if self.find() is None:  # else an attempt before this one has made it
+                raise
 
     def _wait_until_active(self) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
-            found = self._find()
+            found = self.find()
             if found is None:
                 return None
-            has = found["Configuration"]
-            if "Failed" in (has.get("State"), has.get("LastUpdateStatus")):
-                reason = has.get("StateReason") or has.get("LastUpdateStatusReason") or "no reason"
+            there = found["Configuration"]
+            if "Failed" in (there.get("State"), there.get("LastUpdateStatus")):
+                reason = there.get("StateReason") or there.get("LastUpdateStatusReason")
                 raise TargetError(
-                    f"Lambda could not make the function {self.name}: {reason}",
+                    f"Lambda could not create the function {self.name}: {reason or 'no reason'}",
                     hint="newsclf wire-api tries again; newsclf teardown removes it",
                 )
-            ready = has.get("State") in (None, "Active", "Inactive")
-            updated = has.get("LastUpdateStatus") in (None, "Successful")
+            ready = there.get("State") in (None, "Active", "Inactive")
+            updated = there.get("LastUpdateStatus") in (None, "Successful")
             return found if ready and updated else None
 
-        found = self.clients.clock.until(look, at_most_s=_STATE_TIMEOUT_S)
+        found = self.scope.clock.until(look, at_most_s=_STATE_TIMEOUT_S)
         if found is None:
             raise ServiceError(
                 f"the function {self.name} is not ready after {_STATE_TIMEOUT_S:g} s",
-                hint="newsclf wire-api goes on",
+                hint="newsclf wire-api continues",
             )
         return found
 
     def _set_concurrency(self) -> None:
         reserved = self.spec.reserved_concurrency
         if reserved is None:
-            self._call("delete_function_concurrency", "giving back its reserved concurrency")
+            self.call("delete_function_concurrency")
             return
         try:
-            self._call(
-                "put_function_concurrency",
-                f"reserving a concurrency of {reserved}",
-                ReservedConcurrentExecutions=reserved,
-            )
+            self.call("put_function_concurrency", ReservedConcurrentExecutions=reserved)
         except RefusedError as error:
-            raise TargetError(
-                error.message,
-                hint=error.hint
-                or "newsclf wire-api --unreserved leaves the account's concurrency alone",
-            ) from error
+            hint = "newsclf wire-api --unreserved leaves the account's concurrency alone"
+            raise TargetError(error.message, hint=error.hint or hint) from error
 
-    def _call(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any]:
-        return self.clients.call(
-            "lambda",
-            operation,
-            doing=f"the function {self.name}: {doing}",
-            FunctionName=self.name,
-            **arguments,
-        )
+
+@dataclass(frozen=True)
+class FunctionModel(NamedLikeDeployment, Resource):
+    """The model that the API's function names in its answers; nothing where there is no API."""
+
+    digest: str
+    kind = "model of the API"
+    service = "lambda"
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {"FunctionName": self.name}
+
+    def find(self) -> dict[str, Any] | None:
+        return self.ask("get_function")
+
+    def planned(self) -> PlannedChange:
+        found = self.found()
+        if not found or _variables(found).get(MODEL_VARIABLE) == self.digest:
+            return PlannedChange("keep")
+        return PlannedChange("update", self.digest[:12])
+
+    def ensure(self) -> Mapping[str, str]:
+        found = self.found()
+        if found is not None:
+            variables = _variables(found) | {MODEL_VARIABLE: self.digest}
+            self.call("update_function_configuration", Environment={"Variables": variables})
+        return {}
+
+    def delete(self) -> bool:
+        """Nothing to do: it is deleted with the function."""
+        return False
+
+
+def _has_failed(found: Mapping[str, Any]) -> bool:
+    return str(found["Configuration"].get("State")) == "Failed"
+
+
+def _variables(found: Mapping[str, Any]) -> dict[str, str]:
+    variables: dict[str, str] = found["Configuration"].get("Environment", {})["Variables"]
+    return variables

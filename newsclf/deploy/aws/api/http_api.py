@@ -1,4 +1,4 @@
-"""The HTTP API itself; its routes, stage and authorizer are modules of their own.
+"""HTTP APIs of API Gateway; routes, stage and authorizer are in modules of their own.
 
 Only API Gateway knows an API's id, so it is found by name and tag. Creating one is not idempotent:
 when an answer got lost on the way there may be two, of which the oldest is used and the others are
@@ -8,115 +8,79 @@ deleted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from newsclf.common.errors import StateError
-from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.names import TAG, Names
-from newsclf.deploy.aws.walk.resource import Look
+from newsclf.deploy.aws.call.names import TAG
+from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.aws.walk.resource import NamedLikeDeployment, Resource, has
 
 _CORS_HEADERS = ("authorization", "content-type", "x-amz-date", "x-amz-security-token", "x-api-key")
 _CORS_MAX_AGE_S = 600
+_Item = dict[str, Any]
 
 
-def items(clients: Clients, operation: str, doing: str, **arguments: Any) -> list[dict[str, Any]]:
-    """All items of one of API Gateway's lists; none where the API is not there."""
-    return list(clients.listed("apigatewayv2", operation, "Items", doing=doing, **arguments))
+@dataclass(frozen=True)
+class HttpApi(NamedLikeDeployment, Resource):
+    """The HTTP API of a deployment."""
 
-
-def find_apis(clients: Clients, names: Names) -> list[dict[str, Any]]:
-    """A deployment's APIs, the oldest first."""
-    apis = items(clients, "get_apis", "looking for the API")
-    ours = [
-        api
-        for api in apis
-        if api["Name"] == names.endpoint and api.get("Tags", {}).get(TAG) == names.deployment
-    ]
-    return sorted(ours, key=lambda api: (str(api.get("CreatedDate")), api["ApiId"]))
-
-
-def find_api_id(clients: Clients, names: Names) -> str | None:
-    """The id of a deployment's API; None if there is none."""
-    found = find_apis(clients, names)
-    return found[0]["ApiId"] if found else None
-
-
-def api_id_of(clients: Clients, names: Names) -> str:
-    """The id of a deployment's API; StateError if there is none."""
-    found = find_api_id(clients, names)
-    if found is None:
-        raise StateError(f"the API {names.endpoint} is not there", hint="newsclf wire-api")
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class HttpApi:
-    """One HTTP API."""
-
-    clients: Clients
-    names: Names
     cors_origins: Sequence[str] = ()
-    """Whose pages may call it from a browser; none: CORS is off."""
-    kind: str = field(default="HTTP API", init=False)
+    """Origins whose pages may call it from a browser; none: CORS is off."""
+    kind = "HTTP API"
+    service = "apigatewayv2"
 
     @property
-    def name(self) -> str:
-        """As the endpoint."""
-        return self.names.endpoint
+    def detail(self) -> str:
+        return "CORS for " + ", ".join(self.cors_origins) if self.cors_origins else ""
 
-    def look(self) -> Look:
-        """See whether it is there, with the CORS that is wanted."""
-        found = find_apis(self.clients, self.names)
-        if not found:
-            return Look("create", "CORS for " + ", ".join(self.cors_origins) if self._cors else "")
-        ids = {"api_id": found[0]["ApiId"], "url": found[0]["ApiEndpoint"]}
+    def find(self) -> list[_Item]:
+        """The APIs of this name, the oldest first."""
+        apis = [
+            api
+            for api in _listed(self.scope, "get_apis", "looking for the API")
+            if api["Name"] == self.name and api.get("Tags", {}).get(TAG) == self.names.deployment
+        ]
+        return sorted(apis, key=lambda api: (str(api.get("CreatedDate")), api["ApiId"]))
+
+    def difference(self, found: Sequence[_Item]) -> str | None:
         if len(found) > 1:
-            return Look("update", f"{len(found) - 1} of the same name will go", found=ids)
-        if not self._has_cors(found[0]):
-            return Look("update", "CORS", found=ids)
-        return Look("keep", found=ids)
+            return f"{len(found) - 1} of the same name will be deleted"
+        return None if self._has_cors(found[0]) else "CORS"
 
-    def ensure(self) -> Mapping[str, str]:
-        """Create or update it; returns `api_id` and `url`."""
-        found = find_apis(self.clients, self.names)
-        if not found:
-            made = self._call(
-                "create_api",
-                "creating the API",
-                Name=self.name,
-                ProtocolType="HTTP",
-                Tags=self.names.tags,
-                **({"CorsConfiguration": self._cors} if self._cors else {}),
-            )
-            found = find_apis(self.clients, self.names) or [made]
+    def ids(self, found: Sequence[_Item]) -> Mapping[str, str]:
+        return {"api_id": found[0]["ApiId"], "url": found[0]["ApiEndpoint"]}
+
+    def create(self) -> list[_Item]:
+        cors: dict[str, Any] = {"CorsConfiguration": self._cors} if self.cors_origins else {}
+        made = self.call(
+            "create_api", Name=self.name, ProtocolType="HTTP", Tags=self.names.tags, **cors
+        )
+        found = self.find() or [made]
+        self.update(found)
+        return found[:1]
+
+    def update(self, found: Sequence[_Item]) -> None:
+        """Delete all but the oldest, and give that the desired CORS."""
         api, *others = found
         for other in others:
-            self._delete(other["ApiId"])
-        if not self._has_cors(api):
-            if self._cors:
-                self._call(
-                    "update_api", "changing CORS", ApiId=api["ApiId"], CorsConfiguration=self._cors
-                )
-            else:
-                self._call("delete_cors_configuration", "turning CORS off", ApiId=api["ApiId"])
-        return {"api_id": api["ApiId"], "url": api["ApiEndpoint"]}
+            self.drop("delete_api", ApiId=other["ApiId"])
+        if self._has_cors(api):
+            return
+        if self.cors_origins:
+            self.call("update_api", ApiId=api["ApiId"], CorsConfiguration=self._cors)
+        else:
+            self.call("delete_cors_configuration", ApiId=api["ApiId"])
 
     def delete(self) -> bool:
         """Delete it with its routes, integrations, authorizers and stages."""
-        found = find_apis(self.clients, self.names)
+        found = self.found()
         for api in found:
-            self._delete(api["ApiId"])
+            self.drop("delete_api", ApiId=api["ApiId"])
         return bool(found)
-
-    def exists(self) -> bool:
-        """Whether it is there."""
-        return bool(find_apis(self.clients, self.names))
 
     @property
     def _cors(self) -> dict[str, Any]:
-        if not self.cors_origins:
-            return {}
         return {
             "AllowOrigins": list(self.cors_origins),
             "AllowMethods": ["GET", "POST"],
@@ -125,13 +89,45 @@ class HttpApi:
         }
 
     def _has_cors(self, api: Mapping[str, Any]) -> bool:
-        has = api.get("CorsConfiguration") or {}
-        return all(has.get(name) == value for name, value in self._cors.items()) and (
-            bool(has) == bool(self._cors)
-        )
+        cors = api.get("CorsConfiguration")
+        return has(cors or {}, self._cors) if self.cors_origins else not cors
 
-    def _delete(self, api_id: str) -> None:
-        self.clients.find("apigatewayv2", "delete_api", doing="deleting the API", ApiId=api_id)
 
-    def _call(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any]:
-        return self.clients.call("apigatewayv2", operation, doing=doing, **arguments)
+@dataclass(frozen=True)
+class PartOfApi(Resource):
+    """A part of the HTTP API, which is deleted with it."""
+
+    service = "apigatewayv2"
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The API's id; StateError without an API."""
+        found = self.api_id
+        if found is None:
+            raise StateError(f"the API {self.names.endpoint} is not there", hint="newsclf wire-api")
+        return {"ApiId": found}
+
+    @property
+    def api_id(self) -> str | None:
+        """The API's id; None without an API."""
+        return api_id_of(self.scope)
+
+    def items(self, operation: str) -> list[_Item]:
+        """The items of one of the API's lists; none without an API."""
+        doing = f"looking for the {self.kind}"
+        api_id = self.api_id
+        return _listed(self.scope, operation, doing, ApiId=api_id) if api_id else []
+
+    def delete(self) -> bool:
+        """Nothing to do: it is deleted with the API."""
+        return False
+
+
+def api_id_of(scope: Scope) -> str | None:
+    """The id of a deployment's API; None if there is none."""
+    found = HttpApi(scope).found()
+    return found[0]["ApiId"] if found else None
+
+
+def _listed(scope: Scope, operation: str, doing: str, **arguments: Any) -> list[_Item]:
+    return list(scope.clients.listed("apigatewayv2", operation, "Items", doing=doing, **arguments))

@@ -1,73 +1,48 @@
-"""What hands an API's requests to the function."""
+"""Integrations of an API with the function that handles its requests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from newsclf.deploy.aws.api.http_api import api_id_of, find_api_id, items
-from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.walk.resource import Look
+from newsclf.deploy.aws.api.http_api import PartOfApi
+from newsclf.deploy.aws.walk.resource import NamedLikeDeployment, has
 
 TIMEOUT_MS = 30_000
 """The most that API Gateway waits; the function gives up a second before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Integration:
+@dataclass(frozen=True)
+class Integration(NamedLikeDeployment, PartOfApi):
     """The integration of an API with a function."""
 
-    clients: Clients
-    names: Names
     function_arn: str
-    kind: str = field(default="integration", init=False)
+    kind = "integration"
 
     @property
-    def name(self) -> str:
-        """As the API."""
-        return self.names.endpoint
+    def detail(self) -> str:
+        return f"at most {TIMEOUT_MS // 1000} s"
 
-    def look(self) -> Look:
-        """See whether it is there, and as it must be."""
-        found = self._find()
-        if found is None:
-            return Look("create", f"at most {TIMEOUT_MS // 1000} s")
-        ids = {"integration_id": found["IntegrationId"]}
-        return Look("keep" if self._is_right(found) else "update", found=ids)
+    def find(self) -> dict[str, Any] | None:
+        """The one of this function, as an answer that got lost may have left two alike."""
+        found = self.items("get_integrations")
+        ours = [each for each in found if each.get("IntegrationUri") == self.function_arn]
+        return min(ours, key=lambda each: str(each["IntegrationId"]), default=None)
 
-    def ensure(self) -> Mapping[str, str]:
-        """Create or update it; returns `integration_id`."""
-        api_id = api_id_of(self.clients, self.names)
-        found = self._find()
-        if found is None:
-            found = self.clients.call(
-                "apigatewayv2",
-                "create_integration",
-                doing="creating the integration",
-                ApiId=api_id,
-                **self._settings(),
-            )
-        elif not self._is_right(found):
-            self.clients.call(
-                "apigatewayv2",
-                "update_integration",
-                doing="updating the integration",
-                ApiId=api_id,
-                IntegrationId=found["IntegrationId"],
-                **self._settings(),
-            )
+    def difference(self, found: Mapping[str, Any]) -> str | None:
+        return None if has(found, self._settings) else self.detail
+
+    def ids(self, found: Mapping[str, Any]) -> Mapping[str, str]:
         return {"integration_id": found["IntegrationId"]}
 
-    def delete(self) -> bool:
-        """Nothing to do: it goes with the API."""
-        return False
+    def create(self) -> dict[str, Any]:
+        return self.call("create_integration", **self._settings)
 
-    def exists(self) -> bool:
-        """Whether it is there."""
-        return self._find() is not None
+    def update(self, found: Mapping[str, Any]) -> None:
+        self.call("update_integration", IntegrationId=found["IntegrationId"], **self._settings)
 
+    @property
     def _settings(self) -> dict[str, Any]:
         return {
             "IntegrationType": "AWS_PROXY",
@@ -76,15 +51,3 @@ class Integration:
             "PayloadFormatVersion": "2.0",
             "TimeoutInMillis": TIMEOUT_MS,
         }
-
-    def _is_right(self, found: Mapping[str, Any]) -> bool:
-        return all(found.get(name) == value for name, value in self._settings().items())
-
-    def _find(self) -> dict[str, Any] | None:
-        """The one of this function, as an answer that got lost may have left two alike."""
-        api_id = find_api_id(self.clients, self.names)
-        if api_id is None:
-            return None
-        found = items(self.clients, "get_integrations", "looking at integrations", ApiId=api_id)
-        ours = [each for each in found if each.get("IntegrationUri") == self.function_arn]
-        return min(ours, key=lambda each: str(each["IntegrationId"]), default=None)

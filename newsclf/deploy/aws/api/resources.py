@@ -1,30 +1,31 @@
-"""What an API consists of, in the order of creation: nothing is live before it is closed."""
+"""The resources of an API, in the order of creation: nothing is live before it is closed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from newsclf.costs.formulas import FUNCTION_MEMORY_MB
-from newsclf.deploy.aws.api.authorizer import (
-    Authorizer,
-    AuthorizerRemains,
-    Jwt,
-    KeyCheck,
-    find_authorizer,
+from newsclf.deploy.aws.api.authorizer import AnyAuthorizer, Authorizer, Jwt, KeyCheck
+from newsclf.deploy.aws.api.function import (
+    MODEL_VARIABLE,
+    AnyFunction,
+    Function,
+    FunctionSpec,
 )
-from newsclf.deploy.aws.api.function import Function, FunctionRemains, FunctionSpec
 from newsclf.deploy.aws.api.function_code import API_MODULES, AUTHORIZER_MODULES, zipped
 from newsclf.deploy.aws.api.function_permission import FunctionPermission
-from newsclf.deploy.aws.api.http_api import HttpApi, find_api_id
+from newsclf.deploy.aws.api.http_api import HttpApi, api_id_of
 from newsclf.deploy.aws.api.integration import Integration
 from newsclf.deploy.aws.api.routes import ROUTES, Routes
 from newsclf.deploy.aws.api.stage import Stage
-from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.iam.role import Role, without_replaced
+from newsclf.deploy.aws.iam.statements import Statement, allow
 from newsclf.deploy.aws.log_group import LogGroup
-from newsclf.deploy.aws.walk.resource import Remains, Resource
+from newsclf.deploy.aws.walk.resource import Deletable, Resource
 from newsclf.deploy.records import AwsAuth
 
 _FUNCTION_TIMEOUT_S = 29
@@ -32,131 +33,119 @@ _FUNCTION_TIMEOUT_S = 29
 _AUTHORIZER_TIMEOUT_S = 5
 _AUTHORIZER_MEMORY_MB = 128
 _LAMBDA = "lambda.amazonaws.com"
+_API_LOG = "API log group"
+_SUFFIX: Mapping[AwsAuth, Literal["jwt", "key"]] = {"jwt": "jwt", "api-key": "key"}
+"""How requests are authorised → suffix of the authorizer's name."""
 _AUTHORIZATION = {"iam": "AWS_IAM", "jwt": "JWT", "api-key": "CUSTOM", "none": "NONE"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSpec:
-    """How an API is wanted."""
+    """The desired state of an API."""
 
     auth: AwsAuth
     jwt: Jwt | None = None
-    """With `jwt`: whose tokens pass."""
+    """With `jwt`: the issuer and audience of accepted tokens."""
     key_sha256: str | None = None
     """With `api-key`: the key's hash, hexadecimal."""
     cors_origins: tuple[str, ...] = ()
     rate_per_s: float
     burst: int
     reserved_concurrency: int | None
-    """Requests that the function may have at once; None: what the account has left."""
+    """Requests that the function may handle at once; None: what the account has left."""
     must_reserve: bool = False
     """Whether it is an error if the account has no room to reserve so many."""
 
 
-def api_resources(
-    clients: Clients, names: Names, spec: ApiSpec, model_digest: str
-) -> Sequence[Resource]:
-    """From the function's log to the stage that makes the API answer, as they are wanted.
+@dataclass(frozen=True, slots=True)
+class _FunctionNames:
+    """The names of a function, of its role, and of the kinds of both."""
+
+    word: str
+    """First word of the kinds beside the function: `authorizer role`."""
+    kind: str
+    name: str
+    role: str
+
+
+def api_resources(scope: Scope, spec: ApiSpec, model_digest: str) -> Sequence[Resource]:
+    """The resources from the function's log to the stage that makes the API answer.
 
     Without roles where the user has one of their own.
     """
-    function = Function(
-        clients,
-        names,
-        names.endpoint,
-        "function",
-        names.function_role,
+    names = scope.names
+    endpoint = names.arn("sagemaker", f"endpoint/{names.endpoint}")
+    environment = {
+        "ENDPOINT_NAME": names.endpoint,
+        MODEL_VARIABLE: model_digest,
+        "API_AUTH": spec.auth,
+    }
+    log, role, function = _function(
+        scope,
+        _api_function(names),
         FunctionSpec(
             handler="lambda_src.handler.handle",
             code=zipped(API_MODULES),
-            environment={
-                "ENDPOINT_NAME": names.endpoint,
-                "MODEL_DIGEST": model_digest,
-                "API_AUTH": spec.auth,
-            },
+            environment=environment,
             memory_mb=FUNCTION_MEMORY_MB,
             timeout_s=_FUNCTION_TIMEOUT_S,
             reserved_concurrency=spec.reserved_concurrency,
         ),
+        allow(["sagemaker:InvokeEndpoint"], endpoint),
     )
-    invoke = _allow(
-        ["sagemaker:InvokeEndpoint"], names.arn("sagemaker", f"endpoint/{names.endpoint}")
-    )
-    integration = Integration(clients, names, function.arn)
-    authorizer = _authorizer(clients, names, spec)
-    wanted: Sequence[Resource] = [
-        LogGroup(clients, names, names.function_log(function.name), "function log group"),
-        Role(
-            clients,
-            names,
-            names.function_role,
-            "function role",
-            _LAMBDA,
-            (invoke, _may_log(names, function.name)),
-        ),
+    integration = Integration(scope, function.arn)
+    suffix = _SUFFIX.get(spec.auth)
+    authorizer = AnyAuthorizer(scope, suffix) if suffix else None
+    desired: Sequence[Resource] = [
+        log,
+        role,
         function,
-        HttpApi(clients, names, spec.cors_origins),
+        HttpApi(scope, spec.cors_origins),
         FunctionPermission(
-            clients,
-            names,
-            function.name,
-            lambda: _of_routes(clients, names),
-            "function permission",
+            scope, function.name, "function permission", lambda: _route_sources(scope)
         ),
         integration,
-        *authorizer,
-        Routes(
-            clients,
-            names,
-            integration,
-            _AUTHORIZATION[spec.auth],
-            f"{names.endpoint}-{_SUFFIX[spec.auth]}" if spec.auth in _SUFFIX else None,
-        ),
-        LogGroup(clients, names, names.api_log, "API log group"),
-        Stage(clients, names, names.api_log, spec.rate_per_s, spec.burst),
+        *_authorizer(scope, spec),
+        Routes(scope, integration, _AUTHORIZATION[spec.auth], authorizer),
+        LogGroup(scope, names.api_log, _API_LOG),
+        Stage(scope, names.api_log, spec.rate_per_s, spec.burst),
     ]
-    return without_replaced(wanted, names)
+    return without_replaced(desired, names)
 
 
-def unwanted(clients: Clients, names: Names, spec: ApiSpec) -> Sequence[Remains]:
+def api_undesired(scope: Scope, spec: ApiSpec) -> Sequence[Deletable]:
     """What an API with another kind of authentication had, in the order of creation."""
-    remains: list[Remains] = []
+    found: list[Deletable] = []
     if spec.auth != "api-key":
-        remains += [*_key_check_remains(clients, names), AuthorizerRemains(clients, names, "key")]
+        key_check = _any_function(scope, _key_function(scope.names))
+        found += [*key_check, AnyAuthorizer(scope, "key")]
     if spec.auth != "jwt":
-        remains.append(AuthorizerRemains(clients, names, "jwt"))
-    return without_replaced(remains, names)
+        found.append(AnyAuthorizer(scope, "jwt"))
+    return without_replaced(found, scope.names)
 
 
-def api_remains(clients: Clients, names: Names) -> Sequence[Remains]:
-    """All that `wire-api` can have made, in the order of creation.
+def api_deletables(scope: Scope) -> Sequence[Deletable]:
+    """Everything that `wire-api` can have created, in the order of creation.
 
-    Routes, integrations, authorizers and stages go with the API, permissions with their functions.
+    Routes, integrations, authorizers and stages are deleted with the API, permissions with their
+    functions.
     """
     return [
-        LogGroup(clients, names, names.function_log(names.endpoint), "function log group"),
-        Role(clients, names, names.function_role, "function role", _LAMBDA),
-        FunctionRemains(clients, names, names.endpoint, "function"),
-        *_key_check_remains(clients, names),
-        LogGroup(clients, names, names.api_log, "API log group"),
-        HttpApi(clients, names),
+        *_any_function(scope, _api_function(scope.names)),
+        *_any_function(scope, _key_function(scope.names)),
+        LogGroup(scope, scope.names.api_log, _API_LOG),
+        HttpApi(scope),
     ]
 
 
-_SUFFIX = {"jwt": "jwt", "api-key": "key"}
-
-
-def _authorizer(clients: Clients, names: Names, spec: ApiSpec) -> Sequence[Resource]:
+def _authorizer(scope: Scope, spec: ApiSpec) -> Sequence[Resource]:
     if spec.jwt is not None:
-        return [Authorizer(clients, names, "jwt", spec.jwt)]
+        return [Authorizer(scope, "jwt", spec.jwt)]
     if spec.key_sha256 is None:
         return []
-    function = Function(
-        clients,
-        names,
-        names.authorizer,
-        "authorizer function",
-        names.authorizer_role,
+    log, role, function = _function(
+        scope,
+        _key_function(scope.names),
         FunctionSpec(
             handler="lambda_src.authorizer.handle",
             code=zipped(AUTHORIZER_MODULES),
@@ -166,58 +155,58 @@ def _authorizer(clients: Clients, names: Names, spec: ApiSpec) -> Sequence[Resou
             reserved_concurrency=None,
         ),
     )
-    authorizer = Authorizer(clients, names, "key", KeyCheck(function.arn))
+    authorizer = Authorizer(scope, "key", KeyCheck(function.arn))
+
+    def sources() -> dict[str, str]:
+        found = authorizer.found()
+        if not found:
+            return {}
+        return {"authorizer": f"{authorizer.api_id}/authorizers/{found['AuthorizerId']}"}
+
+    permission = FunctionPermission(scope, function.name, "authorizer permission", sources)
+    return [log, role, function, authorizer, permission]
+
+
+def _api_function(names: Names) -> _FunctionNames:
+    return _FunctionNames("function", "function", names.endpoint, names.function_role)
+
+
+def _key_function(names: Names) -> _FunctionNames:
+    return _FunctionNames(
+        "authorizer", "authorizer function", names.authorizer, names.authorizer_role
+    )
+
+
+def _function(
+    scope: Scope, named: _FunctionNames, spec: FunctionSpec, *statements: Statement
+) -> tuple[LogGroup, Role, Function]:
+    """A function with its log group and its role, which may write to that log."""
+    group = scope.names.function_log(named.name)
+    writes = allow(
+        ["logs:CreateLogStream", "logs:PutLogEvents"],
+        scope.names.arn("logs", f"log-group:{group}:*"),
+    )
+    return (
+        LogGroup(scope, group, f"{named.word} log group"),
+        Role(scope, named.role, f"{named.word} role", _LAMBDA, (*statements, writes)),
+        Function(scope, named.name, named.kind, named.role, spec),
+    )
+
+
+def _any_function(scope: Scope, named: _FunctionNames) -> Sequence[Deletable]:
+    """A function with its log group and its role, to delete them."""
     return [
-        LogGroup(clients, names, names.function_log(function.name), "authorizer log group"),
-        Role(
-            clients,
-            names,
-            names.authorizer_role,
-            "authorizer role",
-            _LAMBDA,
-            (_may_log(names, function.name),),
-        ),
-        function,
-        authorizer,
-        FunctionPermission(
-            clients,
-            names,
-            function.name,
-            lambda: _of_authorizer(clients, names, authorizer.name),
-            "authorizer permission",
-        ),
+        LogGroup(scope, scope.names.function_log(named.name), f"{named.word} log group"),
+        Role(scope, named.role, f"{named.word} role", _LAMBDA),
+        AnyFunction(scope, named.name, named.kind),
     ]
 
 
-def _key_check_remains(clients: Clients, names: Names) -> Sequence[Remains]:
-    return [
-        LogGroup(clients, names, names.function_log(names.authorizer), "authorizer log group"),
-        Role(clients, names, names.authorizer_role, "authorizer role", _LAMBDA),
-        FunctionRemains(clients, names, names.authorizer, "authorizer function"),
-    ]
-
-
-def _may_log(names: Names, function: str) -> Mapping[str, object]:
-    group = names.arn("logs", f"log-group:{names.function_log(function)}:*")
-    return _allow(["logs:CreateLogStream", "logs:PutLogEvents"], group)
-
-
-def _allow(actions: Sequence[str], resource: str) -> Mapping[str, object]:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": resource}
-
-
-def _of_routes(clients: Clients, names: Names) -> dict[str, str]:
+def _route_sources(scope: Scope) -> dict[str, str]:
     """Each route of the API, on its one stage; `$default` must be written as `*`."""
-    api_id = find_api_id(clients, names)
+    api_id = api_id_of(scope)
     return {
         route.replace(" /", "-").replace(".", "-"): f"{api_id}/*/{route.replace(' ', '')}"
         for route in ROUTES
         if api_id is not None
     }
-
-
-def _of_authorizer(clients: Clients, names: Names, name: str) -> dict[str, str]:
-    api_id, found = find_api_id(clients, names), find_authorizer(clients, names, name)
-    if api_id is None or found is None:
-        return {}
-    return {"authorizer": f"{api_id}/authorizers/{found['AuthorizerId']}"}

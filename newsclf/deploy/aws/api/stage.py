@@ -1,17 +1,13 @@
-"""An API's one stage, `$default`: what makes its routes live, how many requests, what is logged."""
+"""The stage of an API, `$default`: makes its routes live, throttles requests and logs access."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from newsclf.deploy.aws.api.http_api import api_id_of, find_api_id, items
-from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.errors import RefusedError
-from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.walk.resource import Look
+from newsclf.deploy.aws.api.http_api import PartOfApi
 
 STAGE = "$default"
 # Who and what, how long, and why not; neither path nor query, in which a headline might stand.
@@ -31,49 +27,40 @@ _LOG_FIELDS = {
 LOG_FORMAT = json.dumps(_LOG_FIELDS, separators=(",", ":"))
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+@dataclass(frozen=True)
+class Stage(PartOfApi):
     """The stage of an API."""
 
-    clients: Clients
-    names: Names
     log_group: str
     rate_per_s: float
     burst: int
-    name: str = field(default=STAGE, init=False)
-    kind: str = field(default="stage", init=False)
+    name = STAGE
+    kind = "stage"
 
-    def look(self) -> Look:
-        """See whether it is there, with its throttling and its log."""
-        found = self._find()
-        if found is None:
-            return Look("create", f"{self.rate_per_s:g} requests/s, {self.burst} at once")
-        return Look("keep") if self._is_right(found) else Look("update", "throttling or log")
+    @property
+    def detail(self) -> str:
+        return f"{self.rate_per_s:g} requests/s, {self.burst} at once"
 
-    def ensure(self) -> Mapping[str, str]:
-        """Create it, or update it in place; from then on the API answers."""
-        api_id = api_id_of(self.clients, self.names)
-        found = self._find()
-        if found is None:
-            try:
-                # Without tags: they need apigateway:TagResource, an action that IAM does not list.
-                self._call("create_stage", "creating the stage", api_id)
-            except RefusedError:
-                found = self._find()
-                if found is None:  # else an attempt before this one has made it
-                    raise
-        if found is not None and not self._is_right(found):
-            self._call("update_stage", "updating the stage", api_id)
-        return {}
+    def find(self) -> dict[str, Any] | None:
+        return next((s for s in self.items("get_stages") if s["StageName"] == STAGE), None)
 
-    def delete(self) -> bool:
-        """Nothing to do: it goes with the API."""
-        return False
+    def difference(self, found: Mapping[str, Any]) -> str | None:
+        for name, value in self._settings.items():
+            there = found.get(name)
+            if isinstance(value, dict):  # AWS adds defaults
+                there = {key: (there or {}).get(key) for key in value}
+            if there != value:
+                return "throttling or log"
+        return None
 
-    def exists(self) -> bool:
-        """Whether it is there."""
-        return self._find() is not None
+    def create(self) -> Any:
+        # Without tags: they need apigateway:TagResource, an action that IAM does not list.
+        return self.make_or_find("create_stage", StageName=STAGE, **self._settings)
 
+    def update(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
+        self.call("update_stage", StageName=STAGE, **self._settings)
+
+    @property
     def _settings(self) -> dict[str, Any]:
         return {
             "AutoDeploy": True,  # or routes never go live
@@ -86,29 +73,3 @@ class Stage:
                 "Format": LOG_FORMAT,
             },
         }
-
-    def _is_right(self, found: Mapping[str, Any]) -> bool:
-        for name, value in self._settings().items():
-            has = found.get(name)
-            if isinstance(value, dict):  # AWS adds defaults
-                has = {key: (has or {}).get(key) for key in value}
-            if has != value:
-                return False
-        return True
-
-    def _find(self) -> dict[str, Any] | None:
-        api_id = find_api_id(self.clients, self.names)
-        if api_id is None:
-            return None
-        found = items(self.clients, "get_stages", "looking at stages", ApiId=api_id)
-        return next((each for each in found if each["StageName"] == STAGE), None)
-
-    def _call(self, operation: str, doing: str, api_id: str) -> None:
-        self.clients.call(
-            "apigatewayv2",
-            operation,
-            doing=doing,
-            ApiId=api_id,
-            StageName=STAGE,
-            **self._settings(),
-        )

@@ -1,10 +1,9 @@
-"""Put the API before an endpoint, and see that it lets in whom it must, and nobody else."""
+"""Put the API in front of an endpoint, and test that it admits the caller and nobody else."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,12 +21,14 @@ from newsclf.common.files import write_private
 from newsclf.common.state_dir import writing
 from newsclf.deploy.aws.address import address_of, read_key
 from newsclf.deploy.aws.api.concurrency import within_account
-from newsclf.deploy.aws.api.resources import ApiSpec, api_resources, unwanted
+from newsclf.deploy.aws.api.resources import ApiSpec, api_resources, api_undesired
 from newsclf.deploy.aws.api.routes import ROUTES
 from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.aws.endpoint.describe import describe_endpoint
 from newsclf.deploy.aws.endpoint.smoke import HEADLINES
 from newsclf.deploy.aws.iam.role import check_rules
+from newsclf.deploy.aws.walk.apply import ensure, remove
 from newsclf.deploy.aws.walk.journal import Journal
 from newsclf.deploy.client import classify
 from newsclf.deploy.credentials import key_config
@@ -35,8 +36,8 @@ from newsclf.deploy.http_client import client_for
 from newsclf.deploy.records import AwsApi, AwsDeployment
 from newsclf.deploy.store import Deployments
 
-_SMOKE_TEST_S = 90.0
-"""So long it may take until a new host name, role and permission are known everywhere."""
+SMOKE_TEST_S = 90.0
+"""How long it may take until a new host name, role and permission are known everywhere."""
 _ASK_S = 35.0
 _REFUSALS = (401, 403)
 
@@ -47,26 +48,27 @@ def wire_api(
     name: str,
     spec: ApiSpec,
     *,
-    say: Callable[[str], None],
     rules: AccountRules = NO_RULES,
+    smoke_test_s: float = SMOKE_TEST_S,
 ) -> AwsDeployment:
-    """Create or update the API of a deployment, and wait until it answers as it must.
+    """Create or update the API of a deployment, and wait until it answers correctly.
 
-    What another kind of authentication had is taken away when nothing needs it any more. With
+    What another kind of authentication needed is deleted when nothing needs it any more. With
     `api-key`, a key is made if there is none, and the spec gets its hash.
 
     Args:
         state_dir: Where the deployment is recorded.
-        clients: Of the deployment's region and profile.
-        name: The deployment's.
-        spec: How the API is wanted.
-        say: Is told what happens, a line at a time.
-        rules: What the account demands; what they do not say is as it was, or as the deployment's.
+        clients: The clients of the deployment's region and profile.
+        name: The deployment's name.
+        spec: The desired state of the API.
+        rules: What the account demands; where they say nothing, the API's or else the deployment's
+            count.
+        smoke_test_s: How long the API may take until it answers correctly.
 
     Raises:
         StateError: there is no such deployment, its endpoint is not in service, the credentials are
             of another account, or another command is at work on it.
-        TargetError: AWS refused, or the API does not answer as it must.
+        TargetError: AWS refused, or the API does not answer correctly.
         ServiceError: AWS can't be reached, is busy, or failed.
         InterruptedRunError: Ctrl-C; what was made is recorded.
     """
@@ -74,59 +76,37 @@ def wire_api(
     with deployments.locked(name):
         journal = Journal(deployments, deployments.get_of(AwsDeployment, name))
         key_file = journal.deployment.key_file
-        _require_endpoint(clients, journal.deployment)
-        names = _names(journal.deployment, rules)
-        check_rules(names)
-        spec = within_account(clients, names, spec, say)
+        scope = _scope(clients, journal.deployment, rules)
+        _require_endpoint(scope)
+        check_rules(scope.names)
+        spec = within_account(scope, spec)
         if spec.auth == "api-key":
             deployments.files.create("run", name)
             spec = replace(spec, key_sha256=_key_sha256(key_file))
         try:
-            url = _apply(clients, names, journal, spec, say)
+            ids = ensure(api_resources(scope, spec, journal.deployment.model_digest), journal)
+            undesired = reversed(api_undesired(scope, spec))
+            remove([e for e in undesired if journal.has(e) or e.exists()], journal).check()
             if spec.auth != "api-key":
                 with writing(key_file):
                     key_file.unlink(missing_ok=True)
-            api = AwsApi(url=url, auth=spec.auth, rules=names.rules)
+            api = AwsApi(url=ids["url"], auth=spec.auth, rules=scope.names.rules)
             journal.save(api=api)
-            _test(clients, journal.deployment, api)
+            _test(clients, journal.deployment, api, smoke_test_s)
         except KeyboardInterrupt:
             raise InterruptedRunError(
                 f"stopped; what was made of the API of '{name}' is there",
-                hint=f"newsclf wire-api --deployment {name} goes on;"
-                f" newsclf teardown --deployment {name} removes it",
+                hint=f"newsclf wire-api --deployment {name} resumes;"
+                f" {scope.names.teardown} removes it",
             ) from None
     return journal.deployment
 
 
-def _names(deployment: AwsDeployment, rules: AccountRules) -> Names:
-    """The names under which the API is made, with the rules that hold for it."""
+def _scope(clients: Clients, deployment: AwsDeployment, rules: AccountRules) -> Scope:
+    """The names under which the API is made, with the rules that apply to it."""
     earlier = (deployment.api and deployment.api.rules) or deployment.spec.rules
-    return replace(Names.of(deployment), rules=rules.over(earlier))
-
-
-def _apply(
-    clients: Clients, names: Names, journal: Journal, spec: ApiSpec, say: Callable[[str], None]
-) -> str:
-    """Make what is wanted, take away what is not; returns the API's address."""
-    deployment = journal.deployment
-    ids: dict[str, str] = {}
-    for resource in api_resources(clients, names, spec, deployment.model_digest):
-        look = resource.look()
-        found = look.found
-        if look.action != "keep":
-            say(f"{look.action} {resource.kind} {resource.name}")
-            journal.creating(resource)
-            found = resource.ensure()
-        journal.ready(resource, found)
-        ids.update(found)
-    for remains in reversed(unwanted(clients, names, spec)):
-        if remains.exists():
-            say(f"delete {remains.kind} {remains.name}")
-            journal.deleting(remains)
-            remains.delete()
-        if journal.find(remains.kind) is not None:
-            journal.gone(remains)
-    return ids["url"]
+    names = Scope.of(clients, deployment).names
+    return Scope(clients, replace(names, rules=rules.over(earlier)))
 
 
 def _key_sha256(key_file: Path) -> str:
@@ -140,21 +120,16 @@ def _key_sha256(key_file: Path) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _require_endpoint(clients: Clients, deployment: AwsDeployment) -> None:
-    if deployment.account != clients.account:
+def _require_endpoint(scope: Scope) -> None:
+    names = scope.names
+    if names.account != scope.clients.account:
         raise StateError(
-            f"'{deployment.name}' is in the account {deployment.account}, but these credentials"
-            f" are of {clients.account}",
+            f"'{names.deployment}' is in the account {names.account}, but these credentials"
+            f" belong to {scope.clients.account}",
             hint="set AWS_PROFILE to the profile of that account",
         )
-    names = Names.of(deployment)
-    found = clients.find(
-        "sagemaker",
-        "describe_endpoint",
-        doing=f"looking at the endpoint {names.endpoint}",
-        EndpointName=names.endpoint,
-    )
-    status = found["EndpointStatus"] if found else "not there"
+    found = describe_endpoint(scope)
+    status = found.status if found else "not there"
     if status not in ("InService", "Updating", "SystemUpdating", "RollingBack"):  # these answer
         raise StateError(
             f"the endpoint {names.endpoint} is {status}, and an API needs one that answers",
@@ -162,7 +137,7 @@ def _require_endpoint(clients: Clients, deployment: AwsDeployment) -> None:
         )
 
 
-def _test(clients: Clients, deployment: AwsDeployment, api: AwsApi) -> None:
+def _test(clients: Clients, deployment: AwsDeployment, api: AwsApi, at_most_s: float) -> None:
     problem: str | None = None
 
     def look() -> bool | None:
@@ -170,16 +145,16 @@ def _test(clients: Clients, deployment: AwsDeployment, api: AwsApi) -> None:
         problem = _open_to_strangers(api) or _closed_to_us(clients, deployment, api)
         return True if problem is None else None
 
-    if clients.clock.until(look, at_most_s=_SMOKE_TEST_S) is None:
+    if clients.clock.until(look, at_most_s=at_most_s) is None:
         raise TargetError(
-            f"the API at {api.url} does not answer as it must: {problem}",
+            f"the API at {api.url} does not answer correctly: {problem}",
             hint=f"newsclf logs --deployment {deployment.name} --api; newsclf wire-api tries again,"
             f" newsclf teardown --deployment {deployment.name} removes it",
         )
 
 
 def _open_to_strangers(api: AwsApi) -> str | None:
-    """What is wrong with the answer to somebody without a credential."""
+    """What is wrong with the answers to a request without a credential; None: nothing."""
     if api.auth == "none":
         return None
     try:
@@ -195,7 +170,7 @@ def _open_to_strangers(api: AwsApi) -> str | None:
 
 
 def _closed_to_us(clients: Clients, deployment: AwsDeployment, api: AwsApi) -> str | None:
-    """What is wrong with the answer to somebody with the credential."""
+    """What is wrong with the answer to a request with the credential; None: nothing."""
     if api.auth == "jwt":  # only the issuer has tokens
         return None
     try:

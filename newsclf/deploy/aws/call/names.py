@@ -1,6 +1,6 @@
-"""The name, ARN and tags of everything that a deployment has on AWS, from the deployment's name.
+"""Names, ARNs and tags of everything that a deployment has on AWS, derived from its name.
 
-Names that can be told beforehand make every step repeatable: what exists is looked up by name, and
+Names that are known beforehand make every step repeatable: what exists is looked up by name, and
 what a lost state file knew is found again. API Gateway's and Scheduler's own ids are the exception;
 those are found by name and tag.
 """
@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Self
 
 from newsclf.common.account_rules import NO_RULES, AccountRules
-from newsclf.deploy.records import AwsDeployment
 
 PREFIX = "newsclf"
 TAG = "newsclf:deployment"
@@ -22,24 +20,18 @@ TRAINING_LOG = "/aws/sagemaker/TrainingJobs"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Of one deployment; SageMaker's have at most 63 characters, as it wants."""
+    """Names of one deployment's resources; those on SageMaker have at most 63 characters."""
 
     deployment: str
     """At most 40 lower-case letters, digits and hyphens."""
     account: str
     region: str
     rules: AccountRules = NO_RULES
-    """What the account demands of all that is made under these names."""
-
-    @classmethod
-    def of(cls, deployment: AwsDeployment) -> Self:
-        """The names of a recorded deployment."""
-        rules = deployment.spec.rules
-        return cls(deployment.name, deployment.account, deployment.region, rules)
+    """What the account demands of everything with these names."""
 
     @property
     def tags(self) -> dict[str, str]:
-        """What everything of the deployment carries."""
+        """The tags of everything that the deployment has."""
         return {**self.rules.tags, TAG: self.deployment, "newsclf:managed": "true"}
 
     @property
@@ -49,15 +41,11 @@ class Names:
 
     @property
     def endpoint(self) -> str:
-        """Also of the function, the API and what else there is one of."""
+        """The endpoint, the function, the API and whatever else there is one of."""
         return f"{PREFIX}-{self.deployment}"
 
-    def model(self, digest: str) -> str:
-        """A model of this content, so that another content is another model."""
-        return f"{self.endpoint}-{digest[:12]}"
-
-    def endpoint_config(self, digest: str) -> str:
-        """A configuration of this content."""
+    def by_content(self, digest: str) -> str:
+        """A model or endpoint configuration with this content; other content has another name."""
         return f"{self.endpoint}-{digest[:12]}"
 
     def error_alarm(self, config: str) -> str:
@@ -66,23 +54,23 @@ class Names:
 
     @property
     def endpoint_role(self) -> str:
-        """IAM is global, so the region is in the name."""
-        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-ep"
+        """The role of the endpoint."""
+        return self._role("ep")
 
     @property
     def function_role(self) -> str:
-        """IAM is global, so the region is in the name."""
-        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-fn"
+        """The role of the API's function."""
+        return self._role("fn")
 
     @property
     def schedule_role(self) -> str:
-        """IAM is global, so the region is in the name."""
-        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-ttl"
+        """The role that ends the endpoint's life."""
+        return self._role("ttl")
 
     @property
     def training_role(self) -> str:
-        """IAM is global, so the region is in the name."""
-        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-tr"
+        """The role of the training job."""
+        return self._role("tr")
 
     @property
     def is_training(self) -> bool:
@@ -101,8 +89,17 @@ class Names:
 
     @property
     def authorizer_role(self) -> str:
-        """IAM is global, so the region is in the name."""
-        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-au"
+        """The role of the authorizer."""
+        return self._role("au")
+
+    def _role(self, suffix: str) -> str:
+        """A role of ours; IAM is global, so the region is in the name."""
+        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-{suffix}"
+
+    @property
+    def teardown(self) -> str:
+        """The command that removes everything of the deployment, for hints."""
+        return f"newsclf teardown --deployment {self.deployment} --region {self.region}"
 
     def role_arn(self, role: str) -> str:
         """The ARN of a role of ours, or of the user's own, which takes the place of all of ours."""

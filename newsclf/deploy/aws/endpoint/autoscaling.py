@@ -1,10 +1,10 @@
-"""How many instances an endpoint has: a scalable target, and the policy that moves it.
+"""Autoscaling of an endpoint: a scalable target, and the policy that changes its instances.
 
-The policy tracks the requests that an instance has in hand, in steps of ten seconds. Invocations
+The policy tracks the requests that an instance has in flight, in steps of ten seconds. Invocations
 per minute, the older choice, need a figure that only a load test of that model on that instance
 can give, and an instance that is full never shows more of them than it can do: with a target a
-little too high it would never scale. Requests in hand grow without limit when an instance is full,
-and are seen within seconds instead of minutes.
+little too high it would never scale. Requests in flight grow without limit when an instance is
+full, and are seen within seconds instead of minutes.
 """
 
 from __future__ import annotations
@@ -15,90 +15,72 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from newsclf.common.errors import ConfigError
-from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError
-from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.walk.resource import Look
+from newsclf.deploy.aws.endpoint.config import VARIANT
+from newsclf.deploy.aws.walk.resource import Deletable, Resource, has
 
 _METRIC: Final = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 _OUT_COOLDOWN_S: Final = 60
 _IN_COOLDOWN_S: Final = 300
 """An instance takes minutes to start, so none is given back at the first lull."""
-_SERVICE: Final = "application-autoscaling"
 _VCPUS: Final = {"medium": 2, "large": 2, "xlarge": 4}
 
 
-@dataclass(frozen=True, slots=True)
-class ScaledVariant:
+@dataclass(frozen=True)
+class ScaledVariant(Deletable):
     """The scalable target of an endpoint's variant and its policy, whatever they say."""
 
-    clients: Clients
-    names: Names
-    variant: str
-
-    @property
-    def kind(self) -> str:
-        """For people and the journal."""
-        return "autoscaling"
+    kind = "autoscaling"
+    service = "application-autoscaling"
 
     @property
     def name(self) -> str:
         """The id of the scalable target."""
-        return f"endpoint/{self.names.endpoint}/variant/{self.variant}"
-
-    def delete(self) -> bool:
-        """Delete the policy, whose alarms go with it, then the target."""
-        policy, target = self._policy(), self._target()
-        if policy is not None:
-            doing = "deleting the autoscaling policy"
-            self._find("delete_scaling_policy", doing, PolicyName=self.names.endpoint)
-        if target is not None:
-            self._find("deregister_scalable_target", "ending autoscaling")
-        return policy is not None or target is not None
-
-    def exists(self) -> bool:
-        """Whether target or policy is left."""
-        return self._target() is not None or self._policy() is not None
+        return f"endpoint/{self.names.endpoint}/variant/{VARIANT}"
 
     @property
-    def _key(self) -> dict[str, Any]:
+    def identity(self) -> Mapping[str, Any]:
         return {
             "ServiceNamespace": "sagemaker",
             "ResourceId": self.name,
             "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
         }
 
-    def _find(self, operation: str, doing: str, **arguments: Any) -> None:
-        self.clients.find(_SERVICE, operation, doing=doing, **self._key, **arguments)
-
-    def _target(self) -> Mapping[str, Any] | None:
-        answer = self.clients.call(
-            _SERVICE,
-            "describe_scalable_targets",
-            doing="looking at autoscaling",
-            ServiceNamespace="sagemaker",
-            ResourceIds=[self.name],
+    def find(self) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+        """The target and the policy, each empty if it is not there; None without either."""
+        targets = self._described("scalable_targets", ResourceIds=[self.name])
+        policies = self._described(
+            "scaling_policies", ResourceId=self.name, PolicyNames=[self.names.endpoint]
         )
-        return next(iter(answer["ScalableTargets"]), None)
+        target: Mapping[str, Any] = next(iter(targets["ScalableTargets"]), {})
+        policy: Mapping[str, Any] = next(iter(policies["ScalingPolicies"]), {})
+        return (target, policy) if target or policy else None
 
-    def _policy(self) -> Mapping[str, Any] | None:
-        answer = self.clients.call(
-            _SERVICE,
-            "describe_scaling_policies",
-            doing="looking at the autoscaling policy",
+    def delete(self) -> bool:
+        """Delete the policy, whose alarms go with it, then the target."""
+        target, policy = self.find() or ({}, {})
+        if policy:
+            self.drop("delete_scaling_policy", PolicyName=self.names.endpoint)
+        if target:
+            self.drop("deregister_scalable_target")
+        return bool(target or policy)
+
+    def _described(self, what: str, **which: Any) -> dict[str, Any]:
+        return self.scope.clients.call(
+            self.service,
+            f"describe_{what}",
+            doing="looking for autoscaling",
             ServiceNamespace="sagemaker",
-            ResourceId=self.name,
-            PolicyNames=[self.names.endpoint],
+            **which,
         )
-        return next(iter(answer["ScalingPolicies"]), None)
 
 
-@dataclass(frozen=True, slots=True)
-class AutoScaling(ScaledVariant):
-    """The same, as they are wanted."""
+@dataclass(frozen=True)
+class AutoScaling(ScaledVariant, Resource):
+    """The scalable target and its policy, in their desired state."""
 
     instance: str
-    """Such as `ml.c5.xlarge`; it decides how many requests one has in hand when it is busy."""
+    """Such as `ml.c5.xlarge`; decides how many requests one has in flight when it is busy."""
     min_instances: int
     max_instances: int
 
@@ -106,63 +88,56 @@ class AutoScaling(ScaledVariant):
         """Raises ConfigError: SageMaker could not scale like that."""
         if not 1 <= self.min_instances <= self.max_instances:
             raise ConfigError(
-                f"--min {self.min_instances} --max {self.max_instances}: expected one instance at"
-                " least, and no more at least than at most"
+                f"--min {self.min_instances} --max {self.max_instances}: expected at least one"
+                " instance, and a minimum that is not above the maximum"
             )
         if self.instance.startswith("ml.t2."):
             raise ConfigError(
                 f"SageMaker does not scale {self.instance}: it is a burstable instance",
-                hint="--instance ml.c5.large, or leave --max away",
+                hint="--instance ml.c5.large, or leave --max out",
             )
 
     @property
     def target_in_flight(self) -> float:
-        """Requests in hand per instance: one for each vCPU.
+        """Requests in flight per instance: one for each vCPU.
 
-        In a queue with c servers that many are there at 62 % (c = 2) to 79 % (c = 8) of what it
-        can do (M/M/c), so waiting is short and little is idle.
+        In a queue with c servers that many are there at 62 % (c = 2) to 79 % (c = 8) of its
+        capacity (M/M/c), so waiting is short and little is idle.
         """
         return float(vcpus(self.instance))
 
-    def look(self) -> Look:
-        """See whether target and policy are as they should be."""
-        target, policy = self._target(), self._policy()
-        wanted = f"{self.min_instances} to {self.max_instances} instances"
-        if target is None and policy is None:
-            return Look("create", wanted)
-        if target is not None and policy is not None and self._is_wanted(target, policy):
-            return Look("keep", wanted)
-        if target is None or policy is None:
-            return Look("update", f"half made → {wanted}")
-        there = f"{target['MinCapacity']} to {target['MaxCapacity']} instances"
-        return Look("update", f"{there} → {wanted}")
+    @property
+    def detail(self) -> str:
+        return f"{self.min_instances} to {self.max_instances} instances"
 
-    def ensure(self) -> Mapping[str, str]:
+    def difference(self, found: tuple[Mapping[str, Any], Mapping[str, Any]]) -> str | None:
+        target, policy = found
+        if not target or not policy:
+            return f"incomplete → {self.detail}"
+        tracking = policy.get("TargetTrackingScalingPolicyConfiguration", {})
+        if has(target, self._bounds) and has(tracking, self._configuration):
+            return None
+        return f"{target['MinCapacity']} to {target['MaxCapacity']} instances → {self.detail}"
+
+    def create(self) -> None:
+        self.update(({}, {}))
+
+    def update(self, found: tuple[Mapping[str, Any], Mapping[str, Any]]) -> None:
         """Register the target, then put the policy; both calls also update."""
-        if self.look().action == "keep":
-            return {}
-        # One that is there is not changed when tags come with the call.
-        tags: dict[str, Any] = {} if self._target() else {"Tags": self.names.tags}
-        self.clients.create(
-            _SERVICE,
-            "register_scalable_target",
-            doing="registering the endpoint for autoscaling",
-            **self._key,
-            MinCapacity=self.min_instances,
-            MaxCapacity=self.max_instances,
-            **tags,
-        )
-        self.clients.create(
-            _SERVICE,
+        # A target that is there is not changed when tags come with the call.
+        tags: dict[str, Any] = {} if found[0] else {"Tags": self.names.tags}
+        self.make("register_scalable_target", **self._bounds, **tags)
+        self.make(
             "put_scaling_policy",
-            doing="writing the autoscaling policy",
             not_yet=_is_not_registered_yet,
-            **self._key,
             PolicyName=self.names.endpoint,
             PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration=self._configuration,
         )
-        return {}
+
+    @property
+    def _bounds(self) -> dict[str, Any]:
+        return {"MinCapacity": self.min_instances, "MaxCapacity": self.max_instances}
 
     @property
     def _configuration(self) -> dict[str, Any]:
@@ -173,13 +148,6 @@ class AutoScaling(ScaledVariant):
             "ScaleInCooldown": _IN_COOLDOWN_S,
             "DisableScaleIn": False,
         }
-
-    def _is_wanted(self, target: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
-        bounds = (target["MinCapacity"], target["MaxCapacity"])
-        there = policy.get("TargetTrackingScalingPolicyConfiguration", {})
-        return bounds == (self.min_instances, self.max_instances) and all(
-            there.get(field) == value for field, value in self._configuration.items()
-        )
 
 
 def _is_not_registered_yet(error: RefusedError) -> bool:

@@ -1,9 +1,9 @@
-"""An AWS Budgets alarm: a mail when the month's bill for SageMaker passes what was foreseen.
+"""A budget alarm of AWS: a mail when the month's bill for SageMaker exceeds an amount.
 
 It counts the whole account's SageMaker, in all regions. A budget on the deployment's tag would be
 narrower, but sees nothing until someone activates that tag for cost allocation in the billing
-console, and an alarm that can't ring is worse than none. Budgets are brought up to date a few times
-a day, so this is a net below `--ttl` and `teardown`, not in their place.
+console, and an alarm that can't ring is worse than none. Budgets are updated a few times a day, so
+this is a safety net below `--ttl` and `teardown`, and does not replace them.
 """
 
 from __future__ import annotations
@@ -15,61 +15,45 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from newsclf.common.errors import ConfigError
-from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.walk.resource import Look
+from newsclf.deploy.aws.walk.resource import Deletable, Resource
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PERCENTS: Final = (50.0, 100.0)
 _FILTERS: Final = {"Service": ["Amazon SageMaker"]}
 
 
-@dataclass(frozen=True, slots=True)
-class AnyBudget:
+@dataclass(frozen=True)
+class AnyBudget(Deletable):
     """The budget of a deployment, whatever its amount."""
 
-    clients: Clients
-    names: Names
-
-    @property
-    def kind(self) -> str:
-        """For people and the journal."""
-        return "budget alarm"
+    kind = "budget alarm"
+    service = "budgets"
 
     @property
     def name(self) -> str:
         """Its name on AWS; budgets are global, so the region is in it."""
         return f"{self.names.endpoint}-{self.names.region}"
 
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {"AccountId": self.names.account, "BudgetName": self.name}
+
+    def find(self) -> Mapping[str, Any] | None:
+        answer = self.ask("describe_budget")
+        return answer and answer["Budget"]
+
     def delete(self) -> bool:
         """Delete it, with its notifications."""
-        return self._find("delete_budget", "deleting the budget alarm") is not None
-
-    def exists(self) -> bool:
-        """Whether it is there."""
-        return self._budget() is not None
-
-    def _find(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any] | None:
-        return self.clients.find(
-            "budgets",
-            operation,
-            doing=doing,
-            AccountId=self.names.account,
-            BudgetName=self.name,
-            **arguments,
-        )
-
-    def _budget(self) -> Mapping[str, Any] | None:
-        answer = self._find("describe_budget", "looking at the budget alarm")
-        return None if answer is None else answer["Budget"]
+        return self.drop("delete_budget")
 
 
-@dataclass(frozen=True, slots=True)
-class Budget(AnyBudget):
-    """A monthly budget, and whom to write to at half of it and at all of it."""
+@dataclass(frozen=True)
+class Budget(AnyBudget, Resource):
+    """A monthly budget, which alerts somebody when half of it and all of it is used."""
 
     usd_per_month: float
     email: str
+    differs = "replace"
 
     def __post_init__(self) -> None:
         """Raises ConfigError: the amount or the address can't be used."""
@@ -81,22 +65,18 @@ class Budget(AnyBudget):
                 hint="--budget 20 --budget-email you@example.com",
             )
 
-    def look(self) -> Look:
-        """See whether it is there, with this amount and this address."""
-        wanted = f"{self.usd_per_month:g} USD per month, mail to {self.email}"
-        budget = self._budget()
-        if budget is None:
-            return Look("create", wanted)
-        return Look("keep" if self._is_wanted(budget) else "replace", wanted)
+    @property
+    def detail(self) -> str:
+        return f"{self.usd_per_month:g} USD per month, mail to {self.email}"
 
-    def ensure(self) -> Mapping[str, str]:
-        """Create it; one of another amount or address is made anew, which loses nothing."""
-        action = self.look().action
-        if action == "keep":
-            return {}
-        if action == "replace":
-            self.delete()
-        self.clients.create(
+    def difference(self, found: Mapping[str, Any]) -> str | None:
+        limit = found["BudgetLimit"]
+        same = float(limit["Amount"]) == round(self.usd_per_month, 2) and limit["Unit"] == "USD"
+        same = same and all(self._addresses(percent) == [self.email] for percent in _PERCENTS)
+        return None if same else self.detail
+
+    def create(self) -> None:
+        self.scope.clients.create(
             "budgets",
             "create_budget",
             doing="creating the budget alarm",
@@ -115,21 +95,18 @@ class Budget(AnyBudget):
                 }
                 for percent in _PERCENTS
             ],
-            ResourceTags=[{"Key": key, "Value": value} for key, value in self.names.tags.items()],
+            ResourceTags=self.scope.tag_list,
         )
-        return {}
 
-    def _is_wanted(self, budget: Mapping[str, Any]) -> bool:
-        limit = budget["BudgetLimit"]
-        same = float(limit["Amount"]) == round(self.usd_per_month, 2) and limit["Unit"] == "USD"
-        return same and all(self._addresses(percent) == [self.email] for percent in _PERCENTS)
+    def update(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Replace it, which loses nothing."""
+        self.drop("delete_budget")
+        self.create()
 
     def _addresses(self, percent: float) -> list[str]:
-        """Who hears of it when so much of the budget is used."""
-        answer = self._find(
-            "describe_subscribers_for_notification",
-            "looking at the budget alarm",
-            Notification=_notification(percent),
+        """The recipients when so much of the budget is used."""
+        answer = self.ask(
+            "describe_subscribers_for_notification", Notification=_notification(percent)
         )
         return [each["Address"] for each in answer["Subscribers"]] if answer else []
 

@@ -1,4 +1,4 @@
-"""The SageMaker model: an image, an archive, and the role that fetches both."""
+"""SageMaker models and endpoint configurations, which are named after their contents."""
 
 from __future__ import annotations
 
@@ -7,85 +7,108 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from newsclf.common.errors import StateError
-from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.errors import is_not_yet_assumable
+from newsclf.deploy.aws.call.errors import RefusedError, is_not_yet_assumable
 from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.walk.resource import Look
-from newsclf.deploy.records import AwsDeployment, AwsSpec
+from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.aws.endpoint.describe import describe_config, describe_endpoint
+from newsclf.deploy.aws.walk.resource import Resource
+from newsclf.deploy.records import AwsDeployment, AwsSpec, Vpc
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model whose name holds the digest of what it is, so that it never changes."""
+@dataclass(frozen=True)
+class NamedByContent(Resource):
+    """A resource whose name holds the digest of what it is, so that it never changes."""
 
-    clients: Clients
-    names: Names
     definition: Mapping[str, Any] | None = None
-    """Arguments of CreateModel apart from the name; None: only to remove all there are."""
-    kind: str = "model"
+    """Arguments of its creation apart from the name; None: all versions, to delete them."""
+    service = "sagemaker"
+    noun: ClassVar[str]
+    """As in `describe_model`."""
+    name_field: ClassVar[str]
+    """The argument with its name: `ModelName`."""
+
+    @staticmethod
+    def not_yet(error: RefusedError) -> bool:
+        """Whether a refusal of its creation is temporary."""
+        raise NotImplementedError
 
     @property
-    def name(self) -> str:  # noqa: D102 - see Resource, here and below
-        return (
-            self.names.model(digest(self.definition)) if self.definition else self.names.model("*")
-        )
+    def name(self) -> str:
+        content = json.dumps(self.definition, sort_keys=True).encode()
+        digest = hashlib.sha256(content).hexdigest() if self.definition else "*"
+        return self.names.by_content(digest)
 
-    def look(self) -> Look:  # noqa: D102
-        found = self.clients.find(
-            "sagemaker",
-            "describe_model",
-            doing=f"looking for the model {self.name}",
-            ModelName=self.name,
-        )
-        image = str(self._container["Image"]).rpartition("/")[2]
-        return Look("create" if found is None else "keep", image)
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {self.name_field: self.name}
 
-    def ensure(self) -> Mapping[str, str]:  # noqa: D102
-        self.clients.create(
-            "sagemaker",
-            "create_model",
-            doing=f"creating the model {self.name}",
-            not_yet=is_not_yet_assumable,
-            ModelName=self.name,
-            Tags=[{"Key": key, "Value": value} for key, value in self.names.tags.items()],
+    def find(self) -> dict[str, Any] | None:
+        return self.ask(f"describe_{self.noun}")
+
+    def create(self) -> None:
+        self.make(
+            f"create_{self.noun}",
+            not_yet=self.not_yet,
+            Tags=self.scope.tag_list,
             **(self.definition or {}),
         )
-        return {}
 
     def delete(self) -> bool:
-        """Delete all models that the deployment has had."""
+        """Delete all versions that the deployment has had."""
         found = list(self._all())
         for name in found:
-            self.clients.find(
-                "sagemaker", "delete_model", doing=f"deleting the model {name}", ModelName=name
+            self.scope.clients.find(
+                "sagemaker",
+                f"delete_{self.noun}",
+                doing=f"deleting the {self.kind} {name}",
+                **{self.name_field: name},
             )
         return bool(found)
 
-    def exists(self) -> bool:  # noqa: D102
+    def exists(self) -> bool:
         return any(self._all())
 
     def _all(self) -> Iterator[str]:
-        return contents_named(self.clients, self.names, "list_models", "Models", "ModelName")
+        """All versions: the deployment's name, then twelve hex digits.
+
+        SageMaker's filter also finds those of a deployment whose name begins like this one's.
+        """
+        named = re.compile(f"{re.escape(self.names.endpoint)}-[0-9a-f]{{12}}")
+        for each in self.scope.clients.listed(
+            "sagemaker",
+            f"list_{self.noun}s",
+            f"{self.name_field.removesuffix('Name')}s",
+            doing=f"listing what {self.names.deployment} has on SageMaker",
+            NameContains=self.names.endpoint,
+        ):
+            if named.fullmatch(each[self.name_field]):
+                yield each[self.name_field]
+
+
+@dataclass(frozen=True)
+class Model(NamedByContent):
+    """A model: an image, an archive, and the role that fetches both."""
+
+    kind = "model"
+    noun = "model"
+    name_field = "ModelName"
+    not_yet = staticmethod(is_not_yet_assumable)
 
     @property
-    def _container(self) -> Mapping[str, Any]:
+    def detail(self) -> str:
         if self.definition is None:
-            raise AssertionError  # made for a teardown
-        container: Mapping[str, Any] = self.definition["PrimaryContainer"]
-        return container
+            return ""
+        return str(self.definition["PrimaryContainer"]["Image"]).rpartition("/")[2]
 
 
 def model_definition(names: Names, spec: AwsSpec, key: str) -> dict[str, Any]:
     """The arguments of CreateModel for an archive with this key in the bucket."""
     network: dict[str, Any] = {}
     if spec.vpc is not None:
-        network["VpcConfig"] = {
-            "Subnets": list(spec.vpc.subnets),
-            "SecurityGroupIds": list(spec.vpc.security_groups),
-        }
+        network["VpcConfig"] = vpc_config(spec.vpc)
     if spec.serverless is None:
         # The archive brings all that it needs. Serverless inference does not offer this.
         network["EnableNetworkIsolation"] = True
@@ -100,7 +123,12 @@ def model_definition(names: Names, spec: AwsSpec, key: str) -> dict[str, Any]:
     }
 
 
-def model_in_use(clients: Clients, names: Names, deployment: AwsDeployment) -> str:
+def vpc_config(vpc: Vpc) -> dict[str, list[str]]:
+    """A VPC as SageMaker takes it."""
+    return {"Subnets": list(vpc.subnets), "SecurityGroupIds": list(vpc.security_groups)}
+
+
+def model_in_use(scope: Scope, deployment: AwsDeployment) -> str:
     """The model that a deployment's endpoint serves; without an endpoint the last that was made.
 
     After an update that was rolled back they are not the same.
@@ -109,44 +137,11 @@ def model_in_use(clients: Clients, names: Names, deployment: AwsDeployment) -> s
         StateError: there is none.
         TargetError, ServiceError: see `Clients.call`.
     """
-    doing = f"looking up the model of {names.endpoint}"
-    endpoint = clients.find(
-        "sagemaker", "describe_endpoint", doing=doing, EndpointName=names.endpoint
-    )
-    if endpoint is not None:
-        config = clients.call(
-            "sagemaker",
-            "describe_endpoint_config",
-            doing=doing,
-            EndpointConfigName=endpoint["EndpointConfigName"],
-        )
-        serving: str = config["ProductionVariants"][0]["ModelName"]
-        return serving
+    endpoint = describe_endpoint(scope)
+    config = describe_config(scope, endpoint.config) if endpoint else None
+    if config is not None:
+        return config.model
     made = [step.name for step in deployment.journal if step.kind == "model"]
     if not made:
         raise StateError(f"'{deployment.name}' has no model on AWS", hint="newsclf deploy")
     return made[-1]
-
-
-def digest(definition: Mapping[str, Any]) -> str:
-    """SHA-256 in hex of the arguments of a call."""
-    return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
-
-
-def contents_named(
-    clients: Clients, names: Names, operation: str, key: str, field: str
-) -> Iterator[str]:
-    """The deployment's models or endpoint configurations: its name, then twelve hex digits.
-
-    SageMaker's filter also finds those of a deployment whose name begins like this one's.
-    """
-    named = re.compile(f"{re.escape(names.endpoint)}-[0-9a-f]{{12}}")
-    for each in clients.listed(
-        "sagemaker",
-        operation,
-        key,
-        doing=f"listing what {names.deployment} has on SageMaker",
-        NameContains=names.endpoint,
-    ):
-        if named.fullmatch(each[field]):
-            yield each[field]

@@ -74,7 +74,7 @@ def check_quota(
 def check_endpoint_quota(clients: Clients, plan: Plan) -> str | None:
     """As `check_quota`, for what a plan wants, if it changes how many instances there can be."""
     spec = plan.deployment.spec
-    actions = {step.resource.kind: step.look.action for step in plan.steps}
+    actions = {step.resource.kind: step.change.action for step in plan.steps}
     action = actions["endpoint"]
     if {action, actions.get("autoscaling", "keep")} == {"keep"}:
         return None

@@ -1,55 +1,55 @@
-"""An update of an endpoint: a second fleet beside the first, which stays when the alarm rises."""
+"""Updates of an endpoint: a second fleet beside the first, which stays when the alarm rises."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
-from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError
-from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.autoscaling import ScaledVariant
-from newsclf.deploy.aws.endpoint.config import VARIANT
+from newsclf.deploy.aws.endpoint.describe import describe_config
+from newsclf.deploy.aws.walk.apply import remove
+
+log = logging.getLogger(__name__)
 
 AT_MOST_S: Final = 45 * 60
 """How long an endpoint may take to come up or to be updated: a container that crashes at each start
 takes 24 min without our limit of its start."""
 _BAKING_S: Final = 120
-"""How long the alarm watches a new fleet with all traffic before the old one goes."""
+"""How long the alarm watches a new fleet with all traffic before the old one is removed."""
 
 
 def roll_out(
-    clients: Clients,
-    names: Names,
-    configs: tuple[str, str],
-    *,
-    alarm: str | None,
-    keeps_count: bool,
-    say: Callable[[str], None],
+    scope: Scope, configs: tuple[str, str], *, alarm: str | None, keeps_count: bool
 ) -> None:
     """Begin to move the endpoint to another configuration; returns while it is updating.
 
-    An endpoint that scales ceases to while its instance is another, or SageMaker refuses the
-    update (its guide, "Update endpoints that use auto scaling").
+    Autoscaling is suspended while the instance type changes, or SageMaker refuses the update (its
+    guide, "Update endpoints that use auto scaling").
 
     Args:
-        clients: Of the account and region.
-        names: The deployment's.
-        configs: Names of the configuration that it has and of the one that it is to have.
-        alarm: Name of the alarm that ends it; None: nothing does, such as for serverless, which
-            has no blue/green.
-        keeps_count: Whether it goes on with as many instances as it has.
-        say: Is told of what else is done.
+        scope: The deployment.
+        configs: Names of the present configuration and of the next.
+        alarm: Name of the alarm that ends the update; None: nothing does, such as for serverless,
+            which has no blue/green deployment.
+        keeps_count: Whether the number of instances stays as it is.
     """
-    before, after = (variant_of(clients, each).get("InstanceType") for each in configs)
-    if before != after and ScaledVariant(clients, names, VARIANT).delete():
-        say(f"autoscaling ends, since it can't go from {before} to {after}")
+    states = [describe_config(scope, each) for each in configs]
+    before, after = (state and state.instance for state in states)
+    if before != after:
+        removal = remove([ScaledVariant(scope)])
+        removal.check()
+        if removal.deleted:
+            log.info("autoscaling ends, since it can't go from %s to %s", before, after)
+    name = scope.names.endpoint
     try:
-        clients.call(
+        scope.clients.call(
             "sagemaker",
             "update_endpoint",
-            doing=f"updating the endpoint {names.endpoint}",
-            EndpointName=names.endpoint,
+            doing=f"updating the endpoint {name}",
+            EndpointName=name,
             EndpointConfigName=configs[1],
             RetainAllVariantProperties=keeps_count,
             **(_with_rollback(alarm) if alarm is not None else {}),
@@ -57,18 +57,6 @@ def roll_out(
     except RefusedError as error:
         if not is_moving(error):  # a call was repeated that had done its work
             raise
-
-
-def variant_of(clients: Clients, config: str) -> Mapping[str, Any]:
-    """The one variant of an endpoint configuration; empty if that does not exist."""
-    found = clients.find(
-        "sagemaker",
-        "describe_endpoint_config",
-        doing=f"looking at {config}",
-        EndpointConfigName=config,
-    )
-    variant: Mapping[str, Any] = found["ProductionVariants"][0] if found else {}
-    return variant
 
 
 def is_moving(error: RefusedError) -> bool:

@@ -1,4 +1,4 @@
-"""A real request to an endpoint: a stock container says Healthy of a broken model too."""
+"""A smoke test of an endpoint: the stock container reports a broken model as healthy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from newsclf.common.errors import TargetError
 from newsclf.contract.labels import LABELS
-from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError
+from newsclf.deploy.aws.call.scope import Scope
 
 HEADLINES = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
 _MODEL_FAILED = "ModelError"
@@ -18,21 +18,22 @@ _START_S = 90
 
 
 class BadAnswerError(TargetError):
-    """The model was asked, and failed or answered something else than our labels."""
+    """The model failed on a request or answered with other labels."""
 
 
-def smoke_test(clients: Clients, endpoint: str) -> None:
+def smoke_test(scope: Scope) -> None:
     """Classify two headlines.
 
     Raises:
         BadAnswerError: the model is to blame.
-        TargetError: AWS did not let the question through.
+        TargetError: AWS refused the request.
         ServiceError: it can't be reached.
     """
+    endpoint = scope.names.endpoint
 
     def ask() -> dict[str, Any] | None:
         try:
-            return clients.call(
+            return scope.clients.call(
                 "sagemaker-runtime",
                 "invoke_endpoint",
                 doing=f"classifying with the endpoint {endpoint}",
@@ -48,18 +49,18 @@ def smoke_test(clients: Clients, endpoint: str) -> None:
                 raise BadAnswerError(error.message) from error
             raise
 
-    answer = clients.clock.until(ask, at_most_s=_START_S)
+    answer = scope.clock.until(ask, at_most_s=_START_S)
     if answer is None:
         raise TargetError(
-            f"the endpoint {endpoint} is in service, but takes no request",
-            hint="newsclf deploy asks it again",
+            f"the endpoint {endpoint} is in service, but accepts no request",
+            hint="newsclf deploy tries again",
         )
     body: bytes = answer["Body"].read()
     if not _holds_our_labels(body):
         start = body[:200].decode(errors="replace")
         raise BadAnswerError(
-            f"the endpoint {endpoint} does not answer as it should: {start}",
-            hint="newsclf package --check looks at an archive",
+            f"the endpoint {endpoint} gives no valid answer: {start}",
+            hint="newsclf package --check checks an archive",
         )
 
 

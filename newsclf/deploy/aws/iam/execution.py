@@ -1,4 +1,4 @@
-"""What the roles may do that SageMaker takes on, for an endpoint and for a training job.
+"""Permissions of the roles that SageMaker assumes, for an endpoint and for a training job.
 
 Source: the SageMaker guide, "SageMaker AI Roles", CreateModel API and CreateTrainingJob API:
 Execution Role Permissions; narrowed to our own resources where the action knows resources.
@@ -6,75 +6,74 @@ Execution Role Permissions; narrowed to our own resources where the action knows
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from newsclf.deploy.aws.call.names import TRAINING_LOG, Names
+from newsclf.deploy.aws.iam.statements import Statement, allow
 from newsclf.deploy.aws.images import repository_arn
 from newsclf.deploy.records import AwsSpec
 
 SERVICE = "sagemaker.amazonaws.com"
 
 
-def statements(names: Names, spec: AwsSpec) -> tuple[Mapping[str, Any], ...]:
-    """Of an endpoint: fetch its archive and image, and write its log."""
+def statements(names: Names, spec: AwsSpec) -> tuple[Statement, ...]:
+    """The permissions of an endpoint: fetch its archive and image, and write its log."""
     log = names.arn("logs", f"log-group:{names.endpoint_log}")
     allowed = [
         *_files(names, ["s3:GetObject"]),
         *_image_and_metrics(spec.image),
-        _allow(_LOGGING, f"{log}:*"),
+        allow(LOGGING, f"{log}:*"),
     ]
     if spec.serverless is None:
         # Without it an update can't be rolled back (SageMaker's guide, "Auto-Rollback
         # Configuration and Monitoring").
         alarm = names.arn("cloudwatch", f"alarm:{names.endpoint}-*")
-        allowed.append(_allow(["cloudwatch:DescribeAlarms"], alarm))
+        allowed.append(allow(["cloudwatch:DescribeAlarms"], alarm))
     if spec.kms_key:
-        allowed.append(_allow(["kms:Decrypt"], key_arn(names, spec.kms_key)))
+        allowed.append(allow(["kms:Decrypt"], key_arn(names, spec.kms_key)))
     if spec.vpc:
-        allowed.append(_allow(_NETWORK, "*"))
+        allowed.append(allow(_NETWORK, "*"))
     return tuple(allowed)
 
 
-def training_statements(names: Names, image: str) -> tuple[Mapping[str, Any], ...]:
-    """Of a training job: read its inputs, keep checkpoints, write the model and its log."""
+def training_statements(names: Names, image: str) -> tuple[Statement, ...]:
+    """The permissions of a training job: read inputs, write checkpoints, model and log."""
     log = names.arn("logs", f"log-group:{TRAINING_LOG}")
     return (
         *_files(names, ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]),
         *_image_and_metrics(image),
         # The group is that of all training jobs of the account; the streams are the job's own.
-        _allow(["logs:CreateLogGroup", "logs:DescribeLogStreams"], f"{log}:*"),
-        _allow(
+        allow(["logs:CreateLogGroup", "logs:DescribeLogStreams"], f"{log}:*"),
+        allow(
             ["logs:CreateLogStream", "logs:PutLogEvents"],
             f"{log}:log-stream:{names.training_job}/*",
         ),
     )
 
 
-def _files(names: Names, actions: list[str]) -> list[Mapping[str, Any]]:
+def _files(names: Names, actions: list[str]) -> list[Statement]:
     bucket = f"arn:aws:s3:::{names.bucket}"
+    below = {"StringLike": {"s3:prefix": f"{names.deployment}/*"}}
     return [
-        _allow(actions, f"{bucket}/{names.deployment}/*"),
-        _allow(["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": f"{names.deployment}/*"}}),
+        allow(actions, f"{bucket}/{names.deployment}/*"),
+        allow(["s3:ListBucket"], bucket, condition=below),
     ]
 
 
-def _image_and_metrics(image: str) -> list[Mapping[str, Any]]:
+def _image_and_metrics(image: str) -> list[Statement]:
     return [
-        _allow(
+        allow(
             ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
             repository_arn(image),
         ),
-        _allow(["ecr:GetAuthorizationToken"], "*"),
-        _allow(
+        allow(["ecr:GetAuthorizationToken"], "*"),
+        allow(
             ["cloudwatch:PutMetricData"],
             "*",
-            {"StringLike": {"cloudwatch:namespace": ["*SageMaker*", "*sagemaker*"]}},
+            condition={"StringLike": {"cloudwatch:namespace": ["*SageMaker*", "*sagemaker*"]}},
         ),
     ]
 
 
-_LOGGING = [
+LOGGING = [
     # The group is there, but whether SageMaker logs without this is not known. After a teardown it
     # can't bring the group back: the role goes first.
     "logs:CreateLogGroup",
@@ -96,12 +95,5 @@ _NETWORK = [
 
 
 def key_arn(names: Names, key: str) -> str:
-    """The ARN of a key of KMS that is given so or by its id."""
+    """The ARN of a KMS key that is given by ARN or id."""
     return key if key.startswith("arn:") else names.arn("kms", f"key/{key}")
-
-
-def _allow(
-    actions: list[str], resource: str, condition: Mapping[str, Any] | None = None
-) -> Mapping[str, Any]:
-    conditions = {"Condition": condition} if condition else {}
-    return {"Effect": "Allow", "Action": actions, "Resource": resource, **conditions}

@@ -14,6 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from newsclf.deploy.aws.iam.statements import allow
+from newsclf.deploy.aws.iam.statements import document as policy_document
+
 Command = Literal[
     "train", "deploy", "wire-api", "predict", "loadtest", "status", "logs", "teardown"
 ]
@@ -211,16 +214,11 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
 
-    def document(self) -> dict[str, Any]:
-        """As IAM reads it; without a Sid, since a policy has room for its rules only."""
-        document: dict[str, Any] = {
-            "Effect": "Allow",
-            "Action": list(self.actions),
-            "Resource": self.resources[0] if len(self.resources) == 1 else list(self.resources),
-        }
-        if self.kind == "PassRole":
-            document["Condition"] = {"StringEquals": {"iam:PassedToService": list(_PASSED_TO)}}
-        return document
+    def document(self) -> Mapping[str, Any]:
+        """The statement as IAM reads it, without a Sid, for which a policy has no room."""
+        passed = {"StringEquals": {"iam:PassedToService": list(_PASSED_TO)}}
+        condition = passed if self.kind == "PassRole" else None
+        return allow(self.actions, *self.resources, condition=condition)
 
     def context_entries(self) -> list[dict[str, Any]]:
         """What IAM's simulator must be told for the statement's condition."""
@@ -281,4 +279,4 @@ def document(
 ) -> dict[str, Any]:
     """A policy document, as IAM reads it."""
     found = statements(commands, region=region, account=account, role=role)
-    return {"Version": "2012-10-17", "Statement": [each.document() for each in found]}
+    return policy_document(*(each.document() for each in found))

@@ -1,176 +1,177 @@
-"""An IAM role that a service of AWS takes on: who may, and what it may then do."""
+"""IAM roles that AWS services assume, and policies that a role has for the time of a job."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 from newsclf.common.errors import ConfigError, TargetError
-from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import TAG, Names
-from newsclf.deploy.aws.walk.resource import Look, Remains
+from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.aws.iam.statements import Statement, document
+from newsclf.deploy.aws.walk.resource import Deletable, Resource
 
-_Kind = TypeVar("_Kind", bound=Remains)
+_Kind = TypeVar("_Kind", bound=Deletable)
 _POLICY = "newsclf"
-_TELL_THE_ACCOUNT = {"sagemaker.amazonaws.com", "scheduler.amazonaws.com"}
-"""Services whose guides say, under confused deputies, that they take on roles with the key
-aws:SourceAccount. Lambda's says nothing of it, and takes only roles of the function's account."""
+_ACCOUNT_IN_TRUST = {"sagemaker.amazonaws.com", "scheduler.amazonaws.com"}
+"""Services that send the key aws:SourceAccount when they assume a role, as their guides say under
+"confused deputy". Lambda's does not mention it, and takes only roles of the function's account."""
+_SETTLE_S: Final = 15.0
+"""A role's new policy is not seen everywhere at once, and a job that misses it fails much later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A role with one inline policy. A role of this name that is not tagged as ours is left alone.
+@dataclass(frozen=True)
+class Role(Resource):
+    """A role with one inline policy. A role of this name without our tag is never touched.
 
     A new role takes seconds until a service can use it; whoever passes it on must try again.
     """
 
-    clients: Clients
-    names: Names
     name: str
     kind: str
     """`execution role`."""
-    service: str
-    """`sagemaker.amazonaws.com`."""
-    statements: tuple[Mapping[str, Any], ...] = field(default=())
-    """Of its policy; none: only to remove it."""
+    principal: str
+    """The service that assumes it: `sagemaker.amazonaws.com`."""
+    statements: tuple[Statement, ...] = ()
+    """The statements of its policy; none: only to remove it."""
+    service = "iam"
 
-    def look(self) -> Look:  # noqa: D102 - see Resource, here and below
-        found = self._find()
-        if found is None:
-            return Look("create")
-        if found["AssumeRolePolicyDocument"] != self._trust:
-            return Look("update", "who may take it on")
-        policy = self.clients.find(
-            "iam",
-            "get_role_policy",
-            doing=f"reading the policy of the role {self.name}",
-            RoleName=self.name,
-            PolicyName=_POLICY,
-        )
-        if policy is None or policy["PolicyDocument"] != self._policy:
-            return Look("update", "what it may do")
-        if not self._is_bounded(found):
-            return Look("update", "its permissions boundary")
-        return Look("keep")
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {"RoleName": self.name}
 
-    def ensure(self) -> Mapping[str, str]:  # noqa: D102
-        trust = json.dumps(self._trust)
-        found = self._find()
-        boundary = self.names.rules.permissions_boundary
-        bounded: dict[str, Any] = {"PermissionsBoundary": boundary} if boundary else {}
-        if found is None:
-            self.clients.create(
-                "iam",
-                "create_role",
-                doing=f"creating the role {self.name}",
-                RoleName=self.name,
-                AssumeRolePolicyDocument=trust,
-                Description=f"newsclf deployment {self.names.deployment}",
-                Tags=[{"Key": key, "Value": value} for key, value in self.names.tags.items()],
-                **bounded,
-            )
-        else:
-            self.clients.call(
-                "iam",
-                "update_assume_role_policy",
-                doing=f"changing the role {self.name}",
-                RoleName=self.name,
-                PolicyDocument=trust,
-            )
-        if found is not None and not self._is_bounded(found):
-            self.clients.call(
-                "iam",
-                "put_role_permissions_boundary",
-                doing=f"bounding the role {self.name}",
-                RoleName=self.name,
-                PermissionsBoundary=boundary,
-            )
-        self.clients.call(
-            "iam",
-            "put_role_policy",
-            doing=f"giving the role {self.name} its policy",
-            RoleName=self.name,
-            PolicyName=_POLICY,
-            PolicyDocument=json.dumps(self._policy),
-        )
-        return {}
-
-    def delete(self) -> bool:  # noqa: D102
-        if self._find() is None:
-            return False
-        doing = f"deleting the role {self.name}"
-        role = {"RoleName": self.name}
-        for policy in self.clients.listed(
-            "iam", "list_role_policies", "PolicyNames", doing=doing, **role
-        ):
-            self.clients.find("iam", "delete_role_policy", doing=doing, PolicyName=policy, **role)
-        for policy in self.clients.listed(
-            "iam", "list_attached_role_policies", "AttachedPolicies", doing=doing, **role
-        ):
-            self.clients.find(
-                "iam", "detach_role_policy", doing=doing, PolicyArn=policy["PolicyArn"], **role
-            )
-        return self.clients.find("iam", "delete_role", doing=doing, **role) is not None
-
-    def exists(self) -> bool:  # noqa: D102
-        return self._find() is not None
-
-    def _find(self) -> dict[str, Any] | None:
-        found = self.clients.find(
-            "iam", "get_role", doing=f"looking for the role {self.name}", RoleName=self.name
-        )
+    def find(self) -> dict[str, Any] | None:
+        found = self.ask("get_role")
         if found is None:
             return None
         role: dict[str, Any] = found["Role"]
         if {"Key": TAG, "Value": self.names.deployment} not in role.get("Tags", []):
             raise TargetError(
                 f"the role {self.name} was not made for this deployment: it lacks the tag {TAG}",
-                hint="take another deployment name, or remove the role by hand",
+                hint="choose another deployment name, or remove the role by hand",
             )
         return role
 
+    def difference(self, found: Mapping[str, Any]) -> str | None:
+        if found["AssumeRolePolicyDocument"] != self._trust:
+            return "its trust policy"
+        policy = self.ask("get_role_policy", PolicyName=_POLICY)
+        if policy is None or policy["PolicyDocument"] != document(*self.statements):
+            return "its permissions"
+        return None if self._is_bounded(found) else "its permissions boundary"
+
+    def ensure(self) -> Mapping[str, str]:
+        found = self.found()
+        trust = json.dumps(self._trust)
+        boundary = self.names.rules.permissions_boundary
+        bounded: dict[str, Any] = {"PermissionsBoundary": boundary} if boundary else {}
+        if found is None:
+            self.make(
+                "create_role",
+                AssumeRolePolicyDocument=trust,
+                Description=f"newsclf deployment {self.names.deployment}",
+                Tags=self.scope.tag_list,
+                **bounded,
+            )
+        else:
+            self.call("update_assume_role_policy", PolicyDocument=trust)
+        if found is not None and not self._is_bounded(found):
+            self.call("put_role_permissions_boundary", PermissionsBoundary=boundary)
+        self.call(
+            "put_role_policy",
+            PolicyName=_POLICY,
+            PolicyDocument=json.dumps(document(*self.statements)),
+        )
+        return {}
+
+    def delete(self) -> bool:
+        if self.find() is None:
+            return False
+        for policy in self._listed("list_role_policies", "PolicyNames"):
+            self.drop("delete_role_policy", PolicyName=policy)
+        for policy in self._listed("list_attached_role_policies", "AttachedPolicies"):
+            self.drop("detach_role_policy", PolicyArn=policy["PolicyArn"])
+        return self.drop("delete_role")
+
+    def _listed(self, operation: str, key: str) -> Iterator[Any]:
+        doing = f"looking for the policies of the role {self.name}"
+        return self.scope.clients.listed("iam", operation, key, doing=doing, **self.identity)
+
     def _is_bounded(self, found: Mapping[str, Any]) -> bool:
-        """Whether it has the boundary that is wanted, or none is."""
-        wanted = self.names.rules.permissions_boundary
-        has = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-        return wanted is None or has == wanted
+        """Whether it has the boundary that the account demands, if any."""
+        desired = self.names.rules.permissions_boundary
+        boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        return desired is None or boundary == desired
 
     @property
     def _trust(self) -> dict[str, Any]:
         trust: dict[str, Any] = {
             "Effect": "Allow",
-            "Principal": {"Service": self.service},
+            "Principal": {"Service": self.principal},
             "Action": "sts:AssumeRole",
         }
-        if self.service in _TELL_THE_ACCOUNT:
+        if self.principal in _ACCOUNT_IN_TRUST:
             # The service may use it for this account alone, whoever asks it to.
             trust["Condition"] = {"StringEquals": {"aws:SourceAccount": self.names.account}}
-        return _document(trust)
+        return document(trust)
+
+
+@dataclass(frozen=True, slots=True)
+class LentPolicy:
+    """A policy that a role has for the time of a job, as a context.
+
+    A role of the user's own is not changed: it must allow the job already.
+    """
+
+    scope: Scope
+    role: str
+    """Name of the role."""
+    job: str
+    """Name of the job, and of the policy."""
+    statements: Sequence[Statement]
+
+    def __enter__(self) -> None:
+        """Put the policy on the role, and wait until it is likely to be seen everywhere."""
+        if self.scope.names.rules.role is None:
+            self.scope.clients.call(
+                "iam",
+                "put_role_policy",
+                doing=f"giving the role {self.role} the permissions for the job {self.job}",
+                PolicyDocument=json.dumps(document(*self.statements)),
+                **self._identity,
+            )
+            try:
+                self.scope.clock.sleep(_SETTLE_S)
+            except BaseException:
+                self.__exit__()
+                raise
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the policy."""
+        if self.scope.names.rules.role is None:
+            doing = f"removing the policy {self.job} again"
+            self.scope.clients.find("iam", "delete_role_policy", doing=doing, **self._identity)
 
     @property
-    def _policy(self) -> dict[str, Any]:
-        return _document(*self.statements)
+    def _identity(self) -> dict[str, str]:
+        return {"RoleName": self.role, "PolicyName": self.job}
 
 
 def check_rules(names: Names) -> None:
-    """Raise ConfigError if a role or a boundary of the user's own is of another account."""
+    """Raise ConfigError if the user's own role or boundary belongs to another account."""
     for option, account in names.rules.other_accounts.items():
         if account != names.account:
             raise ConfigError(
-                f"{option}: it is of the account {account}, and these credentials are of"
+                f"{option}: it belongs to the account {account}, and these credentials to"
                 f" {names.account}",
                 hint="name one of this account, or set AWS_PROFILE to a profile of that one",
             )
 
 
 def without_replaced(resources: Sequence[_Kind], names: Names) -> Sequence[_Kind]:
-    """The resources without the roles of ours that a role of the user's own takes the place of."""
+    """The resources without the roles that a role of the user's own replaces."""
     if names.rules.role is None:
         return resources
     return [each for each in resources if not isinstance(each, Role)]
-
-
-def _document(*statements: Mapping[str, Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": [dict(each) for each in statements]}

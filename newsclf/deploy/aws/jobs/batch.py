@@ -1,35 +1,39 @@
-"""Batch transform: SageMaker starts machines with a deployed model, scores S3 objects, and stops.
+"""Batch transform: SageMaker scores objects in S3 with a deployed model, on machines of its own.
 
 The job runs as the model's execution role, which may read nothing but its own archive. So it gets a
-policy of its own for these two places and the keys of their buckets, named like the job, which is
-taken away when the job ends.
+policy for these two places and the keys of their buckets, named like the job, which is removed when
+the job ends.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from newsclf.common.errors import ConfigError, InterruptedRunError, NewsclfError, TargetError
 from newsclf.deploy.aws.call.clients import Clients
+from newsclf.deploy.aws.call.follow import follow
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.model import model_in_use
 from newsclf.deploy.aws.endpoint.quota import check_quota
 from newsclf.deploy.aws.iam.execution import key_arn
+from newsclf.deploy.aws.iam.role import LentPolicy
+from newsclf.deploy.aws.iam.statements import Statement, allow
 from newsclf.deploy.aws.images import check_serves
 from newsclf.deploy.records import AwsDeployment
+
+log = logging.getLogger(__name__)
 
 _LONGEST_S: Final = 5 * 24 * 3600.0
 _LOG: Final = "/aws/sagemaker/TransformJobs"
 _RECORD_MB: Final = 1
 """A request is one line, a headline or a list of them; far less than this."""
-_SETTLE_S: Final = 15.0
-"""A role's new policy is not seen everywhere at once, and a job that misses it fails much later."""
 _CONCURRENT: Final = 8
 """Requests at once on one machine: enough to keep its vCPUs busy."""
 
@@ -49,7 +53,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRequest:
-    """What to score, where to put it, and on how many machines."""
+    """A batch job: what to score, where to put the answers, and on how many machines."""
 
     source: Place
     output: Place
@@ -61,16 +65,16 @@ class BatchRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Keys of KMS, as AWS names them: ARN, id or alias; None: one of AWS's own, or none."""
+    """KMS keys by ARN, id or alias; None: one of AWS's own, or none."""
 
     source: str | None
-    """By which objects below the source are encrypted."""
+    """The key that encrypts the objects below the source."""
     output: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchDone:
-    """A job that has ended well."""
+    """A batch job that has completed."""
 
     job: str
     output: str
@@ -85,13 +89,7 @@ def parse_place(text: str, option: str) -> Place:
     return Place(found[1], found[2])
 
 
-def transform(
-    clients: Clients,
-    deployment: AwsDeployment,
-    request: BatchRequest,
-    *,
-    say: Callable[[str], None],
-) -> BatchDone:
+def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest) -> BatchDone:
     """Score every line of every object below a prefix; each is `{"inputs": "a headline"}`.
 
     Each object gets an answer with `.out` added to its name, with a line for each of its lines.
@@ -103,27 +101,30 @@ def transform(
         ServiceError: AWS can't be reached, is busy, or failed.
         InterruptedRunError: Ctrl-C; the job is told to stop.
     """
-    names = Names(deployment.name, clients.account, clients.region, deployment.spec.rules)
+    scope = Scope.named(clients, deployment.name, deployment.spec.rules)
     check_serves(deployment.spec.image, request.instance)
-    model = model_in_use(clients, names, deployment)
+    model = model_in_use(scope, deployment)
     _check_source(clients, request.source)
     usage = "transform job usage"
     if warning := check_quota(clients, request.instance, request.count, usage=usage):
-        say(warning)
-    keys = _keys_of(clients, request, say)
-    job = f"{names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}"
+        log.warning(warning)
+    keys = _keys_of(clients, request)
+    job = f"{scope.names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}"
+    statements = _statements(scope.names, request, keys)
     started_s = clients.clock.now_s()
-    with _allowed(clients, names, job, request, keys):
+    with LentPolicy(scope, scope.names.endpoint_role, job, statements):
         try:
             clients.call(
                 "sagemaker",
                 "create_transform_job",
                 doing=f"starting the batch job {job}",
-                **_definition(deployment, job, model, request, keys),
+                TransformJobName=job,
+                ModelName=model,
+                **_definition(scope, deployment.spec.kms_key, request, keys),
             )
-            say(f"batch job {job} on {request.count} × {request.instance}")
-            found = _wait(clients, job, say)
-        except BaseException as error:  # it would go on, and bill, with nobody waiting for it
+            log.info("batch job %s on %d × %s", job, request.count, request.instance)
+            found = _wait(clients, job)
+        except BaseException as error:  # it would go on, and be billed, with nobody waiting for it
             with suppress(NewsclfError):
                 clients.find(
                     "sagemaker", "stop_transform_job", doing=f"stopping {job}", TransformJobName=job
@@ -146,26 +147,26 @@ def _check_source(clients: Clients, source: Place) -> None:
     )
     if not found or not found.get("Contents"):
         raise ConfigError(
-            f"--input {source.uri}: there is nothing",
+            f"--input {source.uri}: no object begins with that",
             hint=f"aws s3 cp headlines.jsonl {source.uri}",
         )
 
 
-def _keys_of(clients: Clients, request: BatchRequest, say: Callable[[str], None]) -> _Keys:
+def _keys_of(clients: Clients, request: BatchRequest) -> _Keys:
     found = {
-        bucket: _default_key(clients, bucket, say)
+        bucket: _default_key(clients, bucket)
         for bucket in dict.fromkeys((request.source.bucket, request.output.bucket))
     }
     return _Keys(found[request.source.bucket], request.kms_key or found[request.output.bucket])
 
 
-def _default_key(clients: Clients, bucket: str, say: Callable[[str], None]) -> str | None:
+def _default_key(clients: Clients, bucket: str) -> str | None:
     """The customer's key that a bucket encrypts new objects with, if it is told."""
     doing = f"looking at the encryption of {bucket}"
     try:
         found = clients.find("s3", "get_bucket_encryption", doing=doing, Bucket=bucket)
     except NewsclfError as error:
-        say(f"{error.message}; with a key of your own the job needs --kms-key")
+        log.warning("%s; with a key of your own the job needs --kms-key", error.message)
         return None
     for rule in (found or {}).get("ServerSideEncryptionConfiguration", {}).get("Rules", []):
         default = rule.get("ApplyServerSideEncryptionByDefault", {})
@@ -176,13 +177,9 @@ def _default_key(clients: Clients, bucket: str, say: Callable[[str], None]) -> s
 
 
 def _definition(
-    deployment: AwsDeployment, job: str, model: str, request: BatchRequest, keys: _Keys
+    scope: Scope, volume_key: str | None, request: BatchRequest, keys: _Keys
 ) -> dict[str, Any]:
-    volume_key = deployment.spec.kms_key
-    tags = Names.of(deployment).tags
     return {
-        "TransformJobName": job,
-        "ModelName": model,
         "MaxConcurrentTransforms": _CONCURRENT,
         "MaxPayloadInMB": _RECORD_MB,
         "BatchStrategy": "SingleRecord",
@@ -202,29 +199,24 @@ def _definition(
             "InstanceCount": request.count,
             **({"VolumeKmsKeyId": volume_key} if volume_key else {}),
         },
-        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Tags": scope.tag_list,
     }
 
 
-def _wait(clients: Clients, job: str, say: Callable[[str], None]) -> Mapping[str, Any]:
+def _wait(clients: Clients, job: str) -> Mapping[str, Any]:
     """What AWS says of the job when it has ended."""
-    started_s = clients.clock.now_s()
-    seen = ""
 
-    def look() -> Mapping[str, Any] | None:
-        nonlocal seen
+    def look() -> tuple[str, Mapping[str, Any] | None]:
         found = clients.call(
             "sagemaker",
             "describe_transform_job",
             doing=f"looking at the batch job {job}",
             TransformJobName=job,
         )
-        if found["TransformJobStatus"] != seen:
-            seen = found["TransformJobStatus"]
-            say(f"{seen} after {clients.clock.now_s() - started_s:.0f} s")
-        return found if seen in {"Completed", "Failed", "Stopped"} else None
+        status = found["TransformJobStatus"]
+        return status, found if status in {"Completed", "Failed", "Stopped"} else None
 
-    found = clients.clock.until(look, at_most_s=_LONGEST_S)
+    found = follow(clients.clock, f"batch job {job}", look, at_most_s=_LONGEST_S)
     if found is None:
         raise TargetError(f"the batch job {job} was stopped after {_LONGEST_S / 86_400:g} days")
     return found
@@ -241,20 +233,14 @@ def _check_end(clients: Clients, job: str, found: Mapping[str, Any]) -> None:
     )
 
 
-@contextmanager
-def _allowed(
-    clients: Clients, names: Names, job: str, request: BatchRequest, keys: _Keys
-) -> Iterator[None]:
-    """Let the execution role read and write for the time of the job; a user's own must already."""
-    if names.rules.role:
-        yield
-        return
-    role = {"RoleName": names.endpoint_role, "PolicyName": job}
-    statements = [
-        _allow(["s3:GetObject"], f"arn:aws:s3:::{request.source.bucket}/{request.source.key}*"),
-        _allow(["s3:ListBucket"], f"arn:aws:s3:::{request.source.bucket}"),
-        _allow(["s3:PutObject"], f"arn:aws:s3:::{request.output.bucket}/{request.output.key}*"),
-        _allow(
+def _statements(names: Names, request: BatchRequest, keys: _Keys) -> list[Statement]:
+    """What the execution role needs for the job: to read, to write, and the keys of both."""
+    source, output = (f"arn:aws:s3:::{each.bucket}" for each in (request.source, request.output))
+    return [
+        allow(["s3:GetObject"], f"{source}/{request.source.key}*"),
+        allow(["s3:ListBucket"], source),
+        allow(["s3:PutObject"], f"{output}/{request.output.key}*"),
+        allow(
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
             names.arn("logs", f"log-group:{_LOG}:*"),
         ),
@@ -262,39 +248,21 @@ def _allowed(
         # Larger answers are uploaded in parts, for which S3 also reads the key.
         *_key_statements(names, keys.output, None, ["kms:Decrypt", "kms:GenerateDataKey"]),
     ]
-    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    clients.call(
-        "iam",
-        "put_role_policy",
-        doing=f"letting the role {names.endpoint_role} read and write for the job",
-        PolicyDocument=document,
-        **role,
-    )
-    try:
-        clients.clock.sleep(_SETTLE_S)
-        yield
-    finally:
-        clients.find(
-            "iam", "delete_role_policy", doing=f"taking the policy {job} away again", **role
-        )
 
 
 def _key_statements(
-    names: Names, bucket_s: str | None, given: str | None, actions: list[str]
-) -> list[dict[str, Any]]:
+    names: Names, bucket_key: str | None, given: str | None, actions: list[str]
+) -> list[Statement]:
     """Let the role use a bucket's key and the one that was given."""
     return [
-        _allow(actions, f"{key.rpartition('alias/')[0] or names.arn('kms', '')}key/*")
-        | {"Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": _alias(key)}}}
-        if "alias/" in key
-        else _allow(actions, key_arn(names, key))
-        for key in dict.fromkeys(each for each in (bucket_s, given) if each)
+        _key_statement(names, key, actions)
+        for key in dict.fromkeys(each for each in (bucket_key, given) if each)
     ]
 
 
-def _alias(key: str) -> str:
-    return f"alias/{key.partition('alias/')[2]}"
-
-
-def _allow(actions: list[str], resource: str) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": actions, "Resource": resource}
+def _key_statement(names: Names, key: str, actions: list[str]) -> Statement:
+    before, alias, name = key.partition("alias/")
+    if not alias:
+        return allow(actions, key_arn(names, key))
+    is_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{name}"}}
+    return allow(actions, f"{before or names.arn('kms', '')}key/*", condition=is_alias)

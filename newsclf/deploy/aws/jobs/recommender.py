@@ -1,7 +1,7 @@
-"""SageMaker's own Inference Recommender on a model that is on AWS: a Default job.
+"""Default jobs of SageMaker's Inference Recommender, on the model of a deployment.
 
 A Default job is given the instances, and finds by itself how many requests each takes. It runs as
-the model's execution role, which may make nothing; for the time of the job it gets a policy named
+the model's execution role, which may create nothing; for the time of the job it gets a policy named
 like it. AWS documents only that AmazonSageMakerFullAccess is enough (SageMaker guide, page
 "inference-recommender-prerequisites"), so the policy follows from what the guide says that a job
 does: it makes a model, an endpoint configuration and an endpoint, named after the job or `sm-…`,
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
+import logging
 import re
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,10 +26,14 @@ from newsclf.deploy.aws.bucket import delete_below
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError, is_not_yet_assumable
 from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.endpoint.model import model_in_use
+from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.aws.endpoint.model import model_in_use, vpc_config
 from newsclf.deploy.aws.endpoint.quota import check_quota
-from newsclf.deploy.aws.iam.execution import SERVICE, key_arn
+from newsclf.deploy.aws.iam.execution import LOGGING, SERVICE, key_arn
+from newsclf.deploy.aws.iam.role import LentPolicy
+from newsclf.deploy.aws.iam.statements import Statement, allow
 from newsclf.deploy.aws.jobs.recommender_job import (
+    LONGEST_S,
     RecommenderJob,
     name_of_job,
     plain,
@@ -38,40 +42,42 @@ from newsclf.deploy.aws.jobs.recommender_job import (
 from newsclf.deploy.recommendations import Recommendations, Status
 from newsclf.deploy.records import AwsDeployment, AwsSpec
 
-_SETTLE_S: Final = 15.0
-"""A role's new policy is not seen everywhere at once, and a job that misses it fails much later."""
+log = logging.getLogger(__name__)
+
 _FILES: Final = 100
 """Requests in the sample, each of which the job sends again and again."""
 _NAME_CHARS: Final = 40
-"""To which a job cuts the names that it makes of its own (docs of JobName)."""
+"""Length to which a job cuts the names that it makes from its own (docs of JobName)."""
 _PYTORCH: Final = re.compile(r"pytorch-inference:(\d\.[\d.]+)-")
 _METADATA: Final = {"Domain": "NATURAL_LANGUAGE_PROCESSING", "Task": "CLASSIFICATION"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecommenderRequest:
-    """What to try, and with what."""
+    """What to measure, and with which requests."""
 
     instances: Sequence[str]
     bodies: Sequence[bytes]
-    """Of requests to the endpoint, JSON."""
+    """Bodies of requests to the endpoint, in JSON."""
     in_use: int
     """Instances of each type that are up beside the job, for the quota."""
+    at_most_s: float = LONGEST_S
+    """How long the job may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartedJob:
-    """A job that runs."""
+    """A running job."""
 
     name: str
     region: str
     finish: Callable[[Callable[[], bool]], Recommendations]
-    """Waits for its end as long as what it is given says yes; then stops it. Raises TargetError
-    or ServiceError: its end was not seen."""
+    """Waits for its end while the given function returns true, then stops it. Raises TargetError or
+    ServiceError: its end was not seen."""
 
 
 def check_instances(instances: Sequence[str]) -> None:
-    """Raise ConfigError for what Inference Recommender does not measure."""
+    """Raise ConfigError for an instance that Inference Recommender does not measure."""
     for instance in instances:
         if instance.startswith("ml.t2."):
             raise ConfigError(
@@ -82,29 +88,24 @@ def check_instances(instances: Sequence[str]) -> None:
 
 @contextmanager
 def recommending(
-    clients: Clients,
-    deployment: AwsDeployment,
-    request: RecommenderRequest,
-    *,
-    say: Callable[[str], None],
+    scope: Scope, deployment: AwsDeployment, request: RecommenderRequest
 ) -> Iterator[StartedJob]:
     """Run a job beside what happens within; afterwards it has ended, and what it needed is gone.
 
     Raises:
         StateError: the deployment has no model.
         TargetError: AWS refused, the quota is too small, or the end of the job was not seen; then
-            its policy and sample stay, since it needs them to take its endpoints away.
+            its policy and sample stay, since it needs them to delete its endpoints.
         ServiceError: AWS can't be reached, is busy, or failed.
     """
-    names = Names(deployment.name, clients.account, clients.region, deployment.spec.rules)
-    model = model_in_use(clients, names, deployment)
+    clients, names = scope.clients, scope.names
+    model = model_in_use(scope, deployment)
     for instance in request.instances:
         warning = check_quota(clients, instance, request.in_use + 1, ours=request.in_use)
         if warning is not None:
-            say(warning)
+            log.warning(warning)
     job = RecommenderJob(clients, name_of_job(names, datetime.now(UTC)))
     sample = f"{names.deployment}/{job.name}/payload.tar.gz"
-    role = {"RoleName": names.endpoint_role, "PolicyName": job.name}
     with ExitStack() as borrowed:
         clients.call(
             "s3",
@@ -115,77 +116,64 @@ def recommending(
             Body=sample_archive(request.bodies),
             ExpectedBucketOwner=names.account,
         )
-        borrowed.callback(delete_below, clients, names, prefix=sample)
-        if names.rules.role is None:  # a user's own must allow it already
-            clients.call(
-                "iam",
-                "put_role_policy",
-                doing=f"letting {names.endpoint_role} run {job.name}",
-                PolicyDocument=json.dumps(_policy(names, job.name, deployment.spec)),
-                **role,
-            )
-            borrowed.callback(
-                clients.find,
-                "iam",
-                "delete_role_policy",
-                doing=f"taking the policy {job.name} away again",
-                **role,
-            )
-            clients.clock.sleep(_SETTLE_S)
+        borrowed.callback(delete_below, scope, prefix=sample)
+        statements = _statements(names, job.name, deployment.spec)
+        borrowed.enter_context(LentPolicy(scope, names.endpoint_role, job.name, statements))
         definition = _definition(names, model, deployment.spec, sample, request.instances)
         try:
-            _create(clients, names, job, definition)
+            _create(scope, job, definition)
         except RefusedError:
             raise
         except BaseException:  # it may have begun all the same
-            _end(job, borrowed, say)
+            _end(job, borrowed)
             raise
-        say(f"Inference Recommender's job {job.name} on {', '.join(request.instances)}")
+        log.info("Inference Recommender's job %s on %s", job.name, ", ".join(request.instances))
 
         def finish(goes_on: Callable[[], bool]) -> Recommendations:
-            found = job.wait(goes_on, say)
+            found = job.wait(goes_on, at_most_s=request.at_most_s)
             if found is not None:
                 return _result(clients, job.name, request.instances, found)
-            say(f"stopping the job {job.name}")
+            log.info("stopping the job %s", job.name)
             return _result(clients, job.name, request.instances, job.stop() or {})
 
         try:
             yield StartedJob(job.name, clients.region, finish)
         finally:
-            _end(job, borrowed, say)
+            _end(job, borrowed)
 
 
-def _end(job: RecommenderJob, borrowed: ExitStack, say: Callable[[str], None]) -> None:
-    """Have the job ended before what it needs is taken away; else leave it that."""
+def _end(job: RecommenderJob, borrowed: ExitStack) -> None:
+    """Have the job end before what it needs is removed; if it does not, leave it that."""
     try:
         job.stop()
     except BaseException:
         borrowed.pop_all()
-        say(
-            f"the job {job.name} may still run and bill: aws sagemaker"
-            f" stop-inference-recommendations-job --job-name {job.name}"
-            f" --region {job.clients.region}; its policy and sample stay until the teardown"
+        log.warning(
+            "the job %s may still run and be billed: aws sagemaker"
+            " stop-inference-recommendations-job --job-name %s --region %s;"
+            " its policy and sample stay until the teardown",
+            job.name,
+            job.name,
+            job.clients.region,
         )
         raise
 
 
-def _create(
-    clients: Clients, names: Names, job: RecommenderJob, definition: Mapping[str, Any]
-) -> None:
+def _create(scope: Scope, job: RecommenderJob, definition: Mapping[str, Any]) -> None:
     try:
-        clients.create(
+        scope.clients.create(
             "sagemaker",
             "create_inference_recommendations_job",
             doing=f"starting the job {job.name}",
             not_yet=is_not_yet_assumable,
             JobName=job.name,
             JobType="Default",
-            RoleArn=names.role_arn(names.endpoint_role),
+            RoleArn=scope.names.role_arn(scope.names.endpoint_role),
             InputConfig=definition,
-            Tags=[{"Key": key, "Value": value} for key, value in names.tags.items()],
+            Tags=scope.tag_list,
         )
     except RefusedError as error:
-        # Its name holds the moment, so one that is there already is this one: an answer was lost.
+        # Its name holds the time, so one that is there already is this one: an answer was lost.
         if error.code != "ResourceInUse":
             raise
 
@@ -212,10 +200,7 @@ def _definition(
         },
     }
     if spec.vpc is not None:
-        definition["VpcConfig"] = {
-            "Subnets": list(spec.vpc.subnets),
-            "SecurityGroupIds": list(spec.vpc.security_groups),
-        }
+        definition["VpcConfig"] = vpc_config(spec.vpc)
     if spec.kms_key is not None:
         definition["VolumeKmsKeyId"] = spec.kms_key
     return definition
@@ -232,12 +217,13 @@ def sample_archive(bodies: Sequence[bytes]) -> bytes:
     return gzip.compress(packed.getvalue(), mtime=0)
 
 
-def _policy(names: Names, job: str, spec: AwsSpec) -> dict[str, Any]:
+def _statements(names: Names, job: str, spec: AwsSpec) -> list[Statement]:
+    """What the execution role needs for the job."""
     named = [f"{job[:_NAME_CHARS]}*", "sm-*"]
     kinds = ("model", "endpoint-config", "endpoint")
-    role = names.role_arn(names.endpoint_role)
-    statements: list[dict[str, Any]] = [
-        _allow(
+    passed = {"StringEquals": {"iam:PassedToService": SERVICE}}
+    statements = [
+        allow(
             [
                 "sagemaker:AddTags",
                 "sagemaker:CreateEndpoint",
@@ -252,31 +238,21 @@ def _policy(names: Names, job: str, spec: AwsSpec) -> dict[str, Any]:
             ],
             *(names.arn("sagemaker", f"{kind}/{name}") for kind in kinds for name in named),
         ),
-        _allow(
+        allow(
             ["sagemaker:DescribeModel"],
             names.arn("sagemaker", f"model/{names.endpoint}-*"),
             *(names.arn("sagemaker", f"model/{name}") for name in named),
         ),
-        _allow(["iam:PassRole"], role)
-        | {"Condition": {"StringEquals": {"iam:PassedToService": SERVICE}}},
-        _allow(
-            [
-                "logs:CreateLogGroup",
-                "logs:CreateLogStream",
-                "logs:DescribeLogStreams",
-                "logs:PutLogEvents",
-            ],
+        allow(["iam:PassRole"], names.role_arn(names.endpoint_role), condition=passed),
+        allow(
+            LOGGING,
             *(names.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{name}:*") for name in named),
         ),
-        _allow(["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"], "*"),
+        allow(["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"], "*"),
     ]
     if spec.kms_key is not None:
-        statements.append(_allow(["kms:CreateGrant"], key_arn(names, spec.kms_key)))
-    return {"Version": "2012-10-17", "Statement": statements}
-
-
-def _allow(actions: list[str], *resources: str) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
+        statements.append(allow(["kms:CreateGrant"], key_arn(names, spec.kms_key)))
+    return statements
 
 
 def _result(

@@ -1,14 +1,14 @@
-"""One job of SageMaker's Inference Recommender: looked at, waited for, stopped.
+"""Jobs of SageMaker's Inference Recommender: look at one, wait for it, stop it.
 
-It makes endpoints of its own as the execution role and takes them away again when it ends, so
-whatever it needs of that role must stay until it has ended.
+A job makes endpoints as the execution role and deletes them when it ends, so whatever it needs of
+that role must stay until then.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,14 +17,16 @@ from typing import Any, Final
 from newsclf.common.errors import NewsclfError, TargetError
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError
+from newsclf.deploy.aws.call.follow import follow
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.walk.resource import Deletable
 from newsclf.deploy.recommendations import Recommendation
 
 _ENDED: Final = {"COMPLETED", "FAILED", "STOPPED", "DELETED"}
 _ENDING: Final = {"STOPPING", "DELETING"}
 _STOP_S: Final = 20 * 60.0
 """An endpoint can't be deleted while it is created, so stopping takes its time."""
-_LONGEST_S: Final = 90 * 60.0
+LONGEST_S: Final = 90 * 60.0
 """A Default job takes up to 45 minutes (SageMaker guide, "Get an inference recommendation")."""
 _SAY_EVERY_S: Final = 5 * 60.0
 
@@ -43,40 +45,35 @@ class RecommenderJob:
 
     def look(self) -> Mapping[str, Any] | None:
         """What AWS says of it; None if there is no such job."""
-        return self.clients.find(
-            "sagemaker",
-            "describe_inference_recommendations_job",
-            doing=f"looking at the job {self.name}",
-            JobName=self.name,
-        )
+        return self._find("describe_inference_recommendations_job", "looking at")
 
-    def wait(
-        self, goes_on: Callable[[], bool], say: Callable[[str], None]
-    ) -> Mapping[str, Any] | None:
+    def wait(self, goes_on: Callable[[], bool], *, at_most_s: float) -> Mapping[str, Any] | None:
         """What AWS says of it when it has ended; None once `goes_on` says no.
 
         Raises:
             TargetError: it does not end, or may not be looked at.
             ServiceError: AWS can't be reached, is busy, or failed.
         """
-        clock = self.clients.clock
-        began_s = said_s = clock.now_s()
         seen = ""
 
-        def ended() -> tuple[Mapping[str, Any] | None] | None:
-            nonlocal seen, said_s
+        def look() -> tuple[str, tuple[Mapping[str, Any] | None] | None]:
+            nonlocal seen
             if not goes_on():
-                return (None,)
-            found, now_s = self._found(), clock.now_s()
-            if found["Status"] != seen or now_s - said_s > _SAY_EVERY_S:
-                seen, said_s = found["Status"], now_s
-                say(f"job {self.name}: {seen}, waited {(now_s - began_s) / 60:.0f} min")
-            return (found,) if seen in _ENDED else None
+                return "", (None,)
+            found = self._found()
+            seen = found["Status"]
+            return seen, (found,) if seen in _ENDED else None
 
-        found = clock.until(ended, at_most_s=_LONGEST_S)
+        found = follow(
+            self.clients.clock,
+            f"job {self.name}",
+            look,
+            at_most_s=at_most_s,
+            repeat_s=_SAY_EVERY_S,
+        )
         if found is None:
             raise TargetError(
-                f"the job {self.name} is still {seen} after {_LONGEST_S / 60:.0f} minutes"
+                f"the job {self.name} is still {seen} after {at_most_s / 60:.0f} minutes"
             )
         return found[0]
 
@@ -110,60 +107,58 @@ class RecommenderJob:
         return ended
 
     def _tell_to_stop(self) -> None:
-        self.clients.find(
-            "sagemaker",
-            "stop_inference_recommendations_job",
-            doing=f"stopping the job {self.name}",
-            JobName=self.name,
-        )
+        self._find("stop_inference_recommendations_job", "stopping")
+
+    def _find(self, operation: str, doing: str) -> dict[str, Any] | None:
+        doing = f"{doing} the job {self.name}"
+        return self.clients.find("sagemaker", operation, doing=doing, JobName=self.name)
 
     def _found(self) -> Mapping[str, Any]:
         found = self.look()
         return {"Status": "DELETED"} if found is None else found
 
 
-@dataclass(frozen=True, slots=True)
-class RunningJobs:
-    """The jobs of a deployment that a kill has left running, for its teardown.
+@dataclass(frozen=True)
+class RunningJobs(Deletable):
+    """The running jobs of a deployment, left by a command that was killed.
 
     The record of a job that has ended can't be deleted, and costs nothing.
     """
 
-    clients: Clients
-    names: Names
-    kind: str = "recommender job"
+    kind = "recommender job"
+    holds_others = True
 
     @property
-    def name(self) -> str:  # noqa: D102 - see Remains, here and below
+    def name(self) -> str:
         return f"{self.names.endpoint}-*"
 
-    def delete(self) -> bool:  # noqa: D102
-        found = list(self._all())
-        for job in found:
-            job.stop()
-        return bool(found)
-
-    def exists(self) -> bool:  # noqa: D102
-        return any(self._all())
-
-    def _all(self) -> Iterator[RecommenderJob]:
+    def find(self) -> list[RecommenderJob]:
         named = re.compile(rf"{re.escape(self.names.endpoint)}-\d{{15}}")
-        for each in self.clients.listed(
+        found = self.scope.clients.listed(
             "sagemaker",
             "list_inference_recommendations_jobs",
             "InferenceRecommendationsJobs",
             doing="looking for jobs of Inference Recommender",
             NameContains=self.names.endpoint,
-        ):
-            if named.fullmatch(each["JobName"]) and each["Status"] not in _ENDED:
-                yield RecommenderJob(self.clients, each["JobName"])
+        )
+        return [
+            RecommenderJob(self.scope.clients, each["JobName"])
+            for each in found
+            if named.fullmatch(each["JobName"]) and each["Status"] not in _ENDED
+        ]
+
+    def delete(self) -> bool:
+        found = self.find()
+        for job in found:
+            job.stop()
+        return bool(found)
 
 
 def recommendations(answer: Mapping[str, Any]) -> list[Recommendation]:
-    """The table of DescribeInferenceRecommendationsJob, in our units; serverless is left out.
+    """The recommendations of DescribeInferenceRecommendationsJob, in our units, without serverless.
 
     ModelLatency comes in microseconds. The guide says milliseconds, but its own sample, 263596,
-    would be four minutes of an answer that may take one (InvokeEndpoint).
+    would be four minutes for an answer that may take one (InvokeEndpoint).
     """
     return [
         _recommendation(each)
@@ -193,13 +188,13 @@ def _recommendation(each: Mapping[str, Any]) -> Recommendation:
 
 
 def _number(value: float | str | None) -> float | None:
-    """AWS says NaN where it has no figure, which botocore leaves as the text that it comes as."""
+    """A figure, or None: AWS says NaN where it has none, which botocore leaves as text."""
     number = math.nan if value is None else float(value)
     return number if math.isfinite(number) else None
 
 
 def plain(value: object) -> Any:
-    """An answer of boto3 as JSON can hold it: moments as text, and NaN too."""
+    """An answer of boto3 as JSON can hold it: dates as text, and NaN too."""
     match value:
         case dict():
             return {key: plain(item) for key, item in value.items() if key != "ResponseMetadata"}

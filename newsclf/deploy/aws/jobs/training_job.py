@@ -1,17 +1,17 @@
-"""A training job that was created: following it, stopping it, and what became of it."""
+"""Training jobs on SageMaker: follow one, stop it, and report how it ended."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from newsclf.common.errors import NewsclfError, ServiceError, TargetError
-from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError
-from newsclf.deploy.aws.call.names import TRAINING_LOG, Names
+from newsclf.deploy.aws.call.names import TRAINING_LOG
 from newsclf.deploy.aws.jobs.training_log import TrainingLog
+from newsclf.deploy.aws.walk.resource import Deletable
 
 _LINES: Final = 50
 _SEEN_AT_MOST_S: Final = 60.0
@@ -32,33 +32,32 @@ class Follower:
     """Is told each line of the job's log."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingJob:
-    """One job; its record can't be deleted, so for a teardown it is there while it runs."""
+@dataclass(frozen=True)
+class TrainingJob(Deletable):
+    """A training job. Its record can't be deleted, so for a teardown it exists while it runs."""
 
-    clients: Clients
-    names: Names
-    kind: str = "training job"
+    kind = "training job"
+    service = "sagemaker"
+    holds_others = True
 
     @property
-    def name(self) -> str:  # noqa: D102 - see Remains, here and below
+    def name(self) -> str:
         return self.names.training_job
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {"TrainingJobName": self.name}
 
     def find(self) -> dict[str, Any] | None:
         """What AWS says of it; None if there is none."""
-        return self.clients.find(
-            "sagemaker",
-            "describe_training_job",
-            doing=f"looking at {self.name}",
-            TrainingJobName=self.name,
-        )
+        return self.ask("describe_training_job")
 
-    def exists(self) -> bool:  # noqa: D102
+    def exists(self) -> bool:
         found = self.find()
         return found is not None and not is_over(found)
 
     def delete(self) -> bool:
-        """Stop it, and wait until it bills no more; False if it was not running.
+        """Stop it, and wait until it is no longer billed; False if it was not running.
 
         Raises:
             TargetError: AWS refuses to stop it, or it does not stop.
@@ -67,24 +66,18 @@ class TrainingJob:
         if not self.exists():
             return False
         try:
-            self.clients.call(
-                "sagemaker",
-                "stop_training_job",
-                doing=f"stopping {self.name}",
-                TrainingJobName=self.name,
-            )
+            self.call("stop_training_job")
         except RefusedError:
             if self.exists():
                 raise
             return False  # it has just ended
-        stopped = self.clients.clock.until(
+        stopped = self.scope.clock.until(
             lambda: None if self.exists() else True, at_most_s=_STOPPED_AT_MOST_S
         )
         if stopped is None:
             raise TargetError(
                 f"{self.name} was told to stop, and has not after {_STOPPED_AT_MOST_S:.0f} s",
-                hint=f"newsclf teardown --deployment {self.names.deployment}"
-                f" --region {self.names.region}",
+                hint=self.names.teardown,
             )
         return True
 
@@ -98,7 +91,7 @@ class TrainingJob:
             TargetError: there is no such job, or AWS refuses a look at it.
             ServiceError: AWS can't be reached for ten minutes.
         """
-        found = self.clients.clock.until(_Look(self, follower), at_most_s=math.inf)
+        found = self.scope.clock.until(_Watch(self, follower), at_most_s=math.inf)
         assert found is not None  # noqa: S101 - it ends, or a look at it fails
         return found
 
@@ -109,7 +102,7 @@ class TrainingJob:
             return
         reason = found.get("FailureReason", "")
         said = f"{status.lower()}{f' ({secondary})' if secondary not in ('', status) else ''}"
-        lines = TrainingLog(self.clients, self.name).last_lines(_LINES) or ["(it is empty)"]
+        lines = TrainingLog(self.scope.clients, self.name).last_lines(_LINES) or ["(it is empty)"]
         message = "\n".join(
             [
                 f"the training job {self.name} has {said}{f': {reason}' if reason else ''}",
@@ -121,24 +114,24 @@ class TrainingJob:
 
 
 def is_over(found: dict[str, Any]) -> bool:
-    """Whether it runs no more, and bills no more."""
+    """Whether it has ended, so that it is no longer billed."""
     return found["TrainingJobStatus"] in _ENDED
 
 
-class _Look:
-    """Looks at a job again and again, and tells what is new."""
+class _Watch:
+    """Looks at a job again and again, and reports what is new."""
 
     def __init__(self, job: TrainingJob, follower: Follower) -> None:
         self._job = job
         self._follower = follower
-        self._log = TrainingLog(job.clients, job.name)
+        self._log = TrainingLog(job.scope.clients, job.name)
         self._log_is_readable = True
-        self._clock = job.clients.clock
+        self._clock = job.scope.clock
         self._started_s = self._reached_s = self._clock.now_s()
         self._seen = ""
 
     def __call__(self) -> dict[str, Any] | None:
-        """What AWS says when it is over; None as long as it is not."""
+        """What AWS says of the job when it has ended; None until then."""
         try:
             found = self._job.find()
         except ServiceError as error:

@@ -1,52 +1,56 @@
-"""What a deployment would change, found by reading only."""
+"""The plan of a deployment: what would change, found by reading only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from newsclf.deploy.aws.walk.resource import Look, Remains, Resource
+from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.aws.walk.resource import Deletable, PlannedChange, Resource
 from newsclf.deploy.records import AwsDeployment
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A resource, and what it needs."""
+    """A resource, and the change that it needs."""
 
     resource: Resource
-    look: Look
+    change: PlannedChange
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The resources of a deployment, in the order of creation."""
 
+    scope: Scope
     deployment: AwsDeployment
     """As it will be recorded."""
-    removals: tuple[Remains, ...]
-    """What is there, and not wanted any more; goes first."""
+    removals: tuple[Deletable, ...]
+    """What is there and no longer desired; deleted first."""
     steps: tuple[Step, ...]
-    leftovers: tuple[Remains, ...] = ()
-    """What is there, and of no use when all steps are done; goes last."""
+    orphans: tuple[Deletable, ...] = ()
+    """What is there and of no use when all steps are done; deleted last."""
 
     @property
     def changes(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.removals or self.leftovers) or any(
-            step.look.action != "keep" for step in self.steps
+        return bool(self.removals or self.orphans) or any(
+            step.change.action != "keep" for step in self.steps
         )
 
 
-def planned(
+def plan_of(
+    scope: Scope,
     deployment: AwsDeployment,
-    wanted: Iterable[Resource],
-    unwanted: Iterable[Remains] = (),
-    leftovers: Iterable[Remains] = (),
+    desired: Iterable[Resource],
+    undesired: Iterable[Deletable] = (),
+    orphans: Iterable[Deletable] = (),
 ) -> Plan:
-    """Look at the resources. Errors are those of `Clients.call`."""
+    """Compare what there is with what is desired. Errors are those of `Clients.call`."""
     return Plan(
+        scope,
         deployment,
-        removals=tuple(each for each in unwanted if each.exists()),
-        steps=tuple(Step(each, each.look()) for each in wanted),
-        leftovers=tuple(leftovers),
+        removals=tuple(each for each in undesired if each.exists()),
+        steps=tuple(Step(each, each.planned()) for each in desired),
+        orphans=tuple(orphans),
     )

@@ -15,8 +15,10 @@ from moto.iam.models import iam_backends
 from newsclf.common.account_rules import AccountRules
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.iam.policy import COMMANDS, statements
 from newsclf.deploy.aws.jobs.training import remove_training, training_resources
+from newsclf.deploy.aws.walk.apply import ensure
 from newsclf.deploy.records import AwsDeployment
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli, Result
@@ -169,21 +171,18 @@ def test_a_role_of_another_account_is_refused_before_anything_is_made(
     result = newsclf(*deploy, "--role", "arn:aws:iam::999999999999:role/theirs")
 
     assert result.exit_code == 2
-    assert "--role: it is of the account 999999999999" in result.err
+    assert "--role: it belongs to the account 999999999999" in result.err
     assert aws.world.left() == []
 
 
 def test_a_training_with_a_role_of_ones_own_makes_and_deletes_none(theirs: FakeAws) -> None:
-    clients = Clients(REGION)
     names = Names("train-0123456789ab", ACCOUNT, REGION, AccountRules(role=ROLE))
-    for resource in training_resources(
-        clients, names, f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/i:1"
-    ):
-        resource.ensure()
+    scope = Scope(Clients(REGION), names)
+    ensure(training_resources(scope, f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/i:1"))
     assert [role.name for role in roles()] == ["theirs"]
     assert names.role_arn(names.training_role) == ROLE
 
-    remove_training(clients, names)
+    remove_training(scope)
     assert theirs.world.left() == ["role theirs"]
 
 

@@ -8,6 +8,7 @@ import pickle
 import re
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ import pytest
 from moto.apigatewayv2.models import apigatewayv2_backends
 from moto.awslambda.models import lambda_backends
 
+from newsclf.common.errors import TargetError
 from newsclf.deploy.aws.address import address_of
-from newsclf.deploy.aws.api.function_model import FunctionModel
-from newsclf.deploy.aws.api.resources import api_remains
+from newsclf.deploy.aws.api.function import FunctionModel
+from newsclf.deploy.aws.api.resources import ApiSpec, api_deletables
+from newsclf.deploy.aws.api.wire import wire_api
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.records import AwsApi, AwsAuth, AwsDeployment, AwsSpec
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli
@@ -139,8 +143,7 @@ def test_an_api_of_each_kind_is_wired_kept_and_removed(
     assert again.exit_code == 0, again.err
     assert writes(deployed) == []
 
-    clients = Clients(REGION)
-    remains = api_remains(clients, NAMES)
+    remains = api_deletables(Scope(Clients(REGION), NAMES))
     assert {each.kind for each in remains if each.exists()} == {
         each.kind for each in remains if "authorizer" not in each.kind or auth == "api-key"
     }
@@ -424,7 +427,7 @@ def test_a_load_test_signs_what_it_sends(
 def test_a_signature_for_another_process_stays_as_it_is() -> None:
     from newsclf.deploy.aws.address import AwsSignature
     from newsclf.deploy.credentials import Signature
-    from newsclf.deploy.sigv4 import Scope
+    from newsclf.deploy.sigv4 import Scope as SigningScope
 
     class Renewing:
         """Credentials that are others each time they are asked for."""
@@ -437,7 +440,7 @@ def test_a_signature_for_another_process_stays_as_it_is() -> None:
 
             return ReadOnlyCredentials(f"AKID{self.asked}", "secret", "token")
 
-    here = AwsSignature(Renewing(), Scope(REGION, "execute-api"))
+    here = AwsSignature(Renewing(), SigningScope(REGION, "execute-api"))
     there = pickle.loads(pickle.dumps(here))  # noqa: S301 - our own
 
     def key_of(auth: httpx.Auth) -> str:
@@ -481,30 +484,30 @@ def test_without_an_endpoint_nothing_is_made(deployed: FakeAws, newsclf: Cli) ->
 
 
 def test_an_api_before_a_model_that_fails_is_an_error(
-    deployed: FakeAws, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+    deployed: FakeAws,
 ) -> None:
-    monkeypatch.setattr("newsclf.deploy.aws.api.wire._SMOKE_TEST_S", 0.5)
     deployed.data_plane.model_fails = True
+    spec = ApiSpec(auth="iam", rate_per_s=50, burst=100, reserved_concurrency=None)
 
-    result = newsclf("wire-api")
+    with pytest.raises(TargetError, match="does not answer correctly") as raised:
+        wire_api(STATE, Clients(REGION), "news", spec, smoke_test_s=0.5)
 
-    assert result.exit_code == 4, result.err
-    assert "does not answer as it must" in result.err
-    assert "failed on this request" in result.err
-    assert "newsclf teardown" in result.err
+    assert "failed on this request" in raised.value.message
+    assert "newsclf teardown" in (raised.value.hint or "")
 
 
 def test_the_api_names_the_model_that_answers(deployed: FakeAws, newsclf: Cli) -> None:
     assert newsclf("wire-api", "--auth", "none").exit_code == 0
-    model = FunctionModel(Clients(REGION), NAMES, "fedcba987654")
-    assert model.look().action == "update"
+    model = FunctionModel(Scope(Clients(REGION), NAMES), "fedcba987654")
+    assert model.planned().action == "update"
 
     model.ensure()
 
-    assert model.look().action == "keep"
+    assert model.planned().action == "keep"
     assert httpx.post(f"{url_of()}/classify", json=BODY).json()["model"] == "fedcba987654"
     newsclf("wire-api", "--auth", "none")  # which knows of no other model
-    assert model.look().action == "update"
+    model.scope.forget_all()
+    assert model.planned().action == "update"
     deployed.forget()
 
 
@@ -566,3 +569,61 @@ def test_an_open_api_is_closed_when_nothing_is_said(newsclf: Cli) -> None:
     api = wired().api
     assert api is not None
     assert api.auth == "api-key"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("function", NAMES.endpoint), ("authorizer function", NAMES.authorizer)],
+)
+def test_a_function_is_recorded_as_ready_only_after_it_was_seen_active(
+    deployed: FakeAws, newsclf: Cli, kind: str, name: str
+) -> None:
+    """Also when an earlier run was cut off between its creation and the first look at it."""
+    deployed.services.polls = 3
+    deployed.fault = deny_the_look_after_creating(deployed, name)
+    assert newsclf("wire-api", "--auth", "api-key", "--unreserved").exit_code == 4
+    deployed.fault = lambda _, __: None
+    assert status_of(kind) == "creating"
+    pending: list[int] = []
+
+    def note(_: int, __: Call) -> None:
+        if status_of(kind) == "ready":
+            pending.append(deployed.services.pending[name])
+
+    deployed.done = note
+    assert newsclf("wire-api", "--auth", "api-key", "--unreserved").exit_code == 0
+    assert set(pending) == {0}
+
+
+def status_of(kind: str) -> str:
+    """What the record says of a kind of resource."""
+    (status,) = {step.status for step in wired().journal if step.kind == kind}
+    return status
+
+
+def deny_the_look_after_creating(aws: FakeAws, name: str) -> Callable[[int, Call], str | None]:
+    """Refuse GetFunction once the function of this name was created."""
+
+    def fault(_: int, call: Call) -> str | None:
+        created = aws.services.pending.get(name)
+        wanted = call.operation == "GetFunction" and call.params.get("FunctionName") == name
+        return "denied" if wanted and created else None
+
+    return fault
+
+
+def test_a_creation_lists_the_apis_of_the_account_no_more_than_twice(
+    deployed: FakeAws, newsclf: Cli
+) -> None:
+    """Before the API is created and after; nothing in between has changed which there are."""
+    assert newsclf("wire-api", "--auth", "api-key").exit_code == 0
+    assert called(deployed).count("GetApis") == 2
+
+    deployed.forget()
+    assert newsclf("wire-api", "--auth", "api-key").exit_code == 0
+    assert called(deployed).count("GetApis") == 1
+    assert called(deployed).count("GetRoutes") == 1
+
+
+def called(aws: FakeAws) -> list[str]:
+    return [record.call.operation for record in aws.records]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from tests.conftest import Cli
 from tests.integration.deploy.aws.test_extras import HastyClock
 
 NAMES = Names("news", "123456789012", "us-east-1")
-MODEL = NAMES.model("a" * 64)
+MODEL = NAMES.by_content("a" * 64)
 REQUEST = BatchRequest(
     source=Place("theirs", "in/2026"), output=Place("theirs", "out/"), instance="ml.c5.xlarge"
 )
@@ -82,6 +84,23 @@ def encrypt(clients: Clients, key: str) -> None:
     )
 
 
+@contextmanager
+def logged(say: Callable[[str], None]) -> Iterator[None]:
+    """Call a function with each line that is logged."""
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(record.getMessage())
+
+    log, handler = logging.getLogger("newsclf"), Told()
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
 def transformed(
     clients: Clients, deployment: AwsDeployment, request: BatchRequest
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
@@ -100,7 +119,8 @@ def transformed(
                 if action.startswith("kms:"):
                     allowed.setdefault(action, []).append(statement)
 
-    done = transform(clients, deployment, request, say=say)
+    with logged(say):
+        done = transform(clients, deployment, request)
     return clients.client("sagemaker").describe_transform_job(TransformJobName=done.job), allowed
 
 
@@ -162,10 +182,10 @@ def test_an_encryption_that_may_not_be_looked_at_is_said_with_the_way_out(
     clients: Clients,
 ) -> None:
     said: list[str] = []
-    with Stubber(clients.client("s3")) as stub:
+    with Stubber(clients.client("s3")) as stub, logged(said.append):
         stub.add_response("list_objects_v2", {"Contents": [{"Key": "in/2026.jsonl"}]})
         stub.add_client_error("get_bucket_encryption", "AccessDenied", "no")
-        transform(clients, WITH_MODEL, REQUEST, say=said.append)
+        transform(clients, WITH_MODEL, REQUEST)
 
     assert [line for line in said if "the job needs --kms-key" in line]
 
@@ -177,7 +197,8 @@ def test_a_new_policy_gets_time_to_be_seen_before_the_job_begins(clients: Client
         if line.startswith("batch job"):
             began_s.append(clients.clock.now_s())
 
-    transform(clients, WITH_MODEL, REQUEST, say=say)
+    with logged(say):
+        transform(clients, WITH_MODEL, REQUEST)
 
     assert began_s == [15.0]
 
@@ -190,7 +211,7 @@ def test_an_instance_that_the_stock_image_is_not_for_is_refused(
     stock = WITH_MODEL.model_copy(update={"spec": spec})
 
     with pytest.raises(ConfigError, match=r"for CPUs|ARM processor"):
-        transform(clients, stock, replace(REQUEST, instance=instance), say=lambda _: None)
+        transform(clients, stock, replace(REQUEST, instance=instance))
     assert clients.client("sagemaker").list_transform_jobs()["TransformJobSummaries"] == []
 
 
@@ -211,7 +232,8 @@ def test_a_job_is_started_with_the_deployed_model_and_its_policy_goes_again(
             role = {"RoleName": NAMES.endpoint_role, "PolicyName": name}
             during.append(clients.client("iam").get_role_policy(**role)["PolicyDocument"])
 
-    done = transform(clients, WITH_MODEL, REQUEST, say=say)
+    with logged(say):
+        done = transform(clients, WITH_MODEL, REQUEST)
 
     job = clients.client("sagemaker").describe_transform_job(TransformJobName=done.job)
     assert job["ModelName"] == MODEL
@@ -232,7 +254,7 @@ def test_a_job_that_fails_says_why_and_where_to_look(clients: Clients, status: s
         for each in ("InProgress", "InProgress", status):
             stub.add_response("describe_transform_job", described(each))
         with pytest.raises(TargetError, match=rf"{status.lower()}: no memory") as raised:
-            transform(clients, WITH_MODEL, REQUEST, say=lambda _: None)
+            transform(clients, WITH_MODEL, REQUEST)
     assert "TransformJobs" in (raised.value.hint or "")
     assert policies(clients) == []
 
@@ -263,15 +285,15 @@ def described(status: str) -> dict[str, Any]:
 
 def test_ctrl_c_stops_the_job(clients: Clients) -> None:
     def interrupt(line: str) -> None:
-        if "after" in line:
+        if line.endswith("InProgress"):
             raise KeyboardInterrupt
 
-    with Stubber(clients.client("sagemaker")) as stub:
+    with Stubber(clients.client("sagemaker")) as stub, logged(interrupt):
         begins(stub)
         stub.add_response("describe_transform_job", described("InProgress"))
         stub.add_response("stop_transform_job", {})
         with pytest.raises(InterruptedRunError, match="told to stop"):
-            transform(clients, WITH_MODEL, REQUEST, say=interrupt)
+            transform(clients, WITH_MODEL, REQUEST)
         stub.assert_no_pending_responses()
     assert policies(clients) == []
 
@@ -282,7 +304,7 @@ def test_a_job_that_can_not_be_looked_at_is_stopped_too(clients: Clients) -> Non
         stub.add_client_error("describe_transform_job", "AccessDeniedException", "no")
         stub.add_response("stop_transform_job", {})
         with pytest.raises(TargetError, match="not allowed"):
-            transform(clients, WITH_MODEL, REQUEST, say=lambda _: None)
+            transform(clients, WITH_MODEL, REQUEST)
         stub.assert_no_pending_responses()
     assert policies(clients) == []
 
@@ -291,8 +313,8 @@ def test_nothing_to_score_starts_nothing(clients: Clients) -> None:
     nothing = BatchRequest(
         source=Place("theirs", "no"), output=Place("theirs", "out"), instance="ml.c5.xlarge"
     )
-    with pytest.raises(ConfigError, match="there is nothing"):
-        transform(clients, WITH_MODEL, nothing, say=lambda _: None)
+    with pytest.raises(ConfigError, match="no object begins with that"):
+        transform(clients, WITH_MODEL, nothing)
     assert clients.client("sagemaker").list_transform_jobs()["TransformJobSummaries"] == []
 
 

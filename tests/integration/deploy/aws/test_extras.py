@@ -15,10 +15,11 @@ from newsclf.common.errors import ConfigError, TargetError
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.clock import Clock
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling, ScaledVariant, vcpus
 from newsclf.deploy.aws.endpoint.budget import AnyBudget, Budget
 from newsclf.deploy.aws.endpoint.end_of_life import AnySchedule, Schedule, statements
-from newsclf.deploy.aws.walk.resource import Look
+from newsclf.deploy.aws.walk.resource import PlannedChange
 
 NAMES = Names("news", "123456789012", "eu-west-1")
 AT = datetime(2030, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -55,17 +56,17 @@ def moto(clients: Clients) -> Iterator[Clients]:
 
 def scaling(clients: Clients, **changes: Any) -> AutoScaling:
     fields: dict[str, Any] = {"instance": "ml.c5.xlarge", "min_instances": 1, "max_instances": 4}
-    return AutoScaling(clients, NAMES, "AllTraffic", **(fields | changes))
+    return AutoScaling(Scope(clients, NAMES), **(fields | changes))
 
 
 def test_autoscaling_is_made_kept_changed_and_taken_away(moto: Clients) -> None:
     wanted = scaling(moto)
-    assert wanted.look() == Look("create", "1 to 4 instances")
+    assert wanted.planned() == PlannedChange("create", "1 to 4 instances")
     assert not wanted.exists()
 
     wanted.ensure()
 
-    assert wanted.look().action == "keep"
+    assert wanted.planned().action == "keep"
     client = moto.client("application-autoscaling")
     (target,) = client.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     assert target["ResourceId"] == "endpoint/newsclf-news/variant/AllTraffic"
@@ -77,11 +78,11 @@ def test_autoscaling_is_made_kept_changed_and_taken_away(moto: Clients) -> None:
         "PredefinedMetricType": "SageMakerVariantConcurrentRequestsPerModelHighResolution"
     }
     larger = scaling(moto, max_instances=6)
-    assert larger.look() == Look("update", "1 to 4 instances → 1 to 6 instances")
+    assert larger.planned() == PlannedChange("update", "1 to 4 instances → 1 to 6 instances")
     larger.ensure()
-    assert larger.look().action == "keep"
-    assert scaling(moto, max_instances=6, instance="ml.c5.large").look().action == "update"
-    remains = ScaledVariant(moto, NAMES, "AllTraffic")  # knows only the name
+    assert larger.planned().action == "keep"
+    assert scaling(moto, max_instances=6, instance="ml.c5.large").planned().action == "update"
+    remains = ScaledVariant(Scope(moto, NAMES))  # knows only the name
     assert remains.delete()
     assert not remains.exists()
     assert not remains.delete()
@@ -98,9 +99,9 @@ def test_autoscaling_that_was_cut_off_between_its_two_calls(moto: Clients) -> No
     )
 
     assert wanted.exists()
-    assert wanted.look().action == "update"
+    assert wanted.planned().action == "update"
     wanted.ensure()
-    assert wanted.look().action == "keep"
+    assert wanted.planned().action == "keep"
     assert wanted.delete()
     assert not wanted.exists()
 
@@ -128,12 +129,14 @@ def test_vcpus_follow_the_size() -> None:
 
 
 def test_the_end_of_life_is_made_kept_moved_and_taken_away(moto: Clients) -> None:
-    wanted = Schedule(moto, NAMES, AT)
-    assert wanted.look() == Look("create", "deletes the endpoint at 2030-05-06 07:08 UTC")
+    wanted = Schedule(Scope(moto, NAMES), AT)
+    assert wanted.planned() == PlannedChange(
+        "create", "deletes the endpoint at 2030-05-06 07:08 UTC"
+    )
 
     wanted.ensure()
 
-    assert wanted.look().action == "keep"
+    assert wanted.planned().action == "keep"
     found = moto.client("scheduler").get_schedule(Name="newsclf-news")
     assert found["ScheduleExpression"] == "at(2030-05-06T07:08:09)"
     assert found["ActionAfterCompletion"] == "DELETE"
@@ -141,10 +144,10 @@ def test_the_end_of_life_is_made_kept_moved_and_taken_away(moto: Clients) -> Non
     assert found["Target"]["Input"] == '{"EndpointName": "newsclf-news"}'
     assert found["Target"]["RoleArn"] == NAMES.role_arn("newsclf-news-euw1-ttl")
     later = replace(wanted, at=AT + timedelta(hours=2))
-    assert later.look().action == "update"
+    assert later.planned().action == "update"
     later.ensure()
-    assert later.look().action == "keep"
-    remains = AnySchedule(moto, NAMES)
+    assert later.planned().action == "keep"
+    remains = AnySchedule(Scope(moto, NAMES))
     assert remains.exists()
     assert remains.delete()
     assert not remains.exists()
@@ -156,12 +159,12 @@ def test_the_role_of_the_end_of_life_may_delete_this_endpoint_even_if_it_scales(
     assert statements(NAMES) == (
         {
             "Effect": "Allow",
-            "Action": "sagemaker:DeleteEndpoint",
+            "Action": ["sagemaker:DeleteEndpoint"],
             "Resource": "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/newsclf-news",
         },
         {
             "Effect": "Allow",
-            "Action": "application-autoscaling:DeregisterScalableTarget",
+            "Action": ["application-autoscaling:DeregisterScalableTarget"],
             "Resource": "arn:aws:application-autoscaling:eu-west-1:123456789012:scalable-target/*",
         },
     )
@@ -181,16 +184,16 @@ def test_a_role_that_is_too_new_is_waited_for(clients: Clients) -> None:
     with Stubber(clients.client("scheduler")) as stub:
         refused(stub, 3)
         stub.add_response("create_schedule", {"ScheduleArn": NAMES.arn("scheduler", "schedule/x")})
-        Schedule(clients, NAMES, AT).ensure()
+        Schedule(Scope(clients, NAMES), AT).ensure()
         stub.assert_no_pending_responses()
     assert 3 < clients.clock.now_s() < 30
 
 
-def test_a_role_that_stays_unusable_is_named(clients: Clients) -> None:
+def test_a_role_that_stays_unusable_is_an_error(clients: Clients) -> None:
     with Stubber(clients.client("scheduler")) as stub:
         refused(stub, 30)
-        with pytest.raises(TargetError, match="newsclf-news-euw1-ttl"):
-            Schedule(clients, NAMES, AT).ensure()
+        with pytest.raises(TargetError, match="assume the role"):
+            Schedule(Scope(clients, NAMES), AT).ensure()
 
 
 def test_another_refusal_is_not_waited_for(clients: Clients) -> None:
@@ -198,13 +201,13 @@ def test_another_refusal_is_not_waited_for(clients: Clients) -> None:
         stub.add_client_error("get_schedule", "ResourceNotFoundException")
         stub.add_client_error("create_schedule", "ValidationException", "Invalid expression")
         with pytest.raises(TargetError, match="Invalid expression"):
-            Schedule(clients, NAMES, AT).ensure()
+            Schedule(Scope(clients, NAMES), AT).ensure()
     assert clients.clock.now_s() == 0
 
 
 def test_a_budget_is_made_and_taken_away(moto: Clients) -> None:
-    wanted = Budget(moto, NAMES, 20, "me@example.com")
-    assert wanted.look() == Look("create", "20 USD per month, mail to me@example.com")
+    wanted = Budget(Scope(moto, NAMES), 20, "me@example.com")
+    assert wanted.planned() == PlannedChange("create", "20 USD per month, mail to me@example.com")
 
     wanted.ensure()
 
@@ -213,11 +216,11 @@ def test_a_budget_is_made_and_taken_away(moto: Clients) -> None:
     )["Budget"]
     assert found["BudgetLimit"] == {"Amount": "20.00", "Unit": "USD"}
     assert found["CostFilters"] == {"Service": ["Amazon SageMaker"]}
-    assert replace(wanted, usd_per_month=30.0).look().action == "replace"
+    assert replace(wanted, usd_per_month=30.0).planned().action == "replace"
     replace(wanted, usd_per_month=30.0).ensure()
     found = moto.client("budgets").describe_budgets(AccountId=NAMES.account)["Budgets"]
     assert [each["BudgetLimit"]["Amount"] for each in found] == ["30.00"]
-    remains = AnyBudget(moto, NAMES)
+    remains = AnyBudget(Scope(moto, NAMES))
     assert remains.delete()
     assert not remains.exists()
     assert not remains.delete()
@@ -241,7 +244,7 @@ def test_a_budget_with_another_address_is_made_anew(
         stub.add_response("describe_budget", {"Budget": budget})
         stub.add_response("describe_subscribers_for_notification", subscribers)
         stub.add_response("describe_subscribers_for_notification", subscribers)
-        assert Budget(clients, NAMES, 20, "me@example.com").look().action == action
+        assert Budget(Scope(clients, NAMES), 20, "me@example.com").planned().action == action
 
 
 @pytest.mark.parametrize(
@@ -250,4 +253,4 @@ def test_a_budget_with_another_address_is_made_anew(
 )
 def test_a_budget_that_can_not_be(clients: Clients, usd: float, email: str) -> None:
     with pytest.raises(ConfigError, match="--budget"):
-        Budget(clients, NAMES, usd, email)
+        Budget(Scope(clients, NAMES), usd, email)

@@ -28,6 +28,7 @@ from newsclf.deploy.aws.api.function_code import (
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.clock import Clock
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 
 NAMES = Names("news", "123456789012", "us-east-1")
 SPEC = FunctionSpec(
@@ -206,7 +207,7 @@ MADE = says("create_function", {})
 def test_what_lambda_says_while_a_function_is_made(
     clients: Clients, script: Sequence[Step], error: type[NewsclfError] | None, said: str
 ) -> None:
-    function = Function(clients, NAMES, "newsclf-news", "function", "role", SPEC)
+    function = Function(Scope(clients, NAMES), "newsclf-news", "function", "role", SPEC)
     with Stubber(clients.client("lambda")) as stubber:
         for step in script:
             step(stubber)
@@ -227,7 +228,7 @@ def test_no_room_for_a_reserved_concurrency_names_the_way_out(clients: Clients) 
         timeout_s=29,
         reserved_concurrency=50,
     )
-    function = Function(clients, NAMES, "newsclf-news", "function", "role", spec)
+    function = Function(Scope(clients, NAMES), "newsclf-news", "function", "role", spec)
     with Stubber(clients.client("lambda")) as stubber:
         for _ in range(2):
             says("get_function", answer("Active"))(stubber)

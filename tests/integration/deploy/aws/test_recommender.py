@@ -16,7 +16,7 @@ from moto.iam.models import iam_backends
 
 from newsclf.common.errors import TargetError
 from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.jobs import recommender_job
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.jobs.recommender import RecommenderRequest, recommending, sample_archive
 from newsclf.deploy.aws.jobs.recommender_job import plain, recommendations
 from newsclf.deploy.recommendations import Recommendations
@@ -79,11 +79,13 @@ def loadtest(newsclf: Cli, deployed: FakeAws) -> Loadtest:  # noqa: ARG001 - it 
 def job(on_aws: FakeAws) -> Callable[[], Recommendations]:  # noqa: ARG001 - it is asked
     """A job beside nothing."""
 
-    def run() -> Recommendations:
-        clients = Clients(REGION)
+    def run(at_most_s: float = 5400) -> Recommendations:
+        scope = Scope.named(Clients(REGION), "news")
         deployment = Deployments(STATE).get_of(AwsDeployment, "news")
-        request = RecommenderRequest(instances=[XLARGE], bodies=[b'{"inputs": ["x"]}'], in_use=1)
-        with recommending(clients, deployment, request, say=lambda _: None) as started:
+        request = RecommenderRequest(
+            instances=[XLARGE], bodies=[b'{"inputs": ["x"]}'], in_use=1, at_most_s=at_most_s
+        )
+        with recommending(scope, deployment, request) as started:
             return started.finish(lambda: True)
 
     return run
@@ -273,13 +275,12 @@ def test_nobody_to_ask_means_no(loadtest: Loadtest, deployed: FakeAws) -> None:
 
 
 def test_a_job_that_does_not_end_is_stopped(
-    job: Callable[[], Recommendations], deployed: FakeAws, monkeypatch: pytest.MonkeyPatch
+    job: Callable[..., Recommendations], deployed: FakeAws
 ) -> None:
     deployed.sagemaker.recommender.stuck = True
-    monkeypatch.setattr(recommender_job, "_LONGEST_S", 600.0)  # each look takes its milliseconds
 
     with pytest.raises(TargetError, match="still IN_PROGRESS after 10 minutes"):
-        job()
+        job(at_most_s=600)
     assert STOP in called(deployed)
 
 

@@ -395,8 +395,8 @@ def test_ctrl_c_while_an_endpoint_is_created_tells_what_goes_on_and_bills(
 
     assert code == 130
     assert "Traceback" not in err
-    assert "stopped at the endpoint newsclf-news; AWS goes on with it" in err
-    assert "it bills ($0.1020 an hour) until it is deleted" in err
+    assert "stopped at the endpoint newsclf-news; AWS continues, and the endpoint is billed" in err
+    assert "the endpoint is billed ($0.1020 an hour) until it is deleted" in err
     assert "newsclf status" in err
     assert "newsclf teardown --deployment news" in err
     (shown,) = json.loads(newsclf("status", "--json").out)
@@ -423,7 +423,7 @@ def test_ctrl_c_before_there_is_an_endpoint_says_that_nothing_bills(
     )
 
     assert code == 130
-    assert "nothing of it bills by the hour yet" in err
+    assert "nothing of it is billed by the hour yet" in err
     torn_down(aws, newsclf)
 
 
@@ -439,7 +439,7 @@ def test_ctrl_c_ends_a_teardown_that_waits_and_the_next_one_goes_on(
     )
 
     assert code == 130
-    assert "newsclf teardown --deployment news --region us-east-1 goes on" in err
+    assert "newsclf teardown --deployment news --region us-east-1 resumes" in err
     assert any("endpoint newsclf-other" in line for line in aws.world.left())
     aws.sagemaker.polls = 2
     aws.sagemaker.changes["newsclf-news"].polls_left = 2
