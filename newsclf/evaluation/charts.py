@@ -10,7 +10,7 @@ from newsclf.evaluation.report import Calibration, CalibrationBin, Slice
 from newsclf.evaluation.tables import bin_table, confusion_table, slice_table
 from newsclf.reporting import svg
 from newsclf.reporting.figure import Figure
-from newsclf.reporting.panel import LEFT, RIGHT, SIZE, WIDTH, Mark, Panel
+from newsclf.reporting.panel import LEFT, RIGHT, Mark, Panel, chart
 from newsclf.reporting.scale import Scale, Tick, linear
 from newsclf.reporting.text import percent
 
@@ -50,10 +50,10 @@ def confusion_figure(key: str, title: str, counts: Sequence[Sequence[int]]) -> F
         svg.words("100 %", left + _CELL_WIDTH + 6, below + 9, "tick"),
     ]
     right, n = sum(counts[i][i] for i in range(len(counts))), sum(map(sum, counts))
-    subtitle = f"{right:,} of {n:,} headlines on the diagonal"
-    drawn = svg.drawing(key, title, f"n = {n:,}. {subtitle}.", (WIDTH, below + 22), parts)
+    subtitle = f"n = {n:,} · {right:,} on the diagonal"
     caption = "True classes are rows; the shade is the share of the row."
-    return Figure(key, title, subtitle, drawn, "", confusion_table(LABELS, counts), caption)
+    table = confusion_table(LABELS, counts)
+    return chart(key, title, subtitle, table, parts, caption=caption, height=below + 22)
 
 
 def _cell(i: int, j: int, count: int, row: int) -> str:
@@ -102,13 +102,13 @@ def reliability_figure(key: str, calibration: Calibration) -> Figure:
         lower.note(f"{b.rows:,}", middle, counts.at(b.rows) - 4, "middle")
     n = sum(b.rows for b in bins)
     subtitle = f"n = {n:,} · expected calibration error {calibration.expected_error:.3f}"
-    drawn = svg.drawing(key, title, f"{subtitle}.", SIZE, [*upper.parts, *lower.parts])
+    parts = [*upper.parts, *lower.parts]
     caption = (
         "Above the dotted diagonal the model is underconfident, below it overconfident. The larger"
         f" a point, the more headlines; bars are 95 % intervals; bins of fewer than {_FEW_ROWS}"
         " are grey and hollow."
     )
-    return Figure(key, title, subtitle, drawn, "", bin_table(bins), caption)
+    return chart(key, title, subtitle, bin_table(bins), parts, caption=caption)
 
 
 def _bin_hint(b: CalibrationBin) -> str:
@@ -133,10 +133,9 @@ def slices_figure(key: str, title: str, slices: Sequence[Slice], overall: float)
         panel.marks([mark], f"{percent(row.accuracy)}, 95 %: {percent(low)} to {percent(high)}")
         words = f"{percent(row.accuracy)} of {row.rows:,}"
         panel.parts.append(svg.words(words, RIGHT - 96, y.at(tick.value) + 4))
-    rows = sum(row.rows for row in slices)
-    drawn = svg.drawing(key, title, f"n = {rows:,}.", (WIDTH, bottom + 42), panel.parts)
+    subtitle, table = f"n = {sum(row.rows for row in slices):,}", slice_table(slices)
     caption = (
         "Lines are 95 % intervals; the dotted line is the accuracy on all rows. Where intervals"
         " overlap widely, the data do not tell the parts apart."
     )
-    return Figure(key, title, f"n = {rows:,}", drawn, "", slice_table(slices), caption)
+    return chart(key, title, subtitle, table, panel.parts, caption=caption, height=bottom + 42)

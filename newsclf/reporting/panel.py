@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 from newsclf.common.intervals import Interval
 from newsclf.reporting import svg
-from newsclf.reporting.labels import LETTER, LINE, Box, along, first_free, width_of
+from newsclf.reporting.figure import Figure, Table
+from newsclf.reporting.labels import LETTER, LINE, Box, Label, along, first_free, place, width_of
 from newsclf.reporting.scale import Scale, legible
 
 WIDTH = 440.0
 HEIGHT = 340.0
-SIZE = (WIDTH, HEIGHT)
 LEFT, RIGHT = 50.0, WIDTH - 16
 """Where the axes of every chart begin and end, in pixels."""
+_APART = 14.0
+"""From this distance on, in pixels, a thin line leads from a label to its point."""
 
 
 class Key(NamedTuple):
@@ -158,9 +160,39 @@ class Panel:
         at = self.x.at(value)
         self.parts.append(svg.path([(at, self.y.begin), (at, self.y.end)], css))
 
+    def labels(self, labels: Sequence[Label], frame: Box | None = None) -> int:
+        """Place texts beside points, in order of importance; how many found no room."""
+        boxes = place(labels, frame or self.frame, self.used)
+        for label, box in zip(labels, boxes, strict=True):
+            if box is not None:
+                near_x = min(max(label.x, box.left), box.right)
+                near_y = min(max(label.y, box.top + 3), box.bottom - 3)
+                if abs(near_x - label.x) + abs(near_y - label.y) >= _APART:
+                    leader = [(label.x, label.y), (near_x, near_y)]
+                    self.parts.append(svg.path(leader, "leader"))
+                self.note(label.text, box.left, box.bottom - 3)
+        return boxes.count(None)
+
     def note(self, text: str, x: float, y: float, anchor: str = "start") -> None:
         """Text at a pixel, readable over lines."""
         self.parts.append(svg.words(text, x, y, "note halo", anchor))
+
+
+def chart(
+    key: str,
+    title: str,
+    subtitle: str,
+    table: Table,
+    parts: Sequence[str],
+    *,
+    caption: str = "",
+    more: str = "",
+    height: float = HEIGHT,
+) -> Figure:
+    """A chart from its parts; `more` is for those who don't see it."""
+    text = f"{subtitle}. {more}".rstrip()
+    drawn = svg.drawing(key, title, text, (WIDTH, height), parts)
+    return Figure(key, title, subtitle, drawn, "", table, caption)
 
 
 def legend(keys: Sequence[Key]) -> tuple[list[str], float]:

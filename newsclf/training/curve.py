@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsclf.reporting import svg
 from newsclf.reporting.figure import Figure, Table
-from newsclf.reporting.panel import LEFT, RIGHT, SIZE, Key, Mark, Panel, legend
+from newsclf.reporting.panel import LEFT, RIGHT, Key, Mark, Panel, chart, legend
 from newsclf.reporting.scale import Scale, Tick, linear
 from newsclf.reporting.text import number, percent
 
@@ -49,9 +48,9 @@ def training_figure(
     ]
     table = Table(("epoch", "training loss", "validation loss", "validation macro-F1", ""), rows)
     subtitle = f"{len(epochs)} epochs; epoch {kept_epoch:g} was kept"
-    drawn = svg.drawing(key, title, f"{subtitle}.", SIZE, [*keys, *upper.parts, *lower.parts])
+    parts = [*keys, *upper.parts, *lower.parts]
     caption = (
         "Kept is the latest epoch whose macro-F1 is within a standard error of the best. The"
         " training loss is that of softened labels, so it may lie above the validation loss."
     )
-    return Figure(key, title, subtitle, drawn, "", table, caption)
+    return chart(key, title, subtitle, table, parts, caption=caption)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from newsclf.loadtest.report.groups import Group, middle, size_of, subtitle
+from newsclf.loadtest.report.tables import point_table
 from newsclf.loadtest.report.words import MODELS, load_words
 from newsclf.loadtest.store.records import Objective, PointSummary, Search
-from newsclf.reporting.figure import Figure, Table
-from newsclf.reporting.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Mark, Panel, legend
+from newsclf.reporting.figure import Figure
+from newsclf.reporting.panel import HEIGHT, LEFT, RIGHT, Key, Mark, Panel, chart, legend
 from newsclf.reporting.scale import Scale, Tick, linear, suited
-from newsclf.reporting.svg import SERIES, SHAPES, drawing
+from newsclf.reporting.svg import SERIES, SHAPES
 from newsclf.reporting.text import amount, interval, number, percent, percentile_name, short
 
 PERCENTILES = ("p50", "p95", "p99")
+_LATENCY_HEADS = (*("point", "load", "good per s"), *(f"{p}, ms" for p in PERCENTILES), "verdict")
+_RATE_HEADS = ("point", "offered per s", "good per s", "sent in time", "late", "verdict")
 IN_TIME = 0.99
 """A client that sends less than this share in time was the bottleneck."""
 
@@ -23,9 +26,9 @@ def latency_by_throughput(
 ) -> Figure:
     """Response-time percentiles against good answers per second, with the objectives."""
     title = f"Latency against throughput, {MODELS[group.model]}"
-    table = _percentile_table(group)
+    about, table = subtitle(group.points), point_table(group.points, *_LATENCY_HEADS)
     if len(group.loads) < 2:  # noqa: PLR2004 - a curve
-        return Figure(key, title, subtitle(group.points), "", _one_load(group), table)
+        return Figure(key, title, about, "", _one_load(group), table)
     keys, top = legend(_percentile_keys(group.points))
     y = _latency_scale(group.points, objectives, HEIGHT - 40, top + 26)
     ends = [e for e in (search.low_per_s, search.high_per_s) if e] if search else []
@@ -38,8 +41,6 @@ def latency_by_throughput(
         limit = objective.limit_ms
         text = f"{percentile_name(objective.percentile)} ≤ {amount(limit)} ms"
         panel.level(limit, text, "objective")
-    text = f"{subtitle(group.points)}. {_range_words(group)}"
-    svg = drawing(key, title, text, SIZE, [*keys, *panel.parts])
     caption = "Bars are 95 % intervals."
     if search is None:
         caption = f"Lines join the middle repeats. {caption}"
@@ -47,93 +48,47 @@ def latency_by_throughput(
         caption += (
             " Closed loop: users wait, so stalls that independent users would see are hidden."
         )
-    return Figure(key, title, subtitle(group.points), svg, "", table, caption)
+    parts, more = [*keys, *panel.parts], _range_words(group)
+    return chart(key, title, about, table, parts, caption=caption, more=more)
 
 
 def latency_by_concurrency(key: str, group: Group) -> Figure:
     """Response-time percentiles and throughput against the users of a closed loop."""
     title = "Latency and throughput against concurrency"
-    table = Table(
-        ("users", "point", "good answers per s", "p50, ms", "p95, ms", "p99, ms"),
-        [
-            (
-                *(short(size_of(p)), p.id, interval(p.throughput_interval)),
-                *(number(p.response_ms[name].value) for name in PERCENTILES),
-            )
-            for p in group.points
-        ],
-        texts=2,
-    )
+    about, table = subtitle(group.points), point_table(group.points, *_LATENCY_HEADS)
     if len(group.loads) < 2:  # noqa: PLR2004 - a curve
-        return Figure(key, title, subtitle(group.points), "", _one_load(group), table)
+        return Figure(key, title, about, "", _one_load(group), table)
     keys, top = legend(_percentile_keys(group.points))
     users = [size_of(repeats[0]) for repeats in group.loads]
-    x = Scale(
-        "log",
-        users[0] * 0.9,
-        users[-1] * 1.1,
-        LEFT,
-        RIGHT,
-        tuple(Tick(u, short(u)) for u in users),
-    )
-    upper = Panel(
-        x,
-        _latency_scale(group.points, [], 190, top + 26),
-        y_title="Response time, ms",
-        x_texts=False,
-    )
+    ticks = tuple(Tick(u, short(u)) for u in users)
+    x = Scale("log", users[0] * 0.9, users[-1] * 1.1, LEFT, RIGHT, ticks)
+    y = _latency_scale(group.points, [], 190, top + 26)
+    upper = Panel(x, y, y_title="Response time, ms", x_texts=False)
     rates = [
         rate
         for p in group.points
         for rate in (p.throughput_per_s, p.throughput_interval.high)
         if rate is not None
     ]
-    lower = Panel(
-        x,
-        linear(rates, HEIGHT - 40, 226, most=4),
-        y_title="Good answers per second",
-        x_title="Users at once",
-    )
+    y = linear(rates, HEIGHT - 40, 226, most=4)
+    lower = Panel(x, y, y_title="Good answers per second", x_title="Users at once")
     _draw_percentiles(upper, group, size_of)
-    lower.line(
-        [
-            (size_of(repeats[0]), middle(p.throughput_per_s for p in repeats))
-            for repeats in group.loads
-        ],
-        "s3 line",
-    )
+    medians = [middle(p.throughput_per_s for p in repeats) for repeats in group.loads]
+    lower.line(zip(users, medians, strict=True), "s3 line")
     lower.bars([(size_of(p), p.throughput_interval) for p in group.points], "s3")
     for p in group.points:
         mark = Mark(size_of(p), p.throughput_per_s, "diamond", "s3")
         hint = f"{p.id}: {number(p.throughput_per_s)}/s, {p.verdict}"
         lower.marks([mark], hint, hollow=p.verdict != "OK")
-    text = f"{subtitle(group.points)}. {_range_words(group)}"
-    svg = drawing(key, title, text, SIZE, [*keys, *upper.parts, *lower.parts])
-    return Figure(key, title, subtitle(group.points), svg, "", table)
+    parts = [*keys, *upper.parts, *lower.parts]
+    return chart(key, title, about, table, parts, more=_range_words(group))
 
 
 def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
     """What open loops offered, what was answered well, and whether the client kept up."""
     title = "Offered against achieved rate"
     points = sorted(points, key=lambda p: (p.offered_per_s, p.id))
-    head = (
-        "point",
-        "offered per s",
-        "good answers per s",
-        "sent in time",
-        "late though free",
-        "verdict",
-    )
-    table = Table(
-        head,
-        [
-            (
-                *(p.id, number(p.offered_per_s), number(p.throughput_per_s)),
-                *(percent(p.achieved_fraction, 2), percent(p.late_fraction, 2), p.verdict),
-            )
-            for p in points
-        ],
-    )
+    table = point_table(points, *_RATE_HEADS)
     answered = Key("answered well", "s3 mark", "diamond")
     sent = Key("client on time", "s0 mark", "circle")
     keys, top = legend([answered, sent, *_hollow_key(points)])
@@ -158,12 +113,12 @@ def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
         upper.marks([well], hint, hollow=p.verdict != "OK")
         lower.marks([on_time], hint, hollow=p.verdict != "OK")
     lower.level(100 * IN_TIME, "below 99 % the client is the limit", "limit")
-    svg = drawing(key, title, subtitle(points), SIZE, [*keys, *upper.parts, *lower.parts])
+    parts = [*keys, *upper.parts, *lower.parts]
     caption = (
         "On the dotted line, all that was offered was answered well; falling below it is the "
         "server's doing while the client sends within 10 ms wherever a connection is free."
     )
-    return Figure(key, title, subtitle(points), svg, "", table, caption)
+    return chart(key, title, subtitle(points), table, parts, caption=caption)
 
 
 def style_of(index: int) -> tuple[str, str]:
@@ -242,21 +197,6 @@ def _percentile_keys(points: Sequence[PointSummary]) -> list[Key]:
 def _hollow_key(points: Sequence[PointSummary]) -> list[Key]:
     hollow = any(p.verdict != "OK" for p in points)
     return [Key("hollow: not OK", "ink hollow", "circle")] if hollow else []
-
-
-def _percentile_table(group: Group) -> Table:
-    head = ("point", "load", "good answers per s", *(f"{p}, ms" for p in PERCENTILES), "verdict")
-    rows = [
-        (
-            p.id,
-            load_words(p.load),
-            number(p.throughput_per_s),
-            *(interval(p.response_ms[name]) for name in PERCENTILES),
-            p.verdict,
-        )
-        for p in group.points
-    ]
-    return Table(head, rows, texts=2)
 
 
 def _range_words(group: Group) -> str:

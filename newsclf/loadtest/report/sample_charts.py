@@ -10,10 +10,9 @@ from newsclf.loadtest.report.words import load_words
 from newsclf.loadtest.store.records import PointSummary
 from newsclf.loadtest.store.samples import Samples
 from newsclf.reporting.figure import Figure, Table
-from newsclf.reporting.panel import HEIGHT, LEFT, RIGHT, SIZE, Key, Mark, Panel, legend
+from newsclf.reporting.panel import HEIGHT, LEFT, RIGHT, Key, Mark, Panel, chart, legend
 from newsclf.reporting.scale import linear, nines, suited
-from newsclf.reporting.svg import drawing
-from newsclf.reporting.text import interval, number
+from newsclf.reporting.text import count, interval, number
 
 _BUCKETS = 60
 _LEAST = 20
@@ -30,11 +29,11 @@ def percentiles(key: str, point: PointSummary, samples: Samples) -> Figure:
         why = f"Only {curves.n} good answers in the window: too few for a distribution."
         return Figure(key, title, subtitle([point]), "", why, table)
     closed = point.load.model == "closed"
-    names = [Key("response time, from when it was due", "s1 line")]
-    names += [] if closed else [Key("service time, from sending", "s0 line d1")]
-    if closed:
-        names = [Key("response time", "s1 line")]
-    keys, top = legend(names)
+    names = [
+        Key("response time, from when it was due", "s1 line"),
+        Key("service time, from sending", "s0 line d1"),
+    ]
+    keys, top = legend([Key("response time", "s1 line")] if closed else names)
     values = [v for v in (*curves.response_ms, *curves.service_ms) if v > 0]
     panel = Panel(
         nines(curves.percentiles[-1], LEFT, RIGHT - 6),
@@ -61,8 +60,8 @@ def percentiles(key: str, point: PointSummary, samples: Samples) -> Figure:
     failed = sum(n for name, n in point.outcomes.items() if name.upper() != "OK")
     if failed:
         caption += f" {failed:,} failed requests are not in it."
-    svg = drawing(key, title, subtitle([point]), SIZE, [*keys, *panel.parts])
-    return Figure(key, title, subtitle([point]), svg, "", table, caption)
+    parts = [*keys, *panel.parts]
+    return chart(key, title, subtitle([point]), table, parts, caption=caption)
 
 
 def course(key: str, point: PointSummary, samples: Samples) -> Figure:
@@ -108,14 +107,13 @@ def course(key: str, point: PointSummary, samples: Samples) -> Figure:
     total = sum(b.errors for b in buckets)
     if not total:
         lower.note("none", x.at(buckets[-1].end_s / 2), 290, "middle")
-    text = f"{subtitle([point])}. Slowest {number(max(measured, default=None))} ms; {total} errors."
     parts = [*keys, *upper.parts, *middle.parts, *lower.parts]
-    svg = drawing(key, title, text, SIZE, parts)
+    more = f"Slowest {number(max(measured, default=None))} ms; {total} errors."
     width = number(buckets[0].end_s - buckets[0].begin_s, 1)
     caption = (
         f"One value for each {width} s, by when requests were due; the slowest of each is kept."
     )
-    return Figure(key, title, subtitle([point]), svg, "", table, caption)
+    return chart(key, title, subtitle([point]), table, parts, caption=caption, more=more)
 
 
 def _unbroken(buckets: Sequence[Bucket], name: str) -> list[list[tuple[float, float]]]:
@@ -136,13 +134,8 @@ def _percentile_rows(curves: Percentiles) -> Table:
         if not curves.percentiles or wanted > curves.percentiles[-1]:
             break
         i = next(i for i, p in enumerate(curves.percentiles) if p >= wanted - 1e-9)
-        rows.append(
-            (
-                "least" if wanted == 0 else f"p{wanted:g}",
-                number(curves.response_ms[i]),
-                number(curves.service_ms[i]),
-            )
-        )
+        name = "least" if wanted == 0 else f"p{wanted:g}"
+        rows.append((name, number(curves.response_ms[i]), number(curves.service_ms[i])))
     if curves.n:
         rows.append(("most", number(curves.response_ms[-1]), number(curves.service_ms[-1])))
     return Table(("percentile", "response, ms", "service, ms"), rows)
@@ -152,12 +145,8 @@ def _bucket_rows(buckets: Sequence[Bucket]) -> Table:
     head = ("seconds", "median, ms", "slowest, ms", "in flight", "due, not sent", "errors")
     rows = [
         (
-            f"{number(b.begin_s)}–{number(b.end_s)}",
-            number(b.p50_ms),
-            number(b.max_ms),
-            str(b.in_flight),
-            str(b.waiting),
-            str(b.errors),
+            *(f"{number(b.begin_s)}–{number(b.end_s)}", number(b.p50_ms), number(b.max_ms)),
+            *map(count, (b.in_flight, b.waiting, b.errors)),
         )
         for b in buckets
     ]

@@ -35,6 +35,8 @@ from newsclf.reporting.text import (
     usd,
 )
 
+_POINT_WORDS = ("point", "instance", "load", "verdict")
+"""Heads of columns of points that hold words."""
 PERCENTILES = ("p50", "p90", "p95", "p99", "p99.9")
 _NESTED = {
     *("load", "outcomes", "throughput_interval", "response_ms", "response_all_ms", "service_ms"),
@@ -103,8 +105,8 @@ def month_table(months: Sequence[MonthlyCost]) -> Table:
     return Table(("", *map(count, volumes)), [tuple(cells(month)) for month in months])
 
 
-def point_table(points: Iterable[PointSummary]) -> Table:
-    """One row for each point."""
+def point_table(points: Iterable[PointSummary], *heads: str) -> Table:
+    """One row for each point, with the columns of these heads; without any, with all."""
     columns: list[Column[PointSummary]] = [
         Column("point", _of("id", str), "point"),
         Column("instance", _of("instance", str)),
@@ -120,10 +122,14 @@ def point_table(points: Iterable[PointSummary]) -> Table:
         Column("in flight", _of("mean_in_flight", number)),
         Column("send delay p99, ms", _of("send_delay_p99_ms", number)),
         Column("sent in time", _of("achieved_fraction", percent)),
+        Column("late", _of("late_fraction", lambda share: percent(share, 2))),
         Column("held", _of("held_fraction", percent)),
         Column("Little gap", _of("little_gap", percent)),
     ]
-    return table_of(columns, points, texts=4)
+    named = {column.head: column for column in columns}
+    chosen = [named[head] for head in heads] or columns
+    texts = next(i for i, c in enumerate(chosen) if c.head not in _POINT_WORDS)
+    return table_of(chosen, points, texts=texts)
 
 
 def _latency_column(name: str) -> Column[PointSummary]:

@@ -206,6 +206,26 @@ def test_a_break_even_is_marked_on_its_own_curve() -> None:
     assert cost_by_volume("k", [], [row], "n = 1").missing
 
 
+@pytest.mark.parametrize(
+    ("costs", "said"),
+    [
+        ([100, 200, 300], "The lines of a and b coincide."),
+        ([900, 200, 300], "The lines of a and b coincide from 10M requests a month on."),
+        ([100, 900, 300], "The lines of a and b coincide at most volumes."),
+        ([100, 900, 900], None),
+    ],
+)
+def test_lines_that_hide_each_other_are_named(costs: list[float], said: str | None) -> None:
+    curves = [
+        MonthlyCost(instance=name, requests_per_month=[1e6, 1e7, 1e8], usd_per_month=usd)
+        for name, usd in (("a", [100.0, 200.0, 300.0]), ("b", costs))
+    ]
+
+    caption = cost_by_volume("k", curves, [], "n = 1").caption
+
+    assert said in caption if said else "coincide" not in caption
+
+
 def handmade(requests: list[tuple[float, float, float]], failed: tuple[int, ...] = ()) -> Samples:
     """Samples of (due, sent, ended) in seconds; None of sent and ended is NEVER."""
     samples = np.zeros(len(requests), SAMPLE)
