@@ -29,12 +29,16 @@ def tracked_files() -> list[Path]:
     return [ROOT / name for name in listed.stdout.splitlines()]
 
 
-def test_the_changelog_speaks_of_this_version() -> None:
+def test_the_changelog_tells_what_is_new_and_ends_with_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    sections = [part.partition("\n") for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]]
+    titles = [title for title, _, _ in sections]
+    releases = titles[1:] if titles[0] == "[Unreleased]" else titles
 
-    newest = re.search(r"^## \[(.+?)\]", text, flags=re.MULTILINE)
-    assert newest is not None
-    assert newest[1] in ("Unreleased", newsclf.__version__)
+    assert all(re.search(r"^- ", content, flags=re.MULTILINE) for _, _, content in sections)
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", each) for each in releases)
+    newest = releases[0].partition("]")[0][1:] if releases else "0.1.0"  # the first to come
+    assert newest == newsclf.__version__
 
 
 def test_the_readme_begins_with_its_two_commands() -> None:

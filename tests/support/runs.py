@@ -1,7 +1,9 @@
-"""Builders of what a load test writes."""
+"""What a load test writes: builders of its records, and the check of a run that was made."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from newsclf.common.intervals import Interval
@@ -16,6 +18,7 @@ from newsclf.loadtest.store.records import (
     Search,
     Summary,
 )
+from tests.conftest import Result
 
 
 def point(
@@ -116,3 +119,23 @@ def summary(
         **fields,
     )
     return Summary(run=run, points=points, searches=searches or [], costs=[])
+
+
+def assert_complete(result: Result) -> dict[str, Any]:
+    """Check that the only load test ended in order, and read its summary."""
+    (file,) = Path(".newsclf/runs").glob("*/summary.json")
+    summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    assert_outcome_of_verdicts(result, summary)
+    return summary
+
+
+def assert_outcome_of_verdicts(result: Result, summary: dict[str, Any]) -> None:
+    """Check that exit code, message and costs are those of the verdicts in a summary.
+
+    How steady a busy machine lets a load test be is not known, so the verdicts are not either.
+    """
+    believed = {point["instance"] for point in summary["points"] if point["verdict"] == "OK"}
+    assert result.exit_code == (0 if believed else 6), result.err
+    assert ("no point of this load test can be believed" in result.err) == (not believed)
+    priced = {row["instance"] for row in summary["costs"] if row["usd_per_hour"] is not None}
+    assert priced <= believed

@@ -201,9 +201,9 @@ def test_data_that_has_moved_is_known_by_its_contents(tiny_base: Path, newsclf: 
     assert json.loads(found.out)["part"] == "test"
     assert json.loads(found.out)["score"]["rows"] == 125
 
-    moved = newsclf("optimize", "--data", "there.csv")
-    assert moved.exit_code in (0, 6)  # an untrained model may well be refused
-    assert "is not there" not in moved.err
+    lenient = ("--min-agreement", 0, "--max-accuracy-drop", 1)  # it has hardly been trained
+    moved = newsclf("optimize", "--data", "there.csv", *lenient)
+    assert moved.exit_code == 0, moved.err
 
 
 @pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "older"])

@@ -267,6 +267,7 @@ def test_an_endpoint_that_stays_creating_ends_the_wait_and_can_still_be_removed(
     assert stuck.exit_code == 4
     assert "Creating for 45 minutes" in stuck.err
     assert "it is billed" in stuck.err
+    assert "$0.1020 an hour" in stuck.err
     aws.sagemaker.changes["newsclf-news"].polls_left = 3
     assert newsclf("teardown").exit_code == 0
     assert aws.world.left() == []

@@ -30,7 +30,7 @@ from tests.support.fakeaws.recommender import SAMPLE
 from tests.support.fakeaws.requests import Call
 from tests.support.fakeaws.scenario import STATE, is_reading, read_state, write_state
 from tests.support.fakeaws.server import LOST, FakeAws
-from tests.support.runs import point, search, summary
+from tests.support.runs import assert_complete, point, search, summary
 
 XLARGE, M5 = "ml.c5.xlarge", "ml.m5.large"
 LOAD = ("--concurrency", 1, "--warmup", 0, "--duration", 1)
@@ -135,12 +135,12 @@ def test_its_table_stands_beside_ours_and_the_report_is_made_again(
 
     result = loadtest("--yes", "--batch", 2)
 
-    assert result.exit_code in (0, 6), result.err  # a busy machine may make it unsteady
+    summary = assert_complete(result)
     assert "up to 45 minutes" in result.err
     assert "ml.c5.xlarge $0.204/h" in result.err
     assert ": IN_PROGRESS" in result.err
     assert "Inference Recommender beside us" in result.out
-    theirs, ours = found()["recommender"]["rows"]
+    theirs, ours = summary["recommender"]["rows"]
     assert (theirs["by"], ours["by"]) == ("Recommender", "newsclf, peak")
     assert theirs["model_latency_ms"] == 263.596  # it comes in microseconds
     assert theirs["max_invocations_per_minute"] == 648
@@ -227,8 +227,8 @@ def test_a_failed_or_interrupted_job_loses_nothing_and_can_be_run_again(
 
     jobs.stuck = False
     for _ in range(2):  # what is there is not run again
-        assert loadtest("--yes", "--resume", run_folder()).exit_code in (0, 6)
-        assert found()["recommender"]["status"] == "COMPLETED"
+        resumed = assert_complete(loadtest("--yes", "--resume", run_folder()))
+        assert resumed["recommender"]["status"] == "COMPLETED"
         assert len(jobs.jobs) == 3
 
 
