@@ -28,8 +28,6 @@ from tests.support.queues import arrivals, fifo
 from tests.support.recorder import recorder
 from tests.support.runs import assert_complete
 
-pytestmark = pytest.mark.serial
-
 _QUICK = ("--warmup", "0.2", "--duration", "1")
 
 
@@ -140,6 +138,7 @@ def test_asked_for_more_than_it_can_send_it_prints_no_cost(newsclf: Cli) -> None
     assert row["total_usd_per_million"] is None
 
 
+@pytest.mark.serial
 def test_a_server_that_refuses_is_counted(newsclf: Cli) -> None:
     with running(Behaviour(script=["ok", "429", "ok", "503"])) as server:
         result = newsclf(
@@ -200,7 +199,11 @@ def test_a_server_that_answers_nothing_ends_the_test_until_it_does(newsclf: Cli)
 def test_bad_options_are_said_before_anything_is_sent(
     newsclf: Cli, arguments: list[str], words: str
 ) -> None:
-    if "--url" not in arguments and "--deployment" not in arguments and "--instances" not in arguments:
+    if (
+        "--url" not in arguments
+        and "--deployment" not in arguments
+        and "--instances" not in arguments
+    ):
         arguments = [
             *arguments,
             *(() if "--i-own-this" in arguments else ("--url", "http://127.0.0.1:1/classify")),
@@ -375,6 +378,7 @@ def test_a_limit_below_the_first_point_says_to_raise_it(newsclf: Cli) -> None:
     assert "run it again" not in result.err
 
 
+@pytest.mark.serial
 def test_a_slower_run_is_found(newsclf: Cli) -> None:
     folders = []
     for service_s in (0.01, 0.02):
@@ -532,6 +536,7 @@ def _rate_of_one_server(service_s: float) -> float:
     return low
 
 
+@pytest.mark.serial
 @pytest.mark.load
 def test_the_rate_that_meets_an_objective_is_found(newsclf: Cli) -> None:
     """The bracket holds what queueing theory says; its lower end is on the safe side of that."""
