@@ -13,7 +13,7 @@ import pytest
 
 from newsclf.common.errors import NewsclfError, ServiceError
 from newsclf.loadtest.analysis.summary import summarise
-from newsclf.loadtest.generator import unresponsive
+from newsclf.loadtest.generator import unresponsive, worker
 from newsclf.loadtest.generator.controller import Generated, Stop, Target, generate
 from newsclf.loadtest.generator.messages import Progress
 from newsclf.loadtest.load import arrivals
@@ -302,7 +302,7 @@ def test_a_stalled_generator_accuses_itself() -> None:
 
     def stall(_: Progress) -> None:
         for child in psutil.Process().children():
-            if "loadtest.worker" in " ".join(child.cmdline()):
+            if worker.__name__ in child.cmdline():
                 child.suspend()
                 threading.Event().wait(0.2)
                 child.resume()
@@ -321,7 +321,7 @@ def test_a_stalled_generator_accuses_itself() -> None:
 def test_a_killed_process_of_the_generator_is_an_error() -> None:
     def kill(_: Progress) -> None:
         for child in psutil.Process().children():
-            if "loadtest.worker" in " ".join(child.cmdline()):
+            if worker.__name__ in child.cmdline():
                 child.kill()
 
     with (
