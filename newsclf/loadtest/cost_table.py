@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from newsclf.common.errors import ConfigError, StateError
-from newsclf.common.records import find_record
+from newsclf.common.records import StrictRecord, find_record
 from newsclf.costs.formulas import CostRow, MonthlyCost
 from newsclf.costs.prices import PriceBook
-from newsclf.loadtest.analysis.costs import CostBasis, cost_rows, monthly_costs
+from newsclf.loadtest.analysis.costs import CostBasis, RunCosts
 from newsclf.loadtest.store.records import Summary
 
 SUMMARY_FILE = "summary.json"
@@ -24,13 +23,11 @@ VOLUMES = (1e5, 1e6, 1e7, 1e8)
 """Requests per month."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
+class Costs(StrictRecord):
     """The cost of what a run measured."""
 
-    summary: Summary
-    basis: CostBasis
-    rows: list[CostRow]
+    region: str
+    costs: list[CostRow]
     months: list[MonthlyCost]
 
 
@@ -59,16 +56,17 @@ def cost(
     Raises:
         ConfigError: a price is missing, or nothing in the run can be priced.
     """
-    rows = cost_rows(summary.points, summary.searches, prices, basis)
+    found = RunCosts(summary.points, summary.searches, prices, basis)
+    rows = found.rows()
     if all(row.usd_per_hour is None for row in rows):
         raise _without_price(rows)
-    months = monthly_costs(summary.points, summary.searches, prices, basis, volumes)
+    months = found.months(volumes)
     if not months:
         raise ConfigError(
             "the run found no rate that can be priced",
             hint="newsclf loadtest with --concurrency or --slo finds one",
         )
-    return Costs(summary=summary, basis=basis, rows=rows, months=months)
+    return Costs(region=basis.region, costs=rows, months=months)
 
 
 def _without_price(rows: Sequence[CostRow]) -> ConfigError:

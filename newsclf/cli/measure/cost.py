@@ -22,10 +22,10 @@ from newsclf.cli.options import (
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
+    from newsclf.loadtest.analysis.costs import CostBasis
     from newsclf.loadtest.cost_table import Costs
 
 _DEFAULT_REGION = "us-east-1"
-_LAMBDA_MB, _SERVERLESS_MB = (128, 10240), (1024, 6144)
 
 
 def cost(
@@ -53,8 +53,8 @@ def cost(
     memory: Annotated[
         int | None,
         typer.Option(
-            min=_LAMBDA_MB[0],
-            max=_LAMBDA_MB[1],
+            min=128,
+            max=10240,
             help="Memory of the Lambda function, MB.",
             show_default="256, as wire-api makes it",
         ),
@@ -62,8 +62,8 @@ def cost(
     serverless_memory: Annotated[
         int,
         typer.Option(
-            min=_SERVERLESS_MB[0],
-            max=_SERVERLESS_MB[1],
+            min=1024,
+            max=6144,
             help="Memory of serverless inference, MB.",
         ),
     ] = 2048,
@@ -119,14 +119,8 @@ def cost(
         memory_mb=serverless_memory,
     )
     costs = price(summary, prices_at(folder, prices_file), basis, volumes=volumes)
-    output.data(
-        {
-            "region": basis.region,
-            "costs": [row.model_dump(mode="json") for row in costs.rows],
-            "months": [month.model_dump(mode="json") for month in costs.months],
-        }
-    )
-    _show(output, costs)
+    output.data(costs.model_dump(mode="json"))
+    _show(output, costs, basis)
 
 
 def _volumes(text: str) -> list[float]:
@@ -141,15 +135,14 @@ def _volumes(text: str) -> list[float]:
     return sorted(set(volumes))
 
 
-def _show(output: Output, costs: Costs) -> None:
+def _show(output: Output, costs: Costs, basis: CostBasis) -> None:
     from newsclf.cli.measure.loadtest_view import table
     from newsclf.loadtest.report.tables import cost_table, month_table, price_words
     from newsclf.reporting.text import percent
 
-    basis = costs.basis
     title = f"Cost, $ per million successful requests, {basis.region}"
     output.show(
-        table(output, title, cost_table(costs.rows)),
+        table(output, title, cost_table(costs.costs)),
         "",
         table(
             output,
@@ -158,7 +151,7 @@ def _show(output: Output, costs: Costs) -> None:
         ),
         "",
     )
-    for line in price_words(costs.rows):
+    for line in price_words(costs.costs):
         output.note(line)
     path = f"behind API Gateway ({basis.path.api}) and a Lambda of {basis.path.memory_mb} MB"
     output.note(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from newsclf.common.errors import StateError
 from newsclf.loadtest.analysis.compare import compare as compare_points
-from newsclf.loadtest.analysis.costs import CostBasis, cost_rows, monthly_costs
+from newsclf.loadtest.analysis.costs import CostBasis, RunCosts
 from newsclf.loadtest.analysis.recommended import beside_ours
 from newsclf.loadtest.analysis.server_side import server_side
 from newsclf.loadtest.analysis.summary import summarise
@@ -37,18 +37,11 @@ def report(path: Path) -> Summary:
             f"{path}: no point of it is complete", hint=f"newsclf loadtest --resume {path}"
         )
     searches = folder.read_searches()
-    prices = folder.read_prices()
-    basis = _basis(run)
-    summary = Summary(
-        run=run,
-        points=summaries,
-        searches=searches,
-        costs=cost_rows(summaries, searches, prices, basis),
-    )
+    costs = RunCosts(summaries, searches, folder.read_prices(), CostBasis.of_run(run))
+    summary = Summary(run=run, points=summaries, searches=searches, costs=costs.rows())
     if (found := folder.read_recommendations()) is not None:
         summary = summary.model_copy(update={"recommender": beside_ours(found, summary)})
-    months = monthly_costs(summaries, searches, prices, basis, _VOLUMES)
-    write_report(path, summary, _SamplesOnDisk(folder), months)
+    write_report(path, summary, _SamplesOnDisk(folder), costs.months(_VOLUMES))
     return summary
 
 
@@ -86,15 +79,6 @@ def _summaries(folder: RunFolder) -> list[PointSummary]:
         summarise(point, samples).model_copy(update={"server": server_side(point, figures)})
         for point, samples in folder.points()
     ]
-
-
-def _basis(run: Run) -> CostBasis:
-    return CostBasis(
-        region=run.region,
-        price_as=run.price_as,
-        count=run.instance_count,
-        utilisation=run.utilisation,
-    )
 
 
 class _SamplesOnDisk(Mapping[str, Samples]):

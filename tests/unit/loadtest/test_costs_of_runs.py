@@ -10,7 +10,7 @@ import pytest
 from newsclf.common.errors import ConfigError
 from newsclf.costs.formulas import CostRow, RequestPath
 from newsclf.costs.prices import PriceBook, load_prices
-from newsclf.loadtest.analysis.costs import CostBasis, cost_rows, monthly_costs
+from newsclf.loadtest.analysis.costs import CostBasis, RunCosts
 from newsclf.loadtest.store.records import PointSummary, Search, Summary
 from tests.conftest import Cli
 from tests.support.runs import point, search, summary
@@ -31,7 +31,7 @@ def rows(
     **basis: object,
 ) -> list[CostRow]:
     given = {"region": "us-east-1", "path": DIRECT} | basis
-    return cost_rows(points, searches or [], book, CostBasis(**given))  # type: ignore[arg-type]
+    return RunCosts(points, searches or [], book, CostBasis(**given)).rows()  # type: ignore[arg-type]
 
 
 def test_the_highest_closed_loop_gives_the_recommenders_figures(book: PriceBook) -> None:
@@ -216,7 +216,7 @@ def test_break_even_and_months_agree(book: PriceBook) -> None:
     volume = fast.breakeven_requests_per_month
     assert volume is not None
 
-    _, months, serverless = monthly_costs(points, [], book, basis, [0.99 * volume, 1.01 * volume])
+    _, months, serverless = RunCosts(points, [], book, basis).months([0.99 * volume, 1.01 * volume])
 
     before, after = zip(months.usd_per_month, serverless.usd_per_month, strict=True)
     assert before[0] > before[1]
@@ -226,7 +226,7 @@ def test_break_even_and_months_agree(book: PriceBook) -> None:
 def test_months_count_instances_path_and_the_alternatives(book: PriceBook) -> None:
     basis = CostBasis(region="us-east-1", path=RequestPath(data_bytes=0))
 
-    instance, serverless, function = monthly_costs([point()], [], book, basis, [1e6, 1e8])
+    instance, serverless, function = RunCosts([point()], [], book, basis).months([1e6, 1e8])
 
     assert instance.instances == [1, 3]
     assert instance.usd_per_month == pytest.approx([148.92 + 1.45, 3 * 148.92 + 145], rel=1e-6)

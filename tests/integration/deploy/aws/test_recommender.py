@@ -516,14 +516,13 @@ def test_ours_is_compared_with_the_cheapest_and_at_the_objective(run_costs: Any)
 def run_costs() -> Any:
     """A run with 100 answers a second at its peak, and 50 at the objective."""
     from newsclf.costs.prices import prices_at
-    from newsclf.loadtest.analysis.costs import CostBasis, cost_rows
+    from newsclf.loadtest.analysis.costs import CostBasis, RunCosts
 
     points = [point(instance=XLARGE)]
     searches = [search(points[0], instance=XLARGE, low=50.0)]
-    costs = cost_rows(
-        points, searches, prices_at(Path("none"), None), CostBasis(region="us-east-1")
-    )
-    return summary(points, searches).model_copy(update={"costs": costs})
+    basis = CostBasis(region="us-east-1")
+    costs = RunCosts(points, searches, prices_at(Path("none"), None), basis)
+    return summary(points, searches).model_copy(update={"costs": costs.rows()})
 
 
 def test_the_same_sample_gives_the_same_bytes() -> None:
