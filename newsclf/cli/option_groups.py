@@ -33,7 +33,8 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def with_groups(**given: Any) -> None:
         for name, group in groups.items():
-            given[name] = group(**{each.name: given.pop(each.name) for each in fields(group)})
+            names = [each.name for each in fields(group) if each.name in given]
+            given[name] = group(**{each: given.pop(each) for each in names})
         command(**given)
 
     with_groups.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from newsclf.cli import completion
-from newsclf.cli.options import (
-    ConfigOpt,
-    JsonOpt,
-    PricesOpt,
-    QuietOpt,
-    StateDirOpt,
-    VerboseOpt,
-    settings_from,
-    start,
-)
+from newsclf.cli.option_groups import grouped
+from newsclf.cli.options import PricesOpt, StateOptions
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -28,6 +20,7 @@ if TYPE_CHECKING:
 _DEFAULT_REGION = "us-east-1"
 
 
+@grouped
 def cost(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a load test.")],
     *,
@@ -87,14 +80,10 @@ def cost(
         ),
     ] = None,
     prices_file: PricesOpt = None,
-    state_dir: StateDirOpt = None,
-    config: ConfigOpt = None,
-    as_json: JsonOpt = False,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    state: StateOptions,
 ) -> None:
     """Estimate the cost per million requests, and per month at rising volumes."""
-    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    output = state.start()
     from newsclf.common.errors import ConfigError
     from newsclf.costs.formulas import FUNCTION_MEMORY_MB, RequestPath
     from newsclf.costs.prices import prices_at
@@ -106,7 +95,7 @@ def cost(
         raise ConfigError(f"--utilisation {utilisation:g}: must be above 0, and 1 at most")
     if serverless_memory % 1024:
         raise ConfigError(f"--serverless-memory {serverless_memory}: must be a multiple of 1024")
-    folder = settings_from(config, {"state_dir": state_dir}).state_dir
+    folder = state.settings().state_dir
     volumes = _volumes(volume) if volume is not None else list(VOLUMES)
     summary = read_summary(run)
     basis = CostBasis(

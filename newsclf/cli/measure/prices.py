@@ -10,16 +10,8 @@ import typer
 
 from newsclf.cli import completion
 from newsclf.cli.failures import HELP_NAMES, Group, with_examples
-from newsclf.cli.options import (
-    ConfigOpt,
-    JsonOpt,
-    PricesOpt,
-    QuietOpt,
-    StateDirOpt,
-    VerboseOpt,
-    settings_from,
-    start,
-)
+from newsclf.cli.option_groups import grouped
+from newsclf.cli.options import PricesOpt, StateOptions
 
 prices = typer.Typer(
     name="prices",
@@ -30,6 +22,7 @@ prices = typer.Typer(
 
 
 @prices.command(**with_examples("newsclf prices show --instance ml.c5.large"))
+@grouped
 def show(
     *,
     region: Annotated[
@@ -45,46 +38,32 @@ def show(
         str | None, typer.Option(metavar="INSTANCE", help="Only this one, such as ml.c5.large.")
     ] = None,
     prices_file: PricesOpt = None,
-    state_dir: StateDirOpt = None,
-    config: ConfigOpt = None,
-    as_json: JsonOpt = False,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    state: StateOptions,
 ) -> None:
     """Show the prices that costs are computed with, each with its date and source."""
-    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    output = state.start()
     from newsclf.common.visible import visible
     from newsclf.costs.prices import prices_at
     from newsclf.deploy.aws.price_refresh import list_prices
     from newsclf.reporting.text import exact_usd
 
-    folder = settings_from(config, {"state_dir": state_dir}).state_dir
+    folder = state.settings().state_dir
     lines = list_prices(prices_at(folder, prices_file), region=region, instance=instance)
     output.data([asdict(line) for line in lines])
     sources = list(dict.fromkeys(line.source for line in lines))
     for each in dict.fromkeys(line.region for line in lines):
-        output.show(
-            output.table(
-                f"{each}: on demand, without free tiers and taxes",
-                ["", "USD", "per", "date", "source"],
-                [
-                    [
-                        line.what,
-                        exact_usd(line.usd),
-                        line.unit,
-                        line.date,
-                        f"[{sources.index(line.source) + 1}]",
-                    ]
-                    for line in lines
-                    if line.region == each
-                ],
-            ),
-            "",
-        )
+        rows = [
+            (p.what, exact_usd(p.usd), p.unit, p.date, f"[{sources.index(p.source) + 1}]")
+            for p in lines
+            if p.region == each
+        ]
+        title = f"{each}: on demand, without free tiers and taxes"
+        output.show(output.table(title, ["", "USD", "per", "date", "source"], rows), "")
     output.show(*(f"[{i}] {visible(source)}" for i, source in enumerate(sources, start=1)))
 
 
 @prices.command(**with_examples("newsclf prices refresh --region eu-west-1"))
+@grouped
 def refresh(
     *,
     region: Annotated[
@@ -102,18 +81,14 @@ def refresh(
             metavar="INSTANCE", help="Instance to fetch besides the known ones; repeatable."
         ),
     ] = None,
-    state_dir: StateDirOpt = None,
-    config: ConfigOpt = None,
-    as_json: JsonOpt = False,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    state: StateOptions,
 ) -> None:
     """Fetch current prices from AWS; needs credentials with pricing:GetProducts."""
-    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    output = state.start()
     from newsclf.deploy.aws.price_refresh import refresh_prices
     from newsclf.reporting.text import exact_usd
 
-    folder: Path = settings_from(config, {"state_dir": state_dir}).state_dir
+    folder: Path = state.settings().state_dir
     done = refresh_prices(folder, regions=region or (), instances=instance or ())
     output.data(
         [
@@ -126,22 +101,15 @@ def refresh(
             for old, new in done.changes
         ]
     )
-    output.show(
-        output.table(
-            "USD per hour",
-            ["instance", "region", "was", "is", ""],
-            [
-                [
-                    new.instance,
-                    new.region,
-                    exact_usd(old.usd_per_hour if old else None),
-                    exact_usd(new.usd_per_hour),
-                    "" if old and old.usd_per_hour == new.usd_per_hour else "changed",
-                ]
-                for old, new in done.changes
-            ],
+    rows = [
+        (
+            *(new.instance, new.region, exact_usd(old.usd_per_hour if old else None)),
+            exact_usd(new.usd_per_hour),
+            "" if old and old.usd_per_hour == new.usd_per_hour else "changed",
         )
-    )
+        for old, new in done.changes
+    ]
+    output.show(output.table("USD per hour", ["instance", "region", "was", "is", ""], rows))
     for each in dict.fromkeys(where for _, where in done.not_offered):
         names = ", ".join(name for name, where in done.not_offered if where == each)
         output.note(f"not offered in {each}: {names}")

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import (
     ColumnsOpt,
-    ConfigOpt,
     DelimiterOpt,
     EncodingOpt,
-    JsonOpt,
     LabelColumnOpt,
     LabelOpt,
     ModelOpt,
-    QuietOpt,
+    ResultOptions,
     ScoreThresholdsOpt,
     TextColumnOpt,
-    VerboseOpt,
     label_flags,
     pairs,
     reading_flags,
-    settings_from,
-    start,
 )
 
 
+@grouped
 def evaluate(
     *,
     model: ModelOpt = None,
@@ -76,30 +73,26 @@ def evaluate(
             show_default="evaluation, in the model",
         ),
     ] = None,
-    config: ConfigOpt = None,
-    as_json: JsonOpt = False,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    general: ResultOptions,
 ) -> None:
     """Measure a model on the held-out test part, and write a report.
 
     Columns and labels of --data are by default those that the model was trained with. --quiet
     prints the summary only.
     """
-    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    output = general.start()
     from newsclf.cli.models.evaluate_view import show
     from newsclf.evaluation.run import REPORTED_ERRORS, EvaluationRequest, check_gates
     from newsclf.evaluation.run import evaluate as run
 
-    flags: dict[str, Any] = {
-        "model": model,
-        "data": {
+    settings = general.settings(
+        model=model,
+        data={
             "source": data,
             **reading_flags(text_column, columns, delimiter, encoding),
             **label_flags(label_column, label, score_thresholds),
         },
-    }
-    settings = settings_from(config, flags)
+    )
     evaluated = run(
         EvaluationRequest(
             model=settings.model,

@@ -25,7 +25,7 @@ def during(monkeypatch: pytest.MonkeyPatch) -> Seam:
     """Have something happen in the middle of `newsclf prices show`."""
 
     def put(event: Callable[[], None]) -> None:
-        monkeypatch.setattr("newsclf.cli.measure.prices.settings_from", lambda *_: event())
+        monkeypatch.setattr("newsclf.cli.options.settings_from", lambda *_: event())
 
     return put
 
@@ -230,7 +230,7 @@ def test_what_nohup_ignores_stays_ignored(newsclf: Cli, monkeypatch: pytest.Monk
         os.kill(os.getpid(), signal.SIGHUP)
         return settings_from(config, flags)
 
-    monkeypatch.setattr("newsclf.cli.measure.prices.settings_from", hung_up)
+    monkeypatch.setattr("newsclf.cli.options.settings_from", hung_up)
 
     assert newsclf("prices", "show").exit_code == 0
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
