@@ -40,6 +40,7 @@ class Bucket(Resource):
 
     kind = "bucket"
     service = "s3"
+    look_up = "head_bucket"
 
     @property
     def name(self) -> str:
@@ -48,9 +49,6 @@ class Bucket(Resource):
     @property
     def identity(self) -> Mapping[str, Any]:
         return {"Bucket": self.name, "ExpectedBucketOwner": self.names.account}
-
-    def find(self) -> dict[str, Any] | None:
-        return self.ask("head_bucket")
 
     def difference(self, found: object) -> str | None:  # noqa: ARG002 - there is nothing in it
         closed = self.ask("get_public_access_block")

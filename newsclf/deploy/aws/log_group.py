@@ -26,14 +26,9 @@ class LogGroup(Resource):
     name: str
     kind: str = "log group"
     service = "logs"
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return {"logGroupName": self.name}
-
-    @property
-    def detail(self) -> str:
-        return f"{_KEPT_DAYS} days"
+    name_argument = "logGroupName"
+    deletion = "delete_log_group"
+    detail = f"{_KEPT_DAYS} days"
 
     def find(self) -> dict[str, Any] | None:
         groups = self.scope.clients.listed(
@@ -51,9 +46,6 @@ class LogGroup(Resource):
     def create(self) -> None:
         self.make("create_log_group", tags=self.names.tags)
         self.call("put_retention_policy", retentionInDays=_KEPT_DAYS)
-
-    def delete(self) -> bool:
-        return self.drop("delete_log_group")
 
     def last_lines(self, count: int) -> list[str]:
         """The last lines of its latest streams together, oldest first; none without a group."""

@@ -172,7 +172,7 @@ def test_a_spot_job_that_is_taken_away_ends_with_the_weights_of_a_local_training
     assert card.int8 == local.int8
 
     for said in ("Starting", "Downloading", "Training", "Interrupted", "Uploading", "Completed"):
-        assert f"{said} after" in result.err
+        assert f": {said}" in result.err
     assert "going on from the checkpoint" in result.err
     assert "seed 0, epoch 4 of " in result.err
     assert "billed: 60 s of 200 s of training, so spot saved 70 %: $0.0038" in result.err

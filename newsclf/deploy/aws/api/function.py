@@ -47,13 +47,8 @@ class AnyFunction(Deletable):
     kind: str
     """`function`, or `authorizer function`."""
     service = "lambda"
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return {"FunctionName": self.name}
-
-    def find(self) -> dict[str, Any] | None:
-        return self.ask("get_function")
+    name_argument = "FunctionName"
+    look_up = "get_function"
 
     def delete(self) -> bool:
         """Delete it and wait until it is gone."""
@@ -193,13 +188,8 @@ class FunctionModel(NamedLikeDeployment, Resource):
     digest: str
     kind = "model of the API"
     service = "lambda"
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return {"FunctionName": self.name}
-
-    def find(self) -> dict[str, Any] | None:
-        return self.ask("get_function")
+    name_argument = "FunctionName"
+    look_up = "get_function"
 
     def planned(self) -> PlannedChange:
         found = self.found()
@@ -213,10 +203,6 @@ class FunctionModel(NamedLikeDeployment, Resource):
             variables = _variables(found) | {MODEL_VARIABLE: self.digest}
             self.call("update_function_configuration", Environment={"Variables": variables})
         return {}
-
-    def delete(self) -> bool:
-        """Nothing to do: it is deleted with the function."""
-        return False
 
 
 def _has_failed(found: Mapping[str, Any]) -> bool:

@@ -26,10 +26,7 @@ class FunctionPermission(Resource):
     """Part of a statement's id → the source of requests, below the API's ARN. Needs the API, so it
     is called late; empty while there is no API."""
     service = "lambda"
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return {"FunctionName": self.name}
+    name_argument = "FunctionName"
 
     def find(self) -> dict[str, str]:
         """Id of each statement of ours → its source."""

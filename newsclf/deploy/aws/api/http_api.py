@@ -118,10 +118,6 @@ class PartOfApi(Resource):
         api_id = self.api_id
         return _listed(self.scope, operation, doing, ApiId=api_id) if api_id else []
 
-    def delete(self) -> bool:
-        """Nothing to do: it is deleted with the API."""
-        return False
-
 
 def api_id_of(scope: Scope) -> str | None:
     """The id of a deployment's API; None if there is none."""

@@ -19,10 +19,7 @@ class Integration(NamedLikeDeployment, PartOfApi):
 
     function_arn: str
     kind = "integration"
-
-    @property
-    def detail(self) -> str:
-        return f"at most {TIMEOUT_MS // 1000} s"
+    detail = f"at most {TIMEOUT_MS // 1000} s"
 
     def find(self) -> dict[str, Any] | None:
         """The one of this function, as an answer that got lost may have left two alike."""

@@ -91,7 +91,7 @@ def api_resources(scope: Scope, spec: ApiSpec, model_digest: str) -> Sequence[Re
             timeout_s=_FUNCTION_TIMEOUT_S,
             reserved_concurrency=spec.reserved_concurrency,
         ),
-        allow(["sagemaker:InvokeEndpoint"], endpoint),
+        allow("sagemaker:InvokeEndpoint", endpoint),
     )
     integration = Integration(scope, function.arn)
     suffix = _SUFFIX.get(spec.auth)
@@ -183,7 +183,7 @@ def _function(
     """A function with its log group and its role, which may write to that log."""
     group = scope.names.function_log(named.name)
     writes = allow(
-        ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "logs:CreateLogStream logs:PutLogEvents",
         scope.names.arn("logs", f"log-group:{group}:*"),
     )
     return (

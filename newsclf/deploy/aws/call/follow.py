@@ -27,7 +27,7 @@ def follow(
     Args:
         clock: The clock to wait by.
         what: What is followed, for the log: `endpoint newsclf-news`.
-        look: Finds its status, and a result once it has ended.
+        look: Finds its status, empty if there is nothing to log, and a result once it has ended.
         at_most_s: How long.
         repeat_s: How long until an unchanged status is logged again.
     """
@@ -38,7 +38,7 @@ def follow(
         nonlocal logged
         status, found = look()
         now_s = clock.now_s()
-        if found is None and (status != logged[0] or now_s - logged[1] > repeat_s):
+        if status and (status != logged[0] or now_s - logged[1] > repeat_s):
             minutes, seconds = divmod(int(now_s - began_s), 60)
             log.info("%d:%02d %s: %s", minutes, seconds, what, status)
             logged = status, now_s

@@ -38,18 +38,12 @@ class ErrorAlarm(Resource):
     """Name of the endpoint configuration that it watches."""
     kind = "error alarm"
     service = "cloudwatch"
+    name_argument = "AlarmName"
+    detail = f"more than {_SHARE:.0%} errors"
 
     @property
     def name(self) -> str:
         return self.names.error_alarm(self.config)
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return {"AlarmName": self.name}
-
-    @property
-    def detail(self) -> str:
-        return f"more than {_SHARE:.0%} errors"
 
     def find(self) -> dict[str, Any] | None:
         found = _described(self.scope, AlarmNames=[self.name])

@@ -28,6 +28,7 @@ class AnyBudget(Deletable):
 
     kind = "budget alarm"
     service = "budgets"
+    deletion = "delete_budget"
 
     @property
     def name(self) -> str:
@@ -41,10 +42,6 @@ class AnyBudget(Deletable):
     def find(self) -> Mapping[str, Any] | None:
         answer = self.ask("describe_budget")
         return answer and answer["Budget"]
-
-    def delete(self) -> bool:
-        """Delete it, with its notifications."""
-        return self.drop("delete_budget")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ class EndpointConfig(NamedByContent):
 
     kind = "endpoint configuration"
     noun = "endpoint_config"
-    name_field = "EndpointConfigName"
+    look_up = "describe_endpoint_config"
+    name_argument = "EndpointConfigName"
     not_yet = staticmethod(is_not_found_yet)
 
 

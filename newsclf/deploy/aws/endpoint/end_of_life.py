@@ -38,8 +38,8 @@ def statements(names: Names) -> tuple[Statement, ...]:
     endpoint = names.arn("sagemaker", f"endpoint/{names.endpoint}")
     targets = names.arn("application-autoscaling", "scalable-target/*")
     return (
-        allow(["sagemaker:DeleteEndpoint"], endpoint),
-        allow(["application-autoscaling:DeregisterScalableTarget"], targets),
+        allow("sagemaker:DeleteEndpoint", endpoint),
+        allow("application-autoscaling:DeregisterScalableTarget", targets),
     )
 
 
@@ -49,17 +49,12 @@ class AnySchedule(NamedLikeDeployment, Deletable):
 
     kind = "end of life"
     service = "scheduler"
+    look_up = "get_schedule"
+    deletion = "delete_schedule"
 
     @property
     def identity(self) -> Mapping[str, Any]:
         return {"Name": self.name, "GroupName": _GROUP}
-
-    def find(self) -> dict[str, Any] | None:
-        return self.ask("get_schedule")
-
-    def delete(self) -> bool:
-        """Delete it; it may have deleted itself."""
-        return self.drop("delete_schedule")
 
 
 @dataclass(frozen=True)

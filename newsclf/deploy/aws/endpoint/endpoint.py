@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from newsclf.common.errors import NewsclfError, TargetError
 from newsclf.deploy.aws.call.errors import RefusedError, is_not_found_yet
@@ -57,11 +56,8 @@ class Endpoint(NamedLikeDeployment, Resource):
     """None: only to remove it."""
     kind = "endpoint"
     service = "sagemaker"
+    name_argument = "EndpointName"
     holds_others = True
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return {"EndpointName": self.name}
 
     def find(self) -> EndpointState | None:
         return describe_endpoint(self.scope)

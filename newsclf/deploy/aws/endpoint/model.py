@@ -27,8 +27,6 @@ class NamedByContent(Resource):
     service = "sagemaker"
     noun: ClassVar[str]
     """As in `describe_model`."""
-    name_field: ClassVar[str]
-    """The argument with its name: `ModelName`."""
 
     @staticmethod
     def not_yet(error: RefusedError) -> bool:
@@ -40,13 +38,6 @@ class NamedByContent(Resource):
         content = json.dumps(self.definition, sort_keys=True).encode()
         digest = hashlib.sha256(content).hexdigest() if self.definition else "*"
         return self.names.by_content(digest)
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return {self.name_field: self.name}
-
-    def find(self) -> dict[str, Any] | None:
-        return self.ask(f"describe_{self.noun}")
 
     def create(self) -> None:
         self.make(
@@ -64,7 +55,7 @@ class NamedByContent(Resource):
                 "sagemaker",
                 f"delete_{self.noun}",
                 doing=f"deleting the {self.kind} {name}",
-                **{self.name_field: name},
+                **{self.name_argument: name},
             )
         return bool(found)
 
@@ -80,12 +71,12 @@ class NamedByContent(Resource):
         for each in self.scope.clients.listed(
             "sagemaker",
             f"list_{self.noun}s",
-            f"{self.name_field.removesuffix('Name')}s",
+            f"{self.name_argument.removesuffix('Name')}s",
             doing=f"listing what {self.names.deployment} has on SageMaker",
             NameContains=self.names.endpoint,
         ):
-            if named.fullmatch(each[self.name_field]):
-                yield each[self.name_field]
+            if named.fullmatch(each[self.name_argument]):
+                yield each[self.name_argument]
 
 
 @dataclass(frozen=True)
@@ -94,7 +85,8 @@ class Model(NamedByContent):
 
     kind = "model"
     noun = "model"
-    name_field = "ModelName"
+    look_up = "describe_model"
+    name_argument = "ModelName"
     not_yet = staticmethod(is_not_yet_assumable)
 
     @property

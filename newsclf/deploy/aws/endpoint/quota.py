@@ -1,6 +1,7 @@
-"""Quotas, before the first change: may this account have such an endpoint at all?
+"""Checks of the account's quotas, before anything is created.
 
-AWS's documents name no codes for serverless inference, so quotas are found by their names.
+AWS's documents name no codes for serverless inference, so quotas are found by their names. What
+others use of a quota is known with a delay of minutes, so that is only warned of.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from newsclf.deploy.aws.walk.plan import Plan
 from newsclf.deploy.records import Serverless
 
 _PAGE = 100
-"""Quotas of SageMaker that one answer may have; there are thousands."""
+"""Quotas in one answer; SageMaker has thousands."""
 _MEMORY = "Memory size in MB per serverless endpoint"
 _CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
 _ENDPOINTS = "Maximum number of serverless endpoints"
 _NEW_ACCOUNT_MB = 3072
-"""What AWS refuses more than in new accounts; not every account's list of quotas has that one."""
+"""The most that AWS allows in new accounts; not every account's list of quotas has that one."""
 _SIZE_STEP_MB = 1024
 _WINDOW = timedelta(hours=1)
 _PERIOD_S = 300
@@ -29,50 +30,33 @@ _PERIOD_S = 300
 def check_quota(
     clients: Clients, instance: str, count: int, *, ours: int = 0, usage: str = "endpoint usage"
 ) -> str | None:
-    """Compare the account's quota for an instance type with what is wanted.
-
-    What others use of it is known with a delay of minutes, so that is only warned of.
+    """Compare the account's quota for an instance type with the number that is needed.
 
     Args:
-        clients: Of the account and region.
+        clients: The clients of the account and region.
         instance: The instance type.
-        count: Instances that are up at once at the most.
+        count: The most instances that are up at once.
         ours: Instances of them that are up already.
-        usage: As Service Quotas names it, such as `training job usage`.
+        usage: The usage as Service Quotas names it, such as `training job usage`.
 
     Returns:
-        What to warn of: it may be too small, or can't be told.
+        A warning if the quota may be too small, or is not known.
 
     Raises:
         TargetError: the quota is too small.
     """
-    wanted = f"{instance} for {usage}"
-    doing = f"reading the quota for {instance}"
+    name = f"{instance} for {usage}"
     try:
-        found = _quotas(clients, {wanted}, doing=doing).get(wanted)
+        quota = _quotas(clients, {name}, doing=f"reading the quota for {instance}").get(name)
     except NewsclfError as error:  # AWS refuses the endpoint itself if the quota is too small
         return f"the quota is not known: {error.message}"
-    if found is None:
-        return f"the quota is not known: AWS tells none of the name '{wanted}'"
-    if found["Value"] < count:
-        raise TargetError(
-            f"{_named(clients, found)}, and {count} wanted", hint=_more(clients, found, count)
-        )
-    try:
-        used = _used(clients, found.get("UsageMetric") or {})
-    except NewsclfError as error:
-        return f"{_named(clients, found)}; what others use of it is not known: {error.message}"
-    others = max(0, round(used) - ours)
-    if found["Value"] >= others + count:
-        return None
-    return (
-        f"{_named(clients, found)}, others use {others} of it and {count} are wanted, so AWS may"
-        f" refuse: {_more(clients, found, others + count)}"
-    )
+    if quota is None:
+        return f"the quota is not known: AWS lists none of the name '{name}'"
+    return _compare(clients, quota, count, ours=ours)
 
 
 def check_endpoint_quota(clients: Clients, plan: Plan) -> str | None:
-    """As `check_quota`, for what a plan wants, if it changes how many instances there can be."""
+    """As `check_quota`, for a plan, if it changes how many instances there can be."""
     spec = plan.deployment.spec
     actions = {step.resource.kind: step.change.action for step in plan.steps}
     action = actions["endpoint"]
@@ -87,13 +71,13 @@ def check_endpoint_quota(clients: Clients, plan: Plan) -> str | None:
     return check_quota(clients, spec.instance, spec.max_instances + beside, ours=ours)
 
 
-def check_serverless_quota(clients: Clients, wanted: Serverless, *, is_new: bool) -> str | None:
+def check_serverless_quota(clients: Clients, spec: Serverless, *, is_new: bool) -> str | None:
     """As `check_quota`, for a serverless endpoint.
 
     Args:
-        clients: Of the account and region.
-        wanted: The endpoint.
-        is_new: Whether there is none yet.
+        clients: The clients of the account and region.
+        spec: The endpoint.
+        is_new: Whether there is none yet. Otherwise our own share of the use is not known.
     """
     doing = "reading the quotas for serverless endpoints"
     try:
@@ -101,64 +85,70 @@ def check_serverless_quota(clients: Clients, wanted: Serverless, *, is_new: bool
     except NewsclfError as error:
         return f"the quotas are not known: {error.message}"
     memory = found.get(_MEMORY)
-    if memory is None and wanted.memory_mb > _NEW_ACCOUNT_MB:
+    if memory is None and spec.memory_mb > _NEW_ACCOUNT_MB:
         return (
-            f"AWS tells no quota '{_MEMORY}'; new accounts have {_NEW_ACCOUNT_MB}, so AWS may"
-            f" refuse {wanted.memory_mb}: --memory {_NEW_ACCOUNT_MB}"
+            f"AWS lists no quota '{_MEMORY}'; new accounts have {_NEW_ACCOUNT_MB}, so AWS may"
+            f" refuse {spec.memory_mb}: --memory {_NEW_ACCOUNT_MB}"
         )
-    if memory is not None and memory["Value"] < wanted.memory_mb:
+    if memory is not None:
         fits_mb = max(_SIZE_STEP_MB, int(memory["Value"]) // _SIZE_STEP_MB * _SIZE_STEP_MB)
-        more = _more(clients, memory, wanted.memory_mb)
-        raise TargetError(
-            f"{_named(clients, memory)}, and {wanted.memory_mb} wanted",
-            hint=f"--memory {fits_mb}, or {more}",
-        )
+        _compare(clients, memory, spec.memory_mb, ours=None, instead=f"--memory {fits_mb}, or ")
+    needs = {
+        _CONCURRENCY: (spec.max_concurrency, "a smaller --concurrency, or "),
+        _ENDPOINTS: (1, "newsclf teardown of one that is not needed, or "),
+    }
     warnings = [
-        _check_shared(
+        _compare(
             clients,
-            found.get(_CONCURRENCY),
-            wanted.max_concurrency,
-            is_new=is_new,
-            otherwise="a smaller --concurrency",
-        ),
-        _check_shared(
-            clients,
-            found.get(_ENDPOINTS),
-            1,
-            is_new=is_new,
-            otherwise="newsclf teardown of one that is not needed",
-        ),
+            quota,
+            count,
+            ours=0 if is_new and quota.get("UsageMetric") else None,
+            instead=instead,
+        )
+        for name, (count, instead) in needs.items()
+        if (quota := found.get(name)) is not None
     ]
     return "; ".join(warning for warning in warnings if warning) or None
 
 
-def _check_shared(
-    clients: Clients, quota: Mapping[str, Any] | None, count: int, *, is_new: bool, otherwise: str
+def _compare(
+    clients: Clients, quota: Mapping[str, Any], count: int, *, ours: int | None, instead: str = ""
 ) -> str | None:
-    """As `check_quota`, for a quota that all serverless endpoints share."""
-    if quota is None:
-        return None
+    """Compare a quota with what is needed; a warning if others may use too much of it.
+
+    Args:
+        clients: The clients of the account and region.
+        quota: The quota as Service Quotas describes it.
+        count: How much is needed.
+        ours: How much of the present use is ours; None: not known, so the use is not compared.
+        instead: What else the user can do than ask for more.
+
+    Raises:
+        TargetError: the quota is too small, whatever others use of it.
+    """
+    named = f"the quota '{quota['QuotaName']}' is {quota['Value']:g} in {clients.region}"
+    more = (
+        f"{instead}aws service-quotas request-service-quota-increase --service-code sagemaker"
+        f" --quota-code {quota['QuotaCode']} --region {clients.region} --desired-value"
+    )
     if quota["Value"] < count:
-        raise TargetError(
-            f"{_named(clients, quota)}, and {count} wanted",
-            hint=f"{otherwise}, or {_more(clients, quota, count)}",
-        )
-    if not is_new or not quota.get("UsageMetric"):
-        return None  # our own share of the use is not known, or none is told
+        raise TargetError(f"{named}, and {count} are needed", hint=f"{more} {count}")
+    if ours is None:
+        return None
     try:
-        used = round(_used(clients, quota["UsageMetric"]))
+        others = max(0, round(_used(clients, quota.get("UsageMetric") or {})) - ours)
     except NewsclfError as error:
-        return f"{_named(clients, quota)}; what is used of it is not known: {error.message}"
-    if used + count <= quota["Value"]:
+        return f"{named}; what others use of it is not known: {error.message}"
+    if quota["Value"] >= others + count:
         return None
     return (
-        f"{_named(clients, quota)}, others use {used} of it and {count} are wanted, so AWS may"
-        f" refuse: {otherwise}, or {_more(clients, quota, used + count)}"
+        f"{named}, others use {others} of it and {count} are needed, so AWS may refuse:"
+        f" {more} {others + count}"
     )
 
 
 def _quotas(clients: Clients, names: set[str], *, doing: str) -> dict[str, Mapping[str, Any]]:
-    """SageMaker's quotas of these names, as far as AWS tells them. Errors: see `Clients.call`."""
+    """SageMaker's quotas of these names, if AWS lists them. Errors are those of `Clients.call`."""
     found: dict[str, Mapping[str, Any]] = {}
     for quota in clients.listed(
         "service-quotas",
@@ -175,21 +165,10 @@ def _quotas(clients: Clients, names: set[str], *, doing: str) -> dict[str, Mappi
     return found
 
 
-def _named(clients: Clients, quota: Mapping[str, Any]) -> str:
-    return f"the quota '{quota['QuotaName']}' is {quota['Value']:g} in {clients.region}"
-
-
-def _more(clients: Clients, quota: Mapping[str, Any], count: int) -> str:
-    return (
-        "aws service-quotas request-service-quota-increase --service-code sagemaker"
-        f" --quota-code {quota['QuotaCode']} --desired-value {count} --region {clients.region}"
-    )
-
-
 def _used(clients: Clients, metric: Mapping[str, Any]) -> float:
-    """What the account used last, by the quota's own metric; ServiceError if it has none."""
+    """What the account uses, by the quota's own metric; ServiceError if it has none."""
     if not metric:
-        raise ServiceError("AWS tells no metric of it")
+        raise ServiceError("AWS has no metric of it")
     now = datetime.now(UTC)
     answer = clients.call(
         "cloudwatch",
@@ -206,4 +185,4 @@ def _used(clients: Clients, metric: Mapping[str, Any]) -> float:
         Statistics=["Maximum"],
     )
     points = sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
-    return float(points[-1]["Maximum"]) if points else 0.0  # nothing is reported of what nobody has
+    return float(points[-1]["Maximum"]) if points else 0.0  # what nobody uses is not reported

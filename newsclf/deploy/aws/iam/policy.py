@@ -218,7 +218,7 @@ class Statement:
         """The statement as IAM reads it, without a Sid, for which a policy has no room."""
         passed = {"StringEquals": {"iam:PassedToService": list(_PASSED_TO)}}
         condition = passed if self.kind == "PassRole" else None
-        return allow(self.actions, *self.resources, condition=condition)
+        return allow(" ".join(self.actions), *self.resources, condition=condition)
 
     def context_entries(self) -> list[dict[str, Any]]:
         """What IAM's simulator must be told for the statement's condition."""

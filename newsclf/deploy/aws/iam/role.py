@@ -37,10 +37,7 @@ class Role(Resource):
     statements: tuple[Statement, ...] = ()
     """The statements of its policy; none: only to remove it."""
     service = "iam"
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return {"RoleName": self.name}
+    name_argument = "RoleName"
 
     def find(self) -> dict[str, Any] | None:
         found = self.ask("get_role")

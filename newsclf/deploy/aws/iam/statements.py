@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 Statement = Mapping[str, Any]
 
 
-def allow(
-    actions: Sequence[str], *resources: str, condition: Mapping[str, Any] | None = None
-) -> Statement:
-    """A statement that allows actions on resources, given by their ARNs."""
+def allow(actions: str, *resources: str, condition: Mapping[str, Any] | None = None) -> Statement:
+    """A statement that allows actions, separated by spaces, on resources, given by their ARNs."""
     return {
         "Effect": "Allow",
-        "Action": list(actions),
+        "Action": actions.split(),
         "Resource": resources[0] if len(resources) == 1 else list(resources),
         **({"Condition": condition} if condition else {}),
     }

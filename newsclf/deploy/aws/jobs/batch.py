@@ -237,21 +237,21 @@ def _statements(names: Names, request: BatchRequest, keys: _Keys) -> list[Statem
     """What the execution role needs for the job: to read, to write, and the keys of both."""
     source, output = (f"arn:aws:s3:::{each.bucket}" for each in (request.source, request.output))
     return [
-        allow(["s3:GetObject"], f"{source}/{request.source.key}*"),
-        allow(["s3:ListBucket"], source),
-        allow(["s3:PutObject"], f"{output}/{request.output.key}*"),
+        allow("s3:GetObject", f"{source}/{request.source.key}*"),
+        allow("s3:ListBucket", source),
+        allow("s3:PutObject", f"{output}/{request.output.key}*"),
         allow(
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            "logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents",
             names.arn("logs", f"log-group:{_LOG}:*"),
         ),
-        *_key_statements(names, keys.source, request.kms_key, ["kms:Decrypt"]),
+        *_key_statements(names, keys.source, request.kms_key, "kms:Decrypt"),
         # Larger answers are uploaded in parts, for which S3 also reads the key.
-        *_key_statements(names, keys.output, None, ["kms:Decrypt", "kms:GenerateDataKey"]),
+        *_key_statements(names, keys.output, None, "kms:Decrypt kms:GenerateDataKey"),
     ]
 
 
 def _key_statements(
-    names: Names, bucket_key: str | None, given: str | None, actions: list[str]
+    names: Names, bucket_key: str | None, given: str | None, actions: str
 ) -> list[Statement]:
     """Let the role use a bucket's key and the one that was given."""
     return [
@@ -260,7 +260,7 @@ def _key_statements(
     ]
 
 
-def _key_statement(names: Names, key: str, actions: list[str]) -> Statement:
+def _key_statement(names: Names, key: str, actions: str) -> Statement:
     before, alias, name = key.partition("alias/")
     if not alias:
         return allow(actions, key_arn(names, key))

@@ -224,34 +224,29 @@ def _statements(names: Names, job: str, spec: AwsSpec) -> list[Statement]:
     passed = {"StringEquals": {"iam:PassedToService": SERVICE}}
     statements = [
         allow(
-            [
-                "sagemaker:AddTags",
-                "sagemaker:CreateEndpoint",
-                "sagemaker:CreateEndpointConfig",
-                "sagemaker:CreateModel",
-                "sagemaker:DeleteEndpoint",
-                "sagemaker:DeleteEndpointConfig",
-                "sagemaker:DeleteModel",
-                "sagemaker:DescribeEndpoint",
-                "sagemaker:DescribeEndpointConfig",
-                "sagemaker:InvokeEndpoint",
-            ],
+            (
+                "sagemaker:AddTags sagemaker:CreateEndpoint"
+                " sagemaker:CreateEndpointConfig sagemaker:CreateModel"
+                " sagemaker:DeleteEndpoint sagemaker:DeleteEndpointConfig"
+                " sagemaker:DeleteModel sagemaker:DescribeEndpoint"
+                " sagemaker:DescribeEndpointConfig sagemaker:InvokeEndpoint"
+            ),
             *(names.arn("sagemaker", f"{kind}/{name}") for kind in kinds for name in named),
         ),
         allow(
-            ["sagemaker:DescribeModel"],
+            "sagemaker:DescribeModel",
             names.arn("sagemaker", f"model/{names.endpoint}-*"),
             *(names.arn("sagemaker", f"model/{name}") for name in named),
         ),
-        allow(["iam:PassRole"], names.role_arn(names.endpoint_role), condition=passed),
+        allow("iam:PassRole", names.role_arn(names.endpoint_role), condition=passed),
         allow(
             LOGGING,
             *(names.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{name}:*") for name in named),
         ),
-        allow(["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"], "*"),
+        allow("cloudwatch:GetMetricData cloudwatch:GetMetricStatistics", "*"),
     ]
     if spec.kms_key is not None:
-        statements.append(allow(["kms:CreateGrant"], key_arn(names, spec.kms_key)))
+        statements.append(allow("kms:CreateGrant", key_arn(names, spec.kms_key)))
     return statements
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from newsclf.common.errors import NewsclfError, ServiceError, TargetError
 from newsclf.deploy.aws.call.errors import RefusedError
+from newsclf.deploy.aws.call.follow import follow
 from newsclf.deploy.aws.call.names import TRAINING_LOG
 from newsclf.deploy.aws.jobs.training_log import TrainingLog
 from newsclf.deploy.aws.walk.resource import Deletable
+
+log = logging.getLogger(__name__)
 
 _LINES: Final = 50
 _SEEN_AT_MOST_S: Final = 60.0
@@ -38,19 +42,13 @@ class TrainingJob(Deletable):
 
     kind = "training job"
     service = "sagemaker"
+    name_argument = "TrainingJobName"
+    look_up = "describe_training_job"
     holds_others = True
 
     @property
     def name(self) -> str:
         return self.names.training_job
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        return {"TrainingJobName": self.name}
-
-    def find(self) -> dict[str, Any] | None:
-        """What AWS says of it; None if there is none."""
-        return self.ask("describe_training_job")
 
     def exists(self) -> bool:
         found = self.find()
@@ -91,7 +89,7 @@ class TrainingJob(Deletable):
             TargetError: there is no such job, or AWS refuses a look at it.
             ServiceError: AWS can't be reached for ten minutes.
         """
-        found = self.scope.clock.until(_Watch(self, follower), at_most_s=math.inf)
+        found = follow(self.scope.clock, self.name, _Watch(self, follower.log), at_most_s=math.inf)
         assert found is not None  # noqa: S101 - it ends, or a look at it fails
         return found
 
@@ -119,56 +117,44 @@ def is_over(found: dict[str, Any]) -> bool:
 
 
 class _Watch:
-    """Looks at a job again and again, and reports what is new."""
+    """Looks at a job again and again, and passes on the new lines of its log."""
 
-    def __init__(self, job: TrainingJob, follower: Follower) -> None:
+    def __init__(self, job: TrainingJob, on_line: Callable[[str], None]) -> None:
         self._job = job
-        self._follower = follower
+        self._on_line = on_line
         self._log = TrainingLog(job.scope.clients, job.name)
         self._log_is_readable = True
         self._clock = job.scope.clock
         self._started_s = self._reached_s = self._clock.now_s()
-        self._seen = ""
 
-    def __call__(self) -> dict[str, Any] | None:
-        """What AWS says of the job when it has ended; None until then."""
+    def __call__(self) -> tuple[str, dict[str, Any] | None]:
+        """The status of the job, and what AWS says of it when it has ended."""
         try:
             found = self._job.find()
         except ServiceError as error:
             if self._clock.now_s() - self._reached_s > _UNREACHABLE_AT_MOST_S:
                 raise
-            self._follower.say(f"{error.message}; trying again")
-            return None
+            return f"{error.message}; trying again", None
         self._reached_s = self._clock.now_s()
         if found is None:
             if self._reached_s - self._started_s > _SEEN_AT_MOST_S:
                 raise TargetError(f"there is no training job {self._job.name}")
-            return None
-        self._tell_status(found)
-        self._tell_log()
-        return found if is_over(found) else None
-
-    def _tell_status(self, found: dict[str, Any]) -> None:
+            return "", None
+        self._pass_on_log()
         status = found.get("SecondaryStatus") or found["TrainingJobStatus"]
-        if status == self._seen:
-            return
-        self._seen = status
         transitions = found.get("SecondaryStatusTransitions", [])
         message = transitions[-1].get("StatusMessage", "") if transitions else ""
-        after_s = self._clock.now_s() - self._started_s
-        self._follower.say(f"{status} after {after_s:.0f} s{f': {message}' if message else ''}")
+        return f"{status}: {message}" if message else status, found if is_over(found) else None
 
-    def _tell_log(self) -> None:
+    def _pass_on_log(self) -> None:
         if not self._log_is_readable:
             return
         try:
             for line in self._log.new_lines():
-                self._follower.log(line)
-        except RefusedError as error:
-            self._log_is_readable = False
-            self._follower.say(f"its log is not shown: {error.message}")
+                self._on_line(line)
         except NewsclfError as error:
-            self._follower.say(f"its log is not shown for now: {error.message}")
+            self._log_is_readable = not isinstance(error, RefusedError)
+            log.warning("its log is not shown for now: %s", error.message)
 
 
 def _next_step(secondary: str, reason: str) -> str:

@@ -59,6 +59,12 @@ class Deletable:
     scope: Scope
     service: ClassVar[str]
     """The service, as boto3 calls it."""
+    name_argument: ClassVar[str] = ""
+    """The argument of each call that names it: `RoleName`."""
+    look_up: ClassVar[str] = ""
+    """The operation that finds it: `get_role`."""
+    deletion: ClassVar[str] = ""
+    """The operation that deletes it; empty: it is deleted with what it is part of."""
     holds_others: ClassVar[bool] = False
     """Whether it must be gone before anything that it needs is deleted."""
 
@@ -82,11 +88,11 @@ class Deletable:
     @property
     def identity(self) -> Mapping[str, Any]:
         """The arguments that name it in each call."""
-        return {}
+        return {self.name_argument: self.name} if self.name_argument else {}
 
     def find(self) -> Any:
         """Ask AWS for it; None or empty if it does not exist."""
-        raise NotImplementedError
+        return self.ask(self.look_up)
 
     def found(self) -> Any:
         """The result of `find`, remembered until a call changes the resource."""
@@ -98,7 +104,7 @@ class Deletable:
 
     def delete(self) -> bool:
         """Delete it and wait until it is gone; False if it was not there."""
-        raise NotImplementedError
+        return bool(self.deletion) and self.drop(self.deletion)
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any] | None:
         """Call an operation that reads; None if the resource does not exist."""

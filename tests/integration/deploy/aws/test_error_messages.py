@@ -143,7 +143,7 @@ def test_more_of_serverless_than_the_quota_is_refused_with_what_fits(
         assert [record for record in aws.records if not is_reading(record.call)] == []
         assert "request-service-quota-increase" in result.err
     else:
-        assert ("AWS tells no quota" in result.err) == ("--memory" in options)
+        assert ("AWS lists no quota" in result.err) == ("--memory" in options)
         torn_down(aws, newsclf)
 
 

@@ -300,7 +300,7 @@ def test_a_quota_that_is_too_small_is_said_before_anything_is_made(
 ) -> None:
     deployed.services.quotas = {f"{XLARGE} for endpoint usage": 1}
 
-    with pytest.raises(TargetError, match="is 1 in us-east-1, and 2 wanted"):
+    with pytest.raises(TargetError, match="is 1 in us-east-1, and 2 are needed"):
         job()
     assert set(called(deployed)) == {
         "DescribeEndpoint",

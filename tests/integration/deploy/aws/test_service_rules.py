@@ -77,7 +77,7 @@ def test_bounds_of_scaling_change_in_place(aws: FakeAws, deploy: Deploy) -> None
     aws.services.unregistered = 2
     assert deploy("--max", 3).exit_code == 0
     refused = deploy("--max", 5)
-    assert (refused.exit_code, "is 4 in us-east-1, and 5 wanted" in refused.err) == (4, True)
+    assert (refused.exit_code, "is 4 in us-east-1, and 5 are needed" in refused.err) == (4, True)
     wider = deploy("--max", 4)
 
     assert wider.exit_code == 0, wider.err
@@ -293,7 +293,7 @@ def test_what_others_use_of_the_quota_is_warned_of(deploy: Deploy) -> None:
     looked = deploy("--dry-run")
 
     assert looked.exit_code == 0, looked.err
-    assert "others use 4 of it and 1 are wanted, so AWS may refuse" in looked.err
+    assert "others use 4 of it and 1 are needed, so AWS may refuse" in looked.err
     assert "--desired-value 5" in looked.err
 
 
