@@ -1,8 +1,8 @@
-"""What a load test found, first; and what a reader must know before relying on it."""
+"""Headline of a load-test report: answers, facts and warnings."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
 from newsclf.costs.formulas import CostRow
 from newsclf.loadtest.analysis.deciding_points import by_instance, faster_than
@@ -10,24 +10,38 @@ from newsclf.loadtest.analysis.recommended import doubts
 from newsclf.loadtest.report.tables import objective_words
 from newsclf.loadtest.report.words import MODELS, load_words
 from newsclf.loadtest.store.records import PointSummary, Run, Search, Summary
+from newsclf.reporting.page import Card
 from newsclf.reporting.text import amount, interval, moment, number, percent, usd
 
-_LITTLE_LIMIT = 0.03
-"""A larger gap in Little's law is a fault of the measurement."""
 _COUNT_LIMIT = 0.01
 """A larger gap between the service's count of requests and the client's is worth a word."""
-
-
-class Answer(NamedTuple):
-    """What one instance can do."""
-
-    instance: str
-    figure: str
-    """Such as `112/s`; `no figure` without one."""
-    good: bool
-    sentence: str
-    cost: str
-    """Empty without a price."""
+_POINT_WARNINGS: tuple[tuple[Callable[[PointSummary], bool], str], ...] = (
+    (
+        lambda p: p.verdict == "CLIENT-LIMITED",
+        "At {} the client was the limit: those figures describe this machine and have no cost.",
+    ),
+    (
+        lambda p: p.verdict == "UNSTABLE",
+        "At {} no steady state was reached: those figures have no cost.",
+    ),
+    (
+        lambda p: p.verdict == "ERRORS",
+        "At {} too many requests failed: those figures have no cost.",
+    ),
+    (
+        lambda p: p.little_gap > 0.03,  # noqa: PLR2004
+        "At {} Little's law is off by more than 3 %: the measurement itself may be wrong.",
+    ),
+    (
+        lambda p: p.server is not None and not p.server.whole_minutes,
+        "At {} CloudWatch's figures cover more than the window: --duration 130 gives whole minutes.",
+    ),
+    (
+        lambda p: p.verdict == "OK" and bool(p.reasons),
+        "{} have remarks, below the table of points.",
+    ),
+)
+"""Conditions on points, and what to say of the points that meet them."""
 
 
 def title(run: Run) -> str:
@@ -61,16 +75,17 @@ def facts(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def answers(summary: Summary) -> list[Answer]:
-    """One answer for each instance, in the order in which they were run."""
+def answers(summary: Summary) -> list[Card]:
+    """What each instance can do, in the order in which they were run."""
     costs = {row.instance: row for row in summary.costs}
     searches = {search.instance: search for search in summary.searches}
     found = []
     for instance in dict.fromkeys([*(p.instance for p in summary.points), *searches]):
         points = [p for p in summary.points if p.instance == instance]
         search = searches.get(instance)
-        figure, good, sentence = _of_search(search) if search else _of_points(points)
-        found.append(Answer(instance, figure, good, sentence, _price(costs.get(instance))))
+        figure, good, words = _search_answer(search) if search else _points_answer(points)
+        tone = "good" if good else "bad"
+        found.append(Card(instance, figure, words, _price(costs.get(instance)), tone))
     return found
 
 
@@ -97,124 +112,87 @@ def verdict(summary: Summary) -> str:
     if not found:
         return "Nothing was measured."
     best = found[0]
-    return "" if len(found) == 1 else f"{best.instance}: {best.figure} – {best.sentence}"
+    return "" if len(found) == 1 else f"{best.name}: {best.figure} – {best.words}"
 
 
 def warnings(summary: Summary) -> list[str]:
-    """What limits the figures, the gravest first."""
+    """What limits the figures."""
+    return [*_warnings(summary)]
+
+
+def _warnings(summary: Summary) -> Iterator[str]:
     run, points = summary.run, summary.points
-    found = []
     if run.interrupted:
         why = f" ({run.stop_reason})" if run.stop_reason else ""
-        found.append(f"The run ended early{why}: only what was finished is shown.")
-    limited = [p.id for p in points if p.verdict == "CLIENT-LIMITED"]
-    if limited:
-        found.append(
-            f"At {_some(limited)} the client was the limit: those figures describe this machine "
-            "and have no cost."
-        )
-    unstable = [p.id for p in points if p.verdict == "UNSTABLE"]
-    if unstable:
-        found.append(
-            f"At {_some(unstable)} no steady state was reached: those figures have no cost."
-        )
-    failing = [p.id for p in points if p.verdict == "ERRORS"]
-    if failing:
-        found.append(f"At {_some(failing)} too many requests failed: those figures have no cost.")
-    found += _capped(summary)
-    gaps = [p.id for p in points if p.little_gap > _LITTLE_LIMIT]
-    if gaps:
-        found.append(
-            f"At {_some(gaps)} Little's law is off by more than {percent(_LITTLE_LIMIT, 0)}: "
-            "the measurement itself may be wrong."
-        )
-    found += _of_service(summary)
-    found += doubts(summary.recommender) if summary.recommender else []
-    found += [
-        f"The rate of {s.instance} was not confirmed by repeats: {s.note}"
-        for s in summary.searches
-        if s.low_per_s is not None and not s.confirmed
-    ]
+        yield f"The run ended early{why}: only what was finished is shown."
+    for meets, text in _POINT_WARNINGS:
+        if found := [point.id for point in points if meets(point)]:
+            yield text.format(_some(found))
+    yield from _lower_bounds(summary)
+    yield from _service_warnings(summary)
+    yield from doubts(summary.recommender) if summary.recommender else ()
+    for s in summary.searches:
+        if s.low_per_s is not None and not s.confirmed:
+            yield f"The rate of {s.instance} was not confirmed by repeats: {s.note}"
     if run.shares_host:
-        found.append(
-            "The client runs on the server's machine and competes with it for "
-            f"{run.machine.cores} cores: a server of its own would do better."
+        yield (
+            "The client runs on the server's machine and competes with it for"
+            f" {run.machine.cores} cores: a server on its own machine would do better."
         )
     if any(p.load.model == "closed" for p in points):
-        found.append(
-            "A closed loop says nothing about stalls seen by independent users: while the server "
-            "stalls, its users send nothing. Judge latency by the Poisson loads."
+        yield (
+            "A closed loop says nothing about stalls seen by independent users: while the server"
+            " stalls, its users send nothing. Judge latency by the Poisson loads."
         )
     if run.price_as:
-        found.append(f"Prices are those of {run.price_as}, which is not what was measured.")
-    noted = [p.id for p in points if p.verdict == "OK" and p.reasons]
-    if noted:
-        found.append(f"{_some(noted)} come with a remark of their own, below the table of points.")
-    return found
+        yield f"Prices are those of {run.price_as}, which is not what was measured."
 
 
-def _capped(summary: Summary) -> list[str]:
-    """Instances whose highest believable load is not their highest."""
-    found = []
+def _lower_bounds(summary: Summary) -> Iterator[str]:
+    """Instances that can do more than their highest believable load shows."""
     for measured in by_instance(summary.points, summary.searches):
         if measured.faster is not None and measured.peak is not None:
-            found.append(
-                f"{measured.instance}: at {_answered(measured.faster)}: "
-                f"{60 * measured.peak.throughput_per_s:,.0f} per minute is a lower bound."
+            yield (
+                f"{measured.instance}: at {_answered(measured.faster)}:"
+                f" {60 * measured.peak.throughput_per_s:,.0f} per minute is a lower bound."
             )
         elif measured.unmeasured_above_users is not None:
-            found.append(
+            yield (
                 f"Beyond {_users(measured.unmeasured_above_users)} {measured.instance} could not be"
                 " measured: it may take more than the invocations per minute in the table."
             )
-    return found
+
+
+def _service_warnings(summary: Summary) -> Iterator[str]:
+    """Where the service's own figures are missing, or differ from the client's."""
+    counted = {p.instance: p.server.counted_fraction for p in summary.points if p.server}
+    for instance, fraction in counted.items():
+        if fraction is not None and abs(fraction - 1) > _COUNT_LIMIT:
+            yield (
+                f"CloudWatch counted {percent(fraction)} of the requests sent to {instance}: it had"
+                " not yet reported all, or others were sent by someone else."
+            )
+    if summary.run.server_unread:
+        yield f"What the service measured is missing: {summary.run.server_unread}."
 
 
 def _answered(point: PointSummary) -> str:
     """What a point that can't be believed answered, and why it can't be."""
-    load = point.load
-    if load.model == "closed":
-        where = _users(load.concurrency or 0)
-    else:
-        where = f"{amount(load.rate_per_s)}/s ({MODELS[load.model]})"
-    why = (
-        "the client was the limit"
-        if point.verdict == "CLIENT-LIMITED"
-        else ("no steady state was reached")
+    load, limited = point.load, point.verdict == "CLIENT-LIMITED"
+    closed = load.model == "closed"
+    where = f"{amount(load.rate_per_s)}/s ({MODELS[load.model]})"
+    why = "the client was the limit" if limited else "no steady state was reached"
+    return (
+        f"{_users(load.concurrency or 0) if closed else where} {amount(point.throughput_per_s)}/s"
+        f" were answered, where {why}"
     )
-    return f"{where} {amount(point.throughput_per_s)}/s were answered, where {why}"
 
 
 def _users(count: int) -> str:
     return f"{count} user{'' if count == 1 else 's'}"
 
 
-def _of_service(summary: Summary) -> list[str]:
-    """Where what the service measured is missing, or does not go with what the client did."""
-    points = summary.points
-    counted = {
-        p.instance: p.server.counted_fraction
-        for p in points
-        if p.server is not None and p.server.counted_fraction is not None
-    }
-    found = [
-        f"CloudWatch counted {percent(fraction)} of the requests sent to {instance}: it had not yet"
-        " reported all, or others were sent by someone else."
-        for instance, fraction in counted.items()
-        if abs(fraction - 1) > _COUNT_LIMIT
-    ]
-    coarse = [p.id for p in points if p.server is not None and not p.server.whole_minutes]
-    if summary.run.server_unread:
-        found.append(f"What the service measured is missing: {summary.run.server_unread}.")
-    if coarse:
-        found.append(
-            f"At {_some(coarse)} no whole minute lies in the measured window, so what the service "
-            "measured holds its surroundings too: --duration 130 leaves it one."
-        )
-    return found
-
-
-def _of_search(search: Search) -> tuple[str, bool, str]:
+def _search_answer(search: Search) -> tuple[str, bool, str]:
     aim = objective_words(search)
     if search.low_per_s is None:
         at = "" if search.high_per_s is None else f", not even at {amount(search.high_per_s)}/s"
@@ -225,16 +203,16 @@ def _of_search(search: Search) -> tuple[str, bool, str]:
     return f"{amount(search.low_per_s)}/s", search.confirmed, text
 
 
-def _of_points(points: list[PointSummary]) -> tuple[str, bool, str]:
+def _points_answer(points: list[PointSummary]) -> tuple[str, bool, str]:
     good = [p for p in points if p.verdict == "OK"]
     if not good:
         kinds = ", ".join(sorted({p.verdict for p in points}))
-        of = (
+        none = (
             "The only point does not have"
             if len(points) == 1
-            else (f"None of the {len(points)} points has")
+            else f"None of the {len(points)} points has"
         )
-        return "no figure", False, f"{of} a verdict of OK ({kinds})."
+        return "no figure", False, f"{none} a verdict of OK ({kinds})."
     best = max(good, key=lambda p: (p.throughput_per_s, p.id))
     p95 = interval(best.response_ms.get("p95"))
     text = f"most good answers: {load_words(best.load)}, p95 {p95} ms"

@@ -14,11 +14,10 @@ def render_markdown(summary: Summary) -> str:
     lines = [f"# {markdown(title(summary.run))}", ""]
     if said := verdict(summary):
         lines += [f"**{markdown(said)}**", ""]
-    for answer in answers(summary):
-        cost = f" {answer.cost}." if answer.cost else ""
+    for card in answers(summary):
+        cost = f" {card.more}." if card.more else ""
         lines.append(
-            f"- **{markdown(answer.instance)}: {markdown(answer.figure)}** – "
-            f"{markdown(answer.sentence + cost)}"
+            f"- **{markdown(card.name)}: {markdown(card.figure)}** – {markdown(card.words + cost)}"
         )
     if summary.costs and any(p.verdict == "OK" for p in summary.points):
         lines += ["", "## Cost", "", *_table(tables.cost_table(summary.costs))]

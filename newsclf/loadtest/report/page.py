@@ -22,7 +22,6 @@ from newsclf.loadtest.store.records import PointSummary, Summary
 from newsclf.loadtest.store.samples import Samples
 from newsclf.reporting import page
 from newsclf.reporting.figure import Figure
-from newsclf.reporting.page import Card
 
 SHOWN_POINTS = 8
 """Points whose samples are drawn; more would make the page too large to mail."""
@@ -59,10 +58,7 @@ def render_page(
         run=summary.run,
         any_ok=any(point.verdict == "OK" for point in summary.points),
         verdict=verdict(summary),
-        cards=[
-            Card(a.instance, a.figure, a.sentence, a.cost, "good" if a.good else "bad")
-            for a in answers(summary)
-        ],
+        cards=answers(summary),
         warnings=warnings(summary),
         drawn=draw_charts(summary, samples, monthly),
         costs=tables.cost_table(summary.costs),

@@ -326,7 +326,7 @@ def test_one_instance_is_answered_once_and_compared_with_none(tmp_path: Path) ->
 
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     [answer] = answers(case.summary)
-    assert page.count(answer.sentence) == 1
+    assert page.count(answer.words) == 1
     assert (tmp_path / "report.md").read_text(encoding="utf-8").count("meets p95") == 1
     assert "Cost against latency" not in page
     assert "No objective was searched for" not in page
@@ -364,8 +364,8 @@ def test_more_answers_than_the_best_believable_make_it_a_lower_bound(
     said = f"at {users} users 61/s were answered, where {why}: 2,500 per minute is a lower bound."
     assert any(said in line for line in warnings(found))
     [answer] = answers(found)
-    assert "a lower bound" in answer.sentence
-    assert not answer.good
+    assert "a lower bound" in answer.words
+    assert answer.tone == "bad"
 
 
 def test_the_best_point_is_no_lower_bound_where_none_answered_more() -> None:
@@ -373,7 +373,7 @@ def test_the_best_point_is_no_lower_bound_where_none_answered_more() -> None:
     found = built_summary([built_point(throughput_per_s=100), slower])
 
     assert not [line for line in warnings(found) if "lower bound" in line]
-    assert answers(found)[0].good
+    assert answers(found)[0].tone == "good"
 
 
 def test_without_an_ok_point_the_report_has_neither_costs_nor_empty_charts(
