@@ -155,63 +155,6 @@ TextColumnOpt = Annotated[
         rich_help_panel=DATA_PANEL,
     ),
 ]
-LabelColumnOpt = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--label-column",
-        metavar="NAME",
-        help="Column with the labels.",
-        show_default="label, or one called sentiment, …",
-        rich_help_panel=DATA_PANEL,
-    ),
-]
-ColumnsOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--columns",
-        metavar="NAME,…",
-        help="Names of all columns of a file without a header, such as label,text.",
-        rich_help_panel=DATA_PANEL,
-    ),
-]
-DelimiterOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--delimiter",
-        metavar="CHARACTER",
-        help="What separates the fields of a CSV file, such as ';' or tab.",
-        show_default="recognised",
-        rich_help_panel=DATA_PANEL,
-    ),
-]
-EncodingOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--encoding",
-        metavar="NAME",
-        help="Encoding of a text file, such as cp1252 or utf-16.",
-        show_default="recognised",
-        rich_help_panel=DATA_PANEL,
-    ),
-]
-ScoreThresholdsOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--score-thresholds",
-        metavar="LOW,HIGH",
-        help="Labels are scores: below LOW is negative, above HIGH positive, else neutral.",
-        rich_help_panel=DATA_PANEL,
-    ),
-]
-LabelOpt = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--label",
-        metavar="THEIRS=OURS",
-        help="Meaning of a label in the data, such as bearish=negative; repeatable.",
-        rich_help_panel=DATA_PANEL,
-    ),
-]
 
 
 def start(*, as_json: bool, quiet: bool, verbose: bool) -> Output:
@@ -291,6 +234,96 @@ class RuleOptions:
         return rules_from(self.role, self.permissions_boundary, self.tag)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
+    """Options for how the rows of a file are read."""
+
+    text_column: TextColumnOpt = None
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…",
+            help="Names of all columns of a file without a header, such as label,text.",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHARACTER",
+            help="What separates the fields of a CSV file, such as ';' or tab.",
+            show_default="recognised",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Encoding of a text file, such as cp1252 or utf-16.",
+            show_default="recognised",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+
+    def flags(self) -> dict[str, object]:
+        """Data settings.
+
+        Raises:
+            ConfigError: More than one text column is named.
+        """
+        return {
+            "text_column": only_one(self.text_column, "--text-column"),
+            "columns": self.columns,
+            "delimiter": self.delimiter,
+            "encoding": self.encoding,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledDataOptions(ReadingOptions):
+    """Options for how labelled rows are read."""
+
+    label_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Column with the labels.",
+            show_default="label, or one called sentiment, …",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="THEIRS=OURS",
+            help="Meaning of a label in the data, such as bearish=negative; repeatable.",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+    score_thresholds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,HIGH",
+            help="Labels are scores: below LOW is negative, above HIGH positive, else neutral.",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+
+    def flags(self) -> dict[str, object]:
+        """Data settings.
+
+        Raises:
+            ConfigError: More than one column of a kind is named, or a label has no `=`.
+        """
+        return {
+            **super().flags(),
+            "label_column": only_one(self.label_column, "--label-column"),
+            "labels": pairs(self.label, "--label") or None,
+            "score_thresholds": self.score_thresholds,
+        }
+
+
 @contextmanager
 def naming_options(options: Mapping[str, str]) -> Iterator[None]:
     """Show what is wrong with a record as an error of the option that its field comes from.
@@ -337,40 +370,6 @@ def seconds(text: str | None, option: str) -> int | None:
             f"{option} {text}: at least 1 s", hint="a number with its unit, such as 90m, 2h or 3d"
         )
     return found
-
-
-def reading_flags(
-    text_column: list[str] | None,
-    columns: str | None,
-    delimiter: str | None,
-    encoding: str | None,
-) -> dict[str, object]:
-    """The data settings that say how a file is read.
-
-    Raises:
-        ConfigError: more than one text column is named.
-    """
-    return {
-        "text_column": only_one(text_column, "--text-column"),
-        "columns": columns,
-        "delimiter": delimiter,
-        "encoding": encoding,
-    }
-
-
-def label_flags(
-    label_column: list[str] | None, label: list[str] | None, score_thresholds: str | None
-) -> dict[str, object]:
-    """The data settings that say what labels mean.
-
-    Raises:
-        ConfigError: more than one label column is named, or a label has no `=`.
-    """
-    return {
-        "label_column": only_one(label_column, "--label-column"),
-        "labels": pairs(label, "--label") or None,
-        "score_thresholds": score_thresholds,
-    }
 
 
 def only_one(values: list[str] | None, option: str) -> str | None:

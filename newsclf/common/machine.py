@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
+from typing import Literal
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""Device that torch computes on."""
 _CPU_INFO = Path("/proc/cpuinfo")
 _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 

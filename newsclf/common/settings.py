@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from newsclf.common.account_rules import AccountRules
 from newsclf.common.errors import ConfigError, reason_of
 from newsclf.common.findings import finding, short
+from newsclf.common.machine import Device
 from newsclf.common.meant import closest
 from newsclf.contract.labels import LABELS
 
@@ -161,7 +162,7 @@ class TrainSettings(_Section):
     """Decay per step of the moving average of weights, which is what is kept; 0 turns it off."""
     max_tokens: Annotated[int, Field(ge=8, le=512)] = 256
     """Headlines are cut to this many tokens, in training and in serving."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Device = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
     """CPU threads; without it, one per core that this process may use."""
 

@@ -227,8 +227,12 @@ def _headline(row: Record | BadRow, column: str) -> str | BadRow:
 
 
 def _text_column(records: Records, request: RowsRequest) -> str:
-    known = request.known_text_column
-    asked = request.reading.text_column or (known if known in records.columns else None)
+    asked, known = request.reading.text_column, request.known_text_column
+    if asked is None and known is not None and records.has_names:
+        if known in records.columns:
+            asked = known
+        else:
+            records.notes.append(f"it has no column '{known}', which the model was trained with")
     return records.text_column(asked)
 
 

@@ -16,12 +16,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from newsclf.common.errors import ConfigError, ModelError
 from newsclf.common.files import is_partial_of
+from newsclf.common.machine import Device
 from newsclf.common.records import StrictRecord, find_record
 from newsclf.common.settings import Settings
 from newsclf.common.trust import distrust
@@ -61,14 +61,12 @@ def work_folder(model: Path) -> Path:
     return resolved.with_name(f"{resolved.name}.partial")
 
 
-def interrupted_request(
-    model: Path, *, device: Literal["auto", "cpu", "cuda", "mps"] | None = None
-) -> TrainRequest:
+def interrupted_request(model: Path, *, device: Device | None = None) -> TrainRequest:
     """The request of a run that was interrupted.
 
     Args:
         model: The model directory that it was to make.
-        device: Where to go on, if not where it began.
+        device: Where to resume, if not on the device of the interrupted run.
 
     Raises:
         ModelError: there is no such run.

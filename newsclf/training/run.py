@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from newsclf.common.errors import CheckFailedError, DataError, InterruptedRunError
 from newsclf.common.extras import require_extra
@@ -50,14 +50,17 @@ class Located:
     base: Base | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TrainWatch:
-    """What wants to hear of progress."""
+class Callbacks(Protocol):
+    """Receiver of a training's progress."""
 
-    on_data: Callable[[LabelledData, Split], None]
-    on_step: Callable[[StepProgress], None]
-    on_epoch: Callable[[int, EpochResult], None]
-    """Called with the seed and its epoch's result."""
+    def on_data(self, data: LabelledData, parts: Split) -> None:
+        """Called when the data have been read and split."""
+
+    def on_step(self, now: StepProgress) -> None:
+        """Called after each step."""
+
+    def on_epoch(self, seed: int, result: EpochResult) -> None:
+        """Called after each epoch, when its checkpoint has been written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class TrainResult:
 
 def train(
     request: TrainRequest,
-    watch: TrainWatch,
+    callbacks: Callbacks,
     *,
     resume: bool = False,
     located: Located | None = None,
@@ -128,7 +131,7 @@ def train(
     check_target(request, target, work, resume=resume)
     data = read_data(request, at=located.data)
     parts = split(data, settings.data)
-    watch.on_data(data, parts)
+    callbacks.on_data(data, parts)
     from newsclf.training.devices import pick_device
 
     pick_device(settings.train.device)  # before anything is made
@@ -139,7 +142,7 @@ def train(
             empty(work)
         started = request.model_copy(update={"data_digest": data.digest})
         write_record(work / REQUEST_FILE, started)
-        result = _train_seeds(started, watch, data, parts, base)
+        result = _train_seeds(started, callbacks, data, parts, base)
         _finish(work, target, result)
     return result
 
@@ -181,7 +184,7 @@ def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
 
 
 def _train_seeds(
-    request: TrainRequest, watch: TrainWatch, data: LabelledData, parts: Split, base: Base
+    request: TrainRequest, callbacks: Callbacks, data: LabelledData, parts: Split, base: Base
 ) -> TrainResult:
     settings, work = request.settings, work_folder(request.settings.model)
     cards, rates = [], []
@@ -190,7 +193,7 @@ def _train_seeds(
         if folder.exists():  # finished before an interruption
             cards.append(read_card(folder)[1])
             continue
-        fitted = _fit_seed(request, seed, parts, base, watch)
+        fitted = _fit_seed(request, seed, parts, base, callbacks)
         unfinished = work / f"seed-{seed}.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         card = write_model(
@@ -221,7 +224,7 @@ def _checkpoint(model: Path, seed: int) -> Path:
 
 
 def _fit_seed(
-    request: TrainRequest, seed: int, parts: Split, base: Base, watch: TrainWatch
+    request: TrainRequest, seed: int, parts: Split, base: Base, callbacks: Callbacks
 ) -> FitResult:
     from newsclf.training.loop import fit
 
@@ -232,8 +235,8 @@ def _fit_seed(
         base,
         request.settings.train.model_copy(update={"seed": seed}),
         checkpoint=checkpoint,
-        on_step=watch.on_step,
-        on_epoch=lambda result: watch.on_epoch(seed, result),
+        on_step=callbacks.on_step,
+        on_epoch=lambda result: callbacks.on_epoch(seed, result),
     )
 
 

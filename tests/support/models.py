@@ -68,10 +68,18 @@ def _digest() -> str:
     return found.hexdigest()[:16]
 
 
+class _Silent:
+    def on_data(self, *_: object) -> None: ...
+
+    def on_step(self, *_: object) -> None: ...
+
+    def on_epoch(self, *_: object) -> None: ...
+
+
 def _train(folder: Path) -> None:
     from newsclf.common.settings import load_settings
     from newsclf.training.folder import TrainRequest
-    from newsclf.training.run import TrainWatch, train
+    from newsclf.training.run import train
     from tests.support.builders import build_tiny_base
 
     base = build_tiny_base(folder / "base")
@@ -80,5 +88,4 @@ def _train(folder: Path) -> None:
     config = trained / "tiny.toml"
     config.write_text(CONFIG.format(base=base), encoding="utf-8")
     settings = load_settings(config, environ={}, flags={"model": trained / "model"})
-    silent = TrainWatch(lambda *_: None, lambda _: None, lambda *_: None)
-    train(TrainRequest(settings=settings), silent)
+    train(TrainRequest(settings=settings), _Silent())

@@ -9,51 +9,40 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from newsclf.cli import completion
+from newsclf.cli.classify.predict_batch import BatchOptions, predict_batch
+from newsclf.cli.option_groups import grouped, options_given
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
-    ColumnsOpt,
-    ConfigOpt,
-    DelimiterOpt,
-    EncodingOpt,
-    JsonOpt,
     ModelOpt,
     OverwriteOpt,
-    QuietOpt,
-    StateDirOpt,
-    TextColumnOpt,
-    VerboseOpt,
+    ReadingOptions,
+    StateOptions,
     deployment_option,
-    reading_flags,
-    settings_from,
-    start,
     typed,
 )
+from newsclf.data.sink import StreamFormat
 
 if TYPE_CHECKING:
     from newsclf.cli.classify.predict_source import Classifier
     from newsclf.cli.console import Output
-    from newsclf.common.settings import Settings
-    from newsclf.data.sink import StreamFormat
 
 _STDIN = "-"
 _LONGEST_PATH = 1024
 """Longer arguments are not looked for as files."""
-_FORMATS: tuple[StreamFormat, ...] = ("csv", "tsv", "jsonl")
 _FEW_WORDS = 2
-"""So many arguments of one word each may well be headlines; more are one that lacks its quotes."""
+"""Up to this many one-word arguments may be headlines; more are one headline without quotes."""
 
 
+@grouped
 def predict(
+    *,
     headlines: Annotated[
         list[str] | None,
         typer.Argument(metavar="[HEADLINE]...", help="Headlines, or - to read them from stdin."),
     ] = None,
-    *,
     model: ModelOpt = None,
     deployment: Annotated[
-        str | None,
-        deployment_option("Deployment to ask.", "news, if it exists"),
+        str | None, deployment_option("Deployment that classifies.", "news, if it exists")
     ] = None,
     source: Annotated[
         str | None,
@@ -74,12 +63,10 @@ def predict(
         ),
     ] = None,
     stream_format: Annotated[
-        str | None,
+        StreamFormat | None,
         typer.Option(
             "--format",
             "-f",
-            metavar="csv|tsv|jsonl",
-            autocompletion=completion.one_of("csv", "tsv", "jsonl"),
             help="Write rows to stdout in this format.",
             show_default="csv with --input",
         ),
@@ -90,85 +77,50 @@ def predict(
             "--skip-bad", help="Leave the scores of unusable rows empty instead of stopping."
         ),
     ] = False,
-    text_column: TextColumnOpt = None,
-    columns: ColumnsOpt = None,
-    delimiter: DelimiterOpt = None,
-    encoding: EncodingOpt = None,
+    reading: ReadingOptions,
     header_file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="File with a token, where the API of a deployment asks for one."
+            metavar="FILE", help="File with a token for a deployment whose API requires one."
         ),
     ] = None,
-    instance: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ml.…",
-            autocompletion=completion.instances,
-            help="Instance of a batch job on AWS.",
-            show_default="ml.c5.xlarge",
-        ),
-    ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(min=1, help="Instances of a batch job on AWS.", show_default="1"),
-    ] = None,
-    kms_key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            help="Id or ARN of the key that encrypts the answers of a batch job.",
-            show_default="the bucket's",
-        ),
-    ] = None,
-    state_dir: StateDirOpt = None,
+    batch: BatchOptions,
     overwrite: OverwriteOpt = False,
-    config: ConfigOpt = None,
-    as_json: JsonOpt = False,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    general: StateOptions,
 ) -> None:
-    """Classify headlines: given here, on stdin, or in a file of any size.
+    """Classify headlines: given as arguments, on stdin, or in a file of any size.
 
     Headlines go to the deployment if there is one, else to the model directory. Files go to the
-    model directory unless --deployment is given. From s3://… to s3://… a batch job on AWS scores
-    lines of {"inputs": "headline"} with the deployment's model.
+    model directory unless --deployment is given. Stdin is read if there are neither arguments nor
+    --input. From s3://… to s3://… a batch job on AWS scores lines of {"inputs": "headline"} with
+    the deployment's model.
     """
-    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    output = general.start()
     from newsclf.cli.classify import predict_rows
     from newsclf.cli.classify.predict_source import find_classifier
     from newsclf.common.errors import ConfigError
 
-    settings = settings_from(
-        config,
-        {
-            "model": model,
-            "state_dir": state_dir,
-            "data": reading_flags(text_column, columns, delimiter, encoding),
-        },
-    )
+    settings = general.settings(model=model, data=reading.flags())
     if any(place is not None and place.startswith("s3://") for place in (source, target)):
-        _batch(
+        predict_batch(
             output,
-            settings,
-            deployment,
+            settings.state_dir,
+            deployment or DEFAULT_DEPLOYMENT,
             source,
             target,
-            instance=instance,
-            count=count,
-            kms_key=kms_key,
+            options=batch,
         )
         return
-    if instance is not None or count is not None or kms_key is not None:
+    if given := options_given(batch):
         raise ConfigError(
-            "--instance, --count and --kms-key are for a batch job from s3://… to s3://…",
+            f"{', '.join(given)}: only for a batch job from s3://… to s3://…",
             hint="leave them out, or name places on S3 with --input and --output",
         )
     if model is not None and deployment is not None:
         raise ConfigError(
             "--model and --deployment: only one of them can answer", hint="leave one of them out"
         )
-    rows_format = _stream_format(stream_format, wanted=bool(source or target))
+    rows_format = stream_format or ("csv" if source or target else None)
     texts = _headlines(headlines or [], source)
     classifier = find_classifier(
         output,
@@ -226,20 +178,6 @@ def _headlines(given: list[str], source: str | None) -> list[str]:
     return [typed(text) for text in given]
 
 
-def _stream_format(asked: str | None, *, wanted: bool) -> StreamFormat | None:
-    """The format of rows on stdout: what --format names, CSV where rows are wanted, or none."""
-    from newsclf.common.errors import ConfigError
-
-    if asked is None:
-        return "csv" if wanted else None
-    for known in _FORMATS:
-        if asked == known:
-            return known
-    raise ConfigError(
-        f"--format {asked}: unknown format", hint=f"choose one of {', '.join(_FORMATS)}"
-    )
-
-
 def _few(output: Output, texts: list[str], classifier: Classifier) -> None:
     """Classify the headlines of the command line together, and show them."""
     from newsclf.cli.classify import predict_rows, predict_view
@@ -273,34 +211,3 @@ def _as_stream(texts: list[str]) -> BinaryIO:
     import io
 
     return io.BytesIO("\n".join(texts).encode("utf-8", "surrogatepass"))
-
-
-def _batch(
-    output: Output,
-    settings: Settings,
-    deployment: str | None,
-    source: str | None,
-    target: str | None,
-    *,
-    instance: str | None,
-    count: int | None,
-    kms_key: str | None,
-) -> None:
-    from newsclf.cli.classify.predict_batch import predict_batch
-    from newsclf.common.errors import ConfigError
-
-    if not all(place is not None and place.startswith("s3://") for place in (source, target)):
-        raise ConfigError(
-            "--input and --output must both be on S3, or both be files",
-            hint="aws s3 cp copies from one to the other",
-        )
-    predict_batch(
-        output,
-        settings.state_dir,
-        deployment or DEFAULT_DEPLOYMENT,
-        source or "",
-        target or "",
-        instance=instance or "ml.c5.xlarge",
-        count=count or 1,
-        kms_key=kms_key,
-    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from newsclf.deploy.records import AwsDeployment
-from newsclf.deploy.store import Deployments
+import typer
+
+from newsclf.cli import completion
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -15,40 +16,76 @@ if TYPE_CHECKING:
     from newsclf.deploy.aws.jobs.batch import BatchRequest
 
 
+_PANEL = "Batch job on AWS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """Options for a batch job on AWS."""
+
+    instance: Annotated[
+        str,
+        typer.Option(
+            metavar="ml.…",
+            autocompletion=completion.instances,
+            help="Instance type of the job.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "ml.c5.xlarge"
+    count: Annotated[
+        int, typer.Option(min=1, help="Number of instances of the job.", rich_help_panel=_PANEL)
+    ] = 1
+    kms_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Id or ARN of the KMS key that encrypts the answers.",
+            show_default="the bucket's",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+
+
 def predict_batch(
     output: Output,
     state_dir: Path,
     deployment: str,
-    source: str,
-    target: str,
+    source: str | None,
+    target: str | None,
     *,
-    instance: str,
-    count: int,
-    kms_key: str | None,
+    options: BatchOptions,
 ) -> None:
-    """Run the job, wait for it, and say where its answers are.
+    """Run the job, wait for it, and show where its answers are.
 
     Raises:
-        ConfigError: one of the two is no place in S3, or there is nothing to score.
+        ConfigError: source or target is not a place in S3, or there is nothing to score.
         StateError: there is no such deployment on AWS.
     """
+    from newsclf.common.errors import ConfigError
     from newsclf.common.extras import require_extra
 
+    if not all(place is not None and place.startswith("s3://") for place in (source, target)):
+        raise ConfigError(
+            "--input and --output must both be on S3, or both be files",
+            hint="aws s3 cp copies from one to the other",
+        )
     require_extra("boto3", extra="api", purpose="a batch job on AWS")
     from newsclf.deploy.aws.call.clients import Clients
     from newsclf.deploy.aws.jobs.batch import BatchRequest, parse_place, transform
+    from newsclf.deploy.records import AwsDeployment
     from newsclf.deploy.run import check_kms_key
+    from newsclf.deploy.store import Deployments
 
-    places = parse_place(source, "--input"), parse_place(target, "--output")
+    places = parse_place(source or "", "--input"), parse_place(target or "", "--output")
     found = Deployments(state_dir).get_of(AwsDeployment, deployment)
-    if kms_key is not None:
-        check_kms_key(kms_key, found.region)
+    if options.kms_key is not None:
+        check_kms_key(options.kms_key, found.region)
     request = BatchRequest(
         source=places[0],
         output=places[1],
-        instance=instance,
-        count=count,
-        kms_key=kms_key,
+        instance=options.instance,
+        count=options.count,
+        kms_key=options.kms_key,
     )
     clients = Clients(found.region, found.profile)
     _say_price(output, clients, request)
@@ -70,7 +107,7 @@ def _say_price(output: Output, clients: Clients, request: BatchRequest) -> None:
         return
     if usd is None:
         output.note(
-            f"What an hour of a batch job on {request.instance} costs is not known here:"
+            f"What an hour of a batch job on {request.instance} costs is not known:"
             " see https://aws.amazon.com/sagemaker/pricing/"
         )
         return

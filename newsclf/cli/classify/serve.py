@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
-from newsclf.cli.options import ConfigOpt, QuietOpt, VerboseOpt, settings_from, start
+from newsclf.cli.option_groups import grouped
+from newsclf.cli.options import CommonOptions
 
 
+@grouped
 def serve(
+    *,
     model: Annotated[
         Path | None,
         typer.Argument(metavar="[MODEL]", help="Model directory.", show_default="model"),
     ] = None,
-    *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8080,
     workers: Annotated[
@@ -23,12 +25,10 @@ def serve(
     ] = None,
     descriptor: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each worker process.")] = 1,
-    config: ConfigOpt = None,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    general: CommonOptions,
 ) -> None:
     """Serve a model over HTTP in the foreground, as a SageMaker container would."""
-    output = start(as_json=False, quiet=quiet, verbose=verbose)
+    output = general.start()
     from newsclf.common.machine import available_cores
     from newsclf.serving.request_limits import is_loopback
     from newsclf.serving.server import ServerOptions
@@ -36,11 +36,11 @@ def serve(
 
     if not is_loopback(host):
         output.note(
-            f"warning: the server has no authentication: whoever reaches {host} can use it;"
+            f"warning: the server has no authentication: anybody who reaches {host} can use it;"
             " newsclf wire-api puts an API with keys in front of a deployment"
         )
     options = ServerOptions(
-        model=settings_from(config, {"model": model}).model,
+        model=general.settings(model=model).model,
         host=host,
         port=port,
         descriptor=descriptor,

@@ -8,20 +8,7 @@ from typing import Annotated
 import typer
 
 from newsclf.cli.option_groups import grouped
-from newsclf.cli.options import (
-    ColumnsOpt,
-    DelimiterOpt,
-    EncodingOpt,
-    LabelColumnOpt,
-    LabelOpt,
-    ModelOpt,
-    ResultOptions,
-    ScoreThresholdsOpt,
-    TextColumnOpt,
-    label_flags,
-    pairs,
-    reading_flags,
-)
+from newsclf.cli.options import LabelledDataOptions, ModelOpt, ResultOptions, pairs
 
 
 @grouped
@@ -37,13 +24,7 @@ def evaluate(
             show_default="the held-out part of the training data",
         ),
     ] = None,
-    text_column: TextColumnOpt = None,
-    label_column: LabelColumnOpt = None,
-    label: LabelOpt = None,
-    score_thresholds: ScoreThresholdsOpt = None,
-    columns: ColumnsOpt = None,
-    delimiter: DelimiterOpt = None,
-    encoding: EncodingOpt = None,
+    reading: LabelledDataOptions,
     include_seen: Annotated[
         bool,
         typer.Option(
@@ -85,14 +66,7 @@ def evaluate(
     from newsclf.evaluation.run import REPORTED_ERRORS, EvaluationRequest, check_gates
     from newsclf.evaluation.run import evaluate as run
 
-    settings = general.settings(
-        model=model,
-        data={
-            "source": data,
-            **reading_flags(text_column, columns, delimiter, encoding),
-            **label_flags(label_column, label, score_thresholds),
-        },
-    )
+    settings = general.settings(model=model, data={"source": data, **reading.flags()})
     evaluated = run(
         EvaluationRequest(
             model=settings.model,

@@ -6,17 +6,11 @@ from typing import Annotated
 
 import typer
 
-from newsclf.cli.options import (
-    ConfigOpt,
-    JsonOpt,
-    ModelOpt,
-    QuietOpt,
-    VerboseOpt,
-    settings_from,
-    start,
-)
+from newsclf.cli.option_groups import grouped
+from newsclf.cli.options import ModelOpt, ResultOptions
 
 
+@grouped
 def optimize(
     *,
     model: ModelOpt = None,
@@ -24,7 +18,7 @@ def optimize(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Where the training data now is.",
+            help="Present location of the training data.",
             show_default="where it was",
         ),
     ] = None,
@@ -43,22 +37,16 @@ def optimize(
             min=0, max=1, help="Largest fall in validation accuracy.", show_default="0.005"
         ),
     ] = None,
-    config: ConfigOpt = None,
-    as_json: JsonOpt = False,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    general: ResultOptions,
 ) -> None:
     """Make the int8 ONNX file of a model, accepted only if it answers like the float one."""
-    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    output = general.start()
     from newsclf.training.optimize import optimize as run
     from newsclf.training.parity import doubt
 
-    settings = settings_from(
-        config,
-        {
-            "model": model,
-            "optimize": {"min_agreement": min_agreement, "max_accuracy_drop": max_accuracy_drop},
-        },
+    settings = general.settings(
+        model=model,
+        optimize={"min_agreement": min_agreement, "max_accuracy_drop": max_accuracy_drop},
     )
     cards = run(settings, source=data)
     made = [(card, card.int8) for card in cards if card.int8 is not None]

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsclf.cli.options import (
-    ConfigOpt,
-    JsonOpt,
-    OverwriteOpt,
-    QuietOpt,
-    StateDirOpt,
-    VerboseOpt,
-    settings_from,
-    start,
-)
+from newsclf.cli.option_groups import grouped
+from newsclf.cli.options import OverwriteOpt, StateOptions
 
 if TYPE_CHECKING:
     from newsclf.deploy.package.archive import Contents
@@ -25,27 +17,30 @@ if TYPE_CHECKING:
 _ARCHIVE = Path("model.tar.gz")
 
 
+@grouped
 def package(
+    *,
     model: Annotated[
         Path | None,
         typer.Argument(metavar="[MODEL]", help="Model directory.", show_default="model"),
     ] = None,
-    *,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The archive.", show_default=str(_ARCHIVE))
+        Path | None,
+        typer.Option(metavar="FILE", help="Archive to write.", show_default=str(_ARCHIVE)),
     ] = None,
     check: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Check an archive instead of making one."),
+        typer.Option(metavar="FILE", help="Check this archive instead of writing one."),
     ] = None,
     float_weights: Annotated[
-        bool, typer.Option("--float-weights", help="Pack the float weights too.")
+        bool,
+        typer.Option("--float-weights", help="Pack the float weights too."),
     ] = False,
     wheels: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Take wheels from here instead of downloading them.",
+            help="Folder of wheels to use instead of downloading them.",
             file_okay=False,
             exists=True,
         ),
@@ -54,19 +49,15 @@ def package(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Other wheels: name==version --hash=sha256:… lines.",
+            help="Requirements file of other wheels: name==version --hash=sha256:… lines.",
             show_default="those for the stock container",
         ),
     ] = None,
     overwrite: OverwriteOpt = False,
-    state_dir: StateDirOpt = None,
-    config: ConfigOpt = None,
-    as_json: JsonOpt = False,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    general: StateOptions,
 ) -> None:
-    """Make model.tar.gz for SageMaker's stock Hugging Face container, or check one."""
-    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    """Pack a model as model.tar.gz for SageMaker's Hugging Face container, or check an archive."""
+    output = general.start()
     from newsclf.common.errors import ConfigError
     from newsclf.deploy.package.build import PackageRequest
     from newsclf.deploy.package.build import check as run_check
@@ -75,11 +66,11 @@ def package(
     if check is not None:
         if model or out or wheels or requirements or float_weights or overwrite:
             raise ConfigError(
-                "--check goes with an archive alone", hint=f"newsclf package --check {check}"
+                "--check takes no other option or argument", hint=f"newsclf package --check {check}"
             )
         packed = run_check(check)
     else:
-        settings = settings_from(config, {"model": model, "state_dir": state_dir})
+        settings = general.settings(model=model)
         packed = run(
             PackageRequest(
                 model=settings.model,

@@ -1,13 +1,19 @@
-"""What `newsclf train` shows of data and of a finished model, wherever it was trained."""
+"""Output of `newsclf train`: the data, the progress, and the finished model."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from newsclf.cli.console import Output
     from newsclf.common.settings import OptimizeSettings
     from newsclf.data.examples import LabelledData, Split
+    from newsclf.training.folder import TrainRequest
+    from newsclf.training.loop import EpochResult, StepProgress
     from newsclf.training.run import TrainResult
 
 
@@ -15,7 +21,7 @@ _RARE_SHARE = 0.05
 
 
 def say_data(output: Output, data: LabelledData, parts: Split) -> None:
-    """Say what is trained on."""
+    """Show what is trained on."""
     from newsclf.data.examples import class_counts, remarks_on
 
     for note in data.notes:
@@ -104,7 +110,7 @@ def show_result(
 
 
 def _say_doubts(output: Output, result: TrainResult, limits: OptimizeSettings) -> None:
-    """Say what speaks against a model that was written all the same."""
+    """Show reservations about a model that was written all the same."""
     from newsclf.evaluation.baseline import baseline_of
     from newsclf.training.parity import doubt
 
@@ -114,3 +120,53 @@ def _say_doubts(output: Output, result: TrainResult, limits: OptimizeSettings) -
     for card in result.cards:
         if card.int8 and (said := doubt(card.int8, limits)):
             output.note(f"seed {card.training.seed}: int8 {said}")
+
+
+@contextmanager
+def training_bar(output: Output, request: TrainRequest) -> Iterator[TrainingBar]:
+    """Callbacks that show loss, rows per second and time left, and a line for each epoch."""
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+
+    with output.progress(
+        TextColumn("seed {task.fields[seed]}, epoch {task.fields[epoch]}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}, {task.fields[rate]:.0f} rows/s"),
+        TimeRemainingColumn(),
+    ) as progress:
+        yield TrainingBar(output, progress, request.settings.train.epochs)
+
+
+class TrainingBar:
+    """A progress bar for each seed."""
+
+    def __init__(self, output: Output, progress: Progress, epochs: int) -> None:
+        self._output = output
+        self._progress = progress
+        self._epochs = epochs
+        self._tasks: dict[int, TaskID] = {}
+
+    def on_data(self, data: LabelledData, parts: Split) -> None:
+        """Show what is trained on."""
+        say_data(self._output, data, parts)
+
+    def on_step(self, now: StepProgress) -> None:
+        """Move the bar."""
+        fields: dict[str, Any] = {
+            "epoch": f"{now.epoch} of {now.epochs}",
+            "loss": now.loss,
+            "rate": now.rows_per_s,
+        }
+        if now.seed not in self._tasks:
+            self._tasks[now.seed] = self._progress.add_task(
+                "", total=now.steps, seed=now.seed, **fields
+            )
+        self._progress.update(self._tasks[now.seed], completed=now.step, **fields)
+
+    def on_epoch(self, seed: int, result: EpochResult) -> None:
+        """Show the results of an epoch."""
+        self._output.note(
+            f"seed {seed}, epoch {result.epoch} of {self._epochs}:"
+            f" training loss {result.train_loss:.3f},"
+            f" validation loss {result.validation_loss:.3f},"
+            f" accuracy {100 * result.accuracy:.1f} %, macro-F1 {100 * result.macro_f1:.1f} %"
+        )

@@ -28,7 +28,7 @@ from newsclf.common.files import write_text
 from newsclf.data.examples import remarks_on
 from newsclf.training.base import Base
 from newsclf.training.folder import LOCK_FILE, TrainRequest, work_folder
-from newsclf.training.run import Located, TrainResult, TrainWatch, train
+from newsclf.training.run import Located, TrainResult, train
 from newsclf.training.sagemaker.files import INPUTS
 
 if TYPE_CHECKING:
@@ -72,13 +72,8 @@ def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
         request = request.model_copy(update={"settings": settings})
         work = work_folder(settings.model)
         begun = _restore(checkpoints / _STATE, work)
-        watch = _Watch(work, checkpoints / _STATE, epochs=settings.train.epochs)
-        result = train(
-            request,
-            TrainWatch(watch.on_data, watch.on_step, watch.on_epoch),
-            resume=begun,
-            located=_located(inputs),
-        )
+        callbacks = _Log(work, checkpoints / _STATE, epochs=settings.train.epochs)
+        result = train(request, callbacks, resume=begun, located=_located(inputs))
         for path in settings.model.iterdir():
             target = model / path.name
             if path.is_dir():
@@ -98,8 +93,8 @@ def _located(inputs: Path) -> Located:
     return Located(data, Base(named["name"], inputs / BASE, named["revision"]))
 
 
-class _Watch:
-    """Says what happens, and keeps the state of the run after each epoch."""
+class _Log:
+    """Callbacks that log the progress, and keep the state of the run after each epoch."""
 
     def __init__(self, work: Path, state: Path, *, epochs: int) -> None:
         self._work = work
@@ -159,7 +154,7 @@ def _restore(state: Path, work: Path) -> bool:
         return False
     with tarfile.open(state) as archive:
         archive.extractall(work, filter="data")
-    log.info("going on from the checkpoint of an interrupted machine")
+    log.info("resuming from the checkpoint of an interrupted machine")
     return True
 
 

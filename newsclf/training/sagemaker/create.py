@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import (
     RefusedError,
     aws_errors,
     is_already_there,
     is_not_yet_assumable,
 )
-from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.training.sagemaker import source
 from newsclf.training.sagemaker.files import INPUTS, SOURCE, TrainingFiles
 from newsclf.training.sagemaker.job import JobRecord
@@ -37,7 +36,7 @@ _VOLUME_GB: Final = 30
 _ASSUMABLE_AT_MOST_S: Final = 60.0
 
 
-def create_job(clients: Clients, names: Names, job: JobRecord) -> None:
+def create_job(scope: Scope, job: JobRecord) -> None:
     """Create the job unless it exists; its role and files must exist.
 
     Raises:
@@ -48,13 +47,14 @@ def create_job(clients: Clients, names: Names, job: JobRecord) -> None:
     logging.getLogger("sagemaker.config").setLevel(logging.WARNING)
     from sagemaker.core.resources import TrainingJob
 
-    request = _request(names, TrainingFiles(clients, names), job)
+    clients = scope.clients
+    request = _request(scope, job)
     refusals: list[RefusedError] = []
 
     def attempt() -> bool | None:
         try:
             with aws_errors(
-                f"creating the training job {names.training_job}",
+                f"creating the training job {scope.names.training_job}",
                 permission="sagemaker:CreateTrainingJob",
             ):
                 TrainingJob.create(**request, session=clients.session, region=clients.region)
@@ -71,10 +71,11 @@ def create_job(clients: Clients, names: Names, job: JobRecord) -> None:
         raise refusals[-1]
 
 
-def _request(names: Names, files: TrainingFiles, job: JobRecord) -> dict[str, Any]:
+def _request(scope: Scope, job: JobRecord) -> dict[str, Any]:
     """The arguments of `TrainingJob.create`."""
     from sagemaker.core import shapes
 
+    names, files = scope.names, TrainingFiles(scope)
     wait_s = {"max_wait_time_in_seconds": job.max_runtime_s + _SPOT_WAIT_S} if job.spot else {}
     return {
         "training_job_name": names.training_job,

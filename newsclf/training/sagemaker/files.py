@@ -5,7 +5,7 @@
     s3://BUCKET/train-0123456789ab/checkpoints/…            written by the job
     s3://BUCKET/train-0123456789ab/output/JOB/output/…      model.tar.gz
 
-All of a job is below its name, so `ModelArchive.delete` takes it away.
+All files of a job are below its name, where `ModelArchives.delete` deletes them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from newsclf.common.errors import TargetError
-from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import aws_errors
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
 from newsclf.model.directory import file_digest
 
 SOURCE: Final = "source"
@@ -33,8 +33,12 @@ _BLOCK_BYTES = 1024 * 1024
 class TrainingFiles:
     """The files of one job."""
 
-    clients: Clients
-    names: Names
+    scope: Scope
+
+    @property
+    def names(self) -> Names:
+        """The names of the job's resources."""
+        return self.scope.names
 
     def uri(self, part: str) -> str:
         """Where a part lies, such as `inputs/`."""
@@ -49,7 +53,7 @@ class TrainingFiles:
         for place, path in files.items():
             digest = base64.b64encode(bytes.fromhex(file_digest(path))).decode()
             with path.open("rb") as body:
-                self.clients.call(
+                self.scope.clients.call(
                     "s3",
                     "put_object",
                     doing=f"uploading {path}",
@@ -70,7 +74,7 @@ class TrainingFiles:
         if not uri.startswith(self.uri("")):
             raise TargetError(f"{self.names.training_job}: its model lies elsewhere, at {uri}")
         doing = f"fetching {uri}"
-        answer = self.clients.call(
+        answer = self.scope.clients.call(
             "s3",
             "get_object",
             doing=doing,
@@ -81,8 +85,7 @@ class TrainingFiles:
         if answer["ContentLength"] > at_most_bytes:
             raise TargetError(
                 f"{uri} has {answer['ContentLength']:,} bytes, more than any model here",
-                hint=f"newsclf teardown --deployment {self.names.deployment}"
-                f" --region {self.names.region}",
+                hint=self.names.teardown,
             )
         with aws_errors(doing, permission="s3:GetObject"), target.open("wb") as file:
             for block in answer["Body"].iter_chunks(_BLOCK_BYTES):

@@ -1,49 +1,68 @@
-"""The record of a training job on SageMaker: all that is needed to find it again."""
+"""Record of a training job on SageMaker: all that is needed to find it again."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from newsclf.common.account_rules import NO_RULES, AccountRules
 from newsclf.common.errors import ModelError
 from newsclf.common.records import LenientRecord, find_record
 
+_MAX_DAYS = 5
+"""SageMaker's quota for a job unless it is raised. Source: "Amazon SageMaker AI endpoints and
+quotas"."""
+
+
+def _instance(name: str) -> str:
+    if not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", name):
+        raise ValueError("not an instance type such as ml.m5.xlarge")
+    return name
+
+
+def _runtime(seconds: int) -> int:
+    if seconds > _MAX_DAYS * 86_400:
+        raise ValueError(f"SageMaker lets a job run for {_MAX_DAYS} days")
+    return seconds
+
 
 class JobRecord(LenientRecord):
-    """A job that was asked for; it is written down before anything of it is made."""
+    """A training job; it is recorded before any of its resources are created."""
 
     schema_version: Literal[1] = 1
     name: str
-    """Everything that is made for the job is named after it, as after a deployment."""
+    """All resources of the job are named after it, as after a deployment."""
     created: str
     """UTC, ISO 8601."""
     region: str
     profile: str | None = None
-    account: str
-    """Twelve digits."""
+    account: str = ""
+    """Twelve digits; empty until AWS was asked."""
     image: str
-    instance: str
+    instance: Annotated[str, AfterValidator(_instance)]
     spot: bool = False
-    max_runtime_s: int
+    max_runtime_s: Annotated[int, AfterValidator(_runtime)]
     usd_per_hour: float | None = None
-    """On demand; None: AWS tells no price."""
+    """On demand; None: the price is not known."""
     rules: AccountRules = NO_RULES
-    """What the account demands of all that is made."""
+    """What the account demands of everything that is created in it."""
     fetched: bool = False
-    """Whether its model has been fetched and checked, and only tidying up is left."""
+    """Whether its model has been fetched and checked, and only cleaning up is left."""
 
     @property
     def most_usd(self) -> float | None:
-        """What it can cost at most: SageMaker ends it after `max_runtime_s`."""
+        """The highest cost: SageMaker ends the job after `max_runtime_s`."""
         return None if self.usd_per_hour is None else self.usd_per_hour * self.max_runtime_s / 3600
 
 
 def read_job(path: Path) -> JobRecord | None:
-    """The recorded job; None if none is.
+    """The recorded job; None if there is no file.
 
     Raises:
-        ModelError: the file is no such record.
+        ModelError: the file is not such a record.
     """
     return find_record(
         path,

@@ -1,12 +1,14 @@
-"""Training as a managed job on SageMaker: the same training, the same model directory.
+"""Train in a job on SageMaker: the same training, the same model directory.
 
-Everything that is made on AWS has a name that is written down before, and a name that exists is
-taken for what was made before. So the whole can be walked again after an interruption anywhere.
+Every resource on AWS has a name that is recorded before it is created, and a resource of that name
+is taken for the one that an earlier attempt created. So all steps can be repeated after an
+interruption anywhere.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import shutil
 import tempfile
@@ -16,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from newsclf.common.account_rules import AccountRules
 from newsclf.common.errors import InterruptedRunError, ModelError, NewsclfError
 from newsclf.common.files import write_text
 from newsclf.common.records import write_record
@@ -25,8 +28,12 @@ from newsclf.data.split import split
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.aws.endpoint.quota import check_quota
+from newsclf.deploy.aws.iam.role import check_rules
+from newsclf.deploy.aws.images import repository_arn, training_image
 from newsclf.deploy.aws.jobs.training import remove_training, training_resources
-from newsclf.deploy.aws.jobs.training_job import Follower, TrainingJob
+from newsclf.deploy.aws.jobs.training_job import TrainingJob
+from newsclf.deploy.aws.price_list import pricing_client, training_usd_per_hour
 from newsclf.deploy.aws.walk.apply import ensure
 from newsclf.model.card import read_card
 from newsclf.model.directory import find_seeds, replace_directory
@@ -51,10 +58,12 @@ from newsclf.training.sagemaker.fetch import MOST_BYTES, check_model, unpack
 from newsclf.training.sagemaker.files import INPUTS, SOURCE, TrainingFiles
 from newsclf.training.sagemaker.job import JobRecord
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request whose data and base were looked at."""
+    """A request whose data and base were checked."""
 
     request: TrainRequest
     data: LabelledData
@@ -63,28 +72,73 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """A model that was fetched, and what it took."""
+    """A model that was fetched, with the job's times and cost."""
 
     result: TrainResult
     training_s: float | None
     billable_s: float | None
-    """Less than `training_s` on a spot machine: what is paid for at the price on demand."""
+    """Less than `training_s` on spot capacity: the time that is billed at the on-demand price."""
     usd: float | None
-    """None: AWS tells no price."""
+    """None: the price is not known."""
 
 
-def new_job_name() -> str:
-    """A name that no other job has."""
-    return f"train-{secrets.token_hex(6)}"
+def new_job(
+    clients: Clients,
+    *,
+    instance: str,
+    image: str | None = None,
+    spot: bool = False,
+    max_runtime_s: float,
+    rules: AccountRules,
+) -> JobRecord:
+    """A job with a name that no other job has, in an account that is not known yet.
+
+    Raises:
+        ConfigError: there is no stock image for the region and instance.
+        ValidationError: another field is not valid.
+    """
+    image = image or training_image(clients.region, instance)
+    repository_arn(image)
+    return JobRecord(
+        name=f"train-{secrets.token_hex(6)}",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        region=clients.region,
+        profile=clients.profile,
+        image=image,
+        instance=instance,
+        spot=spot,
+        max_runtime_s=int(max_runtime_s),
+        rules=rules,
+    )
 
 
-def now() -> str:
-    """UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def checked_job(clients: Clients, job: JobRecord) -> JobRecord:
+    """The job with its account and price, after a check of account rules and quota.
+
+    Raises:
+        CredentialsError: there are no usable credentials.
+        TargetError: the quota is too small, or AWS refused.
+        ServiceError: AWS can't be reached, is busy, or failed.
+    """
+    job = job.model_copy(update={"account": clients.account})
+    try:
+        usd = training_usd_per_hour(pricing_client(clients.session), job.region, job.instance)
+        job = job.model_copy(update={"usd_per_hour": usd})
+    except NewsclfError as error:
+        log.info("the price is not known: %s", error.message)
+    check_rules(_scope(clients, job).names)
+    usage = "spot training job usage" if job.spot else "training job usage"
+    if warning := check_quota(clients, job.instance, 1, usage=usage):
+        log.info("%s", warning)
+    return job
+
+
+def _scope(clients: Clients, job: JobRecord) -> Scope:
+    return Scope(clients, Names(job.name, job.account, job.region, job.rules))
 
 
 def prepare(request: TrainRequest, *, resume: bool = False) -> Prepared:
-    """Look at everything that can be wrong before anything is sent anywhere.
+    """Check everything that can be checked before anything is sent anywhere.
 
     Raises:
         ConfigError: the model directory or an interrupted run is in the way, or there is no base.
@@ -98,22 +152,19 @@ def prepare(request: TrainRequest, *, resume: bool = False) -> Prepared:
     return Prepared(request.model_copy(update={"data_digest": data.digest}), data, parts)
 
 
-def train_on_sagemaker(
-    clients: Clients, request: TrainRequest, job: JobRecord, follower: Follower
-) -> JobResult:
-    """Train in a job, fetch the model, and leave nothing of the job behind but its log.
+def train_on_sagemaker(clients: Clients, request: TrainRequest, job: JobRecord) -> JobResult:
+    """Train in a job, fetch the model, and delete all resources of the job but its log.
 
-    Also goes on with a job that was recorded and is no longer followed.
+    A job that was recorded earlier is resumed.
 
     Raises:
         ConfigError: another training is under way in the folder.
-        TargetError: AWS refused, or the job failed; nothing is left of it.
-        ServiceError: AWS can't be reached; what there is, is recorded.
-        ModelError: what came is not the model that was asked for.
-        InterruptedRunError: Ctrl-C; the job is stopped, and nothing is left of it.
+        TargetError: AWS refused, or the job failed; its resources are deleted.
+        ServiceError: AWS can't be reached; the record keeps what exists.
+        ModelError: what was fetched is not the model that was asked for.
+        InterruptedRunError: Ctrl-C; the job is stopped, and its resources are deleted.
     """
-    names = Names(job.name, job.account, job.region, job.rules)
-    run = _Run(clients, names, request, job, follower)
+    run = _Run(_scope(clients, job), request, job)
     work = run.work
     with locked(work):
         if not (work / JOB_FILE).exists():
@@ -126,25 +177,19 @@ def train_on_sagemaker(
             found = run.train()
             run.fetch(found)
             write_record(work / JOB_FILE, job.model_copy(update={"fetched": True}))
-        if (work / FETCHED).exists():  # else it was put in its place before an interruption
+        if (work / FETCHED).exists():  # else an earlier attempt has already moved it
             replace_directory(work / FETCHED, request.settings.model.resolve())
-        run.tidy_up()
+        run.clean_up()
     return _result(request.settings.model, job, found)
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One job, from its making to its model."""
+    """One job, from its creation to its model."""
 
-    clients: Clients
-    names: Names
+    scope: Scope
     request: TrainRequest
     job: JobRecord
-    follower: Follower
-
-    @property
-    def scope(self) -> Scope:
-        return Scope(self.clients, self.names)
 
     @property
     def work(self) -> Path:
@@ -154,12 +199,12 @@ class _Run:
     def _resume(self) -> str:
         return f"newsclf train --resume --out {self.request.settings.model}"
 
-    @property
-    def _teardown(self) -> str:
-        return f"newsclf teardown --deployment {self.names.deployment} --region {self.names.region}"
-
     def train(self) -> dict[str, Any]:
-        """Start the job, if it is not there, and wait for its end; what AWS says of it then."""
+        """Start the job unless it exists, and wait for its end.
+
+        Returns:
+            DescribeTrainingJob's answer.
+        """
         training = TrainingJob(self.scope)
         try:
             try:
@@ -167,9 +212,9 @@ class _Run:
             except NewsclfError as error:
                 raise self._given_up(error) from error
             try:
-                found = training.follow(self.follower)
+                found = training.follow(_log_line)
             except NewsclfError as error:
-                error.message += f"\nthe training job {training.name} goes on, and bills"
+                error.message += f"\nthe training job {training.name} is still running and billed"
                 error.hint = f"{f'{error.hint}; then ' if error.hint else ''}{self._resume}"
                 raise
             try:
@@ -177,7 +222,7 @@ class _Run:
             except NewsclfError as error:
                 raise self._given_up(error) from error
         except KeyboardInterrupt:
-            self.follower.say("stopping the job, and removing what it needed")
+            log.info("stopping the job and deleting its resources")
             stopped = InterruptedRunError(
                 f"the training job {training.name} was stopped",
                 hint="newsclf train … --on sagemaker starts again",
@@ -186,31 +231,31 @@ class _Run:
         return found
 
     def _given_up(self, error: NewsclfError) -> NewsclfError:
-        """The error to raise when all that was made has been removed again, or could not be."""
+        """The error to raise after an attempt to delete the job's resources."""
         try:
             remove_training(self.scope)
         except (NewsclfError, KeyboardInterrupt) as problem:
             said = problem.message if isinstance(problem, NewsclfError) else "interrupted"
-            error.message += f"\nof the training job {self.names.deployment} is left: {said}"
-            error.hint = f"{self._teardown}, or {self._resume}"
+            error.message += f"\nresources of {self.scope.names.training_job} remain: {said}"
+            error.hint = f"{self.scope.names.teardown}, or {self._resume}"
             return error
         remove(self.work)
-        error.message += "\nnothing of it is left on AWS that bills"
+        error.message += "\nnothing that is billed remains of it on AWS"
         return error
 
     def _start(self, training: TrainingJob) -> None:
         if training.find() is not None:
-            self.follower.say(f"the training job {training.name} was started before")
+            log.info("the training job %s was started before", training.name)
             return
         with tempfile.TemporaryDirectory(prefix="newsclf-") as scratch:
             uploads = _uploads(self.request, Path(scratch))
             size_mb = sum(path.stat().st_size for path in uploads.values()) / 1e6
             ensure(training_resources(self.scope, self.job.image))
-            files = TrainingFiles(self.clients, self.names)
-            self.follower.say(f"uploading {size_mb:.1f} MB to {files.uri('')}")
+            files = TrainingFiles(self.scope)
+            log.info("uploading %.1f MB to %s", size_mb, files.uri(""))
             files.upload(uploads)
-        create_job(self.clients, self.names, self.job)
-        self.follower.say(f"training job {training.name} on {self.job.instance}")
+        create_job(self.scope, self.job)
+        log.info("training job %s on %s", training.name, self.job.instance)
 
     def fetch(self, found: Mapping[str, Any]) -> None:
         """Fetch the model into the work folder, unpack it there, and check it."""
@@ -219,7 +264,7 @@ class _Run:
         shutil.rmtree(self.work / FETCHED, ignore_errors=True)
         try:
             uri = found["ModelArtifacts"]["S3ModelArtifacts"]
-            files = TrainingFiles(self.clients, self.names)
+            files = TrainingFiles(self.scope)
             files.download(uri, archive, at_most_bytes=MOST_BYTES)
             unpack(archive, new)
             check_model(new, self.request)
@@ -228,28 +273,34 @@ class _Run:
                 f"{self.work}: the model can't be written ({error})", hint=self._resume
             ) from error
         except NewsclfError as error:
-            error.message += f"\nthe model of {self.names.training_job} is kept in S3"
-            error.hint = f"{self._resume} fetches it again, {self._teardown} drops it"
+            error.message += f"\nthe model of {self.scope.names.training_job} is kept in S3"
+            error.hint = f"{self._resume} fetches it again, {self.scope.names.teardown} deletes it"
             raise
         archive.unlink()
         new.rename(self.work / FETCHED)
 
-    def tidy_up(self) -> None:
-        """Leave nothing of the job but its record and its log."""
+    def clean_up(self) -> None:
+        """Delete the resources of the job, and the work folder."""
         try:
             remove_training(self.scope)
         except NewsclfError as error:
             error.message = (
-                f"{self.request.settings.model} is finished, but of the training job"
-                f" {self.names.deployment} is left: {error.message}"
+                f"{self.request.settings.model} is finished, but resources of the training job"
+                f" {self.scope.names.deployment} remain: {error.message}"
             )
             error.hint = f"{f'{error.hint}; then ' if error.hint else ''}{self._resume}"
             raise
         remove(self.work)
 
 
+def _log_line(line: str) -> None:
+    """Log a line of the container: newsclf's own as information, others for --verbose."""
+    level = logging.INFO if line.startswith(container.LINE_START) else logging.DEBUG
+    log.log(level, "  %s", line.removeprefix(container.LINE_START))
+
+
 def _uploads(request: TrainRequest, scratch: Path) -> dict[str, Path]:
-    """What the job reads, by its place.
+    """Files that the job reads: key below the job's name → local file.
 
     Raises:
         DataError: the data are not those that the request was made for.

@@ -79,6 +79,19 @@ def test_the_text_column_is_no_matter_of_text_files(newsclf: Cli) -> None:
     assert result.exit_code == 0, result.err
 
 
+def test_a_file_without_the_column_of_the_training_data_is_noted(newsclf: Cli, model: Path) -> None:
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    card["data"]["settings"]["text_column"] = "wire"
+    (model / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    write_csv(Path("in.csv"), [("title",), ("Profit rose",)])
+
+    result = newsclf("predict", "--input", "in.csv", "--output", "out.csv")
+
+    assert result.exit_code == 0, result.err
+    assert "it has no column 'wire', which the model was trained with" in result.err
+    assert "headlines are taken from the column 'title'" in result.err
+
+
 @pytest.mark.usefixtures("model")
 def test_predict_shows_labels_bars_and_time(newsclf: Cli) -> None:
     result = newsclf("predict", "Profit rose [bold]sharply[/bold]", "Loss \x1b[2Jwidened")
@@ -174,8 +187,8 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
         (["Profit rose", " "], 2, "headline 2 of 2 is empty"),
         (["--input", "in.csv", "Profit rose"], 2, "no headlines can be given beside it"),
         (["--input", "in.csv", "--json"], 2, "the rows go to stdout too"),
-        (["Profit rose", "--format", "xml"], 2, "--format xml: unknown format"),
-        (["Profit rose", "--instance", "ml.c5.large"], 2, "are for a batch job"),
+        (["Profit rose", "--format", "xml"], 2, "--format xml: 'xml' is not one of"),
+        (["Profit rose", "--instance", "ml.c5.large"], 2, "--instance: only for a batch job"),
         (["Profit rose", "--model", "model", "--deployment", "news"], 2, "only one of them"),
         (
             ["Profit rose", "--deployment", "typo"],

@@ -26,16 +26,6 @@ _STOPPED_AT_MOST_S: Final = 900.0
 _ENDED: Final = {"Completed", "Failed", "Stopped", "Deleting"}
 
 
-@dataclass(frozen=True, slots=True)
-class Follower:
-    """What wants to hear of a job."""
-
-    say: Callable[[str], None]
-    """Is told how it goes on."""
-    log: Callable[[str], None]
-    """Is told each line of the job's log."""
-
-
 @dataclass(frozen=True)
 class TrainingJob(Deletable):
     """A training job. Its record can't be deleted, so for a teardown it exists while it runs."""
@@ -79,8 +69,11 @@ class TrainingJob(Deletable):
             )
         return True
 
-    def follow(self, follower: Follower) -> dict[str, Any]:
+    def follow(self, on_line: Callable[[str], None]) -> dict[str, Any]:
         """Wait for its end; SageMaker ends it when its time is over.
+
+        Args:
+            on_line: Called with each line of the job's log.
 
         Returns:
             What AWS says of it then.
@@ -89,7 +82,7 @@ class TrainingJob(Deletable):
             TargetError: there is no such job, or AWS refuses a look at it.
             ServiceError: AWS can't be reached for ten minutes.
         """
-        found = follow(self.scope.clock, self.name, _Watch(self, follower.log), at_most_s=math.inf)
+        found = follow(self.scope.clock, self.name, _Watch(self, on_line), at_most_s=math.inf)
         assert found is not None  # noqa: S101 - it ends, or a look at it fails
         return found
 
