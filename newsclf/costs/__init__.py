@@ -1,1 +1,1 @@
-"""Prices and cost formulas."""
+"""AWS prices and cost formulas."""

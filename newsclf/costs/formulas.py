@@ -1,7 +1,7 @@
-"""What an inference costs, at full load and honestly. Pure functions.
+"""Cost formulas: an inference at full load and at the planned load, and a month. Pure functions.
 
-Rates are of good answers: what fails is paid for too, so costs are divided by successes. Requests
-of a month are spread over 730 hours. No free tier is counted.
+Costs are divided by successful requests, since failed ones are billed too. A month has 730 hours.
+No free tier is counted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BYTES_PER_GB = 2**30
 class CostRow(StrictRecord):
     """The cost of one instance type, per million successful inferences.
 
-    Costs are None where no point of it is OK, or where it is a machine that has no price.
+    Costs are None where no point is OK, or where the machine has no price.
     """
 
     instance: str
@@ -42,7 +42,7 @@ class CostRow(StrictRecord):
     model_latency_ms: float | None
     """Median time from sending to the answer, as the client saw it at full load."""
     usd_per_hour: float | None
-    """Of all instances."""
+    """Price of all instances together."""
     usd_per_million: float | None
     """At full load, as SageMaker's Inference Recommender computes it."""
     max_invocations_per_minute: float | None
@@ -56,19 +56,19 @@ class CostRow(StrictRecord):
     usd_per_million_at_slo: float | None
     utilisation: float
     usd_per_million_at_utilisation: float | None
-    """When only this share is used of the rate that meets the objective (without a search: of the
-    rate at full load)."""
+    """Cost at this share of the rate that meets the objective; without a search, of the rate at
+    full load."""
     path_usd_per_million: float | None
     """Lambda, API Gateway at its first tier, and data; 0 when called directly."""
     total_usd_per_million: float | None
-    """At this utilisation, with the path."""
+    """Cost at this utilisation, path included."""
     breakeven_requests_per_month: float | None
-    """From here on cheaper than SageMaker serverless inference; None if it never is."""
+    """Volume from which it is cheaper than SageMaker serverless inference; None if it never is."""
     price_date: str | None
     price_source: str | None
     price_region: str | None
     priced_as: str | None
-    """The instance whose price was taken, where another machine was measured."""
+    """Instance type whose price was used for a machine outside AWS."""
 
 
 class MonthlyCost(StrictRecord):
@@ -77,26 +77,27 @@ class MonthlyCost(StrictRecord):
     instance: str
     requests_per_month: list[float]
     usd_per_month: list[float]
-    """As long as `requests_per_month`."""
+    """One cost for each of `requests_per_month`."""
     instances: list[int] | None = None
-    """How many are needed at each volume; None for what has no instances."""
+    """Instances needed at each volume; None for hosting that is billed by the request."""
 
 
 FUNCTION_MEMORY_MB = 256
-"""Of the API's function, as `wire-api` makes it: it holds a body of 6 MB several times over, and
-with less memory it gets less of a CPU."""
+"""Memory of the API's function, as `wire-api` creates it: a body of 6 MB is held several times
+over, and less memory comes with a smaller share of a CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPath:
-    """What stands before the endpoint: API Gateway and a Lambda that waits for the answer."""
+    """What is in front of the endpoint: API Gateway and a Lambda that waits for the answer."""
 
     api: ApiKind | Literal["none"] = "http"
     """none: the endpoint is called directly."""
     memory_mb: int = FUNCTION_MEMORY_MB
     architecture: Architecture = "x86_64"
     data_bytes: int = 300
-    """Of a request, and again of its answer; with 0 bytes are not counted, and need no price."""
+    """Size of a request, and again of its answer; 0 leaves data transfer out, which needs no price
+    then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ class PathPrices:
 
 
 def path_prices(book: PriceBook, region: str, path: RequestPath) -> PathPrices:
-    """Look up what a path needs; ConfigError if one price is missing."""
+    """Look up the prices of a path; ConfigError if one is missing."""
     wired, counted = path.api != "none", path.data_bytes > 0
     return PathPrices(
         function=book.lambda_price(region, path.architecture) if wired else None,
@@ -124,7 +125,7 @@ def usd_per_inference(usd_per_hour: float, max_invocations_per_minute: float) ->
     """The formula of SageMaker's Inference Recommender: 100 % utilised.
 
     Args:
-        usd_per_hour: Of all instances together.
+        usd_per_hour: Price of all instances together.
     """
     return usd_per_hour / (60 * max_invocations_per_minute)
 
@@ -135,22 +136,22 @@ def usd_per_million(usd_per_hour: float, rate_per_s: float, *, utilisation: floa
 
 
 def billed_ms(latency_ms: float) -> int:
-    """Lambda and serverless inference bill whole milliseconds, rounded up."""
+    """Billed duration of Lambda and serverless inference: whole milliseconds, rounded up."""
     return math.ceil(latency_ms)
 
 
 def lambda_usd(requests: float, latency_ms: float, memory_mb: int, price: LambdaPrice) -> float:
-    """What Lambda asks for a month's requests that each take this long."""
+    """Cost of Lambda for a month's requests that each take this long."""
     gb_s = requests * memory_mb / _MB_PER_GB * billed_ms(latency_ms) / 1000
     compute = tiered_usd(price.usd_per_gb_second, gb_s, what="GB-seconds of Lambda")
     return requests * price.usd_per_request + compute
 
 
 def path_usd(requests: float, latency_ms: float, path: RequestPath, prices: PathPrices) -> float:
-    """What stands before the endpoint costs for a month's requests.
+    """Cost of the path in front of the endpoint for a month's requests.
 
     Args:
-        latency_ms: Of the endpoint: the Lambda waits for it, and is billed for waiting.
+        latency_ms: Latency of the endpoint: the Lambda is billed while it waits.
     """
     gb = requests * path.data_bytes / _BYTES_PER_GB
     usd = 2 * gb * prices.endpoint_usd_per_gb + gb * prices.internet_usd_per_gb
@@ -160,7 +161,7 @@ def path_usd(requests: float, latency_ms: float, path: RequestPath, prices: Path
 
 
 def api_usd(requests: float, prices: PathPrices) -> float:
-    """What API Gateway asks for a month's requests."""
+    """Cost of API Gateway for a month's requests."""
     if prices.api is None:
         return 0.0
     return tiered_usd(prices.api.usd_per_request, requests, what="requests of API Gateway")
@@ -169,15 +170,15 @@ def api_usd(requests: float, prices: PathPrices) -> float:
 def serverless_usd_per_request(
     latency_ms: float, memory_mb: int, usd_per_gb_second: float
 ) -> float:
-    """SageMaker serverless inference, without cold starts, which come on top."""
+    """Cost of a request to SageMaker serverless inference, without cold starts."""
     return memory_mb / _MB_PER_GB * billed_ms(latency_ms) / 1000 * usd_per_gb_second
 
 
 def capacity_per_month(rate_per_s: float, *, headroom: float, peak_factor: float) -> float:
-    """Requests of a month that one instance carries.
+    """Requests per month that one instance carries.
 
     Args:
-        rate_per_s: What it was measured to carry.
+        rate_per_s: Its measured rate.
         headroom: Share of that rate that it is to carry at the peak.
         peak_factor: Rate at the peak over the mean rate.
     """
@@ -185,9 +186,9 @@ def capacity_per_month(rate_per_s: float, *, headroom: float, peak_factor: float
 
 
 def instances_needed(requests_per_month: float, capacity: float, *, minimum: int = 1) -> int:
-    """N(D) = max(N_min, ceil(peak / (X·headroom))).
+    """Instances for a volume: N(D) = max(N_min, ceil(peak / (X·headroom))).
 
-    That n instances carry n times as much as one is assumed, not measured.
+    Linear scaling is assumed, not measured.
     """
     return max(minimum, math.ceil(requests_per_month / capacity))
 
@@ -201,8 +202,8 @@ def breakeven_requests_per_month(
 ) -> float | None:
     """The volume from which instances are cheaper than paying by the request.
 
-    Both the volume at which n instances cost the same and the volume that n carry grow with n. So
-    if the smallest number can't carry its break-even volume, no number can: then None.
+    None if there is none: both the break-even volume of n instances and the volume that they carry
+    are proportional to n, so if the minimum can't carry its break-even volume, no number can.
     """
     breakeven = minimum * usd_per_hour * HOURS_PER_MONTH / usd_per_request
     return breakeven if breakeven <= minimum * capacity else None

@@ -1,11 +1,11 @@
-"""The price book: what AWS asks for, where, since when, and who says so.
+"""The price book: AWS prices, each with its region, date and source.
 
-`configs/prices.toml` ships with the package and shows the form. Other files of that form come
-before it: the one that `newsclf prices refresh` writes, and before that the user's own.
+`configs/prices.toml` ships with the package and shows the form. Files of the same form take
+precedence: the one that `newsclf prices refresh` writes, and over that the user's own.
 
 Prices are floats. They have at most ten significant digits and are multiplied by measured rates,
-which have three, so binary rounding (1e-16) is far below both; Decimal would have to be left again
-at the first measured figure.
+which have three, so binary rounding (1e-16) is far below both; Decimal would end at the first
+measured figure anyway.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Priced(StrictRecord):
 
     region: str
     date: dt.date
-    """When the source said so."""
+    """Day on which the source listed them."""
     source: Annotated[str, Field(min_length=1)]
 
 
@@ -63,7 +63,7 @@ class HostingPrices(Priced):
     """SageMaker real-time hosting."""
 
     usd_per_hour: dict[Annotated[str, Field(pattern=r"^ml\.[\w-]+\.[\w-]+$")], Usd]
-    """Instance → price of one."""
+    """Instance type → price of one instance."""
 
 
 class ServerlessPrice(Priced):
@@ -90,7 +90,7 @@ class ApiGatewayPrice(Priced):
 
 
 class DataPrice(Priced):
-    """Bytes through a SageMaker endpoint (in and out), or out to the internet."""
+    """Data transfer through a SageMaker endpoint (in and out), or out to the internet."""
 
     kind: Literal["endpoint", "internet"]
     usd_per_gb: Usd
@@ -98,7 +98,7 @@ class DataPrice(Priced):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostingPrice:
-    """What one instance costs, with where the figure is from."""
+    """Price of one instance, with its date and source."""
 
     instance: str
     region: str
@@ -111,7 +111,7 @@ _AnyPrice = TypeVar("_AnyPrice", bound=Priced)
 
 
 class PriceBook(StrictRecord):
-    """All prices; in each list the first that fits counts."""
+    """All prices; in each list the first match counts."""
 
     schema_version: Literal[1]
     hosting: tuple[HostingPrices, ...] = ()
@@ -173,15 +173,15 @@ class PriceBook(StrictRecord):
         return _first(fitting, region, f"API Gateway ({kind.upper()} API)", _refresh(region))
 
     def data_price(self, region: str, kind: Literal["endpoint", "internet"]) -> DataPrice:
-        """The price of bytes; ConfigError if there is none."""
+        """The price of data transfer; ConfigError if there is none."""
         fitting = [price for price in self.data if price.kind == kind]
         what = "an endpoint" if kind == "endpoint" else "the internet"
-        hint = "--data-bytes 0 leaves bytes out of account; --prices FILE adds a price"
+        hint = "--data-bytes 0 leaves data transfer out; --prices FILE adds a price"
         return _first(fitting, region, f"data through {what}", hint)
 
 
 def tiered_usd(tiers: Sequence[Tier], volume: float, *, what: str) -> float:
-    """What a month's volume costs, each part of it at the price of its tier.
+    """Cost of a month's volume, each part of it at the price of its tier.
 
     Raises:
         ConfigError: the volume goes beyond the last tier whose price is known.
@@ -200,23 +200,23 @@ def tiered_usd(tiers: Sequence[Tier], volume: float, *, what: str) -> float:
 
 
 def load_prices(*files: Path) -> PriceBook:
-    """Read price files, the most important first; the shipped one comes last by itself.
+    """Read price files, the most important first; the shipped one is added as the last.
 
     Raises:
-        ConfigError: one is missing or not of the form of configs/prices.toml.
+        ConfigError: a file is missing or has another form than configs/prices.toml.
     """
     return merge(read_prices(path) for path in (*files, shipped_config(PRICES_FILE)))
 
 
 def prices_at(state_dir: Path, own: Path | None = None) -> PriceBook:
-    """The user's own price file, if any, what was last refreshed, and what ships."""
+    """Prices of the user's own file, if any, of the last refresh, and of the package."""
     refreshed = state_dir / PRICES_FILE
     files = [own] if own is not None else []
     return load_prices(*files, *([refreshed] if refreshed.is_file() else []))
 
 
 def read_prices(path: Path) -> PriceBook:
-    """One price file; ConfigError with the place if it can't be used."""
+    """Read one price file; ConfigError with the place if it can't be used."""
     found = find_record(
         path,
         lambda text: PriceBook.model_validate(tomllib.loads(text.decode())),
@@ -230,7 +230,7 @@ def read_prices(path: Path) -> PriceBook:
 
 
 def merge(books: Iterable[PriceBook]) -> PriceBook:
-    """Books one after the other: the first that has a price decides."""
+    """Merge price books; the first that has a price decides."""
     books = list(books)
     return PriceBook.model_validate(
         {

@@ -1,4 +1,4 @@
-"""What a classifier is worth: metrics, probes, charts and the page that shows them.
+"""Evaluation of a classifier: metrics, probes, charts and the report.
 
 Works on labels and predictions, whatever made them; imports neither torch nor ONNX Runtime.
 """

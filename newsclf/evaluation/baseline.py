@@ -1,4 +1,4 @@
-"""What a model has to beat: giving the commonest class as the answer to every headline."""
+"""Baseline: predicting the most frequent class for every headline."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from newsclf.common.records import LenientRecord
 
 
 class Baseline(LenientRecord):
-    """How often it is right to answer the commonest class, whatever the headline says."""
+    """Accuracy of predicting the most frequent class for every headline."""
 
     label: str
     accuracy: float
 
     @property
     def name(self) -> str:
-        """Such as `always answering positive`."""
+        """Words for it, such as `always answering positive`."""
         return f"always answering {self.label}"
 
     def remark(self, accuracy: float) -> str | None:
-        """What to say of a model that is not better; None for one that is."""
+        """A warning about a model that is no better; None for one that is better."""
         if accuracy > self.accuracy:
             return None
         return (
@@ -30,7 +30,7 @@ class Baseline(LenientRecord):
 
 
 def baseline_of(rows: Mapping[str, int]) -> Baseline | None:
-    """The baseline for so many rows of each class; None for no rows."""
+    """The baseline of data with these counts of rows per class; None without rows."""
     total = sum(rows.values())
     if total == 0:
         return None

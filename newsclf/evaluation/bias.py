@@ -1,4 +1,4 @@
-"""A bias probe: does the label change when a name is swapped for another of its kind?
+"""Bias probe: labels that change when a name is swapped for another of its kind.
 
 A headline about a fall in profit is as bad for one company as for another. Each probe swaps the
 companies, the countries or the currencies of a headline, always in the same way for the same
@@ -105,7 +105,7 @@ def probe(
 
     Args:
         texts: Headlines.
-        predictions: What `classify` said of them as they are.
+        predictions: Predictions for the headlines as they are.
         classify: The classifier.
     """
     kinds: tuple[Kind, ...] = ("company", "country", "currency")

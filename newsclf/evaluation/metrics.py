@@ -1,4 +1,4 @@
-"""Figures from true labels and predictions. Pure functions; everything random has a fixed seed."""
+"""Metrics from true labels and predictions. Pure functions; random numbers have a fixed seed."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _WORD_LIMITS = (10, 20, 30)
 
 
 def confusion(truth: Sequence[int], predicted: Sequence[int]) -> list[list[int]]:
-    """3 × 3 counts; rows are true classes, columns predicted ones."""
+    """Confusion matrix: 3 × 3 counts; rows are true classes, columns predicted ones."""
     counts: list[list[int]] = confusion_matrix(truth, predicted, labels=range(len(LABELS))).tolist()
     return counts
 
 
 def accuracy_of(counts: Sequence[Sequence[int]]) -> float:
-    """Share of a confusion matrix that lies on its diagonal."""
+    """Accuracy: the share of a confusion matrix that lies on its diagonal."""
     matrix = np.asarray(counts)
     return float(matrix.trace() / matrix.sum())
 
 
 def macro_f1_of(counts: Sequence[Sequence[int]]) -> float:
-    """Mean of F1 over the classes that have rows.
+    """Macro-F1: the mean of F1 over the classes that have rows.
 
     A class without rows has no F1. Counted as 0 once it is predicted, it would take a third off
     the score of a model that is nearly always right.
@@ -153,7 +153,7 @@ def agreement_name(example: Example) -> str | None:
 def confident_errors(
     examples: Sequence[Example], predictions: Sequence[Prediction], limit: int
 ) -> list[ConfidentError]:
-    """The wrong answers that the model was surest of, surest first."""
+    """The wrong predictions with the highest confidence, in falling order."""
     wrong = [
         ConfidentError(
             text=example.text,

@@ -1,4 +1,4 @@
-"""The evaluation report: one document with every figure of the terminal and of the HTML page."""
+"""Records of the evaluation report: every figure of the terminal and of the HTML page."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from newsclf.model.card import Interval, Score
 
 
 class ClassScore(LenientRecord):
-    """One class against the others."""
+    """Scores of one class against the others."""
 
     label: str
     precision: float | None
-    """None, as the other two, for a class that has no rows in the data."""
+    """None, like recall and F1, for a class without rows in the data."""
     recall: float | None
     f1: float | None
     support: int
@@ -35,7 +35,7 @@ class CalibrationBin(LenientRecord):
 
 
 class Calibration(LenientRecord):
-    """How far stated probabilities are from observed frequencies."""
+    """Distance of stated probabilities from observed frequencies."""
 
     expected_error: float
     """Mean over rows of |accuracy − confidence| of their bin (Naeini et al. 2015)."""
@@ -53,7 +53,7 @@ class Slice(LenientRecord):
 
 
 class ConfidentError(LenientRecord):
-    """A wrong answer."""
+    """A wrong prediction with a high probability."""
 
     text: str
     truth: str
@@ -98,12 +98,11 @@ class Comparison(LenientRecord):
     other_accuracy: float
     other_macro_f1: float
     confusion: list[list[int]]
-    """Of the other model, as the report's own."""
+    """Confusion matrix of the other model."""
     differing: int
     """Rows to which the two give different labels."""
     differences: list[Difference]
-    """The first 50 of them; those that only this model has right, then only the other, then
-    neither."""
+    """The first 50 of those rows, sorted: only this model right, only the other right, neither."""
     only_this_right: int
     only_other_right: int
     p_value: float
@@ -130,12 +129,12 @@ class Gate(LenientRecord):
 
 
 class SeenRows(LenientRecord):
-    """How many rows of other data the model has seen while it was made."""
+    """Rows of other data that the model has seen in training."""
 
     recorded: bool = True
-    """False: the model, or the one to compare with, is older than such records."""
+    """False where the model, or the one to compare with, has no record of its training texts."""
     rows: int
-    """Of the data, seen or not."""
+    """All rows of the data."""
     training: int = 0
     validation: int = 0
     by_other: int = 0
@@ -150,7 +149,7 @@ class SeenRows(LenientRecord):
 
     @property
     def sentence(self) -> str:
-        """What a reader of the scores has to know of them."""
+        """A sentence for readers of the scores."""
         if not self.recorded:
             return (
                 "The model has no record of its training texts, since an older version made it, so"
@@ -168,7 +167,7 @@ class SeenRows(LenientRecord):
 
 
 class Training(LenientRecord):
-    """How the model was made, from its card."""
+    """Training of the model, from its card."""
 
     rows: dict[str, int]
     """Training rows of each class."""
@@ -177,7 +176,7 @@ class Training(LenientRecord):
 
 
 class Speed(LenientRecord):
-    """What the model takes on the machine that evaluated it."""
+    """Size of the model, and its speed on the machine that evaluated it."""
 
     model_bytes: int
     headlines_per_s: float
@@ -185,7 +184,7 @@ class Speed(LenientRecord):
 
 
 class SeedScore(LenientRecord):
-    """One of several models that differ in their seed."""
+    """Score of one of several models that differ in their seed."""
 
     seed: int
     score: Score
@@ -206,20 +205,20 @@ class EvaluationReport(LenientRecord):
     data_digest: str
     part: Literal["test", "all"]
     seen: SeenRows | None = None
-    """None for the held-out part, of which training has seen nothing."""
+    """None for the held-out part, which training has not seen."""
     repeated: int = 0
     """Rows of the data that repeat the text and label of another and are left out."""
     contradictory: int = 0
-    """Headlines that stand in the data with more than one label."""
+    """Headlines that the data contain with more than one label."""
     data_remarks: list[str] = []
-    """What a reader has to know of the data, in sentences."""
+    """Sentences about the data for readers of the scores."""
     cut: int = 0
-    """Headlines of which the model reads only the beginning, since they have too many tokens."""
+    """Headlines with more tokens than the model reads."""
     labels: tuple[str, ...] = LABELS
     score: Score
     """Its macro-F1 is the mean over the classes that have rows."""
     baseline: Baseline | None = None
-    """What the accuracy has to beat; None in a report of an older version."""
+    """Baseline for the accuracy; None in a report of an older version."""
     classes: list[ClassScore]
     confusion: list[list[int]]
     """Rows are true classes, columns predicted ones, in the order of `labels`."""
@@ -227,7 +226,7 @@ class EvaluationReport(LenientRecord):
     by_length: list[Slice]
     by_agreement: list[Slice]
     errors: list[ConfidentError]
-    """The 20 that the model was surest of, or as many as were asked for."""
+    """The 20 with the highest confidence, or as many as were requested."""
     bias: list[Swap]
     comparison: Comparison | None = None
     training: Training | None = None
@@ -247,7 +246,7 @@ class EvaluationReport(LenientRecord):
 
     @property
     def remarks(self) -> list[str]:
-        """What a reader of the scores has to know, in sentences."""
+        """Sentences for readers of the scores."""
         found = list(self.data_remarks)
         if self.baseline and (worthless := self.baseline.remark(self.score.accuracy)):
             found.insert(0, worthless)
@@ -260,6 +259,6 @@ class EvaluationReport(LenientRecord):
         if self.cut:
             found.append(
                 f"{counted(self.cut, 'headline is', 'headlines are')} longer than the model reads;"
-                " what stands beyond that counts for nothing."
+                " the rest of their text is ignored."
             )
         return found

@@ -1,4 +1,4 @@
-"""Measure a model on data that it has not seen."""
+"""Evaluate a model on data that it has not seen: the use case of `newsclf evaluate`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ REPORTED_ERRORS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRequest:
-    """What to evaluate, on what, and how.
+    """A request to evaluate a model.
 
     Raises:
         ConfigError: a gate names no metric, or its minimum is not a share.
@@ -79,7 +79,7 @@ class EvaluationRequest:
 
     @property
     def runtime(self) -> Runtime:
-        """What runs the model."""
+        """The runtime of the model."""
         return "float" if self.use_float else "int8"
 
 
@@ -92,7 +92,7 @@ class Evaluated:
     card_problem: str | None = None
     """Why the score of the held-out part could not be noted in the card."""
     notes: Sequence[str] = ()
-    """What was guessed about the data file."""
+    """Assumptions about the format of the data file."""
 
 
 def evaluate(request: EvaluationRequest) -> Evaluated:
@@ -172,8 +172,8 @@ def _check_gate_classes(gates: Mapping[str, float], rows: Rows) -> None:
 
 
 def _check_writable(folder: Path, *, inside_model: bool) -> None:
-    """Raise ConfigError if a folder can't be written or made; nothing of it is left."""
-    # A model may come from elsewhere; what `--out` names is the user's own affair.
+    """Raise ConfigError if a folder can't be written or created; leave nothing behind."""
+    # A model may come from somebody else; a folder that `--out` names is the user's own choice.
     found = distrust(folder, folder=True) if inside_model else None
     if found is not None and found.kind == "link":
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""What a measured model costs a month, at rising volumes."""
+"""Cost of a measured model: the use case of `newsclf cost`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _WHAT_HELPS = {
     "UNSTABLE": "a longer --duration, or a quiet machine",
     "ERRORS": "fewer users with --concurrency, or a longer --timeout",
 }
-"""What gives a load test a point with a verdict of OK, by the verdict that it got."""
+"""Verdict → what to change so that a repeated load test is OK."""
 VOLUMES = (1e5, 1e6, 1e7, 1e8)
 """Requests per month."""
 
 
 class Costs(StrictRecord):
-    """The cost of what a run measured."""
+    """Costs of a run."""
 
     region: str
     costs: list[CostRow]
@@ -32,7 +32,7 @@ class Costs(StrictRecord):
 
 
 def read_summary(run: Path) -> Summary:
-    """What was derived from a run; StateError if its folder has nothing of this version."""
+    """Read the summary of a run; StateError if its folder has none of this version."""
     found = find_record(
         run / SUMMARY_FILE,
         Summary.model_validate_json,
@@ -70,7 +70,7 @@ def cost(
 
 
 def _without_price(rows: Sequence[CostRow]) -> ConfigError:
-    """Why no row has a price: the verdict on what was measured, or a machine without a price."""
+    """The error for a run without costs: no point is OK, or the machine has no price."""
     measured = ", ".join(f"{row.instance} ({row.status})" for row in rows) or "nothing"
     verdicts = [row.status for row in rows if row.max_invocations_per_minute is None]
     if rows and len(verdicts) == len(rows):

@@ -1,1 +1,1 @@
-"""Charts, numbers and pages that every report is made of."""
+"""Charts, tables, numbers and pages, shared by every report."""

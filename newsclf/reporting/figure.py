@@ -1,4 +1,4 @@
-"""Tables, and charts with their caption and data: defined once, rendered as often as needed."""
+"""Tables, and figures: a chart with its caption and data."""
 
 from __future__ import annotations
 

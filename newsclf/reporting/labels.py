@@ -1,4 +1,4 @@
-"""Labels beside points, none over another."""
+"""Placement of labels beside points, without overlaps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 LETTER = 6.3
-"""Mean width of a letter at the size of labels, in pixels; on the safe side."""
+"""Mean width of a letter at the size of labels, in pixels, rounded up."""
 LINE = 13.0
 """Height of a line of text, in pixels."""
 _AWAY = (7.0, 16.0, 28.0, 42.0)
@@ -22,7 +22,7 @@ class Box(NamedTuple):
     bottom: float
 
     def meets(self, other: Box) -> bool:
-        """Whether the two share any room."""
+        """Whether the two overlap."""
         return (
             self.left < other.right
             and other.left < self.right
@@ -49,12 +49,12 @@ class Label(NamedTuple):
 
 
 def width_of(text: str) -> float:
-    """The room that a label takes, in pixels."""
+    """Width of a label, in pixels."""
     return LETTER * len(text)
 
 
 def place(labels: Sequence[Label], frame: Box, taken: Sequence[Box] = ()) -> list[Box | None]:
-    """A place for each label, in order of importance; None where there is no room left.
+    """Place labels in order of importance; None where there is no room left.
 
     Each goes to the first of some places around its point, near ones first, that lies inside the
     frame and meets neither a label before it, nor a point, nor what is `taken`.
@@ -70,7 +70,7 @@ def place(labels: Sequence[Label], frame: Box, taken: Sequence[Box] = ()) -> lis
 
 
 def first_free(choices: Iterable[Box], used: Sequence[Box]) -> Box | None:
-    """The first choice that meets nothing that is used."""
+    """The first choice that overlaps nothing that is used."""
     return next((box for box in choices if not any(box.meets(other) for other in used)), None)
 
 

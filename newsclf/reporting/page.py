@@ -1,4 +1,4 @@
-"""HTML pages and stand-alone drawings: one skeleton, one style, nothing loaded, nothing run."""
+"""HTML pages and stand-alone SVG files, which load nothing and run nothing."""
 
 from __future__ import annotations
 

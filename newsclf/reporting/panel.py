@@ -1,4 +1,4 @@
-"""One pair of axes with what is drawn on it, and the legend above."""
+"""Panels: a pair of axes and the data drawn on it; legends; whole charts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Mark(NamedTuple):
 
 
 class Panel:
-    """Axes, drawn at once; then marks, in the values of its scales."""
+    """A pair of axes, and what is drawn on it, in the values of its scales."""
 
     def __init__(
         self, x: Scale, y: Scale, *, y_title: str, x_title: str = "", x_texts: bool = True
@@ -88,7 +88,7 @@ class Panel:
             self.parts.append(svg.path(outline, css, closed=True))
 
     def marks(self, marks: Sequence[Mark], hint: str, *, hollow: bool = False) -> None:
-        """Markers that share a hint; hollow where their figures must not be relied on."""
+        """Markers that share a tooltip; hollow where their figures are unreliable."""
         drawn = []
         for mark in marks:
             x, y = self.x.at(mark.x), self.y.at(mark.y)
@@ -98,7 +98,7 @@ class Panel:
         self.parts.append(svg.tag("g", svg.hint(hint) + "".join(drawn)))
 
     def bars(self, figures: Iterable[tuple[float, Interval]], css: str) -> None:
-        """95 % intervals as bars; an end that is not known has no cross line."""
+        """95 % intervals as bars; an unknown end has no cross line."""
         steps = ""
         for x, figure in figures:
             known = [self.y.at(end) for end in (figure.low, figure.high) if end is not None]
@@ -119,20 +119,20 @@ class Panel:
         self._rectangle(Box(left, top, max(right, left + 1), self.y.begin), css, svg.hint(hint))
 
     def shade(self, x_low: float, x_high: float, css: str) -> None:
-        """A part of the x axis over the whole height."""
+        """Shade a range of the x axis over the whole height."""
         left, right = self.x.at(x_low), self.x.at(x_high)
         if right > left:
             self._rectangle(Box(left, self.y.end, right, self.y.begin), css)
 
     def floor(self, value: float, css: str) -> None:
-        """All below a value of y."""
+        """Shade everything below a value of y."""
         self._rectangle(Box(self.x.begin, self.y.at(value), self.x.end, self.y.begin), css)
 
     def _rectangle(self, box: Box, css: str, content: str = "") -> None:
         self.parts.append(svg.rectangle(*box, css=css, content=content))
 
     def level(self, value: float, text: str, css: str) -> None:
-        """A horizontal line with its meaning on it, if need be over data, never over text."""
+        """A labelled horizontal line; the label may cover data, never text."""
         at = self.y.at(value)
         self.parts.append(svg.path([(self.x.begin, at), (self.x.end, at)], css))
         wide, room = width_of(text), self.x.end - self.x.begin - 12

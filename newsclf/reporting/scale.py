@@ -1,4 +1,4 @@
-"""Axes: where a value lies in the drawing, and which round values are named beside the axis."""
+"""Scales: mapping of values to pixels, and the ticks of an axis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOG_RATIO = 25
 
 
 class Tick(NamedTuple):
-    """A value that the axis names."""
+    """A labelled value of an axis."""
 
     value: float
     text: str
@@ -72,7 +72,7 @@ def suited(values: Iterable[float], begin: float, end: float, *, most: int = 6) 
 
 
 def nines(highest: float, begin: float, end: float) -> Scale:
-    """The axis of HDR histograms: each further nine of the percentile takes the same room.
+    """The axis of HDR histograms: each further nine of a percentile has the same width.
 
     `highest`: the last percentile, in [50, 100).
     """
@@ -82,7 +82,7 @@ def nines(highest: float, begin: float, end: float) -> Scale:
 
 
 def legible(scale: Scale, letter: float, gap: float = 8.0) -> tuple[Tick, ...]:
-    """The ticks of a horizontal scale without those whose text would touch that of the one before.
+    """The ticks of a horizontal scale whose texts do not touch.
 
     Args:
         scale: The axis.

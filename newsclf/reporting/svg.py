@@ -1,4 +1,4 @@
-"""SVG as text: elements, markers, and the whole drawing. Colours come from the page's style."""
+"""SVG elements, markers and drawings as text. Colours come from the page's style."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def marker(x: float, y: float, shape: str, css: str, size: float = _SIZE) -> str
 
 
 def hint(text: str) -> str:
-    """What browsers show under the pointer."""
+    """A tooltip."""
     return tag("title", escape(visible(text)))
 
 

@@ -9,7 +9,7 @@ from newsclf.common.intervals import Interval
 
 NONE = "–"
 _THOUSANDS = 1e4
-"""From here on, thousands are written as k; below, they are clearer in full."""
+"""From this value on, thousands are written as k."""
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
@@ -22,7 +22,7 @@ def exact_usd(value: float | None) -> str:
 
 
 def moment(iso: str) -> str:
-    """A moment such as `26 Nov 2026, 03:10 UTC`; as it is, if it is not one."""
+    """A time such as `26 Nov 2026, 03:10 UTC`; a text that is no time stays as it is."""
     try:
         at = datetime.fromisoformat(iso).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -62,14 +62,14 @@ def amount(value: float | None) -> str:
 
 
 def usd(value: float | None) -> str:
-    """Dollars; cents at least."""
+    """Dollars with at least two decimals."""
     if value is None:
         return NONE
     return f"${value:,.2f}" if value >= 1 else f"${number(value)}"
 
 
 def percent(fraction: float | None, decimals: int = 1) -> str:
-    """A fraction as a percentage; what is not nothing is not shown as 0."""
+    """A fraction as a percentage; a small one is shown as `<0.1 %`, not as 0."""
     if fraction is None:
         return NONE
     text = f"{100 * fraction:.{decimals}f}"

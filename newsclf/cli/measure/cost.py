@@ -22,7 +22,10 @@ _DEFAULT_REGION = "us-east-1"
 
 @grouped
 def cost(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a load test.")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="Folder of a load test, such as .newsclf/runs/RUN."),
+    ],
     *,
     volume: Annotated[
         str | None,
@@ -31,14 +34,16 @@ def cost(
     utilisation: Annotated[
         float | None,
         typer.Option(
-            help="Share of its measured rate that an instance is planned to carry at the peak.",
+            help="Share of its measured rate that an instance is to carry at the peak.",
             show_default="the run's",
         ),
     ] = None,
     peak_factor: Annotated[
         float, typer.Option(min=1, help="Peak rate divided by the mean rate of the month.")
     ] = 3,
-    ha: Annotated[bool, typer.Option("--ha", help="Never fewer than two instances.")] = False,
+    ha: Annotated[
+        bool, typer.Option("--ha", help="Plan at least two instances, for high availability.")
+    ] = False,
     api: Annotated[
         Literal["http", "rest", "none"],
         typer.Option(help="API Gateway in front of the endpoint."),
@@ -75,9 +80,7 @@ def cost(
     ] = None,
     price_as: Annotated[
         str | None,
-        typer.Option(
-            metavar="INSTANCE", help="Price a machine that is no instance as if it were this one."
-        ),
+        typer.Option(metavar="INSTANCE", help="Price machines outside AWS as this instance type."),
     ] = None,
     prices_file: PricesOpt = None,
     state: StateOptions,

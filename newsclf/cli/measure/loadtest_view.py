@@ -1,4 +1,4 @@
-"""The tables that `newsclf loadtest` and `newsclf report` end with."""
+"""Terminal view of a load test: tables, notes, and the exit code."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def remarks(points: Sequence[PointSummary]) -> list[str]:
 
 
 def check(folder: Path, summary: Summary) -> None:
-    """Say by the exit code whether a load test is complete and can be believed.
+    """Raise an error unless a load test is complete and reliable.
 
     Raises:
         InterruptedRunError: Ctrl-C ended it.
@@ -86,7 +86,7 @@ def check(folder: Path, summary: Summary) -> None:
     if summary.run.stop_reason == "interrupted":
         raise InterruptedRunError(
             "the load test was interrupted; what it had measured is kept",
-            hint=f"the same command with --resume {folder} goes on",
+            hint=f"the same command with --resume {folder} continues",
         )
     if (summary.run.stop_reason or "").startswith(FAILED):
         raise TargetError(
@@ -96,19 +96,19 @@ def check(folder: Path, summary: Summary) -> None:
     theirs = summary.recommender
     if theirs is not None and theirs.reason is not None:
         raise TargetError(
-            f"what was measured here is complete, but not the Recommender's: {theirs.reason}",
+            f"this load test is complete, but the Recommender's job is not: {theirs.reason}",
             hint=f"the same command with --resume {folder} runs it again",
         )
     if missed := [s.instance for s in summary.searches if s.low_per_s is None]:
         raise CheckFailedError(
             f"no rate was found that meets the objective on {', '.join(missed)}",
-            hint="the points of the search stand in the report",
+            hint="the report has the points of the search",
         )
     if not any(point.verdict == "OK" for point in summary.points):
         verdicts = ", ".join(sorted({point.verdict for point in summary.points}))
         raise CheckFailedError(
-            f"no point of this load test can be believed: {verdicts}",
-            hint="the reasons stand above and in the report",
+            f"no point of this load test is reliable: {verdicts}",
+            hint="the reasons are shown above and in the report",
         )
 
 

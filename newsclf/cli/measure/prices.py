@@ -30,12 +30,13 @@ def show(
         typer.Option(
             metavar="REGION",
             autocompletion=completion.regions,
-            help="Only this region.",
+            help="Show only this region.",
             show_default="all known",
         ),
     ] = None,
     instance: Annotated[
-        str | None, typer.Option(metavar="INSTANCE", help="Only this one, such as ml.c5.large.")
+        str | None,
+        typer.Option(metavar="INSTANCE", help="Show only this instance type, such as ml.c5.large."),
     ] = None,
     prices_file: PricesOpt = None,
     state: StateOptions,
@@ -78,7 +79,7 @@ def refresh(
     instance: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="INSTANCE", help="Instance to fetch besides the known ones; repeatable."
+            metavar="INSTANCE", help="Instance type to fetch besides the known ones; repeatable."
         ),
     ] = None,
     state: StateOptions,

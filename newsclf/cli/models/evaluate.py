@@ -19,8 +19,8 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Other data, of which the rows that the model has not seen count; or where the"
-            " training data now is.",
+            help="Other data, of which the rows that the model has not seen are scored; or the new"
+            " place of the training data.",
             show_default="the held-out part of the training data",
         ),
     ] = None,
@@ -33,18 +33,21 @@ def evaluate(
         ),
     ] = False,
     use_float: Annotated[
-        bool, typer.Option("--float", help="Run the torch model, not the int8 file.")
+        bool, typer.Option("--float", help="Run the torch model instead of the int8 file.")
     ] = False,
     gate: Annotated[
         list[str] | None,
-        typer.Option(metavar="METRIC=MIN", help="Exit 6 if a metric is lower; repeatable."),
+        typer.Option(
+            metavar="METRIC=MIN",
+            help="Minimum of a metric, such as accuracy=0.9; exit 6 if it is not met; repeatable.",
+        ),
     ] = None,
     compare: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="A second model: where they differ, and McNemar's test."),
+        typer.Option(metavar="DIR", help="A second model to compare with, by McNemar's test."),
     ] = None,
     errors: Annotated[
-        int, typer.Option(min=0, help="How many errors to print; the report lists 20 or more.")
+        int, typer.Option(min=0, help="Number of errors to print; the report lists 20 or more.")
     ] = 5,
     out: Annotated[
         Path | None,
@@ -58,7 +61,7 @@ def evaluate(
 ) -> None:
     """Measure a model on the held-out test part, and write a report.
 
-    Columns and labels of --data are by default those that the model was trained with. --quiet
+    By default, columns and labels of --data are those that the model was trained with. --quiet
     prints the summary only.
     """
     output = general.start()

@@ -1,4 +1,4 @@
-"""Charts of money: cost against latency, and what a month costs."""
+"""Cost charts: cost against latency, and cost of a month against its requests."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def cost_by_latency(key: str, rows: Sequence[CostRow], about: str) -> Figure:
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> Line:
-    """The points that no other beats or equals in both, by the first; less is better."""
+    """The Pareto frontier, sorted by the first coordinate; less is better in both."""
     kept: Line = []
     for point in sorted(set(points)):
         if not kept or point[1] < kept[-1][1]:
@@ -78,7 +78,7 @@ def frontier(points: Sequence[tuple[float, float]]) -> Line:
 def cost_by_volume(
     key: str, monthly: Sequence[MonthlyCost], rows: Sequence[CostRow], about: str
 ) -> Figure:
-    """What a month costs against its requests, both logarithmic, with the break-even volumes."""
+    """Cost of a month against its requests, both logarithmic, with the break-even volumes."""
     title = "Cost of a month against its requests"
     curves: dict[str, Line] = {}
     for month in monthly:

@@ -1,4 +1,4 @@
-"""The files of a report, and the published schema of its summary."""
+"""Files of a report, and the published schema of its summary."""
 
 from __future__ import annotations
 

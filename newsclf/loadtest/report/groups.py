@@ -1,4 +1,4 @@
-"""Points grouped for charts, and the line of facts above each chart."""
+"""Groups of points for charts, and the subtitle of each chart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROUNDED_S = 10
 
 
 class Group(NamedTuple):
-    """Points that a line may join: one instance under one kind of load, by rising load."""
+    """Points of one chart: one instance under one kind of load, by rising load."""
 
     instance: str
     model: str
@@ -42,14 +42,14 @@ def groups_of(points: Iterable[PointSummary]) -> list[Group]:
 
 
 def size_of(point: PointSummary) -> float:
-    """How heavy its load is: users of a closed loop, or requests offered per second."""
+    """Size of a point's load: users of a closed loop, or requests offered per second."""
     if point.load.model == "closed":
         return float(point.load.concurrency or 0)
     return point.load.rate_per_s if point.load.rate_per_s is not None else point.offered_per_s
 
 
 def subtitle(points: Sequence[PointSummary]) -> str:
-    """What every chart of points says first: n, window, load model, verdict."""
+    """Subtitle of a chart: instances, n, window, load models, verdicts."""
     if not points:
         return "no points"
     instances = ", ".join(dict.fromkeys(p.instance for p in points))
@@ -57,7 +57,7 @@ def subtitle(points: Sequence[PointSummary]) -> str:
 
 
 def about(points: Sequence[PointSummary]) -> str:
-    """n, window, load models and verdicts of some points."""
+    """Facts about points: n, window, load models, verdicts."""
     models = " and ".join(sorted({MODELS[p.load.model] for p in points}))
     # A search measures until it knows, so its windows are odd fractions of a second.
     spans = sorted(
@@ -69,7 +69,7 @@ def about(points: Sequence[PointSummary]) -> str:
 
 
 def verdicts(names: Iterable[str]) -> str:
-    """How many have which verdict; of a single one, the verdict."""
+    """Counts of verdicts; for a single point, its verdict."""
     counts = Counter(names)
     if counts.total() == 1:
         return next(iter(counts))
@@ -77,6 +77,6 @@ def verdicts(names: Iterable[str]) -> str:
 
 
 def middle(values: Iterable[float]) -> float:
-    """The middle one of some repeats, the lower of two: a figure that was measured."""
+    """The lower median of repeats, which is a measured figure."""
     ordered = sorted(values)
     return ordered[(len(ordered) - 1) // 2]

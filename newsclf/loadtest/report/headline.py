@@ -45,7 +45,7 @@ _POINT_WARNINGS: tuple[tuple[Callable[[PointSummary], bool], str], ...] = (
 
 
 def title(run: Run) -> str:
-    """What was tested: the deployment and what it runs on, the address, or the instances."""
+    """Title of the report: the deployment and what it runs on, the address, or the instances."""
     if run.kind == "url":
         return f"Load test of {run.target}"
     name, of_deployment, _ = run.target.partition(" (")  # `name (endpoint)`
@@ -53,7 +53,7 @@ def title(run: Run) -> str:
 
 
 def facts(run: Run) -> list[tuple[str, str]]:
-    """What was run, where, and with what."""
+    """Facts about the run: target, loads, payloads, machine, software."""
     payloads, machine = run.payloads, run.machine
     packages = "".join(f", {name} {v}" for name, v in sorted(machine.packages.items()))
     characters = (
@@ -76,7 +76,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
 
 
 def answers(summary: Summary) -> list[Card]:
-    """What each instance can do, in the order in which they were run."""
+    """The result of each instance, in the order in which they were run."""
     costs = {row.instance: row for row in summary.costs}
     searches = {search.instance: search for search in summary.searches}
     found = []
@@ -90,7 +90,7 @@ def answers(summary: Summary) -> list[Card]:
 
 
 def verdict(summary: Summary) -> str:
-    """The one sentence to take away; empty where the answer of the only instance is that."""
+    """The main result in one sentence; empty where the only instance's answer says it."""
     bounded = [s for s in summary.searches if s.low_per_s is not None]
     if summary.searches and not bounded:
         return "No instance met the objective at any rate that was tried."
@@ -116,7 +116,7 @@ def verdict(summary: Summary) -> str:
 
 
 def warnings(summary: Summary) -> list[str]:
-    """What limits the figures."""
+    """Warnings about what limits the figures."""
     return [*_warnings(summary)]
 
 
@@ -164,7 +164,7 @@ def _lower_bounds(summary: Summary) -> Iterator[str]:
 
 
 def _service_warnings(summary: Summary) -> Iterator[str]:
-    """Where the service's own figures are missing, or differ from the client's."""
+    """Warnings about figures of the service that are missing or differ from the client's."""
     counted = {p.instance: p.server.counted_fraction for p in summary.points if p.server}
     for instance, fraction in counted.items():
         if fraction is not None and abs(fraction - 1) > _COUNT_LIMIT:
@@ -177,7 +177,7 @@ def _service_warnings(summary: Summary) -> Iterator[str]:
 
 
 def _answered(point: PointSummary) -> str:
-    """What a point that can't be believed answered, and why it can't be."""
+    """The rate of an unreliable point, and why it is unreliable."""
     load, limited = point.load, point.verdict == "CLIENT-LIMITED"
     closed = load.model == "closed"
     where = f"{amount(load.rate_per_s)}/s ({MODELS[load.model]})"
@@ -215,7 +215,7 @@ def _points_answer(points: list[PointSummary]) -> tuple[str, bool, str]:
         return "no figure", False, f"{none} a verdict of OK ({kinds})."
     best = max(good, key=lambda p: (p.throughput_per_s, p.id))
     p95 = interval(best.response_ms.get("p95"))
-    text = f"most good answers: {load_words(best.load)}, p95 {p95} ms"
+    text = f"highest goodput: {load_words(best.load)}, p95 {p95} ms"
     faster = faster_than(best, points, None)
     text += f"; a lower bound: at {_answered(faster)}." if faster else "."
     return f"{amount(best.throughput_per_s)}/s", faster is None, text
@@ -232,7 +232,7 @@ def _price(row: CostRow | None) -> str:
 
 
 def _some(ids: list[str]) -> str:
-    """Names, the first few."""
+    """The first few of some ids."""
     most = 4
     text = ", ".join(ids[:most])
     return f"{text} and {len(ids) - most} more" if len(ids) > most else text

@@ -15,8 +15,12 @@ from newsclf.reporting.svg import SERIES, SHAPES
 from newsclf.reporting.text import amount, interval, number, percent, percentile_name, short
 
 PERCENTILES = ("p50", "p95", "p99")
-_LATENCY_HEADS = (*("point", "load", "good per s"), *(f"{p}, ms" for p in PERCENTILES), "verdict")
-_RATE_HEADS = ("point", "offered per s", "good per s", "sent in time", "late", "verdict")
+_LATENCY_HEADS = (
+    *("point", "load", "goodput per s"),
+    *(f"{p}, ms" for p in PERCENTILES),
+    "verdict",
+)
+_RATE_HEADS = ("point", "offered per s", "goodput per s", "sent in time", "late", "verdict")
 IN_TIME = 0.99
 """A client that sends less than this share in time was the bottleneck."""
 
@@ -24,7 +28,7 @@ IN_TIME = 0.99
 def latency_by_throughput(
     key: str, group: Group, objectives: Sequence[Objective], search: Search | None
 ) -> Figure:
-    """Response-time percentiles against good answers per second, with the objectives."""
+    """Response-time percentiles against goodput, with the objectives."""
     title = f"Latency against throughput, {MODELS[group.model]}"
     about, table = subtitle(group.points), point_table(group.points, *_LATENCY_HEADS)
     if len(group.loads) < 2:  # noqa: PLR2004 - a curve
@@ -33,7 +37,7 @@ def latency_by_throughput(
     y = _latency_scale(group.points, objectives, HEIGHT - 40, top + 26)
     ends = [e for e in (search.low_per_s, search.high_per_s) if e] if search else []
     x = linear([*(p.throughput_per_s for p in group.points), *ends], LEFT, RIGHT, most=8)
-    panel = Panel(x, y, y_title="Response time, ms", x_title="Good answers per second")
+    panel = Panel(x, y, y_title="Response time, ms", x_title="Goodput, requests per second")
     if search:
         _draw_search(panel, search)
     _draw_percentiles(panel, group, lambda p: p.throughput_per_s, joined=search is None)
@@ -71,7 +75,7 @@ def latency_by_concurrency(key: str, group: Group) -> Figure:
         if rate is not None
     ]
     y = linear(rates, HEIGHT - 40, 226, most=4)
-    lower = Panel(x, y, y_title="Good answers per second", x_title="Users at once")
+    lower = Panel(x, y, y_title="Goodput, requests per second", x_title="Users at once")
     _draw_percentiles(upper, group, size_of)
     medians = [middle(p.throughput_per_s for p in repeats) for repeats in group.loads]
     lower.line(zip(users, medians, strict=True), "s3 line")
@@ -85,17 +89,20 @@ def latency_by_concurrency(key: str, group: Group) -> Figure:
 
 
 def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
-    """What open loops offered, what was answered well, and whether the client kept up."""
+    """Offered rate of open loops against goodput, and whether the client kept up."""
     title = "Offered against achieved rate"
     points = sorted(points, key=lambda p: (p.offered_per_s, p.id))
     table = point_table(points, *_RATE_HEADS)
-    answered = Key("answered well", "s3 mark", "diamond")
+    answered = Key("goodput", "s3 mark", "diamond")
     sent = Key("client on time", "s0 mark", "circle")
     keys, top = legend([answered, sent, *_hollow_key(points)])
     rates = [r for p in points for r in (p.offered_per_s, p.throughput_per_s)]
     x = linear(rates, LEFT, RIGHT, most=8)
     upper = Panel(
-        x, linear(rates, 190, top + 26, most=5), y_title="Good answers per second", x_texts=False
+        x,
+        linear(rates, 190, top + 26, most=5),
+        y_title="Goodput, requests per second",
+        x_texts=False,
     )
     upper.line([(0, 0), (x.high, x.high)], "ideal")
     least = min([*(1 - p.late_fraction for p in points), 0.975])
@@ -115,7 +122,7 @@ def offered_and_achieved(key: str, points: Sequence[PointSummary]) -> Figure:
     lower.level(100 * IN_TIME, "below 99 % the client is the limit", "limit")
     parts = [*keys, *upper.parts, *lower.parts]
     caption = (
-        "On the dotted line, all that was offered was answered well; falling below it is the "
+        "On the dotted line, goodput equals the offered rate; falling below it is the "
         "server's doing while the client sends within 10 ms wherever a connection is free."
     )
     return chart(key, title, subtitle(points), table, parts, caption=caption)

@@ -1,4 +1,4 @@
-"""The report as Markdown, for a pull request or a terminal."""
+"""Markdown report of a load test, for a pull request or a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newsclf.reporting.figure import Table
 
 
 def render_markdown(summary: Summary) -> str:
-    """The headline, the tables and what was run; nothing of the data is taken as Markdown."""
+    """Render headline, tables and facts; nothing of the data is taken as Markdown."""
     lines = [f"# {markdown(title(summary.run))}", ""]
     if said := verdict(summary):
         lines += [f"**{markdown(said)}**", ""]

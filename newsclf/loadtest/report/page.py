@@ -1,4 +1,4 @@
-"""The report as one HTML file that opens offline, loads nothing and runs nothing."""
+"""HTML report of a load test: one file that opens offline, loads nothing and runs nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOWN_POINTS = 8
 """Points whose samples are drawn; more would make the page too large to mail."""
 CHARTED_POINTS = 80
 CHARTED_INSTANCES = 10
-"""Load charts are drawn until they show so many points or instances, for the same reason."""
+"""Limits of points and instances with load charts, for the same reason."""
 LISTED_POINTS = 250
 """Rows of the table of every point; all are in points.csv."""
 
@@ -79,7 +79,7 @@ def render_page(
 def draw_charts(
     summary: Summary, samples: Mapping[str, Samples], monthly: Sequence[MonthlyCost]
 ) -> Charts:
-    """Every chart; samples are read for the points that are shown, one at a time."""
+    """Draw every chart; samples are read for the points that are shown, one at a time."""
     keys = (f"chart-{i}" for i in count(1))
     searches = {search.instance: search for search in summary.searches}
     objectives = summary.run.objectives
@@ -118,7 +118,7 @@ def draw_charts(
 
 
 def shown_points(summary: Summary) -> list[PointSummary]:
-    """The points whose samples are drawn: for each instance the one that its answer rests on.
+    """The points whose samples are drawn: first the deciding point of each instance.
 
     Then those with another verdict than OK, then first repeats, up to SHOWN_POINTS.
     """

@@ -1,4 +1,4 @@
-"""Everything that is derived from a load test, made from its raw files; again, byte for byte."""
+"""Report and comparison of load tests, derived from their raw files."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def compare(before: Path, after: Path) -> Comparison:
 
 
 def _differences(before: Run, after: Run) -> Iterator[str]:
-    """What else is different, and may be why."""
+    """Other differences, which may be the cause."""
     if before.payloads.sha256 != after.payloads.sha256:
         yield "the two sent different headlines"
     if before.headlines_per_request != after.headlines_per_request:
@@ -82,7 +82,7 @@ def _summaries(folder: RunFolder) -> list[PointSummary]:
 
 
 class _SamplesOnDisk(Mapping[str, Samples]):
-    """The raw samples by point, read when they are asked for."""
+    """Raw samples by point, read on demand."""
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder

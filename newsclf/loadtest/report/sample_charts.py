@@ -1,4 +1,4 @@
-"""Charts from the raw samples of one point: its percentiles, and its course."""
+"""Charts from the raw samples of one point: percentiles, and latency over time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsclf.reporting.text import count, interval, number
 
 _BUCKETS = 60
 _LEAST = 20
-"""Fewer requests are no distribution."""
+"""Least number of requests for a distribution."""
 _NAMED = (0.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.99, 99.999)
 
 
@@ -26,7 +26,7 @@ def percentiles(key: str, point: PointSummary, samples: Samples) -> Figure:
     curves = percentile_curves(samples, point.load)
     table = _percentile_rows(curves)
     if curves.n < _LEAST:
-        why = f"Only {curves.n} good answers in the window: too few for a distribution."
+        why = f"Only {curves.n} successful requests in the window: too few for a distribution."
         return Figure(key, title, subtitle([point]), "", why, table)
     closed = point.load.model == "closed"
     names = [
@@ -39,7 +39,7 @@ def percentiles(key: str, point: PointSummary, samples: Samples) -> Figure:
         nines(curves.percentiles[-1], LEFT, RIGHT - 6),
         suited(values or [1.0], HEIGHT - 40, top + 26),
         y_title="Time, ms",
-        x_title="Percentile of the good answers",
+        x_title="Percentile of successful requests",
     )
     if not closed:
         panel.line(zip(curves.percentiles, curves.service_ms, strict=True), "s0 line d1")

@@ -1,4 +1,4 @@
-"""Curves from raw samples: percentiles, and what happened from moment to moment."""
+"""Data of charts from raw samples: percentile curves, and buckets over time."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Percentiles(NamedTuple):
     percentiles: list[float]
     """Rising, up to the last that n supports, 100·(1 − 1/n)."""
     response_ms: list[float]
-    """From the scheduled time."""
+    """Response times, from the scheduled time."""
     service_ms: list[float]
-    """From sending."""
+    """Service times, from sending."""
 
 
 class Bucket(NamedTuple):
-    """A short time of a load."""
+    """Figures of a short interval of a load."""
 
     begin_s: float
     end_s: float

@@ -114,7 +114,7 @@ def point_table(points: Iterable[PointSummary], *heads: str) -> Table:
         Column("verdict", _of("verdict", str), "verdict"),
         Column("n", _of("requests", count)),
         Column("offered per s", _of("offered_per_s", number)),
-        Column("good per s", _of("throughput_per_s", number), "good/s"),
+        Column("goodput per s", _of("throughput_per_s", number), "goodput/s"),
         *(_latency_column(name) for name in ("p50", "p95", "p99")),
         Column("p99.9, ms", lambda p: interval(p.response_ms.get("p99.9"))),
         Column("service p95, ms", lambda p: interval(p.service_ms.get("p95"))),
@@ -123,7 +123,7 @@ def point_table(points: Iterable[PointSummary], *heads: str) -> Table:
         Column("send delay p99, ms", _of("send_delay_p99_ms", number)),
         Column("sent in time", _of("achieved_fraction", percent)),
         Column("late", _of("late_fraction", lambda share: percent(share, 2))),
-        Column("held", _of("held_fraction", percent)),
+        Column("queued", _of("held_fraction", percent)),
         Column("Little gap", _of("little_gap", percent)),
     ]
     named = {column.head: column for column in columns}

@@ -1,4 +1,4 @@
-"""Loads in words."""
+"""Words for loads and their models."""
 
 from __future__ import annotations
 

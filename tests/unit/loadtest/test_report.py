@@ -260,7 +260,7 @@ def test_too_little_data_is_said_not_drawn(requests: int, case: Case, tmp_path: 
 
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert Page(html).tags["svg"] == 1  # offered against achieved
-    for text in ("Only one load was run", f"Only {requests} good answers", "No prices"):
+    for text in ("Only one load was run", f"Only {requests} successful requests", "No prices"):
         assert text in html, text
 
 
