@@ -71,6 +71,7 @@ class Bucket(Resource):
         wanted: dict[str, Any] = {} if region == "us-east-1" else {"LocationConstraint": region}
         if self.names.rules.tags:  # an account that demands tags demands them in this very call
             wanted["Tags"] = self._tags
+        configuration: dict[str, Any] = {"CreateBucketConfiguration": wanted} if wanted else {}
         told = False
 
         def is_taken(error: RefusedError) -> bool:
@@ -86,11 +87,10 @@ class Bucket(Resource):
             self.scope.clients.create(
                 "s3",
                 "create_bucket",
-                doing=f"creating the bucket {self.name}",
                 Bucket=self.name,
                 not_yet=is_taken,
                 at_most_s=_TAKEN_S,
-                **({"CreateBucketConfiguration": wanted} if wanted else {}),
+                **configuration,
             )
         except RefusedError as error:
             if error.code != "OperationAborted":

@@ -1,4 +1,4 @@
-"""The stock containers, by region.
+"""AWS's stock containers for serving and training, by region.
 
 Serving: Amazon's Hugging Face PyTorch inference image for CPUs. Source: the `sagemaker` package's
 image_uri_config/huggingface.json (tag, registries); AWS Deep Learning Containers, Dockerfile of 2.6
@@ -22,29 +22,14 @@ _CPU_TRAINING_TAG = "pytorch:2.13.0-cpu-amzn2023-sagemaker"
 _GPU_TRAINING_TAG = "pytorch:2.13.0-cu133-amzn2023-sagemaker"
 _TAG = "huggingface-pytorch-inference:2.6.0-transformers5.5.3-cpu-py312-ubuntu22.04"
 _MAIN = "763104351884"
-"""The registry of these regions; newer regions have registries of their own."""
+_MAIN_REGIONS = (
+    "us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-central-1 eu-north-1"
+    " eu-west-1 eu-west-2 eu-west-3 ap-northeast-1 ap-northeast-2 ap-south-1"
+    " ap-southeast-1 ap-southeast-2"
+)
+"""Regions with the main registry; newer ones have registries of their own."""
 _REGISTRIES = {
-    **dict.fromkeys(
-        (
-            "us-east-1",
-            "us-east-2",
-            "us-west-1",
-            "us-west-2",
-            "ca-central-1",
-            "sa-east-1",
-            "eu-central-1",
-            "eu-north-1",
-            "eu-west-1",
-            "eu-west-2",
-            "eu-west-3",
-            "ap-northeast-1",
-            "ap-northeast-2",
-            "ap-south-1",
-            "ap-southeast-1",
-            "ap-southeast-2",
-        ),
-        _MAIN,
-    ),
+    **dict.fromkeys(_MAIN_REGIONS.split(), _MAIN),
     "af-south-1": "626614931356",
     "ap-east-1": "871362719292",
     "ap-east-2": "975050140332",
@@ -80,16 +65,16 @@ _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)[
 _GRAVITON = re.compile(r"ml\.[a-z]+\d+g[a-z]*\.")
 _NVIDIA = re.compile(r"ml\.[gp]\d")
 _TOO_OLD = re.compile(r"ml\.p[23][a-z]*\.")
-"""GPUs that CUDA 13 has given up: K80 and V100 (CUDA 13.0's release notes)."""
+"""GPUs that CUDA 13 no longer supports: K80 and V100 (CUDA 13.0's release notes)."""
 _OTHER_ACCELERATOR = re.compile(r"ml\.(trn|inf)\d")
 
 
 def stock_image(region: str, instance: str | None) -> str:
-    """The image that an archive of `newsclf package` is made for.
+    """The stock image for serving, which an archive of `newsclf package` is made for.
 
     Raises:
-        ConfigError: none is known in the region, or it does not run on the instance, or has no use
-            for its accelerator.
+        ConfigError: none is known in the region, it does not run on the instance, or it cannot use
+            the instance's accelerator.
     """
     if region in _ONLY_TRAINING:
         raise ConfigError(
@@ -103,14 +88,14 @@ def stock_image(region: str, instance: str | None) -> str:
 
 
 def check_serves(image: str, instance: str | None) -> None:
-    """Raise ConfigError if an image is the stock one and not for the instance."""
+    """Raise ConfigError if an image is the stock one, and not suitable for the instance."""
     if instance is None or not image.endswith(_TAG):
         return
     if _NVIDIA.match(instance) or _OTHER_ACCELERATOR.match(instance):
         raise ConfigError(
-            f"{instance}: its accelerator would stand idle, since the stock image and the archive"
+            f"{instance}: its accelerator would be idle, since the stock image and the archive"
             " are for CPUs",
-            hint="take an instance such as ml.c7i.large, or name an image with --image",
+            hint="choose an instance such as ml.c7i.large, or name an image with --image",
         )
     _check_processor(instance)
 
@@ -123,13 +108,13 @@ def training_image(region: str, instance: str) -> str:
     """
     if _OTHER_ACCELERATOR.match(instance):
         raise ConfigError(
-            f"{instance}: its accelerator needs a PyTorch of its own, which newsclf does not know",
-            hint="take an instance such as ml.m5.xlarge or ml.g5.xlarge",
+            f"{instance}: its accelerator needs a build of PyTorch that newsclf does not know",
+            hint="choose an instance such as ml.m5.xlarge or ml.g5.xlarge",
         )
     if _TOO_OLD.match(instance):
         raise ConfigError(
             f"{instance}: its GPU is too old for the CUDA 13 of the training image",
-            hint="take an instance such as ml.g5.xlarge, or name an image with --image",
+            hint="choose an instance such as ml.g5.xlarge, or name an image with --image",
         )
     return _stock(
         region, instance, _GPU_TRAINING_TAG if _NVIDIA.match(instance) else _CPU_TRAINING_TAG
@@ -152,7 +137,7 @@ def _check_processor(instance: str | None) -> None:
     if instance is not None and _GRAVITON.match(instance):
         raise ConfigError(
             f"{instance} has an ARM processor, and the stock images and the archive are for x86-64",
-            hint="take an instance such as ml.c7i.large, or name an image with --image",
+            hint="choose an instance such as ml.c7i.large, or name an image with --image",
         )
 
 
@@ -160,7 +145,7 @@ def repository_arn(image: str) -> str:
     """The ARN of the ECR repository of an image.
 
     Raises:
-        ConfigError: it is not one of ECR, which is where SageMaker takes images from.
+        ConfigError: it is not in ECR, from which SageMaker takes images.
     """
     found = _IMAGE.fullmatch(image)
     if found is None:

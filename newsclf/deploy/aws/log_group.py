@@ -35,7 +35,6 @@ class LogGroup(Resource):
             "logs",
             "describe_log_groups",
             "logGroups",
-            doing=f"looking for the log group {self.name}",
             logGroupNamePrefix=self.name,
         )
         return next((group for group in groups if group["logGroupName"] == self.name), None)
@@ -69,7 +68,6 @@ def last_lines(clients: Clients, group: str, streams: list[str], count: int) -> 
         clients.call(
             "logs",
             "get_log_events",
-            doing=f"reading {group}",
             logGroupName=group,
             logStreamName=stream,
             limit=count,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from newsclf.deploy.aws.bucket import Archive, Bucket, ModelArchive, ModelArchives, key_of
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint import end_of_life
-from newsclf.deploy.aws.endpoint.alarms import ErrorAlarm, ErrorAlarms, error_alarms
+from newsclf.deploy.aws.endpoint.alarms import ErrorAlarm, ErrorAlarms
 from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling, ScaledVariant
 from newsclf.deploy.aws.endpoint.budget import AnyBudget, Budget
 from newsclf.deploy.aws.endpoint.config import EndpointConfig, definition_of
@@ -125,7 +125,7 @@ def endpoint_undesired(scope: Scope, spec: AwsSpec) -> Sequence[Deletable]:
 def endpoint_orphans(scope: Scope, desired: Sequence[Resource]) -> Sequence[Deletable]:
     """What an update leaves of no use: the alarms of configurations that no longer serve."""
     kept = {each.name for each in desired}
-    return [alarm for alarm in error_alarms(scope) if alarm.name not in kept]
+    return [alarm for alarm in ErrorAlarms(scope).find() if alarm.name not in kept]
 
 
 def _endpoint_log(scope: Scope) -> LogGroup:

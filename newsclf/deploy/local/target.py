@@ -19,13 +19,13 @@ from newsclf.common.errors import StateError, TargetError
 from newsclf.common.extras import require_extra
 from newsclf.common.machine import available_cores
 from newsclf.common.state_dir import GATEWAY_LOG, SERVER_LOG
-from newsclf.contract.labels import LABELS
 from newsclf.deploy.http_client import client_for
 from newsclf.deploy.local import process
 from newsclf.deploy.local.credentials import auth_of
 from newsclf.deploy.local.gateway.settings import remove_files, write_settings
 from newsclf.deploy.local.readiness import wait_until_ready
 from newsclf.deploy.records import Api, Auth, LocalDeployment, Process
+from newsclf.deploy.smoke_test import REQUEST, is_classified
 from newsclf.deploy.store import Deployments
 from newsclf.model.card import read_card
 from newsclf.model.directory import check_files
@@ -48,7 +48,6 @@ _OPTIONS = {
     "port": "--port",
     "workers": "--workers",
 }
-_SMOKE_TEST = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -499,10 +498,9 @@ def _gateway_answers(deployment: LocalDeployment) -> bool:
 
 def _smoke_test(url: str) -> None:
     with client_for(url, timeout_s=30) as client:
-        answer = client.post(f"{url}/invocations", json={"inputs": list(_SMOKE_TEST)})
-    rows = answer.json() if answer.status_code == httpx.codes.OK else []
-    labels = [{entry["label"] for entry in row} for row in rows]
-    if labels != [set(LABELS)] * len(_SMOKE_TEST):
+        json_type = {"content-type": "application/json"}
+        answer = client.post(f"{url}/invocations", content=REQUEST, headers=json_type)
+    if answer.status_code != httpx.codes.OK or not is_classified(answer.content):
         raise TargetError(
             f"the model server does not answer as it should (status {answer.status_code})",
             hint="newsclf serve shows it in the foreground",

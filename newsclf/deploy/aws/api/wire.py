@@ -26,7 +26,6 @@ from newsclf.deploy.aws.api.routes import ROUTES
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.describe import describe_endpoint
-from newsclf.deploy.aws.endpoint.smoke import HEADLINES
 from newsclf.deploy.aws.iam.role import check_rules
 from newsclf.deploy.aws.walk.apply import ensure, remove
 from newsclf.deploy.aws.walk.journal import Journal
@@ -34,6 +33,7 @@ from newsclf.deploy.client import classify
 from newsclf.deploy.credentials import key_config
 from newsclf.deploy.http_client import client_for
 from newsclf.deploy.records import AwsApi, AwsDeployment
+from newsclf.deploy.smoke_test import HEADLINES
 from newsclf.deploy.store import Deployments
 
 SMOKE_TEST_S = 90.0

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Final
 
 import boto3
 import botocore.exceptions
@@ -27,6 +28,22 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
 )
 _NOT_YET_S = 60
+_DOING: Final = {
+    "add": "adding to",
+    "create": "creating",
+    "delete": "deleting",
+    "deregister": "deleting",
+    "describe": "looking for",
+    "get": "looking for",
+    "head": "looking for",
+    "list": "looking for",
+    "put": "setting up",
+    "register": "setting up",
+    "remove": "removing from",
+    "stop": "stopping",
+    "update": "updating",
+}
+"""First word of an operation → how an error message says it."""
 
 
 def _check_region(session: boto3.Session, region: str) -> None:
@@ -47,6 +64,26 @@ def _check_region(session: boto3.Session, region: str) -> None:
             f"--region {region}: newsclf knows AWS's commercial regions, not those of {partition}",
             hint="take one such as us-east-1",
         )
+
+
+def doing_of(operation: str, what: str) -> str:
+    """What an operation does, for the message of an error: `creating the role newsclf-news-ep`."""
+    return f"{_DOING.get(operation.partition('_')[0], 'changing')} {what}"
+
+
+def _doing(operation: str, arguments: Mapping[str, Any]) -> str:
+    """The same, from the operation's name and the first argument, which mostly names something."""
+    noun = operation.partition("_")[2].replace("_", " ")
+    name = next((value for value in arguments.values() if isinstance(value, str)), "")
+    return doing_of(operation, f"the {noun} {name}".rstrip())
+
+
+def _errors(
+    service: str, operation: str, doing: str | None, arguments: Mapping[str, Any]
+) -> AbstractContextManager[None]:
+    return aws_errors(
+        doing or _doing(operation, arguments), permission=permission_of(service, operation)
+    )
 
 
 class Clients:
@@ -94,13 +131,15 @@ class Clients:
         with aws_errors(f"opening {service}", permission=f"{service}:*"):
             return self._client(service)
 
-    def call(self, service: str, operation: str, *, doing: str, **arguments: Any) -> dict[str, Any]:
+    def call(
+        self, service: str, operation: str, *, doing: str | None = None, **arguments: Any
+    ) -> dict[str, Any]:
         """Call an operation, such as `create_model` of `sagemaker`.
 
         Args:
             service: As boto3 calls it.
             operation: As boto3 calls it.
-            doing: For the message of an error: `creating the model newsclf-news-1234`.
+            doing: What it does, for the message of an error; None: as its name and arguments say.
             arguments: The operation's.
 
         Raises:
@@ -109,7 +148,7 @@ class Clients:
             ServiceError: AWS can't be reached, is busy, or failed.
         """
         client = self.client(service)
-        with aws_errors(doing, permission=permission_of(service, operation)):
+        with _errors(service, operation, doing, arguments):
             answer: dict[str, Any] = getattr(client, operation)(**arguments)
         return answer
 
@@ -118,7 +157,7 @@ class Clients:
         service: str,
         operation: str,
         *,
-        doing: str,
+        doing: str | None = None,
         not_yet: Callable[[RefusedError], bool] = lambda _: False,
         at_most_s: float = _NOT_YET_S,
         **arguments: Any,
@@ -150,11 +189,11 @@ class Clients:
         return created[0]
 
     def find(
-        self, service: str, operation: str, *, doing: str, **arguments: Any
+        self, service: str, operation: str, *, doing: str | None = None, **arguments: Any
     ) -> dict[str, Any] | None:
         """Call an operation; None if what it is about does not exist. Errors: see `call`."""
         client = self.client(service)
-        with aws_errors(doing, permission=permission_of(service, operation)):
+        with _errors(service, operation, doing, arguments):
             try:
                 answer: dict[str, Any] = getattr(client, operation)(**arguments)
             except botocore.exceptions.ClientError as error:
@@ -164,7 +203,7 @@ class Clients:
         return answer
 
     def listed(
-        self, service: str, operation: str, key: str, *, doing: str, **arguments: Any
+        self, service: str, operation: str, key: str, *, doing: str | None = None, **arguments: Any
     ) -> Iterator[Any]:
         """The items of all pages of a listing; of none, if what is listed does not exist.
 
@@ -172,7 +211,7 @@ class Clients:
             key: The answer's field that holds the items.
         """
         client = self.client(service)
-        with aws_errors(doing, permission=permission_of(service, operation)):
+        with _errors(service, operation, doing, arguments):
             try:
                 for page in client.get_paginator(operation).paginate(**arguments):
                     yield from page.get(key, [])

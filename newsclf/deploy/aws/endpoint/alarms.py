@@ -68,8 +68,7 @@ class ErrorAlarm(Resource):
     def delete(self) -> bool:
         if self.find() is None:
             return False
-        doing = f"deleting the alarm {self.name}"
-        self.scope.clients.find("cloudwatch", "delete_alarms", doing=doing, AlarmNames=[self.name])
+        self.scope.clients.find("cloudwatch", "delete_alarms", AlarmNames=[self.name])
         return True
 
     @property
@@ -90,22 +89,18 @@ class ErrorAlarms(Deletable):
         return f"{self.names.endpoint}-*errors"
 
     def find(self) -> list[ErrorAlarm]:
-        return error_alarms(self.scope)
+        """All of them, also the one for all configurations of old versions.
+
+        CloudWatch's filter also finds those of a deployment whose name begins like this one's.
+        """
+        named = re.compile(f"({re.escape(self.names.endpoint)}(-[0-9a-f]{{12}})?)-errors")
+        found = _described(self.scope, AlarmNamePrefix=self.names.endpoint)
+        matches = [named.fullmatch(each["AlarmName"]) for each in found]
+        return [ErrorAlarm(self.scope, match[1]) for match in matches if match]
 
     def delete(self) -> bool:
         deleted = [alarm.delete() for alarm in self.find()]
         return any(deleted)
-
-
-def error_alarms(scope: Scope) -> list[ErrorAlarm]:
-    """The error alarms of a deployment, also the one for all configurations of old versions.
-
-    CloudWatch's filter also finds those of a deployment whose name begins like this one's.
-    """
-    named = re.compile(f"({re.escape(scope.names.endpoint)}(-[0-9a-f]{{12}})?)-errors")
-    found = _described(scope, AlarmNamePrefix=scope.names.endpoint)
-    matches = [named.fullmatch(each["AlarmName"]) for each in found]
-    return [ErrorAlarm(scope, match[1]) for match in matches if match]
 
 
 def _described(scope: Scope, **which: Any) -> Iterator[dict[str, Any]]:

@@ -76,7 +76,6 @@ class Budget(AnyBudget, Resource):
         self.scope.clients.create(
             "budgets",
             "create_budget",
-            doing="creating the budget alarm",
             AccountId=self.names.account,
             Budget={
                 "BudgetName": self.name,

@@ -45,7 +45,6 @@ def describe_endpoint(scope: Scope) -> EndpointState | None:
     found = scope.clients.find(
         "sagemaker",
         "describe_endpoint",
-        doing=f"looking for the endpoint {name}",
         EndpointName=name,
     )
     if found is None:
@@ -67,7 +66,6 @@ def describe_config(scope: Scope, name: str) -> ConfigState | None:
     found = scope.clients.find(
         "sagemaker",
         "describe_endpoint_config",
-        doing=f"looking for the endpoint configuration {name}",
         EndpointConfigName=name,
     )
     if found is None:

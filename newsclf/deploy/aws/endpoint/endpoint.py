@@ -204,7 +204,6 @@ class Endpoint(NamedLikeDeployment, Resource):
         model = self.scope.clients.find(
             "sagemaker",
             "describe_model",
-            doing=f"looking for the model {found.model}",
             ModelName=found.model,
         )
         return bool(model and model.get("VpcConfig"))
@@ -241,7 +240,6 @@ class Endpoint(NamedLikeDeployment, Resource):
             lambda: self.scope.clients.call(
                 "sagemaker",
                 "list_tags",
-                doing=f"reading the tags of {self.name}",
                 ResourceArn=found.arn,
             )["Tags"],
         )

@@ -54,7 +54,6 @@ class NamedByContent(Resource):
             self.scope.clients.find(
                 "sagemaker",
                 f"delete_{self.noun}",
-                doing=f"deleting the {self.kind} {name}",
                 **{self.name_argument: name},
             )
         return bool(found)
@@ -72,7 +71,6 @@ class NamedByContent(Resource):
             "sagemaker",
             f"list_{self.noun}s",
             f"{self.name_argument.removesuffix('Name')}s",
-            doing=f"listing what {self.names.deployment} has on SageMaker",
             NameContains=self.names.endpoint,
         ):
             if named.fullmatch(each[self.name_argument]):

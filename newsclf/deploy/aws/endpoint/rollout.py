@@ -48,7 +48,6 @@ def roll_out(
         scope.clients.call(
             "sagemaker",
             "update_endpoint",
-            doing=f"updating the endpoint {name}",
             EndpointName=name,
             EndpointConfigName=configs[1],
             RetainAllVariantProperties=keeps_count,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from newsclf.common.errors import TargetError
-from newsclf.contract.labels import LABELS
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.smoke_test import REQUEST, is_classified
 
-HEADLINES = ("Profit rose by a third", "The plant is closed and 240 people lose their jobs")
 _MODEL_FAILED = "ModelError"
 _STARTING = {"ModelNotReadyException", "ServiceUnavailable"}
 _START_S = 90
@@ -40,7 +38,7 @@ def smoke_test(scope: Scope) -> None:
                 EndpointName=endpoint,
                 ContentType="application/json",
                 Accept="application/json",
-                Body=json.dumps({"inputs": HEADLINES}).encode(),
+                Body=REQUEST,
             )
         except RefusedError as error:
             if error.code in _STARTING:
@@ -56,17 +54,9 @@ def smoke_test(scope: Scope) -> None:
             hint="newsclf deploy tries again",
         )
     body: bytes = answer["Body"].read()
-    if not _holds_our_labels(body):
+    if not is_classified(body):
         start = body[:200].decode(errors="replace")
         raise BadAnswerError(
             f"the endpoint {endpoint} gives no valid answer: {start}",
             hint="newsclf package --check checks an archive",
         )
-
-
-def _holds_our_labels(body: bytes) -> bool:
-    try:
-        labels = [{entry["label"] for entry in row} for row in json.loads(body)]
-    except (ValueError, TypeError, KeyError):
-        return False
-    return labels == [set(LABELS)] * len(HEADLINES)

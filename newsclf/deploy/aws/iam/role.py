@@ -93,8 +93,7 @@ class Role(Resource):
         return self.drop("delete_role")
 
     def _listed(self, operation: str, key: str) -> Iterator[Any]:
-        doing = f"looking for the policies of the role {self.name}"
-        return self.scope.clients.listed("iam", operation, key, doing=doing, **self.identity)
+        return self.scope.clients.listed("iam", operation, key, **self.identity)
 
     def _is_bounded(self, found: Mapping[str, Any]) -> bool:
         """Whether it has the boundary that the account demands, if any."""
@@ -135,7 +134,6 @@ class LentPolicy:
             self.scope.clients.call(
                 "iam",
                 "put_role_policy",
-                doing=f"giving the role {self.role} the permissions for the job {self.job}",
                 PolicyDocument=json.dumps(document(*self.statements)),
                 **self._identity,
             )
@@ -148,8 +146,7 @@ class LentPolicy:
     def __exit__(self, *_: object) -> None:
         """Remove the policy."""
         if self.scope.names.rules.role is None:
-            doing = f"removing the policy {self.job} again"
-            self.scope.clients.find("iam", "delete_role_policy", doing=doing, **self._identity)
+            self.scope.clients.find("iam", "delete_role_policy", **self._identity)
 
     @property
     def _identity(self) -> dict[str, str]:

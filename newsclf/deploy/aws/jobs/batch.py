@@ -117,7 +117,6 @@ def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest
             clients.call(
                 "sagemaker",
                 "create_transform_job",
-                doing=f"starting the batch job {job}",
                 TransformJobName=job,
                 ModelName=model,
                 **_definition(scope, deployment.spec.kms_key, request, keys),
@@ -126,9 +125,7 @@ def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest
             found = _wait(clients, job)
         except BaseException as error:  # it would go on, and be billed, with nobody waiting for it
             with suppress(NewsclfError):
-                clients.find(
-                    "sagemaker", "stop_transform_job", doing=f"stopping {job}", TransformJobName=job
-                )
+                clients.find("sagemaker", "stop_transform_job", TransformJobName=job)
             if isinstance(error, KeyboardInterrupt):
                 raise InterruptedRunError(f"the batch job {job} was told to stop") from None
             raise
@@ -210,7 +207,6 @@ def _wait(clients: Clients, job: str) -> Mapping[str, Any]:
         found = clients.call(
             "sagemaker",
             "describe_transform_job",
-            doing=f"looking at the batch job {job}",
             TransformJobName=job,
         )
         status = found["TransformJobStatus"]

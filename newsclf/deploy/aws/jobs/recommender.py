@@ -164,7 +164,6 @@ def _create(scope: Scope, job: RecommenderJob, definition: Mapping[str, Any]) ->
         scope.clients.create(
             "sagemaker",
             "create_inference_recommendations_job",
-            doing=f"starting the job {job.name}",
             not_yet=is_not_yet_assumable,
             JobName=job.name,
             JobType="Default",

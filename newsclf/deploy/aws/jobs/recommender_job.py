@@ -45,7 +45,7 @@ class RecommenderJob:
 
     def look(self) -> Mapping[str, Any] | None:
         """What AWS says of it; None if there is no such job."""
-        return self._find("describe_inference_recommendations_job", "looking at")
+        return self._find("describe_inference_recommendations_job")
 
     def wait(self, goes_on: Callable[[], bool], *, at_most_s: float) -> Mapping[str, Any] | None:
         """What AWS says of it when it has ended; None once `goes_on` says no.
@@ -107,11 +107,10 @@ class RecommenderJob:
         return ended
 
     def _tell_to_stop(self) -> None:
-        self._find("stop_inference_recommendations_job", "stopping")
+        self._find("stop_inference_recommendations_job")
 
-    def _find(self, operation: str, doing: str) -> dict[str, Any] | None:
-        doing = f"{doing} the job {self.name}"
-        return self.clients.find("sagemaker", operation, doing=doing, JobName=self.name)
+    def _find(self, operation: str) -> dict[str, Any] | None:
+        return self.clients.find("sagemaker", operation, JobName=self.name)
 
     def _found(self) -> Mapping[str, Any]:
         found = self.look()
@@ -138,7 +137,6 @@ class RunningJobs(Deletable):
             "sagemaker",
             "list_inference_recommendations_jobs",
             "InferenceRecommendationsJobs",
-            doing="looking for jobs of Inference Recommender",
             NameContains=self.names.endpoint,
         )
         return [

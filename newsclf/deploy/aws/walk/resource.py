@@ -14,27 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from newsclf.deploy.aws.call.clients import doing_of
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
 
 Action = Literal["create", "keep", "update", "replace"]
-_DOING = {
-    "add": "adding to",
-    "create": "creating",
-    "delete": "deleting",
-    "deregister": "deleting",
-    "describe": "looking for",
-    "get": "looking for",
-    "head": "looking for",
-    "list": "looking for",
-    "put": "setting up",
-    "register": "setting up",
-    "remove": "removing from",
-    "stop": "stopping",
-    "update": "updating",
-}
-"""First word of an operation → how an error message says it."""
 _NOT_YET_S = 60.0
 """How long a new role or registration may take until another service sees it."""
 
@@ -168,8 +153,7 @@ class Deletable:
             return found
 
     def _doing(self, operation: str) -> str:
-        verb = _DOING.get(operation.partition("_")[0], "changing")
-        return f"{verb} the {self.kind} {self.name}"
+        return doing_of(operation, f"the {self.kind} {self.name}")
 
 
 @dataclass(frozen=True)

@@ -326,7 +326,7 @@ def test_a_job_that_can_not_be_seen_to_end_keeps_what_it_needs(
     """Without its role it could not take away its endpoints; the teardown ends it first."""
     on_aws.fault = lambda _, call: "denied" if call.operation in (DESCRIBE, STOP) else None
 
-    with pytest.raises(TargetError, match=r"looking at the job newsclf-news-.* is not allowed"):
+    with pytest.raises(TargetError, match=r"looking for .* newsclf-news-.* is not allowed"):
         job()
     assert len(policies()) == len(samples(on_aws)) == 1
     assert newsclf("teardown").exit_code == 1
