@@ -1,0 +1,82 @@
+"""An evaluation report with something in every part."""
+
+from __future__ import annotations
+
+from newsclf.evaluation.report import (
+    Calibration,
+    CalibrationBin,
+    ClassScore,
+    Comparison,
+    ConfidentError,
+    Difference,
+    EvaluationReport,
+    Flip,
+    Gate,
+    SeedScore,
+    Slice,
+    Swap,
+)
+from newsclf.model.card import Score
+
+HOSTILE = "<script>alert('x')</script> & \"quotes\""
+SCORE = Score(
+    rows=690,
+    accuracy=0.936,
+    accuracy_interval=(0.915, 0.952),
+    macro_f1=0.92,
+    macro_f1_interval=(0.9, 0.94),
+    runtime="int8",
+)
+CALIBRATION = Calibration(
+    expected_error=0.031,
+    bins=[CalibrationBin(lower=0.8, upper=0.9, rows=3, confidence=0.85, accuracy=0.7)],
+)
+COUNTS = [[71, 1, 1], [3, 423, 12], [9, 18, 152]]
+SLICE = Slice(name=" 1–10 words", rows=5, accuracy=0.8, interval=(0.4, 0.9))
+
+
+def evaluation_report() -> EvaluationReport:
+    """A report with something in every part; its texts are hostile."""
+    return EvaluationReport(
+        created="2026-01-02T03:04:05+00:00",
+        model=HOSTILE,
+        model_digest="ab" * 32,
+        base="tiny",
+        data="sample",
+        data_digest="cd" * 32,
+        part="test",
+        score=SCORE,
+        classes=[ClassScore(label="negative", precision=0.9, recall=0.8, f1=0.85, support=73)],
+        confusion=COUNTS,
+        calibration=CALIBRATION,
+        by_length=[SLICE],
+        by_agreement=[],
+        errors=[ConfidentError(text=HOSTILE, truth="neutral", predicted="positive", score=0.99)],
+        bias=[
+            Swap(
+                kind="company",
+                rows=4,
+                flips=1,
+                rate=0.25,
+                interval=(0.1, 0.6),
+                examples=[
+                    Flip(before=HOSTILE, after="b", label_before="neutral", label_after="positive")
+                ],
+            )
+        ],
+        comparison=Comparison(
+            other=HOSTILE,
+            other_accuracy=0.9,
+            other_macro_f1=0.88,
+            confusion=[[70, 2, 1], [3, 420, 15], [9, 20, 150]],
+            differing=14,
+            differences=[
+                Difference(text=HOSTILE, truth="neutral", this="neutral", other="positive")
+            ],
+            only_this_right=9,
+            only_other_right=2,
+            p_value=0.065,
+        ),
+        gates=[Gate(metric="accuracy", minimum=0.95, value=0.936)],
+        seeds=[SeedScore(seed=3, score=SCORE, model_digest="ef" * 32)],
+    )
