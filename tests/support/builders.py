@@ -227,6 +227,21 @@ def build_wheels(folder: Path, *pins: str) -> Path:
     return requirements
 
 
+def build_archive(folder: Path, model: Path, version: str = "1.2.3") -> Path:
+    """Pack a model with an empty wheel of this version of ONNX Runtime; returns the archive."""
+    from newsclf.deploy.package.build import PackageRequest, package
+
+    pins = build_wheels(folder / f"wheels-{version}", f"onnxruntime=={version}")
+    request = PackageRequest(
+        model=model,
+        out=folder / f"{version}.tar.gz",
+        cache=folder,
+        wheels=pins.parent,
+        requirements=pins,
+    )
+    return package(request).path
+
+
 def _urlsafe_sha256(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -11,37 +11,22 @@ from typing import Any
 
 import pytest
 
-from newsclf.deploy.package.build import PackageRequest, package
 from tests.conftest import Cli, Result
-from tests.support.builders import build_wheels
 from tests.support.fakeaws.server import FakeAws
 from tests.support.runs import assert_complete
 
 LARGE, XLARGE = "ml.c5.large", "ml.c5.xlarge"
 
 
-@pytest.fixture(scope="session")
-def packed_model(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("packed")
-    pins = build_wheels(folder / "wheels", "onnxruntime==1.2.3")
-    out = folder / "model.tar.gz"
-    package(
-        PackageRequest(
-            model=trained / "model", out=out, cache=folder, wheels=pins.parent, requirements=pins
-        )
-    )
-    return out
-
-
 @pytest.fixture
-def loadtest(aws: FakeAws, newsclf: Cli, packed_model: Path) -> Callable[..., Result]:
+def loadtest(aws: FakeAws, newsclf: Cli, archive: Path) -> Callable[..., Result]:
     assert aws.world.left() == []
 
     def run(*options: object) -> Result:
         return newsclf(
             "loadtest",
             "--archive",
-            packed_model,
+            archive,
             "--concurrency",
             1,
             "--warmup",

@@ -113,7 +113,8 @@ class Moment:
     files: Path
 
 
-def put_back(aws: FakeAws, moment: Moment) -> None:
+def restore(aws: FakeAws, moment: Moment) -> None:
+    """Make AWS and the model folders as they were at a moment."""
     aws.restore(moment.aws)
     aws.forget()
     for name in ("model", "model.partial"):
@@ -122,8 +123,8 @@ def put_back(aws: FakeAws, moment: Moment) -> None:
             shutil.copytree(moment.files / name, name)
 
 
-def told(aws: FakeAws, train: Cli, folder: Path) -> list[Moment]:
-    """Train once, and keep every moment after which AWS was not as before."""
+def record_moments(aws: FakeAws, train: Cli, folder: Path) -> list[Moment]:
+    """Train once and record every moment after which AWS was not as before."""
     moments: list[Moment] = []
 
     def keep(index: int, call: Call) -> None:
@@ -145,7 +146,7 @@ def told(aws: FakeAws, train: Cli, folder: Path) -> list[Moment]:
 @pytest.fixture
 def job(aws: FakeAws, train: Cli, jobs: Training, tmp_path: Path) -> Moment:  # noqa: ARG001
     """One that was created a moment ago, and its command killed."""
-    moments = told(aws, train, tmp_path)
+    moments = record_moments(aws, train, tmp_path)
     return next(each for each in moments if each.call.operation == "CreateTrainingJob")
 
 
@@ -331,7 +332,7 @@ def test_a_job_that_fails_says_why_and_leaves_nothing(
     aws: FakeAws, newsclf: Cli, job: Moment
 ) -> None:
     for reason, end, hint in ENDS:
-        put_back(aws, job)
+        restore(aws, job)
         training = aws.sagemaker.training
         training.failure, training.ends = reason, end
         training.lines = ("one", "two \x1b[31m of it")
@@ -440,10 +441,10 @@ def test_teardown_stops_a_job_that_nobody_follows(
 def test_a_kill_after_any_call_loses_nothing(
     aws: FakeAws, train: Cli, newsclf: Cli, jobs: Training, tmp_path: Path
 ) -> None:
-    moments = told(aws, train, tmp_path)
+    moments = record_moments(aws, train, tmp_path)
     wrong = []
     for moment in moments:
-        put_back(aws, moment)
+        restore(aws, moment)
         result = newsclf("train", "--resume")
         digest = file_digest(Path("model/model.safetensors"))
         if result.exit_code != 0 or left(aws) or digest != weights(jobs):
@@ -477,7 +478,7 @@ def test_what_is_not_the_model_that_was_asked_for_is_not_put_in_its_place(
     aws: FakeAws, newsclf: Cli, job: Moment, trained: Path, tmp_path: Path
 ) -> None:
     for i, (change, said) in enumerate(CHANGES):
-        put_back(aws, job)
+        restore(aws, job)
         model = tmp_path / f"other-{i}"
         shutil.copytree(trained / "model", model)
         change(model)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import Result
-from tests.support.builders import build_wheels
+from tests.conftest import Cli, Result
+from tests.support.builders import build_archive
 
 if TYPE_CHECKING:
     from tests.support.fakeaws.server import FakeAws
@@ -31,6 +31,7 @@ patch(setattr)
 main()
 """
 RealCli = Callable[..., Result]
+Deploy = Callable[..., Result]
 
 
 def started(aws: FakeAws, *arguments: object) -> subprocess.Popen[str]:
@@ -63,19 +64,8 @@ def _serving(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="session")
 def archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The trained model as a `model.tar.gz`; its wheels are empty ones."""
-    from newsclf.deploy.package.build import PackageRequest, package
-
-    folder = tmp_path_factory.mktemp("archive")
-    requirements = build_wheels(folder / "wheels", "onnxruntime==1.2.3")
-    request = PackageRequest(
-        model=trained / "model",
-        out=folder / "model.tar.gz",
-        cache=folder / "cache",
-        wheels=requirements.parent,
-        requirements=requirements,
-    )
-    return package(request).path
+    """The trained model as a `model.tar.gz`."""
+    return build_archive(tmp_path_factory.mktemp("archive"), trained / "model")
 
 
 @pytest.fixture
@@ -138,6 +128,19 @@ def environment(aws: FakeAws) -> Mapping[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
+
+
+@pytest.fixture
+def deploy(aws: FakeAws, newsclf: Cli, archive: Path) -> Deploy:  # noqa: ARG001 - it deploys there
+    """Deploy without a question, on ml.c5.large unless something else is named."""
+
+    def run(*options: object, packed: Path = archive) -> Result:
+        where = (
+            [] if {"--serverless", "--instance"} & set(options) else ["--instance", "ml.c5.large"]
+        )
+        return newsclf("deploy", "--archive", packed, "--yes", *where, *options)
+
+    return run
 
 
 @pytest.fixture

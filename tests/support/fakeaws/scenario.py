@@ -81,6 +81,13 @@ def record_moments(aws: FakeAws, newsclf: Cli, archive: Path) -> list[Moment]:
     return moments
 
 
+def assert_teardown_removes_all(aws: FakeAws, newsclf: Cli) -> None:
+    """Tear down what is recorded; nothing may be left on AWS."""
+    result = newsclf("teardown")
+    assert result.exit_code == 0, result.err
+    assert aws.world.left() == []
+
+
 def is_reading(call: Call) -> bool:
     """Whether a call changes nothing."""
     return call.operation.startswith(_READING) or call.service == "sagemaker-runtime"

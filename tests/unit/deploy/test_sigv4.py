@@ -82,7 +82,7 @@ def by_botocore(
     }
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(drawn=requests)
 def test_signatures_are_botocore_s_to_the_byte(drawn: dict[str, object]) -> None:
     d = drawn
@@ -253,7 +253,7 @@ fields = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     authorization=st.lists(fields | on_the_wire, max_size=12).map("".join),
     date=on_the_wire | st.just("20261122T000000Z"),

@@ -72,7 +72,7 @@ def is_taken(body: object) -> bool:
     return True
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(body=bodies)
 def test_what_the_document_allows_is_what_the_contract_takes(body: object) -> None:
     assert REQUEST.is_valid(body) == is_taken(body)

@@ -22,7 +22,7 @@ from newsclf.deploy.aws.walk.apply import ensure
 from newsclf.deploy.records import AwsDeployment
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli, Result
-from tests.support.fakeaws.fixtures import REGION
+from tests.support.fakeaws.fixtures import REGION, Deploy
 from tests.support.fakeaws.server import FakeAws
 
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
@@ -47,11 +47,6 @@ def bounded_by(role: Any) -> str:
 
 def roles() -> list[Any]:
     return list(iam_backends[ACCOUNT]["aws"].roles.values())
-
-
-@pytest.fixture
-def deploy(archive: Path) -> tuple[object, ...]:
-    return ("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes")
 
 
 @pytest.fixture
@@ -100,16 +95,16 @@ def theirs(aws: FakeAws) -> Iterator[FakeAws]:
 
 
 def test_everything_is_made_with_the_tags_and_the_boundary_that_are_demanded(
-    strict: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    strict: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:
-    refused = newsclf(*deploy)
+    refused = deploy()
     assert refused.exit_code == 4
     assert "service control policy" in refused.err
     assert strict.world.left() == []
 
-    ran(newsclf(*deploy, *MORE, *RULES))
+    ran(deploy(*MORE, *RULES))
     ran(newsclf("wire-api", "--auth", "api-key"))
-    ran(newsclf(*deploy, *MORE, "--image", f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/other:1"))
+    ran(deploy(*MORE, "--image", f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/other:1"))
 
     assert {bounded_by(role) for role in roles()} == {BOUNDARY}
     assert len(roles()) == 4
@@ -125,11 +120,9 @@ def test_everything_is_made_with_the_tags_and_the_boundary_that_are_demanded(
     assert strict.world.left() == []
 
 
-def test_a_role_that_was_made_without_a_boundary_gets_it(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
-) -> None:
-    ran(newsclf(*deploy))
-    again = ran(newsclf(*deploy, *RULES))
+def test_a_role_that_was_made_without_a_boundary_gets_it(aws: FakeAws, deploy: Deploy) -> None:
+    ran(deploy())
+    again = ran(deploy(*RULES))
 
     assert "its permissions boundary" in again.out
     assert {bounded_by(role) for role in roles()} == {BOUNDARY}
@@ -137,10 +130,10 @@ def test_a_role_that_was_made_without_a_boundary_gets_it(
 
 
 def test_a_role_of_ones_own_serves_all_and_none_is_made(
-    theirs: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    theirs: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:
-    ran(newsclf(*deploy, *MORE, "--role", ROLE))
-    ran(newsclf(*deploy, *MORE))  # it is recorded
+    ran(deploy(*MORE, "--role", ROLE))
+    ran(deploy(*MORE))  # it is recorded
     ran(newsclf("wire-api", "--auth", "api-key"))
     ran(newsclf("wire-api", "--auth", "iam"))
     ran(newsclf("predict", "Profit rose"))
@@ -166,9 +159,9 @@ def test_a_role_of_ones_own_serves_all_and_none_is_made(
 
 
 def test_a_role_of_another_account_is_refused_before_anything_is_made(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    aws: FakeAws, deploy: Deploy
 ) -> None:
-    result = newsclf(*deploy, "--role", "arn:aws:iam::999999999999:role/theirs")
+    result = deploy("--role", "arn:aws:iam::999999999999:role/theirs")
 
     assert result.exit_code == 2
     assert "--role: it belongs to the account 999999999999" in result.err

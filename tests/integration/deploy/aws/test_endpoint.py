@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,52 +17,22 @@ from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.endpoint import Endpoint
 from newsclf.deploy.aws.endpoint.model import model_in_use
-from newsclf.deploy.package.build import PackageRequest, package
 from newsclf.deploy.records import AwsDeployment
 from newsclf.deploy.store import Deployments
 from newsclf.model.directory import file_digest
 from tests.conftest import Cli, Result
-from tests.support.builders import build_wheels
+from tests.support.builders import build_archive
+from tests.support.fakeaws.fixtures import Deploy
 from tests.support.fakeaws.server import FakeAws
 
-Deploy = Callable[..., Result]
 NAMES = Names("news", "123456789012", "us-east-1")
 BUCKET = "newsclf-123456789012-us-east-1"
 
 
-def _pack(trained: Path, folder: Path, version: str) -> Path:
-    pins = build_wheels(folder / f"wheels-{version}", f"onnxruntime=={version}")
-    out = folder / f"{version}.tar.gz"
-    package(
-        PackageRequest(
-            model=trained / "model", out=out, cache=folder, wheels=pins.parent, requirements=pins
-        )
-    )
-    return out
-
-
-@pytest.fixture(scope="session")
-def archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _pack(trained, tmp_path_factory.mktemp("archive"), "1.2.3")
-
-
 @pytest.fixture(scope="session")
 def other_archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _pack(trained, tmp_path_factory.mktemp("archive"), "1.2.4")
-
-
-@pytest.fixture
-def deploy(aws: FakeAws, newsclf: Cli, archive: Path) -> Deploy:
-    """Deploy without a question, on ml.c5.large unless something else is named."""
-    assert aws.world.left() == []
-
-    def run(*options: object, packed: Path = archive) -> Result:
-        where = (
-            [] if {"--serverless", "--instance"} & set(options) else ["--instance", "ml.c5.large"]
-        )
-        return newsclf("deploy", "--archive", packed, "--yes", *where, *options)
-
-    return run
+    """The same model with another version of ONNX Runtime."""
+    return build_archive(tmp_path_factory.mktemp("archive"), trained / "model", "1.2.4")
 
 
 def actions(result: Result) -> dict[str, str]:

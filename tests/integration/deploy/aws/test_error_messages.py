@@ -15,31 +15,20 @@ from moto.sagemaker.models import sagemaker_backends
 
 from newsclf.deploy.aws.endpoint.endpoint import _MOVING, _USELESS
 from tests.conftest import Cli
-from tests.support.fakeaws.fixtures import REGION
-from tests.support.fakeaws.scenario import is_reading
+from tests.support.fakeaws.fixtures import REGION, Deploy
+from tests.support.fakeaws.scenario import assert_teardown_removes_all, is_reading
 from tests.support.fakeaws.server import FakeAws
 from tests.support.fakeaws.serverless import SERVERLESS_QUOTAS
 
 OTHER_IMAGE = ("--image", "763104351884.dkr.ecr.us-east-1.amazonaws.com/other:1")
 
 
-@pytest.fixture
-def deploy(archive: Path) -> tuple[object, ...]:
-    return ("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes")
-
-
-def torn_down(aws: FakeAws, newsclf: Cli) -> None:
-    result = newsclf("teardown")
-    assert result.exit_code == 0, result.err
-    assert aws.world.left() == []
-
-
 def test_an_endpoint_that_fails_says_why_and_what_its_container_said(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    aws: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:
     aws.sagemaker.failure = "The primary container did not pass the ping health check."
     aws.sagemaker.container_log = tuple(f"line {i}" for i in range(80))
-    result = newsclf(*deploy)
+    result = deploy()
 
     assert result.exit_code == 4
     assert "did not pass the ping health check" in result.err
@@ -49,21 +38,21 @@ def test_an_endpoint_that_fails_says_why_and_what_its_container_said(
     assert "$0.1020 an hour" in result.err
     assert "hint: newsclf teardown --deployment news" in result.err
     assert json.loads(newsclf("status", "--json").out)[0]["endpoint"] == "Failed"
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_a_failed_endpoint_is_replaced_when_it_is_deployed_again(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    aws: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:
     aws.sagemaker.failure = "No capacity."
-    assert newsclf(*deploy).exit_code == 4
+    assert deploy().exit_code == 4
     aws.sagemaker.failure = None
 
-    again = newsclf(*deploy)
+    again = deploy()
     assert again.exit_code == 0, again.err
     assert "replace endpoint" in again.out
     assert "it is Failed" in again.out
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_every_status_that_an_endpoint_can_have_is_known() -> None:
@@ -74,23 +63,21 @@ def test_every_status_that_an_endpoint_can_have_is_known() -> None:
 
 @pytest.mark.parametrize("status", sorted(_USELESS))
 def test_an_endpoint_that_serves_nobody_well_is_replaced(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...], status: str
+    aws: FakeAws, newsclf: Cli, deploy: Deploy, status: str
 ) -> None:
-    assert newsclf(*deploy).exit_code == 0
+    assert deploy().exit_code == 0
     sagemaker_backends[ACCOUNT][REGION].endpoints["newsclf-news"].endpoint_status = status
 
-    again = newsclf(*deploy)
+    again = deploy()
     assert again.exit_code == 0, again.err
     assert f"it is {status}" in again.out
     assert endpoint()[0] == "InService"
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
-def test_a_quota_of_zero_is_told_before_anything_is_made(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
-) -> None:
+def test_a_quota_of_zero_is_told_before_anything_is_made(aws: FakeAws, deploy: Deploy) -> None:
     aws.services.quotas["ml.c5.large for endpoint usage"] = 0.0
-    result = newsclf(*deploy)
+    result = deploy()
 
     assert result.exit_code == 4
     assert "the quota 'ml.c5.large for endpoint usage' is 0" in result.err
@@ -110,7 +97,7 @@ def test_the_defaults_of_serverless_are_what_a_new_account_takes(
         assert result.exit_code == 0, result.err
         assert "quota" not in result.err
     assert newsclf("teardown", "--deployment", "two").exit_code == 0
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 @pytest.mark.parametrize(
@@ -144,43 +131,40 @@ def test_more_of_serverless_than_the_quota_is_refused_with_what_fits(
         assert "request-service-quota-increase" in result.err
     else:
         assert ("AWS lists no quota" in result.err) == ("--memory" in options)
-        torn_down(aws, newsclf)
+        assert_teardown_removes_all(aws, newsclf)
 
 
-def test_a_role_that_is_too_new_is_waited_for(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
-) -> None:
+def test_a_role_that_is_too_new_is_waited_for(aws: FakeAws, newsclf: Cli, deploy: Deploy) -> None:
     aws.sagemaker.unassumable = aws.services.unassumable = 3
 
-    for command in (deploy, ("wire-api", "--auth", "api-key")):
-        result = newsclf(*command)
+    for result in (deploy(), newsclf("wire-api", "--auth", "api-key")):
         assert result.exit_code == 0, result.err
     assert (aws.sagemaker.unassumable, aws.services.unassumable) == (0, 0)
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 @pytest.mark.parametrize("command", ["deploy", "wire-api"])
 def test_a_role_that_stays_unusable_is_an_error(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...], command: str
+    aws: FakeAws, newsclf: Cli, deploy: Deploy, command: str
 ) -> None:
     if command == "deploy":
         aws.sagemaker.unassumable = 10**6
-        result = newsclf(*deploy)
+        result = deploy()
     else:
-        assert newsclf(*deploy).exit_code == 0
+        assert deploy().exit_code == 0
         aws.services.unassumable = 10**6
         result = newsclf("wire-api")
 
     assert result.exit_code == 4
     assert "assume" in result.err
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_an_endpoint_that_stays_creating_is_given_up(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    aws: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:
     aws.sagemaker.stuck = True
-    result = newsclf(*deploy)
+    result = deploy()
 
     assert result.exit_code == 4
     assert "the endpoint is Creating for 45 minutes" in result.err
@@ -189,16 +173,16 @@ def test_an_endpoint_that_stays_creating_is_given_up(
     assert stuck.exit_code == 1
     assert "endpoint newsclf-news" in stuck.err
     aws.sagemaker.changes["newsclf-news"].polls_left = 2
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_an_update_that_alarms_is_rolled_back_by_aws(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    aws: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:
-    assert newsclf(*deploy).exit_code == 0
+    assert deploy().exit_code == 0
     before = endpoint()
     aws.sagemaker.rolls_back = True
-    result = newsclf(*deploy, *OTHER_IMAGE)
+    result = deploy(*OTHER_IMAGE)
 
     assert result.exit_code == 4
     assert "rolled the update" in result.err
@@ -208,52 +192,52 @@ def test_an_update_that_alarms_is_rolled_back_by_aws(
     rollback = policy["DeploymentConfig"]["AutoRollbackConfiguration"]
     assert rollback == {"Alarms": [{"AlarmName": f"{policy['EndpointConfigName']}-errors"}]}
     assert "the new model fails on requests" in result.err
-    forced = newsclf(*deploy, *OTHER_IMAGE, "--force")
+    forced = deploy(*OTHER_IMAGE, "--force")
     assert forced.exit_code == 0, forced.err
     assert endpoint()[1] != before[1]
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 @pytest.mark.parametrize("errors", [{"old": "5XX"}, {"*": "4XX"}], ids=["old model", "callers"])
 def test_neither_the_old_model_s_errors_nor_the_callers_own_end_an_update(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...], errors: dict[str, str]
+    aws: FakeAws, newsclf: Cli, deploy: Deploy, errors: dict[str, str]
 ) -> None:
-    assert newsclf(*deploy).exit_code == 0
+    assert deploy().exit_code == 0
     _, before = endpoint()
     aws.sagemaker.failing = {
         before if name == "old" else name: each for name, each in errors.items()
     }
-    mended = newsclf(*deploy, *OTHER_IMAGE)
+    mended = deploy(*OTHER_IMAGE)
 
     assert mended.exit_code == 0, mended.err
     _, after = endpoint()
     assert after != before
     assert alarms() == [f"{after}-errors"]
     assert f"delete  error alarm             {before}-errors" in mended.out
-    assert newsclf(*deploy, *OTHER_IMAGE).err.count("everything is already running") == 1
-    torn_down(aws, newsclf)
+    assert deploy(*OTHER_IMAGE).err.count("everything is already running") == 1
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_an_update_that_ends_for_another_reason_says_which_model_fails(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    aws: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:
-    assert newsclf(*deploy).exit_code == 0
+    assert deploy().exit_code == 0
     _, before = endpoint()
     cloudwatch_backends[ACCOUNT][REGION].alarms[f"{before}-errors"].update_state("", "{}", "ALARM")
     aws.sagemaker.ends_updates = "There is no capacity."
-    result = newsclf(*deploy, *OTHER_IMAGE)
+    result = deploy(*OTHER_IMAGE)
 
     assert result.exit_code == 4
     assert "(There is no capacity.); only the old model fails on requests" in result.err
     assert "newsclf deploy --force updates without the alarm" in result.err
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_the_alarm_of_an_older_version_goes_with_the_first_update_or_the_teardown(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    aws: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:
-    assert newsclf(*deploy).exit_code == 0
-    assert newsclf(*deploy, "--deployment", "news-two").exit_code == 0
+    assert deploy().exit_code == 0
+    assert deploy("--deployment", "news-two").exit_code == 0
     cloudwatch = boto3.client("cloudwatch")
     cloudwatch.put_metric_alarm(
         AlarmName="newsclf-news-errors",
@@ -266,7 +250,7 @@ def test_the_alarm_of_an_older_version_goes_with_the_first_update_or_the_teardow
         Statistic="Average",
     )
 
-    assert newsclf(*deploy).exit_code == 0
+    assert deploy().exit_code == 0
     assert "newsclf-news-errors" not in alarms()
     assert newsclf("teardown", "--deployment", "news").exit_code == 0
     assert len(alarms()) == 1
@@ -275,32 +259,32 @@ def test_the_alarm_of_an_older_version_goes_with_the_first_update_or_the_teardow
 
 
 def test_a_new_model_that_does_not_work_gives_way_to_the_old_one(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    aws: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:
     """The stock container says Healthy of it, so AWS sees nothing."""
-    assert newsclf(*deploy).exit_code == 0
+    assert deploy().exit_code == 0
     before = endpoint()
     aws.data_plane.model_fails = True
-    result = newsclf(*deploy, *OTHER_IMAGE)
+    result = deploy(*OTHER_IMAGE)
     aws.data_plane.model_fails = False
 
     assert result.exit_code == 4
     assert "the endpoint is back on the old one" in result.err
     assert endpoint() == before
     assert newsclf("predict", "Profit rose").exit_code == 0
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_a_first_model_that_does_not_work_is_told_with_its_log(
-    aws: FakeAws, newsclf: Cli, deploy: tuple[object, ...]
+    aws: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:
     aws.data_plane.model_fails = True
-    result = newsclf(*deploy)
+    result = deploy()
 
     assert result.exit_code == 4
     assert "the endpoint does not work" in result.err
     assert "serving on port 8080" in result.err
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def alarms() -> list[str]:

@@ -15,14 +15,14 @@ import boto3
 import pytest
 
 from newsclf.deploy.aws.call.clock import Clock
-from tests.conftest import Cli, Result
-from tests.support.fakeaws.fixtures import REGION, ROOT, environment
+from tests.conftest import Cli
+from tests.support.fakeaws.fixtures import REGION, ROOT, Deploy, environment
 from tests.support.fakeaws.requests import Call
+from tests.support.fakeaws.scenario import assert_teardown_removes_all
 from tests.support.fakeaws.server import FakeAws
 from tests.support.fakeaws.services import usage_metric
 from tests.support.runs import assert_complete
 
-Deploy = Callable[..., Result]
 QUOTA = "ml.c5.large for endpoint usage"
 # As it is, waits included; a shell that runs the tests in the background has Ctrl-C ignored.
 COMMAND = """
@@ -33,25 +33,8 @@ main()
 """
 
 
-@pytest.fixture
-def deploy(aws: FakeAws, newsclf: Cli, archive: Path) -> Deploy:
-    assert aws.world.left() == []
-
-    def run(*options: object) -> Result:
-        where = [] if "--instance" in options else ["--instance", "ml.c5.large"]
-        return newsclf("deploy", "--archive", archive, "--yes", *where, *options)
-
-    return run
-
-
 def operations(aws: FakeAws) -> list[str]:
     return [record.call.operation for record in aws.records]
-
-
-def torn_down(aws: FakeAws, newsclf: Cli) -> None:
-    result = newsclf("teardown")
-    assert result.exit_code == 0, result.err
-    assert aws.world.left() == []
 
 
 # --- what SageMaker, Lambda and IAM refuse
@@ -70,7 +53,7 @@ def test_an_endpoint_that_scales_gets_another_instance(
     assert done.index("DeregisterScalableTarget") < done.index("UpdateEndpoint")
     assert done.index("UpdateEndpoint") < done.index("RegisterScalableTarget")
     assert deploy("--instance", "ml.c5.xlarge", "--max", 3).exit_code == 0
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_bounds_of_scaling_change_in_place(aws: FakeAws, deploy: Deploy) -> None:
@@ -120,13 +103,13 @@ def test_a_bucket_that_was_just_deleted_is_waited_for(
 
     assert made.exit_code == 0, made.err
     assert made.err.count("S3 still deletes an older newsclf-123456789012-us-east-1") == 1
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
     aws.services.taken = 10**6
     given_up = deploy()
     assert given_up.exit_code == 4
     assert "within an hour" in given_up.err
     aws.services.taken = 0
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_services_that_tell_the_account_are_held_to_it(
@@ -207,7 +190,7 @@ def test_what_the_tagging_api_still_lists_is_no_deployment(
     aws: FakeAws, deploy: Deploy, newsclf: Cli
 ) -> None:
     assert deploy().exit_code == 0
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
     listed = boto3.client("resourcegroupstaggingapi").get_resources(
         TagFilters=[{"Key": "newsclf:deployment"}]
     )["ResourceTagMappingList"]
@@ -237,7 +220,7 @@ def test_what_has_no_role_any_more_is_still_found(
 
 def test_a_look_that_is_denied_hides_nothing(aws: FakeAws, deploy: Deploy, newsclf: Cli) -> None:
     assert deploy().exit_code == 0
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
     aws.fault = lambda _, call: "denied" if call.operation == "DescribeAlarms" else None
 
     (shown,) = json.loads(newsclf("status", "--region", REGION, "--json").out)
@@ -258,7 +241,7 @@ def test_the_log_group_of_an_endpoint_does_not_come_back(
 ) -> None:
     assert deploy().exit_code == 0
     aws.forget()
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
     theirs = "/aws/sagemaker/Endpoints/newsclf-news"
     done = [
@@ -404,7 +387,7 @@ def test_ctrl_c_while_an_endpoint_is_created_tells_what_goes_on_and_bills(
     aws.forget()
     assert deploy().exit_code == 0
     assert "CreateEndpoint" not in operations(aws)
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_ctrl_c_before_there_is_an_endpoint_says_that_nothing_bills(
@@ -423,7 +406,7 @@ def test_ctrl_c_before_there_is_an_endpoint_says_that_nothing_bills(
 
     assert code == 130
     assert "nothing of it is billed by the hour yet" in err
-    torn_down(aws, newsclf)
+    assert_teardown_removes_all(aws, newsclf)
 
 
 def test_ctrl_c_ends_a_teardown_that_waits_and_the_next_one_goes_on(
