@@ -79,14 +79,6 @@ class Panel:
         self.used += along(through)
         self.parts.append(svg.path(through, css))
 
-    def area(self, points: Sequence[tuple[float, float]], css: str) -> None:
-        """The area between values and the base line."""
-        if points:
-            along = [(self.x.at(a), self.y.at(b)) for a, b in points]
-            floor = self.y.begin
-            outline = [(along[0][0], floor), *along, (along[-1][0], floor)]
-            self.parts.append(svg.path(outline, css, closed=True))
-
     def marks(self, marks: Sequence[Mark], hint: str, *, hollow: bool = False) -> None:
         """Markers that share a tooltip; hollow where their figures are unreliable."""
         drawn = []

@@ -1,4 +1,4 @@
-"""Groups of points for charts, and the subtitle of each chart."""
+"""Words for loads, groups of points for charts, and the subtitle of each chart."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from newsclf.loadtest.report.words import MODELS
-from newsclf.loadtest.store.records import PointSummary
-from newsclf.reporting.text import short
+from newsclf.loadtest.store.records import Load, PointSummary
+from newsclf.reporting.text import amount, short
 
+MODELS = {
+    "closed": "closed loop",
+    "constant": "constant rate",
+    "poisson": "Poisson arrivals",
+    "stairs": "rising steps",
+    "burst": "one burst",
+    "replay": "replayed arrivals",
+}
+"""The models of a load in words."""
 _ROUNDED_S = 10
 """From this length on, a window is shown in whole seconds."""
 
@@ -80,3 +88,14 @@ def middle(values: Iterable[float]) -> float:
     """The lower median of repeats, which is a measured figure."""
     ordered = sorted(values)
     return ordered[(len(ordered) - 1) // 2]
+
+
+def load_words(load: Load) -> str:
+    """A load in words, without its times."""
+    if load.model == "closed":
+        return (
+            f"{MODELS[load.model]}, {load.concurrency} user{'' if load.concurrency == 1 else 's'}"
+        )
+    if load.rate_per_s is None:
+        return MODELS[load.model]
+    return f"{MODELS[load.model]}, {amount(load.rate_per_s)}/s"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from newsclf.costs.formulas import CostRow
 from newsclf.loadtest.analysis.deciding_points import by_instance, faster_than
 from newsclf.loadtest.analysis.recommended import doubts
+from newsclf.loadtest.report.groups import MODELS, load_words
 from newsclf.loadtest.report.tables import objective_words
-from newsclf.loadtest.report.words import MODELS, load_words
 from newsclf.loadtest.store.records import PointSummary, Run, Search, Summary
 from newsclf.reporting.page import Card
 from newsclf.reporting.text import amount, interval, moment, number, percent, usd

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from newsclf.loadtest.report.groups import Group, middle, size_of, subtitle
+from newsclf.loadtest.report.groups import MODELS, Group, load_words, middle, size_of, subtitle
 from newsclf.loadtest.report.tables import point_table
-from newsclf.loadtest.report.words import MODELS, load_words
 from newsclf.loadtest.store.records import Objective, PointSummary, Search
 from newsclf.reporting.figure import Figure
 from newsclf.reporting.panel import HEIGHT, LEFT, RIGHT, Key, Mark, Panel, chart, legend

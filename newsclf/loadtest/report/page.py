@@ -9,7 +9,7 @@ from typing import NamedTuple
 from newsclf.costs.formulas import MonthlyCost
 from newsclf.loadtest.report import tables
 from newsclf.loadtest.report.cost_charts import cost_by_latency, cost_by_volume
-from newsclf.loadtest.report.groups import about, groups_of
+from newsclf.loadtest.report.groups import about, groups_of, load_words
 from newsclf.loadtest.report.headline import answers, facts, title, verdict, warnings
 from newsclf.loadtest.report.load_charts import (
     latency_by_concurrency,
@@ -17,7 +17,6 @@ from newsclf.loadtest.report.load_charts import (
     offered_and_achieved,
 )
 from newsclf.loadtest.report.sample_charts import course, percentiles
-from newsclf.loadtest.report.words import load_words
 from newsclf.loadtest.store.records import PointSummary, Summary
 from newsclf.loadtest.store.samples import Samples
 from newsclf.reporting import page

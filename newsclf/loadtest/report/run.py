@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from newsclf.common.errors import StateError
@@ -81,20 +81,14 @@ def _summaries(folder: RunFolder) -> list[PointSummary]:
     ]
 
 
-class _SamplesOnDisk(Mapping[str, Samples]):
-    """Raw samples by point, read on demand."""
+class _SamplesOnDisk(dict[str, Samples]):
+    """Raw samples by point, read on demand and not kept."""
 
     def __init__(self, folder: RunFolder) -> None:
+        super().__init__()
         self._folder = folder
 
-    def __getitem__(self, point_id: str) -> Samples:
-        found = self._folder.read_point(point_id)
-        if found is None:
+    def __missing__(self, point_id: str) -> Samples:
+        if (found := self._folder.read_point(point_id)) is None:
             raise KeyError(point_id)
         return found[1]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._folder.point_ids())
-
-    def __len__(self) -> int:
-        return len(self._folder.point_ids())

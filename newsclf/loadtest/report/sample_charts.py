@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsclf.loadtest.report.groups import subtitle
+from newsclf.loadtest.report.groups import load_words, subtitle
 from newsclf.loadtest.report.series import Bucket, Percentiles, over_time, percentile_curves
-from newsclf.loadtest.report.words import load_words
 from newsclf.loadtest.store.records import PointSummary
 from newsclf.loadtest.store.samples import Samples
 from newsclf.reporting.figure import Figure, Table

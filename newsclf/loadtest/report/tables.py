@@ -11,7 +11,7 @@ from newsclf.common.intervals import Interval
 from newsclf.common.visible import visible_value
 from newsclf.costs.formulas import CostRow, MonthlyCost
 from newsclf.deploy.recommendations import RecommenderRow, RecommenderSummary
-from newsclf.loadtest.report.words import load_words
+from newsclf.loadtest.report.groups import load_words
 from newsclf.loadtest.store.records import (
     Change,
     Comparison,
