@@ -13,12 +13,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from newsclf.common.files import write_text
+from newsclf.common.files import file_digest, write_text
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import LabelledData
 from newsclf.data.sources import load_data
-from newsclf.model.directory import file_digest
 from newsclf.training.base import resolve_base
 from newsclf.training.classifier import load_base
 from newsclf.training.export import export_int8

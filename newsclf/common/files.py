@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -75,6 +76,12 @@ def _is_no_file(path: Path) -> bool:
     except OSError:
         return False
     return linked or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(path: Path, text: str, *, mode: int | None = None) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from newsclf.common.errors import DataError
+from newsclf.common.findings import short
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
 
@@ -84,7 +85,7 @@ class LabelReader:
         strange = [value for value in labels if self.label_id(value) is None]
         if any(_is_nested(value) for value in strange):
             return DataError(
-                f"{where}: labels are lists or objects, such as {_shown(strange[0])}; newsclf"
+                f"{where}: labels are lists or objects, such as {short(strange[0])}; newsclf"
                 " gives one label to a headline",
                 hint="write one row for each headline and entity, with one label in each",
             )
@@ -153,13 +154,8 @@ def _spelt(value: object) -> str:
     return label_name(value) if _number(text) is not None else text
 
 
-def _shown(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - what fits into a line
-
-
 def _counts(values: Iterable[object]) -> str:
-    counted = Counter(_shown(_spelt(value)) for value in values)
+    counted = Counter(short(_spelt(value)) for value in values)
     listed = [
         f"{label!r} ({rows} row{'s' * (rows > 1)})"
         for label, rows in counted.most_common(_MOST_LISTED)

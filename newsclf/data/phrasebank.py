@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path, PurePath, PurePosixPath
 
 from newsclf.common.errors import ConfigError, DataError
+from newsclf.common.files import file_digest
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data import hub
@@ -150,8 +151,7 @@ def _zip_levels(path: Path) -> dict[int, bytes]:
 
 def _digest(path: Path, raw: dict[int, bytes]) -> str:
     if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     return hashlib.sha256(b"".join(raw[level] for level in sorted(raw))).hexdigest()
 
 

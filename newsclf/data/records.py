@@ -1,7 +1,7 @@
-"""Rows of any data file, one at a time, each with its place: the reader of every command.
+"""Rows of any data file, one at a time, each with its place.
 
-Memory does not grow with the file. What was guessed about it is kept as notes, for the user to
-read; a row that can't be used is told apart from a file that can't.
+Every command reads data through this module. Memory does not grow with the file. Guesses about the
+file are kept as notes for the user; an unusable row is a value, an unusable file is an error.
 """
 
 from __future__ import annotations
@@ -22,25 +22,14 @@ from newsclf.data.formats.encodings import lines_of, open_text
 from newsclf.data.formats.opening import (
     BINARY_FORMATS,
     Source,
-    file_format,
     find_source,
     seekable,
     stream_source,
     unknown_format,
 )
-from newsclf.data.formats.rows import BadRow, Found, Record, Row, headline_of
+from newsclf.data.formats.rows import BadRow, Found, Record, Row
 from newsclf.data.formats.spreadsheet import read_excel
 from newsclf.data.labels import KNOWN_LABELS
-
-__all__ = [
-    "BadRow",
-    "Record",
-    "Records",
-    "file_format",
-    "headline_of",
-    "open_records",
-    "read_records",
-]
 
 _USUAL_DELIMITER = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _SENTENCE_AT_LABEL = re.compile(r"(?P<text>.+)@(?P<label>[A-Za-z]+)\s*")
@@ -89,22 +78,24 @@ class Records:
         """The column with the headlines; a guess is added to the notes.
 
         Raises:
-            DataError: there is none, or more than one that it might be.
+            MissingColumnError: there is none, or more than one that it might be.
         """
-        asked = asked if self.has_names else None
-        return self._note(columns.text_column(self.columns, asked, self.name))
+        return self._choose(columns.text_column, asked)
 
     def label_column(self, asked: str | None) -> str:
         """The column with the labels; a guess is added to the notes.
 
         Raises:
-            DataError: there is none, or more than one that it might be.
+            MissingColumnError: there is none, or more than one that it might be.
         """
-        asked = asked if self.has_names else None
-        return self._note(columns.label_column(self.columns, asked, self.name))
+        return self._choose(columns.label_column, asked)
 
-    def _note(self, chosen: tuple[str, list[str]]) -> str:
-        column, notes = chosen
+    def _choose(
+        self,
+        choose: Callable[[Sequence[str], str | None, str], tuple[str, list[str]]],
+        asked: str | None,
+    ) -> str:
+        column, notes = choose(self.columns, asked if self.has_names else None, self.name)
         self.notes += [note for note in notes if note not in self.notes]
         return column
 
@@ -150,32 +141,6 @@ def open_records(
         raise DataError(f"{data.name}: {error.strerror or error}") from error
 
 
-def read_records(
-    source: Path | BinaryIO,
-    reading: ReadingSettings | None = None,
-    *,
-    on_bad: Callable[[BadRow], None] | None = None,
-) -> Iterator[Record]:
-    """Yield the good rows of a file; blank lines are passed over.
-
-    Args:
-        source: See `open_records`.
-        reading: See `open_records`.
-        on_bad: Called with each row that can't be used; without it such a row is an error.
-
-    Raises:
-        DataError: the file can't be read, or a row can't be used.
-    """
-    with open_records(source, reading) as records:
-        for row in records:
-            if isinstance(row, Record):
-                yield row
-            elif on_bad is None:
-                raise row.error(records.name)
-            else:
-                on_bad(row)
-
-
 def _read(source: Source, reading: ReadingSettings) -> Found:
     if source.format in BINARY_FORMATS:
         stream = seekable(source)
@@ -207,7 +172,7 @@ def _read_lines(lines: Lines, source: Source, reading: ReadingSettings) -> Found
     if form is None:
         raise unknown_format(source.name)
     if form == ".jsonl":
-        return Found(json_rows.read_jsonl(lines))
+        return Found(lines.rows(json_rows.from_line))
     if form == ".txt" and not _is_table("".join(first), reading):
         return _read_text(lines, once=source.once)
     return read_delimited(
@@ -252,20 +217,16 @@ def _read_text(lines: Lines, *, once: bool) -> Found:
     found = [_SENTENCE_AT_LABEL.fullmatch(line) for line in sample]
     labelled = bool(found) and all(m and m["label"].casefold() in KNOWN_LABELS for m in found)
     notes = ["read as sentence@label"] if labelled else []
-    return Found(_text_rows(lines, labelled=labelled), notes, has_names=False)
+    parse = _labelled_row if labelled else _text_row
+    return Found(lines.rows(parse), notes, has_names=False)
 
 
-def _text_rows(lines: Lines, *, labelled: bool) -> Iterator[Row]:
-    for line in lines:
-        place, problem = f"line {lines.number}", lines.undecoded()
-        lines.begin()
-        if problem:
-            yield BadRow(place, problem, "name the file's encoding: --encoding")
-        elif line.strip() and labelled:
-            text, at, label = line.strip().rpartition("@")
-            if at:
-                yield Record(place, {columns.TEXT: text.strip(), columns.LABEL: label})
-            else:
-                yield BadRow(place, "no @label at its end", "add it, or remove the line")
-        elif line.strip():
-            yield Record(place, {columns.TEXT: line.strip()})
+def _text_row(place: str, line: str) -> Row:
+    return Record(place, {columns.TEXT: line.strip()})
+
+
+def _labelled_row(place: str, line: str) -> Row:
+    text, at, label = line.strip().rpartition("@")
+    if not at:
+        return BadRow(place, "no @label at its end", "add it, or remove the line")
+    return Record(place, {columns.TEXT: text.strip(), columns.LABEL: label})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
@@ -42,23 +43,17 @@ def open_sink(path: Path) -> Iterator[Sink]:
             written there.
         MissingExtraError: Parquet without pyarrow.
     """
-    kinds: dict[str, type[_CsvSink | _TsvSink | _JsonlSink | _ParquetSink]] = {
-        ".csv": _CsvSink,
-        ".tsv": _TsvSink,
-        ".jsonl": _JsonlSink,
-        ".parquet": _ParquetSink,
-    }
-    kind = kinds.get(path.suffix.lower())
-    if kind is None:
+    suffix = path.suffix.lower()
+    if suffix not in _SINKS:
         raise DataError(
             f"{path}: predictions cannot be written to a '{path.suffix}' file",
-            hint=f"name a file that ends in {', '.join(kinds)}",
+            hint=f"name a file that ends in {', '.join(_SINKS)}",
         )
-    if kind is _ParquetSink:
+    if suffix == ".parquet":
         require_extra("pyarrow", extra="train", purpose="writing Parquet")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file, closing(kind(file)) as sink:
+        with replacing(path) as file, closing(_SINKS[suffix](file)) as sink:
             yield sink
     except OSError as error:
         raise DataError(
@@ -70,19 +65,13 @@ def open_sink(path: Path) -> Iterator[Sink]:
 @contextmanager
 def stream_sink(stream: BinaryIO, file_format: StreamFormat) -> Iterator[Sink]:
     """Write rows to a stream such as standard output, each group as soon as it is there."""
-    kinds: dict[StreamFormat, type[_CsvSink | _JsonlSink]] = {
-        "csv": _CsvSink,
-        "tsv": _TsvSink,
-        "jsonl": _JsonlSink,
-    }
-    with closing(kinds[file_format](stream)) as sink:
+    with closing(_SINKS[f".{file_format}"](stream)) as sink:
         yield sink
 
 
 class _CsvSink:
-    _delimiter = ","
-
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, delimiter: str = ",") -> None:
+        self._delimiter = delimiter
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         self._writer: csv.DictWriter[str] | None = None
 
@@ -106,10 +95,6 @@ class _CsvSink:
     def close(self) -> None:
         self._text.flush()
         self._text.detach()  # closing the wrapper would close the stream, which is not ours
-
-
-class _TsvSink(_CsvSink):
-    _delimiter = "\t"
 
 
 class _JsonlSink:
@@ -161,6 +146,14 @@ class _ParquetSink:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+_SINKS: dict[str, Callable[[BinaryIO], Sink]] = {
+    ".csv": _CsvSink,
+    ".tsv": partial(_CsvSink, delimiter="\t"),
+    ".jsonl": _JsonlSink,
+    ".parquet": _ParquetSink,
+}
 
 
 def _cell(value: object) -> object:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from newsclf.common.errors import DataError
+from newsclf.common.files import file_digest
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example, LabelledData, contradictory_texts
+from newsclf.data.formats.rows import BadRow, headline_of
 from newsclf.data.labels import LabelReader
-from newsclf.data.records import BadRow, Records, headline_of, open_records
+from newsclf.data.records import Records, open_records
 
 
 def read(
@@ -98,7 +100,6 @@ def _columns(records: Records, settings: DataSettings) -> tuple[str, str]:
 def _digest(path: Path, examples: Sequence[Example]) -> str:
     """Of a file's bytes; of a folder's rows, since the same rows may lie there in other files."""
     if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     rows = json.dumps([(example.text, example.label_id) for example in examples])
     return hashlib.sha256(rows.encode()).hexdigest()

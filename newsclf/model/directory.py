@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from newsclf.common.errors import ModelError, reason_of
-from newsclf.common.files import read_regular
+from newsclf.common.files import file_digest, read_regular
 
 CARD_FILE = "card.json"
 SEEDS_FILE = "seeds.json"
@@ -109,12 +109,6 @@ def digest_of(files: Mapping[str, str]) -> str:
     """SHA-256 over the names and digests of a model's files, hexadecimal."""
     lines = "".join(f"{name} {sha}\n" for name, sha in sorted(files.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace_directory(new: Path, target: Path) -> None:

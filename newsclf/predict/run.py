@@ -18,7 +18,8 @@ from newsclf.common.settings import ReadingSettings
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
 from newsclf.contract.requests import headline_problem
-from newsclf.data.records import BadRow, Record, Records, headline_of, open_records
+from newsclf.data.formats.rows import BadRow, Record, headline_of
+from newsclf.data.records import Records, open_records
 from newsclf.data.sink import Sink, StreamFormat, open_sink, stream_sink
 from newsclf.model.card import ModelCard
 from newsclf.model.directory import check_files

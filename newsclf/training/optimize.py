@@ -10,6 +10,7 @@ from pathlib import Path
 
 from newsclf.common.errors import CheckFailedError
 from newsclf.common.extras import require_extra
+from newsclf.common.files import file_digest
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import OptimizeSettings, Settings
 from newsclf.common.trust import distrust
@@ -17,7 +18,7 @@ from newsclf.data.examples import Example
 from newsclf.data.sources import load_again
 from newsclf.data.split import split
 from newsclf.model.card import ModelCard, Parity, read_card, write_card
-from newsclf.model.directory import ONNX_FILE, check_files, file_digest, find_seeds
+from newsclf.model.directory import ONNX_FILE, check_files, find_seeds
 from newsclf.serving import engine
 from newsclf.training import parity
 

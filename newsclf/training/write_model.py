@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsclf import __version__
-from newsclf.common.files import write_text
+from newsclf.common.files import file_digest, write_text
 from newsclf.common.settings import DataSettings, TrainSettings
 from newsclf.data.examples import LabelledData, Split, class_counts
 from newsclf.model.card import CardBase, CardData, ModelCard, Score, write_card
-from newsclf.model.directory import file_digest
 from newsclf.serving.tokens import count_cut
 from newsclf.training.seen_texts import write_seen_texts
 

@@ -6,6 +6,7 @@ import json
 import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -29,12 +30,12 @@ def read_parquet(stream: BinaryIO, name: str) -> Found:
     require_extra("pyarrow", extra="train", purpose="reading Parquet")
     import pyarrow.parquet as pq
 
-    with _broken(name, "Parquet"):
+    with _intact(name, "Parquet"):
         file = pq.ParquetFile(stream)
         names = _class_names(file.schema_arrow)
 
     def rows() -> Iterator[Record]:
-        with _broken(name, "Parquet"):
+        with _intact(name, "Parquet"):
             yield from _rows(file.iter_batches(batch_size=_BATCH_ROWS))
 
     return Found(rows(), class_names=names)
@@ -45,7 +46,7 @@ def read_arrow(stream: BinaryIO, name: str) -> Found:
     require_extra("pyarrow", extra="train", purpose="reading Arrow files")
     import pyarrow as pa
 
-    with _broken(name, "Arrow"):
+    with _intact(name, "Arrow"):
         if stream.read(6) == b"ARROW1":
             stream.seek(0)
             file = pa.ipc.open_file(stream)
@@ -56,7 +57,7 @@ def read_arrow(stream: BinaryIO, name: str) -> Found:
             batches = iter(file)
 
     def rows() -> Iterator[Record]:
-        with _broken(name, "Arrow"):
+        with _intact(name, "Arrow"):
             yield from _rows(batches)
 
     return Found(rows(), class_names=_class_names(file.schema))
@@ -83,10 +84,9 @@ def read_folder(path: Path, split: str | None, *, subset: str | None = None) -> 
     """
     require_extra("datasets", extra="train", purpose="reading a folder of Hugging Face's")
     import datasets
-    from datasets.exceptions import DatasetGenerationError
 
     _quiet(datasets)
-    try:
+    with _one_table(path, ": a folder that is not a data set that can be read"):
         if any((path / name).is_file() for name in _SAVED):
             loaded = datasets.load_from_disk(str(path.resolve()))
         else:
@@ -99,22 +99,11 @@ def read_folder(path: Path, split: str | None, *, subset: str | None = None) -> 
             for column, feature in (part.features or {}).items()
             if isinstance(feature, datasets.ClassLabel)
         }
-    except (DatasetGenerationError, ValueError, OSError, TypeError, KeyError) as error:
-        log.debug("%s", _first_line(error))
-        raise DataError(
-            f"{path}: a folder that is not a data set that can be read", hint=_one_file(path)
-        ) from error
 
     def rows() -> Iterator[Record]:
-        try:
+        with _one_table(path, f", split {chosen}: its files can't be read as one table"):
             for number, values in enumerate(part, start=1):
                 yield Record(f"row {number}", values)
-        except (DatasetGenerationError, ValueError, OSError, TypeError, KeyError) as error:
-            log.debug("%s", _first_line(error))
-            raise DataError(
-                f"{path}, split {chosen}: its files can't be read as one table",
-                hint=_one_file(path),
-            ) from error
 
     return Found(rows(), notes, names)
 
@@ -180,21 +169,26 @@ def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
         return {}
 
 
-class _broken:  # noqa: N801 - used like a function
-    """Turn pyarrow's errors into ours."""
+@contextmanager
+def _intact(name: str, kind: str) -> Iterator[None]:
+    """Turn pyarrow's errors into DataError."""
+    import pyarrow as pa
 
-    def __init__(self, name: str, kind: str) -> None:
-        self._name = name
-        self._kind = kind
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{name}: broken {kind} ({_first_line(error)})", hint="write the file again"
+        ) from None
 
-    def __enter__(self) -> None:
-        pass
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import pyarrow as pa
+@contextmanager
+def _one_table(path: Path, problem: str) -> Iterator[None]:
+    """Turn the errors of `datasets` into DataError, with its own words for --verbose."""
+    from datasets.exceptions import DatasetGenerationError
 
-        if isinstance(error, (pa.ArrowException, OSError)):
-            raise DataError(
-                f"{self._name}: broken {self._kind} ({_first_line(error)})",
-                hint="write the file again",
-            ) from None
+    try:
+        yield
+    except (DatasetGenerationError, ValueError, OSError, TypeError, KeyError) as error:
+        log.debug("%s", _first_line(error))
+        raise DataError(f"{path}{problem}", hint=_one_file(path)) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from newsclf.common.settings import ReadingSettings
 from newsclf.data.formats.columns import Header, header_of, is_text_name
@@ -59,6 +59,20 @@ class Lines:
         while len(self._waiting) < count and (line := next(self._source, None)) is not None:
             self._waiting.append(line)
         return list(itertools.islice(self._waiting, count))
+
+    def rows(self, parse: Callable[[str, str], Row]) -> Iterator[Row]:
+        """A row for each line that is not blank.
+
+        Args:
+            parse: Makes a row from its place and its line.
+        """
+        for line in self:
+            place, problem = f"line {self.number}", self.undecoded()
+            self.begin()
+            if problem:
+                yield BadRow(place, problem, "name the file's encoding: --encoding")
+            elif line.strip():
+                yield parse(place, line)
 
     def undecoded(self) -> str | None:
         """What is wrong with the bytes of the row."""

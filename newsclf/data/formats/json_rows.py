@@ -22,18 +22,8 @@ _OBJECT_HINT = "known are arrays of objects, objects of objects, and pandas' ori
 _CELL = (str, int, float, bool, type(None))
 
 
-def read_jsonl(lines: Lines) -> Iterator[Row]:
-    """One object a line; blank lines are passed over."""
-    for line in lines:
-        place, problem = f"line {lines.number}", lines.undecoded()
-        lines.begin()
-        if problem:
-            yield BadRow(place, problem, "name the file's encoding: --encoding")
-        elif line.strip():
-            yield _from_line(place, line)
-
-
-def _from_line(place: str, line: str) -> Row:
+def from_line(place: str, line: str) -> Row:
+    """A row from a line of JSONL."""
     try:
         values = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -82,7 +72,7 @@ def read_json(text: io.TextIOWrapper, codec: str, name: str) -> Found:
     start += text.readline(MAX_LINE_CHARACTERS)
     if _is_jsonl(start):
         head = io.StringIO(start, newline="")
-        return Found(read_jsonl(Lines(itertools.chain(head, lines_of(text, name)), codec)))
+        return Found(Lines(itertools.chain(head, lines_of(text, name)), codec).rows(from_line))
     return Found(_objects(_document(start, text, name), name))
 
 
@@ -155,14 +145,11 @@ def _numbered(rows: list[object]) -> Iterator[Row]:
 
 def _of_dicts(document: Mapping[str, dict[str, Any]]) -> Iterator[Row]:
     """Rows by their ids, or pandas' orient "columns": values by index, by column."""
-    if _are_indices(document):
-        for key, values in document.items():
-            yield _row(f"item '{key}'", values, shown="")
-    elif all(_are_indices(each) for each in document.values()):
+    if not _are_indices(document) and all(_are_indices(each) for each in document.values()):
         yield from _of_columns(document)
-    else:
-        for key, values in document.items():
-            yield _row(f"item '{key}'", values, shown="")
+        return
+    for key, values in document.items():
+        yield _row(f"item '{key}'", values, shown="")
 
 
 def _are_indices(keys: Mapping[str, object]) -> bool:

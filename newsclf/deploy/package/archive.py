@@ -25,7 +25,8 @@ from pathlib import Path, PurePosixPath
 
 from newsclf.common import tar
 from newsclf.common.errors import ModelError
-from newsclf.model.directory import CARD_FILE, digest_of, file_digest
+from newsclf.common.files import file_digest
+from newsclf.model.directory import CARD_FILE, digest_of
 from newsclf.serving.engine import FILES
 
 CODE = "code/"

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import newsclf
 from newsclf.common.errors import ConfigError, reason_of
+from newsclf.common.files import file_digest
 from newsclf.common.settings import shipped_config
 from newsclf.deploy.package import archive
 from newsclf.deploy.package.wheels import fetched_wheels, read_pins, unpacked, wheels_in
-from newsclf.model.directory import CARD_FILE, check_files, file_digest, find_model, read_digests
+from newsclf.model.directory import CARD_FILE, check_files, find_model, read_digests
 from newsclf.serving import engine
 
 REQUIREMENTS_FILE = "container-requirements.txt"

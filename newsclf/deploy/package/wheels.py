@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from newsclf.common.errors import ConfigError, DownloadError, reason_of
+from newsclf.common.files import file_digest
 from newsclf.common.interpreter import module_command
 from newsclf.common.state_dir import private_folder
-from newsclf.model.directory import file_digest
 
 _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.+!-]+)(?P<hashes>(?:\s+--hash=sha256:[0-9a-f]{64})+)"

@@ -14,7 +14,8 @@ import numpy as np
 from newsclf.common.errors import ConfigError, DataError
 from newsclf.contract.limits import MAX_API_BODY_BYTES, MAX_BODY_BYTES, MAX_HEADLINES
 from newsclf.contract.requests import Form, headline_problem
-from newsclf.data.records import Record, open_records
+from newsclf.data.formats.rows import Record
+from newsclf.data.records import open_records
 from newsclf.loadtest.store.records import Payloads
 
 _MAX_HEADLINES_READ = 20_000

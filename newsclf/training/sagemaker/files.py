@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from newsclf.common.errors import TargetError
+from newsclf.common.files import file_digest
 from newsclf.deploy.aws.call.errors import aws_errors
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
-from newsclf.model.directory import file_digest
 
 SOURCE: Final = "source"
 """Channel, and folder in S3, of newsclf itself."""

@@ -269,7 +269,7 @@ def test_a_port_in_use_is_an_error_that_says_whose(newsclf: Cli) -> None:
 
 def test_a_server_that_does_not_come_up_leaves_nothing(model: Path, newsclf: Cli) -> None:
     """The file is whole, so the check passes, but ONNX Runtime cannot read it."""
-    from newsclf.model.directory import file_digest
+    from newsclf.common.files import file_digest
 
     (model / "model.onnx").write_bytes(b"no model")
     card = json.loads((model / "card.json").read_text(encoding="utf-8"))

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
+from newsclf.common.files import file_digest
 from newsclf.deploy.package.archive import MODULES
 from newsclf.model.card import read_card
-from newsclf.model.directory import file_digest
 from newsclf.serving.engine import Engine
 from newsclf.serving.sagemaker_hooks import Unusable, model_fn, transform_fn
 from tests.conftest import Cli, Result

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from newsclf.common.files import file_digest
 from newsclf.data.examples import Example, Split
-from newsclf.model.directory import file_digest
 from newsclf.serving.engine import Engine
 from newsclf.training.seen_texts import read_seen_texts, write_seen_texts
 from tests.conftest import Cli

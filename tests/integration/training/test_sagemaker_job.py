@@ -20,8 +20,8 @@ from jsonschema import Draft202012Validator
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from safetensors.torch import load_file
 
+from newsclf.common.files import file_digest
 from newsclf.model.card import read_card
-from newsclf.model.directory import file_digest
 from newsclf.training.sagemaker.create import METRICS
 from tests.conftest import Cli, Result
 from tests.support.builders import sample_rows, write_csv

@@ -26,8 +26,10 @@ from newsclf.common.errors import ConfigError, DataError
 from newsclf.common.settings import DataSettings, ReadingSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data.formats import opening
-from newsclf.data.records import BadRow, Record, open_records, read_records
+from newsclf.data.formats.rows import BadRow, Record
+from newsclf.data.records import open_records
 from newsclf.data.sources import load_data
+from tests.support.rows import read_records
 
 ROWS = [
     ("Brenta Mills lifts its outlook", "positive"),

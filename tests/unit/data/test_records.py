@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsclf.common.errors import DataError
-from newsclf.data.records import read_records
 from newsclf.data.sink import open_sink
+from tests.support.rows import read_records
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 fields = texts.filter(lambda text: "\r" not in text)

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsclf.common.errors import ModelError
+from newsclf.common.files import file_digest
 from newsclf.deploy.package.archive import SUMS, check_archive, write_archive
-from newsclf.model.directory import CARD_FILE, file_digest
+from newsclf.model.directory import CARD_FILE
 from newsclf.serving.engine import FILES
 
 Members = dict[str, bytes | tarfile.TarInfo]

@@ -8,14 +8,9 @@ from pathlib import Path
 import pytest
 
 from newsclf.common.errors import ModelError
+from newsclf.common.files import file_digest
 from newsclf.model.card import Parity, read_card, render_readme, write_card
-from newsclf.model.directory import (
-    check_files,
-    file_digest,
-    find_seeds,
-    read_digests,
-    replace_directory,
-)
+from newsclf.model.directory import check_files, find_seeds, read_digests, replace_directory
 from tests.support.builders import CARD_SCORE, build_card
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from newsclf.common.errors import ModelError
+from newsclf.common.files import file_digest
 from newsclf.common.settings import load_settings
 from newsclf.data.examples import Example, Split
 from newsclf.model.card import read_card, with_known_columns
-from newsclf.model.directory import file_digest
 from newsclf.training.seen_texts import SEEN_FILE, read_seen_texts, without_seen, write_seen_texts
 
 PARTS = Split(

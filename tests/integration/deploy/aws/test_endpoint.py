@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from newsclf.common.errors import StateError
+from newsclf.common.files import file_digest
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.clock import Clock
 from newsclf.deploy.aws.call.names import Names
@@ -19,7 +20,6 @@ from newsclf.deploy.aws.endpoint.endpoint import Endpoint
 from newsclf.deploy.aws.endpoint.model import model_in_use
 from newsclf.deploy.records import AwsDeployment
 from newsclf.deploy.store import Deployments
-from newsclf.model.directory import file_digest
 from tests.conftest import Cli, Result
 from tests.support.builders import build_archive
 from tests.support.fakeaws.fixtures import Deploy
