@@ -38,7 +38,7 @@ def pricing_client(session: boto3.Session | None = None) -> Any:
     """A boto3 client of the pricing service.
 
     Args:
-        session: Whose credentials; None: boto3's own.
+        session: A session with credentials; None: boto3's default.
 
     Raises:
         TargetError: the profile does not exist.
@@ -54,13 +54,13 @@ def pricing_client(session: boto3.Session | None = None) -> Any:
 def fetch_prices(
     client: Any, region: str, instances: Iterable[str], *, today: dt.date
 ) -> PriceBook:
-    """The prices of a region: of hosting on these instances, and of what goes by the request.
+    """The prices of a region: of hosting on these instances, and of what is billed by the request.
 
     What the region does not offer is left out.
 
     Raises:
         TargetError: no usable credentials, or they may not read prices.
-        ServiceError: AWS can't be reached, is busy, or answers with something else than prices.
+        ServiceError: AWS can't be reached, is busy, or answers with something other than prices.
     """
 
     def origin(offer: str) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def transform_usd_per_hour(client: Any, region: str, instance: str) -> float | N
 
     Raises:
         TargetError: no usable credentials, or they may not read prices.
-        ServiceError: AWS can't be reached, is busy, or answers with something else than prices.
+        ServiceError: AWS can't be reached, is busy, or answers with something other than prices.
     """
     return _usd_per_hour(client, region, instance, "Tsform")
 

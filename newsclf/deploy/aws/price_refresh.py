@@ -1,4 +1,4 @@
-"""List prices; ask AWS for current ones, and keep them in the state directory."""
+"""List prices, and refresh them from AWS into the state directory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from newsclf.costs.prices import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceLine:
-    """One price, for reading."""
+    """One price, for people."""
 
     region: str
     what: str
@@ -39,7 +39,7 @@ class PriceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
-    """What a refresh found."""
+    """The result of a refresh."""
 
     file: Path
     changes: list[tuple[HostingPrice | None, HostingPrice]]
@@ -51,7 +51,7 @@ class Refreshed:
 def list_prices(
     book: PriceBook, *, region: str | None = None, instance: str | None = None
 ) -> list[PriceLine]:
-    """The prices that count: of an instance; or of all, and of what goes by the request.
+    """The prices in use: of one instance, or of all and of what is billed by the request.
 
     Args:
         region: Without one, all.

@@ -50,7 +50,7 @@ from newsclf.deploy.store import Deployments, is_deployment_name
 log = logging.getLogger(__name__)
 
 _LATE_LINES_S = 30
-"""SageMaker goes on writing for "some seconds" after an endpoint is gone, into a log group that it
+"""SageMaker writes for "some seconds" after an endpoint is gone, into a log group that it
 creates again if the role may (apache/airflow#29581)."""
 
 
@@ -77,7 +77,7 @@ class AwsTarget:
 
     @property
     def region(self) -> str:
-        """The region."""
+        """The region of the deployments."""
         return self._clients.region
 
     def check_credentials(self) -> None:
@@ -230,7 +230,7 @@ class AwsTarget:
         with self._deployments.locked(name):
             known = self._deployments.find_of(AwsDeployment, name)
             journal = Journal(self._deployments, known) if known else None
-            # The endpoint is deleted before what it needs, and all that stands before it first.
+            # The endpoint is deleted before what it needs, and what is in front of it first.
             every = self._deletables(scope, journal)
             removal = remove(reversed(every), journal)
             problems = removal.problems

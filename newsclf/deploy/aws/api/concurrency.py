@@ -25,7 +25,7 @@ def within_account(scope: Scope, spec: ApiSpec) -> ApiSpec:
     """The spec with a reservation that the account has room for, or with none.
 
     Raises:
-        TargetError: there is no room, and it must be reserved.
+        TargetError: the account has no room for a reservation that was asked for.
         ServiceError: AWS can't be reached, is busy, or failed.
     """
     wanted = spec.reserved_concurrency

@@ -1,7 +1,7 @@
-"""The code of the Lambda functions, as the archives that Lambda takes.
+"""Archives with the code of the Lambda functions.
 
-The same sources give the same bytes, wherever and whenever, so that the digest that Lambda reports
-says whether a function must be updated. boto3 is in Lambda's Python; nothing else is needed.
+The same sources always give the same bytes, so that the digest that Lambda reports tells whether a
+function must be updated. boto3 is in Lambda's Python; nothing else is needed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ API_MODULES = (
     "newsclf/contract/limits.py",
     "newsclf/contract/requests.py",
 )
-"""What the API's handler imports, under the names by which it imports them; a test compares."""
+"""The modules that the API's handler imports, with their paths; a test compares."""
 AUTHORIZER_MODULES = ("lambda_src/__init__.py", "lambda_src/authorizer.py")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The first moment that a zip can hold."""
+"""The earliest date that a zip can hold."""
 _UNIX = 3
 _READABLE_FILE = 0o100644 << 16  # Lambda's user must be able to read it
 

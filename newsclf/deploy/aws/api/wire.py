@@ -154,7 +154,7 @@ def _test(clients: Clients, deployment: AwsDeployment, api: AwsApi, at_most_s: f
 
 
 def _open_to_strangers(api: AwsApi) -> str | None:
-    """What is wrong with the answers to a request without a credential; None: nothing."""
+    """The problem if a request without a credential is not refused; None: it is."""
     if api.auth == "none":
         return None
     try:
@@ -170,7 +170,7 @@ def _open_to_strangers(api: AwsApi) -> str | None:
 
 
 def _closed_to_us(clients: Clients, deployment: AwsDeployment, api: AwsApi) -> str | None:
-    """What is wrong with the answer to a request with the credential; None: nothing."""
+    """The problem if a request with the credential is not answered; None: it is."""
     if api.auth == "jwt":  # only the issuer has tokens
         return None
     try:

@@ -1,4 +1,4 @@
-"""boto3's clients of one account and region, and the one way in which they are called.
+"""boto3 clients of one account and region, and the only place where they are called.
 
 Endpoints and credentials come from boto3's own chain: AWS_ENDPOINT_URL, AWS_PROFILE and so on.
 """
@@ -47,7 +47,7 @@ _DOING: Final = {
 
 
 def _check_region(session: boto3.Session, region: str) -> None:
-    """Raise ConfigError if it is none, or where ARNs begin otherwise, as in China and GovCloud."""
+    """Raise ConfigError for no region, or one with other ARNs, as in China and GovCloud."""
     if not re.fullmatch(r"[a-z]+(-[a-z]+)+-\d+", region):
         raise ConfigError(f"--region {region}: expected a region such as us-east-1")
     if meant := region_meant(region, session.get_available_regions("sagemaker")):
@@ -62,7 +62,7 @@ def _check_region(session: boto3.Session, region: str) -> None:
     if partition != "aws":
         raise ConfigError(
             f"--region {region}: newsclf knows AWS's commercial regions, not those of {partition}",
-            hint="take one such as us-east-1",
+            hint="choose one such as us-east-1",
         )
 
 
@@ -92,12 +92,12 @@ class Clients:
     def __init__(
         self, region: str | None = None, profile: str | None = None, *, clock: Clock | None = None
     ) -> None:
-        """Nothing is called yet.
+        """Open a session; nothing is called yet.
 
         Args:
-            region: None: the profile's, or AWS_REGION's.
-            profile: Of ~/.aws; None: what the environment says.
-            clock: What waits.
+            region: A region; None: AWS_REGION, or the profile's.
+            profile: A profile of ~/.aws; None: as the environment says.
+            clock: The clock to wait by; None: the real one.
 
         Raises:
             ConfigError: no region is named anywhere.
@@ -127,7 +127,7 @@ class Clients:
         return self.session.client(service, config=_CONFIG)
 
     def client(self, service: str) -> Any:
-        """boto3's client of a service, for what `call` can't do."""
+        """The boto3 client of a service, for what `call` can't do."""
         with aws_errors(f"opening {service}", permission=f"{service}:*"):
             return self._client(service)
 
@@ -137,14 +137,14 @@ class Clients:
         """Call an operation, such as `create_model` of `sagemaker`.
 
         Args:
-            service: As boto3 calls it.
-            operation: As boto3 calls it.
+            service: The service, as boto3 calls it.
+            operation: The operation, as boto3 calls it.
             doing: What it does, for the message of an error; None: as its name and arguments say.
-            arguments: The operation's.
+            arguments: The arguments of the operation.
 
         Raises:
-            RefusedError: AWS refused; it holds AWS's own code.
-            CredentialsError: there are none that can be used.
+            RefusedError: AWS refused; it holds AWS's code.
+            CredentialsError: there are no usable credentials.
             ServiceError: AWS can't be reached, is busy, or failed.
         """
         client = self.client(service)
@@ -162,13 +162,13 @@ class Clients:
         at_most_s: float = _NOT_YET_S,
         **arguments: Any,
     ) -> dict[str, Any] | None:
-        """Call an operation that creates; None if that exists already.
+        """Call an operation that creates; None if the resource exists already.
 
-        A call whose answer was lost is repeated by boto3, and then finds its own work.
+        boto3 repeats a call whose answer was lost, which then finds what it has created.
 
         Args:
-            not_yet: Whether a refusal is for the moment only; then it is tried again.
-            at_most_s: How long.
+            not_yet: Whether a refusal is temporary, so that the call is repeated.
+            at_most_s: How long it is repeated.
         """
         refusals: list[RefusedError] = []
 
@@ -191,7 +191,7 @@ class Clients:
     def find(
         self, service: str, operation: str, *, doing: str | None = None, **arguments: Any
     ) -> dict[str, Any] | None:
-        """Call an operation; None if what it is about does not exist. Errors: see `call`."""
+        """Call an operation; None if the resource does not exist. Errors are those of `call`."""
         client = self.client(service)
         with _errors(service, operation, doing, arguments):
             try:
@@ -205,10 +205,10 @@ class Clients:
     def listed(
         self, service: str, operation: str, key: str, *, doing: str | None = None, **arguments: Any
     ) -> Iterator[Any]:
-        """The items of all pages of a listing; of none, if what is listed does not exist.
+        """The items of all pages of a list; none if what is listed does not exist.
 
         Args:
-            key: The answer's field that holds the items.
+            key: The field of the answer that holds the items.
         """
         client = self.client(service)
         with _errors(service, operation, doing, arguments):

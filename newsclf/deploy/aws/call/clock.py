@@ -1,4 +1,4 @@
-"""Waiting for AWS, in one place, so that a test's clock can do it without waiting."""
+"""The clock for all waiting on AWS, which tests replace by one that does not wait."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _GROWTH = 1.5
 
 
 class Clock:
-    """The real one; a test's overrides `now_s` and `sleep`."""
+    """The real clock; tests override `now_s` and `sleep`."""
 
     def now_s(self) -> float:
-        """Seconds since some moment."""
+        """Seconds since a fixed point in time."""
         return time.monotonic()
 
     def sleep(self, pause_s: float) -> None:
-        """Let so many seconds pass; Ctrl-C ends it."""
+        """Wait; Ctrl-C ends it."""
         threading.Event().wait(pause_s)
 
     def until(self, look: Callable[[], _Found | None], *, at_most_s: float) -> _Found | None:

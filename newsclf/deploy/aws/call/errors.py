@@ -70,7 +70,7 @@ _ALREADY_THERE = {
 }
 _SERVER_ERROR = 500
 _SAID_CHARS = 600
-"""Of AWS's words; a refusal is a few lines, and whatever is longer is no refusal."""
+"""Characters of AWS's words that are shown; a refusal is a few lines, never more than this."""
 
 
 class RefusedError(TargetError):
@@ -79,9 +79,9 @@ class RefusedError(TargetError):
     def __init__(self, message: str, *, code: str, said: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.code = code
-        """AWS's own, such as `ResourceLimitExceeded`."""
+        """AWS's code, such as `ResourceLimitExceeded`."""
         self.said = said
-        """AWS's own words."""
+        """AWS's words."""
 
 
 def is_not_found(error: aws.ClientError) -> bool:
@@ -105,7 +105,7 @@ def is_already_there(error: RefusedError) -> bool:
 
 
 def is_denied(error: RefusedError) -> bool:
-    """Whether the caller may not do it."""
+    """Whether the caller lacks a permission."""
     return error.code in _DENIED
 
 
@@ -118,11 +118,10 @@ def is_not_found_yet(error: RefusedError) -> bool:
 
 
 def is_not_yet_assumable(error: RefusedError) -> bool:
-    """Whether a service can't take on a role yet: a new one takes 5 to 30 s.
+    """Whether a service can't assume a role yet: a new one takes 5 to 30 s.
 
-    Lambda says so in another way too, where a function has environment variables: their key can't
-    be granted to a role that is not known everywhere (terraform-provider-aws and others wait on
-    that text).
+    Lambda also says so in another way, where a function has environment variables: their key can't
+    be granted to a role that is not known everywhere (terraform-provider-aws waits on that text).
     """
     said = error.said.lower()
     return ("assume" in said and "role" in said) or "invalid for creategrant" in said
@@ -130,14 +129,14 @@ def is_not_yet_assumable(error: RefusedError) -> bool:
 
 @contextmanager
 def aws_errors(doing: str, *, permission: str) -> Iterator[None]:
-    """Turn what boto3 raises into our errors.
+    """Turn exceptions of boto3 into errors of newsclf.
 
     Args:
-        doing: What is being done, for the message, such as "reading prices".
+        doing: What is attempted, for the message, such as "reading prices".
         permission: The IAM action that it needs.
 
     Raises:
-        CredentialsError: there are none that can be used.
+        CredentialsError: there are no usable credentials.
         RefusedError: AWS refused.
         ServiceError: AWS can't be reached, is busy, or failed.
     """
@@ -157,7 +156,7 @@ def aws_errors(doing: str, *, permission: str) -> Iterator[None]:
 
 
 def _without_credentials(error: Exception) -> str:
-    """What is wrong with the credentials, in our words where botocore's say nothing."""
+    """The problem with the credentials, in words of ours where botocore's do not explain it."""
     if isinstance(error, aws.NoCredentialsError):
         return NO_CREDENTIALS
     if isinstance(error, aws.ProfileNotFound):
@@ -182,8 +181,8 @@ def _from_client_error(
     elif code in _BAD_CREDENTIALS:
         message = f"{doing}: AWS does not accept the credentials ({code}: {said})"
         hint = (
-            "aws sts get-caller-identity shows whose they are, aws configure changes them; a region"
-            " that the account has not enabled takes none"
+            "aws sts get-caller-identity shows their owner, aws configure changes them; a region"
+            " that the account has not enabled accepts none"
         )
     elif code in _QUOTA:
         hint = _quota_hint(said)
@@ -193,7 +192,7 @@ def _from_client_error(
 
 
 def _quota_hint(said: str) -> str:
-    """What to do about a quota; AWS names it and how much it is."""
+    """A hint for a quota that is too small; AWS tells its name and its value."""
     limit = re.search(r"limit '([^']+)' is (\d+)", said)
     name, value = (limit[1], limit[2]) if limit else ("", "")
     instead = "use another instance"
@@ -207,9 +206,9 @@ def _quota_hint(said: str) -> str:
 
 
 def _named(permission: str, said: str) -> tuple[str, str]:
-    """The action and the resource that a refusal is about; AWS mostly names both.
+    """The action and the resource that were refused; AWS mostly names both.
 
-    The action may be another than the call's: CreateModel also takes iam:PassRole.
+    The action may differ from the call's: CreateModel also needs iam:PassRole.
     """
     action = re.search(r"not authorized to perform: ([\w-]+:\w+)", said)
     resource = re.search(r"on resource: (\S+)", said)

@@ -74,12 +74,12 @@ class Names:
 
     @property
     def is_training(self) -> bool:
-        """Whether it is one of `newsclf train`, by the form of its name."""
+        """Whether it belongs to `newsclf train`, by the form of its name."""
         return re.fullmatch("train-[0-9a-f]{12}", self.deployment) is not None
 
     @property
     def training_job(self) -> str:
-        """A managed training is a deployment of its own, with one job."""
+        """The job of a training on SageMaker, which is a deployment on its own."""
         return self.endpoint
 
     @property
@@ -102,7 +102,7 @@ class Names:
         return f"newsclf teardown --deployment {self.deployment} --region {self.region}"
 
     def role_arn(self, role: str) -> str:
-        """The ARN of a role of ours, or of the user's own, which takes the place of all of ours."""
+        """The ARN of a role, or of the user's own, which replaces all of ours."""
         return self.rules.role or f"arn:aws:iam::{self.account}:role/{role}"
 
     def arn(self, service: str, resource: str) -> str:
@@ -129,7 +129,7 @@ class Names:
 
 
 def _short(region: str) -> str:
-    """`ap-southeast-1` as `apse1`, as AWS does: IAM role names have 64 characters at most."""
+    """A short name: `apse1` for `ap-southeast-1`; role names have at most 64 characters."""
     area, direction, number = region.rsplit("-", 2)
     letters = "".join(part[0] for part in re.findall("north|south|east|west|central", direction))
     return f"{area.replace('-', '')}{letters}{number}"

@@ -1,4 +1,4 @@
-"""Which IAM action a call needs: mostly the operation's own name, and here the exceptions."""
+"""IAM actions of API calls: mostly the name of the operation, with the exceptions here."""
 
 from __future__ import annotations
 

@@ -66,10 +66,7 @@ class ErrorAlarm(Resource):
         )
 
     def delete(self) -> bool:
-        if self.find() is None:
-            return False
-        self.scope.clients.find("cloudwatch", "delete_alarms", AlarmNames=[self.name])
-        return True
+        return self.exists() and _delete(self.scope, [self.name])
 
     @property
     def has_risen(self) -> bool:
@@ -99,8 +96,7 @@ class ErrorAlarms(Deletable):
         return [ErrorAlarm(self.scope, match[1]) for match in matches if match]
 
     def delete(self) -> bool:
-        deleted = [alarm.delete() for alarm in self.find()]
-        return any(deleted)
+        return _delete(self.scope, [alarm.name for alarm in self.find()])
 
 
 def _described(scope: Scope, **which: Any) -> Iterator[dict[str, Any]]:
@@ -108,3 +104,9 @@ def _described(scope: Scope, **which: Any) -> Iterator[dict[str, Any]]:
     return scope.clients.listed(
         "cloudwatch", "describe_alarms", "MetricAlarms", doing=doing, **which
     )
+
+
+def _delete(scope: Scope, names: list[str]) -> bool:
+    if names:
+        scope.clients.find("cloudwatch", "delete_alarms", AlarmNames=names)
+    return bool(names)

@@ -10,7 +10,7 @@ from newsclf.deploy.aws.call.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
-    """What DescribeEndpoint says of an endpoint with one variant."""
+    """The state of an endpoint with one variant."""
 
     arn: str
     status: str
@@ -28,7 +28,7 @@ class EndpointState:
 
 @dataclass(frozen=True, slots=True)
 class ConfigState:
-    """What DescribeEndpointConfig says of a configuration with one variant."""
+    """The contents of an endpoint configuration with one variant."""
 
     model: str
     """Name of the model."""

@@ -26,7 +26,7 @@ class NamedByContent(Resource):
     """Arguments of its creation apart from the name; None: all versions, to delete them."""
     service = "sagemaker"
     noun: ClassVar[str]
-    """As in `describe_model`."""
+    """The noun of its operations: `model` in `describe_model`."""
 
     @staticmethod
     def not_yet(error: RefusedError) -> bool:

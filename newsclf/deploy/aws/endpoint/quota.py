@@ -56,7 +56,7 @@ def check_quota(
 
 
 def check_endpoint_quota(clients: Clients, plan: Plan) -> str | None:
-    """As `check_quota`, for a plan, if it changes how many instances there can be."""
+    """Check the quota for a plan, if it changes how many instances there can be."""
     spec = plan.deployment.spec
     actions = {step.resource.kind: step.change.action for step in plan.steps}
     action = actions["endpoint"]
@@ -72,7 +72,7 @@ def check_endpoint_quota(clients: Clients, plan: Plan) -> str | None:
 
 
 def check_serverless_quota(clients: Clients, spec: Serverless, *, is_new: bool) -> str | None:
-    """As `check_quota`, for a serverless endpoint.
+    """Compare the quotas for serverless endpoints with what one needs; returns a warning, if any.
 
     Args:
         clients: The clients of the account and region.

@@ -1,1 +1,1 @@
-"""Roles and policies."""
+"""IAM roles and policies."""

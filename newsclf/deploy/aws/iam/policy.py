@@ -1,4 +1,4 @@
-"""The least IAM policy that the commands need: actions, and the names that they are on.
+"""The least-privilege IAM policy of the commands: actions, and the resources that they are on.
 
 Tests keep it equal to what the commands really ask for: they record every call to a fake AWS. Which
 actions and resources there are: AWS's Service Authorization Reference. `--kms-key` needs more, on
@@ -69,7 +69,7 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "Budgets": ("arn:aws:budgets::{account}:budget/newsclf-*",),
     "Any": ("*",),
 }
-"""Kind → what is named so. `Any`: actions that know no resource."""
+"""Kind → ARNs of its resources. `Any`: actions without a resource."""
 _PASSED_TO = ("lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com")
 _ROLES = (
     "iam:CreateRole iam:GetRole iam:GetRolePolicy iam:PutRolePermissionsBoundary iam:PutRolePolicy"
@@ -208,7 +208,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Actions of one kind of resource."""
+    """The actions on one kind of resource."""
 
     kind: str
     actions: tuple[str, ...]
@@ -221,7 +221,7 @@ class Statement:
         return allow(" ".join(self.actions), *self.resources, condition=condition)
 
     def context_entries(self) -> list[dict[str, Any]]:
-        """What IAM's simulator must be told for the statement's condition."""
+        """The context of the statement's condition, for IAM's simulator."""
         if self.kind != "PassRole":
             return []
         return [
@@ -236,10 +236,10 @@ class Statement:
 def statements(
     commands: Iterable[Command], *, region: str = "*", account: str = "*", role: str | None = None
 ) -> Sequence[Statement]:
-    """What some commands need, one statement for each kind of resource.
+    """The permissions of some commands, one statement for each kind of resource.
 
     Args:
-        commands: Whose permissions.
+        commands: The commands.
         region: A region, or `*`: any.
         account: An account's number, or `*`: any.
         role: ARN of a role of the user's own; then no right to make, change or see roles is needed.

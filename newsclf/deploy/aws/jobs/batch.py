@@ -47,7 +47,7 @@ class Place:
 
     @property
     def uri(self) -> str:
-        """As `s3://…`."""
+        """The place as `s3://…`."""
         return f"s3://{self.bucket}/{self.key}"
 
 
@@ -158,7 +158,7 @@ def _keys_of(clients: Clients, request: BatchRequest) -> _Keys:
 
 
 def _default_key(clients: Clients, bucket: str) -> str | None:
-    """The customer's key that a bucket encrypts new objects with, if it is told."""
+    """The customer's key with which a bucket encrypts new objects, if AWS tells it."""
     doing = f"looking at the encryption of {bucket}"
     try:
         found = clients.find("s3", "get_bucket_encryption", doing=doing, Bucket=bucket)

@@ -181,7 +181,7 @@ def _definition(
     names: Names, model: str, spec: AwsSpec, sample: str, instances: Sequence[str]
 ) -> dict[str, Any]:
     pytorch = _PYTORCH.search(spec.image)
-    # There is a fixed list of frameworks, none of them "other"; a container of one's own serves a
+    # There is a fixed list of frameworks, without "other"; a custom container serves a
     # PyTorch archive too, of a version that is not known.
     framework = {"Framework": "PYTORCH"} | ({"FrameworkVersion": pytorch[1]} if pytorch else {})
     definition: dict[str, Any] = {

@@ -1,1 +1,1 @@
-"""Plan and apply: resources, the differences, the journal and the search by tags."""
+"""Plan and apply: base classes of resources, plan, journal, the walk and the search by tags."""

@@ -1,4 +1,4 @@
-"""What deployments there are, by their tags: a lost state file loses nothing else."""
+"""Search for deployments by tag and role name, for when the state directory is lost."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import PREFIX, TAG, Names
 
-_LOOKED_AT = re.compile(
+_CHECKED = re.compile(
     r"arn:aws:(sagemaker:[^:]*:\d+:(endpoint|endpoint-config|model)/"
     r"|(application-autoscaling|logs|lambda|apigateway|cloudwatch|scheduler|budgets|s3|iam):)"
 )
-"""What teardown looks at itself. The tagging API still lists it for a while after it is gone."""
-_KEPT = re.compile(r"arn:aws:sagemaker:[^:]*:\d+:[a-z-]*job/")
-"""The record of a job can't be deleted, and costs nothing."""
+"""Kinds that teardown checks itself. The tagging API lists them for a while after deletion."""
+_RECORDS = re.compile(r"arn:aws:sagemaker:[^:]*:\d+:[a-z-]*job/")
+"""Records of jobs, which can't be deleted and cost nothing."""
 
 
 def by_role(clients: Clients) -> set[str]:
-    """The names of the deployments that have a role; the tagging API knows no IAM roles."""
+    """Names of the deployments that have a role; the tagging API does not list IAM roles."""
     roles = clients.listed("iam", "list_roles", "Roles", doing="looking for roles")
     end = re.escape(_role_end(clients))
     named = re.compile(f"{PREFIX}-(.+)-{end}-[a-z]+")
@@ -26,25 +26,25 @@ def by_role(clients: Clients) -> set[str]:
 
 
 def by_tag(clients: Clients) -> Mapping[str, Sequence[str]]:
-    """Name of a deployment → the ARNs of what carries its tag, or did so a while ago.
+    """Name of a deployment → ARNs of what carries its tag, or did so a while ago.
 
-    The tagging API goes on listing what was deleted, mostly for minutes and sometimes for hours
+    The tagging API still lists what was deleted, mostly for minutes and sometimes for hours
     (aws-cli#8197, boto3#3341), so a name alone proves nothing.
     """
     found: dict[str, list[str]] = {}
     for name, arn in _tagged(clients):
-        if not _KEPT.match(arn):
+        if not _RECORDS.match(arn):
             found.setdefault(name, []).append(arn)
     return found
 
 
 def is_stray(arn: str) -> bool:
-    """Whether it is of a kind that teardown does not look at."""
-    return not _LOOKED_AT.match(arn) and not _KEPT.match(arn)
+    """Whether it is of a kind that teardown does not check itself."""
+    return not _CHECKED.match(arn) and not _RECORDS.match(arn)
 
 
 def stray_arns(clients: Clients, names: Names) -> list[str]:
-    """What carries a deployment's tag and is of a kind that teardown does not look at."""
+    """ARNs with a deployment's tag, of kinds that teardown does not check itself."""
     return sorted(
         arn
         for value, arn in _tagged(clients, names.deployment)
@@ -59,7 +59,7 @@ def _tagged(clients: Clients, deployment: str | None = None) -> Iterator[tuple[s
         "resourcegroupstaggingapi",
         "get_resources",
         "ResourceTagMappingList",
-        doing="looking for what newsclf has made",
+        doing="looking for the tagged resources",
         TagFilters=[{"Key": TAG, **only}],
     ):
         for tag in each["Tags"]:

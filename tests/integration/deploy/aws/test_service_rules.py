@@ -441,7 +441,7 @@ def test_ctrl_c_ends_a_teardown_that_waits_and_the_next_one_goes_on(
         (["--region", "us east"], "expected a region such as us-east-1"),
         (["--ttl", "5m"], "15m is the least"),
         (["--vpc", "subnet-1:sg-1"], "two subnets at least"),
-        (["--instance", "ml.g5.xlarge"], "its accelerator would stand idle"),
+        (["--instance", "ml.g5.xlarge"], "its accelerator would be idle"),
     ],
 )
 def test_what_can_not_work_is_refused_at_once(
