@@ -13,12 +13,16 @@ _CPU_INFO = Path("/proc/cpuinfo")
 _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
-def available_cores() -> int:
-    """Cores that this process may use: those it may run on, or fewer by a container's quota."""
+def available_cores(cpu_max: Path = _CPU_MAX) -> int:
+    """Cores that this process may use: those it may run on, or fewer by a container's quota.
+
+    Args:
+        cpu_max: File with the quota of its control group.
+    """
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    return min(cores, _cgroup_cores(_CPU_MAX) or cores)
+    return min(cores, _cgroup_cores(cpu_max) or cores)
 
 
 def cpu_name() -> str:

@@ -11,25 +11,16 @@ import platform
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
+if TYPE_CHECKING:
+    from newsclf.data.examples import LabelledData, Split
+    from newsclf.training.loop import EpochResult, StepProgress
+
 ROOT = Path(__file__).parents[2]
-CONFIG = """
-[data]
-source = "sample"
-[train]
-base = "{base}"
-epochs = 4
-batch_size = 32
-learning_rate = 3e-3
-adversarial_step = 0.0
-threads = 1
-[optimize]
-min_agreement = 0.9
-max_accuracy_drop = 0.1
-"""
 _SOURCES = ("common", "contract", "data", "evaluation", "model", "reporting", "serving", "training")
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "tokenizers", "torch", "transformers")
 
@@ -68,12 +59,37 @@ def _digest() -> str:
     return found.hexdigest()[:16]
 
 
-class _Silent:
-    def on_data(self, *_: object) -> None: ...
+def tiny_settings(
+    base: Path, *, epochs: int = 4, batch_size: int = 32, learning_rate: float = 3e-3
+) -> str:
+    """Settings with which a tiny base learns something of the sample in seconds, as TOML."""
+    return f"""
+[data]
+source = "sample"
+[train]
+base = "{base}"
+epochs = {epochs}
+batch_size = {batch_size}
+learning_rate = {learning_rate}
+adversarial_step = 0.0
+threads = 1
+[optimize]
+min_agreement = 0.9
+max_accuracy_drop = 0.1
+"""
 
-    def on_step(self, *_: object) -> None: ...
 
-    def on_epoch(self, *_: object) -> None: ...
+class Unwatched:
+    """Receiver of a training's progress that does nothing with it."""
+
+    def on_data(self, data: LabelledData, parts: Split) -> None:
+        """Ignore it."""
+
+    def on_step(self, now: StepProgress) -> None:
+        """Ignore it."""
+
+    def on_epoch(self, seed: int, result: EpochResult) -> None:
+        """Ignore it."""
 
 
 def _train(folder: Path) -> None:
@@ -86,6 +102,6 @@ def _train(folder: Path) -> None:
     trained = folder / "trained"
     trained.mkdir()
     config = trained / "tiny.toml"
-    config.write_text(CONFIG.format(base=base), encoding="utf-8")
+    config.write_text(tiny_settings(base), encoding="utf-8")
     settings = load_settings(config, environ={}, flags={"model": trained / "model"})
-    train(TrainRequest(settings=settings), _Silent())
+    train(TrainRequest(settings=settings), Unwatched())

@@ -11,21 +11,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from filelock import FileLock
 from safetensors.torch import load_file, save_file
 
-from newsclf.common.settings import Settings, TrainSettings
+from newsclf.common.errors import InterruptedRunError
+from newsclf.common.settings import Settings, TrainSettings, load_settings
 from newsclf.data.examples import LabelledData, Split
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.training.base import Base
+from newsclf.training.folder import TrainRequest
 from newsclf.training.loop import EpochResult, FitResult, StepProgress, fit
+from newsclf.training.run import train
 from tests.conftest import Cli
 from tests.support.builders import sample_rows, write_csv
+from tests.support.models import Unwatched, tiny_settings
 
 TINY = TrainSettings(
     epochs=3, batch_size=64, learning_rate=2e-3, ema_decay=0.9, adversarial_step=0.1, threads=1
@@ -99,27 +102,31 @@ def test_other_seeds_give_other_weights(
     assert other.history[0] != uninterrupted.history[0]
 
 
-CONFIG = """
-[data]
-source = "sample"
-[train]
-base = "{base}"
-epochs = 3
-batch_size = 64
-learning_rate = 2e-3
-adversarial_step = 0.0
-threads = 1
-[optimize]
-min_agreement = 0.9
-max_accuracy_drop = 0.1
-"""
-
-
 @pytest.fixture
 def config(tiny_base: Path, tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
-    path.write_text(CONFIG.format(base=tiny_base), encoding="utf-8")
+    text = tiny_settings(tiny_base, epochs=3, batch_size=64, learning_rate=2e-3)
+    path.write_text(text, encoding="utf-8")
     return path
+
+
+class Interrupted(Unwatched):
+    """Ctrl-C when a step of a seed is done."""
+
+    def __init__(self, *, seed: int, step: int) -> None:
+        self._at = (seed, step)
+
+    def on_step(self, now: StepProgress) -> None:
+        """Press it."""
+        if (now.seed, now.step) == self._at:
+            raise KeyboardInterrupt
+
+
+def interrupt(config: Path, callbacks: Interrupted, *, seeds: int = 1, **flags: object) -> None:
+    """Train by a settings file until it is interrupted."""
+    settings = load_settings(config, environ={}, flags=flags)
+    with pytest.raises(InterruptedRunError, match="its finished epochs are kept"):
+        train(TrainRequest(settings=settings, seeds=seeds), callbacks)
 
 
 def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on(
@@ -162,22 +169,9 @@ def test_resume_from_anywhere_ends_with_the_same_weights(
     config: Path, tmp_path: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that is interrupted in its second epoch, moved, and named from another folder."""
-    import newsclf.training.loop as ml_train
-
     whole = newsclf("train", "--config", config, "--out", "whole")
     assert whole.exit_code == 0, whole.err
-    real_backward = ml_train._backward  # noqa: SLF001 - where Ctrl-C mostly strikes
-    steps = iter(range(10))
-
-    def interrupted(*args: Any) -> float:
-        if next(steps) == 9:
-            raise KeyboardInterrupt
-        return real_backward(*args)
-
-    monkeypatch.setattr(ml_train, "_backward", interrupted)
-    stopped = newsclf("train", "--config", config, "--out", "there")
-    assert stopped.exit_code == 130
-    monkeypatch.setattr(ml_train, "_backward", real_backward)
+    interrupt(config, Interrupted(seed=0, step=9), model=Path("there"))
 
     (tmp_path / "there.partial").rename(tmp_path / "moved.partial")
     elsewhere = tmp_path / "elsewhere"
@@ -230,23 +224,8 @@ def test_several_seeds_are_reported_with_mean_and_deviation(config: Path, newscl
     assert report["score"] == scores[best]
 
 
-def test_a_run_of_two_seeds_resumes_where_it_stopped(
-    config: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import newsclf.training.loop as ml_train
-
-    real_fit = ml_train.fit
-
-    def interrupted_in_seed_1(*args: object, **options: object) -> FitResult:
-        if args[2].seed == 1:  # type: ignore[attr-defined] # the settings
-            raise KeyboardInterrupt
-        return real_fit(*args, **options)  # type: ignore[arg-type] # passed on as they are
-
-    monkeypatch.setattr(ml_train, "fit", interrupted_in_seed_1)
-    stopped = newsclf("train", "--config", config, "--seeds", 2, "--epochs", 1)
-    assert stopped.exit_code == 130
-    assert "training was interrupted; its finished epochs are kept" in stopped.err
-    monkeypatch.setattr(ml_train, "fit", real_fit)
+def test_a_run_of_two_seeds_resumes_where_it_stopped(config: Path, newsclf: Cli) -> None:
+    interrupt(config, Interrupted(seed=1, step=1), seeds=2, train={"epochs": 1})
 
     resumed = newsclf("train", "--resume", "--device", "cpu")  # no setting of the result
 

@@ -18,16 +18,14 @@ def test_a_container_s_quota_is_heeded(
 ) -> None:
     file = tmp_path / "cpu.max"
     file.write_text(cpu_max + "\n", encoding="utf-8")
-    monkeypatch.setattr(machine, "_CPU_MAX", file)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(999)))
 
-    assert machine.available_cores() == cores
+    assert machine.available_cores(file) == cores
 
 
 def test_without_control_groups_it_is_the_machine_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "_CPU_MAX", tmp_path / "none")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 7})
 
-    assert machine.available_cores() == 3
+    assert machine.available_cores(tmp_path / "none") == 3
