@@ -140,13 +140,12 @@ class PriceBook(StrictRecord):
                     date=table.date,
                     source=table.source,
                 )
-        known = self.instances(region)
-        if known:
-            meant = instance_meant(instance, known)
-            names = f"did you mean {meant}?" if meant else f"known there: {_words(known)}"
+        if known := self.instances(region):
+            meant, others = instance_meant(instance, known), f"known there: {_words(known)}"
         else:
             meant = region_meant(region, self.regions())
-            names = f"did you mean {meant}?" if meant else f"regions: {_words(self.regions())}"
+            others = f"regions: {_words(self.regions())}"
+        names = f"did you mean {meant}?" if meant else others
         raise ConfigError(
             f"no price is known for {instance} in {region} ({names})",
             hint="newsclf prices show lists what is known"
@@ -231,17 +230,9 @@ def read_prices(path: Path) -> PriceBook:
 
 def merge(books: Iterable[PriceBook]) -> PriceBook:
     """Merge price books; the first that has a price decides."""
-    books = list(books)
-    return PriceBook.model_validate(
-        {
-            "schema_version": 1,
-            "hosting": [table for book in books for table in book.hosting],
-            "serverless": [table for book in books for table in book.serverless],
-            "lambda": [table for book in books for table in book.functions],
-            "api_gateway": [table for book in books for table in book.api_gateway],
-            "data": [table for book in books for table in book.data],
-        }
-    )
+    books, lists = list(books), PriceBook.model_fields.keys() - {"schema_version"}
+    merged = {name: tuple(t for book in books for t in getattr(book, name)) for name in lists}
+    return PriceBook(schema_version=1).model_copy(update=merged)
 
 
 def _first(prices: Sequence[_AnyPrice], region: str, what: str, hint: str) -> _AnyPrice:
