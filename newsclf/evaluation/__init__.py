@@ -1,4 +1,4 @@
 """Evaluation of a classifier: metrics, probes, charts and the report.
 
-Works on labels and predictions, whatever made them; imports neither torch nor ONNX Runtime.
+Metrics, tables and charts work on labels and predictions of any runtime.
 """

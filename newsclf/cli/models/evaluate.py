@@ -61,8 +61,9 @@ def evaluate(
 ) -> None:
     """Measure a model on the held-out test part, and write a report.
 
-    By default, columns and labels of --data are those that the model was trained with. --quiet
-    prints the summary only.
+    Columns and labels of --data default to those that the model was trained with.
+
+    --quiet prints the summary only.
     """
     output = general.start()
     from newsclf.cli.models.evaluate_view import show
