@@ -32,8 +32,15 @@ class Address:
     auth: httpx.Auth | None = None
 
 
-def classify(address: Address, texts: Sequence[str]) -> list[Prediction]:
+def classify(
+    address: Address, texts: Sequence[str], *, timeout_s: float = _TIMEOUT_S
+) -> list[Prediction]:
     """Classify headlines, as many requests as it takes.
+
+    Args:
+        address: Where requests go.
+        texts: The headlines.
+        timeout_s: How long an answer is waited for.
 
     Raises:
         RequestRejectedError: it does not take them.
@@ -41,7 +48,7 @@ def classify(address: Address, texts: Sequence[str]) -> list[Prediction]:
     """
     predictions: list[Prediction] = []
     with client_for(
-        address.url, auth=address.auth, headers=address.headers, timeout_s=_TIMEOUT_S
+        address.url, auth=address.auth, headers=address.headers, timeout_s=timeout_s
     ) as client:
         for start in range(0, len(texts), MAX_HEADLINES):
             headlines = list(texts[start : start + MAX_HEADLINES])
@@ -50,7 +57,7 @@ def classify(address: Address, texts: Sequence[str]) -> list[Prediction]:
                 answer = client.post(address.url, json={field_name: headlines})
             except httpx.ReadTimeout:
                 raise ServiceError(
-                    f"{address.url} did not answer within {_TIMEOUT_S} s",
+                    f"{address.url} did not answer within {timeout_s} s",
                     hint=f"newsclf status; {_logs(address)}",
                 ) from None
             except httpx.RequestError as error:

@@ -135,12 +135,11 @@ def test_scores_may_be_rounded() -> None:
     assert answer == [Prediction((0.3333, 0.3333, 0.3333))]
 
 
-def test_who_is_there_but_slow_is_not_said_to_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("newsclf.deploy.client._TIMEOUT_S", 0.1)
+def test_who_is_there_but_slow_is_not_said_to_be_gone() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = Address(f"http://127.0.0.1:{silent.getsockname()[1]}/classify", "api")
         with pytest.raises(ServiceError, match=r"did not answer within 0\.1 s") as caught:
-            classify(address, ["Profit rose"])
+            classify(address, ["Profit rose"], timeout_s=0.1)
 
     assert "newsclf deploy" not in (caught.value.hint or "")
 
