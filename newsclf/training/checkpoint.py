@@ -1,7 +1,7 @@
-"""What an epoch ends with on disk, so that a run can be stopped and gone on with.
+"""Checkpoint of a training run, written after each epoch, from which the run can be resumed.
 
-`last.pt` holds the state of training, `best.safetensors` the weights to keep. Each is written whole
-or not at all.
+`last.pt` holds the state of training, `best.safetensors` the weights to keep. Each is written
+atomically.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import pickle
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -31,7 +31,17 @@ _UNUSABLE = (
     *(ValueError, LookupError, TypeError, AttributeError),
 )
 """What torch and safetensors raise for files that are damaged, foreign or of another base."""
-_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """An epoch's training loss, and its averaged weights on the validation part."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    accuracy: float
+    macro_f1: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
 
 
-def save_state(folder: Path, state: TrainingState, history: list[dict[str, Any]]) -> None:
+def save_state(folder: Path, state: TrainingState, history: Sequence[EpochResult]) -> None:
     """Write the state and the results of the epochs so far."""
     with replacing(folder / _STATE_FILE) as file:
         torch.save(
@@ -51,24 +61,21 @@ def save_state(folder: Path, state: TrainingState, history: list[dict[str, Any]]
                 "model": state.model.state_dict(),
                 "averaged": state.averaged.state_dict(),
                 "optimizer": state.optimizer.state_dict(),
-                "history": history,
+                "history": [asdict(result) for result in history],
             },
             file,
         )
 
 
-def load_state(
-    folder: Path, state: TrainingState, result_of: Callable[..., _Result]
-) -> list[_Result]:
-    """Bring the state to where a run ended.
+def load_state(folder: Path, state: TrainingState) -> list[EpochResult]:
+    """Bring a training state to where a run was interrupted.
 
     Args:
-        folder: Where a run keeps its checkpoint.
+        folder: Folder with the run's checkpoint.
         state: What is changed.
-        result_of: Makes the result of an epoch from its figures.
 
     Returns:
-        The results of its epochs, none for a new run.
+        The results of its epochs; none for a new run.
 
     Raises:
         ModelError: the checkpoint is damaged, or that of another base.
@@ -82,7 +89,7 @@ def load_state(
         state.averaged.load_state_dict(saved["averaged"])
         state.optimizer.load_state_dict(saved["optimizer"])
         _check_optimizer(state.optimizer)
-        return _results(saved["history"], result_of)
+        return _results(saved["history"])
     raise AssertionError
 
 
@@ -118,14 +125,14 @@ def _check_optimizer(optimizer: torch.optim.Optimizer) -> None:
             raise ValueError("moments of other parameters")
 
 
-def _results(history: list[dict[str, Any]], result_of: Callable[..., _Result]) -> list[_Result]:
-    """The results of epochs 1 to n; ValueError if they are anything else."""
+def _results(history: list[dict[str, Any]]) -> list[EpochResult]:
+    """Results of epochs 1 to n; ValueError if they are anything else."""
     figures = [value for entry in history for value in entry.values()]
     if not all(isinstance(value, int | float) for value in figures):
         raise ValueError("a result that is no figure")
     if not history or [entry["epoch"] for entry in history] != [*range(1, len(history) + 1)]:
         raise ValueError("epochs that do not count from 1")
-    return [result_of(**entry) for entry in history]
+    return [EpochResult(**entry) for entry in history]
 
 
 def save_best(folder: Path, model: PreTrainedModel) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -25,7 +25,14 @@ from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example, Split
 from newsclf.training.base import Base
 from newsclf.training.batches import Batch, Row, bucketed, collate, training_rows
-from newsclf.training.checkpoint import TrainingState, load_best, load_state, save_best, save_state
+from newsclf.training.checkpoint import (
+    EpochResult,
+    TrainingState,
+    load_best,
+    load_state,
+    save_best,
+    save_state,
+)
 from newsclf.training.classifier import load_base, logits_of
 from newsclf.training.devices import autocast, pick_device, use_threads
 from newsclf.training.schedule import default_rate, parameter_groups, rate_factor
@@ -44,17 +51,6 @@ class StepProgress:
     steps: int
     loss: float
     rows_per_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """An epoch's training loss, and its averaged weights on the validation part."""
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    accuracy: float
-    macro_f1: float
 
 
 def epoch_to_keep(history: Sequence[EpochResult], validation_rows: int) -> EpochResult | None:
@@ -129,7 +125,7 @@ def fit(
 
     steps_per_epoch = -(-len(rows) // settings.batch_size)
     steps = steps_per_epoch * settings.epochs
-    history = load_state(checkpoint, training, EpochResult)
+    history = load_state(checkpoint, training)
     rows_done, seconds = 0, 0.0
 
     for epoch in range(len(history) + 1, settings.epochs + 1):
@@ -169,7 +165,7 @@ def fit(
         history.append(result)
         if epoch_to_keep(history, len(split.validation)) is result:
             save_best(checkpoint, average)
-        save_state(checkpoint, training, [asdict(entry) for entry in history])
+        save_state(checkpoint, training, history)
         on_epoch(result)
 
     kept = epoch_to_keep(history, len(split.validation))

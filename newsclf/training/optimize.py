@@ -1,4 +1,4 @@
-"""Make the int8 form of a model, and accept it only if it answers like the float one."""
+"""Make the int8 file of a model, and accept it only if it answers like the float model."""
 
 from __future__ import annotations
 
@@ -48,13 +48,8 @@ def optimize(settings: Settings, *, source: str | None = None) -> list[ModelCard
         try:
             cards.append(add_int8(folder, card, validation, settings.optimize))
         except Int8RejectedError as error:
-            rejected.append((card.training.seed, error))
-    if rejected:
-        parities = [error.parity for _, error in rejected]
-        raise CheckFailedError(
-            "; ".join(f"seed {seed}: {error.message}" for seed, error in rejected),
-            hint=way_on(settings.model, parities),
-        )
+            rejected.append((card.training.seed, error.message, error.parity))
+    check_rejected(settings.model, rejected)
     return cards
 
 
@@ -70,18 +65,29 @@ class Int8RejectedError(CheckFailedError):
         self.parity = found
 
 
-def way_on(model: Path, parities: Sequence[Parity]) -> str:
-    """What to type after int8 models were rejected, as they were measured."""
-    if not parities:  # of a run that an older version began
-        return f"newsclf optimize --model {model} measures it again"
-    return (
+def check_rejected(model: Path, rejected: Sequence[tuple[int, str, Parity | None]]) -> None:
+    """Raise CheckFailedError if int8 models were rejected.
+
+    Args:
+        model: The model directory.
+        rejected: Seed, reason and measurement; an older version recorded no measurement.
+    """
+    if not rejected:
+        return
+    parities = [found for _, _, found in rejected if found is not None]
+    hint = (
         f"newsclf optimize --model {model} {parity.accepting_options(parities)} accepts it as it"
         f" is; newsclf evaluate --float --model {model} evaluates the float model"
+        if parities
+        else f"newsclf optimize --model {model} measures it again"
+    )
+    raise CheckFailedError(
+        "; ".join(f"seed {seed}: {message}" for seed, message, _ in rejected), hint=hint
     )
 
 
 def remove_stale(folder: Path) -> None:
-    """Delete what a run that was killed has left in a model directory, and nothing else."""
+    """Delete scratch folders that a killed run left in a model directory, and nothing else."""
     for stale in folder.glob(f"{_SCRATCH}*"):
         if _STALE.fullmatch(stale.name) and distrust(stale, folder=True) is None:
             shutil.rmtree(stale)
@@ -116,13 +122,7 @@ def add_int8(
             raise Int8RejectedError(folder, found, against)
         files = card.files | {ONNX_FILE: file_digest(candidate)}
         candidate.replace(folder / ONNX_FILE)
-    card = card.model_copy(
-        update={
-            "files": files,
-            "int8": found,
-            "int8_rejected": None,
-            "int8_rejected_parity": None,
-        }
-    )
+    accepted = {"int8": found, "int8_rejected": None, "int8_rejected_parity": None}
+    card = card.model_copy(update={"files": files, **accepted})
     write_card(folder, card)
     return card

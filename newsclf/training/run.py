@@ -8,10 +8,11 @@ import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from newsclf.common.errors import CheckFailedError, DataError, InterruptedRunError
+from newsclf.common.errors import DataError, InterruptedRunError
 from newsclf.common.extras import require_extra
 from newsclf.common.files import write_text
 from newsclf.common.intervals import MeanStd, mean_std
@@ -32,19 +33,20 @@ from newsclf.training.folder import (
     remove,
     work_folder,
 )
-from newsclf.training.optimize import Int8RejectedError, add_int8, way_on
-from newsclf.training.write_model import describe_data, write_model
+from newsclf.training.optimize import Int8RejectedError, add_int8, check_rejected
+from newsclf.training.write_model import write_model
 
 if TYPE_CHECKING:
     from newsclf.training.base import Base
-    from newsclf.training.loop import EpochResult, FitResult, StepProgress
+    from newsclf.training.checkpoint import EpochResult
+    from newsclf.training.loop import StepProgress
 
 _PACKAGES = ("torch", "transformers", "onnx", "sklearn", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Where data and base lie, if not where the settings say; the card keeps to the settings."""
+    """Copies of data and base to read instead of those of the settings, which the card names."""
 
     data: Path | None = None
     base: Base | None = None
@@ -65,7 +67,7 @@ class Callbacks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """The cards of the finished models, one a seed, int8 or not."""
+    """Cards of the finished models, one per seed, with or without an int8 file."""
 
     model: Path
     cards: Sequence[ModelCard]
@@ -73,7 +75,7 @@ class TrainResult:
 
     @property
     def best(self) -> ModelCard:
-        """The seed that was best on validation data; one without an int8 file only if need be."""
+        """The seed with the best validation scores; seeds with an int8 file come first."""
         return max(
             self.cards,
             key=lambda card: (
@@ -95,15 +97,14 @@ class TrainResult:
 
     def check_int8(self) -> None:
         """Raise CheckFailedError if a seed's int8 file was not good enough."""
-        rejected = [card for card in self.cards if card.int8_rejected]
-        if rejected:
-            raise CheckFailedError(
-                "; ".join(f"seed {card.training.seed}: {card.int8_rejected}" for card in rejected),
-                hint=way_on(
-                    self.model,
-                    [card.int8_rejected_parity for card in rejected if card.int8_rejected_parity],
-                ),
-            )
+        check_rejected(
+            self.model,
+            [
+                (card.training.seed, card.int8_rejected, card.int8_rejected_parity)
+                for card in self.cards
+                if card.int8_rejected
+            ],
+        )
 
 
 def train(
@@ -113,10 +114,10 @@ def train(
     resume: bool = False,
     located: Located | None = None,
 ) -> TrainResult:
-    """Train, and put a finished model directory at `settings.model`; nothing half-written.
+    """Train, and write a finished model directory to `settings.model`, atomically.
 
-    An int8 file that is not good enough is left out and the card says so: see
-    `TrainResult.check_int8`.
+    An int8 file that is not good enough is left out, and the card says so; `check_int8` of the
+    result makes that an error.
 
     Raises:
         ConfigError: the model directory or an interrupted run is in the way.
@@ -186,23 +187,34 @@ def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
 def _train_seeds(
     request: TrainRequest, callbacks: Callbacks, data: LabelledData, parts: Split, base: Base
 ) -> TrainResult:
+    from newsclf.training.loop import fit
+
     settings, work = request.settings, work_folder(request.settings.model)
     cards, rates = [], []
     for seed in range(settings.train.seed, settings.train.seed + request.seeds):
-        folder = work / f"seed-{seed}"
+        folder, checkpoint = work / f"seed-{seed}", work / f"seed-{seed}.checkpoint"
         if folder.exists():  # finished before an interruption
             cards.append(read_card(folder)[1])
             continue
-        fitted = _fit_seed(request, seed, parts, base, callbacks)
+        checkpoint.mkdir(exist_ok=True)
+        train_settings = settings.train.model_copy(update={"seed": seed})
+        fitted = fit(
+            parts,
+            base,
+            train_settings,
+            checkpoint=checkpoint,
+            on_step=callbacks.on_step,
+            on_epoch=partial(callbacks.on_epoch, seed),
+        )
         unfinished = work / f"seed-{seed}.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         card = write_model(
             unfinished,
             fitted,
+            data,
             parts,
             base=CardBase(name=base.name, revision=base.revision),
-            data=describe_data(data, parts, settings.data),
-            settings=settings.train.model_copy(update={"seed": seed}),
+            settings=settings.model_copy(update={"train": train_settings}),
         )
         if request.optimize:
             try:
@@ -213,31 +225,10 @@ def _train_seeds(
                 )
                 write_card(unfinished, card)
         replace_directory(unfinished, folder)
-        shutil.rmtree(_checkpoint(settings.model, seed))
+        shutil.rmtree(checkpoint)
         cards.append(card)
         rates.append(fitted.rows_per_s)
     return TrainResult(settings.model, cards, statistics.fmean(rates) if rates else 0.0)
-
-
-def _checkpoint(model: Path, seed: int) -> Path:
-    return work_folder(model) / f"seed-{seed}.checkpoint"
-
-
-def _fit_seed(
-    request: TrainRequest, seed: int, parts: Split, base: Base, callbacks: Callbacks
-) -> FitResult:
-    from newsclf.training.loop import fit
-
-    checkpoint = _checkpoint(request.settings.model, seed)
-    checkpoint.mkdir(exist_ok=True)
-    return fit(
-        parts,
-        base,
-        request.settings.train.model_copy(update={"seed": seed}),
-        checkpoint=checkpoint,
-        on_step=callbacks.on_step,
-        on_epoch=lambda result: callbacks.on_epoch(seed, result),
-    )
 
 
 def _finish(work: Path, target: Path, result: TrainResult) -> None:

@@ -1,4 +1,4 @@
-"""A finished training run as the files of a model directory."""
+"""Write a finished training run as a model directory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from newsclf import __version__
 from newsclf.common.files import file_digest, write_text
-from newsclf.common.settings import DataSettings, TrainSettings
+from newsclf.common.settings import Settings
 from newsclf.data.examples import LabelledData, Split, class_counts
 from newsclf.model.card import CardBase, CardData, ModelCard, Score, write_card
 from newsclf.serving.tokens import count_cut
@@ -20,34 +20,16 @@ if TYPE_CHECKING:
     from newsclf.training.loop import FitResult
 
 
-def describe_data(data: LabelledData, parts: Split, settings: DataSettings) -> CardData:
-    """What the card says of the data."""
-    return CardData(
-        name=data.name,
-        digest=data.digest,
-        licence=data.licence,
-        settings=settings,
-        train=class_counts(parts.train),
-        validation=class_counts(parts.validation),
-        test=class_counts(parts.test),
-        repeated=data.repeated,
-        contradictory=data.contradictory,
-    )
-
-
 def write_model(
     folder: Path,
     fitted: FitResult,
+    data: LabelledData,
     parts: Split,
     *,
     base: CardBase,
-    data: CardData,
-    settings: TrainSettings,
+    settings: Settings,
 ) -> ModelCard:
-    """Write weights, tokenizer, training curve, card and README to a new folder.
-
-    `parts` are what was trained and validated on, by which `evaluate` knows such rows again.
-    """
+    """Write weights, tokenizer, hashes of the data, training curve, card and README to a folder."""
     from newsclf.common.intervals import wilson_interval
     from newsclf.reporting.page import standalone
     from newsclf.training.curve import training_figure
@@ -59,13 +41,24 @@ def write_model(
     history = [asdict(result) for result in fitted.history]
     curve = training_figure("training", history, fitted.kept.epoch)
     write_text(folder / "training.svg", standalone(curve.svg))
-    rows = sum(data.validation.values())
+    rows = len(parts.validation)
     texts = [example.text for example in (*parts.train, *parts.validation)]
     card = ModelCard(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         base=base,
-        data=data.model_copy(update={"cut": count_cut(folder, texts)[0]}),
-        training=settings,
+        data=CardData(
+            name=data.name,
+            digest=data.digest,
+            licence=data.licence,
+            settings=settings.data,
+            train=class_counts(parts.train),
+            validation=class_counts(parts.validation),
+            test=class_counts(parts.test),
+            repeated=data.repeated,
+            contradictory=data.contradictory,
+            cut=count_cut(folder, texts)[0],
+        ),
+        training=settings.train,
         learning_rate=fitted.learning_rate,
         kept_epoch=fitted.kept.epoch,
         epochs_run=len(history),

@@ -99,6 +99,7 @@ def predict(
     from newsclf.cli.classify import predict_rows
     from newsclf.cli.classify.predict_source import find_classifier
     from newsclf.common.errors import ConfigError
+    from newsclf.predict.run import RowsRequest, ScoreRequest
 
     settings = general.settings(model=model, data=reading.flags())
     if any(place is not None and place.startswith("s3://") for place in (source, target)):
@@ -132,16 +133,25 @@ def predict(
     if texts and target is None and rows_format is None:
         _few(output, texts, classifier)
         return
-    job = predict_rows.Job(
-        source=_as_stream(texts) if texts else _place(source),
+    rows = RowsRequest(
+        source=_as_stream(texts) if texts else _place(output, source),
         form=".txt" if texts or source is None else None,
-        target=None if target is None or target == _STDIN else Path(target),
-        stream_format=rows_format,
-        skip_bad=skip_bad,
-        overwrite=overwrite,
         reading=settings.data,
+        known_text_column=classifier.text_column,
+        skip_bad=skip_bad,
+        count_truncated=classifier.count_truncated,
     )
-    predict_rows.run(output, job, classifier)
+    if target is None and rows_format is None:
+        predict_rows.show(output, rows, classifier)
+        return
+    stream = predict_rows.stdout(rows_format or "csv")
+    request = ScoreRequest(
+        rows=rows,
+        target=stream if target in (None, _STDIN) else Path(target or ""),
+        stream_format=rows_format or "csv",
+        overwrite=overwrite,
+    )
+    predict_rows.write(output, request, classifier)
 
 
 def _headlines(given: list[str], source: str | None) -> list[str]:
@@ -197,14 +207,16 @@ def _few(output: Output, texts: list[str], classifier: Classifier) -> None:
     for text, prediction in zip(texts, predicted.predictions, strict=True):
         output.show(*predict_view.bars(text, prediction))
     count = len(texts)
-    predict_rows.say_truncated(output, classifier.count_truncated(texts))
+    predict_rows.note_truncated(output, classifier.count_truncated(texts))
     output.note(f"{count} headline{'s' * (count != 1)} in {predicted.latency_ms:.1f} ms")
 
 
-def _place(source: str | None) -> Path | BinaryIO:
-    if source is None or source == _STDIN:
-        return sys.stdin.buffer
-    return Path(source)
+def _place(output: Output, source: str | None) -> Path | BinaryIO:
+    if source is not None and source != _STDIN:
+        return Path(source)
+    if sys.stdin.isatty():
+        output.note("type headlines, one per line; Ctrl-D ends")
+    return sys.stdin.buffer
 
 
 def _as_stream(texts: list[str]) -> BinaryIO:

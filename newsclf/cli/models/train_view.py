@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.common.settings import OptimizeSettings
     from newsclf.data.examples import LabelledData, Split
+    from newsclf.training.checkpoint import EpochResult
     from newsclf.training.folder import TrainRequest
-    from newsclf.training.loop import EpochResult, StepProgress
+    from newsclf.training.loop import StepProgress
     from newsclf.training.run import TrainResult
 
 

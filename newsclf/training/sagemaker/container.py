@@ -33,7 +33,8 @@ from newsclf.training.sagemaker.files import INPUTS
 
 if TYPE_CHECKING:
     from newsclf.data.examples import LabelledData, Split
-    from newsclf.training.loop import EpochResult, StepProgress
+    from newsclf.training.checkpoint import EpochResult
+    from newsclf.training.loop import StepProgress
 
 REQUEST: Final = "request.json"
 BASE_RECORD: Final = "base.json"

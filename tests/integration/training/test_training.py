@@ -23,8 +23,9 @@ from newsclf.data.examples import LabelledData, Split
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.training.base import Base
+from newsclf.training.checkpoint import EpochResult
 from newsclf.training.folder import TrainRequest
-from newsclf.training.loop import EpochResult, FitResult, StepProgress, fit
+from newsclf.training.loop import FitResult, StepProgress, fit
 from newsclf.training.run import train
 from tests.conftest import Cli
 from tests.support.builders import sample_rows, write_csv
