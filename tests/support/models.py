@@ -18,7 +18,8 @@ from filelock import FileLock
 
 if TYPE_CHECKING:
     from newsclf.data.examples import LabelledData, Split
-    from newsclf.training.loop import EpochResult, StepProgress
+    from newsclf.training.checkpoint import EpochResult
+    from newsclf.training.loop import StepProgress
 
 ROOT = Path(__file__).parents[2]
 _SOURCES = ("common", "contract", "data", "evaluation", "model", "reporting", "serving", "training")
