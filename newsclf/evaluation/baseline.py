@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from newsclf.common.records import LenientRecord
+from newsclf.reporting.text import percent
 
 
 class Baseline(LenientRecord):
@@ -23,9 +24,9 @@ class Baseline(LenientRecord):
         if accuracy > self.accuracy:
             return None
         return (
-            f"The model is no better than {self.name}: it is right on {100 * accuracy:.1f} % of"
-            f" these headlines, and that on {100 * self.accuracy:.1f} %. Nothing here shows that it"
-            " has learnt anything; add headlines of the rarer classes, or train for longer."
+            f"The model is no better than {self.name}: its accuracy on these headlines is"
+            f" {percent(accuracy)}, the baseline's {percent(self.accuracy)}. Nothing here shows"
+            " that it has learnt anything; add headlines of rarer classes, or train for longer."
         )
 
 

@@ -136,6 +136,6 @@ def assert_outcome_of_verdicts(result: Result, summary: dict[str, Any]) -> None:
     """
     believed = {point["instance"] for point in summary["points"] if point["verdict"] == "OK"}
     assert result.exit_code == (0 if believed else 6), result.err
-    assert ("no point of this load test can be believed" in result.err) == (not believed)
+    assert ("no point of this load test is reliable" in result.err) == (not believed)
     priced = {row["instance"] for row in summary["costs"] if row["usd_per_hour"] is not None}
     assert priced <= believed

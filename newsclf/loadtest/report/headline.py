@@ -34,7 +34,7 @@ _POINT_WARNINGS: tuple[tuple[Callable[[PointSummary], bool], str], ...] = (
     ),
     (
         lambda p: p.server is not None and not p.server.whole_minutes,
-        "At {} CloudWatch's figures cover more than the window: use --duration 130.",
+        "At {} the window holds no whole minute, as CloudWatch's figures do: use --duration 130.",
     ),
     (
         lambda p: p.verdict == "OK" and bool(p.reasons),
