@@ -70,8 +70,8 @@ def test_other_gpus_get_the_training_image_with_cuda(instance: str) -> None:
         "ml.trn1.2xlarge",
     ],
 )
-def test_serving_on_an_accelerator_that_would_stand_idle_is_refused(instance: str) -> None:
-    with pytest.raises(ConfigError, match="would stand idle") as raised:
+def test_serving_on_an_accelerator_that_would_be_idle_is_refused(instance: str) -> None:
+    with pytest.raises(ConfigError, match="would be idle") as raised:
         stock_image("us-east-1", instance)
 
     assert "ml.c7i.large" in (raised.value.hint or "")
