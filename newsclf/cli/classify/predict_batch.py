@@ -96,11 +96,11 @@ def predict_batch(
 
 def _say_price(output: Output, clients: Clients, request: BatchRequest) -> None:
     from newsclf.common.errors import NewsclfError
-    from newsclf.deploy.aws.price_list import pricing_client, transform_usd_per_hour
+    from newsclf.deploy.aws.price_list import job_usd_per_hour, pricing_client
 
     try:
-        usd = transform_usd_per_hour(
-            pricing_client(clients.session), clients.region, request.instance
+        usd = job_usd_per_hour(
+            pricing_client(clients.session), clients.region, request.instance, "Tsform"
         )
     except NewsclfError as error:
         output.note(f"the price is not known: {error.message}")

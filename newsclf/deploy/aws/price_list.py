@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 from botocore.config import Config
@@ -24,6 +24,8 @@ from newsclf.deploy.aws.call.errors import aws_errors
 _ENDPOINT_REGION = "us-east-1"
 """The service has endpoints in three regions, and each knows the prices of all."""
 _SAGEMAKER, _LAMBDA, _API_GATEWAY = "AmazonSageMaker", "AWSLambda", "AmazonApiGateway"
+JobUsage = Literal["Train", "Tsform"]
+"""A training or a batch job, as in AWS's usage types."""
 _REGION_CODE = r"(?:[A-Z0-9]+-)?"
 
 
@@ -101,22 +103,13 @@ def fetch_prices(
     return PriceBook.model_validate(document)
 
 
-def training_usd_per_hour(client: Any, region: str, instance: str) -> float | None:
-    """The price of an hour of training on demand; None if AWS lists none. Errors: see below."""
-    return _usd_per_hour(client, region, instance, "Train")
-
-
-def transform_usd_per_hour(client: Any, region: str, instance: str) -> float | None:
-    """The price of an hour of a batch job; None if AWS lists none.
+def job_usd_per_hour(client: Any, region: str, instance: str, usage: JobUsage) -> float | None:
+    """The price of an hour of a job on demand; None if AWS lists none.
 
     Raises:
         TargetError: no usable credentials, or they may not read prices.
         ServiceError: AWS can't be reached, is busy, or answers with something other than prices.
     """
-    return _usd_per_hour(client, region, instance, "Tsform")
-
-
-def _usd_per_hour(client: Any, region: str, instance: str, usage: str) -> float | None:
     products = _products(client, _SAGEMAKER, regionCode=region, instanceName=instance)
     found = _find(products, f"{usage}:{re.escape(instance)}")
     return found[0].usd if found else None

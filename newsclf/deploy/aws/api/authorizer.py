@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from newsclf.deploy.aws.api.http_api import PartOfApi
+from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.walk.resource import has
 
 KEY_TTL_S = 300
@@ -97,8 +98,14 @@ class Authorizer(AnyAuthorizer):
     def ids(self, found: Mapping[str, Any]) -> Mapping[str, str]:
         return {"authorizer_id": found["AuthorizerId"]}
 
-    def create(self) -> Any:
-        return self.make_or_find("create_authorizer", Name=self.name, **self.desired.settings())
+    def create(self) -> dict[str, Any]:
+        try:
+            return self.call("create_authorizer", Name=self.name, **self.desired.settings())
+        except RefusedError:
+            found = self.find()
+            if found is None:  # else an attempt before this one has made it
+                raise
+            return found
 
     def update(self, found: Mapping[str, Any]) -> None:
         settings = self.desired.settings()

@@ -137,13 +137,12 @@ class Function(AnyFunction, Resource):
                 Tags=self.names.tags,
             )
         except RefusedError as error:
-            if is_not_yet_assumable(error):
-                raise TargetError(
-                    f"Lambda cannot assume the role {self.role} ({error.said})",
-                    hint="newsclf wire-api tries again",
-                ) from error
-            if self.find() is None:  # else an attempt before this one has made it
+            if not is_not_yet_assumable(error):
                 raise
+            raise TargetError(
+                f"Lambda cannot assume the role {self.role} ({error.said})",
+                hint="newsclf wire-api tries again",
+            ) from error
 
     def _wait_until_active(self) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:

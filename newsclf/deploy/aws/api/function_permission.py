@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.walk.resource import Resource
 
 _PREFIX = "newsclf-"
@@ -53,7 +52,13 @@ class FunctionPermission(Resource):
                 self._remove(statement)
         for statement, source in desired.items():
             if found.get(statement) != source:
-                self._add(statement, source)
+                self.make(
+                    "add_permission",
+                    StatementId=statement,
+                    Principal=_PRINCIPAL,
+                    Action="lambda:InvokeFunction",
+                    SourceArn=source,
+                )
 
     def delete(self) -> bool:
         """Remove our statements; they are also deleted with the function."""
@@ -66,19 +71,6 @@ class FunctionPermission(Resource):
             f"{_PREFIX}{name}": self.names.arn("execute-api", source)
             for name, source in self.sources().items()
         }
-
-    def _add(self, statement: str, source: str) -> None:
-        try:
-            self.call(
-                "add_permission",
-                StatementId=statement,
-                Principal=_PRINCIPAL,
-                Action="lambda:InvokeFunction",
-                SourceArn=source,
-            )
-        except RefusedError:
-            if self.find().get(statement) != source:
-                raise  # else an attempt before this one has added it
 
     def _remove(self, statement: str) -> bool:
         return self.drop("remove_permission", StatementId=statement)

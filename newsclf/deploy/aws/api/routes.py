@@ -9,7 +9,6 @@ from typing import Any
 from newsclf.deploy.aws.api.authorizer import AnyAuthorizer
 from newsclf.deploy.aws.api.http_api import PartOfApi
 from newsclf.deploy.aws.api.integration import Integration
-from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.walk.resource import NamedLikeDeployment
 
 ROUTES = ("POST /classify", "GET /health", "GET /openapi.json")
@@ -50,18 +49,10 @@ class Routes(NamedLikeDeployment, PartOfApi):
                 self.call("delete_route", RouteId=route["RouteId"])
             elif not _is_right(route, settings):
                 self.call("update_route", RouteId=route["RouteId"], **settings)
+        given = {name: value for name, value in settings.items() if value}
         for key in ROUTES:
             if key not in {route["RouteKey"] for route in found}:
-                self._create(key, settings)
-
-    def _create(self, key: str, settings: Mapping[str, Any]) -> None:
-        given = {name: value for name, value in settings.items() if value}
-        try:
-            self.call("create_route", RouteKey=key, **given)
-        except RefusedError:
-            there = (route for route in self.find() if route["RouteKey"] == key)
-            if not any(_is_right(route, settings) for route in there):
-                raise  # else an attempt before this one has made it
+                self.make("create_route", RouteKey=key, **given)
 
     def _settings(self) -> dict[str, Any]:
         integration = self.integration.found() or {}

@@ -53,9 +53,9 @@ class Stage(PartOfApi):
                 return "throttling or log"
         return None
 
-    def create(self) -> Any:
+    def create(self) -> None:
         # Without tags: they need apigateway:TagResource, an action that IAM does not list.
-        return self.make_or_find("create_stage", StageName=STAGE, **self._settings)
+        self.make("create_stage", StageName=STAGE, **self._settings)
 
     def update(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
         self.call("update_stage", StageName=STAGE, **self._settings)

@@ -71,25 +71,34 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
 }
 """Kind → ARNs of its resources. `Any`: actions without a resource."""
 _PASSED_TO = ("lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com")
-_ROLES = (
-    "iam:CreateRole iam:GetRole iam:GetRolePolicy iam:PutRolePermissionsBoundary iam:PutRolePolicy"
-    " iam:TagRole iam:UpdateAssumeRolePolicy"
+_ROLES_MADE = (
+    "iam:CreateRole iam:GetRole iam:PutRolePermissionsBoundary iam:PutRolePolicy iam:TagRole"
+    " iam:UpdateAssumeRolePolicy"
 )
+_ROLES = f"{_ROLES_MADE} iam:GetRolePolicy"
 _ROLES_GO = (
     "iam:DeleteRole iam:DeleteRolePolicy iam:DetachRolePolicy iam:GetRole"
     " iam:ListAttachedRolePolicies iam:ListRolePolicies"
 )
 _LOGS = "logs:CreateLogGroup logs:PutRetentionPolicy logs:TagResource"
+_LOOKS = (
+    "application-autoscaling:DescribeScalableTargets"
+    " application-autoscaling:DescribeScalingPolicies cloudwatch:DescribeAlarms iam:ListRoles"
+    " logs:DescribeLogGroups sagemaker:ListEndpointConfigs"
+    " sagemaker:ListInferenceRecommendationsJobs sagemaker:ListModels tag:GetResources"
+)
+_REQUESTS = {
+    "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
+    "Endpoints": "sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint",
+    "ApiCalls": "execute-api:Invoke",
+}
 _ACTIONS: Mapping[Command, Mapping[str, str]] = {
     "train": {
         "Bucket": "s3:CreateBucket s3:DeleteBucket s3:ListBucket s3:ListBucketVersions"
         " s3:PutBucketPublicAccessBlock s3:PutBucketTagging s3:PutEncryptionConfiguration"
         " s3:TagResource",
         "Archives": "s3:DeleteObject s3:DeleteObjectVersion s3:GetObject s3:PutObject",
-        "Roles": "iam:CreateRole iam:DeleteRole iam:DeleteRolePolicy iam:DetachRolePolicy"
-        " iam:GetRole iam:ListAttachedRolePolicies iam:ListRolePolicies"
-        " iam:PutRolePermissionsBoundary iam:PutRolePolicy iam:TagRole"
-        " iam:UpdateAssumeRolePolicy",
+        "Roles": f"{_ROLES_MADE} {_ROLES_GO}",
         "PassRole": "iam:PassRole",
         "TrainingJobs": "sagemaker:AddTags sagemaker:CreateTrainingJob"
         " sagemaker:DescribeTrainingJob sagemaker:StopTrainingJob",
@@ -140,9 +149,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         " logs:PutResourcePolicy logs:UpdateLogDelivery",
     },
     "predict": {
-        "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
-        "Endpoints": "sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint",
-        "ApiCalls": "execute-api:Invoke",
+        **_REQUESTS,
         "YourBuckets": "s3:GetEncryptionConfiguration s3:ListBucket",
         "Roles": "iam:DeleteRolePolicy iam:PutRolePolicy",
         "BatchJobs": "sagemaker:AddTags sagemaker:CreateTransformJob"
@@ -150,9 +157,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Any": "cloudwatch:GetMetricStatistics pricing:GetProducts servicequotas:ListServiceQuotas",
     },
     "loadtest": {
-        "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
-        "Endpoints": "sagemaker:DescribeEndpoint sagemaker:InvokeEndpoint",
-        "ApiCalls": "execute-api:Invoke",
+        **_REQUESTS,
         "Bucket": "s3:ListBucketVersions",
         "Archives": "s3:DeleteObject s3:DeleteObjectVersion s3:PutObject",
         "Roles": "iam:DeleteRolePolicy iam:PutRolePolicy",
@@ -173,10 +178,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Apis": "apigateway:GET",
         "Schedules": "scheduler:GetSchedule",
         "Budgets": "budgets:ViewBudget",
-        "Any": "application-autoscaling:DescribeScalableTargets"
-        " application-autoscaling:DescribeScalingPolicies cloudwatch:DescribeAlarms iam:ListRoles"
-        " logs:DescribeLogGroups sagemaker:ListEndpointConfigs"
-        " sagemaker:ListInferenceRecommendationsJobs sagemaker:ListModels tag:GetResources",
+        "Any": _LOOKS,
     },
     "logs": {"LogGroups": "logs:DescribeLogStreams logs:GetLogEvents"},
     "teardown": {
@@ -197,10 +199,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         " application-autoscaling:DeregisterScalableTarget",
         "Schedules": "scheduler:DeleteSchedule scheduler:GetSchedule",
         "Budgets": "budgets:ModifyBudget budgets:ViewBudget",
-        "Any": "application-autoscaling:DescribeScalableTargets"
-        " application-autoscaling:DescribeScalingPolicies cloudwatch:DescribeAlarms iam:ListRoles"
-        " logs:DescribeLogGroups sagemaker:ListEndpointConfigs"
-        " sagemaker:ListInferenceRecommendationsJobs sagemaker:ListModels tag:GetResources",
+        "Any": _LOOKS,
     },
 }
 """Command → kind → actions."""

@@ -142,16 +142,6 @@ class Deletable:
             **arguments,
         )
 
-    def make_or_find(self, operation: str, **arguments: Any) -> Any:
-        """Call an operation that creates; after a refusal, what an earlier attempt has created."""
-        try:
-            return self.call(operation, **arguments)
-        except RefusedError:
-            found = self.found()
-            if not found:
-                raise
-            return found
-
     def _doing(self, operation: str) -> str:
         return doing_of(operation, f"the {self.kind} {self.name}")
 

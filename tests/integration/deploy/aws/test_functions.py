@@ -173,8 +173,9 @@ MADE = says("create_function", {})
         (
             [
                 ABSENT,
-                refuses("create_function", "ResourceConflictException"),
-                says("get_function", answer("Active")),
+                refuses(
+                    "create_function", "ResourceConflictException", "Function already exist: x"
+                ),
                 says("get_function", answer("Active")),
             ],
             None,
