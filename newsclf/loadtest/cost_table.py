@@ -14,7 +14,7 @@ from newsclf.loadtest.store.records import Summary
 
 SUMMARY_FILE = "summary.json"
 _WHAT_HELPS = {
-    "CLIENT-LIMITED": "more --workers, or a client on a quiet machine of its own",
+    "CLIENT-LIMITED": "more --workers, or a client on another, quiet machine",
     "UNSTABLE": "a longer --duration, or a quiet machine",
     "ERRORS": "fewer users with --concurrency, or a longer --timeout",
 }
