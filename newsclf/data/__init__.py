@@ -1,4 +1,4 @@
-"""Where labelled headlines come from: Financial PhraseBank, tables, the shipped sample.
+"""Labelled headlines: Financial PhraseBank, tables, the shipped sample.
 
-`load_data` is the door; `split` parts what it returns.
+`sources.load_data` reads them; `split.split` splits them into training, validation and test parts.
 """

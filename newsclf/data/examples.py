@@ -24,29 +24,29 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledData:
-    """What was read from one source, without exact duplicates, in the file's order."""
+    """Labelled examples of one source, without exact duplicates, in the file's order."""
 
     name: str
     examples: Sequence[Example]
     extra: Sequence[Example] = field(default=())
     validation: Sequence[Example] | None = None
-    """What a separate file holds for validation; None: it is drawn from `examples`."""
+    """Validation examples from a separate source; None: they are drawn from `examples`."""
     test: Sequence[Example] | None = None
-    """What a separate file holds out; None: it is drawn from `examples`."""
+    """Test examples from a separate source; None: they are drawn from `examples`."""
     digest: str
     """SHA-256 of the bytes that were read, hexadecimal."""
     licence: str | None = None
     repeated: int = 0
     """Rows that were dropped because they repeat an earlier text and label."""
     contradictory: int = 0
-    """Texts that stand there with more than one label; all of these rows are kept."""
+    """Texts that occur with more than one label; all of these rows are kept."""
     notes: Sequence[str] = ()
-    """What was guessed about the file, as phrases for the user."""
+    """Guesses about the file, as phrases for the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The three parts; no normalised text of one stands in another."""
+    """Training, validation and test parts, which share no normalised text."""
 
     train: Sequence[Example]
     validation: Sequence[Example]
@@ -73,12 +73,12 @@ def class_counts(examples: Sequence[Example]) -> dict[str, int]:
 
 
 def counted(count: int, one: str, several: str) -> str:
-    """A count and what is counted, as `1 row` or `2,000 rows`."""
+    """A count with its noun: `1 row`, `2,000 rows`."""
     return f"{count:,} {one if count == 1 else several}"
 
 
 def remarks_on(data: LabelledData) -> list[str]:
-    """What was found in the rows of a source, in sentences."""
+    """Sentences about repeated and contradictory rows of a source."""
     found = []
     if data.repeated:
         rows = len(data.examples) + len(data.extra) + data.repeated

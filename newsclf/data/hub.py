@@ -1,7 +1,7 @@
-"""Downloads from the Hugging Face Hub, or out of its cache when the Hub is out of reach.
+"""Download from the Hugging Face Hub, or read its cache when the Hub can't be reached.
 
-Whether the Hub can be reached is found out first, within seconds: its own client would try again
-for half a minute.
+Whether the Hub can be reached is tested first, within seconds: its own client would retry for half
+a minute.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def download_file(repo_id: str, file: str, *, kind: Kind, hint: str) -> Path:
     Args:
         repo_id: Such as `org/name`.
         file: Its path in the repository.
-        kind: What the repository holds.
+        kind: The kind of repository.
         hint: What to do without the Hub.
 
     Raises:
@@ -48,12 +48,12 @@ def download_folder(
     Args:
         repo_id: Such as `org/name`.
         patterns: As in `*.json`.
-        kind: What the repository holds.
+        kind: The kind of repository.
         hint: What to do without the Hub.
         revision: Branch, tag or commit.
 
     Raises:
-        ConfigError: `repo_id` is none.
+        ConfigError: `repo_id` is not a valid id.
         DownloadError: the Hub can't be reached, or has no such repository or revision.
     """
     from huggingface_hub import snapshot_download
@@ -99,7 +99,7 @@ def _fetch(get: Callable[[bool], str], what: str, hint: str) -> Path:
 
 
 def _problem() -> str | None:
-    """Why the Hub can't be asked; None if it answers."""
+    """Why the Hub can't be reached; None if it answers."""
     from huggingface_hub import constants, get_session
 
     if constants.HF_HUB_OFFLINE:
@@ -122,7 +122,7 @@ def _problem() -> str | None:
 
 
 def _quiet() -> None:
-    """Leave out what the client says of its own attempts, unless everything is to be said."""
+    """Silence the client's messages about its own attempts, except with --verbose."""
     if not logging.getLogger().isEnabledFor(logging.INFO):
         from huggingface_hub.utils import logging as hub_logging
 

@@ -1,4 +1,4 @@
-"""From what a file calls its classes to ours."""
+"""Map the labels of a file to negative, neutral and positive."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SPELLINGS = {
 KNOWN_LABELS = {label: label for label in LABELS} | {
     spelt: label for label, spellings in _SPELLINGS.items() for spelt in spellings
 }
-"""Names whose meaning is certain; numbers are not among them, since 0 is negative in one data set,
-neutral in the next."""
+"""Names whose meaning is certain. Numbers are not: 0 is negative in one data set, neutral in the
+next."""
 _MOST_CLASSES = 10
 _MOST_LISTED = 20
 
 
 def label_name(value: object) -> str:
-    """A label as it is compared: 1, 1.0, "1" and " 1.0 " are the same, and so are "Up" and "up"."""
+    """Normalise a label for comparison: 1, 1.0, "1" and " 1.0 " are equal, as are "Up" and "up"."""
     text = "" if value is None else str(value).strip()
     number = _number(text)
     if number is not None and number.is_integer() and abs(number) < 2**53:
@@ -36,10 +36,10 @@ def label_name(value: object) -> str:
 
 
 class LabelReader:
-    """The classes of a file's labels.
+    """Maps the labels of a file to classes.
 
     Args:
-        settings: What the user says of labels.
+        settings: Label names and thresholds that the user gave.
         class_names: Names of the numbers 0, 1, …, where the file has them.
     """
 
@@ -59,7 +59,7 @@ class LabelReader:
         self._class_names = class_names
 
     def label_id(self, value: object) -> int | None:
-        """The index in LABELS of what a label means; None if that is not known."""
+        """Index in LABELS of a label's class; None if its meaning is not known."""
         if self._thresholds is not None:
             score = _number(str(value))
             if score is None:
@@ -118,7 +118,7 @@ class LabelReader:
         )
 
     def _called(self, value: object) -> str:
-        """A label as the file calls it, by the name of a number where it has one."""
+        """A label as the file names it: a number by its class name if it has one."""
         spelt, names = _spelt(value), self._class_names or ()
         return names[int(spelt)] if spelt.isdecimal() and int(spelt) < len(names) else spelt
 
@@ -149,7 +149,7 @@ def _is_nested(value: object) -> bool:
 
 
 def _spelt(value: object) -> str:
-    """A label as the file spells it, numbers without a needless `.0`."""
+    """A label as the file spells it, whole numbers without `.0`."""
     text = "" if value is None else str(value).strip()
     return label_name(value) if _number(text) is not None else text
 

@@ -1,4 +1,4 @@
-"""Financial PhraseBank (Malo et al. 2014): its zip file, the folder in it, or one from the Hub.
+"""Read Financial PhraseBank (Malo et al. 2014): its zip file, its folder, or the Hub's copy.
 
 It holds one text file per agreement level, each a superset of the stricter ones, Latin-1, one
 `sentence@label` a line. `datasets` 4 and later runs no loading scripts, hence the zip.
@@ -28,7 +28,7 @@ _MEMBERS = {
     100: "Sentences_AllAgree.txt",
 }
 _LIMIT_BYTES = 64 * 1024**2
-"""Of each file; the real ones have less than 1 MB."""
+"""Largest size of each file; the real ones have less than 1 MB."""
 
 
 def download() -> Path:
@@ -49,7 +49,7 @@ def is_phrasebank(path: Path) -> bool:
     """Whether a zip file or a folder holds a level of PhraseBank.
 
     Raises:
-        DataError: a file called .zip is none.
+        DataError: a file called .zip is not a zip file.
     """
     if path.is_dir():
         return bool(_files(path))
@@ -61,8 +61,8 @@ def is_phrasebank(path: Path) -> bool:
 def read(path: Path, settings: DataSettings) -> LabelledData:
     """Read one agreement level of a PhraseBank zip, or of the folder that it unpacks to.
 
-    A copy that lacks levels will do if it has `agreement`; the extra rows then come from the
-    nearest level that is there.
+    A copy without all levels is accepted if it has `agreement`; extra rows then come from the
+    lowest level that it has.
 
     Raises:
         DataError: the file is no such zip, or a line can't be used; names the file and the line.
@@ -105,7 +105,7 @@ def read(path: Path, settings: DataSettings) -> LabelledData:
         notes=(
             ()
             if lowest == settings.extra_agreement
-            else (f"extra rows from {lowest} % agreement, there being no lower level",)
+            else (f"extra rows are from {lowest} % agreement, the lowest level of this copy",)
         ),
     )
 
@@ -115,7 +115,7 @@ def _level(name: PurePath) -> int | None:
 
 
 def _files(folder: Path) -> dict[int, Path]:
-    """The files of a folder, or of the one folder deeper that the zip unpacks to."""
+    """Files of a folder, or of the folder in it that the zip unpacks to."""
     found = sorted([*folder.glob("*/Sentences_*Agree.txt"), *folder.glob("Sentences_*Agree.txt")])
     return {level: path for path in found if (level := _level(path))}
 

@@ -41,10 +41,10 @@ class Records:
 
     Attributes:
         name: The file, for messages.
-        notes: What was guessed, as phrases for the user.
+        notes: Guesses about the file, as phrases for the user.
         columns: Names of the columns, as the first good row has them.
-        class_names: Column → names of its numbers, where the file has them.
-        has_names: Whether the columns have names of the file's own; a text file's have none.
+        class_names: Column → class names of its numbers, where the file has them.
+        has_names: Whether the file names its columns; a text file does not.
     """
 
     def __init__(self, found: Found, name: str) -> None:
@@ -62,7 +62,7 @@ class Records:
         self.columns = list(last.values) if isinstance(last, Record) else []
 
     def __enter__(self) -> Self:
-        """Itself; the file is closed at the end of the block."""
+        """Enter a block at whose end the file is closed."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,7 +78,7 @@ class Records:
         """The column with the headlines; a guess is added to the notes.
 
         Raises:
-            MissingColumnError: there is none, or more than one that it might be.
+            MissingColumnError: there is no such column, or several candidates.
         """
         return self._choose(columns.text_column, asked)
 
@@ -86,7 +86,7 @@ class Records:
         """The column with the labels; a guess is added to the notes.
 
         Raises:
-            MissingColumnError: there is none, or more than one that it might be.
+            MissingColumnError: there is no such column, or several candidates.
         """
         return self._choose(columns.label_column, asked)
 
@@ -112,14 +112,14 @@ def open_records(
 
     Args:
         source: What to read; a binary stream is read line by line as lines come.
-        reading: What the user says of it; the rest is recognised.
+        reading: Settings that the user gave; the rest is recognised.
         form: Format of a stream: .csv, .tsv, .jsonl or .txt; by default, what its first line
             looks like.
         split: Which part of a folder; by default the only one, or `train`.
         subset: Which configuration of a folder that has several.
 
     Raises:
-        DataError: no such file, or none that can be read.
+        DataError: there is no such file, or it can't be read.
         ConfigError: `reading.columns` does not fit.
         MissingExtraError: a package for this format is not installed.
     """
@@ -200,19 +200,19 @@ def _closed_on_error(file: IO[Any]) -> Iterator[None]:
 
 
 def _form_of(first: str, reading: ReadingSettings) -> str | None:
-    """What a stream's first line looks like."""
+    """Format that a stream's first line suggests."""
     if first.lstrip().startswith("{"):
         return ".jsonl"
     return ".csv" if _is_table(first, reading) or columns.is_text_name(first) else ".txt"
 
 
 def _is_table(first: str, reading: ReadingSettings) -> bool:
-    """Whether a text file has columns: it is said to, or its first line names one."""
+    """Whether a text file has columns: by the settings, or by its first line."""
     return bool(reading.columns or reading.delimiter) or names_a_text_column(first)
 
 
 def _read_text(lines: Lines, *, once: bool) -> Found:
-    """One headline a line, and in PhraseBank's own form its label after an @ sign."""
+    """Read one headline per line; in PhraseBank's format its label follows an @ sign."""
     sample = [line for line in lines.peek(1 if once else _SAMPLE_LINES) if line.strip()]
     found = [_SENTENCE_AT_LABEL.fullmatch(line) for line in sample]
     labelled = bool(found) and all(m and m["label"].casefold() in KNOWN_LABELS for m in found)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Rows = Sequence[Mapping[str, object]]
 StreamFormat = Literal["csv", "tsv", "jsonl"]
-"""What can be written to a pipe; Parquet needs a file."""
+"""Formats that can be written to a pipe; Parquet needs a file."""
 
 
 class Sink(Protocol):
@@ -31,15 +31,15 @@ class Sink(Protocol):
         """Add rows; the first ones decide the columns."""
 
     def close(self) -> None:
-        """Write what is still buffered; the stream itself stays open."""
+        """Flush; the stream itself stays open."""
 
 
 @contextmanager
 def open_sink(path: Path) -> Iterator[Sink]:
-    """Open a file for rows, making its folder if need be; on an error nothing is left behind.
+    """Open a file for rows, creating its folder; on an error nothing is left behind.
 
     Raises:
-        DataError: The suffix is none of .csv, .tsv, .jsonl, .parquet, or the file cannot be
+        DataError: The suffix is not .csv, .tsv, .jsonl or .parquet, or the file cannot be
             written there.
         MissingExtraError: Parquet without pyarrow.
     """
@@ -64,7 +64,7 @@ def open_sink(path: Path) -> Iterator[Sink]:
 
 @contextmanager
 def stream_sink(stream: BinaryIO, file_format: StreamFormat) -> Iterator[Sink]:
-    """Write rows to a stream such as standard output, each group as soon as it is there."""
+    """Write rows to a stream such as standard output, without buffering."""
     with closing(_SINKS[f".{file_format}"](stream)) as sink:
         yield sink
 

@@ -1,4 +1,4 @@
-"""From the name of a data source to labelled headlines."""
+"""Load labelled headlines by the name of their source."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TAKES = (
 
 
 class HubData(NamedTuple):
-    """A data set on the Hub: `org/name`, `org/name/subset`, each with `:split` after it or not."""
+    """A data set on the Hub: `org/name[/subset][:split]`."""
 
     id: str
     subset: str | None
@@ -40,7 +40,7 @@ def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData
 
     Args:
         settings: What to read, and how.
-        at: Where a copy of the file lies, if not where the settings say.
+        at: A copy of the file to read instead of `settings.source`.
 
     Raises:
         DataError: there is no such file, or it can't be used.
@@ -68,15 +68,15 @@ def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData
 def load_again(
     settings: DataSettings, *, digest: str, source: str | None = None
 ) -> tuple[LabelledData, DataSettings]:
-    """Read the data that a model was trained on, and the settings by which it is parted.
+    """Read the data that a model was trained on, and the settings by which they were split.
 
     Args:
-        settings: Those of the training.
-        digest: That of the data then.
-        source: Where it now is, if it has moved.
+        settings: Data settings of the training.
+        digest: Digest of the data at the time of the training.
+        source: Present location of the data, if they have moved.
 
     Raises:
-        DataError: it is gone, or its bytes have changed since.
+        DataError: the data are missing, or have changed since.
     """
     if source is not None:
         settings = settings.model_copy(update={"source": source})
@@ -133,7 +133,7 @@ def data_file(settings: DataSettings) -> Path | None:
 
 
 def missing_source(settings: DataSettings) -> str | None:
-    """The first source of the settings that is a path at which nothing lies."""
+    """The first source of the settings that is a missing file or folder."""
     for source in (settings.source, settings.validation, settings.test):
         if source in (None, "phrasebank", "sample") or hub_data(source) is not None:
             continue
@@ -145,7 +145,7 @@ def missing_source(settings: DataSettings) -> str | None:
 
 
 def hub_data(source: str) -> HubData | None:
-    """The data set on the Hub that a source names; None for anything that is or looks local."""
+    """The Hub data set that a source names; None for a source that is or looks like a path."""
     found = _HUB_ID.fullmatch(source)
     path = Path(source.partition(":")[0])
     if found is None or path.exists() or path.parent.is_dir():
@@ -156,7 +156,7 @@ def hub_data(source: str) -> HubData | None:
 
 
 def _place(source: str) -> tuple[Path, str | None]:
-    """The path of a source, and the split that is named after a folder's."""
+    """The path of a source, and the split in `FOLDER:SPLIT`."""
     path = Path(source)
     if path.exists():
         return path, None

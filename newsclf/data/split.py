@@ -1,4 +1,4 @@
-"""Train, validation and test parts that share no headline."""
+"""Split a data set into training, validation and test parts that share no headline."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from newsclf.data.examples import Example, LabelledData, Split, class_counts, co
 
 
 def split(data: LabelledData, settings: DataSettings) -> Split:
-    """Part a data set.
+    """Split a data set into three parts.
 
     With the default settings and PhraseBank at 75 % agreement the test part is the published one:
     scikit-learn's `train_test_split(test_size=0.2, random_state=200)`, 690 rows with 438 neutral,
     179 positive and 73 negative. The validation part is drawn, by class, from the rest. A part
-    that has a file of its own is taken from there whole. A row whose normalised text stands in the
-    test or validation part is dropped from the parts before it, so training sees neither; that
-    goes for the extra rows too, which only train.
+    that has a file of its own is taken from there whole. A row whose normalised text is also in the
+    test or validation part is dropped from the parts before it, so training sees neither. The same
+    holds for the extra rows, which are used for training only.
 
     Raises:
-        DataError: there are too few rows to part, or a part would lack a class.
+        DataError: there are too few rows to split, or a part would lack a class.
     """
-    require_extra("sklearn", extra="train", purpose="parting data")
+    require_extra("sklearn", extra="train", purpose="splitting data")
     _check_class_sizes(data)
     if data.test is None:
         rest, test = _drawn(data, data.examples, settings.test_fraction, settings.split_seed)
@@ -57,7 +57,7 @@ def _drawn(
     *,
     by_class: bool = False,
 ) -> tuple[list[Example], list[Example]]:
-    """What is left of the examples, and a share of them."""
+    """Split off a random share of the examples: the rest, and the share."""
     from sklearn.model_selection import train_test_split
 
     try:

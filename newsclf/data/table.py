@@ -1,4 +1,4 @@
-"""Labelled headlines from any file that has a column of texts and one of labels."""
+"""Read labelled headlines from any file with a text column and a label column."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def read(
 
     Args:
         path: A file, or a folder of Hugging Face's.
-        settings: Columns, labels, and what else the user says of the file.
-        name: What to call the data; by default, as the file is called.
+        settings: Columns, labels and format of the file.
+        name: Name of the data; by default the file's name.
         split: Which part of a folder.
         subset: Which configuration of a folder.
 
@@ -98,7 +98,7 @@ def _columns(records: Records, settings: DataSettings) -> tuple[str, str]:
 
 
 def _digest(path: Path, examples: Sequence[Example]) -> str:
-    """Of a file's bytes; of a folder's rows, since the same rows may lie there in other files."""
+    """SHA-256 of a file's bytes, or of a folder's rows, which may be spread over other files."""
     if path.is_file():
         return file_digest(path)
     rows = json.dumps([(example.text, example.label_id) for example in examples])

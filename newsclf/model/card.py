@@ -1,4 +1,4 @@
-"""What is known of a trained model: `card.json`, and the README made from it."""
+"""Model card: `card.json`, and the README that is generated from it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CardBase(LenientRecord):
 
 
 class CardData(LenientRecord):
-    """The data that the model was trained on, and how it was parted."""
+    """The data that the model was trained on, and how they were split."""
 
     name: str
     digest: str
@@ -40,9 +40,9 @@ class CardData(LenientRecord):
     repeated: int = 0
     """Rows that were left out because they repeat another one's text and label."""
     contradictory: int = 0
-    """Texts that stand there with more than one label; all of these rows are kept."""
+    """Texts that occur with more than one label; all of these rows are kept."""
     cut: int = 0
-    """Training and validation texts of which the model reads only the beginning."""
+    """Training and validation texts that are longer than the model reads."""
 
 
 class Score(LenientRecord):
@@ -57,13 +57,13 @@ class Score(LenientRecord):
 
 
 class Parity(LenientRecord):
-    """The int8 model beside the float one, on validation data."""
+    """Comparison of the int8 model with the float model on validation data."""
 
     rows: int
     agreement: float
     """Share of rows with the same label."""
     undecided: int = 0
-    """Rows with another label on which the float model itself hardly prefers one of the two."""
+    """Rows with another label on which the float model's probabilities are nearly equal."""
     float_accuracy: float
     int8_accuracy: float
     only_float_right: int = 0
@@ -76,7 +76,7 @@ class Parity(LenientRecord):
 
 
 class ModelCard(LenientRecord):
-    """Everything that is needed to judge a model, and to make it again."""
+    """Everything that is needed to judge a model, and to reproduce it."""
 
     schema_version: Literal[1] = 1
     created: str
@@ -93,9 +93,9 @@ class ModelCard(LenientRecord):
     validation: Score
     int8: Parity | None = None
     int8_rejected: str | None = None
-    """Why there is no int8 file although one was made."""
+    """Why the int8 file was rejected."""
     int8_rejected_parity: Parity | None = None
-    """What was measured of it."""
+    """Measurements of the rejected int8 file."""
     test: Score | None = None
     """From the latest `newsclf evaluate` on the held-out part."""
     versions: dict[str, str]
@@ -133,7 +133,7 @@ def read_card(path: Path) -> tuple[Path, ModelCard]:
 
 
 _USUAL_COLUMNS = (None, "text", "label")
-"""Not asked for of other data, whose columns may be found by names that mean the same."""
+"""Columns that other data need not have: there, columns of similar names are found too."""
 
 
 def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:

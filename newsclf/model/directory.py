@@ -1,9 +1,9 @@
-"""A model directory on disk: finding it, checking its digests, replacing it whole.
+"""Model directories on disk: find one, check its digests, replace it.
 
     config.json, model.safetensors, tokenizer.json, …   as Hugging Face writes them
     model.onnx                                          the int8 form, which serving runs
-    seen-texts.txt                                      hashes of what it was trained on
-    card.json                                           where it came from, and SHA-256 of each file
+    seen-texts.txt                                      hashes of the texts that it was trained on
+    card.json                                           its origin, and SHA-256 of each file
     README.md, training.svg                             generated from the card
 
 `newsclf train --seeds N` writes a folder with `seeds.json` and one such directory per seed; opening
@@ -36,7 +36,7 @@ def find_model(path: Path) -> Path:
     """The model directory at a path; the best one, if the path holds several seeds.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is no model directory.
     """
     if (path / SEEDS_FILE).is_file():
         path = path / _seed_names(path)[0]

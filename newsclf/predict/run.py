@@ -31,7 +31,7 @@ _COUNTED_SUFFIXES = (".csv", ".tsv", ".jsonl", ".txt")
 _BLOCK_BYTES = 1 << 20
 Classify = Callable[[Sequence[str]], list[Prediction]]
 COLUMNS = ("predicted_label", *(f"p_{label}" for label in LABELS))
-"""What scoring adds to the columns of a row."""
+"""Columns that scoring adds to a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class ClassifiedRow:
-    """A row of the input with what the classifier says of it."""
+    """A row of the input with its prediction."""
 
     record: Record
     text: str
     prediction: Prediction | None
-    """None for a bad row that was passed over."""
+    """None for a bad row that was skipped."""
 
     def with_columns(self) -> dict[str, object]:
         """The row's values with COLUMNS added, which are empty for a bad row."""
@@ -72,11 +72,11 @@ class Tally:
     bad: int = 0
     """Rows that could not be classified."""
     truncated: int = 0
-    """Headlines with more tokens than the model reads, of which it read the beginning."""
+    """Headlines with more tokens than the model reads, which were cut."""
     first_bad: list[str] = field(default_factory=list)
     """Place and problem of the first few of them."""
     notes: list[str] = field(default_factory=list)
-    """What was guessed about the input, as phrases for the user."""
+    """Guesses about the input, as phrases for the user."""
 
     def count_bad(self, rows: Sequence[BadRow]) -> None:
         """Count bad rows, and remember where the first ones stand."""
@@ -94,8 +94,8 @@ class RowsRequest:
     """Format of a stream, such as .txt; by default what its first line looks like."""
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     known_text_column: str | None = None
-    """Where the headlines of the model's training data were; used if the input has this column
-    and `reading` names none."""
+    """Text column of the model's training data; used if the input has this column and `reading`
+    names no text column."""
     count_truncated: Callable[[Sequence[str]], int] = lambda _: 0
     """How many texts are longer than what the model reads; a deployment does not say."""
     skip_bad: bool = False
@@ -104,7 +104,7 @@ class RowsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRequest:
-    """Rows to classify, and where they go with their scores."""
+    """Rows to classify, and where to write them with their scores."""
 
     rows: RowsRequest
     target: Path | BinaryIO
@@ -118,7 +118,7 @@ def predict(texts: Sequence[str], classify: Classify) -> Predicted:
     """Classify a few headlines.
 
     Raises:
-        DataError: There is none, or one cannot be used.
+        DataError: No headline was given, or one cannot be used.
     """
     if not texts:
         raise DataError("no headline was given", hint='newsclf predict "Profit rose by a third"')
@@ -246,7 +246,7 @@ def _check_columns(records: Records) -> None:
 
 
 def _without_rows(records: Records) -> DataError:
-    """The error for an input in which no row can be read."""
+    """The error for an input without a readable row."""
     for row in records:
         if isinstance(row, BadRow):
             return row.error(records.name)
@@ -258,7 +258,7 @@ def _without_rows(records: Records) -> DataError:
 
 
 def _with_way_out(error: DataError) -> DataError:
-    hint = f"{error.hint}, or pass over such rows: --skip-bad"
+    hint = f"{error.hint}, or skip such rows: --skip-bad"
     return DataError(error.message, hint=hint)
 
 

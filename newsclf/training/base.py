@@ -1,4 +1,4 @@
-"""Where a base model comes from: a folder, an installed package, or the Hugging Face Hub."""
+"""Find a base model: in a folder, an installed package, or on the Hugging Face Hub."""
 
 from __future__ import annotations
 

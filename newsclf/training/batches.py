@@ -1,8 +1,8 @@
 """Tokenised rows, and batches of rows of about the same length.
 
-Padding every row to the longest of the data makes most of the arithmetic of a step padding; sorting
-within a pool of shuffled rows takes nearly all of that away and still changes the batches from
-epoch to epoch.
+If every row is padded to the longest row of the data, most of a step's arithmetic is padding.
+Sorting within pools of shuffled rows avoids nearly all of it, and batches still change from epoch
+to epoch.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Batch:
 def training_rows(
     tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], settings: TrainSettings
 ) -> list[Row]:
-    """Tokenise examples, and soften and weigh their labels as the settings say."""
+    """Tokenise examples, and apply label smoothing and weights of the settings."""
     rows = []
     for token_ids, example in zip(
         token_ids_of(tokenizer, [e.text for e in examples]),

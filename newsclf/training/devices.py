@@ -1,4 +1,4 @@
-"""Where torch computes: the device, its threads, its precision."""
+"""Device, threads and precision of torch."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""What a training run is asked for, and the folder beside the model where it keeps its state.
+"""Request of a training run, and the folder beside the model where the run keeps its state.
 
-    model.partial/request.json   what was asked for
+    model.partial/request.json   the training request
     model.partial/seed-0…        checkpoints and finished seeds, of a run on this machine
-    model.partial/job.json       the managed job, of a run on SageMaker
+    model.partial/job.json       the training job, of a run on SageMaker
 
-It goes when the model directory is finished, and when a run ends before its first epoch does.
-The folder may have come with somebody's archive, so nothing behind a link is read, written or
-deleted there, and nothing is deleted that no training writes.
+It is deleted when the model directory is finished, and when a run ends before its first epoch.
+The folder may come from an untrusted archive, so no link in it is followed, and only files that a
+training writes are deleted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REQUEST_FILE = "request.json"
 JOB_FILE = "job.json"
 LOCK_FILE = ".lock"
 FETCHED, FETCHED_NEW, ARCHIVE = "fetched", "fetched.new", "model.tar.gz"
-"""The model of a managed job: unpacked and checked, not yet checked, and as it came."""
+"""Model of a training job: unpacked and checked, unpacked, and packed."""
 
 _FILES = (REQUEST_FILE, JOB_FILE, LOCK_FILE, SEEDS_FILE, ARCHIVE)
 _FOLDERS = re.compile(
@@ -39,11 +39,11 @@ _FOLDERS = re.compile(
     r"|\.seed-\d+-[a-z0-9_]{8}"  # while `replace_directory` works there
 )
 _MODE = 0o755
-"""Of the folder, less what the umask takes: nobody else writes there, whatever the umask."""
+"""Mode of the folder, before the umask: only the owner may write."""
 
 
 class TrainRequest(StrictRecord):
-    """Everything that decides what a training run makes; kept so that it can be resumed."""
+    """Everything that determines the result of a training run; stored so that it can be resumed."""
 
     settings: Settings
     seeds: int = Field(default=1, ge=1)
@@ -56,7 +56,7 @@ class TrainRequest(StrictRecord):
 
 
 def work_folder(model: Path) -> Path:
-    """Where a run keeps its checkpoints until the model directory is finished."""
+    """Folder of a run's checkpoints until the model directory is finished."""
     resolved = model.resolve()
     return resolved.with_name(f"{resolved.name}.partial")
 
@@ -135,7 +135,7 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
 
 
 def _check_replaceable(model: Path) -> None:
-    """Raise ConfigError if what would be replaced lies behind a link, or is somebody else's."""
+    """Raise ConfigError if the model directory is a link, or belongs to another user."""
     found = distrust(model, folder=True)
     # Others may well write to a model that a group works on.
     if found is not None and found.kind != "mode":
@@ -148,7 +148,7 @@ def _check_replaceable(model: Path) -> None:
 
 
 def _check_ours(work: Path) -> None:
-    """Raise ConfigError if the folder is a link, or others can have put something there."""
+    """Raise ConfigError if the folder is a link, or others can write to it."""
     if (found := distrust(work, folder=True)) is not None:
         raise ConfigError(
             f"{work} {found.words}, and nothing in it will be used or replaced",
@@ -159,7 +159,7 @@ def _check_ours(work: Path) -> None:
 
 
 def _check_nothing_foreign(work: Path) -> None:
-    """Raise ConfigError if there is something that no training writes, or a link."""
+    """Raise ConfigError if the folder holds a link or a file that no training writes."""
     if foreign := [path.name for path in sorted(work.iterdir()) if not _is_ours(path)]:
         named = ", ".join(foreign[:5]) + (" …" if len(foreign) > 5 else "")  # noqa: PLR2004
         raise ConfigError(
@@ -169,7 +169,7 @@ def _check_nothing_foreign(work: Path) -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a training writes such a thing into its folder: a file or folder, never a link."""
+    """Whether a training writes a file or folder of this name; a training writes no links."""
     if path.is_symlink():
         return False
     if path.is_dir():
@@ -178,14 +178,14 @@ def _is_ours(path: Path) -> bool:
 
 
 def has_progress(work: Path) -> bool:
-    """Whether a run has left anything there to go on from: a finished seed or epoch, or a job."""
+    """Whether a run can be resumed: from a finished seed or epoch, or a job."""
     patterns = (JOB_FILE, f"seed-*/{CARD_FILE}", "seed-*.checkpoint/last.pt")
     return any(next(work.glob(pattern), None) is not None for pattern in patterns)
 
 
 @contextmanager
 def locked(work: Path) -> Iterator[None]:
-    """Make the folder, and have it for oneself.
+    """Make the folder, and hold its lock.
 
     Raises:
         ConfigError: another training is under way there, or the folder is not the user's own.
@@ -208,17 +208,17 @@ def locked(work: Path) -> Iterator[None]:
 
 
 def empty(work: Path) -> None:
-    """Delete what an earlier run has left there.
+    """Delete the files of an earlier run.
 
     Raises:
-        ConfigError: there is something else, too; then nothing is deleted.
+        ConfigError: the folder holds other files, too; then nothing is deleted.
     """
     _check_nothing_foreign(work)
     _delete_ours(work, but=LOCK_FILE)
 
 
 def remove(work: Path) -> None:
-    """Delete what a run has left there, and the folder unless somebody put something into it."""
+    """Delete the files of a run, and the folder unless it holds other files."""
     if distrust(work, folder=True) is not None:
         return
     with suppress(OSError):

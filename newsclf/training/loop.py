@@ -1,4 +1,4 @@
-"""Fine-tune a sequence classifier: one flat loop, from base model to the checkpoint to keep.
+"""Fine-tune a sequence classifier: the training loop, from base model to the best checkpoint.
 
 Resuming gives the same result as never having stopped: an epoch's batches and dropout come from a
 seed made of the run's seed and the epoch's number, the learning rate from the step's number, and
@@ -40,7 +40,7 @@ from newsclf.training.schedule import default_rate, parameter_groups, rate_facto
 
 @dataclass(frozen=True, slots=True)
 class StepProgress:
-    """Where training stands, after each step."""
+    """Progress of a training, after each step."""
 
     seed: int
     epoch: int
@@ -102,11 +102,11 @@ def fit(
 
     Args:
         split: The test part is not looked at.
-        checkpoint: A folder for `last.pt` and `best.safetensors`; a run that finds them goes on
-            where they end.
+        checkpoint: A folder for `last.pt` and `best.safetensors`; a run that finds them resumes
+            there.
 
     Raises:
-        ModelError: the base, or the checkpoint to go on from, can't be loaded.
+        ModelError: the base, or the checkpoint to resume from, can't be loaded.
     """
     use_threads(settings.threads)
     device = pick_device(settings.device)

@@ -30,7 +30,7 @@ def optimize(settings: Settings, *, source: str | None = None) -> list[ModelCard
     """Make or remake `model.onnx` of the model at `settings.model`, or of each of its seeds.
 
     Args:
-        source: Where the data now is that the model was trained on, if it has moved.
+        source: Present location of the training data, if it has moved.
 
     Raises:
         ModelError: there is no model, or its files are not what its card says.
@@ -54,7 +54,7 @@ def optimize(settings: Settings, *, source: str | None = None) -> list[ModelCard
 
 
 class Int8RejectedError(CheckFailedError):
-    """The int8 form of a model answers too differently."""
+    """The int8 model's answers differ too much from the float model's."""
 
     def __init__(self, folder: Path, found: Parity, against: Sequence[str]) -> None:
         kept = "previous model.onnx" if (folder / ONNX_FILE).is_file() else "float model"

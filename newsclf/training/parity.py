@@ -1,8 +1,8 @@
-"""Whether an int8 model is as good as the float model that it was made from.
+"""Comparison of an int8 model with the float model that it was made from.
 
-Two findings speak against it, both on validation rows: it gives another label where the float model
-was decided, or it is right less often by more than chance explains. Neither counts one row alone,
-since a few dozen rows are often all that there are.
+It is rejected for two reasons, both measured on validation rows: it gives another label where the
+float model was decided, or its accuracy is lower by more than chance explains. A single row
+is never a reason, since there are often only a few dozen.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def measure(
 
 
 def problems(parity: Parity, limits: OptimizeSettings) -> list[str]:
-    """What speaks against the int8 model, in words; nothing if it is good enough."""
+    """Reasons to reject the int8 model; empty if it is good enough."""
     found = []
     allowed = _rows_of(1 - limits.min_agreement, parity.rows)
     if parity.differing > allowed:
@@ -63,7 +63,7 @@ def problems(parity: Parity, limits: OptimizeSettings) -> list[str]:
 
 
 def doubt(parity: Parity, limits: OptimizeSettings) -> str | None:
-    """What to know of an accepted model that agrees on fewer rows than asked; None if it does not.
+    """Caveat of an accepted model that agrees on fewer rows than `min_agreement`; else None.
 
     A single row may differ in any set, and rows on which the float model is undecided do not count.
     """
@@ -79,7 +79,7 @@ def doubt(parity: Parity, limits: OptimizeSettings) -> str | None:
 
 
 def accepting_options(parities: Sequence[Parity]) -> str:
-    """The options of `newsclf optimize` with which it accepts models as they were measured."""
+    """Options of `newsclf optimize` that accept models as they were measured."""
     agreement = min(1 - parity.differing / parity.rows for parity in parities)
     options = f"--min-agreement {math.floor(100 * agreement + _ROUNDING) / 100:g}"
     drop = max(parity.float_accuracy - parity.int8_accuracy for parity in parities)
@@ -89,7 +89,7 @@ def accepting_options(parities: Sequence[Parity]) -> str:
 
 
 def _rows_of(share: float, rows: int) -> int:
-    """A share of the rows, but never less than one row, which may be chance."""
+    """A share of the rows, at least one row, which may differ by chance."""
     return max(1, math.floor(share * rows + _ROUNDING))
 
 

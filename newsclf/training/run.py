@@ -150,7 +150,7 @@ def train(
 
 @contextmanager
 def _kept_if_worth_it(work: Path, model: Path) -> Iterator[None]:
-    """When a run ends early, delete its folder unless there is something to go on from.
+    """When a run ends early, delete its folder unless the run can be resumed.
 
     Raises:
         InterruptedRunError: in place of a KeyboardInterrupt.
@@ -174,7 +174,7 @@ def _kept_if_worth_it(work: Path, model: Path) -> Iterator[None]:
 
 
 def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
-    """The data to train on; DataError if they are not what the request was made for."""
+    """The data to train on; DataError if they have changed since the request was made."""
     data = load_data(request.settings.data, at=at)
     if request.data_digest not in (None, data.digest):
         raise DataError(

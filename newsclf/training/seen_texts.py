@@ -1,10 +1,11 @@
-"""Which texts a model has been trained or validated on, known again by their hashes.
+"""Hashes by which texts that a model was trained or validated on are identified.
 
     seen-texts.txt   one line a text, sorted: 16 hexadecimal digits, a blank, `training` or
                      `validation`
 
 The digits are the first 8 bytes of the SHA-256 of the normalised text, so the file tells whether a
-given headline was used, and gives away none. It is one of the files whose digests are in the card.
+given headline was used, without containing any. Its digest is in
+the card.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class SeenTexts:
 
 
 def write_seen_texts(folder: Path, parts: Split) -> None:
-    """Write the hashes of what a model learns from and is chosen on."""
+    """Write the hashes of the training and validation texts."""
     of_hash: dict[str, Part] = {_hash(example.text): "training" for example in parts.train}
     of_hash |= {_hash(example.text): "validation" for example in parts.validation}
     write_text(folder / SEEN_FILE, "".join(f"{h} {part}\n" for h, part in sorted(of_hash.items())))

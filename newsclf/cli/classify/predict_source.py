@@ -1,4 +1,4 @@
-"""What answers `newsclf predict`: a deployment or a model directory."""
+"""Classifier of `newsclf predict`: a deployment or a model directory."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Classifier:
     source: dict[str, str]
     """`kind` (model or deployment), `name` and `digest` of the model, for --json."""
     count_truncated: Callable[[Sequence[str]], int] = lambda _: 0
-    """How many headlines are longer than what the model reads; a deployment does not say."""
+    """How many headlines are longer than the model reads; a deployment does not tell."""
     text_column: str | None = None
-    """Where the headlines of the model's training data were."""
+    """Text column of the model's training data."""
 
 
 def find_classifier(
@@ -39,16 +39,16 @@ def find_classifier(
     header_file: Path | None,
     use_model: bool,
 ) -> Classifier:
-    """Find what answers, and say which it is.
+    """Find the classifier, and tell the user which it is.
 
-    A deployment that the user names must be there: nothing else may answer in its place. Without
-    one it is the deployment `news`, or the model directory where there is none.
+    A deployment that the user names must exist: nothing else may answer in its place. By default it
+    is the deployment `news` if it exists, else the model directory.
 
     Args:
-        output: Where to say it.
+        output: Where to show it.
         settings: With the state directory and the model.
         deployment: The name that the user gave.
-        header_file: Headers that the API of a deployment asks for.
+        header_file: Headers that the API of a deployment requires.
         use_model: Ask no deployment.
 
     Raises:
@@ -84,7 +84,7 @@ def _deployed(output: Output, found: Deployment, header_file: Path | None) -> Cl
 
 
 def _with_others(error: ModelError, settings: Settings) -> ModelError:
-    """The error with what there is instead: other deployments, or the model of the demo."""
+    """The error with a hint at other deployments, or at the model of the demo."""
     demo = settings.state_dir / "demo" / "model"
     if names := Deployments(settings.state_dir).names():
         hint = f"ask a deployment: --deployment {names[0]}"
@@ -96,5 +96,5 @@ def _with_others(error: ModelError, settings: Settings) -> ModelError:
 
 
 def _shown(path: Path) -> str:
-    """A path that cannot be taken for a name."""
+    """A path that cannot be mistaken for a name."""
     return str(path) if path.is_absolute() else f"./{path}"

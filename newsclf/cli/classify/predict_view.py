@@ -1,4 +1,4 @@
-"""How `newsclf predict` shows its answers."""
+"""Output of `newsclf predict`: bars on the terminal, or a JSON document."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
 def document(
     found: Sequence[tuple[str, Prediction]], latency_ms: float, classifier: Classifier
 ) -> dict[str, object]:
-    """The answers as --json prints them, with what gave them."""
+    """Predictions as --json prints them, with their source."""
     return {
         "source": classifier.source,
         "predictions": [{"headline": text, **prediction.as_dict()} for text, prediction in found],

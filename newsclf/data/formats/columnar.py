@@ -1,4 +1,4 @@
-"""Parquet and Arrow files, and folders as the Hugging Face libraries write them."""
+"""Read Parquet and Arrow files, and folders written by Hugging Face libraries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _BATCH_ROWS = 1024
 _SPLITS = ("train", "training")
-"""Read without being named, where a data set has several splits."""
+"""Splits that are read by default."""
 _SAVED = ("dataset_dict.json", "state.json")
 _REPOSITORY = ("*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.arrow")
 

@@ -1,4 +1,4 @@
-"""Which column holds the headlines, which the labels, and whether a file has a header at all."""
+"""Find the text column, the label column, and whether a file has a header."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Header:
 
 
 def header_of(rows: Sequence[Sequence[object]], columns: Sequence[str], name: str) -> Header:
-    """Take or make the names of the columns, from the first rows of a table.
+    """Read or make up the names of the columns, from the first rows of a table.
 
     Args:
         rows: The first rows, the header among them if there is one; at least one.
@@ -83,12 +83,12 @@ def header_of(rows: Sequence[Sequence[object]], columns: Sequence[str], name: st
 
 
 def text_column(columns: Sequence[str], asked: str | None, name: str) -> tuple[str, list[str]]:
-    """The column with the headlines, and what is to be said of the choice."""
+    """The column with the headlines, and notes about the choice."""
     return _choose(columns, asked, (TEXT, _TEXT_NAMES), ("headlines", "--text-column"), name)
 
 
 def label_column(columns: Sequence[str], asked: str | None, name: str) -> tuple[str, list[str]]:
-    """The column with the labels, and what is to be said of the choice."""
+    """The column with the labels, and notes about the choice."""
     return _choose(columns, asked, (LABEL, _LABEL_NAMES), ("labels", "--label-column"), name)
 
 
@@ -121,7 +121,7 @@ def _choose(
 
 
 def _same(columns: Sequence[str], names: Iterable[str]) -> list[str]:
-    """Columns of one of these names; case and blanks around it count only between two of them."""
+    """Columns of one of these names: exact matches, else matches but for case and blanks."""
     names = list(names)
     if exact := [column for column in columns if column in names]:
         return exact
@@ -145,7 +145,11 @@ def _named(first: Sequence[str], columns: Sequence[str], name: str) -> Header:
             hint="name every column, for example --columns id,label,text",
         )
     if [_plain(value) for value in first] == [_plain(column) for column in columns]:
-        return Header(list(columns), 1, ["line 1 is taken for the header, being --columns' names"])
+        return Header(
+            list(columns),
+            1,
+            ["line 1 is the header, with the names in --columns"],
+        )
     return Header(list(columns), 0)
 
 

@@ -1,6 +1,6 @@
-"""CSV in all its dialects: what parts the fields, whether there is a header, which rows are broken.
+"""Read CSV in all its dialects: delimiter, header, broken rows.
 
-A row that can't be parsed costs itself and no other: its lines but the first are read again.
+A row that can't be parsed affects no other: all of its lines but the first are read again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ALIKE = 0.9
 
 
 class Lines:
-    """Numbered lines of which the latest ones can be given back."""
+    """Numbered lines, of which the latest can be pushed back."""
 
     def __init__(self, lines: Iterator[str], codec: str) -> None:
         self._source = lines
@@ -48,7 +48,7 @@ class Lines:
         self.taken.clear()
 
     def give_back(self, keep: int) -> None:
-        """Take back the lines of the row, but for the first ones."""
+        """Push back the lines of the row, except the first `keep`."""
         returned = self.taken[keep:]
         self._waiting.extendleft(reversed(returned))
         self.number -= len(returned)
@@ -75,7 +75,7 @@ class Lines:
                 yield parse(place, line)
 
     def undecoded(self) -> str | None:
-        """What is wrong with the bytes of the row."""
+        """The problem with the bytes of the row; None if they could be decoded."""
         problems = (undecoded(line, self._codec) for line in self.taken)
         return next((problem for problem in problems if problem), None)
 
@@ -87,10 +87,10 @@ def read_delimited(
 
     Args:
         lines: The file.
-        reading: What the user says of it.
+        reading: Settings that the user gave.
         name: The file's name, for messages.
-        usual: What parts fields if nothing speaks against it.
-        once: Whether it is a pipe, of which only one line is looked at in advance.
+        usual: The delimiter that is tried first.
+        once: Whether the source is a pipe, of which only one line is read in advance.
 
     Raises:
         ConfigError, DataError: see `header_of`.
@@ -110,7 +110,7 @@ def read_delimited(
 
 
 def sniff(sample: Sequence[str], usual: str) -> str:
-    """What parts the fields of these lines: the usual, unless it parts none and another does."""
+    """Guess the delimiter of these lines: the usual one, unless only another fits."""
     fits = {}
     for delimiter in (usual, *(each for each in _DELIMITERS if each != usual)):
         widths = [len(row) for row in _parsed(sample, delimiter) if row]
@@ -132,13 +132,13 @@ def _excel_line(lines: Lines) -> str | None:
 
 
 def names_a_text_column(line: str) -> bool:
-    """Whether a line is the header of a table with headlines, however its fields are parted."""
+    """Whether a line is the header of a table with headlines, with any delimiter."""
     rows = (next(csv.reader([line], delimiter=each), []) for each in _DELIMITERS)
     return any(len(row) > 1 and any(is_text_name(cell) for cell in row) for row in rows)
 
 
 def _parsed(lines: Sequence[str], delimiter: str) -> list[list[str]]:
-    """Rows of a sample, without the last one of a longer file, which may be cut off."""
+    """Rows of a sample, without the last one if it may be cut off."""
     rows = list(csv.reader(lines, delimiter=delimiter))
     return rows[:-1] if len(lines) == _SAMPLE_LINES else rows
 

@@ -1,7 +1,7 @@
-"""Text out of bytes: which encoding a file is in, and its lines.
+"""Detect the encoding of a file, and decode its lines.
 
-A guess is made only where it can hardly be wrong: a byte order mark, strict UTF-8, UTF-16 by its
-zero bytes, and Western European text in Windows-1252. Everything else is an error that asks.
+Only near-certain guesses are made: a byte order mark, strict UTF-8, UTF-16 by its zero bytes, and
+Western European text in Windows-1252. Anything else is an error that asks for --encoding.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _ZERO_SHARE = 0.2
 _BINARY_SHARE = 0.05
 """Zero bytes in a file that is not UTF-16; a single one may stand in a damaged text."""
 _FOREIGN_SHARE = 0.6
-"""Of the characters of words with any: about a fifth in Western languages, nearly all elsewhere."""
+"""Share of non-ASCII characters in words that have any: about a fifth in Western languages, nearly
+all in others."""
 _ODD_SHARE = 0.1
 _CHANCE_SHARE = 0.25
 _NOT_IN_1252 = re.compile("[\x81\x8d\x8f\x90\x9d]")
@@ -44,14 +45,14 @@ _ODD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How to decode a source, and what is to be said of it."""
+    """The codec of a source, and a note about the guess."""
 
     codec: str
     note: str | None = None
 
 
 def _mark_undecoded(error: UnicodeError) -> tuple[str, int]:
-    """Each byte that can't be decoded becomes half a surrogate pair, which no text holds."""
+    """Replace each byte that can't be decoded by half a surrogate pair, which no text holds."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join(chr(0xDC00 + b) for b in error.object[error.start : error.end]), error.end
@@ -61,7 +62,7 @@ codecs.register_error("newsclf.mark", _mark_undecoded)
 
 
 def undecoded(line: str, codec: str) -> str | None:
-    """What is wrong with a line in which bytes could not be decoded; None for a good one."""
+    """The first byte of a line that could not be decoded, in words; None for a good line."""
     if line.isascii() or (found := _UNDECODED.search(line)) is None:
         return None
     name = "UTF-8" if codec.startswith("utf-8") else codec.upper()
@@ -72,7 +73,7 @@ def open_text(source: Source, asked: str | None) -> tuple[io.TextIOWrapper, Enco
     """A source as text, with line ends as they are; undecodable bytes are marked.
 
     Raises:
-        DataError: the encoding is not one that can be told without asking.
+        DataError: the encoding can't be determined.
     """
     stream = source.open()
     if source.once:
@@ -92,7 +93,7 @@ def _wrapped(stream: BinaryIO, codec: str) -> io.TextIOWrapper:
 
 
 def lines_of(text: io.TextIOWrapper, name: str) -> Iterator[str]:
-    """Lines with their ends, which may be any of the three kinds; DataError for an endless one."""
+    """Lines with any of the three line ends; DataError for an endless line."""
     while line := text.readline(MAX_LINE_CHARACTERS):
         if len(line) == MAX_LINE_CHARACTERS:
             raise DataError(
@@ -209,14 +210,14 @@ class _Western:
 
 
 def _peeked(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
-    """What a pipe holds by now, and the whole of it."""
+    """The bytes that a pipe holds so far, and a stream of all of them."""
     read_some = getattr(stream, "read1", stream.read)
     head = read_some(4096)
     return head, io.BufferedReader(_Again(head, read_some), 2**16)
 
 
 class _Again(io.RawIOBase):
-    """A pipe from its start, of which the head was read already."""
+    """A pipe from its start, although its head was already read."""
 
     def __init__(self, head: bytes, read_some: object) -> None:
         self._head = head

@@ -1,4 +1,4 @@
-"""JSON in the shapes in which tables are written: lines, an array, and objects of several kinds."""
+"""Read JSON tables: lines, an array of objects, and objects in pandas' orients."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _holds_half(key: str, value: object) -> bool:
 
 
 def read_json(text: io.TextIOWrapper, codec: str, name: str) -> Found:
-    """A document in one of the shapes that tables have.
+    """Read a JSON document with a table.
 
     Args:
         text: The file, at its start.
@@ -64,7 +64,7 @@ def read_json(text: io.TextIOWrapper, codec: str, name: str) -> Found:
         name: Its name, for messages.
 
     Raises:
-        DataError: it is no JSON, or of another shape.
+        DataError: it is not JSON, or not a table.
     """
     start = text.read(_PIECE_CHARACTERS)
     if start.lstrip().startswith("["):
@@ -77,7 +77,7 @@ def read_json(text: io.TextIOWrapper, codec: str, name: str) -> Found:
 
 
 def _is_jsonl(start: str) -> bool:
-    """Whether the first line is an object by itself, and not the only one."""
+    """Whether the first of several lines is an object by itself."""
     first, _, rest = start.lstrip().partition("\n")
     if not rest.strip():
         return False
@@ -164,7 +164,7 @@ def _of_columns(columns: Mapping[str, Mapping[Any, Any]]) -> Iterator[Row]:
 
 
 def _array(buffer: _Buffer) -> Iterator[Row]:
-    """The objects of an array, of which one at a time is in memory."""
+    """The objects of an array, with one in memory at a time."""
     buffer.expect("[", 0)
     number = 0
     while buffer.next_character() != "]":
@@ -176,7 +176,7 @@ def _array(buffer: _Buffer) -> Iterator[Row]:
 
 
 class _Buffer:
-    """A piece of a JSON text that grows until the value at its start is complete."""
+    """A part of a JSON text that is extended until the value at its start is complete."""
 
     def __init__(self, start: str, text: io.TextIOWrapper, name: str) -> None:
         self._piece = start

@@ -1,7 +1,7 @@
-"""Data files as streams of plain bytes, out of whatever they are packed in.
+"""Open data files as streams of plain bytes, unpacking compressed files and archives.
 
-What a file is, is decided by its first bytes where they say so (gzip, zip, Parquet, Arrow, Excel),
-else by its suffix. What is unpacked is bounded, so that a small file can't fill memory or time.
+The format is determined by the first bytes (gzip, zip, Parquet, Arrow, Excel), else by the suffix.
+The unpacked size is limited, so that a small file can't exhaust memory or time.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ _MAGIC = {b"PAR1": ".parquet", b"ARROW1": ".arrow", b"PK\x03\x04": ".zip"}
 _UNREADABLE = {
     b"\xd0\xcf\x11\xe0": ("an Excel file of the old kind (.xls)", "save it as .xlsx, or as CSV"),
     b"\x28\xb5\x2f\xfd": ("packed with zstd", "unpack it: unzstd {path}"),
-    b"7z\xbc\xaf": ("a 7z archive", "unpack it, and name the file that was in it"),
+    b"7z\xbc\xaf": ("a 7z archive", "unpack it, and name the file in it"),
     b"version https://git-lfs": ("a pointer of Git LFS, not the file itself", "git lfs pull"),
     b"<!DOCTYPE html": ("an HTML page, not data", "download the file itself"),
     b"<!doctype html": ("an HTML page, not data", "download the file itself"),
     b"<html": ("an HTML page, not data", "download the file itself"),
 }
 _DAMAGE = (EOFError, OSError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile, LZMAError)
-"""What reading a packed file raises; RuntimeError: it is encrypted, or packed in an unknown way."""
+"""Errors of reading a packed file; RuntimeError: it is encrypted, or packed in an unknown way."""
 _HEAD_BYTES = 32
 _FREE_BYTES = 256 * 2**20
 _MAX_RATIO = 200
-"""Text seldom shrinks to less than a twentieth; deflate can shrink zeros to a thousandth."""
+"""Text seldom compresses by more than 20; deflate compresses zeros by 1,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Source:
 
 
 def file_format(path: Path) -> str | None:
-    """What a file's name says of its format, the name of a packing set aside."""
+    """Format by a file's name, ignoring suffixes of compression."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     while suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
@@ -79,7 +79,7 @@ def file_format(path: Path) -> str | None:
 
 
 def is_packed(path: Path) -> bool:
-    """Whether a file's name says that it is packed."""
+    """Whether a file is compressed or an archive, by its name."""
     return path.suffix.lower() in _PACKED
 
 
@@ -87,7 +87,7 @@ def find_source(path: Path) -> Source:
     """The data in a file.
 
     Raises:
-        DataError: there is no such file, it can't be read, or it holds no one table.
+        DataError: there is no such file, it can't be read, or does not hold exactly one table.
     """
     try:
         with path.open("rb") as file:
@@ -108,12 +108,12 @@ def find_source(path: Path) -> Source:
 
 
 def stream_source(stream: BinaryIO, form: str | None) -> Source:
-    """The data that come through a pipe, in a text format."""
+    """The data of a pipe, in a text format."""
     return Source("stdin", form, lambda: stream, once=True)
 
 
 def zip_members(path: Path) -> list[zipfile.ZipInfo]:
-    """What an archive holds, apart from what macOS and file managers add.
+    """Members of a zip archive, except those that macOS and file managers add.
 
     Raises:
         DataError: it is no zip file, or a damaged one.
@@ -145,7 +145,7 @@ def open_member(path: Path, member: zipfile.ZipInfo) -> BinaryIO:
 
 
 def seekable(source: Source) -> BinaryIO:
-    """The bytes of a source as a file in which a reader may jump about."""
+    """The bytes of a source as a seekable file."""
     stream = source.open()
     if not isinstance(getattr(stream, "raw", None), _Bounded):
         return stream
@@ -157,7 +157,7 @@ def seekable(source: Source) -> BinaryIO:
 
 
 def unknown_format(name: str) -> DataError:
-    """The error for a file that is nothing that can be read."""
+    """The error for a file of an unknown format."""
     return DataError(
         f"{name}: cannot tell what kind of file this is",
         hint=f"use a file that ends in {', '.join(FORMATS)}; .gz, .bz2, .xz and .zip may pack it",
@@ -239,7 +239,7 @@ def _bound(packed_bytes: int) -> int:
 
 
 class _Bounded(io.RawIOBase):
-    """What is unpacked, up to a number of bytes; damage is a DataError."""
+    """Unpacked bytes up to a limit; damage is a DataError."""
 
     def __init__(self, stream: IO[bytes], name: str, most_bytes: int, opened: ExitStack) -> None:
         self._stream = stream
@@ -273,14 +273,14 @@ def _damaged(name: str, error: Exception) -> DataError:
         f"{name}: not a zip file, or a damaged one ({reason_of(error)})"
         if ".zip" in name
         else f"{name}: damaged ({reason_of(error)})",
-        hint="download it again, or unpack it yourself and name the file that was in it",
+        hint="download it again, or unpack it yourself and name the file in it",
     )
 
 
 def _too_large(name: str, most_bytes: int) -> DataError:
     return DataError(
         f"{name}: unpacks to more than {most_bytes / 1e9:.1f} GB, which is out of proportion",
-        hint="if it is no trick, unpack it and name the file that was in it",
+        hint="if you trust it, unpack it and name the file in it",
     )
 
 

@@ -1,4 +1,4 @@
-"""A row of a data file with its place, and what is said of one that can't be used."""
+"""Rows of a data file with their places, and unusable rows with the reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newsclf.contract.requests import headline_problem
 
 
 class Record(NamedTuple):
-    """One row and where it stands."""
+    """A row and its place in the file."""
 
     place: str
     """`line 7` of a text file, else `row 7`, counted from 1."""
@@ -19,15 +19,15 @@ class Record(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row that can't be used."""
+    """An unusable row."""
 
     place: str
     problem: str
-    """What is wrong, such as `2 fields, but the header has 4`."""
+    """The problem, such as `2 fields, but the header has 4`."""
     hint: str
 
     def error(self, name: str) -> DataError:
-        """The row as the error that ends the reading of a file."""
+        """The error that stops the reading of a file at this row."""
         return DataError(f"{name}, {self.place}: {self.problem}", hint=self.hint)
 
 
@@ -36,19 +36,19 @@ Row = Record | BadRow
 
 @dataclass(slots=True)
 class Found:
-    """What a reader of one format finds in a file."""
+    """Result of the reader of one format."""
 
     rows: Iterator[Row]
     notes: list[str] = field(default_factory=list)
-    """What was guessed, as phrases that a user is to read."""
+    """Guesses about the file, as phrases for the user."""
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Column → names of its numbers, where the file says so."""
+    """Column → class names of its numbers, where the file has them."""
     has_names: bool = True
-    """Whether the columns have names of the file's own; a text file has none."""
+    """Whether the file names its columns; a text file does not."""
 
 
 def headline_of(record: Record, column: str) -> str | BadRow:
-    """The headline of a row, or why it has none that can be classified."""
+    """The headline of a row, or the reason why it can't be classified."""
     text = record.values.get(column)
     if isinstance(text, str):
         problem = headline_problem(text)

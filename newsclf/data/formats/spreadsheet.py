@@ -1,4 +1,4 @@
-"""The first sheet of an Excel file (.xlsx)."""
+"""Read the first sheet of an Excel file (.xlsx)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Cells = tuple[int, list[object]]
 
 
 def read_excel(stream: BinaryIO, reading: ReadingSettings, name: str) -> Found:
-    """The rows of the first sheet; rows without any value are passed over.
+    """The rows of the first sheet, without empty rows.
 
     Raises:
         DataError: it is no Excel file, or a damaged one.

@@ -40,16 +40,17 @@ REQUEST: Final = "request.json"
 BASE_RECORD: Final = "base.json"
 DATA, BASE = "data", "base"
 LINE_START: Final = "newsclf: "
-"""What its own lines begin with, among those of pip and the container."""
+"""Prefix of newsclf's own lines in the log, which also has those of pip and the container."""
 _STATE: Final = "state.tar"
 _REASON_CHARS: Final = 1024
-"""As much of `/opt/ml/output/failure` becomes the job's FailureReason (its API reference)."""
+"""Length to which SageMaker cuts `/opt/ml/output/failure` for the job's FailureReason. Source: its
+API reference."""
 
 log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Train, and write the model directory; exit code 1 and a reason if that can't be."""
+    """Train, and write the model directory; on failure write the reason and exit with 1."""
     logging.basicConfig(
         stream=sys.stdout, level=logging.ERROR, format=f"{LINE_START}%(message)s", force=True
     )
@@ -66,7 +67,7 @@ def main() -> None:
 
 
 def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
-    """Train what `inputs` asks for; go on from the checkpoint, if there is one."""
+    """Train as requested in `inputs`; resume from the checkpoint if there is one."""
     with tempfile.TemporaryDirectory(prefix="newsclf-") as scratch:
         request = TrainRequest.model_validate_json((inputs / REQUEST).read_text(encoding="utf-8"))
         settings = request.settings.model_copy(update={"model": Path(scratch) / "model"})
@@ -114,7 +115,7 @@ class _Log:
             log.info("%s", remark)
 
     def on_step(self, now: StepProgress) -> None:
-        """Once a tenth of the run; a line costs more than it tells otherwise."""
+        """Log ten times in the run."""
         if now.step % max(1, now.steps // 10) == 0:
             log.info(
                 "seed %d, step %d of %d, %.0f rows/s", now.seed, now.step, now.steps, now.rows_per_s
@@ -136,7 +137,7 @@ class _Log:
 
 
 def keep_state(work: Path, state: Path) -> None:
-    """Write the folder of a run into an archive, whole or not at all."""
+    """Write the folder of a run into an archive, atomically."""
     state.parent.mkdir(parents=True, exist_ok=True)
     # Under one name, since SageMaker copies it to S3 while it is written, and keeps it there; and
     # opened exclusively, so that no link leads the bytes elsewhere.
@@ -150,7 +151,7 @@ def keep_state(work: Path, state: Path) -> None:
 
 
 def _restore(state: Path, work: Path) -> bool:
-    """Whether there was a state to go on from."""
+    """Unpack the state of an interrupted run; False if there is none."""
     if not state.is_file():
         return False
     with tarfile.open(state) as archive:

@@ -1,4 +1,4 @@
-"""The model that a training job has written: unpacked, and compared with what was asked for."""
+"""Unpack the model of a training job, and check that it is the requested one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from newsclf.model.directory import CARD_FILE, SEEDS_FILE, check_files, find_see
 from newsclf.training.folder import TrainRequest
 
 MOST_BYTES: Final = 20 * 1024**3
-"""Of an archive, packed or unpacked; ten seeds of a large encoder have less."""
+"""Largest archive, packed or unpacked; ten seeds of a large encoder are smaller."""
 _GENERATED: Final = {CARD_FILE, "README.md", "training.svg"}
-"""Made from the card, which lists all others."""
+"""Files that the card does not list, since they are made from it."""
 _AGAIN: Final = "newsclf train --resume fetches it again"
 
 
@@ -23,7 +23,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """Unpack `model.tar.gz` into a new folder.
 
     Raises:
-        ModelError: it is damaged, or has something in it that a model directory has not.
+        ModelError: it is damaged, or holds something other than files and folders.
     """
     folder.mkdir()
     try:
@@ -41,7 +41,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def check_model(folder: Path, request: TrainRequest) -> None:
-    """See that it is what was asked for, with every file that its cards list, and no other.
+    """Check that a model is the requested one, with the files that its cards list and no others.
 
     Raises:
         ModelError: it is not.

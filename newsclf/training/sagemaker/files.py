@@ -1,6 +1,6 @@
 """Files of a training job in S3: source, inputs, checkpoints and model.
 
-    s3://BUCKET/train-0123456789ab/source/source.tar.gz     newsclf, and what pip is to install
+    s3://BUCKET/train-0123456789ab/source/source.tar.gz     newsclf and its requirements
     s3://BUCKET/train-0123456789ab/inputs/…                 the request, the data, the base
     s3://BUCKET/train-0123456789ab/checkpoints/…            written by the job
     s3://BUCKET/train-0123456789ab/output/JOB/output/…      model.tar.gz
@@ -41,7 +41,7 @@ class TrainingFiles:
         return self.scope.names
 
     def uri(self, part: str) -> str:
-        """Where a part lies, such as `inputs/`."""
+        """S3 URI of a part of the job's files, such as `inputs/`."""
         return f"s3://{self.names.bucket}/{self.names.deployment}/{part}"
 
     def upload(self, files: Mapping[str, Path]) -> None:

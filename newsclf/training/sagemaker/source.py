@@ -1,4 +1,4 @@
-"""What a training job gets besides its data: this package itself, and what pip is to add to it."""
+"""Source archive of a training job: newsclf itself, and the requirements that pip installs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import newsclf
 ARCHIVE: Final = "source.tar.gz"
 REQUIREMENTS: Final = "requirements.txt"
 _IN_THE_IMAGE: Final = "torch"
-"""With the build that fits the machine; another one would be a download of gigabytes."""
+"""In the image, in the build for its hardware; another build would be gigabytes to download."""
 _SHIPPED: Final = re.compile(r".*\.(py|csv|toml|txt|json|html|css|js|typed)")
 
 
@@ -35,9 +35,9 @@ def write_source(target: Path) -> None:
 
 
 def requirements() -> list[str]:
-    """What training needs, in the versions of this machine, so that the job is the same training.
+    """Requirements of training, pinned to the versions installed here.
 
-    But torch, which the image has. What is not installed here may come in any version that will do.
+    torch is left out, since the image has it. A package that is not installed here keeps its range.
     """
     lines = []
     for text in requires("newsclf") or []:

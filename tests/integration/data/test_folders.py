@@ -151,7 +151,7 @@ def test_the_unzipped_phrasebank_is_read(tmp_path: Path) -> None:
 
     assert [example.agreement for example in data.examples] == [100, 100, 100]
     assert data.licence == "CC BY-NC-SA 3.0"
-    assert data.notes == ("extra rows from 75 % agreement, there being no lower level",)
+    assert data.notes == ("extra rows are from 75 % agreement, the lowest level of this copy",)
     # The folder that holds it, as unzip leaves it, will do.
     assert labelled(tmp_path) == [(f"{text} .", label) for text, label in ROWS]
 

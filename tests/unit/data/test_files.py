@@ -107,7 +107,7 @@ def test_column_names_that_are_the_header_take_it_for_one(tmp_path: Path) -> Non
     found, notes = labelled(path, columns=("text", "label"))
 
     assert found == ROWS
-    assert "taken for the header" in notes[0]
+    assert "line 1 is the header" in notes[0]
 
 
 @pytest.mark.parametrize(("delimiter", "name"), [("\t", "tab"), (";", "semicolon"), ("|", "pipe")])
