@@ -10,6 +10,7 @@ from newsclf.evaluation.report import Calibration, CalibrationBin, Slice
 from newsclf.evaluation.tables import bin_table, confusion_table, slice_table
 from newsclf.reporting import svg
 from newsclf.reporting.figure import Figure
+from newsclf.reporting.labels import Box
 from newsclf.reporting.panel import LEFT, RIGHT, Mark, Panel, chart
 from newsclf.reporting.scale import Scale, Tick, linear
 from newsclf.reporting.text import percent
@@ -44,7 +45,7 @@ def confusion_figure(key: str, title: str, counts: Sequence[Sequence[int]]) -> F
     left = _MATRIX_LEFT + 1.5 * _CELL_WIDTH
     for k in range(_KEY_STEPS):
         at = left + k * width
-        parts.append(_shade(at, below, at + width, below + 10, (k + 0.5) / _KEY_STEPS))
+        parts.append(_shade(Box(at, below, at + width, below + 10), (k + 0.5) / _KEY_STEPS))
     parts += [
         svg.words("share of the row: 0 %", left - 6, below + 9, "tick", "end"),
         svg.words("100 %", left + _CELL_WIDTH + 6, below + 9, "tick"),
@@ -64,16 +65,15 @@ def _cell(i: int, j: int, count: int, row: int) -> str:
     return svg.tag(
         "g",
         svg.hint(hint)
-        + _shade(left + 1, top + 1, left + _CELL_WIDTH - 1, top + _CELL_HEIGHT - 1, share)
+        + _shade(Box(left + 1, top + 1, left + _CELL_WIDTH - 1, top + _CELL_HEIGHT - 1), share)
         + svg.words(f"{count:,}", middle, top + _CELL_HEIGHT / 2 - 1, "strong", "middle")
         + svg.words(percent(share), middle, top + _CELL_HEIGHT / 2 + 17, "", "middle"),
     )
 
 
-def _shade(left: float, top: float, right: float, bottom: float, share: float) -> str:
+def _shade(box: Box, share: float) -> str:
     """A rectangle through which the page shows; even the darkest leaves text legible."""
-    opacity = f"{0.05 + 0.65 * share:.2f}"
-    return svg.rectangle(left, top, right, bottom, css="shade", opacity=opacity)
+    return svg.rectangle(box, "shade", opacity=f"{0.05 + 0.65 * share:.2f}")
 
 
 def reliability_figure(key: str, calibration: Calibration) -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsclf.evaluation.report import CalibrationBin, EvaluationReport, Slice
+from newsclf.evaluation.report import CalibrationBin, Comparison, EvaluationReport, Slice
 from newsclf.reporting.figure import Table
 from newsclf.reporting.text import percent, share_range
 
@@ -112,11 +112,9 @@ def flip_table(report: EvaluationReport) -> Table:
     return Table(("headline", "label", "with the name swapped", "label"), rows, texts=4)
 
 
-def comparison_table(report: EvaluationReport) -> Table:
+def comparison_table(report: EvaluationReport, other: Comparison) -> Table:
     """This model and the one that it is compared with."""
-    other, score = report.comparison, report.score
-    if other is None:
-        return Table((), [])
+    score = report.score
     rows = [
         (name, percent(accuracy), percent(macro_f1), f"{right:,}")
         for name, accuracy, macro_f1, right in (
@@ -127,13 +125,10 @@ def comparison_table(report: EvaluationReport) -> Table:
     return Table(("", "accuracy", "macro-F1", "only this one right"), rows)
 
 
-def difference_table(report: EvaluationReport) -> Table:
+def difference_table(model: str, other: Comparison) -> Table:
     """Headlines to which two models give different labels."""
-    other = report.comparison
-    if other is None:
-        return Table((), [])
     rows = [(row.text, row.truth, row.this, row.other) for row in other.differences]
-    return Table(("headline", "true", report.model, other.other), rows, texts=4)
+    return Table(("headline", "true", model, other.other), rows, texts=4)
 
 
 def error_table(report: EvaluationReport, most: int | None = None) -> Table:

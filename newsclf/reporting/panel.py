@@ -108,20 +108,19 @@ class Panel:
         """A column of a histogram from the base line."""
         left, right = self.x.at(x_low), self.x.at(x_high)
         top = min(self.y.at(value), self.y.begin - 1)
-        self._rectangle(Box(left, top, max(right, left + 1), self.y.begin), css, svg.hint(hint))
+        box = Box(left, top, max(right, left + 1), self.y.begin)
+        self.parts.append(svg.rectangle(box, css, svg.hint(hint)))
 
     def shade(self, x_low: float, x_high: float, css: str) -> None:
         """Shade a range of the x axis over the whole height."""
         left, right = self.x.at(x_low), self.x.at(x_high)
         if right > left:
-            self._rectangle(Box(left, self.y.end, right, self.y.begin), css)
+            self.parts.append(svg.rectangle(Box(left, self.y.end, right, self.y.begin), css))
 
     def floor(self, value: float, css: str) -> None:
         """Shade everything below a value of y."""
-        self._rectangle(Box(self.x.begin, self.y.at(value), self.x.end, self.y.begin), css)
-
-    def _rectangle(self, box: Box, css: str, content: str = "") -> None:
-        self.parts.append(svg.rectangle(*box, css=css, content=content))
+        below = self.frame._replace(top=self.y.at(value))
+        self.parts.append(svg.rectangle(below, css))
 
     def level(self, value: float, text: str, css: str) -> None:
         """A labelled horizontal line; the label may cover data, never text."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from newsclf.common.visible import visible
+from newsclf.reporting.labels import Box
 
 SHAPES = ("circle", "square", "triangle", "diamond", "down")
 SERIES = 8
@@ -47,27 +48,11 @@ def path(points: Iterable[tuple[float, float]], css: str, *, closed: bool = Fals
     return tag("path", d=steps + ("Z" if closed else ""), css=css) if steps else ""
 
 
-def rectangle(
-    left: float,
-    top: float,
-    right: float,
-    bottom: float,
-    *,
-    css: str,
-    content: str = "",
-    opacity: str = "",
-) -> str:
-    """A filled rectangle by its edges."""
-    return tag(
-        "rect",
-        content,
-        x=left,
-        y=top,
-        width=right - left,
-        height=bottom - top,
-        css=css,
-        fill_opacity=opacity,
-    )
+def rectangle(box: Box, css: str, content: str = "", opacity: str = "") -> str:
+    """A filled rectangle."""
+    left, top, right, bottom = box
+    size = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    return tag("rect", content, **size, css=css, fill_opacity=opacity)
 
 
 def marker(x: float, y: float, shape: str, css: str, size: float = _SIZE) -> str:

@@ -56,7 +56,7 @@ def _show_details(output: Output, report: EvaluationReport, errors: int) -> None
         _show(
             output,
             f"Against {other.other}",
-            tables.comparison_table(report),
+            tables.comparison_table(report, other),
             f"{other.differing:,} headlines get different labels; McNemar's exact test:"
             f" {other.p_words}",
         )
