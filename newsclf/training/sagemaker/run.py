@@ -137,7 +137,7 @@ def _scope(clients: Clients, job: JobRecord) -> Scope:
     return Scope(clients, Names(job.name, job.account, job.region, job.rules))
 
 
-def prepare(request: TrainRequest, *, resume: bool = False) -> Prepared:
+def prepare(request: TrainRequest) -> Prepared:
     """Check everything that can be checked before anything is sent anywhere.
 
     Raises:
@@ -145,7 +145,7 @@ def prepare(request: TrainRequest, *, resume: bool = False) -> Prepared:
         DataError, DownloadError: the data can't be used.
     """
     settings = request.settings
-    check_target(request, settings.model.resolve(), work_folder(settings.model), resume=resume)
+    check_target(request, settings.model.resolve(), work_folder(settings.model), resume=False)
     data = read_data(request)
     parts = split(data, settings.data)
     local_base(settings.train.base)
