@@ -30,7 +30,6 @@ _DELETED_AT_ONCE = 1000
 """Keys that one DeleteObjects takes (its API reference)."""
 
 
-@dataclass(frozen=True)
 class Bucket(Resource):
     """A private, encrypted bucket that all deployments share, so it goes with the last of them.
 
@@ -68,10 +67,10 @@ class Bucket(Resource):
     def create(self) -> None:
         region = self.names.region
         # us-east-1 has no constraint, and refuses one of its own name.
-        wanted: dict[str, Any] = {} if region == "us-east-1" else {"LocationConstraint": region}
+        settings: dict[str, Any] = {} if region == "us-east-1" else {"LocationConstraint": region}
         if self.names.rules.tags:  # an account that demands tags demands them in this very call
-            wanted["Tags"] = self._tags
-        configuration: dict[str, Any] = {"CreateBucketConfiguration": wanted} if wanted else {}
+            settings["Tags"] = self._tags
+        configuration: dict[str, Any] = {"CreateBucketConfiguration": settings} if settings else {}
         told = False
 
         def is_taken(error: RefusedError) -> bool:
@@ -128,7 +127,6 @@ class Archive:
     """Digest of the file, in hex."""
 
 
-@dataclass(frozen=True)
 class ModelArchives(Deletable):
     """All files of a deployment in the bucket: the archives of its models, in every version."""
 

@@ -70,7 +70,7 @@ def fetch_prices(
         return {"region": region, "date": today, "source": source}
 
     hosting = _hosting(_products(client, _SAGEMAKER, regionCode=region, component="Hosting"))
-    wanted = {name: hosting[name] for name in sorted(set(instances)) if name in hosting}
+    offered = {name: hosting[name] for name in sorted(set(instances)) if name in hosting}
     serverless = _find(
         _products(client, _SAGEMAKER, regionCode=region, productFamily="ML Serverless"),
         r"ServerlessInf:Mem-1GB",
@@ -79,7 +79,7 @@ def fetch_prices(
     gateways = _products(client, _API_GATEWAY, regionCode=region)
     document: dict[str, Any] = {
         "schema_version": 1,
-        "hosting": [{"usd_per_hour": wanted, **origin(_SAGEMAKER)}] if wanted else [],
+        "hosting": [{"usd_per_hour": offered, **origin(_SAGEMAKER)}] if offered else [],
         "serverless": [
             {"usd_per_gb_second": tier.usd, **origin(_SAGEMAKER)} for tier in serverless[:1]
         ],

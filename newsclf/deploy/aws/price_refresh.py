@@ -78,31 +78,23 @@ def list_prices(
     return lines
 
 
-def _hosting_line(price: HostingPrice) -> PriceLine:
+def _line(price: HostingPrice | Priced, what: str, usd: float, unit: str) -> PriceLine:
+    date = price.date.isoformat()
     return PriceLine(
-        region=price.region,
-        what=price.instance,
-        usd=price.usd_per_hour,
-        unit="hour",
-        date=price.date.isoformat(),
-        source=price.source,
+        region=price.region, what=what, usd=usd, unit=unit, date=date, source=price.source
     )
+
+
+def _hosting_line(price: HostingPrice) -> PriceLine:
+    return _line(price, price.instance, price.usd_per_hour, "hour")
 
 
 def _other_lines(book: PriceBook, region: str) -> list[PriceLine]:
     lines: dict[tuple[str, str], PriceLine] = {}
 
     def add(table: Priced, what: str, usd: float, unit: str) -> None:
-        line = PriceLine(
-            region=region,
-            what=what,
-            usd=usd,
-            unit=unit,
-            date=table.date.isoformat(),
-            source=table.source,
-        )
-        if table.region == region:
-            lines.setdefault((what, unit), line)  # the first counts
+        if table.region == region:  # the first counts
+            lines.setdefault((what, unit), _line(table, what, usd, unit))
 
     def add_tiers(table: Priced, what: str, tiers: Sequence[Tier], unit: str) -> None:
         begin = 0.0

@@ -28,9 +28,9 @@ def within_account(scope: Scope, spec: ApiSpec) -> ApiSpec:
         TargetError: the account has no room for a reservation that was asked for.
         ServiceError: AWS can't be reached, is busy, or failed.
     """
-    wanted = spec.reserved_concurrency
-    room = None if wanted is None else _room(scope)
-    if wanted is None or room is None or room[1] >= wanted:
+    desired = spec.reserved_concurrency
+    room = None if desired is None else _room(scope)
+    if desired is None or room is None or room[1] >= desired:
         return spec
     total, left = room
     more = (
@@ -43,7 +43,7 @@ def within_account(scope: Scope, spec: ApiSpec) -> ApiSpec:
     )
     if spec.must_reserve:
         raise TargetError(
-            f"{said}; --runtimes asks for {wanted}",
+            f"{said}; --runtimes asks for {desired}",
             hint=f"newsclf wire-api --unreserved reserves none; {more} asks for a higher limit",
         )
     log.warning("%s, so none are: the API shares them. To ask for more: %s", said, more)

@@ -93,7 +93,6 @@ class HttpApi(NamedLikeDeployment, Resource):
         return has(cors or {}, self._cors) if self.cors_origins else not cors
 
 
-@dataclass(frozen=True)
 class PartOfApi(Resource):
     """A part of the HTTP API, which is deleted with it."""
 

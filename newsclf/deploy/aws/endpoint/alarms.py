@@ -75,7 +75,6 @@ class ErrorAlarm(Resource):
         return found is not None and found["StateValue"] == "ALARM"
 
 
-@dataclass(frozen=True)
 class ErrorAlarms(Deletable):
     """All error alarms of a deployment."""
 

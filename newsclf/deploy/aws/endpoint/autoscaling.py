@@ -26,7 +26,6 @@ _IN_COOLDOWN_S: Final = 300
 _VCPUS: Final = {"medium": 2, "large": 2, "xlarge": 4}
 
 
-@dataclass(frozen=True)
 class ScaledVariant(Deletable):
     """The scalable target of an endpoint's variant and its policy, whatever they say."""
 

@@ -22,7 +22,6 @@ _PERCENTS: Final = (50.0, 100.0)
 _FILTERS: Final = {"Service": ["Amazon SageMaker"]}
 
 
-@dataclass(frozen=True)
 class AnyBudget(Deletable):
     """The budget of a deployment, whatever its amount."""
 

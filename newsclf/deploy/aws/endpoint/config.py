@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from newsclf.deploy.aws.call.errors import is_not_found_yet
@@ -14,7 +13,6 @@ _START_TIMEOUT_S = 300
 """Our container answers within a minute; without a limit SageMaker tries a broken one for 24."""
 
 
-@dataclass(frozen=True)
 class EndpointConfig(NamedByContent):
     """An endpoint configuration."""
 

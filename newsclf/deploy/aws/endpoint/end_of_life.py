@@ -43,7 +43,6 @@ def statements(names: Names) -> tuple[Statement, ...]:
     )
 
 
-@dataclass(frozen=True)
 class AnySchedule(NamedLikeDeployment, Deletable):
     """The schedule of a deployment, whatever its time."""
 

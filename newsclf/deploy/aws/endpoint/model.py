@@ -77,7 +77,6 @@ class NamedByContent(Resource):
                 yield each[self.name_argument]
 
 
-@dataclass(frozen=True)
 class Model(NamedByContent):
     """A model: an image, an archive, and the role that fetches both."""
 

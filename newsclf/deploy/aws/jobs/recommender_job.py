@@ -117,7 +117,6 @@ class RecommenderJob:
         return {"Status": "DELETED"} if found is None else found
 
 
-@dataclass(frozen=True)
 class RunningJobs(Deletable):
     """The running jobs of a deployment, left by a command that was killed.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from newsclf.common.errors import NewsclfError, ServiceError, TargetError
@@ -26,7 +25,6 @@ _STOPPED_AT_MOST_S: Final = 900.0
 _ENDED: Final = {"Completed", "Failed", "Stopped", "Deleting"}
 
 
-@dataclass(frozen=True)
 class TrainingJob(Deletable):
     """A training job. Its record can't be deleted, so for a teardown it exists while it runs."""
 
