@@ -31,7 +31,7 @@ pytest_plugins = ("tests.support.fakeaws.fixtures",)
 
 @dataclass(frozen=True)
 class Result:
-    """What a run of the command line left behind."""
+    """Exit code and output of a run of the command line."""
 
     exit_code: int
     out: str
@@ -45,7 +45,7 @@ _built_once = functools.cache(typer.main.get_command)
 
 @pytest.fixture(autouse=True)
 def _clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No settings of the developer, an empty folder, an offline Hub, quiet logs, Ctrl-C works."""
+    """Isolate a test: no settings of the developer, an empty working folder, Ctrl-C works."""
     for name in list(os.environ):
         if name.startswith(("NEWSCLF_", "AWS_", "HF_")):
             monkeypatch.delenv(name)

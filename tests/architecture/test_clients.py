@@ -1,4 +1,4 @@
-"""Where HTTP clients are made: in one place, so that none sends loopback through a proxy."""
+"""HTTP clients are made in one module, so that none sends loopback through a proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documents say is true: versions, commands, sizes, and nothing that must not be there."""
+"""Documents match the code: versions, commands, links and settings."""
 
 from __future__ import annotations
 

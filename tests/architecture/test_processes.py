@@ -1,4 +1,4 @@
-"""Processes of our own: they are started in one way, which runs no file of the user's."""
+"""Our own processes are started by one module, which never runs a file of the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def starts(path: Path) -> Iterator[str]:
-    """What a module has that starts an interpreter, or tells which."""
+    """Expressions in a module that start an interpreter or name one."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         match node:
             case ast.Attribute(attr="executable" | "ProcessPoolExecutor"):

@@ -1,4 +1,4 @@
-"""What is loaded when: the command line starts light, and predicting needs no training packages."""
+"""Start-up: the command line loads nothing heavy, and predicting needs no training packages."""
 
 from __future__ import annotations
 

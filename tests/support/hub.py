@@ -21,7 +21,7 @@ COMMIT = "c0ffee" + "0" * 34
 
 @dataclass
 class Hub:
-    """What the server holds, and what it was asked."""
+    """Repositories of the server, and the requests it got."""
 
     repositories: dict[str, Path]
     """`models/<id>` or `datasets/<id>` → folder."""

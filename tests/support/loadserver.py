@@ -1,4 +1,4 @@
-"""A server whose behaviour is known exactly, for testing what loads servers; run as a process.
+"""A server of exactly known behaviour, to test load generators; it runs as a process.
 
 `python -m tests.support.loadserver '<JSON of Behaviour>'` prints its port and serves until it is
 killed.
@@ -41,7 +41,7 @@ GOOD = json.dumps(
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What the server does."""
+    """Behaviour of the server."""
 
     service_s: float = 0.0
     servers: int | None = None
@@ -164,18 +164,18 @@ class _Peer(asyncio.Protocol):
 
 @dataclass(frozen=True)
 class Running:
-    """A server that runs."""
+    """A running server."""
 
     port: int
     pid: int
 
     @property
     def url(self) -> str:
-        """Where it takes requests."""
+        """URL of the server."""
         return f"http://127.0.0.1:{self.port}/classify"
 
     def seen(self) -> dict[str, int]:
-        """How many connections, and requests of each fate, it has seen."""
+        """Numbers of connections and of requests by outcome."""
         counts: dict[str, int] = httpx.get(f"http://127.0.0.1:{self.port}/").json()
         return counts | {"connections": counts["connections"] - 1}
 

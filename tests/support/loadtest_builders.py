@@ -165,7 +165,7 @@ def build_search(instance: str, low: float | None, high: float | None, **changes
 
 
 class Case(NamedTuple):
-    """All that a report is made of."""
+    """Input of a load-test report."""
 
     summary: Summary
     samples: dict[str, Samples]

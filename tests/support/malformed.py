@@ -1,4 +1,4 @@
-"""Requests that are not as they should be, made from a seed, and a client that sends them raw."""
+"""Malformed requests, generated from a seed, and a client that sends them raw."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IN_FLIGHT = 16
 
 
 class Malformed(NamedTuple):
-    """One request as its bytes, and what may come of it."""
+    """Bytes of a request, and the answers that are allowed."""
 
     kind: str
     raw: bytes
@@ -29,7 +29,7 @@ class Malformed(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """Where a headline is posted, and as what."""
+    """Path and form of requests with headlines."""
 
     path: str
     field: str
@@ -49,7 +49,7 @@ class Endpoint(NamedTuple):
 
 
 def large(endpoint: Endpoint) -> list[Malformed]:
-    """What is so large that a few must do."""
+    """Large malformed requests; a few, since each takes long."""
     many = json.dumps({endpoint.field_of_many: ["a"] * 513}).encode()
     long = json.dumps({endpoint.field: "long " * 20_000}).encode()
     bomb = endpoint.post(gzip.compress(b" " * 100_000_000), b"Content-Encoding: gzip")
@@ -70,7 +70,7 @@ def large(endpoint: Endpoint) -> list[Malformed]:
 
 
 def small(endpoint: Endpoint, seed: int) -> Iterator[Malformed]:
-    """Requests without end, of every kind in turn; the same ones for the same seed."""
+    """Endless malformed requests of every kind in turn, reproducible by seed."""
     rng = random.Random(seed)  # noqa: S311 - nothing is secret
     makers: list[Callable[[Endpoint, random.Random], Malformed]] = [
         _wrong_json,

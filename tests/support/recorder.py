@@ -19,7 +19,7 @@ class Recorder:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """URL of the server."""
         return f"http://127.0.0.1:{self.port}"
 
 

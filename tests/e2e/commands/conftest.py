@@ -1,4 +1,4 @@
-"""The moments of a deployment's making that the tests of interruptions share."""
+"""Moments of creating a deployment, shared by the tests of interruptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever stops a deployment, and at whichever call: afterwards a teardown leaves nothing.
+"""A deployment interrupted at any call: a teardown then leaves nothing.
 
 The calls are those that one undisturbed run has made, all of them.
 """
@@ -95,5 +95,5 @@ def test_a_refusal_of_any_call_is_a_clear_error_and_leaves_nothing_either(
 
 
 def refuse(index: int) -> Callable[[int, Call], str | None]:
-    """Refuses the call of this index."""
+    """A fault that refuses the call of this index."""
     return lambda i, _: "denied" if i == index else None

@@ -1,4 +1,4 @@
-"""The real command line as a process of its own, killed after or disturbed at its calls to AWS.
+"""The real command line in its own process, killed after or disturbed at its calls to AWS.
 
 The same as test_aws_interruptions.py, one process at a time. Teardowns run in this process: the
 life cycle has tests of real ones.
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.aws
 
 
 def remains(aws: FakeAws, newsclf: Cli) -> str:
-    """What a teardown leaves, and what it says of it; nothing, if it is as it must be."""
+    """Resources and files that a teardown leaves, with its messages; empty if all is well."""
     result = newsclf("teardown", "--deployment", "news", "--region", REGION)
     left = [*aws.world.left(), *read_state()]
     return f"{left} {result.err}" if result.exit_code != 0 or left else ""

@@ -1,4 +1,4 @@
-"""From nothing to nothing, by processes of the real command line."""
+"""Life cycle on AWS, with the real command line: deploy, wire, measure, tear down."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def the_api() -> Any:
 
 
 def secrets() -> list[str]:
-    """What must be nowhere but where it is kept."""
+    """Secrets that may stand only in their own file."""
     return [
         USER_SECRET,
         *re.findall(

@@ -1,4 +1,4 @@
-"""The demo, with a tiny base in place of MiniLM: every step runs, and nothing stays up."""
+"""`newsclf demo` with a tiny base in place of MiniLM: every step runs, nothing keeps running."""
 
 from __future__ import annotations
 

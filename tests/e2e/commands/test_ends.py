@@ -1,4 +1,4 @@
-"""Commands that cannot write where they must, or are ended in the middle: what is left and said."""
+"""Commands that cannot write their output or are ended midway: messages and remains."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def as_by_default() -> Iterator[None]:
 
 
 def ended(*_: object, **__: object) -> None:
-    """What a slow step is replaced with: the signal arrives in it."""
+    """Stand-in for a slow step: the signal arrives in it."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -1,4 +1,4 @@
-"""Files in the working directory are data: none of them is ever run."""
+"""Files in the working directory are data and never run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PLANTED = (
 
 @pytest.fixture
 def planted(tmp_path: Path) -> Iterator[Path]:
-    """The folder where each file leaves its name that is run."""
+    """Folder in which each planted file leaves its name when it is run."""
     ran = tmp_path / "ran"
     ran.mkdir()
     for name in PLANTED:

@@ -1,4 +1,4 @@
-"""What AWS says, in the form that each service says it in."""
+"""Responses and errors of AWS, in the form of each service."""
 
 from __future__ import annotations
 

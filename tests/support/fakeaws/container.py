@@ -1,4 +1,4 @@
-"""What a machine of SageMaker does with a training job: it really runs it, as a process.
+"""A SageMaker training machine: it runs the job's container command as a local process.
 
 Sources: the SageMaker guide, "How Amazon SageMaker AI Processes Training Input / Output" (layout of
 /opt/ml, output/failure), CreateTrainingJob's reference (channels, checkpoints, entry point).
@@ -72,7 +72,7 @@ class Container:
         self._read = 0
 
     def new_lines(self) -> list[str]:
-        """Whole lines that it has printed since the last time."""
+        """Complete lines printed since the last call."""
         with (self.root / "stdout").open(encoding="utf-8") as file:
             file.seek(self._read)
             text = file.read()
@@ -82,11 +82,11 @@ class Container:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether it has written a state."""
+        """Whether the job has written a checkpoint."""
         return (self.root / "checkpoints/state.tar").is_file()
 
     def is_running(self, wait_s: float) -> bool:
-        """Whether it still runs after so long."""
+        """Whether the job is still running after waiting this long."""
         try:
             self.process.wait(wait_s)
         except subprocess.TimeoutExpired:
@@ -94,17 +94,17 @@ class Container:
         return False
 
     def kill(self) -> None:
-        """The machine is taken away."""
+        """Kill the job, as when a spot machine is reclaimed."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def upload_checkpoints(self) -> None:
-        """To S3, as they are."""
+        """Copy the checkpoints to S3."""
         self._put_folder(self.root / "checkpoints", self.request["CheckpointConfig"]["S3Uri"])
 
     def upload_model(self) -> str:
-        """To S3; returns where to."""
+        """Upload the model to S3; returns its URL."""
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w:gz") as archive:
             for path in sorted((self.root / "model").iterdir()):
@@ -115,13 +115,13 @@ class Container:
         return uri
 
     def failure(self) -> str:
-        """Why it ended, as FailureReason has it."""
+        """Failure reason, in the form of FailureReason."""
         path = self.root / "output/failure"
         said = path.read_text(encoding="utf-8") if path.is_file() else ""
         return f"AlgorithmError: {said[:1024]}, exit code: {self.process.returncode}"
 
     def close(self) -> None:
-        """The machine is given back."""
+        """Release the machine."""
         self.kill()
         self.output.close()
         shutil.rmtree(self.root)

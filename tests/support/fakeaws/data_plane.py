@@ -1,4 +1,4 @@
-"""What answers requests in the fake AWS: the real model server, and the real Lambda archives.
+"""Data plane of the fake AWS: a real model server, and the real Lambda archives.
 
 API Gateway's part is done here from what moto holds: route, stage, authorizer, integration, and the
 function's own permission for this API. A request reaches it at `/-api/<id>/…`, since there are no
@@ -64,18 +64,18 @@ class DataPlane:
         """What all functions have written."""
 
     def close(self) -> None:
-        """End everything."""
+        """Stop all processes."""
         self.stop()
         self._http.close()
 
     def stop(self) -> None:
-        """End the functions' processes."""
+        """Stop the processes of the functions."""
         for runtime in self._runtimes.values():
             self.function_log += runtime.stop()
         self._runtimes.clear()
 
     def invoke_endpoint(self, call: Call, body: bytes) -> Answer:
-        """InvokeEndpoint, by the model server."""
+        """Answer InvokeEndpoint from the model server."""
         name = call.params["EndpointName"]
         endpoint = sagemaker_backends[ACCOUNT][call.region].endpoints.get(name)
         if endpoint is None or endpoint.endpoint_status not in _SERVING:
@@ -99,7 +99,7 @@ class DataPlane:
         return Answer(200, answer.content, headers)
 
     def call_api(self, environ: Mapping[str, Any], body: bytes) -> Answer:
-        """A request to an HTTP API."""
+        """Answer a request to an HTTP API."""
         try:
             return self._call_api(environ, body)
         except _HttpError as error:

@@ -13,7 +13,7 @@ from newsclf.deploy.aws.call.clock import Clock
 
 
 def patch(setter: Callable[[Any, str, Any], object]) -> None:
-    """Have waits for AWS, and boto3's between attempts, take no time but count as taken."""
+    """Skip waits for AWS and boto3's pauses between attempts, but count them as elapsed time."""
     jumped_s = 0.0
 
     def sleep(_clock: Clock, pause_s: float) -> None:

@@ -35,7 +35,7 @@ Deploy = Callable[..., Result]
 
 
 def started(aws: FakeAws, *arguments: object) -> subprocess.Popen[str]:
-    """The real command line as a process of its own."""
+    """Start the real command line in its own process."""
     return subprocess.Popen(
         [sys.executable, "-c", IMPATIENT, *(str(a) for a in arguments)],
         env=os.environ | environment(aws) | {"PYTHONPATH": str(ROOT)},
@@ -116,7 +116,7 @@ def _client(service: str, region: str) -> Any:
 
 
 def environment(aws: FakeAws) -> Mapping[str, str]:
-    """What the command line finds around it."""
+    """Environment variables that point the command line at the fake AWS."""
     from tests.support.fakeaws.data_plane import USER, USER_SECRET
 
     return {
@@ -145,7 +145,7 @@ def deploy(aws: FakeAws, newsclf: Cli, archive: Path) -> Deploy:  # noqa: ARG001
 
 @pytest.fixture
 def real_cli(aws: FakeAws) -> RealCli:
-    """Run the real command line as a process of its own."""
+    """Run the real command line in its own process."""
 
     def run(*arguments: object) -> Result:
         with started(aws, *arguments) as process:

@@ -89,7 +89,7 @@ class Runtime:
         return answer
 
     def stop(self) -> str:
-        """End it; returns what it has written."""
+        """Stop the process; returns its output."""
         os.close(self._to)
         self._process.wait()
         self._answers.close()

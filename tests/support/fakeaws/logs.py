@@ -1,4 +1,4 @@
-"""What containers and functions say, in CloudWatch."""
+"""CloudWatch logs of containers and functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moto.logs.models import logs_backends
 def write_log(
     region: str, group: str, lines: tuple[str, ...], *, stream: str = "AllTraffic/i-0123456789"
 ) -> None:
-    """Add lines; makes group and stream as AWS does."""
+    """Append lines; creates the log group and stream as AWS does."""
     logs = logs_backends[ACCOUNT][region]
     if group not in logs.groups:
         logs.create_log_group(group, {})

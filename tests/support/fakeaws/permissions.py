@@ -1,4 +1,4 @@
-"""Which IAM permissions an API call needs: actions, and what they are on.
+"""IAM permissions that an API call needs: actions and their resources.
 
 An action is mostly named as the operation; the exceptions here are those of AWS's service
 authorization reference (docs.aws.amazon.com/service-authorization/latest/reference), and what else
@@ -93,7 +93,7 @@ _HTTP_METHODS = {
 
 
 def permissions_of(call: Call) -> list[Permission]:
-    """What a caller must be allowed for a call."""
+    """Permissions that the caller of an API call needs."""
     if call.service == "sts":
         return []  # GetCallerIdentity can't be denied
     name = f"{_PREFIXES.get(call.service, call.service)}:{call.operation}"
@@ -121,7 +121,7 @@ def permissions_of(call: Call) -> list[Permission]:
 
 
 def _scaling(call: Call) -> list[Permission]:
-    """What Application Auto Scaling does with the rights of who asks for it.
+    """Permissions that Application Auto Scaling uses on its caller's behalf.
 
     Source: SageMaker's guide, "Auto scaling prerequisites".
     """
@@ -147,7 +147,7 @@ def _scaling(call: Call) -> list[Permission]:
 
 
 def _roles(call: Call) -> list[str]:
-    """The roles that a call hands to a service."""
+    """Roles that a call passes to a service (iam:PassRole)."""
     if call.operation in ("AssumeRole", "SimulatePrincipalPolicy", "RegisterScalableTarget"):
         return []
     found = [call.params[name] for name in _ROLE_PARAMS if name in call.params]
@@ -201,7 +201,7 @@ def _quoted(arn: str) -> str:
 
 
 def _resource(call: Call) -> str:
-    """The ARN of what a call is on."""
+    """ARN of the resource of a call."""
     finder = _FINDERS.get(call.service)
     return finder(call, call.params) or "*" if finder is not None else "*"
 

@@ -47,7 +47,7 @@ def product(
 
 
 def hosting(region: str, code: str, instance: str, usd: str) -> dict[str, Any]:
-    """The product of an hour of hosting."""
+    """A product: an hour of hosting on an instance."""
     return product(
         "AmazonSageMaker",
         region,
@@ -60,7 +60,7 @@ def hosting(region: str, code: str, instance: str, usd: str) -> dict[str, Any]:
 
 
 def region(name: str, code: str) -> list[dict[str, Any]]:
-    """What a region offers, with things beside it that are not wanted."""
+    """Products of a region, including ones that prices must ignore."""
     return [
         hosting(name, code, "ml.c5.large", "0.1030000000"),
         hosting(name, code, "ml.c5.xlarge", "0.2040000000"),
@@ -115,7 +115,7 @@ def region(name: str, code: str) -> list[dict[str, Any]]:
 
 
 class PriceList:
-    """What the service answers; change the fields to change it."""
+    """The pricing service; tests change its fields to change its answers."""
 
     def __init__(self) -> None:
         self.products = [*region("us-east-1", ""), *region("ca-central-1", "CAN1-")]

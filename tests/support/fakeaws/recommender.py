@@ -52,7 +52,7 @@ class Job:
 
 @dataclass
 class Recommender:
-    """All jobs, and what a test wants to happen to them."""
+    """Recommendation jobs, and how a test wants them to go."""
 
     polls: int = 2
     """How many looks say PENDING, and then IN_PROGRESS or STOPPING."""
@@ -69,11 +69,11 @@ class Recommender:
 
     @property
     def running(self) -> list[str]:
-        """Jobs that bill."""
+        """Jobs that are being billed."""
         return [name for name, job in self.jobs.items() if job.status in _RUNNING]
 
     def answer(self, call: Call) -> Answer | None:
-        """To a call that is about recommendations; raises RefusedError."""
+        """Answer a call that is about recommendations; raises RefusedError."""
         if "InferenceRecommendationsJob" not in call.operation:
             return None
         if call.operation == "ListInferenceRecommendationsJobs":

@@ -41,7 +41,7 @@ class Call:
     """What of it the service's model does not allow."""
 
     def __str__(self) -> str:
-        """As `sagemaker:CreateModel`."""
+        """Service and operation, such as `sagemaker:CreateModel`."""
         return f"{self.service}:{self.operation}"
 
 
@@ -107,7 +107,7 @@ def _params(
 
 
 def _problems(shape: Shape, value: Any, where: str) -> list[str]:  # noqa: C901 - a case each
-    """What a value has that its shape does not allow; values come in parsed form."""
+    """Violations of a shape by a parsed value."""
     found: list[str] = []
     match shape.type_name:
         case "structure":
@@ -151,7 +151,7 @@ def _outside(shape: Shape, value: float, where: str) -> list[str]:
 
 @cache
 def _pattern(source: str | None) -> re.Pattern[str] | None:
-    """A pattern of a model as Python's, anchored as AWS means it; None if it is Java's alone."""
+    """Python form of a model's pattern, anchored as AWS means it; None if only Java knows it."""
     if source is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What moto's roles are good for: who may take them on, and what they allow."""
+"""IAM roles of moto: which services may assume them, and what they allow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def trusts(role_arn: str, service: str) -> bool:
 
 
 def allows(role_arn: str, action: str, resource: str) -> bool:
-    """Whether a role's own policies allow something; what there are no conditions on."""
+    """Whether a role's own policies allow an action; conditions are ignored."""
     roles = iam_backends[ACCOUNT]["aws"].roles.values()
     role: Any = next((each for each in roles if each.arn == role_arn), None)
     texts = role.policies.values() if role is not None else []

@@ -1,4 +1,4 @@
-"""SageMaker as it is where moto is too kind: states that take time, names that are taken.
+"""SageMaker where moto is too lenient: states that take time, names that are taken.
 
 Sources of the messages: reference threads of terraform-provider-aws and botocore's documentation of
 CreateModel, CreateEndpoint, UpdateEndpoint and DeleteEndpoint.
@@ -30,7 +30,7 @@ FakeEndpointConfig.validate_instance_type = lambda *_: None  # type: ignore[meth
 
 @dataclass
 class _Change:
-    """What an endpoint is on the way to."""
+    """A change of an endpoint that is in progress."""
 
     polls_left: int
     status: str
@@ -41,7 +41,7 @@ class _Change:
 
 @dataclass
 class SageMaker:
-    """What moto does not know of SageMaker, and what a test wants to happen."""
+    """State of SageMaker that moto does not keep, and what a test wants to happen."""
 
     polls: int = 2
     """How many DescribeEndpoint say Creating, Updating or Deleting before it is done."""
@@ -67,14 +67,14 @@ class SageMaker:
     recommender: Recommender = field(default_factory=Recommender)
 
     def before(self, call: Call) -> Answer | None:
-        """What is to be said instead of what moto says; raises RefusedError."""
+        """The answer in place of moto's, or None; raises RefusedError."""
         handler = getattr(self, f"_before_{call.operation}", None) or getattr(
             self.training, f"before_{call.operation}", None
         )
         return self.recommender.answer(call) if handler is None else handler(call)
 
     def after(self, call: Call) -> None:
-        """What else happens when moto has done its part."""
+        """Apply the effects of a call that moto does not have."""
         handler = getattr(self, f"_after_{call.operation}", None) or getattr(
             self.training, f"after_{call.operation}", None
         )

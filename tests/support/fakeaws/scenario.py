@@ -21,7 +21,7 @@ _READING = ("Get", "List", "Describe", "Head")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """How everything was when a call had done its work and its answer had not arrived."""
+    """State of AWS and of the files after a call's work, before its answer arrived."""
 
     command: int
     """Index into the story's commands."""
@@ -32,12 +32,12 @@ class Moment:
     files: dict[str, bytes]
 
     def __str__(self) -> str:
-        """Where that is."""
+        """Position in the story."""
         return f"after call {self.index} of command {self.command}, {self.call}"
 
 
 def commands(archive: Path) -> list[tuple[object, ...]]:
-    """What makes everything that there can be."""
+    """Commands that together create every kind of resource."""
     return [
         (
             "deploy",
@@ -89,12 +89,12 @@ def assert_teardown_removes_all(aws: FakeAws, newsclf: Cli) -> None:
 
 
 def is_reading(call: Call) -> bool:
-    """Whether a call changes nothing."""
+    """Whether a call only reads."""
     return call.operation.startswith(_READING) or call.service == "sagemaker-runtime"
 
 
 def read_state() -> dict[str, bytes]:
-    """All files of the state directory but locks."""
+    """Files of the state directory, without locks."""
     return {
         str(path.relative_to(STATE)): path.read_bytes()
         for path in STATE.rglob("*")
@@ -103,7 +103,7 @@ def read_state() -> dict[str, bytes]:
 
 
 def write_state(files: dict[str, bytes]) -> None:
-    """Make the state directory hold these files."""
+    """Replace the files of the state directory."""
     shutil.rmtree(STATE, ignore_errors=True)
     for name, content in files.items():
         path = STATE / name

@@ -1,4 +1,4 @@
-"""A small proxy before moto's server: it checks, records and disturbs, and fills what moto lacks.
+"""A proxy in front of moto's server: it checks, records and disturbs calls, and adds features.
 
 The command line reaches it through AWS_ENDPOINT_URL. It runs in a thread of the tests, so that they
 see what AWS holds, save it, and put it back.
@@ -40,7 +40,7 @@ LOST = "lost"
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A call, and what it was answered with."""
+    """A call and its status."""
 
     call: Call
     status: int
@@ -48,13 +48,13 @@ class Recorded:
 
     @property
     def permissions(self) -> list[Permission]:
-        """What its caller needed."""
+        """Permissions that its caller needed."""
         return permissions_of(self.call)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All of AWS at one moment."""
+    """State of the fake AWS at one moment."""
 
     world: WorldSnapshot
     going_on: tuple[SageMaker, Services]
@@ -96,7 +96,7 @@ class FakeAws:
     """Calls of the user to an API that asks for a signature."""
 
     def __post_init__(self) -> None:
-        """Nothing is there yet."""
+        """Start with an empty account."""
         self.world = World()
         self.data_plane = DataPlane(self)
         self._moto = _Moto(create_backend_app)
@@ -104,7 +104,7 @@ class FakeAws:
         self._answered: dict[str, Answer] = {}
 
     def reset(self) -> None:
-        """An empty account, and no script."""
+        """Empty the account and clear all faults and records."""
         self.world.reset()
         self.fault = lambda _index, _call: None
         self.refuse = {}
@@ -116,26 +116,26 @@ class FakeAws:
 
     @property
     def going_on(self) -> tuple[SageMaker, Services]:
-        """What changes by being looked at."""
+        """Operations in progress; describing them moves them on."""
         return self.sagemaker, self.services
 
     def save(self) -> Snapshot:
-        """Everything that is there, and what is going on."""
+        """Take a snapshot of resources and operations in progress."""
         return Snapshot(self.world.save(), copy.deepcopy(self.going_on))
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Put it back; a snapshot can be put back many times."""
+        """Restore a snapshot; it can be restored many times."""
         self.world.restore(snapshot.world)
         self.sagemaker, self.services = copy.deepcopy(snapshot.going_on)
 
     def forget(self) -> None:
-        """Forget what was called, not what is there."""
+        """Clear the records of calls; resources stay."""
         self.records, self.others, self.broken = [], [], []
         self.invoked = set()
 
     @property
     def problems(self) -> list[str]:
-        """What of all calls the services' models do not allow."""
+        """Violations of the services' models by any call so far."""
         calls = [record.call for record in [*self.records, *self.others]]
         return [f"{call}: {problem}" for call in calls for problem in call.problems]
 
@@ -208,7 +208,7 @@ class FakeAws:
         return answer
 
     def _once(self, call: Call, environ: dict[str, Any]) -> Answer:
-        """A repeated call is told by its token, where the service has one, and not done again."""
+        """Answer a call once per client token, where the service has one."""
         token = call.params.get("ClientToken")
         key = f"{call} {token}"
         if token is None:

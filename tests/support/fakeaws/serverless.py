@@ -1,4 +1,4 @@
-"""What a new account may have of serverless inference.
+"""Quotas of serverless inference in a new account.
 
 Sources: SageMaker's refusals as users quote them (eight public repositories have "Memory size in MB
 per serverless endpoint" at 3072), and SuperCowPowers/workbench on the other two.

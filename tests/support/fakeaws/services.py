@@ -1,4 +1,4 @@
-"""Lambda, API Gateway and the rest where moto is too kind or knows nothing."""
+"""Lambda, API Gateway and other services where moto is too lenient or lacks them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TOO_NEW = (
 
 @dataclass
 class Services:
-    """What a test wants of them."""
+    """State that moto does not keep, and what a test wants to happen."""
 
     polls: int = 1
     """How many times a new function is still Pending."""
@@ -69,7 +69,7 @@ class Services:
     """ARN → tags of all that carried tags when something was deleted."""
 
     def remember(self, region: str) -> None:
-        """What carries tags, before some of it is deleted."""
+        """Remember the tagged resources before one of them is deleted."""
         backend = resourcegroupstaggingapi_backends[ACCOUNT][region]
         _, found = backend.get_resources(
             resources_per_page=1000, tags_per_page=10_000, tag_filters=[{"Key": TAG}]
@@ -95,12 +95,12 @@ class Services:
             )
 
     def before(self, call: Call) -> Answer | None:
-        """What is to be said instead of what moto says; raises RefusedError."""
+        """The answer in place of moto's, or None; raises RefusedError."""
         handler = getattr(self, f"_{call.service.replace('-', '_')}_{call.operation}", None)
         return None if handler is None else handler(call)
 
     def after(self, call: Call, answer: Answer, url: str) -> Answer:
-        """Moto's answer, mended."""
+        """Correct moto's answer."""
         if call.service == "apigatewayv2" and b"apiEndpoint" in answer.body:
             document = answer.document
             for api in [document, *document.get("items", [])]:
@@ -427,7 +427,7 @@ def _with_apis(call: Call, document: dict[str, Any]) -> dict[str, Any]:
 def _with_ghosts(
     call: Call, document: dict[str, Any], ghosts: dict[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
-    """What has been deleted stays in the list for a while."""
+    """Keep deleted resources in the list for a while."""
     listed = {each["ResourceARN"] for each in document["ResourceTagMappingList"]}
     (wanted,) = call.params["TagFilters"]
     for arn, tags in ghosts.items():
@@ -439,7 +439,7 @@ def _with_ghosts(
 
 
 def usage_metric(quota: str) -> dict[str, Any]:
-    """Where CloudWatch says how much of a quota is used."""
+    """CloudWatch metric of the usage of a quota."""
     return {
         "MetricNamespace": "AWS/Usage",
         "MetricName": "ResourceCount",

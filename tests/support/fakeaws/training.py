@@ -1,4 +1,4 @@
-"""Training jobs: moto's are completed at once and do nothing, these take their course.
+"""Training jobs that take their course; moto's complete at once and do nothing.
 
 Sources of states and messages: botocore's documentation of DescribeTrainingJob (SecondaryStatus)
 and StopTrainingJob; boto3#2808 and amazon-sagemaker-examples#2360 (not found), #2489 (no objects
@@ -51,7 +51,7 @@ class _Job:
 
 @dataclass
 class Training:
-    """What a test wants to happen to jobs from now on."""
+    """How a test wants jobs to go from now on."""
 
     model: Path | None = None
     """A model directory that a job is to come out with, without running."""
@@ -70,12 +70,12 @@ class Training:
     jobs: dict[str, _Job] = field(default_factory=dict)
 
     def close(self) -> None:
-        """Give back all machines."""
+        """Release all machines."""
         for job in self.jobs.values():
             _close(job)
 
     def before_CreateTrainingJob(self, call: Call) -> None:
-        """Refuse what SageMaker refuses."""
+        """Refuse a request that SageMaker would refuse."""
         params = call.params
         if params["TrainingJobName"] in self.jobs:
             raise RefusedError(
@@ -102,14 +102,14 @@ class Training:
             raise _invalid("MaxWaitTimeInSeconds goes with spot, and above MaxRuntimeInSeconds")
 
     def after_CreateTrainingJob(self, call: Call) -> None:
-        """Begin."""
+        """Start the job."""
         job = _Job(deepcopy(call.params), call.region)
         if self.stuck:
             job.ahead = ["Starting"]
         self.jobs[call.params["TrainingJobName"]] = job
 
     def before_DescribeTrainingJob(self, call: Call) -> Answer:
-        """Go on a step, and say where it is."""
+        """Advance the job by one step and report its status."""
         job = self.jobs.get(call.params["TrainingJobName"])
         if job is None:
             raise _invalid("Requested resource not found.")
@@ -117,7 +117,7 @@ class Training:
         return ok(_described(job))
 
     def before_StopTrainingJob(self, call: Call) -> Answer:
-        """Take the machine away."""
+        """Stop the machine."""
         job = self.jobs.get(call.params["TrainingJobName"])
         if job is None:
             raise _invalid("Requested resource not found.")

@@ -1,4 +1,4 @@
-"""What AWS holds: all of it listed, saved, put back."""
+"""Resources of the fake AWS: list, save and restore them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class World:
         return WorldSnapshot(backends, states, dict(s3_backends.bucket_accounts))
 
     def restore(self, snapshot: WorldSnapshot) -> None:
-        """Put a copy back; it can be put back again."""
+        """Restore a copy; it can be restored again."""
         s3_backends.bucket_accounts = dict(snapshot.bucket_owners)
         backends = self._backends
         for backend, state in zip(backends, snapshot.states, strict=True):
@@ -74,7 +74,7 @@ class World:
             backend.__dict__.update(fresh)
 
     def left(self) -> list[str]:
-        """Everything that is there, one line each; nothing that costs or shows is left out."""
+        """All resources that cost or show, one line each."""
         return sorted(line for region in REGIONS for line in _regional(region)) + sorted(_global())
 
 
