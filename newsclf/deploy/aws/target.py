@@ -239,7 +239,7 @@ class AwsTarget:
                 scope.clock.sleep(_LATE_LINES_S)
                 problems += remove([e for e in every if isinstance(e, LogGroup)], journal).problems
             left = [each for each in every if _is_left(each, problems)]
-            stray = discovery.stray_arns(self._clients, scope.names) if not left else []
+            stray = discovery.stray_arns(scope) if not left else []
             if left or stray:
                 lines = [f"{each.kind} {each.name}" for each in left] + stray
                 raise NewsclfError(

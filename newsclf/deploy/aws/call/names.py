@@ -94,7 +94,7 @@ class Names:
 
     def _role(self, suffix: str) -> str:
         """A role of ours; IAM is global, so the region is in the name."""
-        return f"{PREFIX}-{self.deployment}-{_short(self.region)}-{suffix}"
+        return f"{PREFIX}-{self.deployment}-{short_region(self.region)}-{suffix}"
 
     @property
     def teardown(self) -> str:
@@ -128,7 +128,7 @@ class Names:
         return f"/aws/lambda/{function}"
 
 
-def _short(region: str) -> str:
+def short_region(region: str) -> str:
     """A short name: `apse1` for `ap-southeast-1`; role names have at most 64 characters."""
     area, direction, number = region.rsplit("-", 2)
     letters = "".join(part[0] for part in re.findall("north|south|east|west|central", direction))

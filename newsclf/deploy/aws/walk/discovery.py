@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.names import PREFIX, TAG, Names
+from newsclf.deploy.aws.call.names import PREFIX, TAG, short_region
+from newsclf.deploy.aws.call.scope import Scope
 
 _CHECKED = re.compile(
     r"arn:aws:(sagemaker:[^:]*:\d+:(endpoint|endpoint-config|model)/"
@@ -20,8 +21,7 @@ _RECORDS = re.compile(r"arn:aws:sagemaker:[^:]*:\d+:[a-z-]*job/")
 def by_role(clients: Clients) -> set[str]:
     """Names of the deployments that have a role; the tagging API does not list IAM roles."""
     roles = clients.listed("iam", "list_roles", "Roles", doing="looking for roles")
-    end = re.escape(_role_end(clients))
-    named = re.compile(f"{PREFIX}-(.+)-{end}-[a-z]+")
+    named = re.compile(f"{PREFIX}-(.+)-{short_region(clients.region)}-[a-z]+")
     return {match[1] for role in roles if (match := named.fullmatch(role["RoleName"]))}
 
 
@@ -43,12 +43,12 @@ def is_stray(arn: str) -> bool:
     return not _CHECKED.match(arn) and not _RECORDS.match(arn)
 
 
-def stray_arns(clients: Clients, names: Names) -> list[str]:
+def stray_arns(scope: Scope) -> list[str]:
     """ARNs with a deployment's tag, of kinds that teardown does not check itself."""
     return sorted(
         arn
-        for value, arn in _tagged(clients, names.deployment)
-        if value == names.deployment and is_stray(arn)
+        for value, arn in _tagged(scope.clients, scope.names.deployment)
+        if value == scope.names.deployment and is_stray(arn)
     )
 
 
@@ -65,8 +65,3 @@ def _tagged(clients: Clients, deployment: str | None = None) -> Iterator[tuple[s
         for tag in each["Tags"]:
             if tag["Key"] == TAG:
                 yield tag["Value"], each["ResourceARN"]
-
-
-def _role_end(clients: Clients) -> str:
-    """`use1`, which is in the name of every role of the region."""
-    return Names("x", "", clients.region).endpoint_role.removeprefix(f"{PREFIX}-x-").split("-")[0]
