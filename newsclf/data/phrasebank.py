@@ -1,7 +1,7 @@
 """Read Financial PhraseBank (Malo et al. 2014): its zip file, its folder, or the Hub's copy.
 
 It holds one text file per agreement level, each a superset of the stricter ones, Latin-1, one
-`sentence@label` a line. `datasets` 4 and later runs no loading scripts, hence the zip.
+`sentence@label` per line. `datasets` 4 and later runs no loading scripts, hence the zip.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def read(path: Path, settings: DataSettings) -> LabelledData:
     lowest level that it has.
 
     Raises:
-        DataError: the file is no such zip, or a line can't be used; names the file and the line.
+        DataError: the file is not such a zip, or a line can't be used; names the file and the line.
         ConfigError: `extra_agreement` is above `agreement`.
     """
     if settings.extra_agreement > settings.agreement:

@@ -69,7 +69,7 @@ def _drawn(
         )
     except ValueError as error:
         raise DataError(
-            f"{data.name}: {len(data.examples)} rows are too few to part them into training,"
+            f"{data.name}: {len(data.examples)} rows are too few to split into training,"
             f" validation and test rows of every class ({_sizes(data)})",
             hint="add rows, set a larger data.validation_fraction in a file for --config, or pass"
             " separate files with --validation and --test",
@@ -107,7 +107,7 @@ def _check_classes(data: LabelledData, part: str, rows: Sequence[Example]) -> No
             raise DataError(
                 f"{data.name}: none of its {count} rows that are '{label}' came into the {part}"
                 f" part of {len(rows)} rows",
-                hint=f"add rows that are '{label}', or part the rows another way, for example with"
+                hint=f"add rows that are '{label}', or split the rows differently, for example with"
                 " NEWSCLF_DATA_SPLIT_SEED=1 newsclf train",
             )
 

@@ -41,7 +41,7 @@ def resolve_base(name: str, *, revision: str | None = None) -> Base:
 
 
 def local_base(name: str) -> Base | None:
-    """A base model that lies on this machine; None for one that is on the Hub.
+    """A base model on this machine; None for one on the Hub.
 
     Raises:
         ConfigError: the name is neither a folder with a model nor a Hub id.

@@ -78,7 +78,7 @@ def token_ids_of(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> li
 
 
 def soft_target(label_id: int, smoothing: float) -> tuple[float, float, float]:
-    """A label as probabilities, `smoothing` of which lies on the other two classes.
+    """A label as probabilities, with `smoothing` shared by the other two classes.
 
     The classes are ordered: a headline that annotators dispute is hardly ever positive to one and
     negative to another. So an outer class shares most with neutral, and neutral with both alike.

@@ -73,7 +73,7 @@ def interrupted_request(model: Path, *, device: Device | None = None) -> TrainRe
         ConfigError: its folder is a link, or somebody else's.
     """
     path = work_folder(model) / REQUEST_FILE
-    _check_ours(path.parent)
+    _check_trusted(path.parent)
     request = find_record(
         path,
         TrainRequest.model_validate_json,
@@ -108,11 +108,11 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
         )
     if target.exists():
         _check_replaceable(request.settings.model)
-    _check_ours(work)
+    _check_trusted(work)
     if not work.exists():
         return
     if resume:
-        _check_nothing_foreign(work)
+        _check_only_expected(work)
         return
     if not any((work / name).exists() for name in (REQUEST_FILE, LOCK_FILE)):
         raise ConfigError(
@@ -123,15 +123,15 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
         raise ConfigError(
             f"{work} holds the record of a training job on SageMaker",
             hint=f"newsclf train --resume --out {request.settings.model} waits for it; Ctrl-C"
-            " there stops it and removes all of it",
+            " there stops it and deletes its resources",
         )
     if not request.overwrite and has_progress(work):
         raise ConfigError(
             f"{work} holds an interrupted run",
-            hint=f"newsclf train --resume --out {request.settings.model}, or drop it with"
+            hint=f"newsclf train --resume --out {request.settings.model}, or discard it with"
             " --overwrite",
         )
-    _check_nothing_foreign(work)
+    _check_only_expected(work)
 
 
 def _check_replaceable(model: Path) -> None:
@@ -141,34 +141,34 @@ def _check_replaceable(model: Path) -> None:
     if found is not None and found.kind != "mode":
         raise ConfigError(
             f"{model} {found.words}, and will not be replaced",
-            hint=f"--out {model.resolve()} names what it leads to"
+            hint=f"--out {model.resolve()} names its target"
             if found.kind == "link"
             else "name another with --out",
         )
 
 
-def _check_ours(work: Path) -> None:
+def _check_trusted(work: Path) -> None:
     """Raise ConfigError if the folder is a link, or others can write to it."""
     if (found := distrust(work, folder=True)) is not None:
         raise ConfigError(
             f"{work} {found.words}, and nothing in it will be used or replaced",
-            hint=f"if you trust what is in it: chmod -R go-w {work}"
+            hint=f"if you trust its contents: chmod -R go-w {work}"
             if found.kind == "mode"
             else "move it, or name another model directory with --out",
         )
 
 
-def _check_nothing_foreign(work: Path) -> None:
+def _check_only_expected(work: Path) -> None:
     """Raise ConfigError if the folder holds a link or a file that no training writes."""
-    if foreign := [path.name for path in sorted(work.iterdir()) if not _is_ours(path)]:
+    if foreign := [path.name for path in sorted(work.iterdir()) if not _is_expected(path)]:
         named = ", ".join(foreign[:5]) + (" …" if len(foreign) > 5 else "")  # noqa: PLR2004
         raise ConfigError(
-            f"{work} holds what newsclf train did not write: {named}",
-            hint="move that, or name another model directory with --out",
+            f"{work} holds files that newsclf train did not write: {named}",
+            hint="move them, or name another model directory with --out",
         )
 
 
-def _is_ours(path: Path) -> bool:
+def _is_expected(path: Path) -> bool:
     """Whether a training writes a file or folder of this name; a training writes no links."""
     if path.is_symlink():
         return False
@@ -188,21 +188,21 @@ def locked(work: Path) -> Iterator[None]:
     """Make the folder, and hold its lock.
 
     Raises:
-        ConfigError: another training is under way there, or the folder is not the user's own.
+        ConfigError: another training is running there, or the folder is not the user's own.
     """
     from filelock import FileLock, Timeout
 
     work.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         work.mkdir(mode=_MODE)
-    _check_ours(work)
+    _check_trusted(work)
     try:
         with FileLock(work / LOCK_FILE, timeout=0):
-            _check_nothing_foreign(work)
+            _check_only_expected(work)
             yield
     except Timeout:
         raise ConfigError(
-            f"{work}: another training is under way there",
+            f"{work}: another training is running there",
             hint="wait for it, or name another model directory with --out",
         ) from None
 
@@ -213,8 +213,8 @@ def empty(work: Path) -> None:
     Raises:
         ConfigError: the folder holds other files, too; then nothing is deleted.
     """
-    _check_nothing_foreign(work)
-    _delete_ours(work, but=LOCK_FILE)
+    _check_only_expected(work)
+    _delete_expected(work, but=LOCK_FILE)
 
 
 def remove(work: Path) -> None:
@@ -222,13 +222,13 @@ def remove(work: Path) -> None:
     if distrust(work, folder=True) is not None:
         return
     with suppress(OSError):
-        _delete_ours(work)
+        _delete_expected(work)
         work.rmdir()
 
 
-def _delete_ours(work: Path, *, but: str | None = None) -> None:
+def _delete_expected(work: Path, *, but: str | None = None) -> None:
     for path in work.iterdir():
-        if path.name == but or not _is_ours(path):
+        if path.name == but or not _is_expected(path):
             continue
         if path.is_dir():
             shutil.rmtree(path)  # which follows no link

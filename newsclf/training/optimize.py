@@ -36,7 +36,7 @@ def optimize(settings: Settings, *, source: str | None = None) -> list[ModelCard
         ModelError: there is no model, or its files are not what its card says.
         DataError: the data that it was trained on is gone or has changed.
         CheckFailedError: an int8 model differs too much; the previous file is kept. The other
-            seeds get theirs all the same.
+            seeds still get their int8 files.
     """
     cards, rejected = [], []
     for path in find_seeds(settings.model):
@@ -96,7 +96,7 @@ def remove_stale(folder: Path) -> None:
 def add_int8(
     folder: Path, card: ModelCard, validation: Sequence[Example], limits: OptimizeSettings
 ) -> ModelCard:
-    """Export, compare on validation rows, and put `model.onnx` and the new card in place.
+    """Export, compare on validation rows, and write `model.onnx` and the new card.
 
     Raises:
         Int8RejectedError: labels agree too rarely or accuracy falls too far; nothing is changed.

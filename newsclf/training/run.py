@@ -138,7 +138,7 @@ def train(
     pick_device(settings.train.device)  # before anything is made
     base = located.base or resolve_base(settings.train.base, revision=settings.train.revision)
 
-    with locked(work), _kept_if_worth_it(work, settings.model):
+    with locked(work), _deleted_unless_resumable(work, settings.model):
         if not resume:
             empty(work)
         started = request.model_copy(update={"data_digest": data.digest})
@@ -149,7 +149,7 @@ def train(
 
 
 @contextmanager
-def _kept_if_worth_it(work: Path, model: Path) -> Iterator[None]:
+def _deleted_unless_resumable(work: Path, model: Path) -> Iterator[None]:
     """When a run ends early, delete its folder unless the run can be resumed.
 
     Raises:

@@ -19,7 +19,7 @@ def optimize(
         typer.Option(
             metavar="SOURCE",
             help="Present location of the training data.",
-            show_default="where it was",
+            show_default="its location at the training",
         ),
     ] = None,
     min_agreement: Annotated[
@@ -27,7 +27,7 @@ def optimize(
         typer.Option(
             min=0,
             max=1,
-            help="Smallest share of validation rows that get the float model's label.",
+            help="Smallest share of validation rows with the float model's label.",
             show_default="0.99",
         ),
     ] = None,

@@ -102,7 +102,7 @@ def package(
         ),
         f"SHA-256 of the archive: {packed.sha256}",
     )
-    output.note("layout, files and digests are right" if check else f"wrote {packed.path}")
+    output.note("layout, files and digests are correct" if check else f"wrote {packed.path}")
 
 
 def _rows(contents: Contents) -> dict[str, int]:

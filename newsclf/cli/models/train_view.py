@@ -104,7 +104,7 @@ def show_result(
     if result.best.data.cut:
         output.note(
             f"{counted(result.best.data.cut, 'text is', 'texts are')} longer than the model reads;"
-            " what stands beyond that counts for nothing."
+            " the rest of each is ignored."
         )
     runtime = "--float " if any(card.int8_rejected for card in result.cards) else ""
     output.note(f"next: newsclf evaluate {runtime}--model {result.model}")

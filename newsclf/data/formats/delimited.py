@@ -171,7 +171,7 @@ def _rows(lines: Lines, delimiter: str, header: Header) -> Iterator[Row]:
 
 def _wrong_width(place: str, fields: int, expected: int) -> BadRow:
     hint = (
-        "put double quotes around fields that hold what parts them, or name that: --delimiter"
+        "put double quotes around fields that hold the delimiter, or name it with --delimiter"
         if fields > expected
         else "look for a line break inside a field, which then needs double quotes around it"
     )
@@ -179,4 +179,4 @@ def _wrong_width(place: str, fields: int, expected: int) -> BadRow:
 
 
 _BROKEN_HINT = "look for a double quote that is not closed, and double those inside a field"
-_BYTES_HINT = "name the file's encoding, for example --encoding cp1252, or mend the line"
+_BYTES_HINT = "name the file's encoding, for example --encoding cp1252, or fix the line"

@@ -17,7 +17,7 @@ from newsclf.data.formats.rows import BadRow, Found, Record, Row
 _PIECE_CHARACTERS = 2**16
 _MAX_DOCUMENT_CHARACTERS = 2**28
 _SPACES = re.compile(r"[ \t\r\n]*")
-_LINES_HINT = 'write one object a line, such as {"text": "…", "label": "neutral"}'
+_LINES_HINT = 'write one object per line, such as {"text": "…", "label": "neutral"}'
 _OBJECT_HINT = "known are arrays of objects, objects of objects, and pandas' orients"
 _CELL = (str, int, float, bool, type(None))
 
@@ -27,7 +27,7 @@ def from_line(place: str, line: str) -> Row:
     try:
         values = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return BadRow(place, f"broken JSON ({error})", "write one object a line")
+        return BadRow(place, f"broken JSON ({error})", "write one object per line")
     return _row(place, values, shown=line.strip()[:40])
 
 
@@ -37,7 +37,9 @@ def _row(place: str, values: object, *, shown: str) -> Row:
     if half := next((key for key, value in values.items() if _holds_half(key, value)), None):
         said = ascii(half)[1:-1]
         return BadRow(
-            place, f"'{said}' holds half of a surrogate pair, which is no character", "mend the row"
+            place,
+            f"'{said}' holds half of a surrogate pair",
+            "fix the row",
         )
     return Record(place, values)
 

@@ -158,7 +158,7 @@ def train_on_sagemaker(clients: Clients, request: TrainRequest, job: JobRecord) 
     A job that was recorded earlier is resumed.
 
     Raises:
-        ConfigError: another training is under way in the folder.
+        ConfigError: another training is running in the folder.
         TargetError: AWS refused, or the job failed; its resources are deleted.
         ServiceError: AWS can't be reached; the record keeps what exists.
         ModelError: what was fetched is not the model that was asked for.

@@ -291,14 +291,14 @@ def test_two_trainings_do_not_share_a_folder(config: Path, newsclf: Cli) -> None
         result = newsclf("train", "--config", config, "--overwrite")
 
     assert result.exit_code == 2
-    assert "another training is under way there" in result.err
+    assert "another training is running there" in result.err
     assert Path("model.partial").is_dir()
 
 
 def test_training_stops_when_patience_ends(config: Path, newsclf: Cli) -> None:
     config.write_text(
         config.read_text(encoding="utf-8")
-        .replace("learning_rate = 2e-3", "learning_rate = 1e-12\npatience = 2")
+        .replace("learning_rate = 0.002", "learning_rate = 1e-12\npatience = 2")
         .replace("epochs = 3", "epochs = 50"),
         encoding="utf-8",
     )

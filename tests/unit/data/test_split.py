@@ -94,7 +94,7 @@ def rows_of(**counts: int) -> LabelledData:
         ),
         (
             {"negative": 8, "neutral": 8, "positive": 8},
-            "24 rows are too few to part them into training, validation and test rows of every",
+            "24 rows are too few to split into training, validation and test rows of every",
             "data.validation_fraction",
         ),
         (
