@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from newsclf.deploy.aws.api.http_api import PartOfApi
 from newsclf.deploy.aws.call.errors import RefusedError
-from newsclf.deploy.aws.walk.resource import has
 
 KEY_TTL_S = 300
 """How long API Gateway keeps an answer for a key, and so how long a replaced key is accepted."""
@@ -92,15 +91,16 @@ class Authorizer(AnyAuthorizer):
     def detail(self) -> str:
         return self.suffix
 
-    def difference(self, found: Mapping[str, Any]) -> str | None:
-        return None if has(found, self.desired.settings()) else self.suffix
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self.desired.settings()
 
     def ids(self, found: Mapping[str, Any]) -> Mapping[str, str]:
         return {"authorizer_id": found["AuthorizerId"]}
 
     def create(self) -> dict[str, Any]:
         try:
-            return self.call("create_authorizer", Name=self.name, **self.desired.settings())
+            return self.call("create_authorizer", Name=self.name, **self.settings)
         except RefusedError:
             found = self.find()
             if found is None:  # else an attempt before this one has made it
@@ -108,5 +108,4 @@ class Authorizer(AnyAuthorizer):
             return found
 
     def update(self, found: Mapping[str, Any]) -> None:
-        settings = self.desired.settings()
-        self.call("update_authorizer", AuthorizerId=found["AuthorizerId"], **settings)
+        self.call("update_authorizer", AuthorizerId=found["AuthorizerId"], **self.settings)

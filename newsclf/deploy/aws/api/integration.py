@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from newsclf.deploy.aws.api.http_api import PartOfApi
-from newsclf.deploy.aws.walk.resource import NamedLikeDeployment, has
+from newsclf.deploy.aws.walk.resource import NamedLikeDeployment
 
 TIMEOUT_MS = 30_000
 """The most that API Gateway waits; the function gives up a second before."""
@@ -27,20 +27,17 @@ class Integration(NamedLikeDeployment, PartOfApi):
         ours = [each for each in found if each.get("IntegrationUri") == self.function_arn]
         return min(ours, key=lambda each: str(each["IntegrationId"]), default=None)
 
-    def difference(self, found: Mapping[str, Any]) -> str | None:
-        return None if has(found, self._settings) else self.detail
-
     def ids(self, found: Mapping[str, Any]) -> Mapping[str, str]:
         return {"integration_id": found["IntegrationId"]}
 
     def create(self) -> dict[str, Any]:
-        return self.call("create_integration", **self._settings)
+        return self.call("create_integration", **self.settings)
 
     def update(self, found: Mapping[str, Any]) -> None:
-        self.call("update_integration", IntegrationId=found["IntegrationId"], **self._settings)
+        self.call("update_integration", IntegrationId=found["IntegrationId"], **self.settings)
 
     @property
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         return {
             "IntegrationType": "AWS_PROXY",
             "IntegrationMethod": "POST",

@@ -14,7 +14,7 @@ from typing import Any
 
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.config import VARIANT
-from newsclf.deploy.aws.walk.resource import Deletable, Resource, has
+from newsclf.deploy.aws.walk.resource import Deletable, Resource
 
 _SHARE = 0.05
 _SETTINGS: Mapping[str, Any] = {
@@ -39,6 +39,7 @@ class ErrorAlarm(Resource):
     kind = "error alarm"
     service = "cloudwatch"
     name_argument = "AlarmName"
+    settings = _SETTINGS
     detail = f"more than {_SHARE:.0%} errors"
 
     @property
@@ -48,9 +49,6 @@ class ErrorAlarm(Resource):
     def find(self) -> dict[str, Any] | None:
         found = _described(self.scope, AlarmNames=[self.name])
         return next(iter(found), None)
-
-    def difference(self, found: Mapping[str, Any]) -> str | None:
-        return None if has(found, _SETTINGS) else self.detail
 
     def create(self) -> None:
         self.call(

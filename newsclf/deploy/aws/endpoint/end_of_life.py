@@ -17,7 +17,7 @@ from typing import Any, Final
 from newsclf.deploy.aws.call.errors import is_not_yet_assumable
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.iam.statements import Statement, allow
-from newsclf.deploy.aws.walk.resource import Deletable, NamedLikeDeployment, Resource, has
+from newsclf.deploy.aws.walk.resource import Deletable, NamedLikeDeployment, Resource
 
 ROLE_SERVICE: Final = "scheduler.amazonaws.com"
 """The service that assumes the role `Names.schedule_role`."""
@@ -67,9 +67,6 @@ class Schedule(AnySchedule, Resource):
     def detail(self) -> str:
         return f"deletes the endpoint at {self._utc:%Y-%m-%d %H:%M} UTC"
 
-    def difference(self, found: Mapping[str, Any]) -> str | None:
-        return None if has(found, self._settings) else self.detail
-
     def create(self) -> None:
         self._put("create_schedule")
 
@@ -77,14 +74,14 @@ class Schedule(AnySchedule, Resource):
         self._put("update_schedule")
 
     def _put(self, operation: str) -> None:
-        self.make(operation, not_yet=is_not_yet_assumable, **self._settings)
+        self.make(operation, not_yet=is_not_yet_assumable, **self.settings)
 
     @property
     def _utc(self) -> datetime:
         return self.at.astimezone(UTC)
 
     @property
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         return {
             "ScheduleExpression": f"at({self._utc:%Y-%m-%dT%H:%M:%S})",
             "ScheduleExpressionTimezone": "UTC",

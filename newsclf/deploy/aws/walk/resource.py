@@ -158,9 +158,14 @@ class Resource(Deletable):
         """The desired state in a few words, for the plan."""
         return ""
 
-    def difference(self, found: Any) -> str | None:  # noqa: ARG002 - most compare
-        """What differs from the desired state; None: nothing. Without an override nothing can."""
-        return None
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The fields of its desired state, as AWS takes and returns them."""
+        return {}
+
+    def difference(self, found: Any) -> str | None:
+        """What differs from the desired state; None: nothing."""
+        return None if has(found, self.settings) else self.detail
 
     def ids(self, found: Any) -> Mapping[str, str]:  # noqa: ARG002
         """Ids of what was found that only AWS knows."""
