@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator
+
+from newsclf.common.records import LenientRecord
 
 _MOST_TAGS = 48
 """AWS takes 50 of a resource, two of which are newsclf's."""
@@ -52,10 +54,8 @@ def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
     return tags
 
 
-class AccountRules(BaseModel):
+class AccountRules(LenientRecord):
     """A role of one's own, a boundary of the roles that are made, and tags of one's own."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     role: Annotated[str, AfterValidator(_role)] | None = None
     """ARN of the role that all services take on; None: each gets a role that newsclf makes."""

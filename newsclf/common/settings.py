@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from newsclf.common.account_rules import AccountRules
 from newsclf.common.errors import ConfigError, reason_of
 from newsclf.common.findings import finding, short
 from newsclf.common.machine import Device
 from newsclf.common.meant import closest
+from newsclf.common.records import StrictRecord
 from newsclf.contract.labels import LABELS
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -32,10 +33,6 @@ _VARIABLE = "from the environment"
 _FLAG = "on the command line"
 _OPTIONS = {"source": "--data", "labels": "--label"}
 """Options that are not called as the field that they set."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
@@ -83,7 +80,7 @@ def _did_you_mean(meant: str | None) -> str:
     return f"did you mean {meant}?" if meant else ""
 
 
-class ReadingSettings(_Section):
+class ReadingSettings(StrictRecord):
     """How rows are read; what is not set is recognised from the file, and said."""
 
     text_column: str | None = None
@@ -126,7 +123,7 @@ class DataSettings(ReadingSettings):
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 200
 
 
-class TrainSettings(_Section):
+class TrainSettings(StrictRecord):
     """How the classifier is fine-tuned; docs/decisions.md says how the defaults were chosen."""
 
     base: str = "distilbert-base-uncased"
@@ -167,7 +164,7 @@ class TrainSettings(_Section):
     """CPU threads; without it, one per core that this process may use."""
 
 
-class OptimizeSettings(_Section):
+class OptimizeSettings(StrictRecord):
     """When an int8 model is good enough to replace the float one."""
 
     min_agreement: Annotated[float, Field(ge=0, le=1)] = 0.99
@@ -177,7 +174,7 @@ class OptimizeSettings(_Section):
     """Largest fall in validation accuracy, as a fraction, if chance does not explain it."""
 
 
-class AwsSettings(AccountRules, _Section):
+class AwsSettings(AccountRules, StrictRecord):
     """What the AWS account demands of all that is made in it; each is kept with a deployment."""
 
 
@@ -195,7 +192,7 @@ def _recordable(path: Path) -> Path:
 RecordedPath = Annotated[Path, AfterValidator(_recordable)]
 
 
-class Settings(_Section):
+class Settings(StrictRecord):
     """All settings of a command."""
 
     model: RecordedPath = Path("model")
@@ -263,7 +260,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     known: dict[str, tuple[str, ...]] = {}
     for name, field in Settings.model_fields.items():
         section = field.annotation
-        if isinstance(section, type) and issubclass(section, _Section):
+        if isinstance(section, type) and issubclass(section, StrictRecord):
             known |= {f"NEWSCLF_{name}_{f}".upper(): (name, f) for f in section.model_fields}
         else:
             known[f"NEWSCLF_{name}".upper()] = (name,)

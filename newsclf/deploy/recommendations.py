@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+from newsclf.common.records import StrictRecord
 
 Status = Literal["COMPLETED", "FAILED", "STOPPED", "UNKNOWN"]
 """How a job ended; UNKNOWN: AWS could not be asked."""
 
 
-class Recommendation(_Record):
+class Recommendation(StrictRecord):
     """One line of its table; None where AWS gave no figure."""
 
     instance: str
@@ -34,7 +31,7 @@ class Recommendation(_Record):
     """Settings of the container that it chose by itself."""
 
 
-class Recommendations(_Record):
+class Recommendations(StrictRecord):
     """One job, as it is kept in the folder of a load test."""
 
     job: str
@@ -49,7 +46,7 @@ class Recommendations(_Record):
     """What DescribeInferenceRecommendationsJob answered last."""
 
 
-class RecommenderRow(_Record):
+class RecommenderRow(StrictRecord):
     """A line of the table in which both are set side by side; None where there is no figure."""
 
     instance: str
@@ -66,10 +63,10 @@ class RecommenderRow(_Record):
     usd_per_million: float | None
     usd_per_million_change: float | None
     """Against the Recommender's, as a fraction of it."""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
 
 
-class RecommenderSummary(_Record):
+class RecommenderSummary(StrictRecord):
     """A job and its table, as a report shows them."""
 
     job: str

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
-
 from newsclf.common.errors import ServiceError
+from newsclf.common.records import StrictRecord
 
 _MS_PER_UNIT = {"Microseconds": 1e-3, "Milliseconds": 1.0, "Seconds": 1e3}
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Datapoint(_Record):
+class Datapoint(StrictRecord):
     """One minute of one metric, as CloudWatch gives it."""
 
     metric: str
@@ -27,7 +22,7 @@ class Datapoint(_Record):
     sum: float
 
 
-class ServerFigures(_Record):
+class ServerFigures(StrictRecord):
     """All that was read for one instance of a load test."""
 
     instance: str
@@ -43,7 +38,7 @@ class ServerFigures(_Record):
         return (total(self.datapoints, "Invocations") or 0) / self.sent if self.sent else None
 
 
-class ServerSide(_Record):
+class ServerSide(StrictRecord):
     """What the service says of one point. Means are over requests, or over a minute's readings."""
 
     source: str
