@@ -63,7 +63,7 @@ class RecommenderRow(StrictRecord):
     usd_per_million: float | None
     usd_per_million_change: float | None
     """Against the Recommender's, as a fraction of it."""
-    environment: dict[str, str] = Field(default_factory=dict)
+    environment: dict[str, str] = Field(default={})
 
 
 class RecommenderSummary(StrictRecord):
