@@ -9,6 +9,7 @@ import hashlib
 import os
 import platform
 import shutil
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +45,16 @@ def tiny_models(config: pytest.Config, scratch: Path) -> Path:
                 shutil.rmtree(folder / part, ignore_errors=True)
             _train(folder)
             complete.touch()
+            _remove_old(folder)
     return folder
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove the models of other sources, but not those that a run may still be using."""
+    a_day_ago_s = time.time() - 86_400
+    for other in folder.parent.glob("tiny-model-*/complete"):
+        if other.stat().st_mtime < a_day_ago_s:
+            shutil.rmtree(other.parent, ignore_errors=True)
 
 
 def _digest() -> str:
