@@ -52,10 +52,12 @@ def _clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     handlers = list(logging.getLogger().handlers)
-    # What a shell starts in the background ignores it.
+    # What a shell starts in the background ignores the first, what nohup starts the second.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hung_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGHUP, hung_up)
     logging.getLogger().handlers = handlers
 
 

@@ -65,7 +65,7 @@ def demo(
         say("wire-api", "--state-dir", state)
         wire_api(state_dir=state, quiet=short)
         say("predict", "--state-dir", state, *_HEADLINES)
-        predict(_HEADLINES, state_dir=state, quiet=short)
+        predict(headlines=_HEADLINES, state_dir=state, quiet=short)
         say(
             "loadtest",
             "--concurrency",
