@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress, ProgressColumn
 
+    from newsclf.common.errors import NewsclfError
+
 _GAP = 2
 """Blanks between two columns of a table."""
 _LEAST_FOLDED = 20
@@ -244,6 +246,13 @@ class Output:
         with suppress(OSError):
             for line in told:
                 console.print(line, soft_wrap=True)
+
+    def raise_all(self, errors: Sequence[NewsclfError]) -> None:
+        """Show all errors but the first, and raise that one, if there are any."""
+        for other in errors[1:]:
+            self.error(other.message, other.hint)
+        if errors:
+            raise errors[0]
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal.

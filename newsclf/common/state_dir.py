@@ -22,13 +22,10 @@ from newsclf.common.errors import StateError, reason_of
 from newsclf.common.files import PRIVATE, is_partial_of
 from newsclf.common.trust import distrust
 
-SERVER_LOG, GATEWAY_LOG, KEY_FILE, SETTINGS_FILE = (
-    "server.log",
-    "gateway.log",
-    "api.key",
-    "gateway.json",
-)
-RUN_FILES = (SERVER_LOG, GATEWAY_LOG, KEY_FILE, SETTINGS_FILE)
+SERVER_LOG = "server.log"
+GATEWAY_LOG, OLD_GATEWAY_LOG = "gateway.log", "gateway.log.1"
+KEY_FILE, SETTINGS_FILE = "api.key", "gateway.json"
+RUN_FILES = (SERVER_LOG, GATEWAY_LOG, OLD_GATEWAY_LOG, KEY_FILE, SETTINGS_FILE)
 """All that newsclf ever writes into the folder of a deployment."""
 
 _PRIVATE_FOLDER = 0o700

@@ -1,4 +1,4 @@
-"""How requests carry a credential, and the file in which curl and we find it.
+"""Credentials of requests, and the file in which curl and newsclf find them.
 
 The file is a configuration of curl (`curl -K FILE`), so that one option works for every kind of
 credential and no secret stands in a command line, where other users of the machine can read it.
@@ -6,16 +6,22 @@ credential and no secret stands in a command line, where other users of the mach
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 import time
 from collections.abc import Generator
+from pathlib import Path
 
 import httpx
 
+from newsclf.common.errors import StateError, reason_of
+from newsclf.common.files import read_regular, write_private
+from newsclf.common.state_dir import writing
 from newsclf.deploy.sigv4 import Credentials, Scope, sign
 
-MAX_KEY_FILE_BYTES = 10_000
-"""Of a file that holds a credential; ours have some hundred."""
+_MAX_KEY_FILE_BYTES = 10_000
+"""Limit for the file with a credential; ours have a few hundred bytes."""
 
 
 class ApiKey(httpx.Auth):
@@ -31,7 +37,7 @@ class ApiKey(httpx.Auth):
 
 
 class Signature(httpx.Auth):
-    """Signs each request with credentials that stay as they are."""
+    """Signs each request with credentials that do not change."""
 
     requires_request_body = True
 
@@ -55,12 +61,53 @@ class Signature(httpx.Auth):
         yield request
 
 
-def key_config(key: str) -> str:
-    """What curl needs to send an API key."""
-    return f'header = "x-api-key: {key}"\n'
+def read_curl_config(path: Path, *, hint: str) -> str:
+    """The text of a file with a credential.
+
+    Args:
+        path: The file.
+        hint: What to type if it cannot be read.
+
+    Raises:
+        StateError: It cannot be read.
+    """
+    try:
+        content = read_regular(path, at_most_bytes=_MAX_KEY_FILE_BYTES)
+    except OSError as error:
+        raise StateError(f"{path}: {reason_of(error)}", hint=hint) from None
+    return content.decode(errors="replace")
 
 
-def key_in(config: str) -> str | None:
-    """The API key in a configuration of `key_config`; None if there is none."""
-    found = re.search(r'^header = "x-api-key: (\S+)"$', config, re.MULTILINE)
-    return found[1] if found else None
+def read_key(path: Path, *, hint: str) -> str:
+    """The API key in a file.
+
+    Args:
+        path: A file that `create_key` wrote.
+        hint: What to type if there is no key in it.
+
+    Raises:
+        StateError: The file is gone, or holds no key.
+    """
+    key = re.search(
+        r'^header = "x-api-key: (\S+)"$', read_curl_config(path, hint=hint), re.MULTILINE
+    )
+    if key is None:
+        raise StateError(f"{path}: not what newsclf wire-api writes", hint=hint)
+    return key[1]
+
+
+def create_key(path: Path) -> str:
+    """Make an API key and write it into a file, for the user's eyes alone.
+
+    Raises:
+        StateError: The file cannot be written.
+    """
+    key = secrets.token_urlsafe(32)
+    with writing(path):
+        write_private(path, f'header = "x-api-key: {key}"\n')
+    return key
+
+
+def key_digest(key: str) -> str:
+    """SHA-256 of an API key, hexadecimal, which is all that a checker of keys has to know."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

@@ -16,13 +16,9 @@ from pydantic import (
 )
 
 from newsclf.common.account_rules import NO_RULES, AccountRules
-from newsclf.common.records import LenientRecord
+from newsclf.common.records import LenientRecord, StrictRecord
 from newsclf.common.state_dir import GATEWAY_LOG, KEY_FILE, SERVER_LOG
-
-Auth = Literal["api-key", "iam", "none"]
-"""Authentication of an API: a key in a header, a signature of each request (SigV4), or nothing."""
-AwsAuth = Literal["iam", "jwt", "api-key", "none"]
-"""Authentication of an API on AWS, where an issuer's JWT is possible too."""
+from newsclf.deploy.auth import Auth, AwsAuth
 
 _LEAST_TTL_S = 15 * 60
 
@@ -222,11 +218,85 @@ class AwsStep(LenientRecord):
     """Ids that AWS gave it, such as an API's id."""
 
 
+class Jwt(LenientRecord):
+    """The tokens that an API accepts."""
+
+    issuer: str
+    """Base address of the issuer (iss), which publishes its keys there."""
+    audience: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Accepted audiences (aud)."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _https(cls, issuer: str) -> str:
+        if not issuer.startswith("https://"):
+            raise ValueError("expected an address that begins with https://")
+        return issuer
+
+
+def _origin(text: str) -> str:
+    if text != "*" and not text.startswith(("https://", "http://")):
+        raise ValueError("expected https://host, * for every page, or none")
+    return text
+
+
+Origins = tuple[Annotated[str, AfterValidator(_origin)], ...]
+
+
+class ApiRequest(StrictRecord):
+    """Desired state of an API; what is None stays as it is, or takes its default."""
+
+    auth: AwsAuth | None = None
+    rate_per_s: Annotated[float, Field(ge=0.1, allow_inf_nan=False)] | None = None
+    """Sustained requests per second."""
+    burst: Annotated[int, Field(ge=1)] | None = None
+    """Requests at once."""
+    runtimes: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Requests that are handled at the same time; on AWS, reserved Lambda concurrency."""
+    cors_origins: Origins | None = None
+    """Origins of the web pages that may call it; empty: CORS is off."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """On this machine: the port of the gateway; 0 takes a free one."""
+    jwt: Jwt | None = None
+    """On AWS, with `jwt`: the tokens that are accepted."""
+    unreserved: bool = False
+    """On AWS: no reserved Lambda concurrency; the API shares what the account has."""
+    rules: AccountRules = NO_RULES
+    """On AWS: what the account demands of everything that is created."""
+
+    @field_validator("jwt")
+    @classmethod
+    def _with_jwt(cls, found: Jwt | None, info: ValidationInfo) -> Jwt | None:
+        if found is not None and info.data.get("auth") not in ("jwt", None):
+            raise ValueError("only with the authentication jwt")
+        return found
+
+    @field_validator("unreserved")
+    @classmethod
+    def _reserves(cls, unreserved: bool, info: ValidationInfo) -> bool:  # noqa: FBT001
+        if unreserved and info.data.get("runtimes") is not None:
+            raise ValueError("reserves nothing, so there is nothing for a number of runtimes")
+        return unreserved
+
+
+class AwsApiSettings(LenientRecord):
+    """Settings of an API on AWS, with the defaults of a new one."""
+
+    rate_per_s: float = 500.0
+    burst: int = 500
+    cors_origins: tuple[str, ...] = ()
+    reserved_concurrency: int | None = 50
+    """None: nothing is reserved."""
+    jwt: Jwt | None = None
+
+
 class AwsApi(LenientRecord):
     """The HTTP API in front of an endpoint."""
 
     url: str
     auth: AwsAuth
+    settings: AwsApiSettings | None = None
+    """None in older records."""
     rules: AccountRules | None = None
     """What the account demands of everything that is created; None: see the deployment's."""
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from newsclf.common.errors import ConfigError, StateError, reason_of
 from newsclf.common.files import PRIVATE, read_regular, write_private
 from newsclf.common.findings import first_finding
 from newsclf.common.meant import closest
+from newsclf.common.records import LenientRecord
 from newsclf.common.state_dir import StateDir, unusable, writing
 from newsclf.deploy.records import AwsDeployment, Deployment, LocalDeployment
 
@@ -22,9 +24,7 @@ _MAX_RECORD_BYTES = 10_000_000
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
-class _Versioned(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
+class _Versioned(LenientRecord):
     schema_version: Literal[1]
 
 
@@ -32,6 +32,16 @@ _DEPLOYMENT: TypeAdapter[Deployment] = TypeAdapter(
     Annotated[Deployment, Field(discriminator="target")]
 )
 _Kind = TypeVar("_Kind", LocalDeployment, AwsDeployment)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Everything that a state directory records."""
+
+    local: list[LocalDeployment] = field(default_factory=list)
+    aws: list[AwsDeployment] = field(default_factory=list)
+    damaged: dict[str, StateError] = field(default_factory=dict)
+    """Names whose record cannot be used, with what is wrong."""
 
 
 def is_deployment_name(text: str) -> bool:
@@ -78,22 +88,24 @@ class Deployments:
             self.files.record(stem) for stem in sorted(self._stems()) if not _NAME.fullmatch(stem)
         ]
 
-    def load(self) -> tuple[list[Deployment], dict[str, StateError]]:
-        """All deployments by name, and the names whose record can't be used, with what is wrong.
+    def load(self, only: str | None = None) -> Recorded:
+        """All deployments by name, or the one that is named, if it is recorded.
 
         Raises:
-            StateError: the state directory can't be trusted, or not read.
+            StateError: The state directory can't be trusted, or not read.
         """
-        found: list[Deployment] = []
-        damaged: dict[str, StateError] = {}
-        for name in self.names():
+        found = Recorded()
+        for name in [only] if only is not None else self.names():
             try:
                 deployment = self.find(name)
             except StateError as error:
-                damaged[name] = error
-            else:
-                found += [deployment] if deployment is not None else []
-        return found, damaged
+                found.damaged[name] = error
+                continue
+            if isinstance(deployment, LocalDeployment):
+                found.local.append(deployment)
+            elif deployment is not None:
+                found.aws.append(deployment)
+        return found
 
     def find(self, name: str) -> Deployment | None:
         """A deployment, or None.
@@ -156,10 +168,9 @@ class Deployments:
 
     def get_of(self, kind: type[_Kind], name: str) -> _Kind:
         """A deployment on this target; StateError if there is none of this name on it."""
-        self.get(name)
         found = self.find_of(kind, name)
         if found is None:
-            raise AssertionError  # get has found it
+            raise self.unknown(name)
         return found
 
     def save(self, deployment: Deployment) -> None:
@@ -219,18 +230,19 @@ class Deployments:
 
 
 def _parse(record: bytes, folder: Path) -> Deployment:
-    """The deployment of a record, whose folder is named like it; ValueError if it is none."""
+    """The deployment of a record, whose folder is named like it; ValueError if it is unusable."""
     document = from_json(record)
-    _Versioned.model_validate(document)  # another version may not even have a target
-    found = _DEPLOYMENT.validate_python(document | {"folder": folder})
+    try:
+        found = _DEPLOYMENT.validate_python(document | {"folder": folder})
+    except (TypeError, ValidationError):
+        _Versioned.model_validate(document)  # another version may not even have a target
+        raise
     if found.name != folder.name:
         raise ValueError(f"it is the record of {found.name!r}")
     return found
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: ValueError) -> str:
     if isinstance(error, ValidationError):
         return first_finding(error)
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
     return str(error).splitlines()[0]

@@ -57,10 +57,10 @@ def find_classifier(
     """
     recorded = Deployments(settings.state_dir)
     if deployment is not None:
-        return _deployed(output, recorded.get(deployment), header_file)
+        return _deployed(output, recorded.get(deployment), header_file, settings.state_dir)
     found = None if use_model else recorded.find(DEFAULT_DEPLOYMENT)
     if found is not None:
-        return _deployed(output, found, header_file)
+        return _deployed(output, found, header_file, settings.state_dir)
     from newsclf.model.card import read_card
 
     try:
@@ -73,11 +73,14 @@ def find_classifier(
     return Classifier(engine.classify, source, engine.truncated, card.data.settings.text_column)
 
 
-def _deployed(output: Output, found: Deployment, header_file: Path | None) -> Classifier:
-    from newsclf.deploy.address import address_of
+def _deployed(
+    output: Output, found: Deployment, header_file: Path | None, state_dir: Path
+) -> Classifier:
     from newsclf.deploy.client import classify
+    from newsclf.deploy.target import read_headers, target_of
 
-    address = address_of(found, header_file=header_file)
+    headers = read_headers(header_file)
+    address = target_of(found, state_dir).address(found, headers=headers)
     output.note(f"asking the deployment {found.name} at {address.url}")
     source = {"kind": "deployment", "name": found.name, "digest": found.model_digest}
     return Classifier(lambda texts: classify(address, texts), source)

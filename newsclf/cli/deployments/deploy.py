@@ -104,7 +104,7 @@ def _deploy_here(
 ) -> None:
     from newsclf.deploy.local.target import LocalTarget
 
-    deployment, started = LocalTarget(settings.state_dir, say=output.note).deploy(
+    deployment, started = LocalTarget(settings.state_dir).deploy(
         name, settings.model, port=port, workers=workers
     )
     output.data(deployment.model_dump(mode="json"))

@@ -69,9 +69,9 @@ def _given(**fields: Any) -> dict[str, Any]:
 
 def deploy_on_aws(output: Output, settings: Settings, command: AwsCommand) -> None:
     """Show the plan, ask, and carry it out."""
-    from newsclf.cli.targets import aws_target
     from newsclf.costs.prices import prices_at
     from newsclf.deploy import run
+    from newsclf.deploy.target import aws_target
 
     name, options, place = command.name, command.options, command.place
     target = aws_target(settings.state_dir, place.region, place.profile)

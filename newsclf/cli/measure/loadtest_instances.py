@@ -54,12 +54,10 @@ def local_instance(target: LocalTarget, model: Path, instance: str) -> Subject:
 
     @contextmanager
     def brought_up() -> Iterator[Address]:
-        from newsclf.deploy.local.address import address_of
-
         name = f"loadtest-{cores}-{os.getpid()}"  # unique on this machine
         deployment, _ = target.deploy(name, model, port=0, workers=int(cores), cores=int(cores))
         try:
-            yield address_of(deployment, direct=True)
+            yield target.address(deployment, direct=True)
         finally:
             target.teardown(name)
 
@@ -143,8 +141,8 @@ def _endpoint(
         target = wanted.target
         with packed(wanted.model, wanted.archive, wheels=wanted.wheels) as package:
             request = Request(name=name, package=package, spec=spec)
-            with temporary_deployment(target, request):
-                yield target.address(name)
+            with temporary_deployment(target, request) as deployment:
+                yield target.address(deployment, direct=True)
 
     return brought_up
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from newsclf.cli.measure.loadtest_instances import OnAws
 from newsclf.cli.measure.loadtest_subjects import Where, aws_of, instances_of
-from newsclf.cli.targets import aws_target
 from newsclf.common.errors import ConfigError
-from newsclf.deploy.records import AwsDeployment, AwsSpec
+from newsclf.deploy.records import AwsSpec
 from newsclf.deploy.store import Deployments
+from newsclf.deploy.target import aws_target
 from newsclf.loadtest.recommender import Recommend
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def find_recommender(where: Where) -> Recommender:
             where, wanted.target.region, instances, lambda bodies: _held(wanted, instances, bodies)
         )
     deployment = Deployments(where.settings.state_dir).get(where.name)
-    if not isinstance(deployment, AwsDeployment):
+    if deployment.target == "local":
         raise ConfigError(
             f"--recommender needs a model on AWS, and '{where.name}' is deployed on this machine",
             hint=_OTHERWISE,

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from newsclf.cli.targets import aws_target
 from newsclf.common.errors import ConfigError
 from newsclf.common.settings import Settings
 from newsclf.common.urls import is_loopback, without_secrets
 from newsclf.contract.requests import Form
 from newsclf.costs.prices import PriceBook
-from newsclf.deploy.address import address_of, read_headers
 from newsclf.deploy.client import Address
 from newsclf.deploy.local.target import LocalTarget
-from newsclf.deploy.records import AwsDeployment, Deployment
+from newsclf.deploy.records import Deployment
 from newsclf.deploy.store import Deployments
-from newsclf.loadtest.run import Kind, Subject
+from newsclf.deploy.target import aws_target, read_headers, target_of
+from newsclf.loadtest.run import Subject
 
 if TYPE_CHECKING:
     import httpx
@@ -68,29 +67,22 @@ def find_subjects(where: Where) -> list[Subject]:
 
 
 def _of_deployment(where: Where, deployment: Deployment) -> Subject:
-    instance, region, usd_per_hour = "local", None, 0.0
-    kind: Kind = "local"
-    figures, count = None, 1
-    if isinstance(deployment, AwsDeployment):
-        instance = deployment.spec.instance or "serverless"
-        kind = "sagemaker" if deployment.api is None or where.direct else "api-gateway"
-        state_dir = where.settings.state_dir
-        target = aws_target(state_dir, deployment.region, deployment.profile)
-        figures = target.metrics(deployment.name).read
-        count = target.instance_count(deployment.name)
-        region, usd_per_hour = deployment.region, count * (deployment.spec.usd_per_hour or 0.0)
-    address = address_of(deployment, direct=where.direct, header_file=where.header_file)
+    target = target_of(deployment, where.settings.state_dir)
+    address = target.address(
+        deployment, direct=where.direct, headers=read_headers(where.header_file)
+    )
+    hosting = target.hosting(deployment, direct=where.direct)
     return Subject(
-        instance=instance,
-        kind=kind,
+        instance=hosting.instance,
+        kind=hosting.kind,
         identity=f"{deployment.name} ({_what(deployment, direct=where.direct)})",
         model_digest=deployment.model_digest,
-        shares_host=kind == "local",
+        shares_host=hosting.kind == "local",
         open=_always(address),
-        figures=figures,
-        region=region,
-        usd_per_hour=usd_per_hour,
-        instance_count=count,
+        figures=hosting.figures,
+        region=hosting.region,
+        usd_per_hour=hosting.usd_per_hour,
+        instance_count=hosting.instance_count,
     )
 
 
@@ -118,7 +110,7 @@ def _of_url(where: Where, url: str) -> Subject:
             hint=f"if you may put load on it: --i-own-this {parts.hostname}",
         )
     form: Form = "endpoint" if parts.path.endswith("/invocations") else "api"
-    headers = read_headers(where.header_file) if where.header_file else {}
+    headers = read_headers(where.header_file)
     auth = _signature(where) if where.sign else None
     return Subject(
         instance="url",

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from newsclf.common.errors import ConfigError, CredentialsError, StateError
-from newsclf.common.files import read_regular
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import NO_CREDENTIALS, TO_LOG_IN, aws_errors
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.client import Address
-from newsclf.deploy.credentials import MAX_KEY_FILE_BYTES, ApiKey, Signature, key_in
+from newsclf.deploy.credentials import ApiKey, Signature, read_key
 from newsclf.deploy.records import AwsDeployment
 from newsclf.deploy.sigv4 import Credentials
 from newsclf.deploy.sigv4 import Scope as SigningScope
+
+_NEW_KEY = "newsclf wire-api --auth api-key makes a new key"
 
 
 class AwsSignature(httpx.Auth):
@@ -106,7 +106,7 @@ def address_of(
     if deployment.api.auth == "iam":
         auth = signature_for(clients, "execute-api")
     elif deployment.api.auth == "api-key":
-        auth = ApiKey(read_key(deployment.key_file))
+        auth = ApiKey(read_key(deployment.key_file, hint=_NEW_KEY))
     elif deployment.api.auth == "jwt" and "authorization" not in (headers or {}):
         raise ConfigError(
             f"the API of '{deployment.name}' asks for a token",
@@ -114,20 +114,6 @@ def address_of(
             "newsclf loadtest --direct asks the endpoint",
         )
     return Address(url, "api", headers or {}, auth)
-
-
-def read_key(path: Path) -> str:
-    """The API key in its file; StateError if there is none."""
-    problem = "not what newsclf wire-api writes"
-    try:
-        text = read_regular(path, at_most_bytes=MAX_KEY_FILE_BYTES).decode(errors="replace")
-    except OSError as error:
-        problem = error.strerror or "cannot be read"
-    else:
-        key = key_in(text)
-        if key is not None:
-            return key
-    raise StateError(f"{path}: {problem}", hint="newsclf wire-api --auth api-key makes a new key")
 
 
 def _check_url(url: str, clients: Clients) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from newsclf.common.account_rules import NO_RULES
-from newsclf.common.errors import InterruptedRunError, NewsclfError, StateError
+from newsclf.common.errors import ConfigError, InterruptedRunError, NewsclfError, StateError
 from newsclf.costs.prices import PriceBook
-from newsclf.deploy.aws.address import endpoint_address
+from newsclf.deploy.aws.address import address_of
+from newsclf.deploy.aws.api.desired import desired_api
 from newsclf.deploy.aws.api.function import FunctionModel
 from newsclf.deploy.aws.api.resources import api_deletables
+from newsclf.deploy.aws.api.wire import wire_api
 from newsclf.deploy.aws.bucket import Archive, Bucket
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError, is_denied
@@ -43,8 +45,9 @@ from newsclf.deploy.aws.walk.journal import Journal
 from newsclf.deploy.aws.walk.plan import Plan, Step, plan_of
 from newsclf.deploy.aws.walk.resource import Deletable, PlannedChange, Resource
 from newsclf.deploy.client import Address
+from newsclf.deploy.hosting import Hosting
 from newsclf.deploy.package.build import Package
-from newsclf.deploy.records import AwsDeployment, AwsSpec
+from newsclf.deploy.records import ApiRequest, AwsDeployment, AwsSpec
 from newsclf.deploy.store import Deployments, is_deployment_name
 
 log = logging.getLogger(__name__)
@@ -96,21 +99,64 @@ class AwsTarget:
         """A deployment; StateError if none of this name is recorded."""
         return self._deployments.get_of(AwsDeployment, name)
 
-    def address(self, name: str) -> Address:
-        """Where the endpoint of a deployment takes requests; TargetError without credentials."""
-        return endpoint_address(self._scope(name))
+    def address(
+        self,
+        deployment: AwsDeployment,
+        *,
+        direct: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Address:
+        """Where requests go: the API, if there is one, else the endpoint.
 
-    def instance_count(self, name: str) -> int:
-        """How many instances a deployment has; as many as were desired, if AWS does not tell."""
+        Args:
+            deployment: Its record.
+            direct: Whether to pass by the API.
+            headers: Headers to send too, such as a token where the API needs one.
+
+        Raises:
+            ConfigError: The API needs a token, and none is given.
+            StateError: The API's key is gone, or the recorded address is not one of AWS.
+            CredentialsError: There are none.
+        """
+        return address_of(deployment, self._clients, direct=direct, headers=headers)
+
+    def hosting(self, deployment: AwsDeployment, *, direct: bool = False) -> Hosting:
+        """What serves a deployment, and what it costs.
+
+        The instances are as many as were desired, where AWS does not tell.
+        """
+        spec = deployment.spec
         try:
-            found = describe_endpoint(self._scope(name))
-        except NewsclfError:  # such as without credentials, where only the API is asked, with a key
+            found = describe_endpoint(self._scope(deployment.name))
+        except NewsclfError:  # such as without credentials, where a key is enough for the API
             found = None
-        return (found and found.running_count) or self.get(name).spec.min_instances
+        count = (found and found.running_count) or spec.min_instances
+        return Hosting(
+            kind="sagemaker" if deployment.api is None or direct else "api-gateway",
+            instance=spec.instance or "serverless",
+            region=deployment.region,
+            instance_count=count,
+            usd_per_hour=count * (spec.usd_per_hour or 0.0),
+            figures=self.metrics(deployment.name).read,
+        )
 
     def metrics(self, name: str) -> EndpointMetrics:
         """The CloudWatch metrics of a deployment's endpoint."""
         return EndpointMetrics(self._clients, self._scope(name).names.endpoint, VARIANT)
+
+    def wire_api(self, name: str, request: ApiRequest) -> tuple[AwsDeployment, bool]:
+        """Create or update the API of a deployment; what is not asked for stays as it is.
+
+        Returns:
+            The deployment, and True, since an update may have changed anything.
+
+        Raises:
+            ConfigError: What is asked for is not possible.
+            NewsclfError: As `newsclf.deploy.aws.api.wire.wire_api`.
+        """
+        spec = desired_api(request, self.get(name).api)
+        state_dir = self._deployments.files.path
+        return wire_api(state_dir, self._clients, name, spec, rules=request.rules), True
 
     def recommending(
         self, name: str, request: RecommenderRequest
@@ -205,11 +251,11 @@ class AwsTarget:
                 raise interrupted(journal.deployment, desired.spec) from None
         return journal.deployment
 
-    def teardown(self, name: str) -> list[str]:
+    def teardown(self, name: str) -> bool:
         """Delete everything that a deployment has, recorded or not, and check that nothing is left.
 
         Returns:
-            What was deleted; nothing if there was nothing.
+            Whether there was anything to delete, be it a record.
 
         Raises:
             StateError: another command is at work on it.
@@ -218,7 +264,8 @@ class AwsTarget:
         """
         scope = self._scope(name)
         try:
-            return self._teardown(scope)
+            is_recorded = self._deployments.find(name) is not None
+            return bool(self._teardown(scope)) or is_recorded
         except KeyboardInterrupt:
             raise InterruptedRunError(
                 f"stopped; what is left of '{name}' stays, and an endpoint is still billed",
@@ -252,27 +299,35 @@ class AwsTarget:
                 log.info("%s was left in place: newsclf did not write it", path)
         return removal.deleted
 
-    def log(self, name: str, lines: int, *, api: bool) -> list[str]:
-        """The last lines that the endpoint's containers wrote, or with `api` the function."""
-        return LogGroup(self._scope(name), self.log_group(name, api=api)).last_lines(lines)
+    def log(
+        self, deployment: AwsDeployment, lines: int, *, api: bool = False, follow: bool = False
+    ) -> Iterator[str]:
+        """The last lines of the log of the endpoint's containers, or of the API's function.
 
-    def log_group(self, name: str, *, api: bool) -> str:
-        """The name of the log group of the endpoint's containers, or with `api` the function's."""
-        names = self._scope(name).names
-        return names.function_log(names.endpoint) if api else names.endpoint_log
+        Raises:
+            ConfigError: They are to be followed, which newsclf does not do on AWS.
+        """
+        scope = self._scope(deployment.name)
+        names = scope.names
+        group = names.function_log(names.endpoint) if api else names.endpoint_log
+        if follow:
+            raise ConfigError(
+                f"--follow: '{deployment.name}' is on AWS, whose logs newsclf does not follow",
+                hint=f"aws logs tail {group} --follow --region {deployment.region}",
+            )
+        return iter(LogGroup(scope, group).last_lines(lines))
 
     def status(self, prices: PriceBook) -> list[AwsStatus]:
         """Every deployment of the account and region, found by tag or recorded here."""
         here = (self._clients.account, self._clients.region)
-        found, _ = self._deployments.load()
         recorded = {
             each.name: each
-            for each in found
-            if isinstance(each, AwsDeployment) and (each.account, each.region) == here
+            for each in self._deployments.load().aws
+            if (each.account, each.region) == here
         }
         return [
             status_of(
-                self._scope(name),
+                Scope.of(self._clients, recorded[name]) if name in recorded else self._scope(name),
                 prices,
                 recorded=name in recorded,
                 api=api.url if name in recorded and (api := recorded[name].api) else None,

@@ -1,4 +1,4 @@
-"""Who may call a local deployment's API: the credential, and where it is kept."""
+"""The credential of a local deployment's API, and the file that holds it."""
 
 from __future__ import annotations
 
@@ -8,53 +8,49 @@ import secrets
 import httpx
 
 from newsclf.common.errors import StateError
-from newsclf.common.files import read_regular, write_private
+from newsclf.common.files import write_private
 from newsclf.common.state_dir import writing
-from newsclf.deploy.credentials import MAX_KEY_FILE_BYTES, ApiKey, Signature, key_config, key_in
-from newsclf.deploy.records import Auth, LocalDeployment
+from newsclf.deploy.credentials import ApiKey, Signature, read_curl_config, read_key
+from newsclf.deploy.records import LocalDeployment
 from newsclf.deploy.sigv4 import Credentials, Scope
 
 API_SCOPE = Scope("us-east-1", "execute-api")
-"""What a signature of a request to the local API is for."""
+"""Scope of the signatures that the local API accepts."""
+_HINT = "newsclf teardown, then newsclf deploy and newsclf wire-api"
 
 
-def create(deployment: LocalDeployment, auth: Auth) -> str | Credentials | None:
-    """Make a credential and write it where `read` finds it; returns what `read` does."""
-    if auth == "none":
-        return None
-    credential: str | Credentials
-    if auth == "api-key":
-        credential = secrets.token_urlsafe(32)
-        text = key_config(credential)
-    else:
-        credential = Credentials(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
-        text = (
-            f'aws-sigv4 = "aws:amz:{API_SCOPE.region}:{API_SCOPE.service}"\n'
-            f'user = "{credential.access_key}:{credential.secret_key}"\n'
-        )
+def create_signer(deployment: LocalDeployment) -> Credentials:
+    """Make the credentials that requests are signed with, and write them where `read` finds them.
+
+    Raises:
+        StateError: The file cannot be written.
+    """
+    signer = Credentials(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
+    text = (
+        f'aws-sigv4 = "aws:amz:{API_SCOPE.region}:{API_SCOPE.service}"\n'
+        f'user = "{signer.access_key}:{signer.secret_key}"\n'
+    )
     with writing(deployment.key_file):
         write_private(deployment.key_file, text)
-    return credential
+    return signer
 
 
 def read(deployment: LocalDeployment) -> str | Credentials | None:
-    """The API key, or the access key and its secret, or None if the API wants neither.
+    """The API key, or the access key and its secret; None if the API needs neither.
 
     Raises:
-        StateError: the file is gone, or not what `create` wrote.
+        StateError: The file is gone, or not what `newsclf wire-api` wrote.
     """
     if deployment.api is None or deployment.api.auth == "none":
         return None
     path = deployment.key_file
-    try:
-        text = read_regular(path, at_most_bytes=MAX_KEY_FILE_BYTES).decode(errors="replace")
-    except OSError as error:
-        raise _unusable(deployment, error.strerror or "cannot be read") from None
-    if (key := key_in(text)) is not None:
-        return key
-    if found := re.search(r'^user = "([^:\s]+):(\S+)"$', text, re.MULTILINE):
-        return Credentials(found[1], found[2])
-    raise _unusable(deployment, "not what newsclf wire-api writes")
+    if deployment.api.auth == "api-key":
+        return read_key(path, hint=_HINT)
+    text = read_curl_config(path, hint=_HINT)
+    user = re.search(r'^user = "([^:\s]+):(\S+)"$', text, re.MULTILINE)
+    if user is None:
+        raise StateError(f"{path}: not what newsclf wire-api writes", hint=_HINT)
+    return Credentials(user[1], user[2])
 
 
 def auth_of(deployment: LocalDeployment) -> httpx.Auth | None:
@@ -63,10 +59,3 @@ def auth_of(deployment: LocalDeployment) -> httpx.Auth | None:
     if isinstance(credential, Credentials):
         return Signature(credential, API_SCOPE)
     return None if credential is None else ApiKey(credential)
-
-
-def _unusable(deployment: LocalDeployment, problem: str) -> StateError:
-    return StateError(
-        f"{deployment.key_file}: {problem}",
-        hint="newsclf teardown, then newsclf deploy and newsclf wire-api",
-    )

@@ -7,7 +7,6 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
@@ -25,9 +24,6 @@ state directory, the deployment and the part in it that it belongs to."""
 
 _STAT_START = 19
 """Where the start of a process stands in /proc/PID/stat, counted from the field after its name."""
-
-
-AnyProcess = TypeVar("AnyProcess", bound=Process)
 
 
 def listen(port: int) -> socket.socket:
@@ -89,9 +85,9 @@ def pin(process: psutil.Process, cores: int) -> None:
     process.cpu_affinity(sorted(os.sched_getaffinity(0))[:cores])
 
 
-def recorded(known: AnyProcess, process: psutil.Process) -> AnyProcess:
-    """The record of a process that was started, complete with what identifies it."""
-    return known.model_copy(update={"pid": process.pid, **_start_of(process.pid)})
+def identity(process: psutil.Process) -> dict[str, object]:
+    """The fields of a process's record that identify it: pid, boot_id and start_ticks."""
+    return {"pid": process.pid, **_start_of(process.pid)}
 
 
 def find(known: Process, log: Path) -> psutil.Process | None:

@@ -19,10 +19,11 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
 from newsclf.common.files import write_private
+from newsclf.deploy.auth import Auth
 from newsclf.deploy.local import credentials
 from newsclf.deploy.local.credentials import API_SCOPE, auth_of
 from newsclf.deploy.local.target import LocalTarget
-from newsclf.deploy.records import Api, Auth, LocalDeployment
+from newsclf.deploy.records import Api, ApiRequest, LocalDeployment
 from newsclf.deploy.sigv4 import MAX_SKEW_S, Credentials, sign
 from tests.conftest import Cli
 
@@ -38,7 +39,8 @@ def state(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     try:
         for auth in kinds:
             target.deploy(auth, trained / "model", port=0, workers=1)
-            target.wire_api(auth, auth=auth, port=0, runtimes=1, rate_per_s=1000, burst=1000)
+            request = ApiRequest(auth=auth, runtimes=1, rate_per_s=1000, burst=1000)
+            target.wire_api(auth, request)
         yield folder
     finally:
         for name in target.names():

@@ -18,7 +18,7 @@ import pytest
 from newsclf.deploy.local import process
 from newsclf.deploy.local.credentials import auth_of
 from newsclf.deploy.local.target import LocalTarget
-from newsclf.deploy.records import LocalDeployment
+from newsclf.deploy.records import ApiRequest, LocalDeployment
 from newsclf.serving.engine import Engine
 from tests.conftest import Cli
 from tests.support.builders import sample_rows
@@ -40,7 +40,8 @@ def state(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 
 def wire(target: LocalTarget) -> tuple[LocalDeployment, bool]:
-    return target.wire_api("news", auth="api-key", port=0, runtimes=2, rate_per_s=1000, burst=1000)
+    request = ApiRequest(auth="api-key", runtimes=2, rate_per_s=1000, burst=1000)
+    return target.wire_api("news", request)
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_wiring_again_changes_nothing(
         (["--port", 9], "; --port 9 needs"),
         (
             ["--auth", "api-key", "--cors", "https://x.example"],
-            "no --cors; --cors https://x.example needs",
+            "--cors none; --cors https://x.example needs",
         ),
     ],
 )

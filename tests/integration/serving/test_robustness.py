@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from newsclf.deploy.local import process
 from newsclf.deploy.local.target import LocalTarget
-from newsclf.deploy.records import LocalDeployment
+from newsclf.deploy.records import ApiRequest, LocalDeployment
 from tests.support.malformed import Endpoint, large, send_all, small
 
 REQUESTS = 5_000
@@ -40,9 +40,8 @@ def deployment(
     target = LocalTarget(tmp_path_factory.mktemp("state"))
     target.deploy("news", trained / "model", port=0, workers=1)
     try:
-        target.wire_api(
-            "news", auth="none", port=0, runtimes=2, rate_per_s=1_000_000, burst=1_000_000
-        )
+        request = ApiRequest(auth="none", runtimes=2, rate_per_s=1_000_000, burst=1_000_000)
+        target.wire_api("news", request)
         yield target.get("news")
     finally:
         target.teardown("news")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from newsclf.cli.deployments import logs as command
+from newsclf.deploy.local.gateway.app import rotate
+from newsclf.deploy.local.target import LocalTarget
 from newsclf.deploy.records import LocalDeployment
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli
+
+STATE = Path(".newsclf")
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def gateway_log() -> Path:
             "api": process | {"auth": "none"},
         }
     )
-    recorded = Deployments(Path(".newsclf"))
+    recorded = Deployments(STATE)
     recorded.save(deployment)
     found = recorded.get("news")
     assert isinstance(found, LocalDeployment)
@@ -49,14 +51,30 @@ def test_metrics_are_left_out_unless_asked_for(gateway_log: Path, newsclf: Cli) 
     assert newsclf("logs", "--api", "-n", 1).out == "POST /classify 200\n"
 
 
-def test_new_lines_are_followed(gateway_log: Path) -> None:
+def test_new_lines_are_followed_also_where_the_log_begins_anew(gateway_log: Path) -> None:
     gateway_log.write_text("first\n", encoding="utf-8")
-    followed: Iterator[str] = command._lines(gateway_log, 10, follow=True)  # noqa: SLF001
+    deployment = Deployments(STATE).get_of(LocalDeployment, "news")
+    followed = LocalTarget(STATE).log(deployment, 10, api=True, follow=True)
 
     assert next(followed) == "first"
     with gateway_log.open("a", encoding="utf-8") as file:
         file.write("second\nthird\n")
     assert list(itertools.islice(followed, 2)) == ["second", "third"]
+
+    rotate(gateway_log, at_most_bytes=10)
+    assert gateway_log.with_name("gateway.log.1").read_text("utf-8") == "first\nsecond\nthird\n"
+    with gateway_log.open("a", encoding="utf-8") as file:
+        file.write("4th\n")
+    assert next(followed) == "4th"
+
+
+def test_a_short_log_is_left_as_it_is(gateway_log: Path) -> None:
+    gateway_log.write_text("a line\n", encoding="utf-8")
+
+    rotate(gateway_log, at_most_bytes=7)
+
+    assert gateway_log.read_text("utf-8") == "a line\n"
+    assert not gateway_log.with_name("gateway.log.1").exists()
 
 
 def test_a_line_cannot_drive_the_terminal(gateway_log: Path, newsclf: Cli) -> None:

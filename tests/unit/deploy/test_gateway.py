@@ -18,6 +18,7 @@ import pytest
 
 from newsclf.deploy.local.gateway.app import main, make_app
 from newsclf.deploy.local.gateway.lambda_runtime import Function, FunctionError
+from newsclf.deploy.local.gateway.settings import GatewaySettings
 from newsclf.deploy.sigv4 import Credentials
 from newsclf.serving.request_limits import make_runner
 
@@ -50,14 +51,15 @@ async def gateway(
     cors_origins: Collection[str] = (),
 ) -> AsyncIterator[int]:
     """Run a gateway; its port."""
-    app = make_app(
-        Answering(),
+    settings = GatewaySettings(
         key_digest=key_digest,
         signer=signer,
+        cors_origins=tuple(cors_origins),
+        runtimes=0,
         rate_per_s=1e6,
         burst=1_000_000,
-        cors_origins=cors_origins,
     )
+    app = make_app(Answering(), settings)
     runner = make_runner(app, shutdown_timeout_s=0)
     await runner.setup()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -222,17 +224,7 @@ def test_a_function_that_does_not_work_is_told_without_a_traceback(
         async def invoke(self, _: dict[str, Any]) -> dict[str, Any]:
             raise error
 
-    settings = tmp_path / "gateway.json"
-    document = {
-        "runtimes": 0,
-        "environment": {},
-        "key_digest": None,
-        "signer": None,
-        "rate_per_s": 1,
-        "burst": 1,
-        "cors_origins": [],
-    }
-    settings.write_text(json.dumps(document), encoding="utf-8")
+    settings = GatewaySettings(runtimes=0, rate_per_s=1, burst=1).write(tmp_path)
     monkeypatch.setattr("newsclf.deploy.local.gateway.app.Function", Failing)
     monkeypatch.setattr(logging.Formatter, "converter", time.localtime)  # put back at the end
     with socket.create_server(("127.0.0.1", 0)) as listener:

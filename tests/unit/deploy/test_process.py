@@ -34,7 +34,8 @@ def started(tmp_path: Path) -> Iterator[Started]:
     with process.listen(0) as listener:
         known = Process(status="creating", port=listener.getsockname()[1])
         running = process.start(["http.server", "0", "--bind", "127.0.0.1"], listener, log)
-    yield Started(running, process.recorded(known, running), log)
+    identified = known.model_copy(update=process.identity(running))
+    yield Started(running, identified, log)
     process.stop(running)
 
 

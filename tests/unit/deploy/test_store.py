@@ -14,8 +14,9 @@ import pytest
 from newsclf.common import state_dir
 from newsclf.common.errors import StateError
 from newsclf.common.state_dir import RUN_FILES, private_folder
-from newsclf.deploy.local import credentials
-from newsclf.deploy.local.gateway.settings import write_settings
+from newsclf.deploy.credentials import create_key
+from newsclf.deploy.local.gateway.app import rotate
+from newsclf.deploy.local.gateway.settings import GatewaySettings
 from newsclf.deploy.local.target import LocalTarget
 from newsclf.deploy.records import AwsDeployment, LocalDeployment
 from newsclf.deploy.store import Deployments
@@ -165,7 +166,10 @@ def test_everything_is_private_whatever_the_umask(mask: int) -> None:
             os.close(state_dir.open_log(deployment.server_log))
             os.close(state_dir.open_log(deployment.gateway_log))
             assert deployment.api is not None
-            write_settings(deployment, deployment.api)
+            api = deployment.api.model_copy(update={"runtimes": 1, "rate_per_s": 1, "burst": 1})
+            GatewaySettings.create(deployment, api).write(deployment.folder)
+            deployment.gateway_log.write_text("a line\n", encoding="utf-8")
+            rotate(deployment.gateway_log, at_most_bytes=0)
             paths = [STATE, *STATE.rglob("*")]
             modes = {p.name: stat.S_IMODE(p.lstat().st_mode) for p in paths}
 
@@ -252,13 +256,14 @@ def test_a_damaged_record_hides_no_other(document: object) -> None:
     bad = plant(document)
     plant(LOCAL | {"name": "good"}, "good")
 
-    found, damaged = Deployments(STATE).load()
+    recorded = Deployments(STATE).load()
 
-    assert [each.name for each in found] == ["good"]
-    assert list(damaged) == ["news"]
-    assert damaged["news"].message.startswith(f"{bad}: not a deployment of this version")
-    assert damaged["news"].hint is not None
-    assert f"rm {bad}; newsclf teardown --deployment news" in damaged["news"].hint
+    assert [each.name for each in recorded.local] == ["good"]
+    assert list(recorded.damaged) == ["news"]
+    damaged = recorded.damaged["news"]
+    assert damaged.message.startswith(f"{bad}: not a deployment of this version")
+    assert damaged.hint is not None
+    assert f"rm {bad}; newsclf teardown --deployment news" in damaged.hint
 
 
 def test_the_healthy_are_shown_and_removed_and_the_damaged_named(newsclf: Cli) -> None:
@@ -345,6 +350,10 @@ def test_nothing_to_remove_is_no_error(newsclf: Cli, arguments: list[str]) -> No
     assert not STATE.exists()
 
 
+def a_gateway() -> GatewaySettings:
+    return GatewaySettings(runtimes=1, rate_per_s=1, burst=1)
+
+
 def full(*_: object, **__: object) -> None:
     raise OSError(28, "No space left on device")
 
@@ -353,8 +362,8 @@ def full(*_: object, **__: object) -> None:
     "act",
     [
         lambda deployments, deployment: deployments.save(deployment),
-        lambda _, deployment: credentials.create(deployment, "api-key"),
-        lambda _, deployment: write_settings(deployment, deployment.api),
+        lambda _, deployment: create_key(deployment.key_file),
+        lambda _, deployment: a_gateway().write(deployment.folder),
         lambda _, deployment: state_dir.open_log(deployment.server_log),
     ],
     ids=["record", "key", "settings", "log"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from newsclf.costs.formulas import FUNCTION_MEMORY_MB
+from newsclf.deploy.auth import AwsAuth
 from newsclf.deploy.aws.api.authorizer import AnyAuthorizer, Authorizer, Jwt, KeyCheck
 from newsclf.deploy.aws.api.function import (
     MODEL_VARIABLE,
@@ -26,7 +27,6 @@ from newsclf.deploy.aws.iam.role import Role, without_replaced
 from newsclf.deploy.aws.iam.statements import Statement, allow
 from newsclf.deploy.aws.log_group import LogGroup
 from newsclf.deploy.aws.walk.resource import Deletable, Resource
-from newsclf.deploy.records import AwsAuth
 
 _FUNCTION_TIMEOUT_S = 29
 """Between API Gateway's 30 s and the 25 s that the handler gives the endpoint."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +15,10 @@ from newsclf.common.errors import (
     StateError,
     TargetError,
 )
-from newsclf.common.files import write_private
 from newsclf.common.state_dir import writing
-from newsclf.deploy.aws.address import address_of, read_key
+from newsclf.deploy.aws.address import address_of
 from newsclf.deploy.aws.api.concurrency import within_account
+from newsclf.deploy.aws.api.desired import settings_of
 from newsclf.deploy.aws.api.resources import ApiSpec, api_resources, api_undesired
 from newsclf.deploy.aws.api.routes import ROUTES
 from newsclf.deploy.aws.call.clients import Clients
@@ -30,7 +28,7 @@ from newsclf.deploy.aws.iam.role import check_rules
 from newsclf.deploy.aws.walk.apply import ensure, remove
 from newsclf.deploy.aws.walk.journal import Journal
 from newsclf.deploy.client import classify
-from newsclf.deploy.credentials import key_config
+from newsclf.deploy.credentials import create_key, key_digest, read_key
 from newsclf.deploy.http_client import client_for
 from newsclf.deploy.records import AwsApi, AwsDeployment
 from newsclf.deploy.smoke_test import HEADLINES
@@ -79,6 +77,7 @@ def wire_api(
         scope = _scope(clients, journal.deployment, rules)
         _require_endpoint(scope)
         check_rules(scope.names)
+        settings = settings_of(spec)
         spec = within_account(scope, spec)
         if spec.auth == "api-key":
             deployments.files.create("run", name)
@@ -90,7 +89,7 @@ def wire_api(
             if spec.auth != "api-key":
                 with writing(key_file):
                     key_file.unlink(missing_ok=True)
-            api = AwsApi(url=ids["url"], auth=spec.auth, rules=scope.names.rules)
+            api = AwsApi(url=ids["url"], auth=spec.auth, settings=settings, rules=scope.names.rules)
             journal.save(api=api)
             _test(clients, journal.deployment, api, smoke_test_s)
         except KeyboardInterrupt:
@@ -112,12 +111,9 @@ def _scope(clients: Clients, deployment: AwsDeployment, rules: AccountRules) -> 
 def _key_sha256(key_file: Path) -> str:
     """The hash of the API key in a file, hexadecimal; a key is made if there is none."""
     try:
-        key = read_key(key_file)
+        return key_digest(read_key(key_file, hint=""))
     except StateError:
-        key = secrets.token_urlsafe(32)
-        with writing(key_file):
-            write_private(key_file, key_config(key))
-    return hashlib.sha256(key.encode()).hexdigest()
+        return key_digest(create_key(key_file))
 
 
 def _require_endpoint(scope: Scope) -> None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import hmac
-import json
 import logging
+import os
+import shutil
 import signal
 import socket
 import sys
@@ -28,8 +28,12 @@ from urllib.parse import quote
 import uvloop
 from aiohttp import web
 
+from newsclf.common.files import PRIVATE, replacing
+from newsclf.common.state_dir import OLD_GATEWAY_LOG
+from newsclf.deploy.credentials import key_digest
 from newsclf.deploy.local.credentials import API_SCOPE
 from newsclf.deploy.local.gateway.lambda_runtime import FUNCTION_TIMEOUT_S, Function, FunctionError
+from newsclf.deploy.local.gateway.settings import GatewaySettings
 from newsclf.deploy.sigv4 import Credentials, SignatureError, check_head, verify
 from newsclf.serving.request_limits import (
     Bodies,
@@ -59,6 +63,7 @@ _LOGGED_CHARACTERS = 200
 _log = logging.getLogger(__name__)
 _DRAIN_S = 25.0
 """Less than what a stopped process is given; see `process.stop`."""
+_LOOK_AT_LOG_S, _MOST_LOG_BYTES = 30.0, 20_000_000
 _CREDENTIAL_HEADERS = ("authorization", "x-api-key", "x-amz-security-token")
 
 
@@ -82,49 +87,23 @@ class TokenBucket:
         return True
 
 
-def make_app(
-    function: Function,
-    *,
-    key_digest: str | None,
-    signer: Credentials | None,
-    rate_per_s: float,
-    burst: int,
-    cors_origins: Collection[str] = (),
-) -> web.Application:
-    """The gateway's application; with neither key nor signer it lets everybody in.
+def make_app(function: Function, settings: GatewaySettings) -> web.Application:
+    """The gateway's application; with neither a key nor a signer it admits every client.
 
-    Everybody but web pages: of another origin than `cors_origins` they are refused, and what they
-    may send unasked, which is no JSON, is refused of all.
-
-    Args:
-        function: What answers.
-        key_digest: SHA-256 of the API key that requests must bring, hexadecimal.
-        signer: Who must have signed requests.
-        rate_per_s: Requests per second in the long run.
-        burst: Requests at once.
-        cors_origins: Whose pages may call it from a browser; `*` stands for all.
+    Web pages are the exception: those of other origins than `cors_origins` are refused, and so is,
+    from any client, what a page may send without asking first, which is anything but JSON.
     """
-    bucket = TokenBucket(rate_per_s, burst, now_s=time.monotonic())
-    gateway = _Gateway(function, bucket, key_digest, signer, cors_origins)
+    gateway = _Gateway(function, settings)
     app = web.Application()
     app.router.add_route("*", r"/{path:[\s\S]*}", gateway.handle)  # line breaks too
     return app
 
 
 class _Gateway:
-    def __init__(
-        self,
-        function: Function,
-        bucket: TokenBucket,
-        key_digest: str | None,
-        signer: Credentials | None,
-        cors_origins: Collection[str],
-    ) -> None:
+    def __init__(self, function: Function, settings: GatewaySettings) -> None:
         self._function = function
-        self._bucket = bucket
-        self._key_digest = key_digest
-        self._signer = signer
-        self._cors_origins = cors_origins
+        self._settings = settings
+        self._bucket = TokenBucket(settings.rate_per_s, settings.burst, now_s=time.monotonic())
         self._bodies = Bodies()
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -143,7 +122,7 @@ class _Gateway:
 
     async def _answer(self, request: web.Request) -> web.Response:
         request_id = str(uuid.uuid4())
-        cors = _cors(request, self._cors_origins)
+        cors = _cors(request, self._settings.cors_origins)
         try:
             check_host(request, frozenset())
             if not cors:
@@ -160,8 +139,8 @@ class _Gateway:
     async def _invoke(self, request: web.Request, request_id: str) -> web.Response:
         self._admit(request)
         async with self._bodies.reading(request) as body:
-            if self._signer is not None:  # the body is signed too
-                _check_signature(request, body, self._signer)
+            if self._settings.signer is not None:  # the body is signed too
+                _check_signature(request, body, self._settings.signer)
                 self._take_token()
             event = make_event(request, body, request_id)
             try:
@@ -174,11 +153,12 @@ class _Gateway:
 
     def _admit(self, request: web.Request) -> None:
         """Refuse what the head of a request tells, before its body is read."""
-        if self._key_digest is not None:
-            if not _is_key(request.headers.get("x-api-key"), self._key_digest):
+        if self._settings.key_digest is not None:
+            digest = key_digest(request.headers.get("x-api-key", ""))
+            if not hmac.compare_digest(digest, self._settings.key_digest):
                 raise RefusedError(401, "unauthorized", "a valid x-api-key is needed")
-        elif self._signer is not None:
-            _check_signed_head(request, self._signer)
+        elif self._settings.signer is not None:
+            _check_signed_head(request, self._settings.signer)
             return  # nothing of the budget until the signature is known to be right
         elif request.method == "POST" and media_type(request) != "application/json":
             raise RefusedError(415, "unsupported_media_type", "send application/json")
@@ -246,11 +226,6 @@ def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, 
     }
 
 
-def _is_key(given: str | None, key_digest: str) -> bool:
-    digest = hashlib.sha256((given or "").encode("utf-8", "surrogateescape")).hexdigest()
-    return hmac.compare_digest(digest, key_digest)
-
-
 def _check_signed_head(request: web.Request, signer: Credentials) -> None:
     try:
         check_head(request.headers.items(), signer, scope=API_SCOPE, time_s=time.time())
@@ -302,41 +277,61 @@ def main() -> None:
         format="%(asctime)s.%(msecs)03dZ %(message)s",
         datefmt="%Y-%m-%dT%H:%M:%S",
     )
-    document = json.loads(Path(settings).read_text(encoding="utf-8"))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_serve(socket.socket(fileno=int(descriptor)), document))
+            listener = socket.socket(fileno=int(descriptor))
+            runner.run(_serve(listener, GatewaySettings.read(Path(settings))))
         except (TimeoutError, FunctionError) as error:
             why = str(error) or f"no answer within {FUNCTION_TIMEOUT_S} s"
             _log.error("giving up: the function does not work (%s)", why)
             sys.exit(1)
 
 
-async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
+async def _serve(listener: socket.socket, settings: GatewaySettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    function = Function(runtimes=settings["runtimes"], environment=settings["environment"])
-    app = make_app(
-        function,
-        key_digest=settings["key_digest"],
-        signer=Credentials(*settings["signer"]) if settings["signer"] else None,
-        rate_per_s=settings["rate_per_s"],
-        burst=settings["burst"],
-        cors_origins=settings["cors_origins"],
-    )
-    runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
+    function = Function(runtimes=settings.runtimes, environment=settings.environment)
+    runner = make_runner(make_app(function, settings), shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
     function.start()
+    short_log = asyncio.create_task(_keep_short(settings.log)) if settings.log else None
     try:
-        # The port opens when the handler has answered, so nobody's tokens go into finding that out.
+        # The port opens once the handler has answered, so that this takes no client's tokens.
         await function.invoke(_HEALTH_EVENT)
         await web.SockSite(runner, listener).start()
         _log.info("listening on port %s", listener.getsockname()[1])
         await stop.wait()
     finally:
+        if short_log is not None:
+            short_log.cancel()
         await runner.cleanup()
         await function.stop()
+
+
+async def _keep_short(log: Path) -> None:
+    """Start the log again whenever it has become long, so that it cannot fill the disk."""
+    while True:
+        await asyncio.sleep(_LOOK_AT_LOG_S)
+        try:
+            await asyncio.to_thread(rotate, log, at_most_bytes=_MOST_LOG_BYTES)
+        except OSError as error:
+            _log.error("the log cannot be shortened: %s", error.strerror)
+
+
+def rotate(log: Path, *, at_most_bytes: int) -> None:
+    """Move what a log holds to `gateway.log.1`, in place of what is there, once it is too long.
+
+    The log itself is emptied, not replaced: the gateway and its runtimes have it open, and append.
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    if log.stat().st_size <= at_most_bytes:
+        return
+    with log.open("rb") as full, replacing(log.with_name(OLD_GATEWAY_LOG), mode=PRIVATE) as old:
+        shutil.copyfileobj(full, old)
+    os.truncate(log, 0)
 
 
 if __name__ == "__main__":

@@ -1,58 +1,95 @@
-"""What the gateway of a deployment is told."""
+"""Settings of the gateway of a deployment, in a file that the gateway reads when it starts."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
+from typing import Self
+
+from pydantic import Field
 
 from newsclf.common.files import write_private
-from newsclf.common.state_dir import SETTINGS_FILE, writing
-from newsclf.deploy.local import credentials
+from newsclf.common.records import StrictRecord
+from newsclf.common.state_dir import (
+    GATEWAY_LOG,
+    KEY_FILE,
+    OLD_GATEWAY_LOG,
+    SETTINGS_FILE,
+    writing,
+)
+from newsclf.deploy.credentials import create_key, key_digest
+from newsclf.deploy.local.credentials import create_signer
 from newsclf.deploy.records import Api, LocalDeployment
 from newsclf.deploy.sigv4 import Credentials
+
+_ENVIRONMENT = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    # boto3 signs with these; the model server does not look at signatures.
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+class GatewaySettings(StrictRecord):
+    """What the gateway has to know."""
+
+    key_digest: str | None = None
+    """SHA-256 of the API key that requests must bring, hexadecimal."""
+    signer: Credentials | None = None
+    """Credentials that requests must be signed with; checking a signature takes the secret."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of the web pages that may call it from a browser; `*` stands for all."""
+    runtimes: int
+    """Requests that are handled at the same time."""
+    rate_per_s: float
+    """Sustained requests per second."""
+    burst: int
+    """Requests at once."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Environment variables of the Lambda handler."""
+    log: Path | None = None
+    """The file that the gateway's output goes to, which it keeps short."""
+
+    @classmethod
+    def create(cls, deployment: LocalDeployment, api: Api) -> Self:
+        """Settings for the API of a deployment, with a new credential, which is written too.
+
+        Raises:
+            StateError: The credential cannot be written.
+        """
+        is_key, is_signed = api.auth == "api-key", api.auth == "iam"
+        fields = {
+            **api.model_dump(include={"cors_origins", "runtimes", "rate_per_s", "burst"}),
+            "log": deployment.gateway_log,
+            "key_digest": key_digest(create_key(deployment.key_file)) if is_key else None,
+            "signer": create_signer(deployment) if is_signed else None,
+            "environment": {
+                **_ENVIRONMENT,
+                "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": deployment.server.url,
+                "ENDPOINT_NAME": deployment.name,
+                "MODEL_DIGEST": deployment.model_digest,
+                "API_AUTH": api.auth,
+            },
+        }
+        return cls.model_validate(fields)
+
+    def write(self, folder: Path) -> Path:
+        """Write the file, for the user's eyes alone; StateError if it can't be written."""
+        path = folder / SETTINGS_FILE
+        with writing(path):
+            write_private(path, self.model_dump_json(indent=2) + "\n")
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The settings in a file."""
+        return cls.model_validate_json(path.read_bytes())
 
 
 def remove_files(deployment: LocalDeployment) -> None:
     """Remove the credential, the settings and the log of a deployment's gateway."""
-    for path in (deployment.key_file, deployment.gateway_log, _settings_file(deployment)):
+    names = (KEY_FILE, GATEWAY_LOG, OLD_GATEWAY_LOG, SETTINGS_FILE)
+    for path in (deployment.folder / name for name in names):
         with writing(path):
             path.unlink(missing_ok=True)
-
-
-def _settings_file(deployment: LocalDeployment) -> Path:
-    return deployment.folder / SETTINGS_FILE
-
-
-def write_settings(deployment: LocalDeployment, api: Api) -> Path:
-    """Make the credential, and write what the gateway is told, for the user's eyes alone.
-
-    Of an API key that is a digest; a signature can be checked only with the secret itself.
-    """
-    credential = credentials.create(deployment, api.auth)
-    document = {
-        "key_digest": hashlib.sha256(credential.encode()).hexdigest()
-        if isinstance(credential, str)
-        else None,
-        "signer": credential if isinstance(credential, Credentials) else None,
-        "cors_origins": api.cors_origins,
-        "runtimes": api.runtimes,
-        "rate_per_s": api.rate_per_s,
-        "burst": api.burst,
-        "environment": {
-            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": deployment.server.url,
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            # boto3 signs with these; the model server does not look at signatures.
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "ENDPOINT_NAME": deployment.name,
-            "MODEL_DIGEST": deployment.model_digest,
-            "API_AUTH": api.auth,
-        },
-    }
-    path = _settings_file(deployment)
-    with writing(path):
-        write_private(path, json.dumps(document, indent=2) + "\n")
-    return path

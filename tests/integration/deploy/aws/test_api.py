@@ -19,6 +19,7 @@ from moto.apigatewayv2.models import apigatewayv2_backends
 from moto.awslambda.models import lambda_backends
 
 from newsclf.common.errors import TargetError
+from newsclf.deploy.auth import AwsAuth
 from newsclf.deploy.aws.address import address_of
 from newsclf.deploy.aws.api.function import FunctionModel
 from newsclf.deploy.aws.api.resources import ApiSpec, api_deletables
@@ -26,7 +27,7 @@ from newsclf.deploy.aws.api.wire import wire_api
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
-from newsclf.deploy.records import AwsApi, AwsAuth, AwsDeployment, AwsSpec
+from newsclf.deploy.records import AwsApi, AwsDeployment, AwsSpec
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli
 from tests.support.fakeaws.requests import Call

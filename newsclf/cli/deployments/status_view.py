@@ -1,0 +1,132 @@
+"""What `newsclf status` shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from newsclf.cli.console import Output
+    from newsclf.deploy.aws.status import AwsStatus
+    from newsclf.deploy.local.target import Status
+
+
+def local_document(status: Status) -> dict[str, object]:
+    """The health of a deployment on this machine as JSON."""
+    return {
+        "deployment": status.deployment.model_dump(mode="json"),
+        "url": status.url,
+        "server_url": status.deployment.server.url,
+        "running": status.running,
+        "copied_from": None if status.original is None else str(status.original),
+        "answers": status.answers,
+        "healthy": status.healthy,
+        "api_running": status.api_running,
+        "api_answers": status.api_answers,
+        "uptime_s": status.uptime_s,
+        "requests": status.requests,
+    }
+
+
+def show_local(output: Output, found: Sequence[Status]) -> None:
+    """Print the health of the deployments on this machine, and what to type next."""
+    output.show(
+        output.table(
+            "On this machine",
+            ["name", "model", "auth", "health", "uptime", "requests", "pid", "USD/h"],
+            [
+                [
+                    s.deployment.name,
+                    s.deployment.model.name,
+                    _auth(s),
+                    _server(s),
+                    "–" if s.uptime_s is None else _duration(s.uptime_s),
+                    "–" if s.requests is None else s.requests,
+                    s.deployment.server.pid or "–",
+                    "0.00",
+                ]
+                for s in found
+            ],
+            optional=["USD/h", "pid"],
+        )
+    )
+    for s in found:
+        output.show(f"{s.deployment.name}: {s.url}")
+        if s.original is not None:
+            output.note(
+                f"{s.deployment.name}: its record was copied; the process that it names belongs to"
+                f" the deployment in {s.original}"
+            )
+        elif s.deployment.api is not None and s.running and not s.api_running:
+            output.note(f"{s.deployment.name}: its API is down; newsclf wire-api starts it again")
+    if down := [s.deployment.name for s in found if not s.running]:
+        output.note(f"{', '.join(down)}: down; newsclf deploy starts it again")
+
+
+def show_aws(output: Output, found: Sequence[AwsStatus]) -> None:
+    """Print the health and cost of the deployments on AWS, and what to type next."""
+    output.show(
+        output.table(
+            "On AWS",
+            ["name", "region", "on", "endpoint", "API", "age", "USD/h", "USD/day", "USD so far"],
+            [
+                [
+                    s.name,
+                    s.region,
+                    s.on or "–",
+                    s.endpoint,
+                    s.api or "–",
+                    "–" if s.age_s is None else _duration(s.age_s),
+                    _usd(s, s.usd_per_hour),
+                    _usd(s, None if s.usd_per_hour is None else 24 * s.usd_per_hour),
+                    _usd(s, s.usd_so_far),
+                ]
+                for s in found
+            ],
+        )
+    )
+    for s in found:
+        if s.recorded and s.endpoint == "none":
+            output.note(
+                f"{s.name}: its endpoint is gone;"
+                f" newsclf teardown --deployment {s.name} removes the rest"
+            )
+        if not s.recorded:
+            output.note(
+                f"warning: nothing here has recorded {s.name} in {s.region};"
+                f" newsclf teardown --deployment {s.name} --region {s.region} removes it"
+            )
+
+
+def _usd(status: AwsStatus, usd: float | None) -> str:
+    if usd is not None:
+        return f"{usd:.2f}"
+    if status.on == "serverless":
+        return "by use"
+    return "–" if status.endpoint == "none" else "?"
+
+
+def _server(status: Status) -> str:
+    """Health of the model server."""
+    if not status.running:
+        return "down"
+    if not status.answers:
+        return "does not answer"
+    return "healthy" if status.healthy else "not ready"
+
+
+def _auth(status: Status) -> str:
+    """Authentication of the API, if there is one, and its health."""
+    api = status.deployment.api
+    if api is None:
+        return "no API"
+    if not status.api_running:
+        return f"{api.auth}, down"
+    return api.auth if status.api_answers else f"{api.auth}, does not answer"
+
+
+def _duration(seconds: float) -> str:
+    minutes, s = divmod(int(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02}:{s:02}"
