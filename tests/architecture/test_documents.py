@@ -89,3 +89,13 @@ def test_nothing_large_and_no_registry_is_tracked() -> None:
     assert pins
     for line in pins:
         assert re.fullmatch(r"[\w.-]+==[\w.]+|#.*", line), line
+
+
+@pytest.mark.parametrize(
+    "guide", [each for each in GUIDES if each.name != "decisions.md"], ids=lambda path: path.name
+)
+def test_modules_that_a_guide_names_exist(guide: Path) -> None:
+    files = [f"/{path.relative_to(ROOT)}" for path in tracked_files()]
+    named = re.findall(r"`([\w/]+\.py)`", guide.read_text(encoding="utf-8"))
+
+    assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []

@@ -227,6 +227,11 @@ def test_changes_are_made_in_place(newsclf: Cli) -> None:
     assert result.exit_code == 0, result.err
     assert "update routes" in result.err
     assert len(api.routes) == 3
+    assert api.cors_configuration["allowOrigins"] == ["https://a.example"]
+    assert function(NAMES.endpoint).reserved_concurrency is None
+    assert api.stages["$default"].default_route_settings["throttlingRateLimit"] == 3
+
+    assert newsclf("wire-api", "--cors", "none").exit_code == 0
     assert not api.cors_configuration
     assert function(NAMES.endpoint).reserved_concurrency is None
     assert api.stages["$default"].default_route_settings["throttlingRateLimit"] == 3
