@@ -36,7 +36,7 @@ from botocore.exceptions import (
 )
 
 from lambda_src import openapi
-from newsclf.contract.labels import LABELS
+from newsclf.contract.answers import read_endpoint_answer
 from newsclf.contract.limits import MAX_API_BODY_BYTES
 from newsclf.contract.requests import ContractError, parse_classify, parse_json
 
@@ -219,19 +219,11 @@ def _translated_answer(response: Any) -> _ApiError:
 
 def _predictions(answer: bytes, count: int) -> list[dict[str, Any]]:
     try:
-        rows = [
-            {entry["label"]: float(entry["score"]) for entry in row} for row in json.loads(answer)
-        ]
-    except (ValueError, TypeError, KeyError):
-        rows = []
-    if len(rows) != count or any(set(row) != set(LABELS) for row in rows):
-        raise _ApiError(502, "bad_answer", "the endpoint's answer is not of the contract")
-    predictions = []
-    for row in rows:
-        label = max(row, key=row.__getitem__)
-        scores = {name: row[name] for name in LABELS}
-        predictions.append({"label": label, "score": row[label], "scores": scores})
-    return predictions
+        predictions = read_endpoint_answer(parse_json(answer), count)
+    except ContractError:
+        message = "the endpoint's answer is not of the contract"
+        raise _ApiError(502, "bad_answer", message) from None
+    return [prediction.as_dict() for prediction in predictions]
 
 
 def _error_document(code: str, message: str, request_id: str) -> dict[str, Any]:

@@ -1,14 +1,23 @@
-"""Predictions, and the two forms in which they are sent."""
+"""Answers: predictions, and the encoder and decoder of each form in which they are sent.
+
+endpoint   [[{"label": …, "score": …} × 3] …]: a transformers text-classification pipeline with
+top_k=None; the model server and SageMaker endpoints answer so
+api        {"predictions": [{"label": …, "score": …, "scores": {label: score × 3}} …], …}
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from newsclf.contract.labels import LABELS
+from newsclf.contract.requests import ContractError
+
+_ROUNDING = 1e-3
+"""How far the sum of scores may be from 1: three scores, each rounded to three decimals or more."""
 
 
 class Prediction(NamedTuple):
-    """What the classifier says of one headline."""
+    """Prediction of one headline."""
 
     scores: tuple[float, ...]
     """Probability of each of LABELS, in that order; they sum to 1."""
@@ -16,7 +25,7 @@ class Prediction(NamedTuple):
     @property
     def label_id(self) -> int:
         """Index in LABELS of the most probable class."""
-        return max(range(len(self.scores)), key=self.scores.__getitem__)
+        return self.scores.index(max(self.scores))
 
     @property
     def label(self) -> str:
@@ -26,20 +35,80 @@ class Prediction(NamedTuple):
     @property
     def score(self) -> float:
         """Probability of the most probable class."""
-        return self.scores[self.label_id]
+        return max(self.scores)
 
     def as_pipeline(self) -> list[dict[str, object]]:
-        """The prediction as a transformers text-classification pipeline gives it with top_k=None.
-
-        That is a label and a score for each class, the most probable first.
-        """
+        """Encode for the endpoint: label and score of each class, the most probable first."""
         ranked = sorted(zip(self.scores, LABELS, strict=True), key=lambda pair: -pair[0])
         return [{"label": label, "score": score} for score, label in ranked]
 
     def as_dict(self) -> dict[str, object]:
-        """The prediction in the shape of the public API."""
+        """Encode for the public API."""
         return {
             "label": self.label,
             "score": self.score,
             "scores": dict(zip(LABELS, self.scores, strict=True)),
         }
+
+
+def read_endpoint_answer(document: object, count: int) -> list[Prediction]:
+    """Decode the answer of a model server or an endpoint.
+
+    Args:
+        document: The decoded JSON.
+        count: Headlines of the request.
+
+    Raises:
+        ContractError: it is not of the form, holds other labels or another number of predictions,
+            or scores that are no probabilities.
+    """
+    rows = _rows(document, count)
+    try:
+        pairs = [[(entry["label"], entry["score"]) for entry in row] for row in rows]
+    except (KeyError, TypeError):
+        raise ContractError("the answer holds a prediction without label and score") from None
+    if any(len(row) != len(LABELS) for row in pairs):
+        raise ContractError(f"the answer must have a score for each of {', '.join(LABELS)}")
+    try:
+        scores = [dict(row) for row in pairs]
+    except TypeError:
+        raise ContractError("the answer holds a label that is not a text") from None
+    return [_prediction(row, i) for i, row in enumerate(scores)]
+
+
+def read_api_answer(document: object, count: int) -> list[Prediction]:
+    """Decode the answer of the public API, whose label and score follow from its scores.
+
+    Args:
+        document: The decoded JSON.
+        count: Headlines of the request.
+
+    Raises:
+        ContractError: as `read_endpoint_answer`.
+    """
+    if not isinstance(document, dict):
+        raise ContractError("the answer must be an object with 'predictions'")
+    rows = _rows(document.get("predictions"), count)
+    if not all(isinstance(row, dict) and isinstance(row.get("scores"), dict) for row in rows):
+        raise ContractError("the answer holds a prediction without scores")
+    return [_prediction(row["scores"], i) for i, row in enumerate(rows)]
+
+
+def _rows(predictions: object, count: int) -> list[Any]:
+    if not isinstance(predictions, list):
+        raise ContractError("the answer must hold a list of predictions")
+    if len(predictions) != count:
+        raise ContractError(f"the answer holds {len(predictions)} predictions, not {count}")
+    return predictions
+
+
+def _prediction(scores: dict[Any, Any], i: int) -> Prediction:
+    if scores.keys() != set(LABELS):
+        raise ContractError(f"prediction {i} must have a score for each of {', '.join(LABELS)}")
+    ordered = tuple(scores[label] for label in LABELS)
+    # NaN is not between 0 and 1 either; True and False are, but they are no numbers of JSON.
+    if not all(type(score) in (float, int) and 0 <= score <= 1 for score in ordered):
+        raise ContractError(f"prediction {i} has a score that is not a number from 0 to 1")
+    if abs(sum(ordered) - 1) > _ROUNDING:
+        raise ContractError(f"the scores of prediction {i} sum to {sum(ordered):.4f}, not to 1")
+    return Prediction(tuple(map(float, ordered)))

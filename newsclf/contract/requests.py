@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from newsclf.contract.limits import MAX_HEADLINES
 
-Form = Literal["api", "endpoint"]
+WireFormat = Literal["api", "endpoint"]
 """`api` is the public API's request, `endpoint` the model server's and SageMaker's."""
 
 _SMALL_CHARACTERS = 64 * 1024
@@ -34,16 +34,13 @@ def parse_json(body: bytes) -> object:
         text = body.decode("utf-8")
         return _DECODER.decode(text) if len(text) <= _SMALL_CHARACTERS else _decode_large(text)
     except UnicodeDecodeError:
-        message = "the body is not UTF-8"
-        raise ContractError(message) from None
+        raise ContractError("the body is not UTF-8") from None
     except (ValueError, RecursionError) as error:
-        message = f"the body is not JSON ({error})"
-        raise ContractError(message) from None
+        raise ContractError(f"the body is not JSON ({error})") from None
 
 
 def _refuse_constant(constant: str) -> None:
-    message = f"the body is not JSON: {constant} is no JSON value"
-    raise ContractError(message)
+    raise ContractError(f"the body is not JSON: {constant} is no JSON value")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
@@ -61,13 +58,11 @@ def _decode_large(text: str) -> object:
         nonlocal count
         count += 1
         if count > _MAX_VALUES:
-            message = f"the body holds more than {_MAX_VALUES} numbers or objects"
-            raise ContractError(message)
+            raise ContractError(f"the body holds more than {_MAX_VALUES} numbers or objects")
         return make(value)
 
     if text.count("[") > _MAX_BRACKETS:  # of lists the decoder says nothing until it is done
-        message = f"the body holds more than {_MAX_BRACKETS} opening brackets"
-        raise ContractError(message)
+        raise ContractError(f"the body holds more than {_MAX_BRACKETS} opening brackets")
     decoder = json.JSONDecoder(
         parse_int=partial(counted, int),
         parse_float=partial(counted, float),
@@ -91,21 +86,17 @@ def parse_classify(document: object) -> list[str]:
     """
     forms = "{'headline': …}, {'headlines': […]} or {'query': {'headline': …}}"
     if not isinstance(document, dict):
-        message = f"the body must be an object: {forms}"
-        raise ContractError(message)
+        raise ContractError(f"the body must be an object: {forms}")
     given = [name for name in ("headline", "headlines", "query") if name in document]
     if len(given) != 1:
-        message = f"the body must have one of the forms {forms}"
-        raise ContractError(message)
+        raise ContractError(f"the body must have one of the forms {forms}")
     value, field = document[given[0]], given[0]
     if field == "query":
         if not isinstance(value, dict) or "headline" not in value:
-            message = "'query' must be an object with 'headline'"
-            raise ContractError(message)
+            raise ContractError("'query' must be an object with 'headline'")
         value, field = value["headline"], "query.headline"
     if isinstance(value, list) != (field == "headlines"):
-        message = f"'{field}' must be a {'list' if field == 'headlines' else 'text'}"
-        raise ContractError(message)
+        raise ContractError(f"'{field}' must be a {'list' if field == 'headlines' else 'text'}")
     return check_headlines(value, field)
 
 
@@ -116,8 +107,9 @@ def parse_inputs(document: object) -> tuple[list[str], bool]:
         ContractError: it is not {"inputs": …}, or a headline can't be used.
     """
     if not isinstance(document, dict) or "inputs" not in document:
-        message = "the body must be an object with 'inputs': a headline or a list of them"
-        raise ContractError(message)
+        raise ContractError(
+            "the body must be an object with 'inputs': a headline or a list of them"
+        )
     inputs = document["inputs"]
     return check_headlines(inputs, "inputs"), isinstance(inputs, list)
 
@@ -135,17 +127,16 @@ def check_headlines(value: object, field: str) -> list[str]:
     """
     headlines: list[Any] = value if isinstance(value, list) else [value]
     if not 1 <= len(headlines) <= MAX_HEADLINES:
-        message = f"'{field}' must hold 1 to {MAX_HEADLINES} headlines, not {len(headlines)}"
-        raise ContractError(message)
+        raise ContractError(
+            f"'{field}' must hold 1 to {MAX_HEADLINES} headlines, not {len(headlines)}"
+        )
     for i, headline in enumerate(headlines):
         name = f"'{field}[{i}]'" if isinstance(value, list) else f"'{field}'"
         if not isinstance(headline, str):
             kind = "null" if headline is None else type(headline).__name__
-            message = f"{name} must be a text, not {kind}"
-            raise ContractError(message)
+            raise ContractError(f"{name} must be a text, not {kind}")
         if problem := headline_problem(headline):
-            message = f"{name} {problem}"
-            raise ContractError(message)
+            raise ContractError(f"{name} {problem}")
     return headlines
 
 

@@ -9,16 +9,13 @@ from typing import Any
 import httpx
 
 from newsclf.common.errors import RequestRejectedError, ServiceError
-from newsclf.contract.answers import Prediction
-from newsclf.contract.labels import LABELS
+from newsclf.contract.answers import Prediction, read_api_answer, read_endpoint_answer
 from newsclf.contract.limits import MAX_HEADLINES
-from newsclf.contract.requests import Form
+from newsclf.contract.requests import ContractError, WireFormat
 from newsclf.deploy.http_client import client_for
 
 _TIMEOUT_S = 35
 """Longer than API Gateway's 30 s, so that the answer is its own and says what was slow."""
-_ROUNDING = 1e-3
-"""How far the sum of scores may be from 1."""
 _MESSAGE_CHARACTERS = 300
 
 
@@ -27,7 +24,7 @@ class Address:
     """Where requests go, and what they must be and bring."""
 
     url: str
-    form: Form
+    form: WireFormat
     headers: Mapping[str, str] = field(default_factory=dict)
     auth: httpx.Auth | None = None
 
@@ -69,25 +66,15 @@ def classify(
     return predictions
 
 
-def _predictions(document: Any, address: Address, count: int) -> list[Prediction]:
+def _predictions(document: object, address: Address, count: int) -> list[Prediction]:
+    read = read_api_answer if address.form == "api" else read_endpoint_answer
     try:
-        rows = (
-            [row["scores"] for row in document["predictions"]]
-            if address.form == "api"
-            else [{entry["label"]: entry["score"] for entry in row} for row in document]
-        )
-        found = [Prediction(tuple(float(row[label]) for label in LABELS)) for row in rows]
-    except (KeyError, TypeError, ValueError, OverflowError):
-        found = []
-    if len(found) != count or not all(_are_probabilities(each.scores) for each in found):
+        return read(document, count)
+    except ContractError as error:
         raise ServiceError(
-            f"{address.url} does not answer as a newsclf classifier does", hint="newsclf status"
-        )
-    return found
-
-
-def _are_probabilities(scores: Sequence[float]) -> bool:
-    return all(0 <= score <= 1 for score in scores) and abs(sum(scores) - 1) <= _ROUNDING
+            f"{address.url} does not answer as a newsclf classifier does: {error}",
+            hint="newsclf status",
+        ) from None
 
 
 def _checked(answer: httpx.Response, address: Address) -> Any:

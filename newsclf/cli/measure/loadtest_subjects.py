@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from newsclf.common.errors import ConfigError
 from newsclf.common.settings import Settings
 from newsclf.common.urls import is_loopback, without_secrets
-from newsclf.contract.requests import Form
+from newsclf.contract.requests import WireFormat
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.client import Address
 from newsclf.deploy.local.target import LocalTarget
@@ -109,7 +109,7 @@ def _of_url(where: Where, url: str) -> Subject:
             f"{parts.hostname} is neither this machine nor a deployment of yours",
             hint=f"if you may put load on it: --i-own-this {parts.hostname}",
         )
-    form: Form = "endpoint" if parts.path.endswith("/invocations") else "api"
+    form: WireFormat = "endpoint" if parts.path.endswith("/invocations") else "api"
     headers = read_headers(where.header_file)
     auth = _signature(where) if where.sign else None
     return Subject(

@@ -1,19 +1,15 @@
-"""What an answer means: one Outcome for each."""
+"""Outcome of an answer."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import httpx
 
-from newsclf.contract.labels import LABELS
+from newsclf.contract.answers import read_api_answer, read_endpoint_answer
+from newsclf.contract.requests import ContractError, parse_json
 from newsclf.loadtest.store.samples import Outcome
 
-_LABELS = set(LABELS)
 
-
-def judge(response: httpx.Response, headlines: int) -> Outcome:
+def outcome_of(response: httpx.Response, headlines: int) -> Outcome:
     """The outcome of a complete answer to a request with so many headlines.
 
     The status alone does not do: AWS's front ends may answer ThrottlingException with 400
@@ -42,13 +38,11 @@ _SPECIAL = {
 
 
 def _has_predictions(body: bytes, headlines: int) -> bool:
-    """Whether a body is an answer of the API or of the model server, for so many headlines."""
+    """Whether a body is an answer of the API or of the model server to so many headlines."""
     try:
-        document: Any = json.loads(body)
-        if isinstance(document, dict):
-            rows = [list(row["scores"]) for row in document["predictions"]]
-        else:
-            rows = [[entry["label"] for entry in row] for row in document]
-        return len(rows) == headlines and all(set(row) == _LABELS for row in rows)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        document = parse_json(body)
+        read = read_api_answer if isinstance(document, dict) else read_endpoint_answer
+        read(document, headlines)
+    except ContractError:
         return False
+    return True

@@ -11,7 +11,7 @@ from newsclf.common.errors import RequestRejectedError, ServiceError
 from newsclf.common.urls import without_secrets
 from newsclf.loadtest.generator.connection import Connection, FailedRequestError
 from newsclf.loadtest.generator.controller import Target
-from newsclf.loadtest.generator.outcome import judge
+from newsclf.loadtest.generator.outcome import outcome_of
 from newsclf.loadtest.store.samples import Outcome
 
 
@@ -23,7 +23,7 @@ def check(target: Target) -> None:
         ServiceError: it can't be reached, or fails.
     """
     answer = asyncio.run(_ask(target))
-    outcome = judge(answer, target.headlines_per_request)
+    outcome = outcome_of(answer, target.headlines_per_request)
     if outcome == Outcome.OK:
         return
     said = f"{without_secrets(target.url)} answered {answer.status_code}"

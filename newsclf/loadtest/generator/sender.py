@@ -9,7 +9,7 @@ import httpx
 
 from newsclf.loadtest.generator.connection import Connection, FailedRequestError
 from newsclf.loadtest.generator.messages import Order
-from newsclf.loadtest.generator.outcome import judge
+from newsclf.loadtest.generator.outcome import outcome_of
 from newsclf.loadtest.store.samples import NEVER, Outcome, Sample
 
 
@@ -65,7 +65,7 @@ class Asker:
             return sample._replace(sent_ns=begun_ns, ended_ns=time.perf_counter_ns() - t0_ns)
         about = answer.extensions
         return sample._replace(
-            outcome=judge(answer, self._order.headlines),
+            outcome=outcome_of(answer, self._order.headlines),
             sent_ns=_since(t0_ns, about["sent_ns"]),
             first_byte_ns=_since(t0_ns, about["first_byte_ns"]),
             ended_ns=_since(t0_ns, about["ended_ns"]),

@@ -13,7 +13,7 @@ import numpy as np
 
 from newsclf.common.errors import ConfigError, DataError
 from newsclf.contract.limits import MAX_API_BODY_BYTES, MAX_BODY_BYTES, MAX_HEADLINES
-from newsclf.contract.requests import Form, headline_problem
+from newsclf.contract.requests import WireFormat, headline_problem
 from newsclf.data.formats.rows import Record
 from newsclf.data.records import open_records
 from newsclf.loadtest.store.records import Payloads
@@ -57,7 +57,7 @@ def describe(texts: Sequence[str], source: str) -> Payloads:
     )
 
 
-def make_bodies(texts: Sequence[str], form: Form, headlines_per_request: int) -> list[bytes]:
+def make_bodies(texts: Sequence[str], form: WireFormat, headlines_per_request: int) -> list[bytes]:
     """Requests' bodies that together hold every headline.
 
     Raises:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsclf.contract.labels import LABELS
-from newsclf.loadtest.generator.outcome import judge
+from newsclf.loadtest.generator.outcome import outcome_of
 from newsclf.loadtest.store.samples import Outcome
 
 _JSON = st.recursive(
@@ -23,23 +23,31 @@ _JSON = st.recursive(
     ),
     max_leaves=12,
 )
-_ROW = [{"label": label, "score": 0.3} for label in LABELS]
-_SCORES = dict.fromkeys(LABELS, 0.3)
+_ROW = [{"label": label, "score": 1 / 3} for label in LABELS]
+_SCORES = dict.fromkeys(LABELS, 1 / 3)
 
 
 @given(_JSON)
 def test_no_document_breaks_it(document: object) -> None:
     answer = httpx.Response(200, content=json.dumps(document).encode())
-    assert judge(answer, 1) in {Outcome.OK, Outcome.BAD_BODY}
+    assert outcome_of(answer, 1) in {Outcome.OK, Outcome.BAD_BODY}
 
 
 @given(st.binary(max_size=64), st.integers(200, 599))
 def test_no_bytes_break_it(body: bytes, status: int) -> None:
-    assert judge(httpx.Response(status, content=body), 1) in set(Outcome) - {Outcome.OK}
+    assert outcome_of(httpx.Response(status, content=body), 1) in set(Outcome) - {Outcome.OK}
+
+
+@pytest.mark.parametrize("score", ["NaN", "Infinity", "-0.1", "0.9"])
+def test_scores_that_are_no_probabilities_are_no_good_answer(score: str) -> None:
+    for document in ([_ROW], {"predictions": [{"scores": _SCORES}]}):
+        body = json.dumps(document).replace(str(1 / 3), score, 1)
+        assert score in body
+        assert outcome_of(httpx.Response(200, content=body.encode()), 1) == Outcome.BAD_BODY
 
 
 def test_a_document_that_never_ends_is_no_answer() -> None:
-    assert judge(httpx.Response(200, content=b"[" * 100_000), 1) == Outcome.BAD_BODY
+    assert outcome_of(httpx.Response(200, content=b"[" * 100_000), 1) == Outcome.BAD_BODY
 
 
 @pytest.mark.parametrize(
@@ -64,4 +72,4 @@ def test_status_and_body_say_what_it_was(
     status: int, headers: dict[str, str], body: object, outcome: Outcome
 ) -> None:
     answer = httpx.Response(status, headers=headers, content=json.dumps(body).encode())
-    assert judge(answer, 1) == outcome
+    assert outcome_of(answer, 1) == outcome

@@ -20,6 +20,7 @@ API_MODULES = (
     "lambda_src/openapi.py",
     "newsclf/__init__.py",
     "newsclf/contract/__init__.py",
+    "newsclf/contract/answers.py",
     "newsclf/contract/labels.py",
     "newsclf/contract/limits.py",
     "newsclf/contract/requests.py",
