@@ -124,7 +124,7 @@ class DataSettings(ReadingSettings):
 
 
 class TrainSettings(StrictRecord):
-    """How the classifier is fine-tuned; docs/decisions.md says how the defaults were chosen."""
+    """How the classifier is fine-tuned; decision 0003 says how the defaults were chosen."""
 
     base: str = "distilbert-base-uncased"
     """A Hub id, a folder, or `minilm`."""

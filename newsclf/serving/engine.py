@@ -32,7 +32,7 @@ class Engine:
     Each of `threads` workers runs the one session on its own core: two independent single-threaded
     runs beat one that is split over two threads. Every headline runs by itself. Dynamic int8 takes
     its scales from the whole batch, so in a batch a headline's scores would depend on the others;
-    and on a CPU batching gains little (docs/decisions.md).
+    and on a CPU batching gains little (decision 0006).
     """
 
     def __init__(

@@ -42,7 +42,7 @@ def export_int8(folder: Path, target: Path) -> None:
     axes = {name: {0: "batch", 1: "tokens"} for name in names} | {"logits": {0: "batch"}}
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch, warnings.catch_warnings():
         # The tracing exporter is marked as superseded, but the graphs of its successor (torch
-        # 2.13) fail in the quantiser's shape inference; docs/decisions.md has the measurement.
+        # 2.13) fail in the quantiser's shape inference; decision 0007 has the measurement.
         warnings.simplefilter("ignore")
         float_file = Path(scratch) / "float.onnx"
         torch.onnx.export(

@@ -15,7 +15,7 @@ from tests.conftest import Cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def tracked_files() -> list[Path]:
@@ -91,11 +91,25 @@ def test_nothing_large_and_no_registry_is_tracked() -> None:
         assert re.fullmatch(r"[\w.-]+==[\w.]+|#.*", line), line
 
 
-@pytest.mark.parametrize(
-    "guide", [each for each in GUIDES if each.name != "decisions.md"], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
 def test_modules_that_a_guide_names_exist(guide: Path) -> None:
     files = [f"/{path.relative_to(ROOT)}" for path in tracked_files()]
     named = re.findall(r"`([\w/]+\.py)`", guide.read_text(encoding="utf-8"))
 
     assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []
+
+
+def test_decisions_are_numbered_and_dated_and_in_the_index() -> None:
+    folder = ROOT / "docs" / "decisions"
+    files = sorted(folder.glob("0*.md"))
+    index = (folder / "index.md").read_text(encoding="utf-8")
+    status = r"Status: (accepted|superseded by \[\d{4}\]\((.+)\))"
+    head = rf"# (\d{{4}}) .+\n\n{status}  \nDate: \d{{4}}-\d\d-\d\d\n"
+
+    assert [int(path.name[:4]) for path in files] == list(range(1, len(files) + 1))
+    assert re.findall(r"\]\((.+\.md)\)", index) == [path.name for path in files]
+    for path in files:
+        found = re.match(head, path.read_text(encoding="utf-8"))
+        assert found is not None, path
+        assert found[1] == path.name[:4]
+        assert found[3] is None or (folder / found[3]).is_file()

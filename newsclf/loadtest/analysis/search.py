@@ -13,7 +13,7 @@ What is promised of the two ends:
 - `low` also held in three repeats of a minute: in each the measured percentile met the objective.
   The lowest rate that did not pass is at most `precision` above it. `high` failed significantly; it
   lies further off the more slowly misses grow with the rate, since rates near the truth stay
-  inconclusive (measured widths: docs/decisions.md).
+  inconclusive (measured widths: decision 0027).
 
 The search ends after `max_points` points at the latest, whatever the server does.
 """

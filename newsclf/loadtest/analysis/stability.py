@@ -13,7 +13,7 @@ needs evidence beyond chance and an effect that matters:
 
 The levels are stricter than the usual 5 %, because batches of a loaded queue depend on each other.
 How often a steady queue is called unsteady all the same, and what is found, is measured in
-tests/unit/test_loadtest_stability.py and told in docs/decisions.md.
+tests/unit/loadtest/test_stability.py and told in decision 0025.
 """
 
 from __future__ import annotations
