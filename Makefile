@@ -9,9 +9,13 @@ DLC_PYTHON ?= $(shell for each in python3.12 "$${PYENV_ROOT:-$$HOME/.pyenv}"/ver
 	"$$(uv python find 3.12 2>/dev/null)"; do "$$each" -c '' 2>/dev/null && break; done; echo "$${each:-python3.12}")
 DLC_VENV := .venv-dlc
 DLC_INSTALLED := $(DLC_VENV)/.installed
+# The pages need nothing of newsclf, so their tools stay out of its environment.
+DOCS_VENV := .venv-docs
+WHEEL_VENV := .venv-wheel
+DOCS_INSTALLED := $(DOCS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-aws test-load test-browser test-dlc lint fix bench bench-dlc clean
+.PHONY: help demo docs test test-fast test-aws test-wheel test-load test-browser test-dlc lint fix bench bench-dlc clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +32,11 @@ $(DLC_INSTALLED): tests/e2e/dlc/requirements.txt
 	$(DLC_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/e2e/dlc/requirements.txt
 	@touch $@
 
+$(DOCS_INSTALLED): constraints.txt
+	$(PYTHON) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mkdocs-material
+	@touch $@
+
 demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package.
 	$(BIN)/newsclf demo
 
@@ -41,6 +50,16 @@ test: $(INSTALLED) ## Run all tests but the long ones.
 test-aws: $(INSTALLED) ## Kill and disturb the real command line at each of its calls to AWS.
 	$(BIN)/python -m pytest -m aws -n 2 --dist worksteal
 
+test-wheel: ## Run the unit tests against the wheel, as users install it.
+	rm -rf dist
+	$(PYTHON) -m venv --clear $(WHEEL_VENV)
+	$(WHEEL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build
+	$(WHEEL_VENV)/bin/python -m build --wheel
+	$(WHEEL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		"$$(echo dist/newsclf-*.whl)[demo,dev,sagemaker]"
+	cp -r tests configs docs pyproject.toml README.md $(WHEEL_VENV)
+	cd $(WHEEL_VENV) && bin/python -m pytest -n 2 tests/unit
+
 test-load: $(INSTALLED) ## Run the long simulations and load tests.
 	$(BIN)/python -m pytest -m load
 
@@ -50,9 +69,14 @@ test-browser: $(INSTALLED) ## Open the load test's report in Chromium, which mus
 test-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Test the archive under SageMaker's own toolkit and Java.
 	$(BIN)/python -m pytest tests/e2e/dlc
 
-lint: $(INSTALLED) ## Check style, types, the direction of imports, and the Dockerfile.
+docs: $(INSTALLED) $(DOCS_INSTALLED) ## Write the command reference, and build the pages into site/.
+	$(BIN)/python docs/command_reference.py
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
+
+lint: $(INSTALLED) ## Check style, spelling, types, the direction of imports, and the Dockerfile.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	git ls-files -z | xargs -0 $(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint container/Dockerfile
@@ -68,4 +92,4 @@ bench-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Measure the archive under SageMaker'
 	$(BIN)/python -m benchmarks.container
 
 clean: ## Remove the virtual environment and caches.
-	rm -rf $(VENV) $(DLC_VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DLC_VENV) $(DOCS_VENV) $(WHEEL_VENV) site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

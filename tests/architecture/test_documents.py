@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -113,3 +114,13 @@ def test_decisions_are_numbered_and_dated_and_in_the_index() -> None:
         assert found is not None, path
         assert found[1] == path.name[:4]
         assert found[3] is None or (folder / found[3]).is_file()
+
+
+def test_the_command_reference_is_what_the_commands_say() -> None:
+    spec = importlib.util.spec_from_file_location("made", ROOT / "docs" / "command_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+
+    assert made.FILE.read_text(encoding="utf-8") == made.reference(), "type: make docs"
