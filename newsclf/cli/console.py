@@ -84,7 +84,7 @@ def make_streams_usable() -> None:
 
 
 def drop_stdout() -> None:
-    """Lose what is still to be written to stdout, which nobody can read."""
+    """Discard the rest of the output: the reader of stdout has closed it."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
@@ -258,12 +258,15 @@ class Output:
         """Ask on the terminal.
 
         Raises:
-            ConfigError: there is no terminal to ask on.
+            ConfigError: stdin is not a terminal, or the output is JSON.
         """
         from newsclf.common.errors import ConfigError
 
         if self.as_json or not sys.stdin.isatty():
-            raise ConfigError("there is nobody to ask", hint="add --yes, or --dry-run to look")
+            raise ConfigError(
+                "cannot prompt: stdin is not a terminal",
+                hint="add --yes, or --dry-run to see the plan",
+            )
         import typer
 
         return typer.confirm(question, err=True)

@@ -1,12 +1,16 @@
-"""Options that travel together: a dataclass among a command's parameters becomes its options."""
+"""Options that travel together: a dataclass among a command's parameters becomes its options.
+
+A dataclass may name the panel of --help for those of its options that name none, as `PANEL`.
+"""
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
@@ -50,10 +54,20 @@ def _options(group: Any) -> list[inspect.Parameter]:
             each.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=inspect.Parameter.empty if each.default is MISSING else each.default,
-            annotation=hints[each.name],
+            annotation=_in_panel(hints[each.name], getattr(group, "PANEL", None)),
         )
         for each in fields(group)
     ]
+
+
+def _in_panel(hint: Any, panel: str | None) -> Any:
+    """The annotation of an option, in this panel of --help unless it names another."""
+    option = hint.__metadata__[0]
+    if panel is None or option.rich_help_panel is not None:
+        return hint
+    option = copy.copy(option)
+    option.rich_help_panel = panel
+    return Annotated[hint.__origin__, option]
 
 
 def options_given(group: Any) -> list[str]:

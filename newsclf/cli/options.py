@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -238,13 +238,13 @@ class RuleOptions:
 class ReadingOptions:
     """Options for how the rows of a file are read."""
 
+    PANEL: ClassVar = DATA_PANEL
     text_column: TextColumnOpt = None
     columns: Annotated[
         str | None,
         typer.Option(
             metavar="NAME,…",
             help="Names of all columns of a file without a header, such as label,text.",
-            rich_help_panel=DATA_PANEL,
         ),
     ] = None
     delimiter: Annotated[
@@ -253,7 +253,6 @@ class ReadingOptions:
             metavar="CHARACTER",
             help="What separates the fields of a CSV file, such as ';' or tab.",
             show_default="recognised",
-            rich_help_panel=DATA_PANEL,
         ),
     ] = None
     encoding: Annotated[
@@ -262,7 +261,6 @@ class ReadingOptions:
             metavar="NAME",
             help="Encoding of a text file, such as cp1252 or utf-16.",
             show_default="recognised",
-            rich_help_panel=DATA_PANEL,
         ),
     ] = None
 
@@ -290,7 +288,6 @@ class LabelledDataOptions(ReadingOptions):
             metavar="NAME",
             help="Column with the labels.",
             show_default="label, or one called sentiment, …",
-            rich_help_panel=DATA_PANEL,
         ),
     ] = None
     label: Annotated[
@@ -298,7 +295,6 @@ class LabelledDataOptions(ReadingOptions):
         typer.Option(
             metavar="THEIRS=OURS",
             help="Meaning of a label in the data, such as bearish=negative; repeatable.",
-            rich_help_panel=DATA_PANEL,
         ),
     ] = None
     score_thresholds: Annotated[
@@ -306,7 +302,6 @@ class LabelledDataOptions(ReadingOptions):
         typer.Option(
             metavar="LOW,HIGH",
             help="Labels are scores: below LOW is negative, above HIGH positive, else neutral.",
-            rich_help_panel=DATA_PANEL,
         ),
     ] = None
 

@@ -23,6 +23,8 @@ SIGTERM with 143, SIGHUP with 129.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class NewsclfError(Exception):
     """Base of the errors that are shown to the user instead of a traceback."""
@@ -137,3 +139,10 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, EOFError) and not str(error):  # of a zip whose size is a lie
         return "it ends early"
     return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def require_extra(*packages: str, extra: str, purpose: str) -> None:
+    """Raise MissingExtraError unless every package can be imported. Imports none of them."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(package, extra=extra, purpose=purpose)

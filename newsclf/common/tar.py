@@ -1,4 +1,4 @@
-"""Reading a .tar.gz that may be anything: nobody gets more of it than is allowed."""
+"""Read an untrusted .tar.gz within limits on its size, headers and members."""
 
 from __future__ import annotations
 

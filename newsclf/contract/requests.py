@@ -82,7 +82,7 @@ def parse_classify(document: object) -> list[str]:
     """The headlines of a request to the public API, in any of its three forms.
 
     Raises:
-        ContractError: it is of none, or of two at once; or a headline can't be used.
+        ContractError: it has none of these forms, or two at once, or an invalid headline.
     """
     forms = "{'headline': …}, {'headlines': […]} or {'query': {'headline': …}}"
     if not isinstance(document, dict):

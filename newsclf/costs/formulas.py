@@ -200,10 +200,12 @@ def breakeven_requests_per_month(
     minimum: int = 1,
     capacity: float = math.inf,
 ) -> float | None:
-    """The volume from which instances are cheaper than paying by the request.
+    """Monthly volume from which instances are cheaper than paying per request.
 
-    None if there is none: both the break-even volume of n instances and the volume that they carry
-    are proportional to n, so if the minimum can't carry its break-even volume, no number can.
+    Returns:
+        Requests per month; None if instances are never cheaper. The break-even volume of n
+        instances and the volume that they can carry are both proportional to n, so if the minimum
+        number can't carry its break-even volume, no number can.
     """
     breakeven = minimum * usd_per_hour * HOURS_PER_MONTH / usd_per_request
     return breakeven if breakeven <= minimum * capacity else None

@@ -130,7 +130,7 @@ class PriceBook(StrictRecord):
         return sorted({instance for table in tables for instance in table.usd_per_hour})
 
     def hosting_price(self, instance: str, region: str) -> HostingPrice:
-        """The price of an instance; ConfigError if there is none."""
+        """Price of an instance; ConfigError if it is not known."""
         for table in self.hosting:
             if table.region == region and instance in table.usd_per_hour:
                 return HostingPrice(
@@ -154,25 +154,25 @@ class PriceBook(StrictRecord):
         )
 
     def hosting_usd_per_hour(self, instance: str, region: str) -> float:
-        """USD per hour of one instance; ConfigError if there is no price."""
+        """Price of one instance in USD per hour; ConfigError if it is not known."""
         return self.hosting_price(instance, region).usd_per_hour
 
     def serverless_price(self, region: str) -> ServerlessPrice:
-        """The price of SageMaker serverless inference; ConfigError if there is none."""
+        """Price of SageMaker serverless inference; ConfigError if it is not known."""
         return _first(self.serverless, region, "SageMaker serverless inference", _refresh(region))
 
     def lambda_price(self, region: str, architecture: Architecture) -> LambdaPrice:
-        """The price of Lambda; ConfigError if there is none."""
+        """Price of Lambda; ConfigError if it is not known."""
         fitting = [price for price in self.functions if price.architecture == architecture]
         return _first(fitting, region, f"Lambda on {architecture}", _refresh(region))
 
     def api_price(self, region: str, kind: ApiKind) -> ApiGatewayPrice:
-        """The price of API Gateway; ConfigError if there is none."""
+        """Price of API Gateway; ConfigError if it is not known."""
         fitting = [price for price in self.api_gateway if price.kind == kind]
         return _first(fitting, region, f"API Gateway ({kind.upper()} API)", _refresh(region))
 
     def data_price(self, region: str, kind: Literal["endpoint", "internet"]) -> DataPrice:
-        """The price of data transfer; ConfigError if there is none."""
+        """Price of data transfer; ConfigError if it is not known."""
         fitting = [price for price in self.data if price.kind == kind]
         what = "an endpoint" if kind == "endpoint" else "the internet"
         hint = "--data-bytes 0 leaves data transfer out; --prices FILE adds a price"

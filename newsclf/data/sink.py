@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
-from newsclf.common.errors import DataError, reason_of
-from newsclf.common.extras import require_extra
+from newsclf.common.errors import DataError, reason_of, require_extra
 from newsclf.common.files import replacing
 
 if TYPE_CHECKING:

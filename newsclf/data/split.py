@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from newsclf.common.errors import DataError
-from newsclf.common.extras import require_extra
+from newsclf.common.errors import DataError, require_extra
 from newsclf.common.settings import DataSettings
 from newsclf.data.examples import Example, LabelledData, Split, class_counts, counted, normalised
 

@@ -77,7 +77,7 @@ def mean_ms(datapoints: Iterable[Datapoint], metric: str) -> float | None:
     """The mean of a latency in milliseconds, whatever unit it came in.
 
     Raises:
-        ServiceError: it came in a unit that is none of time.
+        ServiceError: its unit is not a unit of time.
     """
     found = [
         point.model_copy(update={"sum": point.sum * _ms_per(point), "unit": "Milliseconds"})

@@ -133,7 +133,7 @@ class Deployments:
             ) from error
 
     def get(self, name: str) -> Deployment:
-        """A deployment; StateError if there is none of this name."""
+        """Record of a deployment; StateError if the name is not recorded."""
         found = self.find(name)
         if found is None:
             raise self.unknown(name)
@@ -167,7 +167,7 @@ class Deployments:
         )
 
     def get_of(self, kind: type[_Kind], name: str) -> _Kind:
-        """A deployment on this target; StateError if there is none of this name on it."""
+        """Record of a deployment on this target; StateError if the name is not recorded on it."""
         found = self.find_of(kind, name)
         if found is None:
             raise self.unknown(name)

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from newsclf.common.errors import ConfigError, reason_of
-from newsclf.common.extras import require_extra
+from newsclf.common.errors import ConfigError, reason_of, require_extra
 from newsclf.deploy.records import ApiRequest, AwsDeployment, Deployment, LocalDeployment
 from newsclf.deploy.store import Deployments
 
@@ -34,7 +33,13 @@ class Target(Protocol[_Deployed]):
         direct: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> Address:
-        """Where requests go: the API, if there is one and not `direct`, else the endpoint."""
+        """Where requests go: the API, if there is one, else the endpoint or model server.
+
+        Args:
+            deployment: Its record.
+            direct: Whether to pass by the API.
+            headers: Headers to send too, such as a token where the API needs one.
+        """
 
     def hosting(self, deployment: _Deployed, *, direct: bool = False) -> Hosting:
         """What serves a deployment, and what it costs."""

@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from newsclf.common.errors import ConfigError, DataError, MissingColumnError, ModelError
-from newsclf.common.extras import require_extra
+from newsclf.common.errors import (
+    ConfigError,
+    DataError,
+    MissingColumnError,
+    ModelError,
+    require_extra,
+)
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import DataSettings
 from newsclf.contract.answers import Prediction

@@ -10,8 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from newsclf.common.errors import CheckFailedError, ConfigError, ModelError, reason_of
-from newsclf.common.extras import require_extra
+from newsclf.common.errors import (
+    CheckFailedError,
+    ConfigError,
+    ModelError,
+    reason_of,
+    require_extra,
+)
 from newsclf.common.files import write_text
 from newsclf.common.intervals import mean_std, wilson_interval
 from newsclf.common.machine import available_cores

@@ -182,7 +182,7 @@ def classify_rows(
 
     Raises:
         DataError: The source cannot be used, one of its rows cannot be classified (the message
-            names it), or there are none.
+            names it), or it has no rows.
     """
     if isinstance(request.source, Path) and not request.source.exists():
         raise DataError(

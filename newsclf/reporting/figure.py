@@ -52,7 +52,7 @@ class Table(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A chart, or the reason why there is none."""
+    """A chart, or the reason why it could not be drawn."""
 
     key: str
     """Unique on the page."""

@@ -88,7 +88,7 @@ class Pool:
         self._idle = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._spawning = asyncio.Lock()
-        """Held while a process is made, which nobody would end if that were cut short."""
+        """Held while a process is started: cancelled then, it would never be stopped."""
         self._processes: set[asyncio.subprocess.Process] = set()
         self._failures: set[str] = set()
         self.failed = asyncio.Event()

@@ -8,8 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from newsclf.common.errors import CheckFailedError
-from newsclf.common.extras import require_extra
+from newsclf.common.errors import CheckFailedError, require_extra
 from newsclf.common.files import file_digest
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import OptimizeSettings, Settings

@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from newsclf.common.errors import DataError, InterruptedRunError
-from newsclf.common.extras import require_extra
+from newsclf.common.errors import DataError, InterruptedRunError, require_extra
 from newsclf.common.files import write_text
 from newsclf.common.intervals import MeanStd, mean_std
 from newsclf.common.records import write_record

@@ -87,7 +87,7 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 import importlib.util
 real = importlib.util.find_spec
-import newsclf.common.extras as extras
+import newsclf.common.errors as extras
 extras.find_spec = lambda name: None if name in {EXTRAS!r} else real(name)
 sys.argv = ["newsclf", *{arguments!r}]
 from newsclf.cli.main import main

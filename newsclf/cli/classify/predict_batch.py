@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -23,25 +23,22 @@ _PANEL = "Batch job on AWS"
 class BatchOptions:
     """Options for a batch job on AWS."""
 
+    PANEL: ClassVar = _PANEL
     instance: Annotated[
         str,
         typer.Option(
             metavar="ml.…",
             autocompletion=completion.instances,
             help="Instance type of the job.",
-            rich_help_panel=_PANEL,
         ),
     ] = "ml.c5.xlarge"
-    count: Annotated[
-        int, typer.Option(min=1, help="Number of instances of the job.", rich_help_panel=_PANEL)
-    ] = 1
+    count: Annotated[int, typer.Option(min=1, help="Number of instances of the job.")] = 1
     kms_key: Annotated[
         str | None,
         typer.Option(
             metavar="KEY",
             help="Id or ARN of the KMS key that encrypts the answers.",
             show_default="the bucket's",
-            rich_help_panel=_PANEL,
         ),
     ] = None
 
@@ -61,8 +58,7 @@ def predict_batch(
         ConfigError: source or target is not a place in S3, or there is nothing to score.
         StateError: there is no such deployment on AWS.
     """
-    from newsclf.common.errors import ConfigError
-    from newsclf.common.extras import require_extra
+    from newsclf.common.errors import ConfigError, require_extra
 
     if not all(place is not None and place.startswith("s3://") for place in (source, target)):
         raise ConfigError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -18,26 +18,22 @@ AWS_PANEL = "On AWS"
 class AwsOptions:
     """Options for an endpoint on AWS, apart from --instance and --serverless."""
 
+    PANEL: ClassVar = AWS_PANEL
     memory: Annotated[
         int | None,
         typer.Option(
             metavar="MB",
             help="Memory of a serverless container.",
             show_default="3072",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = None
     concurrency: Annotated[
         int | None,
-        typer.Option(
-            help="Most serverless containers at once.", show_default="5", rich_help_panel=AWS_PANEL
-        ),
+        typer.Option(help="Most serverless containers at once.", show_default="5"),
     ] = None
     minimum: Annotated[
         int | None,
-        typer.Option(
-            "--min", help="Fewest instances.", show_default="1", rich_help_panel=AWS_PANEL
-        ),
+        typer.Option("--min", help="Fewest instances.", show_default="1"),
     ] = None
     maximum: Annotated[
         int | None,
@@ -45,7 +41,6 @@ class AwsOptions:
             "--max",
             help="Most instances; their number follows the load.",
             show_default="as --min",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = None
     ttl: Annotated[
@@ -54,7 +49,6 @@ class AwsOptions:
             parser=duration_s,
             metavar="TIME",
             help="Time after which AWS deletes the endpoint: 90m, 2h, 3d.",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = None
     budget: Annotated[
@@ -62,21 +56,17 @@ class AwsOptions:
         typer.Option(
             metavar="USD",
             help="Monthly SageMaker cost at which AWS sends an alert.",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = None
     budget_email: Annotated[
         str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Address for the budget alert.", rich_help_panel=AWS_PANEL
-        ),
+        typer.Option(metavar="ADDRESS", help="Address for the budget alert."),
     ] = None
     archive: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="Archive that newsclf package wrote, instead of --model.",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = None
     image: Annotated[
@@ -85,7 +75,6 @@ class AwsOptions:
             metavar="URI",
             help="Container image in ECR to serve with.",
             show_default="Amazon's Hugging Face container",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = None
     vpc: Annotated[
@@ -93,7 +82,6 @@ class AwsOptions:
         typer.Option(
             metavar="SUBNETS:GROUPS",
             help="Network of your own: subnet-1,subnet-2:sg-1.",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = None
     kms_key: Annotated[
@@ -101,7 +89,6 @@ class AwsOptions:
         typer.Option(
             metavar="KEY",
             help="KMS key that encrypts volumes and archive.",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = None
     force: Annotated[
@@ -109,7 +96,6 @@ class AwsOptions:
         typer.Option(
             "--force",
             help="Update even if the new model fails on more than 5 % of the requests.",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = False
     dry_run: Annotated[
@@ -117,6 +103,5 @@ class AwsOptions:
         typer.Option(
             "--dry-run",
             help="Show the plan and its price, and change nothing.",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -78,13 +78,13 @@ class ApiOptions:
 class LocalApiOptions:
     """Options for an API on this machine."""
 
+    PANEL: ClassVar = "On this machine"
     port: Annotated[
         int,
         typer.Option(
             min=0,
             max=65535,
             help="Port to listen on; 0 takes a free one.",
-            rich_help_panel="On this machine",
         ),
     ] = 0
 
@@ -93,18 +93,16 @@ class LocalApiOptions:
 class AwsApiOptions:
     """Options for an API on AWS."""
 
+    PANEL: ClassVar = AWS_PANEL
     jwt_issuer: Annotated[
         str | None,
-        typer.Option(
-            metavar="URL", help="Issuer (iss) of accepted tokens.", rich_help_panel=AWS_PANEL
-        ),
+        typer.Option(metavar="URL", help="Issuer (iss) of accepted tokens."),
     ] = None
     jwt_audience: Annotated[
         list[str] | None,
         typer.Option(
             metavar="ID",
             help="Audience (aud) of accepted tokens; repeatable.",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = None
     unreserved: Annotated[
@@ -112,7 +110,6 @@ class AwsApiOptions:
         typer.Option(
             "--unreserved",
             help="Reserve no Lambda concurrency; the API shares what the account has.",
-            rich_help_panel=AWS_PANEL,
         ),
     ] = False
 

@@ -278,7 +278,7 @@ def loadtest(
     Without a choice of load: 1 to 32 users, each of whom waits for an answer.
     """
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.common.extras import require_extra
+    from newsclf.common.errors import require_extra
 
     require_extra("httptools", "jinja2", "scipy", extra="loadtest", purpose="a load test")
     from newsclf.cli.measure import loadtest_view as view

@@ -123,7 +123,7 @@ def _of_url(where: Where, url: str) -> Subject:
 
 
 def _signature(where: Where) -> httpx.Auth:
-    from newsclf.common.extras import require_extra
+    from newsclf.common.errors import require_extra
 
     if where.sign not in ("execute-api", "sagemaker"):
         raise ConfigError(

@@ -22,7 +22,7 @@ def report(
 ) -> None:
     """Rebuild the report of a load test from its raw samples."""
     output = start(as_json=as_json, quiet=quiet, verbose=verbose)
-    from newsclf.common.extras import require_extra
+    from newsclf.common.errors import require_extra
 
     require_extra("httptools", "jinja2", "scipy", extra="loadtest", purpose="a load test")
     from newsclf.cli.measure.loadtest_view import show

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -31,13 +31,13 @@ _LEAST_S = 60
 class JobOptions:
     """Options for a training job on SageMaker."""
 
+    PANEL: ClassVar = _PANEL
     instance: Annotated[
         str | None,
         typer.Option(
             metavar="ml.…",
             autocompletion=completion.instances,
             help="Instance type, such as ml.m5.xlarge.",
-            rich_help_panel=_PANEL,
         ),
     ] = None
     spot: Annotated[
@@ -45,7 +45,6 @@ class JobOptions:
         typer.Option(
             "--spot",
             help="Train on spot capacity: cheaper, and may be interrupted.",
-            rich_help_panel=_PANEL,
         ),
     ] = False
     max_runtime: Annotated[
@@ -56,7 +55,6 @@ class JobOptions:
             autocompletion=completion.one_of("90m", "2h", "1d"),
             help="Time after which SageMaker ends the job.",
             show_default="1h",
-            rich_help_panel=_PANEL,
         ),
     ] = 3600.0
     image: Annotated[
@@ -65,7 +63,6 @@ class JobOptions:
             metavar="URI",
             help="Container image to train in.",
             show_default="AWS's PyTorch",
-            rich_help_panel=_PANEL,
         ),
     ] = None
     dry_run: Annotated[
@@ -73,7 +70,6 @@ class JobOptions:
         typer.Option(
             "--dry-run",
             help="Show the job and its highest cost, and change nothing.",
-            rich_help_panel=_PANEL,
         ),
     ] = False
 
@@ -132,7 +128,7 @@ def resume(output: Output, request: TrainRequest, job: JobRecord) -> None:
 
 
 def _clients(region: str | None, profile: str | None) -> Clients:
-    from newsclf.common.extras import require_extra
+    from newsclf.common.errors import require_extra
 
     require_extra("boto3", "sagemaker", extra="sagemaker", purpose="training on SageMaker")
     from newsclf.deploy.aws.call.clients import Clients

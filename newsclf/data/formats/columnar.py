@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from newsclf.common.errors import DataError
-from newsclf.common.extras import require_extra
+from newsclf.common.errors import DataError, require_extra
 from newsclf.data.formats.rows import Found, Record
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from newsclf.common.errors import DataError
-from newsclf.common.extras import require_extra
+from newsclf.common.errors import DataError, require_extra
 from newsclf.common.settings import ReadingSettings
 from newsclf.data.formats.columns import Header, header_of
 from newsclf.data.formats.rows import BadRow, Found, Record, Row

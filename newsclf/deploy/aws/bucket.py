@@ -13,7 +13,7 @@ from newsclf.common.errors import TargetError
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
-from newsclf.deploy.aws.walk.resource import Deletable, Resource
+from newsclf.deploy.aws.walk.resource import Deletable, Resource, SimpleResource
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class ModelArchives(Deletable):
 
 
 @dataclass(frozen=True)
-class ModelArchive(ModelArchives, Resource):
+class ModelArchive(ModelArchives, SimpleResource):
     """The archive of one model, under a key that its contents decide."""
 
     archive: Archive

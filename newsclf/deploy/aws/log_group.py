@@ -8,7 +8,7 @@ from typing import Any
 
 from newsclf.common.errors import NewsclfError
 from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.walk.resource import Resource
+from newsclf.deploy.aws.walk.resource import SimpleResource
 
 _KEPT_DAYS = 30
 _STREAMS = 5
@@ -16,7 +16,7 @@ _STREAMS = 5
 
 
 @dataclass(frozen=True)
-class LogGroup(Resource):
+class LogGroup(SimpleResource):
     """A log group with our tags.
 
     A function's role may write to it, but not create it, so that a late line after a teardown does

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import tomli_w
 
-from newsclf.common.errors import ConfigError, TargetError
-from newsclf.common.extras import require_extra
+from newsclf.common.errors import ConfigError, TargetError, require_extra
 from newsclf.common.files import write_text
 from newsclf.common.state_dir import StateDir, writing
 from newsclf.costs.prices import (
@@ -57,7 +56,7 @@ def list_prices(
         region: Without one, all.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: No price of the instance or the region is known.
     """
     regions = [region] if region else book.regions()
     if instance is not None:

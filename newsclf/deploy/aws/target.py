@@ -84,7 +84,7 @@ class AwsTarget:
         return self._clients.region
 
     def check_credentials(self) -> None:
-        """Raise CredentialsError if there are none, TargetError if AWS does not accept them.
+        """Raise CredentialsError if no credentials are found, TargetError if AWS rejects them.
 
         ServiceError: it can't be reached.
         """
@@ -96,7 +96,7 @@ class AwsTarget:
         return Scope.named(self._clients, name, rules)
 
     def get(self, name: str) -> AwsDeployment:
-        """A deployment; StateError if none of this name is recorded."""
+        """Record of a deployment; StateError if the name is not recorded."""
         return self._deployments.get_of(AwsDeployment, name)
 
     def address(
@@ -106,17 +106,12 @@ class AwsTarget:
         direct: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> Address:
-        """Where requests go: the API, if there is one, else the endpoint.
-
-        Args:
-            deployment: Its record.
-            direct: Whether to pass by the API.
-            headers: Headers to send too, such as a token where the API needs one.
+        """Address of the API or the endpoint; see `Target.address`.
 
         Raises:
             ConfigError: The API needs a token, and none is given.
             StateError: The API's key is gone, or the recorded address is not one of AWS.
-            CredentialsError: There are none.
+            CredentialsError: No credentials are found.
         """
         return address_of(deployment, self._clients, direct=direct, headers=headers)
 

@@ -24,8 +24,8 @@ from newsclf.common.errors import (
     ServiceError,
     StateError,
     TargetError,
+    require_extra,
 )
-from newsclf.common.extras import require_extra
 from newsclf.common.machine import available_cores
 from newsclf.common.state_dir import GATEWAY_LOG, SERVER_LOG
 from newsclf.deploy.client import Address
@@ -257,7 +257,7 @@ class LocalTarget:
         return [each.name for each in self._deployments.load().local]
 
     def get(self, name: str) -> LocalDeployment:
-        """A deployment; StateError if there is none of this name."""
+        """Record of a deployment; StateError if the name is not recorded."""
         return self._deployments.get_of(LocalDeployment, name)
 
     def address(
@@ -267,12 +267,7 @@ class LocalTarget:
         direct: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> Address:
-        """Where requests go: the API, if there is one, else the model server.
-
-        Args:
-            deployment: Its record.
-            direct: Whether to pass by the API.
-            headers: Headers of the user; no API on this machine needs any.
+        """Address of the API or the model server; see `Target.address`.
 
         Raises:
             ConfigError: There are headers.

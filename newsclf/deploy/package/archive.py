@@ -53,7 +53,7 @@ MODULES = (
 """What the hooks import of this package, and nothing else of it; a test compares."""
 _REQUIRED = (*FILES, CARD_FILE, HOOKS, RUNTIME, SUMS)
 _LIST_LIMIT_BYTES = 1024 * 1024
-"""Card and sums are read into memory; a larger one is none of ours."""
+"""Card and sums are read into memory; larger ones were not written by newsclf."""
 _BLOCK_BYTES = 1024 * 1024
 _UNPACKED_LIMIT_BYTES = 8 * 1024**3
 """Of a whole archive, headers and all; the largest bases have float weights of 3 GB."""

@@ -75,7 +75,7 @@ def wheels_in(folder: Path, pins: Sequence[Pin]) -> list[Path]:
     """The wheel of each pin in a folder, known by its digest alone.
 
     Raises:
-        ConfigError: there is none for a pin.
+        ConfigError: A pin has no wheel.
     """
     found, missing = _search(folder, pins)
     if missing:

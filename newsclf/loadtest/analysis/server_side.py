@@ -27,7 +27,7 @@ def server_side(point: Point, figures: Sequence[ServerFigures]) -> ServerSide | 
     there is one, else all that the window touches.
 
     Raises:
-        ServiceError: a latency came in a unit that is none of time.
+        ServiceError: the unit of a latency is not a unit of time.
     """
     own = next((each for each in figures if each.instance == point.instance), None)
     if own is None:

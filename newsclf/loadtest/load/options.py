@@ -13,7 +13,7 @@ _STAIRS = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 
 
 def parse_objective(text: str) -> Objective:
-    """An objective such as `p95=200ms`; ConfigError if it is none."""
+    """An objective such as `p95=200ms`; ConfigError if it cannot be parsed."""
     found = _OBJECTIVE.fullmatch(text.replace(" ", ""))
     if found is None or not 0 < float(found[1]) < 100 or float(found[2]) <= 0:  # noqa: PLR2004
         raise ConfigError(

@@ -151,7 +151,7 @@ def keep_state(work: Path, state: Path) -> None:
 
 
 def _restore(state: Path, work: Path) -> bool:
-    """Unpack the state of an interrupted run; False if there is none."""
+    """Unpack the state of an interrupted run; False if no state was saved."""
     if not state.is_file():
         return False
     with tarfile.open(state) as archive:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from newsclf.deploy.aws.api.http_api import PartOfApi
 from newsclf.deploy.aws.call.errors import RefusedError
+from newsclf.deploy.aws.walk.resource import SimpleResource
 
 KEY_TTL_S = 300
 """How long API Gateway keeps an answer for a key, and so how long a replaced key is accepted."""
@@ -82,7 +83,7 @@ class AnyAuthorizer(PartOfApi):
 
 
 @dataclass(frozen=True)
-class Authorizer(AnyAuthorizer):
+class Authorizer(AnyAuthorizer, SimpleResource):
     """An authorizer, in its desired state."""
 
     desired: Jwt | KeyCheck

@@ -127,22 +127,14 @@ class Function(AnyFunction, Resource):
         return [name for name, is_same in same.items() if not is_same]
 
     def _create(self) -> None:
-        try:
-            self.make(
-                "create_function",
-                not_yet=is_not_yet_assumable,
-                **self._settings,
-                Code={"ZipFile": self.spec.code},
-                Architectures=[ARCHITECTURE],
-                Tags=self.names.tags,
-            )
-        except RefusedError as error:
-            if not is_not_yet_assumable(error):
-                raise
-            raise TargetError(
-                f"Lambda cannot assume the role {self.role} ({error.said})",
-                hint="newsclf wire-api tries again",
-            ) from error
+        self.make(
+            "create_function",
+            not_yet=is_not_yet_assumable,
+            **self._settings,
+            Code={"ZipFile": self.spec.code},
+            Architectures=[ARCHITECTURE],
+            Tags=self.names.tags,
+        )
 
     def _wait_until_active(self) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:

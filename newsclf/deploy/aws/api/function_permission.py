@@ -1,4 +1,4 @@
-"""Permissions to call a function: for this API, on these paths, and for nobody else."""
+"""Permission for one API to call a function on its own paths, and for no other caller."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newsclf.deploy.aws.walk.resource import Resource
+from newsclf.deploy.aws.walk.resource import SimpleResource
 
 _PREFIX = "newsclf-"
 _PRINCIPAL = "apigateway.amazonaws.com"
 
 
 @dataclass(frozen=True)
-class FunctionPermission(Resource):
+class FunctionPermission(SimpleResource):
     """The statements of a function's policy that let API Gateway in."""
 
     name: str

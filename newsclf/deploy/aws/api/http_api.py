@@ -14,7 +14,7 @@ from typing import Any
 from newsclf.common.errors import StateError
 from newsclf.deploy.aws.call.names import TAG
 from newsclf.deploy.aws.call.scope import Scope
-from newsclf.deploy.aws.walk.resource import NamedLikeDeployment, Resource, has
+from newsclf.deploy.aws.walk.resource import Deletable, NamedLikeDeployment, SimpleResource, has
 
 _CORS_HEADERS = ("authorization", "content-type", "x-amz-date", "x-amz-security-token", "x-api-key")
 _CORS_MAX_AGE_S = 600
@@ -22,7 +22,7 @@ _Item = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class HttpApi(NamedLikeDeployment, Resource):
+class HttpApi(NamedLikeDeployment, SimpleResource):
     """The HTTP API of a deployment."""
 
     cors_origins: Sequence[str] = ()
@@ -93,7 +93,7 @@ class HttpApi(NamedLikeDeployment, Resource):
         return has(cors or {}, self._cors) if self.cors_origins else not cors
 
 
-class PartOfApi(Resource):
+class PartOfApi(Deletable):
     """A part of the HTTP API, which is deleted with it."""
 
     service = "apigatewayv2"
@@ -119,7 +119,7 @@ class PartOfApi(Resource):
 
 
 def api_id_of(scope: Scope) -> str | None:
-    """The id of a deployment's API; None if there is none."""
+    """Id of a deployment's API; None if it has no API."""
     found = HttpApi(scope).found()
     return found[0]["ApiId"] if found else None
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from newsclf.deploy.aws.api.http_api import PartOfApi
-from newsclf.deploy.aws.walk.resource import NamedLikeDeployment
+from newsclf.deploy.aws.walk.resource import NamedLikeDeployment, SimpleResource
 
 TIMEOUT_MS = 30_000
 """The most that API Gateway waits; the function gives up a second before."""
 
 
 @dataclass(frozen=True)
-class Integration(NamedLikeDeployment, PartOfApi):
+class Integration(NamedLikeDeployment, PartOfApi, SimpleResource):
     """The integration of an API with a function."""
 
     function_arn: str

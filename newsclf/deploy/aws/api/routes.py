@@ -9,13 +9,13 @@ from typing import Any
 from newsclf.deploy.aws.api.authorizer import AnyAuthorizer
 from newsclf.deploy.aws.api.http_api import PartOfApi
 from newsclf.deploy.aws.api.integration import Integration
-from newsclf.deploy.aws.walk.resource import NamedLikeDeployment
+from newsclf.deploy.aws.walk.resource import NamedLikeDeployment, SimpleResource
 
 ROUTES = ("POST /classify", "GET /health", "GET /openapi.json")
 
 
 @dataclass(frozen=True)
-class Routes(NamedLikeDeployment, PartOfApi):
+class Routes(NamedLikeDeployment, PartOfApi, SimpleResource):
     """All routes of an API."""
 
     integration: Integration

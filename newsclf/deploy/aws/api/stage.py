@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from newsclf.deploy.aws.api.http_api import PartOfApi
+from newsclf.deploy.aws.walk.resource import SimpleResource
 
 STAGE = "$default"
 # Who and what, how long, and why not; neither path nor query, in which a headline might stand.
@@ -28,7 +29,7 @@ LOG_FORMAT = json.dumps(_LOG_FIELDS, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
-class Stage(PartOfApi):
+class Stage(PartOfApi, SimpleResource):
     """The stage of an API."""
 
     log_group: str

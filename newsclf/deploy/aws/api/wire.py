@@ -1,4 +1,4 @@
-"""Put the API in front of an endpoint, and test that it admits the caller and nobody else."""
+"""Put an API in front of an endpoint, and test that only authorised requests are answered."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def wire_api(
     """Create or update the API of a deployment, and wait until it answers correctly.
 
     What another kind of authentication needed is deleted when nothing needs it any more. With
-    `api-key`, a key is made if there is none, and the spec gets its hash.
+    `api-key`, a key is created if it has no key yet, and the spec gets its hash.
 
     Args:
         state_dir: Where the deployment is recorded.
@@ -109,7 +109,7 @@ def _scope(clients: Clients, deployment: AwsDeployment, rules: AccountRules) -> 
 
 
 def _key_sha256(key_file: Path) -> str:
-    """The hash of the API key in a file, hexadecimal; a key is made if there is none."""
+    """Hash of the API key in a file, hexadecimal; a missing key is created."""
     try:
         return key_digest(read_key(key_file, hint=""))
     except StateError:

@@ -123,7 +123,11 @@ def is_not_yet_assumable(error: RefusedError) -> bool:
     Lambda also says so in another way, where a function has environment variables: their key can't
     be granted to a role that is not known everywhere (terraform-provider-aws waits on that text).
     """
-    said = error.said.lower()
+    return _is_about_the_role(error.said)
+
+
+def _is_about_the_role(said: str) -> bool:
+    said = said.lower()
     return ("assume" in said and "role" in said) or "invalid for creategrant" in said
 
 
@@ -186,6 +190,8 @@ def _from_client_error(
         )
     elif code in _QUOTA:
         hint = _quota_hint(said)
+    elif _is_about_the_role(said):
+        hint = "run the command again; if AWS still refuses, check the role's trust policy"
     elif status >= _SERVER_ERROR:
         return ServiceError(f"{doing}: AWS failed ({code}: {said})", hint="try again later")
     return RefusedError(message, code=code, said=said, hint=hint)

@@ -14,7 +14,7 @@ from typing import Any
 
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.config import VARIANT
-from newsclf.deploy.aws.walk.resource import Deletable, Resource
+from newsclf.deploy.aws.walk.resource import Deletable, SimpleResource
 
 _SHARE = 0.05
 _SETTINGS: Mapping[str, Any] = {
@@ -31,7 +31,7 @@ _SETTINGS: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
-class ErrorAlarm(Resource):
+class ErrorAlarm(SimpleResource):
     """In alarm when in a minute a configuration's model fails on one request in twenty."""
 
     config: str

@@ -17,7 +17,7 @@ from typing import Any, Final
 from newsclf.common.errors import ConfigError
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.endpoint.config import VARIANT
-from newsclf.deploy.aws.walk.resource import Deletable, Resource, has
+from newsclf.deploy.aws.walk.resource import Deletable, SimpleResource, has
 
 _METRIC: Final = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 _OUT_COOLDOWN_S: Final = 60
@@ -75,7 +75,7 @@ class ScaledVariant(Deletable):
 
 
 @dataclass(frozen=True)
-class AutoScaling(ScaledVariant, Resource):
+class AutoScaling(ScaledVariant, SimpleResource):
     """The scalable target and its policy, in their desired state."""
 
     instance: str

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from newsclf.common.errors import ConfigError
-from newsclf.deploy.aws.walk.resource import Deletable, Resource
+from newsclf.deploy.aws.walk.resource import Deletable, SimpleResource
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PERCENTS: Final = (50.0, 100.0)
@@ -44,7 +44,7 @@ class AnyBudget(Deletable):
 
 
 @dataclass(frozen=True)
-class Budget(AnyBudget, Resource):
+class Budget(AnyBudget, SimpleResource):
     """A monthly budget, which alerts somebody when half of it and all of it is used."""
 
     usd_per_month: float

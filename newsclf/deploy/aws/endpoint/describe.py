@@ -40,7 +40,7 @@ class ConfigState:
 
 
 def describe_endpoint(scope: Scope) -> EndpointState | None:
-    """The endpoint of a deployment; None if there is none. Errors are those of `Clients.call`."""
+    """Endpoint of a deployment; None if it does not exist. Errors are those of `Clients.call`."""
     name = scope.names.endpoint
     found = scope.clients.find(
         "sagemaker",

@@ -17,7 +17,7 @@ from typing import Any, Final
 from newsclf.deploy.aws.call.errors import is_not_yet_assumable
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.iam.statements import Statement, allow
-from newsclf.deploy.aws.walk.resource import Deletable, NamedLikeDeployment, Resource
+from newsclf.deploy.aws.walk.resource import Deletable, NamedLikeDeployment, SimpleResource
 
 ROLE_SERVICE: Final = "scheduler.amazonaws.com"
 """The service that assumes the role `Names.schedule_role`."""
@@ -57,7 +57,7 @@ class AnySchedule(NamedLikeDeployment, Deletable):
 
 
 @dataclass(frozen=True)
-class Schedule(AnySchedule, Resource):
+class Schedule(AnySchedule, SimpleResource):
     """The schedule, in its desired state."""
 
     at: datetime

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,12 +15,12 @@ from newsclf.deploy.aws.call.errors import RefusedError, is_not_yet_assumable
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.describe import describe_config, describe_endpoint
-from newsclf.deploy.aws.walk.resource import Resource
+from newsclf.deploy.aws.walk.resource import SimpleResource
 from newsclf.deploy.records import AwsDeployment, AwsSpec, Vpc
 
 
 @dataclass(frozen=True)
-class NamedByContent(Resource):
+class NamedByContent(SimpleResource):
     """A resource whose name holds the digest of what it is, so that it never changes."""
 
     definition: Mapping[str, Any] | None = None
@@ -29,9 +30,9 @@ class NamedByContent(Resource):
     """The noun of its operations: `model` in `describe_model`."""
 
     @staticmethod
+    @abstractmethod
     def not_yet(error: RefusedError) -> bool:
         """Whether a refusal of its creation is temporary."""
-        raise NotImplementedError
 
     @property
     def name(self) -> str:
@@ -123,7 +124,7 @@ def model_in_use(scope: Scope, deployment: AwsDeployment) -> str:
     After an update that was rolled back they are not the same.
 
     Raises:
-        StateError: there is none.
+        StateError: the deployment has no model.
         TargetError, ServiceError: see `Clients.call`.
     """
     endpoint = describe_endpoint(scope)

@@ -77,7 +77,8 @@ def check_serverless_quota(clients: Clients, spec: Serverless, *, is_new: bool) 
     Args:
         clients: The clients of the account and region.
         spec: The endpoint.
-        is_new: Whether there is none yet. Otherwise our own share of the use is not known.
+        is_new: Whether the deployment has no endpoint yet. If it has one, its own share of the use
+            is not known.
     """
     doing = "reading the quotas for serverless endpoints"
     try:

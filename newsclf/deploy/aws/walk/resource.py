@@ -10,6 +10,7 @@ state, and which calls create and update it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -38,7 +39,7 @@ class PlannedChange:
 
 
 @dataclass(frozen=True)
-class Deletable:
+class Deletable(ABC):
     """An AWS resource of a deployment, known by its name alone, which is enough to delete it."""
 
     scope: Scope
@@ -56,14 +57,14 @@ class Deletable:
     if TYPE_CHECKING:  # fields in some subclasses, to which a property would look like a default
 
         @property
+        @abstractmethod
         def kind(self) -> str:
             """The kind of resource, for people and the journal: `endpoint configuration`."""
-            raise NotImplementedError
 
         @property
+        @abstractmethod
         def name(self) -> str:
             """Its name on AWS."""
-            raise NotImplementedError
 
     @property
     def names(self) -> Names:
@@ -171,14 +172,6 @@ class Resource(Deletable):
         """Ids of what was found that only AWS knows."""
         return {}
 
-    def create(self) -> Any:
-        """Create it; may return what `find` would find then."""
-        raise NotImplementedError
-
-    def update(self, found: Any) -> None:  # noqa: ARG002
-        """Bring what was found to the desired state; by default as it is created."""
-        self.create()
-
     def planned(self) -> PlannedChange:
         """Find out what it needs; changes nothing. Errors are those of `Clients.call`."""
         found = self.found()
@@ -189,8 +182,25 @@ class Resource(Deletable):
             return PlannedChange("keep", self.detail, ids=self.ids(found))
         return PlannedChange(self.differs, difference, ids=self.ids(found))
 
+    @abstractmethod
     def ensure(self) -> Mapping[str, str]:
         """Create or update it, wait until it can be used; returns ids that only AWS knows."""
+
+
+@dataclass(frozen=True)
+class SimpleResource(Resource):
+    """A resource that one call creates and another one updates, usable at once."""
+
+    @abstractmethod
+    def create(self) -> Any:
+        """Create it; may return what `find` would find then."""
+
+    def update(self, found: Any) -> None:  # noqa: ARG002
+        """Bring what was found to the desired state; by default as it is created."""
+        self.create()
+
+    def ensure(self) -> Mapping[str, str]:
+        """Create it, or update it where it differs; returns ids that only AWS knows."""
         found = self.found()
         if not found:
             found = self.create()

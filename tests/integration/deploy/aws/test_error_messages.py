@@ -157,6 +157,7 @@ def test_a_role_that_stays_unusable_is_an_error(
 
     assert result.exit_code == 4
     assert "assume" in result.err
+    assert "check the role's trust policy" in result.err
     assert_teardown_removes_all(aws, newsclf)
 
 

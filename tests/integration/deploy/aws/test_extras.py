@@ -192,8 +192,10 @@ def test_a_role_that_is_too_new_is_waited_for(clients: Clients) -> None:
 def test_a_role_that_stays_unusable_is_an_error(clients: Clients) -> None:
     with Stubber(clients.client("scheduler")) as stub:
         refused(stub, 30)
-        with pytest.raises(TargetError, match="assume the role"):
+        with pytest.raises(TargetError, match="assume the role") as refusal:
             Schedule(Scope(clients, NAMES), AT).ensure()
+    assert refusal.value.hint is not None
+    assert "trust policy" in refusal.value.hint
 
 
 def test_another_refusal_is_not_waited_for(clients: Clients) -> None:

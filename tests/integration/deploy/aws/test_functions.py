@@ -169,7 +169,7 @@ MADE = says("create_function", {})
             None,
             "",
         ),
-        ([ABSENT, *[UNASSUMABLE] * 99], TargetError, "cannot assume the role"),
+        ([ABSENT, *[UNASSUMABLE] * 99], TargetError, "cannot be assumed by Lambda"),
         (
             [
                 ABSENT,
