@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from newsclf.cli.next_commands import with_state_dir
 from newsclf.common.errors import InterruptedRunError, NewsclfError, reason_of
-from newsclf.common.findings import finding, short
+from newsclf.common.validation import describe_problem, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,7 +183,7 @@ def _of_a_value(error: typer.BadParameter) -> Failure:
     name = _named(error)
     problems: Sequence[Any] = getattr(error.__cause__, "errors", list)()
     if problems:
-        said = f"{name} {short(problems[0]['input'])}: {finding(problems[0])}"
+        said = f"{name} {short(problems[0]['input'])}: {describe_problem(problems[0])}"
     elif error.message:
         said = f"{name}: {_lowered(error.message)}"
     else:

@@ -332,7 +332,7 @@ def naming_options(options: Mapping[str, str]) -> Iterator[None]:
     from pydantic import ValidationError
 
     from newsclf.common.errors import ConfigError
-    from newsclf.common.findings import finding, short
+    from newsclf.common.validation import describe_problem, short
 
     try:
         yield
@@ -341,7 +341,7 @@ def naming_options(options: Mapping[str, str]) -> Iterator[None]:
         place = ".".join(str(part) for part in problem["loc"])
         option = next((name for path, name in options.items() if place.startswith(path)), place)
         typed = f" {short(problem['input'])}" if isinstance(problem["input"], str | int) else ""
-        raise ConfigError(f"{option}{typed}: {finding(problem)}") from None
+        raise ConfigError(f"{option}{typed}: {describe_problem(problem)}") from None
 
 
 def seconds(text: str | None, option: str) -> int | None:

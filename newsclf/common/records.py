@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from newsclf.common.errors import NewsclfError, reason_of
 from newsclf.common.files import read_regular, write_text
-from newsclf.common.findings import first_finding
+from newsclf.common.validation import first_problem
 
 _T = TypeVar("_T")
 _MAX_BYTES = 16 << 20
@@ -59,7 +59,7 @@ def find_record(
         why = "it is a link" if not follow and path.is_symlink() else reason_of(problem)
         raise error(f"{path}: cannot be read ({why})", hint=hint) from problem
     except ValidationError as problem:
-        raise error(f"{path}: {first_finding(problem)}", hint=hint) from problem
+        raise error(f"{path}: {first_problem(problem)}", hint=hint) from problem
     except (ValueError, RecursionError) as problem:
         raise error(f"{path}: {reason_of(problem)}", hint=hint) from problem
 

@@ -7,8 +7,10 @@ command loads its settings and hands each function the section that it needs.
 from __future__ import annotations
 
 import codecs
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,10 +18,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from newsclf.common.account_rules import AccountRules
 from newsclf.common.errors import ConfigError, reason_of
-from newsclf.common.findings import finding, short
 from newsclf.common.machine import Device
-from newsclf.common.meant import closest
 from newsclf.common.records import StrictRecord
+from newsclf.common.suggestions import did_you_mean
+from newsclf.common.validation import describe_problem, short
 from newsclf.contract.labels import LABELS
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -72,12 +74,8 @@ def _check_rising(value: tuple[float, float] | None) -> tuple[float, float] | No
 def _our_class(value: str) -> str:
     if value.casefold() in LABELS:
         return value
-    meant = closest(value.casefold(), LABELS)
-    raise ValueError(f"not a class; {_did_you_mean(meant) or 'choose ' + ', '.join(LABELS)}")
-
-
-def _did_you_mean(meant: str | None) -> str:
-    return f"did you mean {meant}?" if meant else ""
+    advice = did_you_mean(value.casefold(), LABELS) or f"choose {', '.join(LABELS)}"
+    raise ValueError(f"not a class; {advice}")
 
 
 class ReadingSettings(StrictRecord):
@@ -180,11 +178,7 @@ class AwsSettings(AccountRules, StrictRecord):
 
 def _recordable(path: Path) -> Path:
     """Refuse names that no file, or no JSON document, can have: with NUL, or not UTF-8."""
-    try:
-        ok = b"\0" not in str(path).encode()
-    except UnicodeEncodeError:
-        ok = False
-    if not ok:
+    if re.search("[\0\ud800-\udfff]", str(path)):
         raise ValueError("a name that is not UTF-8 cannot be recorded; rename it")
     return path
 
@@ -216,7 +210,7 @@ def load_settings(
     path: Path | None,
     *,
     environ: Mapping[str, str],
-    flags: Mapping[str, Mapping[str, object] | object] | None = None,
+    flags: Mapping[str, object] | None = None,
 ) -> Settings:
     """Merge a TOML file, the environment and flags into validated settings.
 
@@ -226,23 +220,19 @@ def load_settings(
         flags: Section → field → value, or field → value; a value of None means 'not given'.
 
     Raises:
-        ConfigError: the file can't be read, or a field of any of the three is unknown or invalid;
-            the message names the field's path and where it came from.
+        ConfigError: The file can't be read, or one of the three sources has an unknown or invalid
+            field; the message names the field and the source.
     """
-    origins: dict[str, str] = {}
-    merged: dict[str, Any] = {}
-    layers = [
-        (f"in {path}" if path else "", _read_toml(path) if path else {}),
+    layers: list[tuple[str, Mapping[str, Any]]] = [
+        (f"in {path}", _read_toml(path) if path else {}),
         (_VARIABLE, _from_environment(environ)),
-        (_FLAG, _given(flags or {})),
+        (_FLAG, flags or {}),
     ]
-    for origin, layer in layers:
-        _overlay(merged, layer, origin, origins)
     try:
-        return Settings.model_validate(merged)
+        return Settings.model_validate(reduce(_merged, (layer for _, layer in layers), {}))
     except ValidationError as error:
         raise ConfigError(
-            "; ".join(_describe(problem, origins) for problem in error.errors()),
+            "; ".join(_describe(problem, layers) for problem in error.errors()),
             hint="configs/default.toml lists every setting with its default",
         ) from None
 
@@ -257,30 +247,27 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    known: dict[str, tuple[str, ...]] = {}
-    for name, field in Settings.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, StrictRecord):
-            known |= {f"NEWSCLF_{name}_{f}".upper(): (name, f) for f in section.model_fields}
-        else:
-            known[f"NEWSCLF_{name}".upper()] = (name,)
+    places = [(name, field) for name in Settings.model_fields for field in _fields_at([name])]
+    places += [(name,) for name in Settings.model_fields if not _fields_at([name])]
+    known = {f"NEWSCLF_{'_'.join(place)}".upper(): place for place in places}
     found: dict[str, Any] = {}
-    for variable, value in environ.items():
+    for variable, text in environ.items():
         if not variable.startswith("NEWSCLF_"):
             continue
         if variable not in known:
             raise ConfigError(
                 f"the environment variable {variable} does not name a setting",
-                hint=_did_you_mean(closest(variable, known))
+                hint=did_you_mean(variable, known)
                 or "configs/default.toml lists them: NEWSCLF_<SECTION>_<FIELD>",
             )
-        *section_path, field_name = known[variable]
-        target = found.setdefault(section_path[0], {}) if section_path else found
-        target[field_name] = _table_or_text(value)
+        value = _table_or_text(text)
+        for part in reversed(known[variable]):
+            value = {part: value}
+        found = _merged(found, value)
     return found
 
 
-def _table_or_text(value: str) -> object:
+def _table_or_text(value: str) -> Any:
     """A variable's value: a TOML inline table such as `{ bearish = "negative" }`, or plain text."""
     if not value.lstrip().startswith("{"):
         return value
@@ -290,52 +277,42 @@ def _table_or_text(value: str) -> object:
         return value
 
 
-def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Flags without those that are None, at any depth."""
-    given = {
-        name: _given(value) if isinstance(value, Mapping) else value
-        for name, value in flags.items()
-        if value is not None
-    }
-    return {name: value for name, value in given.items() if value != {}}
-
-
-def _overlay(
-    base: dict[str, Any],
-    layer: Mapping[str, Any],
-    origin: str,
-    origins: dict[str, str],
-    at: str = "",
-) -> None:
+def _merged(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer laid over another, table by table; None leaves the value below as it is."""
+    merged = dict(base)
     for key, value in layer.items():
-        path = f"{at}{key}"
-        if isinstance(value, Mapping) and isinstance(base.get(key, {}), dict):
-            _overlay(base.setdefault(key, {}), value, origin, origins, f"{path}.")
-        else:
-            base[key] = value
-            origins[path] = origin
+        if isinstance(value, Mapping):
+            below = merged.get(key, {})
+            merged[key] = _merged(below, value) if isinstance(below, Mapping) else below
+        elif value is not None:
+            merged[key] = value
+    return merged
 
 
-def _describe(problem: Any, origins: Mapping[str, str]) -> str:
-    """One problem, with the setting called as the user gave it: an option, a variable, a field."""
+def _describe(problem: Any, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """One problem, with the setting named as the user gave it: an option, a variable, a field."""
     path = [str(part) for part in problem["loc"]]
     dotted = ".".join(path)
-    origin = origins.get(dotted) or next(
-        (where for name, where in origins.items() if name.startswith(f"{dotted}.")), ""
-    )
+    holding = (origin for origin, layer in reversed(layers) if _holds(layer, path))
+    origin = next(holding, layers[0][0])
     if problem["type"] == "extra_forbidden":
-        meant = closest(path[-1], _fields_at(path[:-1]))
-        said = f": not a setting; {_did_you_mean(meant)}" if meant else ": not a setting"
-        return f"{dotted} {origin}".rstrip() + said
+        advice = did_you_mean(path[-1], _fields_at(path[:-1]))
+        return f"{dotted} {origin}: not a setting" + (f"; {advice}" if advice else "")
     value = short(problem["input"])
-    if origin == _FLAG:
-        field = path[1] if len(path) > 1 else path[0]
-        if field == "labels" and len(path) > 2:  # noqa: PLR2004 - of one label
-            value = f"{path[2]}={value}"
-        return f"{option_of(field)} {value}: {finding(problem)}"
-    if origin == _VARIABLE:
-        return f"NEWSCLF_{'_'.join(path).upper()}={value}: {finding(problem)}"
-    return f"{dotted} = {value} {origin}".rstrip() + f": {finding(problem)}"
+    label = f"{path[2]}=" if path[:2] == ["data", "labels"] and path[2:] else ""
+    given = {
+        _FLAG: f"{option_of(path[:2][-1])} {label}{value}",
+        _VARIABLE: f"NEWSCLF_{'_'.join(path[:2]).upper()}={label}{value}",
+    }
+    return f"{given.get(origin, f'{dotted} = {value} {origin}')}: {describe_problem(problem)}"
+
+
+def _holds(layer: Mapping[str, Any], path: Sequence[str]) -> bool:
+    """Whether a layer sets the value at a path, or one that the path leads into."""
+    found: Any = layer
+    for part in path:
+        found = found.get(part) if isinstance(found, Mapping) else found
+    return found is not None and (not isinstance(found, Mapping) or _merged({}, found) != {})
 
 
 def option_of(field: str) -> str:

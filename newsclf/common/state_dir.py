@@ -20,7 +20,7 @@ from pathlib import Path
 
 from newsclf.common.errors import StateError, reason_of
 from newsclf.common.files import PRIVATE, is_partial_of
-from newsclf.common.trust import distrust
+from newsclf.common.ownership import ownership_problem
 
 SERVER_LOG = "server.log"
 GATEWAY_LOG, OLD_GATEWAY_LOG = "gateway.log", "gateway.log.1"
@@ -119,7 +119,7 @@ class StateDir:
 
     def _check(self, path: Path, *, folder: bool) -> None:
         try:
-            found = distrust(path, folder=folder)
+            found = ownership_problem(path, folder=folder)
         except OSError as error:
             raise unusable(path, error) from None
         if found is None:

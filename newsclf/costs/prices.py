@@ -20,9 +20,9 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, Field
 
 from newsclf.common.errors import ConfigError
-from newsclf.common.meant import instance_meant, region_meant
 from newsclf.common.records import StrictRecord, find_record
 from newsclf.common.settings import shipped_config
+from newsclf.common.suggestions import closest_instance, closest_region
 
 PRICES_FILE = "prices.toml"
 ApiKind = Literal["http", "rest"]
@@ -141,9 +141,9 @@ class PriceBook(StrictRecord):
                     source=table.source,
                 )
         if known := self.instances(region):
-            meant, others = instance_meant(instance, known), f"known there: {_words(known)}"
+            meant, others = closest_instance(instance, known), f"known there: {_words(known)}"
         else:
-            meant = region_meant(region, self.regions())
+            meant = closest_region(region, self.regions())
             others = f"regions: {_words(self.regions())}"
         names = f"did you mean {meant}?" if meant else others
         raise ConfigError(
@@ -240,7 +240,7 @@ def _first(prices: Sequence[_AnyPrice], region: str, what: str, hint: str) -> _A
         if price.region == region:
             return price
     known = sorted({price.region for price in prices})
-    meant = region_meant(region, known)
+    meant = closest_region(region, known)
     names = f"did you mean {meant}?" if meant else f"known regions: {_words(known)}"
     raise ConfigError(f"no price is known for {what} in {region} ({names})", hint=hint)
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from newsclf.common.errors import DataError
-from newsclf.common.findings import short
 from newsclf.common.settings import DataSettings
+from newsclf.common.validation import short
 from newsclf.contract.labels import LABELS
 
 _SPELLINGS = {

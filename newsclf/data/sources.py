@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from newsclf.common.errors import DataError
-from newsclf.common.meant import closest
 from newsclf.common.settings import DataSettings
+from newsclf.common.suggestions import did_you_mean
 from newsclf.data import hub, phrasebank, table
 from newsclf.data.examples import LabelledData
 from newsclf.data.formats.columnar import is_dataset_folder
@@ -167,10 +167,9 @@ def _place(source: str) -> tuple[Path, str | None]:
         beside = [str(each) for each in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:
         beside = []
-    meant = closest(source, ["phrasebank", "sample", *beside])
     raise DataError(
         f"{path}: no such data file or folder",
-        hint=f"did you mean {meant}?" if meant else _TAKES,
+        hint=did_you_mean(source, ["phrasebank", "sample", *beside]) or _TAKES,
     )
 
 

@@ -14,10 +14,10 @@ from pydantic_core import from_json
 
 from newsclf.common.errors import ConfigError, StateError, reason_of
 from newsclf.common.files import PRIVATE, read_regular, write_private
-from newsclf.common.findings import first_finding
-from newsclf.common.meant import closest
 from newsclf.common.records import LenientRecord
 from newsclf.common.state_dir import StateDir, unusable, writing
+from newsclf.common.suggestions import did_you_mean
+from newsclf.common.validation import first_problem
 from newsclf.deploy.records import AwsDeployment, Deployment, LocalDeployment
 
 _MAX_RECORD_BYTES = 10_000_000
@@ -140,16 +140,15 @@ class Deployments:
         return found
 
     def unknown(self, name: str) -> StateError:
-        """The error for a name that is not recorded, with the one that may be meant."""
+        """The error for a name that is not recorded, with the closest one that is."""
         names = self.names()
         if not names:
             return StateError(
                 f"there is no deployment '{name}', nor any other", hint="newsclf deploy"
             )
-        close = closest(name, names)
         return StateError(
             f"there is no deployment '{name}'; there are: {', '.join(names)}",
-            hint=f"did you mean {close}?" if close else "newsclf status shows them",
+            hint=did_you_mean(name, names) or "newsclf status shows them",
         )
 
     def find_of(self, kind: type[_Kind], name: str) -> _Kind | None:
@@ -244,5 +243,5 @@ def _parse(record: bytes, folder: Path) -> Deployment:
 
 def _first_line(error: ValueError) -> str:
     if isinstance(error, ValidationError):
-        return first_finding(error)
+        return first_problem(error)
     return str(error).splitlines()[0]

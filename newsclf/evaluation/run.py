@@ -20,9 +20,9 @@ from newsclf.common.errors import (
 from newsclf.common.files import write_text
 from newsclf.common.intervals import mean_std, wilson_interval
 from newsclf.common.machine import available_cores
-from newsclf.common.meant import closest
+from newsclf.common.ownership import ownership_problem
 from newsclf.common.settings import DataSettings
-from newsclf.common.trust import distrust
+from newsclf.common.suggestions import did_you_mean
 from newsclf.common.visible import visible_json
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
@@ -141,10 +141,9 @@ def check_gates(report: EvaluationReport) -> None:
 
 def _check_gate(metric: str, minimum: float) -> None:
     if metric not in GATE_METRICS:
-        meant = closest(metric, GATE_METRICS)
         raise ConfigError(
             f"--gate {metric}: not a metric",
-            hint=f"did you mean {meant}?" if meant else f"metrics: {', '.join(GATE_METRICS)}",
+            hint=did_you_mean(metric, GATE_METRICS) or f"metrics: {', '.join(GATE_METRICS)}",
         )
     if not 0 <= minimum <= 1:  # NaN too
         percent = 1 < minimum <= 100  # noqa: PLR2004
@@ -179,7 +178,7 @@ def _check_gate_classes(gates: Mapping[str, float], rows: Rows) -> None:
 def _check_writable(folder: Path, *, inside_model: bool) -> None:
     """Raise ConfigError if a folder can't be written or created; leave nothing behind."""
     # A model may come from somebody else; a folder that `--out` names is the user's own choice.
-    found = distrust(folder, folder=True) if inside_model else None
+    found = ownership_problem(folder, folder=True) if inside_model else None
     if found is not None and found.kind == "link":
         raise ConfigError(
             f"{folder} {found.words}, so no report is written there",

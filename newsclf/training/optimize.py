@@ -11,8 +11,8 @@ from pathlib import Path
 from newsclf.common.errors import CheckFailedError, require_extra
 from newsclf.common.files import file_digest
 from newsclf.common.machine import available_cores
+from newsclf.common.ownership import ownership_problem
 from newsclf.common.settings import OptimizeSettings, Settings
-from newsclf.common.trust import distrust
 from newsclf.data.examples import Example
 from newsclf.data.sources import load_again
 from newsclf.data.split import split
@@ -88,7 +88,7 @@ def check_rejected(model: Path, rejected: Sequence[tuple[int, str, Parity | None
 def remove_stale(folder: Path) -> None:
     """Delete scratch folders that a killed run left in a model directory, and nothing else."""
     for stale in folder.glob(f"{_SCRATCH}*"):
-        if _STALE.fullmatch(stale.name) and distrust(stale, folder=True) is None:
+        if _STALE.fullmatch(stale.name) and ownership_problem(stale, folder=True) is None:
             shutil.rmtree(stale)
 
 

@@ -103,7 +103,7 @@ def _nothing_to_remove(output: Output, folder: Path, name: str) -> None:
     Raises:
         StateError: A deployment with a similar name is up, which the user may believe removed.
     """
-    from newsclf.common.meant import closest
+    from newsclf.common.suggestions import closest
     from newsclf.deploy.store import Deployments
 
     recorded = Deployments(folder)

@@ -81,7 +81,7 @@ def policy(
 def _no_permissions(name: str, with_permissions: Iterable[str], root: Any) -> ConfigError:
     """The error for a name that no policy is made for: a command without AWS, or no command."""
     from newsclf.common.errors import ConfigError
-    from newsclf.common.meant import closest
+    from newsclf.common.suggestions import did_you_mean
 
     listed = ", ".join(with_permissions)
     if name == "prices":
@@ -91,8 +91,7 @@ def _no_permissions(name: str, with_permissions: Iterable[str], root: Any) -> Co
         )
     if name in root.commands:
         return ConfigError(f"{name} needs no permissions on AWS; those that do: {listed}")
-    meant = closest(name, with_permissions)
     return ConfigError(
         f"{name}: not a command of newsclf",
-        hint=f"did you mean {meant}?" if meant else f"commands that need permissions: {listed}",
+        hint=did_you_mean(name, with_permissions) or f"commands that need permissions: {listed}",
     )

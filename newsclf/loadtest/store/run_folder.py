@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from newsclf.common.errors import StateError, reason_of
 from newsclf.common.files import replacing, write_text
-from newsclf.common.findings import first_finding
+from newsclf.common.validation import first_problem
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.recommendations import Recommendations
 from newsclf.deploy.server_figures import ServerFigures
@@ -157,7 +157,7 @@ def _read(path: Path, kind: type[_Record]) -> _Record:
             hint="newsclf loadtest prints the folder of its run",
         ) from None
     except (OSError, ValidationError) as error:
-        found = first_finding(error) if isinstance(error, ValidationError) else reason_of(error)
+        found = first_problem(error) if isinstance(error, ValidationError) else reason_of(error)
         raise StateError(
             f"{path}: cannot be read ({found})",
             hint="it may be of another version of newsclf; newsclf loadtest makes a new one",

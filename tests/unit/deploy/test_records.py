@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from newsclf.common.findings import first_finding
+from newsclf.common.validation import first_problem
 from newsclf.deploy.records import AwsSpec, Vpc
 
 
@@ -38,7 +38,7 @@ def test_a_specification_that_cannot_be_is_an_error(fields: dict[str, Any], said
     with pytest.raises(ValidationError) as raised:
         AwsSpec.model_validate({"image": "i"} | fields)
 
-    assert first_finding(raised.value).startswith(said)
+    assert first_problem(raised.value).startswith(said)
 
 
 def test_the_maximum_is_the_minimum_unless_it_is_given() -> None:

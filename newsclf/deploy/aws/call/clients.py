@@ -17,7 +17,7 @@ import botocore.exceptions
 from botocore.config import Config
 
 from newsclf.common.errors import ConfigError
-from newsclf.common.meant import region_meant
+from newsclf.common.suggestions import closest_region
 from newsclf.deploy.aws.call.clock import Clock
 from newsclf.deploy.aws.call.errors import RefusedError, aws_errors, is_already_there, is_not_found
 from newsclf.deploy.aws.call.permissions import permission_of
@@ -50,7 +50,7 @@ def _check_region(session: boto3.Session, region: str) -> None:
     """Raise ConfigError for no region, or one with other ARNs, as in China and GovCloud."""
     if not re.fullmatch(r"[a-z]+(-[a-z]+)+-\d+", region):
         raise ConfigError(f"--region {region}: expected a region such as us-east-1")
-    if meant := region_meant(region, session.get_available_regions("sagemaker")):
+    if meant := closest_region(region, session.get_available_regions("sagemaker")):
         raise ConfigError(
             f"--region {region}: AWS has no such region; did you mean {meant}?",
             hint=f"--region {meant}, or set AWS_REGION",

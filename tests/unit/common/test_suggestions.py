@@ -1,11 +1,11 @@
-"""What a mistyped region or instance was meant to be; what can be one is left alone."""
+"""Suggestions for mistyped regions and instances; well-formed names are left alone."""
 
 from __future__ import annotations
 
 import pytest
 
 from newsclf.common.errors import ConfigError
-from newsclf.common.meant import instance_meant, region_meant
+from newsclf.common.suggestions import closest_instance, closest_region
 from newsclf.costs.prices import load_prices
 from tests.conftest import Cli
 
@@ -20,7 +20,7 @@ def regions() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "closest"),
     [
         ("us-esat-1", "us-east-1"),
         ("us-wets-2", "us-west-2"),
@@ -31,23 +31,23 @@ def regions() -> list[str]:
         ("nowhere", None),
     ],
 )
-def test_a_region(regions: list[str], typed: str, meant: str | None) -> None:
-    assert region_meant(typed, regions) == meant
+def test_a_region(regions: list[str], typed: str, closest: str | None) -> None:
+    assert closest_region(typed, regions) == closest
 
 
 def test_no_region_of_aws_is_taken_for_a_slip(regions: list[str]) -> None:
     """Each is tried as a region that this version does not know yet."""
     taken = {
-        region: meant
+        region: closest
         for region in regions
-        if (meant := region_meant(region, [each for each in regions if each != region]))
+        if (closest := closest_region(region, [each for each in regions if each != region]))
     }
 
     assert taken == {}
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "closest"),
     [
         ("ml.c5.xlrage", "ml.c5.xlarge"),
         ("c5.large", "ml.c5.large"),
@@ -57,8 +57,8 @@ def test_no_region_of_aws_is_taken_for_a_slip(regions: list[str]) -> None:
         ("laptop", None),
     ],
 )
-def test_an_instance(typed: str, meant: str | None) -> None:
-    assert instance_meant(typed, load_prices().instances("us-east-1")) == meant
+def test_an_instance(typed: str, closest: str | None) -> None:
+    assert closest_instance(typed, load_prices().instances("us-east-1")) == closest
 
 
 @pytest.mark.parametrize(
@@ -69,14 +69,14 @@ def test_an_instance(typed: str, meant: str | None) -> None:
         (["--instance", "ml.c5.large", "--region", "us-esat-1"], "did you mean us-east-1?"),
     ],
 )
-def test_deploy_says_what_is_meant(newsclf: Cli, arguments: list[str], said: str) -> None:
+def test_deploy_suggests_the_closest_name(newsclf: Cli, arguments: list[str], said: str) -> None:
     result = newsclf("deploy", *arguments, "--dry-run")
 
     assert result.exit_code == 2
     assert said in result.err
 
 
-def test_a_price_by_use_knows_what_region_is_meant() -> None:
+def test_a_price_by_use_suggests_the_closest_region() -> None:
     with pytest.raises(ConfigError, match=r"did you mean us-east-1\?"):
         load_prices().serverless_price("us-esat-1")
 

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a value, in plain words."""
+"""Problems of invalid values, as pydantic reports them, in plain words."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _WORDS = {
 _SHOWN_CHARACTERS = 60
 
 
-def finding(problem: Mapping[str, Any]) -> str:
-    """One of pydantic's problems in a few words, without the place or the value.
+def describe_problem(problem: Mapping[str, Any]) -> str:
+    """A problem in a few words, without its place and the value.
 
     Args:
         problem: An entry of `ValidationError.errors()`.
@@ -56,14 +56,14 @@ def finding(problem: Mapping[str, Any]) -> str:
     return message[:1].lower() + message[1:]
 
 
-def first_finding(error: ValidationError) -> str:
-    """The first problem of a document, with its place: `server.port: not a whole number`."""
+def first_problem(error: ValidationError) -> str:
+    """The first problem of an invalid record, with its place: `server.port: not a whole number`."""
     problem = error.errors()[0]
     place = ".".join(str(part) for part in problem["loc"])
-    return f"{place}: {finding(problem)}" if place else finding(problem)
+    return f"{place}: {describe_problem(problem)}" if place else describe_problem(problem)
 
 
 def short(value: object) -> str:
-    """A value as it may stand in a message: text as it is, cut where it is long."""
+    """A value as shown in a message: text unquoted, anything long cut."""
     text = str(value) if isinstance(value, str | PurePath) else repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
