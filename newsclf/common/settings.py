@@ -10,7 +10,6 @@ import codecs
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -228,8 +227,11 @@ def load_settings(
         (_VARIABLE, _from_environment(environ)),
         (_FLAG, flags or {}),
     ]
+    merged: Mapping[str, Any] = {}
+    for _, layer in layers:
+        merged = _merged(merged, layer)
     try:
-        return Settings.model_validate(reduce(_merged, (layer for _, layer in layers), {}))
+        return Settings.model_validate(merged)
     except ValidationError as error:
         raise ConfigError(
             "; ".join(_describe(problem, layers) for problem in error.errors()),
@@ -247,9 +249,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    places = [(name, field) for name in Settings.model_fields for field in _fields_at([name])]
-    places += [(name,) for name in Settings.model_fields if not _fields_at([name])]
-    known = {f"NEWSCLF_{'_'.join(place)}".upper(): place for place in places}
+    known = {
+        f"NEWSCLF_{'_'.join(place)}".upper(): place
+        for section in Settings.model_fields
+        for place in [[section, field] for field in _fields_at([section])] or [[section]]
+    }
     found: dict[str, Any] = {}
     for variable, text in environ.items():
         if not variable.startswith("NEWSCLF_"):
