@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
-from newsclf.common.errors import DataError
+from newsclf.common.errors import DataError, reason_of
 from newsclf.common.settings import ReadingSettings
 from newsclf.data.formats import columnar, columns, json_rows
 from newsclf.data.formats.delimited import Lines, names_a_text_column, read_delimited
@@ -47,19 +47,19 @@ class Records:
         has_names: Whether the file names its columns; a text file does not.
     """
 
-    def __init__(self, found: Found, name: str) -> None:
+    def __init__(self, found: Found, name: str, opened: ExitStack) -> None:
         self.name = name
         self.notes = list(found.notes)
-        self.class_names: Mapping[str, Sequence[str]] = found.class_names
+        self.class_names = found.class_names
         self.has_names = found.has_names
+        self.columns: list[str] = []
+        self._rows = _until_closed(found.rows, opened)
         self._ahead: list[Row] = []
-        self._rows = _passed_on(found.rows)
         for row in self._rows:
             self._ahead.append(row)
             if isinstance(row, Record):
+                self.columns = list(row.values)
                 break
-        last = self._ahead[-1] if self._ahead else None
-        self.columns = list(last.values) if isinstance(last, Record) else []
 
     def __enter__(self) -> Self:
         """Enter a block at whose end the file is closed."""
@@ -80,7 +80,7 @@ class Records:
         Raises:
             MissingColumnError: there is no such column, or several candidates.
         """
-        return self._choose(columns.text_column, asked)
+        return self._choose(columns.TEXT_COLUMN, asked)
 
     def label_column(self, asked: str | None) -> str:
         """The column with the labels; a guess is added to the notes.
@@ -88,14 +88,11 @@ class Records:
         Raises:
             MissingColumnError: there is no such column, or several candidates.
         """
-        return self._choose(columns.label_column, asked)
+        return self._choose(columns.LABEL_COLUMN, asked)
 
-    def _choose(
-        self,
-        choose: Callable[[Sequence[str], str | None, str], tuple[str, list[str]]],
-        asked: str | None,
-    ) -> str:
-        column, notes = choose(self.columns, asked if self.has_names else None, self.name)
+    def _choose(self, kind: columns.ColumnKind, asked: str | None) -> str:
+        asked = asked if self.has_names else None
+        column, notes = columns.choose(kind, self.columns, asked, self.name)
         self.notes += [note for note in notes if note not in self.notes]
         return column
 
@@ -124,46 +121,36 @@ def open_records(
         MissingExtraError: a package for this format is not installed.
     """
     reading = reading or ReadingSettings()
-    if isinstance(source, Path):
-        if source.is_dir():
-            if not columnar.is_dataset_folder(source):
-                raise DataError(
-                    f"{source}: a folder without data files",
-                    hint="name a file, or a folder with .parquet, .csv or .jsonl files",
-                )
-            return Records(columnar.read_folder(source, split, subset=subset), str(source))
-        data = find_source(source)
-    else:
-        data = stream_source(source, form)
+    if isinstance(source, Path) and source.is_dir():
+        if not columnar.is_dataset_folder(source):
+            raise DataError(
+                f"{source}: a folder without data files",
+                hint="name a file, or a folder with .parquet, .csv or .jsonl files",
+            )
+        found = columnar.read_folder(source, split, subset=subset)
+        return Records(found, str(source), ExitStack())
+    data = find_source(source) if isinstance(source, Path) else stream_source(source, form)
     try:
-        return Records(_read(data, reading), data.name)
+        with ExitStack() as opened:
+            found = _read(data, reading, opened)
+            return Records(found, data.name, opened.pop_all())
     except OSError as error:
-        raise DataError(f"{data.name}: {error.strerror or error}") from error
+        raise DataError(f"{data.name}: {reason_of(error)}") from error
 
 
-def _read(source: Source, reading: ReadingSettings) -> Found:
+def _read(source: Source, reading: ReadingSettings, opened: ExitStack) -> Found:
     if source.format in BINARY_FORMATS:
-        stream = seekable(source)
-        with _closed_on_error(stream):
-            found = _read_binary(stream, source, reading)
-        return replace(found, rows=_closing(found.rows, stream))
-    text, encoding = open_text(source, reading.encoding)
-    with _closed_on_error(text):
-        if source.format == ".json":
-            found = json_rows.read_json(text, encoding.codec, source.name)
-        else:
-            lines = Lines(lines_of(text, source.name), encoding.codec)
-            found = _read_lines(lines, source, reading)
-    notes = [encoding.note] if encoding.note else []
-    return replace(found, rows=_closing(found.rows, text), notes=notes + found.notes)
-
-
-def _read_binary(stream: BinaryIO, source: Source, reading: ReadingSettings) -> Found:
-    if source.format == ".parquet":
-        return columnar.read_parquet(stream, source.name)
-    if source.format == ".arrow":
-        return columnar.read_arrow(stream, source.name)
-    return read_excel(stream, reading, source.name)
+        stream = opened.enter_context(seekable(source))
+        if source.format == ".xlsx":
+            return read_excel(stream, reading, source.name)
+        return columnar.read_columnar(stream, source.name, source.format)
+    text, notes = open_text(source, reading.encoding)
+    opened.enter_context(text)
+    if source.format == ".json":
+        found = json_rows.read_json(text, source.name)
+    else:
+        found = _read_lines(Lines(lines_of(text, source.name), text.encoding), source, reading)
+    return replace(found, notes=notes + found.notes)
 
 
 def _read_lines(lines: Lines, source: Source, reading: ReadingSettings) -> Found:
@@ -180,30 +167,17 @@ def _read_lines(lines: Lines, source: Source, reading: ReadingSettings) -> Found
     )
 
 
-def _passed_on(rows: Iterator[Row]) -> Generator[Row]:
-    """The rows as a generator, which closes their file when it is closed."""
-    yield from rows
-
-
-def _closing(rows: Iterator[Row], file: IO[Any]) -> Generator[Row]:
-    with file:
+def _until_closed(rows: Iterator[Row], opened: ExitStack) -> Generator[Row]:
+    """The rows as a generator, which closes their file at its end or when it is closed."""
+    with opened:
         yield from rows
-
-
-@contextmanager
-def _closed_on_error(file: IO[Any]) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        file.close()
-        raise
 
 
 def _form_of(first: str, reading: ReadingSettings) -> str | None:
     """Format that a stream's first line suggests."""
     if first.lstrip().startswith("{"):
         return ".jsonl"
-    return ".csv" if _is_table(first, reading) or columns.is_text_name(first) else ".txt"
+    return ".csv" if _is_table(first, reading) or columns.TEXT_COLUMN.matches(first) else ".txt"
 
 
 def _is_table(first: str, reading: ReadingSettings) -> bool:

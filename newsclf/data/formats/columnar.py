@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from newsclf.common.errors import DataError, require_extra
 from newsclf.data.formats.rows import Found, Record
@@ -24,42 +24,39 @@ _SAVED = ("dataset_dict.json", "state.json")
 _REPOSITORY = ("*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.arrow")
 
 
-def read_parquet(stream: BinaryIO, name: str) -> Found:
-    """The rows of a Parquet file; DataError if it is broken."""
-    require_extra("pyarrow", extra="train", purpose="reading Parquet")
+def read_columnar(stream: IO[bytes], name: str, form: str) -> Found:
+    """The rows of a Parquet file, or of an Arrow file in its file or stream format.
+
+    Raises:
+        DataError: it is broken.
+        MissingExtraError: pyarrow is not installed.
+    """
+    kind = "Parquet" if form == ".parquet" else "Arrow"
+    require_extra("pyarrow", extra="train", purpose=f"reading {kind} files")
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with _intact(name, "Parquet"):
-        file = pq.ParquetFile(stream)
-        names = _class_names(file.schema_arrow)
+    with _intact(name, kind):
+        if form == ".parquet":
+            file = pq.ParquetFile(stream)
+            schema, batches = file.schema_arrow, file.iter_batches(batch_size=_BATCH_ROWS)
+        else:
+            head = stream.read(6)
+            stream.seek(0)
+            if head == b"ARROW1":
+                file = pa.ipc.open_file(stream)
+                batches = map(file.get_batch, range(file.num_record_batches))
+            else:
+                batches = file = pa.ipc.open_stream(stream)
+            schema = file.schema
+        names = _class_names(schema)
 
     def rows() -> Iterator[Record]:
-        with _intact(name, "Parquet"):
-            yield from _rows(file.iter_batches(batch_size=_BATCH_ROWS))
+        with _intact(name, kind):
+            for number, values in enumerate(_values(batches), start=1):
+                yield Record(f"row {number}", values)
 
     return Found(rows(), class_names=names)
-
-
-def read_arrow(stream: BinaryIO, name: str) -> Found:
-    """The rows of an Arrow file, of its file or its stream format."""
-    require_extra("pyarrow", extra="train", purpose="reading Arrow files")
-    import pyarrow as pa
-
-    with _intact(name, "Arrow"):
-        if stream.read(6) == b"ARROW1":
-            stream.seek(0)
-            file = pa.ipc.open_file(stream)
-            batches = (file.get_batch(i) for i in range(file.num_record_batches))
-        else:
-            stream.seek(0)
-            file = pa.ipc.open_stream(stream)
-            batches = iter(file)
-
-    def rows() -> Iterator[Record]:
-        with _intact(name, "Arrow"):
-            yield from _rows(batches)
-
-    return Found(rows(), class_names=_class_names(file.schema))
 
 
 def is_dataset_folder(path: Path) -> bool:
@@ -144,13 +141,10 @@ def _first_line(error: BaseException) -> str:
     return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
 
 
-def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[Record]:
-    number = 0
+def _values(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, object]]:
     for batch in batches:
         for start in range(0, batch.num_rows, _BATCH_ROWS):
-            for values in batch.slice(start, _BATCH_ROWS).to_pylist():
-                number += 1
-                yield Record(f"row {number}", values)
+            yield from batch.slice(start, _BATCH_ROWS).to_pylist()
 
 
 def _class_names(schema: pa.Schema) -> dict[str, list[str]]:

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from newsclf.common.errors import ConfigError, DataError, MissingColumnError
 from newsclf.data.labels import KNOWN_LABELS
 
 TEXT, LABEL = "text", "label"
-_TEXT_NAMES = (
-    "headline",
-    "headlines",
-    "title",
-    "titles",
-    "sentence",
-    "sentences",
-    "news",
-    "news headline",
-    "news_headline",
-    "newsheadline",
-    "headline_text",
-    "news_title",
-    "article_title",
-    "tweet",
+_TEXT_NAMES = re.compile(
+    r"((news|article)?[ _]?(headline|title|sentence)s?|headline_text|news|tweet)"
 )
-_LABEL_NAMES = (
-    "labels",
-    "sentiment",
-    "sentiments",
-    "class",
-    "polarity",
-    "category",
-    "gold",
-    "gold_label",
-    "sentiment_label",
-    "news_sentiment",
-    "price sentiment",
-    "decision",
-    "decisions",
+_LABEL_NAMES = re.compile(
+    r"((gold|sentiment)_label|((news|price)[ _])?sentiments?|labels|class|polarity|category|gold"
+    r"|decisions?)",
 )
 _WORDS_OF_A_HEADLINE = 4
 
@@ -82,51 +60,54 @@ def header_of(rows: Sequence[Sequence[object]], columns: Sequence[str], name: st
     return header
 
 
-def text_column(columns: Sequence[str], asked: str | None, name: str) -> tuple[str, list[str]]:
-    """The column with the headlines, and notes about the choice."""
-    return _choose(columns, asked, (TEXT, _TEXT_NAMES), ("headlines", "--text-column"), name)
+class ColumnKind(NamedTuple):
+    """A kind of column that can be found by its name."""
+
+    usual: str
+    others: re.Pattern[str]
+    what: str
+    """What the column holds, for messages."""
+    option: str
+
+    def matches(self, name: str) -> bool:
+        """Whether a column of this name is likely to be of this kind."""
+        plain = _plain(name)
+        return plain == self.usual or self.others.fullmatch(plain) is not None
 
 
-def label_column(columns: Sequence[str], asked: str | None, name: str) -> tuple[str, list[str]]:
-    """The column with the labels, and notes about the choice."""
-    return _choose(columns, asked, (LABEL, _LABEL_NAMES), ("labels", "--label-column"), name)
+TEXT_COLUMN = ColumnKind(TEXT, _TEXT_NAMES, "headlines", "--text-column")
+LABEL_COLUMN = ColumnKind(LABEL, _LABEL_NAMES, "labels", "--label-column")
 
 
-def is_text_name(name: str) -> bool:
-    """Whether a column of this name is likely to hold headlines."""
-    return _plain(name) in (TEXT, *_TEXT_NAMES)
-
-
-def _choose(
-    columns: Sequence[str],
-    asked: str | None,
-    names: tuple[str, Sequence[str]],
-    said: tuple[str, str],
-    name: str,
+def choose(
+    kind: ColumnKind, columns: Sequence[str], asked: str | None, name: str
 ) -> tuple[str, list[str]]:
-    usual, others = names
-    what, option = said
-    if found := _same(columns, (asked or usual,)):
-        return found[0], []
-    candidates = [] if asked else _same(columns, others)
+    """The column of a kind, and a note if it was recognised by another name than the usual one.
+
+    Args:
+        kind: What is looked for.
+        columns: The columns of the file.
+        asked: The column that the user names.
+        name: The file's name, for messages.
+
+    Raises:
+        MissingColumnError: there is no such column, or several candidates.
+    """
+    wanted = asked or kind.usual
+    alike = [column for column in columns if _plain(column) == _plain(wanted)]
+    if alike:
+        return (wanted if wanted in columns else alike[0]), []
+    candidates = [] if asked else [column for column in columns if kind.matches(column)]
     if len(candidates) == 1:
-        return candidates[0], [f"{what} are taken from the column '{candidates[0]}' ({option})"]
-    there = ", ".join(repr(column) for column in columns) or "none"
+        note = f"{kind.what} are taken from the column '{candidates[0]}' ({kind.option})"
+        return candidates[0], [note]
+    there = ", ".join(map(repr, columns)) or "none"
     raise MissingColumnError(
-        f"{name}: no column '{asked or usual}' for the {what}; the columns are {there}",
-        hint=f"name the column with {option}, or all columns of a file without a header with"
+        f"{name}: no column '{wanted}' for the {kind.what}; the columns are {there}",
+        hint=f"name the column with {kind.option}, or all columns of a file without a header with"
         " --columns",
-        setting=option.removeprefix("--").replace("-", "_"),
+        setting=kind.option.removeprefix("--").replace("-", "_"),
     )
-
-
-def _same(columns: Sequence[str], names: Iterable[str]) -> list[str]:
-    """Columns of one of these names: exact matches, else matches but for case and blanks."""
-    names = list(names)
-    if exact := [column for column in columns if column in names]:
-        return exact
-    plain = {_plain(name) for name in names}
-    return [column for column in columns if _plain(column) in plain]
 
 
 def _plain(name: str) -> str:
@@ -145,11 +126,7 @@ def _named(first: Sequence[str], columns: Sequence[str], name: str) -> Header:
             hint="name every column, for example --columns id,label,text",
         )
     if [_plain(value) for value in first] == [_plain(column) for column in columns]:
-        return Header(
-            list(columns),
-            1,
-            ["line 1 is the header, with the names in --columns"],
-        )
+        return Header(list(columns), 1, ["line 1 is the header, with the names in --columns"])
     return Header(list(columns), 0)
 
 
@@ -157,7 +134,7 @@ def _names_of_data(first: Sequence[str]) -> list[str] | None:
     """Names for the columns of a file whose first row holds a label and a headline."""
     texts = [i for i, cell in enumerate(first) if len(cell.split()) >= _WORDS_OF_A_HEADLINE]
     labels = [i for i, cell in enumerate(first) if _plain(cell) in KNOWN_LABELS]
-    known = {_plain(cell) for cell in first} & {TEXT, LABEL, *_TEXT_NAMES, *_LABEL_NAMES}
+    known = any(kind.matches(cell) for kind in (TEXT_COLUMN, LABEL_COLUMN) for cell in first)
     if len(texts) != 1 or known or len(labels) != (len(first) > 1):
         return None
     names = [f"column {i}" for i in range(1, len(first) + 1)]

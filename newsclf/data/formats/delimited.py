@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from newsclf.common.settings import ReadingSettings
-from newsclf.data.formats.columns import Header, header_of, is_text_name
+from newsclf.data.formats.columns import TEXT_COLUMN, Header, header_of
 from newsclf.data.formats.encodings import MAX_LINE_CHARACTERS, undecoded
 from newsclf.data.formats.rows import BadRow, Found, Record, Row
 
@@ -134,7 +134,7 @@ def _excel_line(lines: Lines) -> str | None:
 def names_a_text_column(line: str) -> bool:
     """Whether a line is the header of a table with headlines, with any delimiter."""
     rows = (next(csv.reader([line], delimiter=each), []) for each in _DELIMITERS)
-    return any(len(row) > 1 and any(is_text_name(cell) for cell in row) for row in rows)
+    return any(len(row) > 1 and any(TEXT_COLUMN.matches(cell) for cell in row) for row in rows)
 
 
 def _parsed(lines: Sequence[str], delimiter: str) -> list[list[str]]:

@@ -6,18 +6,20 @@ The unpacked size is limited, so that a small file can't exhaust memory or time.
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import shlex
 import shutil
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from newsclf.common.errors import DataError, reason_of
 
@@ -36,13 +38,18 @@ _ALIASES = {
     ".xlsm": ".xlsx",
 }
 _PACKED = (".gz", ".gzip", ".bz2", ".xz", ".zip")
-_MAGIC = {b"PAR1": ".parquet", b"ARROW1": ".arrow", b"PK\x03\x04": ".zip"}
+_ZIP = b"PK\x03\x04"
+_COMPRESSED: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+_MAGIC = {b"PAR1": ".parquet", b"ARROW1": ".arrow"}
 _UNREADABLE = {
     b"\xd0\xcf\x11\xe0": ("an Excel file of the old kind (.xls)", "save it as .xlsx, or as CSV"),
     b"\x28\xb5\x2f\xfd": ("packed with zstd", "unpack it: unzstd {path}"),
     b"7z\xbc\xaf": ("a 7z archive", "unpack it, and name the file in it"),
     b"version https://git-lfs": ("a pointer of Git LFS, not the file itself", "git lfs pull"),
-    b"<!DOCTYPE html": ("an HTML page, not data", "download the file itself"),
     b"<!doctype html": ("an HTML page, not data", "download the file itself"),
     b"<html": ("an HTML page, not data", "download the file itself"),
 }
@@ -72,9 +79,7 @@ def file_format(path: Path) -> str | None:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     while suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
-    if not suffixes:
-        return None
-    suffix = _ALIASES.get(suffixes[-1], suffixes[-1])
+    suffix = _ALIASES.get(suffixes[-1], suffixes[-1]) if suffixes else None
     return suffix if suffix in FORMATS else None
 
 
@@ -89,22 +94,26 @@ def find_source(path: Path) -> Source:
     Raises:
         DataError: there is no such file, it can't be read, or does not hold exactly one table.
     """
+    source = Source(str(path), file_format(path), lambda: path.open("rb"))
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        head = _head(source)
+        size_bytes = path.stat().st_size
     except OSError as error:
-        raise DataError(f"{path}: {(error.strerror or str(error)).lower()}") from error
-    unpack = _unpacker(head)
+        raise DataError(f"{path}: {reason_of(error)}") from error
+    unpack = next((each for magic, each in _COMPRESSED.items() if head.startswith(magic)), None)
     if unpack is not None:
-        packed = Source(str(path), file_format(path), lambda: _unpacked(path, unpack))
-        with packed.open() as stream:
-            inner = stream.read(_HEAD_BYTES)
-        if inner.startswith(b"PK\x03\x04"):
-            raise DataError(f"{path}: an archive in an archive", hint=f"gunzip {_quoted(path)}")
-        return _known(packed, inner, path)
-    if head.startswith(b"PK\x03\x04"):
-        return _in_zip(path)
-    return _known(Source(str(path), file_format(path), lambda: path.open("rb")), head, path)
+        source = replace(source, open=lambda: _bounded(unpack(path), str(path), size_bytes))
+    elif head.startswith(_ZIP):
+        source = _in_zip(path, size_bytes)
+    if source.format == ".xlsx" and head.startswith(_ZIP):
+        return source
+    head = _head(source)
+    if head.startswith((_ZIP, *_COMPRESSED)):
+        raise DataError(
+            f"{source.name}: an archive in an archive",
+            hint=f"unpack {shlex.quote(str(path))}, and name the file in it",
+        )
+    return replace(source, format=_recognised(source, head))
 
 
 def stream_source(stream: BinaryIO, form: str | None) -> Source:
@@ -134,26 +143,23 @@ def zip_members(path: Path) -> list[zipfile.ZipInfo]:
 def open_member(path: Path, member: zipfile.ZipInfo) -> BinaryIO:
     """One file of a zip archive; reading it raises DataError if it is damaged or unbounded."""
     name = f"{path}/{member.filename}"
-    with ExitStack() as stack:
-        try:
-            archive = stack.enter_context(zipfile.ZipFile(path))
-            stream = stack.enter_context(archive.open(member))
-        except _DAMAGE as error:
-            raise _damaged(name, error) from error
-        return _bounded(stream, name, member.compress_size, stack.pop_all())
-    raise AssertionError
+    try:
+        with zipfile.ZipFile(path) as archive:  # the member keeps its file open
+            return _bounded(archive.open(member), name, member.compress_size)
+    except _DAMAGE as error:
+        raise _damaged(name, error) from error
 
 
-def seekable(source: Source) -> BinaryIO:
-    """The bytes of a source as a seekable file."""
+def seekable(source: Source) -> IO[bytes]:
+    """The bytes of a source as a seekable file: a copy, if they are packed."""
     stream = source.open()
-    if not isinstance(getattr(stream, "raw", None), _Bounded):
+    if stream.seekable():
         return stream
     with stream:
-        copy = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the reader closes it
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - the reader closes it
         shutil.copyfileobj(stream, copy)
-        copy.seek(0)
-        return copy
+    copy.seek(0)
+    return copy
 
 
 def unknown_format(name: str) -> DataError:
@@ -164,74 +170,43 @@ def unknown_format(name: str) -> DataError:
     )
 
 
-def _known(source: Source, head: bytes, path: Path) -> Source:
+def _head(source: Source) -> bytes:
+    with source.open() as stream:
+        return stream.read(_HEAD_BYTES)
+
+
+def _recognised(source: Source, head: bytes) -> str:
+    """The format of a file by its first bytes, else by its name."""
     for magic, (what, hint) in _UNREADABLE.items():
-        if head.startswith(magic):
-            raise DataError(f"{path}: {what}", hint=hint.format(path=_quoted(path)))
+        if head.lower().startswith(magic):
+            quoted = shlex.quote(source.name)
+            raise DataError(f"{source.name}: {what}", hint=hint.format(path=quoted))
     found = next((form for magic, form in _MAGIC.items() if head.startswith(magic)), source.format)
     if found is None:
-        raise unknown_format(str(path))
-    return Source(source.name, found, source.open)
+        raise unknown_format(source.name)
+    return found
 
 
-def _in_zip(path: Path) -> Source:
+def _in_zip(path: Path, size_bytes: int) -> Source:
     members = zip_members(path)
-    names = {member.filename for member in members}
+    names = sorted({member.filename for member in members})
     if "xl/workbook.xml" in names:
-        return _excel(path, members)
+        if sum(member.file_size for member in members) > _bound(size_bytes):
+            raise _too_large(str(path), size_bytes)
+        return Source(str(path), ".xlsx", lambda: path.open("rb"))
     tables = [m for m in members if file_format(Path(m.filename)) and m.file_size]
     if len(tables) != 1:
-        listed = ", ".join(sorted(names)[:5]) or "no file"
         raise DataError(
-            f"{path}: an archive with {len(tables) or 'no'} data files ({listed}), where one is"
-            " expected",
-            hint=f"unpack it, and name one of them: unzip {_quoted(path)}",
+            f"{path}: an archive with {len(tables) or 'no'} data files"
+            f" ({', '.join(names[:5]) or 'no file'}), where one is expected",
+            hint=f"unpack it, and name one of them: unzip {shlex.quote(str(path))}",
         )
-    member = tables[0]
-    inner = PurePosixPath(member.filename)
-    if inner.suffix.lower() in _PACKED:
-        raise DataError(f"{path}/{inner}: an archive in an archive", hint=f"unzip {_quoted(path)}")
-    source = Source(
-        f"{path}/{inner}", file_format(Path(inner.name)), lambda: open_member(path, member)
-    )
-    with source.open() as stream:
-        head = stream.read(_HEAD_BYTES)
-    return _known(source, b"" if source.format == ".xlsx" else head, Path(source.name))
+    name = f"{path}/{tables[0].filename}"
+    return Source(name, file_format(Path(name)), lambda: open_member(path, tables[0]))
 
 
-def _excel(path: Path, members: list[zipfile.ZipInfo]) -> Source:
-    unpacked = sum(member.file_size for member in members)
-    if unpacked > _bound(path.stat().st_size):
-        raise _too_large(str(path), _bound(path.stat().st_size))
-    return Source(str(path), ".xlsx", lambda: path.open("rb"))
-
-
-def _unpacker(head: bytes) -> Callable[[IO[bytes]], IO[bytes]] | None:
-    if head.startswith(b"\x1f\x8b"):
-        import gzip
-
-        return lambda file: cast("IO[bytes]", gzip.GzipFile(fileobj=file))
-    if head.startswith(b"BZh"):
-        import bz2
-
-        return lambda file: cast("IO[bytes]", bz2.BZ2File(file))
-    if head.startswith(b"\xfd7zXZ\x00"):
-        import lzma
-
-        return lambda file: cast("IO[bytes]", lzma.LZMAFile(file))
-    return None
-
-
-def _unpacked(path: Path, unpack: Callable[[IO[bytes]], IO[bytes]]) -> BinaryIO:
-    with ExitStack() as stack:
-        file = stack.enter_context(path.open("rb"))
-        stream = stack.enter_context(unpack(file))
-        return _bounded(stream, str(path), path.stat().st_size, stack.pop_all())
-    raise AssertionError
-
-
-def _bounded(stream: IO[bytes], name: str, packed_bytes: int, opened: ExitStack) -> BinaryIO:
-    return io.BufferedReader(_Bounded(stream, name, _bound(packed_bytes), opened), 2**16)
+def _bounded(stream: IO[bytes], name: str, packed_bytes: int) -> BinaryIO:
+    return io.BufferedReader(_Bounded(stream, name, packed_bytes), 2**16)
 
 
 def _bound(packed_bytes: int) -> int:
@@ -241,12 +216,11 @@ def _bound(packed_bytes: int) -> int:
 class _Bounded(io.RawIOBase):
     """Unpacked bytes up to a limit; damage is a DataError."""
 
-    def __init__(self, stream: IO[bytes], name: str, most_bytes: int, opened: ExitStack) -> None:
+    def __init__(self, stream: IO[bytes], name: str, packed_bytes: int) -> None:
         self._stream = stream
         self._name = name
-        self._most_bytes = most_bytes
-        self._left_bytes = most_bytes
-        self._opened = opened
+        self._packed_bytes = packed_bytes
+        self._left_bytes = _bound(packed_bytes)
 
     def readable(self) -> bool:
         return True
@@ -259,30 +233,26 @@ class _Bounded(io.RawIOBase):
             raise _damaged(self._name, error) from error
         self._left_bytes -= len(piece)
         if self._left_bytes < 0:
-            raise _too_large(self._name, self._most_bytes)
+            raise _too_large(self._name, self._packed_bytes)
         view[: len(piece)] = piece
         return len(piece)
 
     def close(self) -> None:
-        self._opened.close()
+        self._stream.close()
         super().close()
 
 
 def _damaged(name: str, error: Exception) -> DataError:
+    what = "not a zip file, or a damaged one" if ".zip" in name else "damaged"
     return DataError(
-        f"{name}: not a zip file, or a damaged one ({reason_of(error)})"
-        if ".zip" in name
-        else f"{name}: damaged ({reason_of(error)})",
+        f"{name}: {what} ({reason_of(error)})",
         hint="download it again, or unpack it yourself and name the file in it",
     )
 
 
-def _too_large(name: str, most_bytes: int) -> DataError:
+def _too_large(name: str, packed_bytes: int) -> DataError:
     return DataError(
-        f"{name}: unpacks to more than {most_bytes / 1e9:.1f} GB, which is out of proportion",
+        f"{name}: unpacks to more than {_bound(packed_bytes) / 1e9:.1f} GB, which is out of"
+        " proportion",
         hint="if you trust it, unpack it and name the file in it",
     )
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))

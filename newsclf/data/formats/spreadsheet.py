@@ -6,7 +6,7 @@ import itertools
 import warnings
 import zipfile
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 
 from newsclf.common.errors import DataError, require_extra
 from newsclf.common.settings import ReadingSettings
@@ -17,7 +17,7 @@ _SAMPLE_ROWS = 50
 _Cells = tuple[int, list[object]]
 
 
-def read_excel(stream: BinaryIO, reading: ReadingSettings, name: str) -> Found:
+def read_excel(stream: IO[bytes], reading: ReadingSettings, name: str) -> Found:
     """The rows of the first sheet, without empty rows.
 
     Raises:

@@ -239,7 +239,7 @@ def test_windows_1252_is_recognised_and_said(tmp_path: Path) -> None:
 
     assert found[0][0] == "Vellin’s profit – a record"  # noqa: RUF001
     assert found[1][0] == "Osker loses €3m"
-    assert notes == ("read as Windows-1252: line 2 is not UTF-8 (byte 0x92)",)
+    assert notes == ("read as Windows-1252: line 2 is not UTF-8 (byte 0x92 at position 7)",)
 
 
 @pytest.mark.parametrize(
@@ -358,8 +358,8 @@ def test_json_lines_in_a_file_called_json_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('[{"text": "A"}, {"text": ', "item 2: broken JSON"),
-        ('[{"text": "A"} {"text": "B"}]', "after item 1: broken JSON (there is no ',')"),
+        ('[{"text": "A"}, {"text": ', "broken JSON (Expecting value: line 1"),
+        ('[{"text": "A"} {"text": "B"}]', "broken JSON (Expecting ',' delimiter: line 1"),
         ('[{"text": "A"}, 7]', "item 2: expected a JSON object, found '7'"),
         ('{"text": ', "broken JSON"),
         ('{"a": 1, "b": [2]}', "no table that can be recognised"),
@@ -375,7 +375,7 @@ def test_json_that_is_no_table_is_an_error(tmp_path: Path, content: str, said: s
     assert said in caught.value.message
 
 
-def test_an_array_larger_than_a_piece_is_read_whole(tmp_path: Path) -> None:
+def test_an_array_of_long_texts_is_read_whole(tmp_path: Path) -> None:
     texts = [f"{i} " + "x" * (i * 37 % 90_000) for i in range(40)]
     path = write(tmp_path / "d.json", json.dumps([{"text": text} for text in texts]))
 
