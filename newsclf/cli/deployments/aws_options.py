@@ -21,26 +21,18 @@ class AwsOptions:
     PANEL: ClassVar = AWS_PANEL
     memory: Annotated[
         int | None,
-        typer.Option(
-            metavar="MB",
-            help="Memory of a serverless container.",
-            show_default="3072",
-        ),
+        typer.Option(metavar="MB", help="Memory of a serverless container.", show_default="3072"),
     ] = None
     concurrency: Annotated[
-        int | None,
-        typer.Option(help="Most serverless containers at once.", show_default="5"),
+        int | None, typer.Option(help="Most serverless containers at once.", show_default="5")
     ] = None
     minimum: Annotated[
-        int | None,
-        typer.Option("--min", help="Fewest instances.", show_default="1"),
+        int | None, typer.Option("--min", help="Fewest instances.", show_default="1")
     ] = None
     maximum: Annotated[
         int | None,
         typer.Option(
-            "--max",
-            help="Most instances; their number follows the load.",
-            show_default="as --min",
+            "--max", help="Most instances; their number follows the load.", show_default="as --min"
         ),
     ] = None
     ttl: Annotated[
@@ -53,20 +45,15 @@ class AwsOptions:
     ] = None
     budget: Annotated[
         float | None,
-        typer.Option(
-            metavar="USD",
-            help="Monthly SageMaker cost at which AWS sends an alert.",
-        ),
+        typer.Option(metavar="USD", help="Monthly SageMaker cost at which AWS sends an alert."),
     ] = None
     budget_email: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Address for the budget alert."),
+        str | None, typer.Option(metavar="ADDRESS", help="Address for the budget alert.")
     ] = None
     archive: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
-            help="Archive that newsclf package wrote, instead of --model.",
+            metavar="FILE", help="Archive that newsclf package wrote, instead of --model."
         ),
     ] = None
     image: Annotated[
@@ -79,29 +66,17 @@ class AwsOptions:
     ] = None
     vpc: Annotated[
         str | None,
-        typer.Option(
-            metavar="SUBNETS:GROUPS",
-            help="Network of your own: subnet-1,subnet-2:sg-1.",
-        ),
+        typer.Option(metavar="SUBNETS:GROUPS", help="Network of your own: subnet-1,subnet-2:sg-1."),
     ] = None
     kms_key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            help="KMS key that encrypts volumes and archive.",
-        ),
+        str | None, typer.Option(metavar="KEY", help="KMS key that encrypts volumes and archive.")
     ] = None
     force: Annotated[
         bool,
         typer.Option(
-            "--force",
-            help="Update even if the new model fails on more than 5 % of the requests.",
+            "--force", help="Update even if the new model fails on more than 5 % of the requests."
         ),
     ] = False
     dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Show the plan and its price, and change nothing.",
-        ),
+        bool, typer.Option("--dry-run", help="Show the plan and its price, and change nothing.")
     ] = False

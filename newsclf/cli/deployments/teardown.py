@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 def teardown(
     *,
     name: Annotated[
-        str | None,
-        deployment_option("Name of the deployment to remove.", DEFAULT_DEPLOYMENT),
+        str | None, deployment_option("Name of the deployment to remove.", DEFAULT_DEPLOYMENT)
     ] = None,
     everything: Annotated[
         bool,

@@ -80,12 +80,7 @@ class LocalApiOptions:
 
     PANEL: ClassVar = "On this machine"
     port: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=65535,
-            help="Port to listen on; 0 takes a free one.",
-        ),
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 0
 
 
@@ -95,15 +90,11 @@ class AwsApiOptions:
 
     PANEL: ClassVar = AWS_PANEL
     jwt_issuer: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Issuer (iss) of accepted tokens."),
+        str | None, typer.Option(metavar="URL", help="Issuer (iss) of accepted tokens.")
     ] = None
     jwt_audience: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="ID",
-            help="Audience (aud) of accepted tokens; repeatable.",
-        ),
+        typer.Option(metavar="ID", help="Audience (aud) of accepted tokens; repeatable."),
     ] = None
     unreserved: Annotated[
         bool,

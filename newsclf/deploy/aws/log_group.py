@@ -32,10 +32,7 @@ class LogGroup(SimpleResource):
 
     def find(self) -> dict[str, Any] | None:
         groups = self.scope.clients.listed(
-            "logs",
-            "describe_log_groups",
-            "logGroups",
-            logGroupNamePrefix=self.name,
+            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=self.name
         )
         return next((group for group in groups if group["logGroupName"] == self.name), None)
 

@@ -133,12 +133,12 @@ def _endpoint_log(scope: Scope) -> LogGroup:
 
 
 def _execution_role(scope: Scope, statements: tuple[Statement, ...] = ()) -> Role:
-    name = scope.names.endpoint_role
+    name = scope.names.role("endpoint")
     return Role(scope, name, "execution role", execution.SERVICE, statements)
 
 
 def _schedule_role(scope: Scope, statements: tuple[Statement, ...] = ()) -> Role:
-    name = scope.names.schedule_role
+    name = scope.names.role("schedule")
     return Role(scope, name, "end-of-life role", end_of_life.ROLE_SERVICE, statements)
 
 

@@ -54,12 +54,12 @@ def create_job(scope: Scope, job: JobRecord) -> None:
     def attempt() -> bool | None:
         try:
             with aws_errors(
-                f"creating the training job {scope.names.training_job}",
+                f"creating the training job {scope.names.endpoint}",
                 permission="sagemaker:CreateTrainingJob",
             ):
                 TrainingJob.create(**request, session=clients.session, region=clients.region)
         except RefusedError as error:
-            if is_already_there(error) or error.code == "ResourceInUse":
+            if is_already_there(error):
                 return True
             if not is_not_yet_assumable(error):
                 raise
@@ -78,8 +78,8 @@ def _request(scope: Scope, job: JobRecord) -> dict[str, Any]:
     names, files = scope.names, TrainingFiles(scope)
     wait_s = {"max_wait_time_in_seconds": job.max_runtime_s + _SPOT_WAIT_S} if job.spot else {}
     return {
-        "training_job_name": names.training_job,
-        "role_arn": names.role_arn(names.training_role),
+        "training_job_name": names.endpoint,
+        "role_arn": names.role_arn(names.role("training")),
         "algorithm_specification": shapes.AlgorithmSpecification(
             training_image=job.image,
             training_input_mode="File",

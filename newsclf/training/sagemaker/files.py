@@ -72,7 +72,7 @@ class TrainingFiles:
             ServiceError: AWS can't be reached, is busy, or failed.
         """
         if not uri.startswith(self.uri("")):
-            raise TargetError(f"{self.names.training_job}: its model lies elsewhere, at {uri}")
+            raise TargetError(f"{self.names.endpoint}: its model lies elsewhere, at {uri}")
         doing = f"fetching {uri}"
         answer = self.scope.clients.call(
             "s3",

@@ -236,7 +236,7 @@ class _Run:
             remove_training(self.scope)
         except (NewsclfError, KeyboardInterrupt) as problem:
             said = problem.message if isinstance(problem, NewsclfError) else "interrupted"
-            error.message += f"\nresources of {self.scope.names.training_job} remain: {said}"
+            error.message += f"\nresources of {self.scope.names.endpoint} remain: {said}"
             error.hint = f"{self.scope.names.teardown}, or {self._resume}"
             return error
         remove(self.work)
@@ -273,7 +273,7 @@ class _Run:
                 f"{self.work}: the model can't be written ({error})", hint=self._resume
             ) from error
         except NewsclfError as error:
-            error.message += f"\nthe model of {self.scope.names.training_job} is kept in S3"
+            error.message += f"\nthe model of {self.scope.names.endpoint} is kept in S3"
             error.hint = f"{self._resume} fetches it again, {self.scope.names.teardown} deletes it"
             raise
         archive.unlink()

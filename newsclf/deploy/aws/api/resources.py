@@ -9,12 +9,7 @@ from typing import Literal
 from newsclf.costs.formulas import FUNCTION_MEMORY_MB
 from newsclf.deploy.auth import AwsAuth
 from newsclf.deploy.aws.api.authorizer import AnyAuthorizer, Authorizer, Jwt, KeyCheck
-from newsclf.deploy.aws.api.function import (
-    MODEL_VARIABLE,
-    AnyFunction,
-    Function,
-    FunctionSpec,
-)
+from newsclf.deploy.aws.api.function import MODEL_VARIABLE, AnyFunction, Function, FunctionSpec
 from newsclf.deploy.aws.api.function_code import API_MODULES, AUTHORIZER_MODULES, zipped
 from newsclf.deploy.aws.api.function_permission import FunctionPermission
 from newsclf.deploy.aws.api.http_api import HttpApi, api_id_of
@@ -168,12 +163,12 @@ def _authorizer(scope: Scope, spec: ApiSpec) -> Sequence[Resource]:
 
 
 def _api_function(names: Names) -> _FunctionNames:
-    return _FunctionNames("function", "function", names.endpoint, names.function_role)
+    return _FunctionNames("function", "function", names.endpoint, names.role("api"))
 
 
 def _key_function(names: Names) -> _FunctionNames:
     return _FunctionNames(
-        "authorizer", "authorizer function", names.authorizer, names.authorizer_role
+        "authorizer", "authorizer function", names.authorizer, names.role("authorizer")
     )
 
 
@@ -183,8 +178,7 @@ def _function(
     """A function with its log group and its role, which may write to that log."""
     group = scope.names.function_log(named.name)
     writes = allow(
-        "logs:CreateLogStream logs:PutLogEvents",
-        scope.names.arn("logs", f"log-group:{group}:*"),
+        "logs:CreateLogStream logs:PutLogEvents", scope.names.arn("logs", f"log-group:{group}:*")
     )
     return (
         LogGroup(scope, group, f"{named.word} log group"),

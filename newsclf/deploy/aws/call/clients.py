@@ -71,19 +71,14 @@ def doing_of(operation: str, what: str) -> str:
     return f"{_DOING.get(operation.partition('_')[0], 'changing')} {what}"
 
 
-def _doing(operation: str, arguments: Mapping[str, Any]) -> str:
-    """The same, from the operation's name and the first argument, which mostly names something."""
-    noun = operation.partition("_")[2].replace("_", " ")
-    name = next((value for value in arguments.values() if isinstance(value, str)), "")
-    return doing_of(operation, f"the {noun} {name}".rstrip())
-
-
 def _errors(
     service: str, operation: str, doing: str | None, arguments: Mapping[str, Any]
 ) -> AbstractContextManager[None]:
-    return aws_errors(
-        doing or _doing(operation, arguments), permission=permission_of(service, operation)
-    )
+    """Translate the errors of a call; its first argument mostly names something."""
+    noun = operation.partition("_")[2].replace("_", " ")
+    name = next((value for value in arguments.values() if isinstance(value, str)), "")
+    doing = doing or doing_of(operation, f"the {noun} {name}".rstrip())
+    return aws_errors(doing, permission=permission_of(service, operation))
 
 
 class Clients:
@@ -118,10 +113,8 @@ class Clients:
     @cached_property
     def account(self) -> str:
         """The account's number; errors are those of `call`."""
-        answer = self.call(
-            "sts", "get_caller_identity", doing="asking AWS whose credentials these are"
-        )
-        return str(answer["Account"])
+        doing = "asking AWS whose credentials these are"
+        return str(self.call("sts", "get_caller_identity", doing=doing)["Account"])
 
     def _new_client(self, service: str) -> Any:
         return self.session.client(service, config=_CONFIG)
@@ -192,15 +185,12 @@ class Clients:
         self, service: str, operation: str, *, doing: str | None = None, **arguments: Any
     ) -> dict[str, Any] | None:
         """Call an operation; None if the resource does not exist. Errors are those of `call`."""
-        client = self.client(service)
-        with _errors(service, operation, doing, arguments):
-            try:
-                answer: dict[str, Any] = getattr(client, operation)(**arguments)
-            except botocore.exceptions.ClientError as error:
-                if is_not_found(error):
-                    return None
+        try:
+            return self.call(service, operation, doing=doing, **arguments)
+        except RefusedError as error:
+            if not is_not_found(error):
                 raise
-        return answer
+        return None
 
     def listed(
         self, service: str, operation: str, key: str, *, doing: str | None = None, **arguments: Any
@@ -211,10 +201,10 @@ class Clients:
             key: The field of the answer that holds the items.
         """
         client = self.client(service)
-        with _errors(service, operation, doing, arguments):
-            try:
+        try:
+            with _errors(service, operation, doing, arguments):
                 for page in client.get_paginator(operation).paginate(**arguments):
                     yield from page.get(key, [])
-            except botocore.exceptions.ClientError as error:
-                if not is_not_found(error):
-                    raise
+        except RefusedError as error:
+            if not is_not_found(error):
+                raise

@@ -67,6 +67,7 @@ _ALREADY_THERE = {
     "BucketAlreadyOwnedByYou",
     "EntityAlreadyExists",
     "ResourceAlreadyExistsException",
+    "ResourceInUse",
 }
 _SERVER_ERROR = 500
 _SAID_CHARS = 600
@@ -84,18 +85,17 @@ class RefusedError(TargetError):
         """AWS's words."""
 
 
-def is_not_found(error: aws.ClientError) -> bool:
-    """Whether AWS says that something does not exist.
+def is_not_found(error: RefusedError) -> bool:
+    """Whether AWS says that something does not exist, or not yet: SageMaker's reads lag behind.
 
-    SageMaker has no code of its own for it: a ValidationException "Could not find …" (docs of
+    SageMaker has no code for it: it answers with a ValidationException "Could not find …" (docs of
     DescribeEndpoint, and as botocore's waiters match it), for a training job "Requested resource
     not found." (boto3#2808).
     """
-    code = error.response.get("Error", {}).get("Code", "")
-    said = error.response.get("Error", {}).get("Message", "")
-    return code in _NOT_FOUND or (
-        code == "ValidationException"
-        and any(words in said.lower() for words in ("could not find", "resource not found"))
+    said = error.said.lower()
+    return error.code in _NOT_FOUND or (
+        error.code == "ValidationException"
+        and ("could not find" in said or "resource not found" in said)
     )
 
 
@@ -109,25 +109,13 @@ def is_denied(error: RefusedError) -> bool:
     return error.code in _DENIED
 
 
-def is_not_found_yet(error: RefusedError) -> bool:
-    """Whether SageMaker does not find what was created a moment ago.
-
-    Its reads are eventually consistent (docs of CreateEndpoint).
-    """
-    return error.code == "ValidationException" and "could not find" in error.said.lower()
-
-
 def is_not_yet_assumable(error: RefusedError) -> bool:
     """Whether a service can't assume a role yet: a new one takes 5 to 30 s.
 
     Lambda also says so in another way, where a function has environment variables: their key can't
     be granted to a role that is not known everywhere (terraform-provider-aws waits on that text).
     """
-    return _is_about_the_role(error.said)
-
-
-def _is_about_the_role(said: str) -> bool:
-    said = said.lower()
+    said = error.said.lower()
     return ("assume" in said and "role" in said) or "invalid for creategrant" in said
 
 
@@ -190,11 +178,12 @@ def _from_client_error(
         )
     elif code in _QUOTA:
         hint = _quota_hint(said)
-    elif _is_about_the_role(said):
-        hint = "run the command again; if AWS still refuses, check the role's trust policy"
     elif status >= _SERVER_ERROR:
         return ServiceError(f"{doing}: AWS failed ({code}: {said})", hint="try again later")
-    return RefusedError(message, code=code, said=said, hint=hint)
+    refused = RefusedError(message, code=code, said=said, hint=hint)
+    if hint is None and is_not_yet_assumable(refused):
+        refused.hint = "run the command again; if AWS still refuses, check the role's trust policy"
+    return refused
 
 
 def _quota_hint(said: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from newsclf.common.account_rules import NO_RULES, AccountRules
 
@@ -16,6 +17,15 @@ PREFIX = "newsclf"
 TAG = "newsclf:deployment"
 TRAINING_LOG = "/aws/sagemaker/TrainingJobs"
 """The log group of all training jobs of an account and region; SageMaker makes it."""
+RolePurpose = Literal["endpoint", "api", "authorizer", "schedule", "training"]
+_ROLES: dict[RolePurpose, str] = {
+    "endpoint": "ep",
+    "api": "fn",
+    "authorizer": "au",
+    "schedule": "ttl",
+    "training": "tr",
+}
+"""Purpose of a role → end of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +54,11 @@ class Names:
         """The endpoint, the function, the API and whatever else there is one of."""
         return f"{PREFIX}-{self.deployment}"
 
-    def by_content(self, digest: str) -> str:
-        """A model or endpoint configuration with this content; other content has another name."""
-        return f"{self.endpoint}-{digest[:12]}"
-
-    def error_alarm(self, config: str) -> str:
-        """The alarm that ends a bad update to a configuration of this name."""
-        return f"{config}-errors"
-
-    @property
-    def endpoint_role(self) -> str:
-        """The role of the endpoint."""
-        return self._role("ep")
-
-    @property
-    def function_role(self) -> str:
-        """The role of the API's function."""
-        return self._role("fn")
-
-    @property
-    def schedule_role(self) -> str:
-        """The role that ends the endpoint's life."""
-        return self._role("ttl")
-
-    @property
-    def training_role(self) -> str:
-        """The role of the training job."""
-        return self._role("tr")
+    def role(
+        self, purpose: Literal["endpoint", "api", "authorizer", "schedule", "training"]
+    ) -> str:
+        """A role of ours; IAM is global, so the region is in the name."""
+        return f"{self.endpoint}-{short_region(self.region)}-{_ROLES[purpose]}"
 
     @property
     def is_training(self) -> bool:
@@ -78,23 +66,9 @@ class Names:
         return re.fullmatch("train-[0-9a-f]{12}", self.deployment) is not None
 
     @property
-    def training_job(self) -> str:
-        """The job of a training on SageMaker, which is a deployment on its own."""
-        return self.endpoint
-
-    @property
     def authorizer(self) -> str:
         """The function that checks API keys."""
         return f"{self.endpoint}-auth"
-
-    @property
-    def authorizer_role(self) -> str:
-        """The role of the authorizer."""
-        return self._role("au")
-
-    def _role(self, suffix: str) -> str:
-        """A role of ours; IAM is global, so the region is in the name."""
-        return f"{PREFIX}-{self.deployment}-{short_region(self.region)}-{suffix}"
 
     @property
     def teardown(self) -> str:

@@ -44,7 +44,7 @@ class ErrorAlarm(SimpleResource):
 
     @property
     def name(self) -> str:
-        return self.names.error_alarm(self.config)
+        return f"{self.config}-errors"
 
     def find(self) -> dict[str, Any] | None:
         found = _described(self.scope, AlarmNames=[self.name])

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from newsclf.common.errors import ConfigError
-from newsclf.deploy.aws.call.errors import RefusedError
+from newsclf.deploy.aws.call.errors import is_not_found
 from newsclf.deploy.aws.endpoint.config import VARIANT
 from newsclf.deploy.aws.walk.resource import Deletable, SimpleResource, has
 
@@ -83,19 +83,6 @@ class AutoScaling(ScaledVariant, SimpleResource):
     min_instances: int
     max_instances: int
 
-    def __post_init__(self) -> None:
-        """Raises ConfigError: SageMaker could not scale like that."""
-        if not 1 <= self.min_instances <= self.max_instances:
-            raise ConfigError(
-                f"--min {self.min_instances} --max {self.max_instances}: expected at least one"
-                " instance, and a minimum that is not above the maximum"
-            )
-        if self.instance.startswith("ml.t2."):
-            raise ConfigError(
-                f"SageMaker does not scale {self.instance}: it is a burstable instance",
-                hint="--instance ml.c5.large, or leave --max out",
-            )
-
     @property
     def target_in_flight(self) -> float:
         """Requests in flight per instance: one for each vCPU.
@@ -128,7 +115,7 @@ class AutoScaling(ScaledVariant, SimpleResource):
         self.make("register_scalable_target", **self._bounds, **tags)
         self.make(
             "put_scaling_policy",
-            not_yet=_is_not_registered_yet,
+            not_yet=is_not_found,  # a new target (docs of RegisterScalableTarget)
             PolicyName=self.names.endpoint,
             PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration=self._configuration,
@@ -147,11 +134,6 @@ class AutoScaling(ScaledVariant, SimpleResource):
             "ScaleInCooldown": _IN_COOLDOWN_S,
             "DisableScaleIn": False,
         }
-
-
-def _is_not_registered_yet(error: RefusedError) -> bool:
-    """It may take a moment until a new target is known (docs of RegisterScalableTarget)."""
-    return error.code == "ObjectNotFoundException"
 
 
 def vcpus(instance: str) -> int:

@@ -8,16 +8,12 @@ this is a safety net below `--ttl` and `teardown`, and does not replace them.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from newsclf.common.errors import ConfigError
 from newsclf.deploy.aws.walk.resource import Deletable, SimpleResource
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PERCENTS: Final = (50.0, 100.0)
 _FILTERS: Final = {"Service": ["Amazon SageMaker"]}
 
@@ -50,16 +46,6 @@ class Budget(AnyBudget, SimpleResource):
     usd_per_month: float
     email: str
     differs = "replace"
-
-    def __post_init__(self) -> None:
-        """Raises ConfigError: the amount or the address can't be used."""
-        if not 0 < self.usd_per_month < math.inf:
-            raise ConfigError(f"--budget {self.usd_per_month:g}: expected US dollars above zero")
-        if not _EMAIL.fullmatch(self.email):
-            raise ConfigError(
-                f"--budget-email {self.email}: not an address",
-                hint="--budget 20 --budget-email you@example.com",
-            )
 
     @property
     def detail(self) -> str:

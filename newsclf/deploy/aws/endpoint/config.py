@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from newsclf.deploy.aws.call.errors import is_not_found_yet
+from newsclf.deploy.aws.call.errors import is_not_found
 from newsclf.deploy.aws.endpoint.model import NamedByContent
 from newsclf.deploy.records import AwsSpec
 
@@ -20,7 +20,7 @@ class EndpointConfig(NamedByContent):
     noun = "endpoint_config"
     look_up = "describe_endpoint_config"
     name_argument = "EndpointConfigName"
-    not_yet = staticmethod(is_not_found_yet)
+    not_yet = staticmethod(is_not_found)
 
 
 def definition_of(spec: AwsSpec, model: str) -> dict[str, Any]:

@@ -42,11 +42,7 @@ class ConfigState:
 def describe_endpoint(scope: Scope) -> EndpointState | None:
     """Endpoint of a deployment; None if it does not exist. Errors are those of `Clients.call`."""
     name = scope.names.endpoint
-    found = scope.clients.find(
-        "sagemaker",
-        "describe_endpoint",
-        EndpointName=name,
-    )
+    found = scope.clients.find("sagemaker", "describe_endpoint", EndpointName=name)
     if found is None:
         return None
     variant = (found.get("ProductionVariants") or [{}])[0]
@@ -63,11 +59,7 @@ def describe_endpoint(scope: Scope) -> EndpointState | None:
 
 def describe_config(scope: Scope, name: str) -> ConfigState | None:
     """An endpoint configuration; None if it does not exist. Errors are those of `Clients.call`."""
-    found = scope.clients.find(
-        "sagemaker",
-        "describe_endpoint_config",
-        EndpointConfigName=name,
-    )
+    found = scope.clients.find("sagemaker", "describe_endpoint_config", EndpointConfigName=name)
     if found is None:
         return None
     variant = found["ProductionVariants"][0]

@@ -20,7 +20,7 @@ from newsclf.deploy.aws.iam.statements import Statement, allow
 from newsclf.deploy.aws.walk.resource import Deletable, NamedLikeDeployment, SimpleResource
 
 ROLE_SERVICE: Final = "scheduler.amazonaws.com"
-"""The service that assumes the role `Names.schedule_role`."""
+"""The service that assumes the role of the schedule."""
 _GROUP: Final = "default"
 _DELETE_ENDPOINT: Final = "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
 """A universal target: any call of AWS's SDKs."""
@@ -91,7 +91,7 @@ class Schedule(AnySchedule, SimpleResource):
             "Description": f"Deletes the endpoint {self.names.endpoint}; made by newsclf",
             "Target": {
                 "Arn": _DELETE_ENDPOINT,
-                "RoleArn": self.names.role_arn(self.names.schedule_role),
+                "RoleArn": self.names.role_arn(self.names.role("schedule")),
                 "Input": json.dumps({"EndpointName": self.names.endpoint}),
                 "RetryPolicy": _RETRIES,
             },

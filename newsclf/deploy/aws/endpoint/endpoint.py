@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from newsclf.common.errors import NewsclfError, TargetError
-from newsclf.deploy.aws.call.errors import RefusedError, is_not_found_yet
+from newsclf.deploy.aws.call.errors import RefusedError, is_not_found
 from newsclf.deploy.aws.call.follow import follow
 from newsclf.deploy.aws.call.names import TAG
 from newsclf.deploy.aws.endpoint.alarms import ErrorAlarm
@@ -103,7 +103,7 @@ class Endpoint(NamedLikeDeployment, Resource):
         if before is None:
             self.make(
                 "create_endpoint",
-                not_yet=is_not_found_yet,
+                not_yet=is_not_found,
                 EndpointConfigName=desired.config,
                 Tags=self.scope.tag_list,
             )
@@ -201,11 +201,7 @@ class Endpoint(NamedLikeDeployment, Resource):
         found = describe_config(self.scope, config)
         if found is None or found.kms_key:
             return found is not None
-        model = self.scope.clients.find(
-            "sagemaker",
-            "describe_model",
-            ModelName=found.model,
-        )
+        model = self.scope.clients.find("sagemaker", "describe_model", ModelName=found.model)
         return bool(model and model.get("VpcConfig"))
 
     def _settle(self) -> EndpointState | None:
@@ -235,15 +231,11 @@ class Endpoint(NamedLikeDeployment, Resource):
         return failure(self.scope, message, self.desired.usd_per_hour if self.desired else None)
 
     def _check_ours(self, found: EndpointState) -> None:
-        tags = self.scope.remembered(
-            found.arn,
-            lambda: self.scope.clients.call(
-                "sagemaker",
-                "list_tags",
-                ResourceArn=found.arn,
-            )["Tags"],
+        clients = self.scope.clients
+        found_tags = self.scope.remembered(
+            found.arn, lambda: clients.call("sagemaker", "list_tags", ResourceArn=found.arn)
         )
-        if {"Key": TAG, "Value": self.names.deployment} not in tags:
+        if {"Key": TAG, "Value": self.names.deployment} not in found_tags["Tags"]:
             raise TargetError(
                 f"the endpoint {self.name} was not made by newsclf: it lacks the tag {TAG}",
                 hint="choose another name, or remove the endpoint by hand",

@@ -37,8 +37,8 @@ class NamedByContent(SimpleResource):
     @property
     def name(self) -> str:
         content = json.dumps(self.definition, sort_keys=True).encode()
-        digest = hashlib.sha256(content).hexdigest() if self.definition else "*"
-        return self.names.by_content(digest)
+        digest = hashlib.sha256(content).hexdigest()[:12] if self.definition else "*"
+        return f"{self.names.endpoint}-{digest}"
 
     def create(self) -> None:
         self.make(
@@ -53,9 +53,7 @@ class NamedByContent(SimpleResource):
         found = list(self._all())
         for name in found:
             self.scope.clients.find(
-                "sagemaker",
-                f"delete_{self.noun}",
-                **{self.name_argument: name},
+                "sagemaker", f"delete_{self.noun}", **{self.name_argument: name}
             )
         return bool(found)
 
@@ -108,7 +106,7 @@ def model_definition(names: Names, spec: AwsSpec, key: str) -> dict[str, Any]:
             "ModelDataUrl": f"s3://{names.bucket}/{key}",
             "Environment": {"SAGEMAKER_PROGRAM": "inference.py"},
         },
-        "ExecutionRoleArn": names.role_arn(names.endpoint_role),
+        "ExecutionRoleArn": names.role_arn(names.role("endpoint")),
         **network,
     }
 

@@ -65,17 +65,11 @@ def is_moving(error: RefusedError) -> bool:
 
 def _with_rollback(alarm: str) -> Mapping[str, Any]:
     policy = {
-        "TrafficRoutingConfiguration": {
-            "Type": "ALL_AT_ONCE",
-            "WaitIntervalInSeconds": _BAKING_S,
-        },
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": _BAKING_S},
         "TerminationWaitInSeconds": 0,
         "MaximumExecutionTimeoutInSeconds": AT_MOST_S,
     }
     alarms = {"Alarms": [{"AlarmName": alarm}]}
     return {
-        "DeploymentConfig": {
-            "BlueGreenUpdatePolicy": policy,
-            "AutoRollbackConfiguration": alarms,
-        }
+        "DeploymentConfig": {"BlueGreenUpdatePolicy": policy, "AutoRollbackConfiguration": alarms}
     }

@@ -42,10 +42,7 @@ def training_statements(names: Names, image: str) -> tuple[Statement, ...]:
         *_image_and_metrics(image),
         # The group is that of all training jobs of the account; the streams are the job's own.
         allow("logs:CreateLogGroup logs:DescribeLogStreams", f"{log}:*"),
-        allow(
-            "logs:CreateLogStream logs:PutLogEvents",
-            f"{log}:log-stream:{names.training_job}/*",
-        ),
+        allow("logs:CreateLogStream logs:PutLogEvents", f"{log}:log-stream:{names.endpoint}/*"),
     )
 
 

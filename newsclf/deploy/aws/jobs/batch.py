@@ -112,7 +112,7 @@ def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest
     job = f"{scope.names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}"
     statements = _statements(scope.names, request, keys)
     started_s = clients.clock.now_s()
-    with LentPolicy(scope, scope.names.endpoint_role, job, statements):
+    with LentPolicy(scope, scope.names.role("endpoint"), job, statements):
         try:
             clients.call(
                 "sagemaker",
@@ -204,11 +204,7 @@ def _wait(clients: Clients, job: str) -> Mapping[str, Any]:
     """What AWS says of the job when it has ended."""
 
     def look() -> tuple[str, Mapping[str, Any] | None]:
-        found = clients.call(
-            "sagemaker",
-            "describe_transform_job",
-            TransformJobName=job,
-        )
+        found = clients.call("sagemaker", "describe_transform_job", TransformJobName=job)
         status = found["TransformJobStatus"]
         return status, found if status in {"Completed", "Failed", "Stopped"} else None
 

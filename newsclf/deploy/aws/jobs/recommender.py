@@ -118,7 +118,7 @@ def recommending(
         )
         borrowed.callback(delete_below, scope, prefix=sample)
         statements = _statements(names, job.name, deployment.spec)
-        borrowed.enter_context(LentPolicy(scope, names.endpoint_role, job.name, statements))
+        borrowed.enter_context(LentPolicy(scope, names.role("endpoint"), job.name, statements))
         definition = _definition(names, model, deployment.spec, sample, request.instances)
         try:
             _create(scope, job, definition)
@@ -160,21 +160,17 @@ def _end(job: RecommenderJob, borrowed: ExitStack) -> None:
 
 
 def _create(scope: Scope, job: RecommenderJob, definition: Mapping[str, Any]) -> None:
-    try:
-        scope.clients.create(
-            "sagemaker",
-            "create_inference_recommendations_job",
-            not_yet=is_not_yet_assumable,
-            JobName=job.name,
-            JobType="Default",
-            RoleArn=scope.names.role_arn(scope.names.endpoint_role),
-            InputConfig=definition,
-            Tags=scope.tag_list,
-        )
-    except RefusedError as error:
-        # Its name holds the time, so one that is there already is this one: an answer was lost.
-        if error.code != "ResourceInUse":
-            raise
+    # Its name holds the time, so one that is there already is this one: an answer was lost.
+    scope.clients.create(
+        "sagemaker",
+        "create_inference_recommendations_job",
+        not_yet=is_not_yet_assumable,
+        JobName=job.name,
+        JobType="Default",
+        RoleArn=scope.names.role_arn(scope.names.role("endpoint")),
+        InputConfig=definition,
+        Tags=scope.tag_list,
+    )
 
 
 def _definition(
@@ -237,7 +233,7 @@ def _statements(names: Names, job: str, spec: AwsSpec) -> list[Statement]:
             names.arn("sagemaker", f"model/{names.endpoint}-*"),
             *(names.arn("sagemaker", f"model/{name}") for name in named),
         ),
-        allow("iam:PassRole", names.role_arn(names.endpoint_role), condition=passed),
+        allow("iam:PassRole", names.role_arn(names.role("endpoint")), condition=passed),
         allow(
             LOGGING,
             *(names.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{name}:*") for name in named),

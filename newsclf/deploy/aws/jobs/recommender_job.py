@@ -65,11 +65,7 @@ class RecommenderJob:
             return seen, (found,) if seen in _ENDED else None
 
         found = follow(
-            self.clients.clock,
-            f"job {self.name}",
-            look,
-            at_most_s=at_most_s,
-            repeat_s=_SAY_EVERY_S,
+            self.clients.clock, f"job {self.name}", look, at_most_s=at_most_s, repeat_s=_SAY_EVERY_S
         )
         if found is None:
             raise TargetError(

@@ -19,13 +19,13 @@ def training_resources(scope: Scope, image: str) -> Sequence[Resource]:
     """The bucket and the role that a job needs."""
     names = scope.names
     statements = execution.training_statements(names, image)
-    role = Role(scope, names.training_role, _ROLE, execution.SERVICE, statements)
+    role = Role(scope, names.role("training"), _ROLE, execution.SERVICE, statements)
     return without_replaced([Bucket(scope), role], names)
 
 
 def training_deletables(scope: Scope) -> Sequence[Deletable]:
     """What a training has beside bucket and files, in the order of creation."""
-    return [Role(scope, scope.names.training_role, _ROLE, execution.SERVICE), TrainingJob(scope)]
+    return [Role(scope, scope.names.role("training"), _ROLE, execution.SERVICE), TrainingJob(scope)]
 
 
 def remove_training(scope: Scope) -> None:

@@ -36,7 +36,7 @@ class TrainingJob(Deletable):
 
     @property
     def name(self) -> str:
-        return self.names.training_job
+        return self.names.endpoint
 
     def exists(self) -> bool:
         found = self.find()

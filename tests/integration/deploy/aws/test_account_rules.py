@@ -173,7 +173,7 @@ def test_a_training_with_a_role_of_ones_own_makes_and_deletes_none(theirs: FakeA
     scope = Scope(Clients(REGION), names)
     ensure(training_resources(scope, f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/i:1"))
     assert [role.name for role in roles()] == ["theirs"]
-    assert names.role_arn(names.training_role) == ROLE
+    assert names.role_arn(names.role("training")) == ROLE
 
     remove_training(scope)
     assert theirs.world.left() == ["role theirs"]

@@ -207,7 +207,7 @@ def test_what_is_made(newsclf: Cli) -> None:
         f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.api_id}/*/{route}"
         for route in ("GET/health", "GET/openapi.json", "POST/classify")
     ]
-    policy = boto3.client("iam").get_role_policy(RoleName=NAMES.function_role, PolicyName="newsclf")
+    policy = boto3.client("iam").get_role_policy(RoleName=NAMES.role("api"), PolicyName="newsclf")
     assert [statement["Action"] for statement in policy["PolicyDocument"]["Statement"]] == [
         ["sagemaker:InvokeEndpoint"],
         ["logs:CreateLogStream", "logs:PutLogEvents"],

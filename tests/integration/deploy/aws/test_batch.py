@@ -24,7 +24,7 @@ from tests.conftest import Cli
 from tests.integration.deploy.aws.test_extras import HastyClock
 
 NAMES = Names("news", "123456789012", "us-east-1")
-MODEL = NAMES.by_content("a" * 64)
+MODEL = f"{NAMES.endpoint}-{'a' * 12}"
 REQUEST = BatchRequest(
     source=Place("theirs", "in/2026"), output=Place("theirs", "out/"), instance="ml.c5.xlarge"
 )
@@ -59,10 +59,10 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
         clients.client("s3").create_bucket(Bucket="theirs")
         clients.client("s3").put_object(Bucket="theirs", Key="in/2026.jsonl", Body=b"{}")
         clients.client("iam").create_role(
-            RoleName=NAMES.endpoint_role, AssumeRolePolicyDocument=TRUST
+            RoleName=NAMES.role("endpoint"), AssumeRolePolicyDocument=TRUST
         )
         clients.client("sagemaker").create_model(
-            ModelName=MODEL, ExecutionRoleArn=NAMES.role_arn(NAMES.endpoint_role)
+            ModelName=MODEL, ExecutionRoleArn=NAMES.role_arn(NAMES.role("endpoint"))
         )
         with Stubber(clients.client("service-quotas")) as quotas:  # moto knows none of SageMaker's
             quotas.add_response("list_service_quotas", {"Quotas": []})
@@ -111,7 +111,7 @@ def transformed(
         if not line.startswith("batch job"):
             return
         (name,) = policies(clients)
-        role = {"RoleName": NAMES.endpoint_role, "PolicyName": name}
+        role = {"RoleName": NAMES.role("endpoint"), "PolicyName": name}
         for statement in clients.client("iam").get_role_policy(**role)["PolicyDocument"][
             "Statement"
         ]:
@@ -216,7 +216,7 @@ def test_an_instance_that_the_stock_image_is_not_for_is_refused(
 
 
 def policies(clients: Clients) -> list[str]:
-    found: list[str] = clients.client("iam").list_role_policies(RoleName=NAMES.endpoint_role)[
+    found: list[str] = clients.client("iam").list_role_policies(RoleName=NAMES.role("endpoint"))[
         "PolicyNames"
     ]
     return found
@@ -229,7 +229,7 @@ def test_a_job_is_started_with_the_deployed_model_and_its_policy_goes_again(
 
     def say(_line: str) -> None:
         for name in policies(clients):
-            role = {"RoleName": NAMES.endpoint_role, "PolicyName": name}
+            role = {"RoleName": NAMES.role("endpoint"), "PolicyName": name}
             during.append(clients.client("iam").get_role_policy(**role)["PolicyDocument"])
 
     with logged(say):

@@ -106,21 +106,6 @@ def test_autoscaling_that_was_cut_off_between_its_two_calls(moto: Clients) -> No
     assert not wanted.exists()
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"min_instances": 0}, "--min 0"),
-        ({"min_instances": 5}, "--max 4"),
-        ({"instance": "ml.t2.medium"}, "burstable"),
-    ],
-)
-def test_what_sagemaker_could_not_scale(
-    clients: Clients, changes: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(ConfigError, match=said):
-        scaling(clients, **changes)
-
-
 def test_vcpus_follow_the_size() -> None:
     sizes = ("ml.c5.large", "ml.c5.xlarge", "ml.c5.2xlarge", "ml.m7i.48xlarge")
     assert [vcpus(size) for size in sizes] == [2, 4, 8, 192]
@@ -247,12 +232,3 @@ def test_a_budget_with_another_address_is_made_anew(
         stub.add_response("describe_subscribers_for_notification", subscribers)
         stub.add_response("describe_subscribers_for_notification", subscribers)
         assert Budget(Scope(clients, NAMES), 20, "me@example.com").planned().action == action
-
-
-@pytest.mark.parametrize(
-    ("usd", "email"),
-    [(0, "me@example.com"), (-1, "me@example.com"), (float("nan"), "me@example.com"), (5, "me")],
-)
-def test_a_budget_that_can_not_be(clients: Clients, usd: float, email: str) -> None:
-    with pytest.raises(ConfigError, match="--budget"):
-        Budget(Scope(clients, NAMES), usd, email)
