@@ -280,8 +280,9 @@ class AwsApiSettings(LenientRecord):
     burst: int = 500
     cors_origins: tuple[str, ...] = ()
     reserved_concurrency: int | None = 50
-    """None: nothing is reserved."""
+    """Requests that the function may handle at once; None: what the account has left."""
     jwt: Jwt | None = None
+    """With `jwt`: the tokens that are accepted."""
 
 
 class AwsApi(LenientRecord):

@@ -12,45 +12,33 @@ from typing import Any, Literal
 from newsclf.deploy.aws.api.http_api import PartOfApi
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.walk.resource import SimpleResource
+from newsclf.deploy.records import Jwt
 
 KEY_TTL_S = 300
 """How long API Gateway keeps an answer for a key, and so how long a replaced key is accepted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Jwt:
-    """The issuer and the audience of accepted tokens."""
-
-    issuer: str
-    audience: tuple[str, ...]
-
-    def settings(self) -> dict[str, Any]:
-        """The settings as API Gateway takes them."""
-        return {
-            "AuthorizerType": "JWT",
-            "IdentitySource": ["$request.header.Authorization"],
-            "JwtConfiguration": {"Issuer": self.issuer, "Audience": list(self.audience)},
-        }
+def jwt_settings(jwt: Jwt) -> dict[str, Any]:
+    """The settings of an authorizer that accepts an issuer's tokens."""
+    return {
+        "AuthorizerType": "JWT",
+        "IdentitySource": ["$request.header.Authorization"],
+        "JwtConfiguration": {"Issuer": jwt.issuer, "Audience": list(jwt.audience)},
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class KeyCheck:
-    """The function that knows the key's hash."""
-
-    function_arn: str
-
-    def settings(self) -> dict[str, Any]:
-        """The settings as API Gateway takes them; without the header it refuses without a call."""
-        region = self.function_arn.split(":")[3]
-        return {
-            "AuthorizerType": "REQUEST",
-            "AuthorizerUri": f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/"
-            f"{self.function_arn}/invocations",
-            "AuthorizerPayloadFormatVersion": "2.0",
-            "EnableSimpleResponses": True,
-            "IdentitySource": ["$request.header.x-api-key"],
-            "AuthorizerResultTtlInSeconds": KEY_TTL_S,
-        }
+def key_settings(function_arn: str) -> dict[str, Any]:
+    """The settings of an authorizer that calls a function, unless the header is missing."""
+    region = function_arn.split(":")[3]
+    return {
+        "AuthorizerType": "REQUEST",
+        "AuthorizerUri": f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/"
+        f"{function_arn}/invocations",
+        "AuthorizerPayloadFormatVersion": "2.0",
+        "EnableSimpleResponses": True,
+        "IdentitySource": ["$request.header.x-api-key"],
+        "AuthorizerResultTtlInSeconds": KEY_TTL_S,
+    }
 
 
 @dataclass(frozen=True)
@@ -86,7 +74,8 @@ class AnyAuthorizer(PartOfApi):
 class Authorizer(AnyAuthorizer, SimpleResource):
     """An authorizer, in its desired state."""
 
-    desired: Jwt | KeyCheck
+    desired: Mapping[str, Any]
+    """Its settings, as API Gateway takes them."""
 
     @property
     def detail(self) -> str:
@@ -94,7 +83,7 @@ class Authorizer(AnyAuthorizer, SimpleResource):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return self.desired.settings()
+        return self.desired
 
     def ids(self, found: Mapping[str, Any]) -> Mapping[str, str]:
         return {"authorizer_id": found["AuthorizerId"]}

@@ -28,7 +28,7 @@ def within_account(scope: Scope, spec: ApiSpec) -> ApiSpec:
         TargetError: the account has no room for a reservation that was asked for.
         ServiceError: AWS can't be reached, is busy, or failed.
     """
-    desired = spec.reserved_concurrency
+    desired = spec.settings.reserved_concurrency
     room = None if desired is None else _room(scope)
     if desired is None or room is None or room[1] >= desired:
         return spec
@@ -47,7 +47,8 @@ def within_account(scope: Scope, spec: ApiSpec) -> ApiSpec:
             hint=f"newsclf wire-api --unreserved reserves none; {more} asks for a higher limit",
         )
     log.warning("%s, so none are: the API shares them. To ask for more: %s", said, more)
-    return replace(spec, reserved_concurrency=None)
+    unreserved = spec.settings.model_copy(update={"reserved_concurrency": None})
+    return replace(spec, settings=unreserved)
 
 
 def _room(scope: Scope) -> tuple[int, int] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from newsclf.common.errors import ConfigError
-from newsclf.deploy.aws.api.authorizer import Jwt
 from newsclf.deploy.aws.api.resources import ApiSpec
 from newsclf.deploy.records import ApiRequest, AwsApi, AwsApiSettings
 
@@ -26,28 +25,17 @@ def desired_api(request: ApiRequest, earlier: AwsApi | None) -> ApiSpec:
         )
     if auth != "jwt" and jwt is not None:
         raise ConfigError("--jwt-issuer and --jwt-audience go with --auth jwt")
-    cors = request.cors_origins
-    reserved = None if request.unreserved else request.runtimes or settings.reserved_concurrency
+    changes = {
+        "rate_per_s": request.rate_per_s,
+        "burst": request.burst,
+        "cors_origins": request.cors_origins,
+        "reserved_concurrency": request.runtimes,
+    }
+    given = {name: value for name, value in changes.items() if value is not None} | {"jwt": jwt}
+    if request.unreserved:
+        given["reserved_concurrency"] = None
     return ApiSpec(
         auth=auth,
-        jwt=Jwt(jwt.issuer, jwt.audience) if jwt else None,
-        cors_origins=settings.cors_origins if cors is None else cors,
-        rate_per_s=request.rate_per_s or settings.rate_per_s,
-        burst=request.burst or settings.burst,
-        reserved_concurrency=reserved,
+        settings=settings.model_copy(update=given),
         must_reserve=request.runtimes is not None,
-    )
-
-
-def settings_of(spec: ApiSpec) -> AwsApiSettings:
-    """The settings to record, from which a later request is completed."""
-    jwt = spec.jwt and {"issuer": spec.jwt.issuer, "audience": spec.jwt.audience}
-    return AwsApiSettings.model_validate(
-        {
-            "rate_per_s": spec.rate_per_s,
-            "burst": spec.burst,
-            "cors_origins": spec.cors_origins,
-            "reserved_concurrency": spec.reserved_concurrency,
-            "jwt": jwt,
-        }
     )

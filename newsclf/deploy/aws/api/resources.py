@@ -8,7 +8,7 @@ from typing import Literal
 
 from newsclf.costs.formulas import FUNCTION_MEMORY_MB
 from newsclf.deploy.auth import AwsAuth
-from newsclf.deploy.aws.api.authorizer import AnyAuthorizer, Authorizer, Jwt, KeyCheck
+from newsclf.deploy.aws.api.authorizer import AnyAuthorizer, Authorizer, jwt_settings, key_settings
 from newsclf.deploy.aws.api.function import MODEL_VARIABLE, AnyFunction, Function, FunctionSpec
 from newsclf.deploy.aws.api.function_code import API_MODULES, AUTHORIZER_MODULES, zipped
 from newsclf.deploy.aws.api.function_permission import FunctionPermission
@@ -22,6 +22,7 @@ from newsclf.deploy.aws.iam.role import Role, without_replaced
 from newsclf.deploy.aws.iam.statements import Statement, allow
 from newsclf.deploy.aws.log_group import LogGroup
 from newsclf.deploy.aws.walk.resource import Deletable, Resource
+from newsclf.deploy.records import AwsApiSettings
 
 _FUNCTION_TIMEOUT_S = 29
 """Between API Gateway's 30 s and the 25 s that the handler gives the endpoint."""
@@ -39,15 +40,9 @@ class ApiSpec:
     """The desired state of an API."""
 
     auth: AwsAuth
-    jwt: Jwt | None = None
-    """With `jwt`: the issuer and audience of accepted tokens."""
+    settings: AwsApiSettings
     key_sha256: str | None = None
     """With `api-key`: the key's hash, hexadecimal."""
-    cors_origins: tuple[str, ...] = ()
-    rate_per_s: float
-    burst: int
-    reserved_concurrency: int | None
-    """Requests that the function may handle at once; None: what the account has left."""
     must_reserve: bool = False
     """Whether it is an error if the account has no room to reserve so many."""
 
@@ -68,7 +63,7 @@ def api_resources(scope: Scope, spec: ApiSpec, model_digest: str) -> Sequence[Re
 
     Without roles where the user has one of their own.
     """
-    names = scope.names
+    names, settings = scope.names, spec.settings
     endpoint = names.arn("sagemaker", f"endpoint/{names.endpoint}")
     environment = {
         "ENDPOINT_NAME": names.endpoint,
@@ -84,7 +79,7 @@ def api_resources(scope: Scope, spec: ApiSpec, model_digest: str) -> Sequence[Re
             environment=environment,
             memory_mb=FUNCTION_MEMORY_MB,
             timeout_s=_FUNCTION_TIMEOUT_S,
-            reserved_concurrency=spec.reserved_concurrency,
+            reserved_concurrency=settings.reserved_concurrency,
         ),
         allow("sagemaker:InvokeEndpoint", endpoint),
     )
@@ -95,7 +90,7 @@ def api_resources(scope: Scope, spec: ApiSpec, model_digest: str) -> Sequence[Re
         log,
         role,
         function,
-        HttpApi(scope, spec.cors_origins),
+        HttpApi(scope, settings.cors_origins),
         FunctionPermission(
             scope, function.name, "function permission", lambda: _route_sources(scope)
         ),
@@ -103,7 +98,7 @@ def api_resources(scope: Scope, spec: ApiSpec, model_digest: str) -> Sequence[Re
         *_authorizer(scope, spec),
         Routes(scope, integration, _AUTHORIZATION[spec.auth], authorizer),
         LogGroup(scope, names.api_log, _API_LOG),
-        Stage(scope, names.api_log, spec.rate_per_s, spec.burst),
+        Stage(scope, names.api_log, settings.rate_per_s, settings.burst),
     ]
     return without_replaced(desired, names)
 
@@ -134,8 +129,8 @@ def api_deletables(scope: Scope) -> Sequence[Deletable]:
 
 
 def _authorizer(scope: Scope, spec: ApiSpec) -> Sequence[Resource]:
-    if spec.jwt is not None:
-        return [Authorizer(scope, "jwt", spec.jwt)]
+    if (jwt := spec.settings.jwt) is not None:
+        return [Authorizer(scope, "jwt", jwt_settings(jwt))]
     if spec.key_sha256 is None:
         return []
     log, role, function = _function(
@@ -150,7 +145,7 @@ def _authorizer(scope: Scope, spec: ApiSpec) -> Sequence[Resource]:
             reserved_concurrency=None,
         ),
     )
-    authorizer = Authorizer(scope, "key", KeyCheck(function.arn))
+    authorizer = Authorizer(scope, "key", key_settings(function.arn))
 
     def sources() -> dict[str, str]:
         found = authorizer.found()

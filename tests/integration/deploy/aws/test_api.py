@@ -27,7 +27,7 @@ from newsclf.deploy.aws.api.wire import wire_api
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
-from newsclf.deploy.records import AwsApi, AwsDeployment, AwsSpec
+from newsclf.deploy.records import AwsApi, AwsApiSettings, AwsDeployment, AwsSpec
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli
 from tests.support.fakeaws.requests import Call
@@ -492,7 +492,7 @@ def test_an_api_before_a_model_that_fails_is_an_error(
     deployed: FakeAws,
 ) -> None:
     deployed.data_plane.model_fails = True
-    spec = ApiSpec(auth="iam", rate_per_s=50, burst=100, reserved_concurrency=None)
+    spec = ApiSpec(auth="iam", settings=AwsApiSettings(reserved_concurrency=None))
 
     with pytest.raises(TargetError, match="does not answer correctly") as raised:
         wire_api(STATE, Clients(REGION), "news", spec, smoke_test_s=0.5)
