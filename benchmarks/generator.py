@@ -24,8 +24,10 @@ import psutil
 from benchmarks.headlines import Result
 from newsclf.common.machine import available_cores
 from newsclf.loadtest.analysis.statistics import nearest_rank
-from newsclf.loadtest.generator.controller import Stop, Target, generate
+from newsclf.loadtest.generator.controller import generate
+from newsclf.loadtest.generator.messages import Target
 from newsclf.loadtest.load import arrivals
+from newsclf.loadtest.stop_conditions import StopConditions
 from newsclf.loadtest.store.records import Load
 from newsclf.loadtest.store.samples import Outcome, Samples
 from tests.support.loadserver import Behaviour, running
@@ -124,7 +126,7 @@ def _closed(url: str, users: int, *, warmup_s: int = 0, seconds: int) -> Samples
         schedule=None,
         choices=np.zeros(1, np.int64),
         workers=1,
-        stop=Stop(),
+        stop=StopConditions(),
         on_progress=lambda _: None,
     ).samples
 
@@ -144,7 +146,7 @@ def _constant(url: str) -> Samples:
         schedule=due,
         choices=np.zeros(len(due), np.int64),
         workers=1,
-        stop=Stop(),
+        stop=StopConditions(),
         on_progress=lambda _: None,
     ).samples
 

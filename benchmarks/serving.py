@@ -19,9 +19,11 @@ from benchmarks import wrk
 from benchmarks.headlines import Result, untrained_model
 from newsclf.common.machine import available_cores
 from newsclf.data.examples import LabelledData
-from newsclf.loadtest.generator.controller import Stop, Target, generate
+from newsclf.loadtest.generator.controller import generate
+from newsclf.loadtest.generator.messages import Target
 from newsclf.loadtest.load.payloads import make_bodies
 from newsclf.loadtest.load.plan import choose_payloads, make_schedule
+from newsclf.loadtest.stop_conditions import StopConditions
 from newsclf.loadtest.store.records import Load
 from newsclf.loadtest.store.samples import Outcome
 
@@ -157,7 +159,7 @@ def _good_per_s(
         schedule=due,
         choices=choose_payloads(due, len(texts), 0),
         workers=1,
-        stop=Stop(),
+        stop=StopConditions(),
         on_progress=lambda _: None,
     ).samples
     ended_s = samples["ended_ns"] / 1e9

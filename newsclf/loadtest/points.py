@@ -1,4 +1,4 @@
-"""Running the points of a load test, alone and in a search, and keeping what came of them."""
+"""Run the points of a load test, those of the plan and those of a rate search, and store them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from newsclf.loadtest.analysis.probes import ProbeResult, probe_result
 from newsclf.loadtest.analysis.search import find_rate
 from newsclf.loadtest.analysis.summary import summarise
 from newsclf.loadtest.generator import preflight
-from newsclf.loadtest.generator.controller import Stop, Target, generate
-from newsclf.loadtest.generator.messages import Progress
-from newsclf.loadtest.generator.unresponsive import SILENT_S
+from newsclf.loadtest.generator.controller import generate
+from newsclf.loadtest.generator.messages import Progress, Target
 from newsclf.loadtest.load.arrivals import digest
 from newsclf.loadtest.load.plan import choose_payloads, make_schedule, point_id, point_seed
+from newsclf.loadtest.stop_conditions import RequestLimit, StopConditions, Unresponsive
 from newsclf.loadtest.store.records import Load, Objective, Point, PointSummary, Search
 from newsclf.loadtest.store.run_folder import RunFolder, file_name
 from newsclf.loadtest.store.samples import Outcome, Samples
@@ -30,77 +30,75 @@ _ALONE = Load(model="closed", concurrency=1, warmup_s=1, duration_s=4, max_in_fl
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """Is told what happens."""
+class Callbacks:
+    """Functions that a load test calls while it runs."""
 
     on_point: Callable[[str, Load, str], None]
-    """Name and load of a point that begins, and which it is, such as `2 of 6`."""
+    """Takes name, load and place (such as `2 of 6`) of a point that begins."""
     on_progress: Callable[[Progress], None]
     on_point_done: Callable[[PointSummary], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What all points of one instance have in common."""
+class RunContext:
+    """Everything that all points of one instance share."""
 
     folder: RunFolder
     target: Target
     instance: str
     seed: int
     workers: int
-    stop: Stop
-    watch: Watch
-    requests_left: Callable[[], int | None]
-    """How many requests may still be sent; None: any number."""
-    on_sent: Callable[[int], None]
-    """Is told how many were."""
+    stop: StopConditions
+    request_limit: RequestLimit
+    """One of them, which counts the requests."""
+    callbacks: Callbacks
     timestamps_s: Sequence[float] | None = None
-    """Of a replay."""
+    """Request times of a replay."""
 
 
 class StoppedError(Exception):
-    """The user asked to stop, or a limit was reached."""
+    """A condition to stop the load test is met."""
 
 
-def run_point(bench: Bench, load: Load, repeat: int, name: str) -> tuple[Point, Samples]:
-    """Run a point and write it down; one that is complete already is read instead.
+def run_point(context: RunContext, load: Load, repeat: int, name: str) -> tuple[Point, Samples]:
+    """Run a point and store it; one that is already complete is read instead.
 
     Raises:
-        StoppedError: there was word to stop before it began.
+        StoppedError: a stop condition was met before the point's window began.
         ServiceError: the target can't be reached.
         NewsclfError: the generator failed.
     """
-    found = bench.folder.read_point(name)
+    found = context.folder.read_point(name)
     if found is not None and not found[0].interrupted and _answered(found[1]):
         return found
-    if bench.stop.asked or bench.requests_left() == 0:
+    if context.stop.met():
         raise StoppedError
-    seed = point_seed(bench.seed, name)
-    due = make_schedule(load, seed, bench.timestamps_s)
+    seed = point_seed(context.seed, name)
+    due = make_schedule(load, seed, context.timestamps_s)
     started = datetime.now(UTC)
     generated = generate(
         load,
-        bench.target,
+        context.target,
         schedule=due,
-        choices=choose_payloads(due, len(bench.target.bodies), seed),
-        workers=bench.workers,
-        stop=bench.stop,
-        on_progress=bench.watch.on_progress,
-        max_requests=bench.requests_left(),
+        choices=choose_payloads(due, len(context.target.bodies), seed),
+        workers=context.workers,
+        stop=context.stop | Unresponsive(),
+        on_progress=context.callbacks.on_progress,
+        max_requests=context.request_limit.left,
     )
-    bench.on_sent(len(generated.samples))
+    context.request_limit.sent += len(generated.samples)
     if generated.window_end_ns <= round(load.warmup_s * 1e9):  # in the warm-up: nothing to keep
-        if generated.silent:
-            raise ServiceError(
-                f"{name}: nothing was answered well for {SILENT_S:g} s of the warm-up",
-                hint="newsclf status shows what is up",
-            )
-        raise StoppedError
+        if generated.interrupted or generated.stopped_by is None:
+            raise StoppedError
+        raise ServiceError(
+            f"{name}: {generated.stopped_by.reason()} of the warm-up",
+            hint="newsclf status shows what is up",
+        )
     point = Point(
         id=name,
         load=load,
         repeat=repeat,
-        instance=bench.instance,
+        instance=context.instance,
         started_utc=started.isoformat(timespec="milliseconds"),
         window_begin_ns=round(load.warmup_s * 1e9),
         window_end_ns=generated.window_end_ns,
@@ -109,47 +107,49 @@ def run_point(bench: Bench, load: Load, repeat: int, name: str) -> tuple[Point, 
         connections_opened=sum(result.connections_opened for result in generated.results),
         interrupted=generated.interrupted,
     )
-    bench.folder.write_point(point, generated.samples)
+    context.folder.write_point(point, generated.samples)
     return point, generated.samples
 
 
 def _answered(samples: Samples) -> bool:
-    """Whether any request was: a point without one is run again when a run is gone on with."""
+    """Whether any request was answered; otherwise a resumed run measures the point again."""
     return bool((samples["outcome"] == Outcome.OK).any())
 
 
-def measure(bench: Bench, load: Load, repeat: int, name: str, place: str) -> PointSummary:
+def measure(context: RunContext, load: Load, repeat: int, name: str, place: str) -> PointSummary:
     """Run a point and summarise it; raises what `run_point` does."""
-    bench.watch.on_point(name, load, place)
-    summary = summarise(*run_point(bench, load, repeat, name))
-    bench.watch.on_point_done(summary)
+    context.callbacks.on_point(name, load, place)
+    summary = summarise(*run_point(context, load, repeat, name))
+    context.callbacks.on_point_done(summary)
     return summary
 
 
-def _cool_down(bench: Bench, alone_s: float) -> None:
-    """Wait until a request alone is answered as fast as before, or for half a minute."""
+def _cool_down(context: RunContext, alone_s: float) -> None:
+    """Wait until one request alone is answered as fast as before, or for half a minute."""
     for _ in range(_COOLDOWN_TRIES):
-        bench.stop.wait(_COOLDOWN_S)
-        if bench.stop.asked or preflight.service_s(bench.target) <= _COOLED * alone_s:
+        context.stop.wait(_COOLDOWN_S)
+        if context.stop.met() or preflight.service_s(context.target) <= _COOLED * alone_s:
             return
 
 
-def search_rate(bench: Bench, objectives: Sequence[Objective], alone_s: float | None) -> Search:
+def search_rate(
+    context: RunContext, objectives: Sequence[Objective], alone_s: float | None
+) -> Search:
     """Find the highest Poisson rate that meets the objectives.
 
-    The points are numbered as they come; a search that is gone on with reads those that it has.
+    The points are numbered as they come; a resumed search reads those that are complete.
 
     Args:
-        bench: What to load.
+        context: What to load.
         objectives: At least one.
         alone_s: Service time of one request at a time, if it was measured.
 
     Raises:
-        StoppedError: there was word to stop.
+        StoppedError: a stop condition was met.
     """
-    prefix = f"{file_name(bench.instance)}-search"
+    prefix = f"{file_name(context.instance)}-search"
     if alone_s is None:
-        alone = measure(bench, _ALONE, 1, f"{prefix}-alone", "search").service_ms["p50"].value
+        alone = measure(context, _ALONE, 1, f"{prefix}-alone", "search").service_ms["p50"].value
         alone_s = (alone or 1000.0) / 1000
     points = itertools.count(1)
 
@@ -163,14 +163,14 @@ def search_rate(bench: Bench, objectives: Sequence[Objective], alone_s: float | 
         )
         number = next(points)
         name = point_id(load, 1, f"{prefix}-{number:02}")
-        bench.watch.on_point(name, load, f"search, point {number}")
-        point, samples = run_point(bench, load, 1, name)
+        context.callbacks.on_point(name, load, f"search, point {number}")
+        point, samples = run_point(context, load, 1, name)
         if point.interrupted:
             raise StoppedError
         summary = summarise(point, samples)
-        bench.watch.on_point_done(summary)
+        context.callbacks.on_point_done(summary)
         if summary.verdict != "OK":
-            _cool_down(bench, alone_s)
+            _cool_down(context, alone_s)
         return probe_result(point, samples, summary, objectives)
 
-    return find_rate(probe, objectives, 0.5 / alone_s, instance=bench.instance)
+    return find_rate(probe, objectives, 0.5 / alone_s, instance=context.instance)

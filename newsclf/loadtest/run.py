@@ -7,7 +7,7 @@ import json
 import platform
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,16 +26,22 @@ from newsclf.common.machine import available_cores, cpu_name
 from newsclf.common.state_dir import private_folder
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.client import Address
-from newsclf.loadtest.budget import Budget, Limits
 from newsclf.loadtest.generator import preflight
-from newsclf.loadtest.generator.controller import Stop, Target
-from newsclf.loadtest.generator.messages import Progress
+from newsclf.loadtest.generator.messages import Target
 from newsclf.loadtest.load import plan
 from newsclf.loadtest.load.payloads import SAMPLE_NAME, describe, make_bodies, read_headlines
-from newsclf.loadtest.points import Bench, StoppedError, Watch, measure, search_rate
+from newsclf.loadtest.points import Callbacks, RunContext, StoppedError, measure, search_rate
 from newsclf.loadtest.recommender import Recommend, recommended
 from newsclf.loadtest.report.run import report
 from newsclf.loadtest.server_figures import ReadFigures, read_figures
+from newsclf.loadtest.stop_conditions import (
+    CostLimit,
+    Interrupt,
+    Limits,
+    RequestLimit,
+    StopCondition,
+    StopConditions,
+)
 from newsclf.loadtest.store.records import Load, Machine, Objective, Run, Search, Summary
 from newsclf.loadtest.store.run_folder import RunFolder, file_name
 
@@ -98,7 +104,7 @@ class LoadtestRequest:
     """Runs SageMaker's Inference Recommender beside it."""
 
 
-def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
+def loadtest(request: LoadtestRequest, callbacks: Callbacks) -> tuple[Path, Summary]:
     """Run the points of a load test that are not yet done, search for rates, and report.
 
     Ctrl-C once ends it in order: what was measured so far is a valid run, which `--resume` goes on
@@ -122,55 +128,49 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
     run = _describe(request, texts)
     _check_names(request)
     folder, run = _open_folder(request, run)
-    stop = Stop()
-    budget = Budget(request.limits, stop, sent=folder.count_requests())
-
-    def on_progress(progress: Progress) -> None:
-        budget.look()
-        watch.on_progress(progress)
-
-    def goes_on() -> bool:
-        budget.look()
-        return not stop.asked
-
+    limits = request.limits
+    interrupt = Interrupt()
+    request_limit = RequestLimit(limits.max_requests, sent=folder.count_requests())
+    cost_limit = CostLimit(limits.max_cost_usd, limits.usd_per_hour)
+    stop = StopConditions(request_limit, cost_limit, interrupt)
     searches: list[Search] = []
     failed: list[TargetError] = []
-    server_unread: str | None = None
     bodies = make_bodies(texts, "endpoint", request.headlines_per_request)
-    with (
-        stop.on_interrupt(),
-        suppress(StoppedError),
-        recommended(request.recommend, bodies, folder, goes_on),
-    ):
-        for subject in request.subjects:
-            if stop.asked:
-                break
-            try:
-                with subject.open() as address:
-                    bench = Bench(
-                        folder=folder,
-                        target=_target(address, texts, request),
-                        instance=subject.instance,
-                        seed=request.seed,
-                        workers=request.workers,
-                        stop=stop,
-                        watch=replace(watch, on_progress=on_progress),
-                        requests_left=budget.requests_left,
-                        on_sent=budget.spend,
-                        timestamps_s=request.replay.timestamps_s if request.replay else None,
-                    )
-                    preflight.check(bench.target)
-                    alone_s = _run_points(bench, request)
-                    if request.objectives:
-                        searches.append(search_rate(bench, request.objectives, alone_s))
-            except TargetError as error:  # such as a quota: the others can still be measured
-                failed.append(error)
-        if failed and not folder.point_ids():
-            raise failed[0]
-        server_unread = read_figures(
-            {subject.instance: subject.figures for subject in request.subjects}, folder, stop
-        )
-    reason = budget.reason or ("interrupted" if stop.asked else None)
+    with interrupt.on_signals():
+        with (
+            suppress(StoppedError),
+            recommended(request.recommend, bodies, folder, lambda: stop.met() is None),
+        ):
+            for subject in request.subjects:
+                if stop.met():
+                    break
+                try:
+                    with subject.open() as address:
+                        context = RunContext(
+                            folder=folder,
+                            target=_target(address, texts, request),
+                            instance=subject.instance,
+                            seed=request.seed,
+                            workers=request.workers,
+                            stop=stop,
+                            request_limit=request_limit,
+                            callbacks=callbacks,
+                            timestamps_s=request.replay.timestamps_s if request.replay else None,
+                        )
+                        preflight.check(context.target)
+                        alone_s = _run_points(context, request)
+                        if request.objectives:
+                            searches.append(search_rate(context, request.objectives, alone_s))
+                except TargetError as error:  # such as a quota: the others can still be measured
+                    failed.append(error)
+            if failed and not folder.point_ids():
+                raise failed[0]
+        stopped_by = stop.met()
+        figures = {subject.instance: subject.figures for subject in request.subjects}
+        server_unread = read_figures(figures, folder, lambda: not interrupt.asked)
+    if interrupt.asked:
+        stopped_by = stopped_by or interrupt
+    reason = stopped_by.reason() if stopped_by else None
     if failed and reason is None:
         reason = FAILED + "; ".join(error.message for error in failed)
     ended = {
@@ -181,15 +181,15 @@ def loadtest(request: LoadtestRequest, watch: Watch) -> tuple[Path, Summary]:
     folder.write_run(run.model_copy(update=ended))
     folder.write_searches(searches)
     if not folder.point_ids():
-        raise _nothing_measured(reason, budget)
+        raise _nothing_measured(reason, stopped_by)
     return folder.path, report(folder.path)
 
 
-def _nothing_measured(reason: str | None, budget: Budget) -> NewsclfError:
+def _nothing_measured(reason: str | None, stopped_by: StopCondition | None) -> NewsclfError:
     """Why there is no point to report, and what to do about it."""
     message = f"the load test ended before its first point was complete ({reason})"
-    if budget.option is not None:  # the same limit would end it again
-        return CheckFailedError(message, hint=f"raise {budget.option}")
+    if stopped_by is not None and stopped_by.option:  # the same limit would end it again
+        return CheckFailedError(message, hint=f"raise {stopped_by.option}")
     return InterruptedRunError(message, hint="run it again")
 
 
@@ -290,23 +290,21 @@ def _target(address: Address, texts: Sequence[str], request: LoadtestRequest) ->
     )
 
 
-def _run_points(bench: Bench, request: LoadtestRequest) -> float | None:
+def _run_points(context: RunContext, request: LoadtestRequest) -> float | None:
     """Run all points; the service time of one request at a time, if it was among them."""
-    prefix = file_name(bench.instance)
+    prefix = file_name(context.instance)
     alone_s = None
     points = plan.interleaved(request.loads, request.repeats)
     for number, (load, repeat) in enumerate(points, start=1):
         if number > 1:
-            bench.stop.wait(_COOLDOWN_S)
+            context.stop.wait(_COOLDOWN_S)
         name = plan.point_id(load, repeat, prefix)
-        summary = measure(bench, load, repeat, name, f"{number} of {len(points)}")
-        if bench.stop.asked:
-            raise StoppedError
-        if summary.requests and summary.error_fraction == 1:
+        summary = measure(context, load, repeat, name, f"{number} of {len(points)}")
+        if summary.requests and summary.error_fraction == 1 and not context.stop.met():
             raise ServiceError(
                 f"{summary.id}: not one of {summary.requests} requests was answered well"
                 f" ({', '.join(f'{n} {what.lower()}' for what, n in summary.outcomes.items())})",
-                hint=f"newsclf status; newsclf loadtest --resume {bench.folder.path} goes on",
+                hint=f"newsclf status; newsclf loadtest --resume {context.folder.path} goes on",
             )
         service_ms = summary.service_ms["p50"].value
         if load.concurrency == 1 and service_ms is not None:

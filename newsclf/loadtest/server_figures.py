@@ -8,7 +8,6 @@ from datetime import datetime
 from newsclf.common.errors import NewsclfError
 from newsclf.deploy.server_figures import ServerFigures
 from newsclf.loadtest.analysis.server_side import window_of
-from newsclf.loadtest.generator.controller import Stop
 from newsclf.loadtest.store.run_folder import RunFolder
 from newsclf.loadtest.store.samples import NEVER
 
@@ -18,14 +17,14 @@ is not there yet, to what the service measured."""
 
 
 def read_figures(
-    readers: Mapping[str, ReadFigures | None], folder: RunFolder, stop: Stop
+    readers: Mapping[str, ReadFigures | None], folder: RunFolder, goes_on: Callable[[], bool]
 ) -> str | None:
     """Read what the services measured under load, and keep it in the run's folder.
 
     Args:
         readers: By instance; None where the service measures nothing.
         folder: Of the run.
-        stop: Once it is asked for, what is there is taken.
+        goes_on: Whether to wait for figures that are missing; once not, what is there is taken.
 
     Returns:
         Why something could not be read, if so: what the client measured is not lost for that.
@@ -42,7 +41,7 @@ def read_figures(
             continue
         window = min(begin for begin, _ in windows), max(end for _, end in windows)
         try:
-            figures = read(instance, window, sent, lambda: stop.asked == 0)
+            figures = read(instance, window, sent, goes_on)
         except NewsclfError as error:
             return f"{error.message} ({error.hint})" if error.hint else error.message
         folder.write_server_figures(figures)

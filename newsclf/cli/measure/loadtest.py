@@ -309,10 +309,10 @@ def loadtest(
     from newsclf.common.errors import ConfigError
     from newsclf.costs.formulas import RequestPath, path_prices
     from newsclf.costs.prices import prices_at
-    from newsclf.loadtest.budget import Limits
     from newsclf.loadtest.load.plan import LoadChoice, make_loads, read_replay
     from newsclf.loadtest.run import LoadtestRequest
     from newsclf.loadtest.run import loadtest as run
+    from newsclf.loadtest.stop_conditions import Limits
 
     column = only_one(text_column, "--text-column")
     rules = rules_from(role, permissions_boundary, tag)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from newsclf.loadtest.generator.messages import Progress
-from newsclf.loadtest.points import Watch
+from newsclf.loadtest.points import Callbacks
 from newsclf.loadtest.store.records import Load, PointSummary
 from newsclf.reporting.text import supported
 
@@ -28,7 +28,7 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 
 
 @contextmanager
-def live(output: Output) -> Iterator[Watch]:
+def live(output: Output) -> Iterator[Callbacks]:
     """Show how a load test goes: on a terminal as it changes, else a line for each point."""
     shown = _Live()
 
@@ -45,7 +45,7 @@ def live(output: Output) -> Iterator[Watch]:
             shown.add(progress)
             refresh()
 
-        yield Watch(on_point=on_point, on_progress=on_progress, on_point_done=done)
+        yield Callbacks(on_point=on_point, on_progress=on_progress, on_point_done=done)
 
 
 @dataclass(slots=True)

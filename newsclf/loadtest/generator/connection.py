@@ -1,9 +1,9 @@
-"""An HTTP/1.1 connection for load tests: httpx's types on asyncio and the parser of Node.js.
+"""An HTTP/1.1 connection for load tests: httpx's messages on asyncio and the parser of Node.js.
 
 A default httpx client sends 300 to 900 requests a second, since its pool looks at every connection
-for every request; then a load test measures httpx. Here each user of the load has a connection of
-its own, so there is no pool, no cap that nobody asked for, and no wait that looks like the
-server's. Nothing is ever sent twice, and each failure has one Outcome.
+for every request; a load test would then measure httpx. Here each user of the load has a connection
+of its own, so there is no pool, no hidden limit, and no wait that looks like the server's. Nothing
+is ever sent twice, and each failure has one Outcome.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import asyncio
 import socket
 import ssl
 import time
+from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 import httptools
@@ -21,53 +23,56 @@ from newsclf.loadtest.store.samples import NEVER, Outcome
 
 _TIMER_S = 0.002
 """uvloop's timers count whole milliseconds from a clock read earlier; none may end too early."""
+_CONNECT_FAILURES = {
+    socket.gaierror: Outcome.DNS,
+    ConnectionRefusedError: Outcome.CONNECT_REFUSED,
+    TimeoutError: Outcome.CONNECT_TIMEOUT,
+    ssl.SSLError: Outcome.TLS,
+    OSError: Outcome.CONNECT_FAILED,
+}
+NOT_CONNECTED = frozenset(_CONNECT_FAILURES.values())
+"""Outcomes of requests for which there was no connection."""
+_tls_context = cache(httpx.create_ssl_context)  # which takes 10 ms and more
 _now_ns = time.perf_counter_ns
 
 
-class FailedRequestError(httpx.TransportError):
-    """A request that got no complete answer; the times are NEVER where it did not get so far."""
+@dataclass(slots=True)
+class Answer:
+    """The answer to one request, or why there is none.
 
-    def __init__(
-        self,
-        outcome: Outcome,
-        *,
-        sent_ns: int = NEVER,
-        first_byte_ns: int = NEVER,
-        reused: bool = False,
-    ) -> None:
-        super().__init__(outcome.name)
-        self.outcome = outcome
-        self.sent_ns = sent_ns
-        self.first_byte_ns = first_byte_ns
-        self.reused = reused
-
-
-class Connection(httpx.AsyncBaseTransport):
-    """One connection, for one request at a time.
-
-    Answers carry `sent_ns`, `first_byte_ns` and `ended_ns` (time.perf_counter_ns) and `reused` in
-    their extensions, taken where the bytes go and come, not where a coroutine wakes up. A request
-    that has to connect again first counts as sent when it begins to.
+    Times are those of time.perf_counter_ns, taken where the bytes go and come and not where a
+    coroutine wakes up; NEVER if the request did not get so far.
     """
 
-    def __init__(self, url: httpx.URL, *, tls: ssl.SSLContext | None, number: int = 0) -> None:
+    sent_ns: int
+    """Where a connection had to be opened again first, when that began."""
+    reused: bool = False
+    """A request had been answered on this connection before."""
+    first_byte_ns: int = NEVER
+    ended_ns: int = NEVER
+    """The answer was complete, or the request had failed."""
+    response: httpx.Response | None = None
+    failure: Outcome = Outcome.OK
+    """Why there is no response."""
+
+
+class Connection:
+    """One connection, for one request at a time."""
+
+    def __init__(self, url: httpx.URL, number: int = 0) -> None:
         """Prepare a connection to the host and port of a URL; opens nothing."""
         self.number = number
-        self._host = url.host
-        self._port = url.port or (443 if tls else 80)
-        self._tls = tls
-        self._exchange: _Exchange | None = None
         self.opened = 0
         """How often a connection has been opened."""
+        self._host = url.host
+        self._tls = _tls_context() if url.scheme == "https" else None
+        self._port = url.port or (443 if self._tls else 80)
+        self._exchange: _Exchange | None = None
 
-    async def open(self, timeout_s: float) -> None:
-        """Connect, unless it is connected.
-
-        Raises:
-            FailedRequestError: there is no connection to be had.
-        """
+    async def open(self, timeout_s: float) -> Outcome | None:
+        """Connect, unless it is connected; returns why it could not."""
         if self._exchange is not None and self._exchange.usable:
-            return
+            return None
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_s):
@@ -78,60 +83,59 @@ class Connection(httpx.AsyncBaseTransport):
                     ssl=self._tls,
                     server_hostname=self._host if self._tls else None,
                 )
-        except (OSError, TimeoutError) as error:
-            raise FailedRequestError(_connect_outcome(error)) from None
+        except OSError as error:
+            return next(o for kind, o in _CONNECT_FAILURES.items() if isinstance(error, kind))
         self.opened += 1
+        return None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request whose content is at hand, and wait for the whole answer.
-
-        The extension `deadline_ns` (time.perf_counter_ns) of the request says when to give up.
-
-        Raises:
-            FailedRequestError: there was no complete answer by then.
-        """
-        deadline_ns = request.extensions["deadline_ns"]
+    async def send(self, message: bytes, deadline_ns: int) -> Answer:
+        """Send a request, and wait for the whole answer until a time of time.perf_counter_ns."""
         begun_ns = _now_ns()
-        await self.open(max(0.0, (deadline_ns - _now_ns()) / 1e9))
-        if self._exchange is None:
-            raise AssertionError  # it was opened, or an error was raised
-        return await self._exchange.ask(_serialised(request), begun_ns, deadline_ns)
+        failure = await self.open(max(0.0, (deadline_ns - begun_ns) / 1e9))
+        if failure is not None or self._exchange is None:
+            return Answer(begun_ns, ended_ns=_now_ns(), failure=failure or Outcome.CONNECT_FAILED)
+        return await self._exchange.send(message, begun_ns, deadline_ns)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close the connection."""
         if self._exchange is not None:
             self._exchange.close()
-
-
-def _serialised(request: httpx.Request) -> bytes:
-    lines = [b"%s %s HTTP/1.1" % (request.method.encode(), request.url.raw_path)]
-    lines += [b"%s: %s" % header for header in request.headers.raw]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + request.content
-
-
-def _connect_outcome(error: Exception) -> Outcome:
-    if isinstance(error, socket.gaierror):
-        return Outcome.DNS
-    if isinstance(error, ConnectionRefusedError):
-        return Outcome.CONNECT_REFUSED
-    if isinstance(error, TimeoutError):
-        return Outcome.CONNECT_TIMEOUT
-    if isinstance(error, ssl.SSLError):
-        return Outcome.TLS
-    return Outcome.CONNECT_FAILED
 
 
 class _Exchange(asyncio.Protocol):
     """The bytes of one connection, and the parser's callbacks, whose names httptools gives."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._parser: httptools.HttpResponseParser
-        self._answer: asyncio.Future[httpx.Response] | None = None
-        self._answered = 0
-        self._sent_ns = self._first_byte_ns = NEVER
+        self._answer: Answer
+        self._done: asyncio.Future[None] | None = None
+        self._answered = False
         self.usable = False
+
+    async def send(self, message: bytes, begun_ns: int, deadline_ns: int) -> Answer:
+        loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._has_length = self._ends_with_connection = False
+        self._answer = Answer(begun_ns, self._answered)
+        self._done = loop.create_future()
+        left_s = max(0.0, (deadline_ns - _now_ns()) / 1e9) + _TIMER_S
+        timer = loop.call_later(left_s, self._fail, Outcome.TIMEOUT)
+        self._transport.write(message)
+        try:
+            await self._done
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        finally:
+            timer.cancel()
+        return self._answer
+
+    def close(self) -> None:
+        self.usable = False
+        self._transport.abort()
 
     # From asyncio
 
@@ -141,31 +145,31 @@ class _Exchange(asyncio.Protocol):
         self.usable = True
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is None or self._answer.done():  # nobody asked
+        if self._done is None or self._done.done():  # there is no request
             self.close()
             return
-        if self._first_byte_ns == NEVER:
-            self._first_byte_ns = _now_ns()
+        if self._answer.first_byte_ns == NEVER:
+            self._answer.first_byte_ns = _now_ns()
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(Outcome.PROTOCOL)
 
     def eof_received(self) -> None:
-        self._ended(whole=True)
+        self._lost(whole=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._ended(whole=exc is None)
+        self._lost(whole=exc is None)
 
-    def _ended(self, *, whole: bool) -> None:
+    def _lost(self, *, whole: bool) -> None:
         self.usable = False
-        if self._answer is None or self._answer.done():
+        if self._done is None or self._done.done():
             return
         if self._ends_with_connection and whole:
             self._complete()
         elif self._transport.get_write_buffer_size():
             self._fail(Outcome.WRITE)
-        elif self._answered and self._first_byte_ns == NEVER:
+        elif self._answered and self._answer.first_byte_ns == NEVER:
             self._fail(Outcome.RESET_STALE)
         else:
             self._fail(Outcome.RESET)
@@ -174,8 +178,7 @@ class _Exchange(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name, value))
-        lower = name.lower()
-        if lower in (b"content-length", b"transfer-encoding"):
+        if name.lower() in (b"content-length", b"transfer-encoding"):
             self._has_length = True
 
     def on_headers_complete(self) -> None:
@@ -188,66 +191,33 @@ class _Exchange(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() < httpx.codes.OK:  # 100 Continue and the like
             self._headers.clear()
-            return
-        self._complete()
+        else:
+            self._complete()
 
-    # For the connection
-
-    async def ask(self, message: bytes, begun_ns: int, deadline_ns: int) -> httpx.Response:
-        self._parser = httptools.HttpResponseParser(self)
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._has_length = self._ends_with_connection = False
-        self._first_byte_ns = NEVER
-        self._answer = self._loop.create_future()
-        left_s = max(0.0, (deadline_ns - _now_ns()) / 1e9) + _TIMER_S
-        timer = self._loop.call_later(left_s, self._fail, Outcome.TIMEOUT)
-        self._sent_ns = begun_ns
-        self._transport.write(message)
-        try:
-            return await self._answer
-        except asyncio.CancelledError:
-            self.close()
-            raise
-        finally:
-            timer.cancel()
-
-    def close(self) -> None:
-        self.usable = False
-        self._transport.abort()
+    # The end
 
     def _complete(self) -> None:
         ended_ns = _now_ns()
-        if self._answer is None or self._answer.done():
+        if self._done is None or self._done.done():
             return
-        extensions = {
-            "sent_ns": self._sent_ns,
-            "first_byte_ns": self._first_byte_ns,
-            "ended_ns": ended_ns,
-            "reused": self._answered > 0,
-        }
         try:
-            response = httpx.Response(
+            self._answer.response = httpx.Response(
                 self._parser.get_status_code(),
                 headers=self._headers,
                 content=b"".join(self._body),
-                extensions=extensions,
             )
-        except httpx.DecodingError:  # says that it is compressed, and is not
+        except httpx.DecodingError:  # its header says that it is compressed, but it is not
             self._fail(Outcome.PROTOCOL)
             return
         if not self._parser.should_keep_alive():
             self.close()
-        self._answered += 1
-        self._answer.set_result(response)
+        self._answered = True
+        self._answer.ended_ns = ended_ns
+        self._done.set_result(None)
 
-    def _fail(self, outcome: Outcome) -> None:
-        if self._answer is not None and not self._answer.done():
-            error = FailedRequestError(
-                outcome,
-                sent_ns=self._sent_ns,
-                first_byte_ns=self._first_byte_ns,
-                reused=self._answered > 0,
-            )
-            self._answer.set_exception(error)
+    def _fail(self, failure: Outcome) -> None:
+        if self._done is not None and not self._done.done():
+            self._answer.failure = failure
+            self._answer.ended_ns = _now_ns()
+            self._done.set_result(None)
         self.close()

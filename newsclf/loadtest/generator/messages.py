@@ -1,58 +1,80 @@
-"""What the processes of the generator are told, and what they tell."""
+"""Messages between the load generator and its worker processes.
+
+worker → parent   Connected, then a Progress every quarter of a second, then a Result
+parent → worker   WorkerTask, the start as a time of time.perf_counter_ns (on Linux and macOS
+one clock for all processes), then DRAIN or CANCEL of `stop_conditions`
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import httpx
 
 from newsclf.loadtest.load.arrivals import Schedule
 from newsclf.loadtest.store.records import WorkerHealth
-from newsclf.loadtest.store.samples import Samples
+from newsclf.loadtest.store.samples import Outcome, Samples
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What one worker is to send."""
+class Target:
+    """Where requests go, and what is in them."""
 
-    worker: int
     url: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
+    """In addition to the content type; may hold a credential, so they are never written anywhere.
+    """
     auth: httpx.Auth | None
-    bodies: list[bytes]
-    headlines: int
-    """In each body."""
-    connections: int
+    """Puts a credential into each request."""
+    bodies: Sequence[bytes]
+    headlines_per_request: int
     timeout_s: float
     """From the moment a request is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTask:
+    """The part of a load that one worker sends; times are nanoseconds since the start."""
+
+    target: Target
+    worker: int
+    connections: int
     window_begin_ns: int
     window_end_ns: int
     schedule: Schedule | None
-    """Of an open loop; in a closed loop each connection sends when it has its answer."""
+    """None for a closed loop, where each connection sends when it has its answer."""
     choices: Schedule
-    """Payloads by number, in turn; a closed loop begins again at its end."""
+    """Indices of payloads, in turn; a closed loop begins again at the end."""
     max_backlog: int
+    """Requests that may be due at once while all connections are in use; more are dropped."""
     max_requests: int | None
-    """After which it sends no more."""
 
 
 @dataclass(frozen=True, slots=True)
+class Connected:
+    """All connections are open, or one could not be opened."""
+
+    failure: Outcome | None
+
+
+@dataclass(slots=True)
 class Progress:
     """What happened since the last one."""
 
     worker: int
-    ok: int
-    failed: int
-    in_flight: int
-    response_ms: list[float]
+    ok: int = 0
+    failed: int = 0
+    in_flight: int = 0
+    response_ms: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All that a worker saw."""
+    """Everything that a worker measured."""
 
     samples: Samples
     health: WorkerHealth
     connections_opened: int
     ended_early_ns: int | None
-    """When it had sent all that it may, on the clock of the samples."""
+    """When it had sent as many requests as it may, on the clock of the samples."""

@@ -1,4 +1,4 @@
-"""One request, from being due to being a Sample."""
+"""Sending one request, and the sample that records it."""
 
 from __future__ import annotations
 
@@ -7,77 +7,83 @@ import time
 
 import httpx
 
-from newsclf.loadtest.generator.connection import Connection, FailedRequestError
-from newsclf.loadtest.generator.messages import Order
+from newsclf.loadtest.generator.connection import Answer, Connection
+from newsclf.loadtest.generator.messages import Target
 from newsclf.loadtest.generator.outcome import outcome_of
-from newsclf.loadtest.store.samples import NEVER, Outcome, Sample
+from newsclf.loadtest.store.samples import Outcome, Sample
+
+_now_ns = time.perf_counter_ns
 
 
-class Asker:
-    """Sends the requests of an order."""
+class Sender:
+    """Sends the requests of a target."""
 
-    def __init__(self, order: Order) -> None:
-        self._order = order
-        self._url = httpx.URL(order.url)
-        self._requests = [self._build(body) for body in order.bodies]
-        self._timeout_ns = round(order.timeout_s * 1e9)
+    def __init__(self, target: Target, worker: int = 0) -> None:
+        self._target = target
+        self._worker = worker
+        self._url = httpx.URL(target.url)
+        self._headers = {"content-type": "application/json", **target.headers}
+        self._timeout_ns = round(target.timeout_s * 1e9)
+        # A signature holds the time of its request, so those are made one by one.
+        self._messages = [] if target.auth else [self._message(body) for body in target.bodies]
 
-    async def ask(
-        self, connection: Connection, intended_ns: int, payload: int, t0_ns: int
-    ) -> Sample:
-        """Send a payload on a connection; what became of it.
+    def connection(self, number: int = 0) -> Connection:
+        """A connection to the target, not yet open."""
+        return Connection(self._url, number)
 
-        Cancelled, it closes the connection and returns a sample that says so.
+    async def send(self, connection: Connection, payload: int, due_ns: int) -> Answer:
+        """Send a payload on a connection that is not in use.
 
         Args:
-            connection: Not in use.
-            intended_ns: When the request was due, since t0.
-            payload: Number of its body.
-            t0_ns: Zero of the samples' clock, on time.perf_counter_ns.
+            connection: Where.
+            payload: Index of the body.
+            due_ns: When the request was due, on time.perf_counter_ns; its time-out counts from it.
         """
-        begun_ns = time.perf_counter_ns() - t0_ns
-        deadline_ns = intended_ns + self._timeout_ns
+        if self._messages:
+            message = self._messages[payload]
+        else:
+            message = self._message(self._target.bodies[payload])
+        return await connection.send(message, due_ns + self._timeout_ns)
+
+    async def sample(self, connection: Connection, payload: int, due_ns: int) -> Sample:
+        """Send a payload as `send` does, and record what came of it.
+
+        Cancelled, it closes the connection and returns a sample with that outcome.
+        """
+        begun_ns = _now_ns()
         sample = Sample(
-            intended_ns,
+            due_ns,
             payload,
-            Outcome.CANCELLED,
-            worker=self._order.worker,
+            Outcome.TIMEOUT,
+            ended_ns=begun_ns,
+            worker=self._worker,
             connection=connection.number,
         )
-        if begun_ns >= deadline_ns:  # its user has gone while it waited for a connection
-            return sample._replace(outcome=Outcome.TIMEOUT, ended_ns=begun_ns)
-        request = self._requests[payload]
-        if self._order.auth is not None:  # a signature holds the time of its request
-            request = self._build(self._order.bodies[payload])
-            request = next(self._order.auth.auth_flow(request))
-        request.extensions["deadline_ns"] = t0_ns + deadline_ns
+        if begun_ns >= due_ns + self._timeout_ns:  # while it was queued for a connection
+            return sample
         try:
-            answer = await connection.handle_async_request(request)
-        except FailedRequestError as error:
-            return sample._replace(
-                outcome=error.outcome,
-                sent_ns=begun_ns if error.sent_ns == NEVER else error.sent_ns - t0_ns,
-                first_byte_ns=_since(t0_ns, error.first_byte_ns),
-                ended_ns=time.perf_counter_ns() - t0_ns,
-                reused=error.reused,
-            )
+            answer = await self.send(connection, payload, due_ns)
         except asyncio.CancelledError:
-            return sample._replace(sent_ns=begun_ns, ended_ns=time.perf_counter_ns() - t0_ns)
-        about = answer.extensions
+            return sample._replace(outcome=Outcome.CANCELLED, sent_ns=begun_ns, ended_ns=_now_ns())
+        sample = sample._replace(
+            outcome=answer.failure,
+            sent_ns=answer.sent_ns,
+            first_byte_ns=answer.first_byte_ns,
+            ended_ns=answer.ended_ns,
+            reused=answer.reused,
+        )
+        if answer.response is None:
+            return sample
         return sample._replace(
-            outcome=outcome_of(answer, self._order.headlines),
-            sent_ns=_since(t0_ns, about["sent_ns"]),
-            first_byte_ns=_since(t0_ns, about["first_byte_ns"]),
-            ended_ns=_since(t0_ns, about["ended_ns"]),
-            status=answer.status_code,
-            response_bytes=len(answer.content),
-            reused=about["reused"],
+            outcome=outcome_of(answer.response, self._target.headlines_per_request),
+            status=answer.response.status_code,
+            response_bytes=len(answer.response.content),
         )
 
-    def _build(self, body: bytes) -> httpx.Request:
-        headers = {"content-type": "application/json", **self._order.headers}
-        return httpx.Request("POST", self._url, headers=headers, content=body)
-
-
-def _since(t0_ns: int, moment_ns: int) -> int:
-    return moment_ns if moment_ns == NEVER else moment_ns - t0_ns
+    def _message(self, body: bytes) -> bytes:
+        request = httpx.Request("POST", self._url, headers=self._headers, content=body)
+        if self._target.auth is not None:
+            request = next(self._target.auth.auth_flow(request))
+        lines = [b"%s %s HTTP/1.1" % (request.method.encode(), request.url.raw_path)]
+        lines += [b"%s: %s" % header for header in request.headers.raw]
+        return b"\r\n".join(lines) + b"\r\n\r\n" + request.content

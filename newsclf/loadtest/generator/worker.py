@@ -1,277 +1,198 @@
-"""A process of the generator: it sends its part of a load and hands back a sample for each request.
+"""A worker process of the load generator: sends its part of a load, and records each request.
 
-It talks with its parent over a pipe, whose descriptor is its one argument. The pipe brings it an
-Order; all else are tuples that begin with a word:
-
-    worker → parent   ("connected", how many)   ("progress", Progress)   ("done", Result)
-                      ("failed", outcome): a connection could not be opened
-    parent → worker   ("start", t0)   ("drain",)   ("cancel",)
-
-`t0` is on time.perf_counter_ns, which on Linux and macOS is one clock for all processes.
+It talks with its parent over a pipe, whose descriptor is its one argument; see `messages`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
+import math
 import resource
 import sys
 import time
 from collections import deque
-from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from threading import Thread
-from typing import Any
 
-import httpx
 import numpy as np
 import uvloop
 
-from newsclf.loadtest.generator.connection import Connection, FailedRequestError
-from newsclf.loadtest.generator.health import HealthWatch
-from newsclf.loadtest.generator.messages import Order, Progress, Result
-from newsclf.loadtest.generator.sender import Asker
-from newsclf.loadtest.store.samples import SAMPLE, Outcome, Sample
+from newsclf.loadtest.generator.connection import NOT_CONNECTED, Connection
+from newsclf.loadtest.generator.health import HealthMonitor
+from newsclf.loadtest.generator.messages import Connected, Progress, Result, WorkerTask
+from newsclf.loadtest.generator.sender import Sender
+from newsclf.loadtest.stop_conditions import DRAIN
+from newsclf.loadtest.store.samples import NEVER, SAMPLE, Outcome, Sample
 
 _CONNECT_S = 10.0
 _PROGRESS_S = 0.25
+_PROGRESS_LATENCIES = 1000
 _RECONNECT_S = 0.1
-_NOT_CONNECTED = {
-    Outcome.DNS,
-    Outcome.CONNECT_REFUSED,
-    Outcome.CONNECT_TIMEOUT,
-    Outcome.CONNECT_FAILED,
-    Outcome.TLS,
-}
 _now_ns = time.perf_counter_ns
 
 
 def main(descriptor: int) -> None:
-    """Read an order from a pipe and run it; ends when the parent does."""
+    """Read a task from a pipe and run it; ends when the parent does."""
     pipe = Pipe(descriptor)
-    try:
-        order: Order = pipe.recv()
-    except (EOFError, OSError):
-        return  # the parent is gone
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = order.connections + 64
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, suppress(BrokenPipeError):
-        runner.run(_Worker(pipe, order).run())
-
-
-@dataclass(slots=True)
-class _Tally:
-    ok: int = 0
-    failed: int = 0
-    response_ms: list[float] = field(default_factory=list)
+    with suppress(EOFError, ConnectionError):  # the parent is gone
+        task: WorkerTask = pipe.recv()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        needed = task.connections + 64
+        if soft != resource.RLIM_INFINITY and soft < needed:
+            limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_Worker(pipe, task).run())
 
 
 class _Worker:
-    def __init__(self, pipe: Pipe, order: Order) -> None:
+    """Times are those of time.perf_counter_ns, except in the task and in the result."""
+
+    def __init__(self, pipe: Pipe, task: WorkerTask) -> None:
         self._pipe = pipe
-        self._order = order
-        self._schedule = None if order.schedule is None else order.schedule.tolist()
-        self._choices: list[int] = order.choices.tolist()
-        url = httpx.URL(order.url)
-        tls = httpx.create_ssl_context() if url.scheme == "https" else None
-        self._connections = [Connection(url, tls=tls, number=i) for i in range(order.connections)]
-        self._asker = Asker(order)
-        self._records: list[Sample] = []
-        self._backlog: deque[int] = deque()
-        self._idle: list[asyncio.Future[int | None]] = []
-        self._all_due = False
-        self._taken = 0
+        self._task = task
+        self._schedule: list[int] | None = None
+        if task.schedule is not None:
+            self._schedule = task.schedule.tolist()
+        self._choices: list[int] = task.choices.tolist()
+        self._sender = Sender(task.target, task.worker)
+        self._idle = [self._sender.connection(i) for i in range(task.connections)]
+        self._connections = tuple(self._idle)
+        self._backlog: deque[tuple[int, int]] = deque()
+        """Payload and due time of the requests that no connection sends yet."""
+        self._samples: list[Sample] = []
+        self._left = math.inf if task.max_requests is None else task.max_requests
+        self._draining = False
         self._ended_early_ns: int | None = None
         self._in_flight = 0
-        self._tally = _Tally()
-        self._health = HealthWatch(order.window_begin_ns, order.window_end_ns)
-        self._draining = False
-        self._begin: asyncio.Future[int]
-        self._work: asyncio.Task[None] | None = None
-        self._t0_ns = 0
+        self._progress = Progress(task.worker)
+        self._start_ns = 0
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        opening = [connection.open(_CONNECT_S) for connection in self._connections]
-        for error in await asyncio.gather(*opening, return_exceptions=True):
-            if isinstance(error, FailedRequestError):
-                self._pipe.send(("failed", error.outcome))
-                return
-            if error is not None:
-                raise error
-        self._pipe.send(("connected", len(self._connections)))
-        self._begin = loop.create_future()
-        Thread(target=self._listen, args=[loop], daemon=True).start()
-        self._t0_ns = await self._begin
+        opened = await asyncio.gather(*(each.open(_CONNECT_S) for each in self._connections))
+        failure = next(filter(None, opened), None)
+        self._pipe.send(Connected(failure))
+        if failure is not None:
+            return
+        self._start_ns = await asyncio.to_thread(self._pipe.recv)
         gc.collect()
         gc.freeze()
         gc.disable()
-        await self._until(0)
-        self._work = asyncio.create_task(self._load())
-        watchers = [
-            asyncio.create_task(self._health.watch_lag(self._clock_ns)),
-            asyncio.create_task(self._measure_cpu()),
-            asyncio.create_task(self._report()),
-        ]
+        health = HealthMonitor(
+            self._start_ns + self._task.window_begin_ns, self._start_ns + self._task.window_end_ns
+        )
+        await _until(self._start_ns)
+        load = asyncio.create_task(self._load())
+        Thread(target=self._obey, args=[asyncio.get_running_loop(), load], daemon=True).start()
+        others = [asyncio.create_task(health.run()), asyncio.create_task(self._report())]
         with suppress(asyncio.CancelledError):
-            await self._work
-        for watcher in watchers:
-            watcher.cancel()
+            await load
+        for other in others:
+            other.cancel()
         for connection in self._connections:
-            await connection.aclose()
-        self._pipe.send(("done", self._result()))
+            connection.close()
+        samples = np.array(self._samples, dtype=SAMPLE)
+        for name in ("intended_ns", "sent_ns", "first_byte_ns", "ended_ns"):
+            samples[name] -= np.where(samples[name] == NEVER, 0, self._start_ns)
+        opened_count = sum(connection.opened for connection in self._connections)
+        self._pipe.send(Result(samples, health.result(), opened_count, self._ended_early_ns))
 
-    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Read the parent's words, in a thread of its own."""
-        while True:
-            try:
-                word, *rest = self._pipe.recv()
-            except (EOFError, OSError):
-                word, rest = "cancel", []  # the parent is gone
-            with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._obey, word, *rest)
-            if word == "cancel":
-                return
-
-    def _obey(self, word: str, *rest: int) -> None:
-        if word == "start":
-            self._begin.set_result(rest[0])
-        elif word == "drain":
-            self._draining = True
-        elif self._work is not None:
-            self._work.cancel()
-        else:
-            self._begin.cancel()
-
-    # Loads
+    def _obey(self, loop: asyncio.AbstractEventLoop, load: asyncio.Task[None]) -> None:
+        """Stop when the parent says so, or is gone; runs in a thread of its own."""
+        with suppress(EOFError, ConnectionError):
+            while self._pipe.recv() == DRAIN:
+                self._draining = True
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(load.cancel)
 
     async def _load(self) -> None:
-        if self._schedule is None:
-            await _together([self._user(connection) for connection in self._connections])
-            return
-        senders = [self._sender(connection, self._schedule) for connection in self._connections]
         try:
-            await _together([self._dispatch(self._schedule), *senders])
+            async with asyncio.TaskGroup() as group:
+                if self._schedule is not None:
+                    await self._dispatch(self._schedule, group)
+                else:
+                    for connection in self._connections:
+                        group.create_task(self._user(connection))
         finally:  # each request that was due is accounted for
-            for number in self._backlog:
-                self._give_up(self._schedule[number], self._choices[number], Outcome.CANCELLED)
+            for payload, due_ns in self._backlog:
+                self._give_up(payload, due_ns, Outcome.CANCELLED)
 
     async def _user(self, connection: Connection) -> None:
-        """One user of a closed loop: the next request goes out when the last is answered."""
-        choices, turn = self._choices, connection.number
-        while self._may_send() and (now_ns := self._clock_ns()) < self._order.window_end_ns:
-            outcome = await self._ask(connection, now_ns, choices[turn % len(choices)])
-            turn += len(self._connections)
-            if outcome in _NOT_CONNECTED:  # nobody tries thousands of times a second
-                await asyncio.sleep(_RECONNECT_S)
+        """One user of a closed loop: sends the next request when the last one is answered."""
+        end_ns = self._start_ns + self._task.window_end_ns
+        for turn in itertools.count(connection.number, len(self._connections)):
+            if (now_ns := _now_ns()) >= end_ns or not self._may_send():
+                return
+            payload = self._choices[turn % len(self._choices)]
+            if await self._send(connection, payload, now_ns) in NOT_CONNECTED:
+                await asyncio.sleep(_RECONNECT_S)  # instead of thousands of attempts a second
+
+    async def _dispatch(self, schedule: list[int], group: asyncio.TaskGroup) -> None:
+        """Pass each request on when it is due; never early, never skipped."""
+        for after_ns, payload in zip(schedule, self._choices, strict=True):
+            due_ns = self._start_ns + after_ns
+            await _until(due_ns)
+            if not self._may_send():
+                return
+            if len(self._backlog) >= self._task.max_backlog:
+                self._give_up(payload, due_ns, Outcome.DROPPED)
+                continue
+            self._backlog.append((payload, due_ns))
+            if self._idle:  # the one last used is used first, so that few become stale
+                group.create_task(self._work_off(self._idle.pop()))
+
+    async def _work_off(self, connection: Connection) -> None:
+        """Send what is queued, one after the other on one connection."""
+        while self._backlog:
+            await self._send(connection, *self._backlog.popleft())
+        self._idle.append(connection)
 
     def _may_send(self) -> bool:
+        """Whether one more request may be sent, which then counts."""
         if self._draining:
             return False
-        limit = self._order.max_requests
-        if limit is not None and self._taken >= limit:
-            self._ended_early_ns = self._ended_early_ns or self._clock_ns()
+        if self._left == 0:
+            self._ended_early_ns = self._ended_early_ns or _now_ns() - self._start_ns
             return False
-        self._taken += 1
+        self._left -= 1
         return True
 
-    async def _dispatch(self, schedule: list[int]) -> None:
-        """Pass each request on when it is due; never early, never skipped."""
-        for number, moment_ns in enumerate(schedule):
-            if moment_ns > self._clock_ns():
-                await self._until(moment_ns)
-            if not self._may_send():
-                break
-            if self._idle:
-                self._idle.pop().set_result(number)
-            elif len(self._backlog) < self._order.max_backlog:
-                self._backlog.append(number)
-            else:
-                self._give_up(moment_ns, self._choices[number], Outcome.DROPPED)
-        self._all_due = True
-        for idle in self._idle:
-            idle.set_result(None)
-
-    async def _sender(self, connection: Connection, schedule: list[int]) -> None:
-        """Send what is due on one connection; the one last used is used first, so few get stale."""
-        while (number := await self._next_due()) is not None:
-            await self._ask(connection, schedule[number], self._choices[number])
-
-    async def _next_due(self) -> int | None:
-        if self._backlog:
-            return self._backlog.popleft()
-        if self._all_due:
-            return None
-        turn: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._idle.append(turn)
-        return await turn
-
-    def _give_up(self, intended_ns: int, payload: int, outcome: Outcome) -> None:
-        self._record(Sample(intended_ns, payload, outcome, worker=self._order.worker))
-
-    async def _ask(self, connection: Connection, intended_ns: int, payload: int) -> Outcome:
+    async def _send(self, connection: Connection, payload: int, due_ns: int) -> Outcome:
         self._in_flight += 1
-        try:
-            sample = await self._asker.ask(connection, intended_ns, payload, self._t0_ns)
-        finally:
-            self._in_flight -= 1
+        sample = await self._sender.sample(connection, payload, due_ns)
+        self._in_flight -= 1
         self._record(sample)
         if sample.outcome == Outcome.CANCELLED:
             raise asyncio.CancelledError
         return sample.outcome
 
+    def _give_up(self, payload: int, due_ns: int, outcome: Outcome) -> None:
+        self._record(Sample(due_ns, payload, outcome, worker=self._task.worker))
+
     def _record(self, sample: Sample) -> None:
-        self._records.append(sample)
+        self._samples.append(sample)
         if sample.outcome == Outcome.OK:
-            self._tally.ok += 1
-            self._tally.response_ms.append((sample.ended_ns - sample.intended_ns) / 1e6)
+            self._progress.ok += 1
+            self._progress.response_ms.append((sample.ended_ns - sample.intended_ns) / 1e6)
         else:
-            self._tally.failed += 1
-
-    # Clocks and health
-
-    def _clock_ns(self) -> int:
-        return _now_ns() - self._t0_ns
-
-    async def _until(self, moment_ns: int) -> None:
-        # A timer of whole milliseconds may wake a little early.
-        while (left_ns := moment_ns - self._clock_ns()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(left_ns / 1e9)
-
-    async def _measure_cpu(self) -> None:
-        for moment_ns in (self._order.window_begin_ns, self._order.window_end_ns):
-            await self._until(moment_ns)
-            self._health.note_cpu()
+            self._progress.failed += 1
 
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(_PROGRESS_S)
-            tally, self._tally = self._tally, _Tally()
-            progress = Progress(
-                self._order.worker,
-                tally.ok,
-                tally.failed,
-                self._in_flight,
-                tally.response_ms[-1000:],
-            )
-            self._pipe.send(("progress", progress))
-
-    def _result(self) -> Result:
-        samples = np.array(self._records, dtype=SAMPLE)
-        opened = sum(connection.opened for connection in self._connections)
-        health = self._health.result(self._clock_ns())
-        return Result(samples, health, opened, self._ended_early_ns)
+            progress, self._progress = self._progress, Progress(self._task.worker)
+            progress.in_flight = self._in_flight
+            del progress.response_ms[:-_PROGRESS_LATENCIES]
+            self._pipe.send(progress)
 
 
-async def _together(coroutines: list[Coroutine[Any, Any, None]]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for coroutine in coroutines:
-            group.create_task(coroutine)
+async def _until(moment_ns: int) -> None:
+    # A timer of whole milliseconds may wake a little early.
+    while (left_ns := moment_ns - _now_ns()) > 0:  # noqa: ASYNC110
+        await asyncio.sleep(left_ns / 1e9)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,11 @@ class Outcome(IntEnum):
     CANCELLED = 20
     """In flight when the run was interrupted."""
 
+    @property
+    def words(self) -> str:
+        """The outcome in words, for messages."""
+        return self.name.lower().replace("_", " ")
+
 
 class Sample(NamedTuple):
     """One request."""

@@ -13,11 +13,12 @@ import pytest
 
 from newsclf.common.errors import NewsclfError, ServiceError
 from newsclf.loadtest.analysis.summary import summarise
-from newsclf.loadtest.generator import unresponsive, worker
-from newsclf.loadtest.generator.controller import Generated, Stop, Target, generate
-from newsclf.loadtest.generator.messages import Progress
+from newsclf.loadtest.generator import worker
+from newsclf.loadtest.generator.controller import Generated, generate
+from newsclf.loadtest.generator.messages import Progress, Target
 from newsclf.loadtest.load import arrivals
 from newsclf.loadtest.load.arrivals import Schedule
+from newsclf.loadtest.stop_conditions import Interrupt, StopCondition, StopConditions, Unresponsive
 from newsclf.loadtest.store.records import Load, Point, PointSummary
 from newsclf.loadtest.store.samples import NEVER, Outcome
 from tests.support.loadserver import Behaviour, running
@@ -54,7 +55,7 @@ def _run(
     *,
     workers: int = 1,
     timeout_s: float = 10.0,
-    stop: Stop | None = None,
+    stop: StopCondition | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Generated:
     target = Target(
@@ -72,7 +73,7 @@ def _run(
         schedule=due,
         choices=choices,
         workers=workers,
-        stop=stop or Stop(),
+        stop=StopConditions(stop) if stop else StopConditions(),
         on_progress=on_progress,
     )
 
@@ -212,16 +213,13 @@ def test_every_failure_is_counted_exactly() -> None:
     assert seen["ok"] == 1760
 
 
-def test_a_target_that_answers_nothing_any_more_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(unresponsive, "SILENT_S", 0.5)
+def test_a_load_on_an_unresponsive_target_is_stopped() -> None:
     load = _closed(2, duration_s=60, warmup_s=0)
     with running(Behaviour(service_s=0.005, script=["ok"] * 50 + ["500"] * 10_000)) as server:
-        generated = _run(server.url, load)
+        generated = _run(server.url, load, stop=Unresponsive(after_s=0.5))
         seen = server.seen()
 
-    assert generated.silent
+    assert isinstance(generated.stopped_by, Unresponsive)
     assert not generated.interrupted
     assert generated.window_end_ns < 30e9
     assert Counter(generated.samples["outcome"].tolist()) == {
@@ -332,7 +330,7 @@ def test_a_killed_process_of_the_generator_is_an_error() -> None:
 
 
 def test_a_process_of_the_generator_that_is_killed_while_it_starts_is_an_error() -> None:
-    """Its order is larger than a pipe holds, and nobody reads it."""
+    """Its task is larger than a pipe holds, and nobody reads it."""
     before = psutil.Process().children()
 
     def kill_the_first() -> None:
@@ -351,11 +349,11 @@ def test_a_process_of_the_generator_that_is_killed_while_it_starts_is_an_error()
 
 def test_stopping_drains_and_stopping_again_cancels() -> None:
     for asked, outcomes in ((1, {Outcome.OK}), (2, {Outcome.OK, Outcome.CANCELLED})):
-        stop = Stop()
+        stop = Interrupt()
 
-        def ask(progress: Progress, stop: Stop = stop, asked: int = asked) -> None:
-            while progress.ok and stop.asked < asked:
-                stop.ask()
+        def ask(progress: Progress, stop: Interrupt = stop, asked: int = asked) -> None:
+            if progress.ok:
+                stop.asked = asked
 
         with running(Behaviour(service_s=0.3)) as server:
             generated = _run(
@@ -368,12 +366,11 @@ def test_stopping_drains_and_stopping_again_cancels() -> None:
 
 def test_a_process_that_is_done_is_not_told_to_stop() -> None:
     """Two processes: the first ends, the second hangs, and has to be cancelled."""
-    stop = Stop()
+    stop = Interrupt()
 
     def ask(progress: Progress) -> None:
         if progress.in_flight == 1 and progress.ok == 0:
-            while stop.asked < 2:
-                stop.ask()
+            stop.asked = 2
 
     with running(Behaviour(script=["ok", "hang"])) as server:
         generated = _run(

@@ -356,7 +356,7 @@ def test_max_requests_ends_it_in_order(newsclf: Cli) -> None:
         assert_complete(result)
         assert "--max-requests 300 was reached" in result.err
         newsclf(*options, "--resume", _only_run())
-        assert server.seen()["ok"] == 302, "gone on with, nothing is left to send"
+        assert server.seen()["ok"] == 301, "resumed, nothing is left to send"
 
 
 def test_a_limit_below_the_first_point_says_to_raise_it(newsclf: Cli) -> None:

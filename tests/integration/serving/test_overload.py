@@ -18,9 +18,10 @@ import psutil
 import pytest
 
 from newsclf.contract.labels import LABELS
-from newsclf.loadtest.generator.controller import Stop, Target, generate
-from newsclf.loadtest.generator.messages import Progress
+from newsclf.loadtest.generator.controller import generate
+from newsclf.loadtest.generator.messages import Progress, Target
 from newsclf.loadtest.load import arrivals
+from newsclf.loadtest.stop_conditions import StopConditions
 from newsclf.loadtest.store.records import Load
 from newsclf.loadtest.store.samples import Outcome, Samples
 from tests.support.metronome import JOB_S, SCORES
@@ -99,7 +100,7 @@ class Overload:
             schedule=due,
             choices=np.zeros(len(due), dtype=np.int64),
             workers=1,
-            stop=Stop(),
+            stop=StopConditions(),
             on_progress=self._look,
         ).samples
 

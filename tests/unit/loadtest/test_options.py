@@ -9,8 +9,6 @@ import pytest
 
 from newsclf.cli.measure.loadtest_view import remarks
 from newsclf.common.errors import ConfigError
-from newsclf.loadtest.budget import Budget, Limits
-from newsclf.loadtest.generator.controller import Stop
 from newsclf.loadtest.load.options import parse_arrival, parse_objective
 from tests.conftest import Cli
 from tests.support.runs import point
@@ -59,16 +57,3 @@ def test_equal_reasons_of_several_points_are_one_line() -> None:
         "2 points, such as busy for 97% of the time",
         "ml.c5.xlarge-closed-4-r1: of its own",
     ]
-
-
-def test_the_option_whose_limit_was_reached_is_named() -> None:
-    budget = Budget(Limits(max_requests=10_000_000), Stop(), sent=10_000_000)
-    costly = Budget(Limits(max_cost_usd=0.0, usd_per_hour=1.0), Stop(), sent=0)
-    costly.look()
-
-    assert (budget.option, budget.reason) == (
-        "--max-requests",
-        "--max-requests 10000000 was reached",
-    )
-    assert (costly.option, costly.reason) == ("--max-cost", "--max-cost 0 was reached")
-    assert Budget(Limits(), Stop(), sent=5).option is None

@@ -1,0 +1,86 @@
+"""Stop conditions: when each is met, and which of several counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsclf.loadtest.stop_conditions import (
+    CANCEL,
+    DRAIN,
+    CostLimit,
+    Interrupt,
+    RequestLimit,
+    StopConditions,
+    Unresponsive,
+)
+
+
+class Clock:
+    """A clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        """The time that was set."""
+        return self.now_s
+
+
+@pytest.mark.parametrize(
+    ("each_second", "unresponsive_after_s"),
+    [
+        ([(0, 10)] * 20, 5),
+        ([(9, 0)] * 5 + [(0, 10)] * 20, 10),
+        ([(0, 5)] * 20, 9),  # 50 requests take so long
+        ([(1, 99)] * 20, None),  # overloaded, but not unresponsive
+        ([(0, 99)] * 4 + [(1, 0)] + [(0, 99)] * 4, None),
+        ([(0, 0)] * 20, None),  # they are under way
+    ],
+)
+def test_unresponsive_is_many_failures_in_a_row_for_a_while(
+    each_second: list[tuple[int, int]], unresponsive_after_s: int | None
+) -> None:
+    clock = Clock()
+    condition = Unresponsive(clock=clock)
+    first = None
+    for second, (ok, failed) in enumerate(each_second):
+        clock.now_s = second
+        condition.observe(ok, failed)
+        if first is None and condition.reason():
+            first = second
+
+    assert first == unresponsive_after_s
+
+
+def test_a_limit_that_is_reached_is_named_with_its_option() -> None:
+    clock = Clock()
+    requests = RequestLimit(10, sent=9)
+    cost = CostLimit(0.5, usd_per_hour=1.0, began_s=0.0, clock=clock)
+    assert (requests.reason(), requests.left, cost.reason()) == (None, 1, None)
+
+    requests.sent += 1
+    clock.now_s = 1800
+    assert (requests.option, requests.reason()) == (
+        "--max-requests",
+        "--max-requests 10 was reached",
+    )
+    assert (cost.option, cost.reason()) == ("--max-cost", "--max-cost 0.5 was reached")
+
+
+def test_without_limits_nothing_stops() -> None:
+    requests = RequestLimit(None, sent=5)
+
+    assert requests.left is None
+    assert StopConditions(requests, CostLimit(None, 9.0), Interrupt()).met() is None
+
+
+def test_the_first_condition_that_is_met_counts_and_the_most_urgent_decides() -> None:
+    requests, interrupt = RequestLimit(1), Interrupt()
+    stop = StopConditions(requests) | interrupt
+    assert (stop.met(), stop.urgency()) == (None, 0)
+
+    requests.sent = 1
+    assert stop.urgency() == DRAIN
+    interrupt.asked = 2
+    assert stop.met() is requests
+    assert stop.urgency() == CANCEL
