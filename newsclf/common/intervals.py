@@ -17,6 +17,21 @@ class Interval(StrictRecord):
     high: float | None = None
 
 
+def percent(fraction: float | None, decimals: int = 1) -> str:
+    """A fraction as a percentage; a small one is shown as `<0.1 %`, not as 0."""
+    if fraction is None:
+        return "–"
+    text = f"{100 * fraction:.{decimals}f}"
+    if fraction > 0 and float(text) == 0:
+        return f"<{10**-decimals:.{decimals}f} %"
+    return f"{text} %"
+
+
+def share_range(ends: tuple[float, float] | None) -> str:
+    """The two ends of an interval of a share; empty without one."""
+    return f"{percent(ends[0])} to {percent(ends[1])}" if ends else ""
+
+
 class MeanStd(NamedTuple):
     """Mean and sample standard deviation."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,27 +17,6 @@ from newsclf.common.errors import ConfigError, DownloadError
 Kind = Literal["model", "dataset"]
 _NAMES: dict[Kind, str] = {"model": "base model", "dataset": "data set"}
 _PROBE_S = 4.0
-
-
-def download_file(repo_id: str, file: str, *, kind: Kind, hint: str) -> Path:
-    """Fetch one file of a repository, or find it in the cache.
-
-    Args:
-        repo_id: Such as `org/name`.
-        file: Its path in the repository.
-        kind: The kind of repository.
-        hint: What to do without the Hub.
-
-    Raises:
-        DownloadError: the Hub can't be reached, or has no such file.
-    """
-    from huggingface_hub import hf_hub_download
-
-    return _fetch(
-        lambda local: hf_hub_download(repo_id, file, repo_type=kind, local_files_only=local),
-        f"the {_NAMES[kind]} {repo_id}",
-        hint,
-    )
 
 
 def download_folder(
@@ -56,28 +35,19 @@ def download_folder(
         ConfigError: `repo_id` is not a valid id.
         DownloadError: the Hub can't be reached, or has no such repository or revision.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import errors, snapshot_download
 
-    return _fetch(
-        lambda local: snapshot_download(
+    what = f"the {_NAMES[kind]} {repo_id}" + (f" at {revision}" if revision else "")
+    _quiet()
+    problem = _problem()
+    try:
+        folder = snapshot_download(
             repo_id,
             repo_type=kind,
             revision=revision,
             allow_patterns=list(patterns),
-            local_files_only=local,
-        ),
-        f"the {_NAMES[kind]} {repo_id}" + (f" at {revision}" if revision else ""),
-        hint,
-    )
-
-
-def _fetch(get: Callable[[bool], str], what: str, hint: str) -> Path:
-    from huggingface_hub import errors
-
-    _quiet()
-    problem = _problem()
-    try:
-        return Path(get(problem is not None))
+            local_files_only=problem is not None,
+        )
     except errors.HFValidationError as error:
         raise ConfigError(f"{what}: not an id of the Hub ({_line(error)})", hint=hint) from error
     except errors.GatedRepoError as error:
@@ -96,6 +66,7 @@ def _fetch(get: Callable[[bool], str], what: str, hint: str) -> Path:
         raise DownloadError(
             f"{what} could not be downloaded: {problem or _line(error)}", hint=hint
         ) from error
+    return Path(folder)
 
 
 def _problem() -> str | None:

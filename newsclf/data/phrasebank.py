@@ -10,7 +10,7 @@ import hashlib
 import zipfile
 from pathlib import Path, PurePath, PurePosixPath
 
-from newsclf.common.errors import ConfigError, DataError
+from newsclf.common.errors import ConfigError, DataError, DownloadError
 from newsclf.common.files import file_digest
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
@@ -37,12 +37,11 @@ def download() -> Path:
     Raises:
         DownloadError: the Hub can't be reached and the cache lacks the file.
     """
-    return hub.download_file(
-        HUB_DATASET,
-        HUB_FILE,
-        kind="dataset",
-        hint="pass a copy of the zip with --data PATH, or train on what ships: --data sample",
-    )
+    hint = "pass a copy of the zip with --data PATH, or train on what ships: --data sample"
+    path = hub.download_folder(HUB_DATASET, [HUB_FILE], kind="dataset", hint=hint) / HUB_FILE
+    if not path.is_file():
+        raise DownloadError(f"the data set {HUB_DATASET}: no file {HUB_FILE}", hint=hint)
+    return path
 
 
 def is_phrasebank(path: Path) -> bool:

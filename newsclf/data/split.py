@@ -41,7 +41,12 @@ def split(data: LabelledData, settings: DataSettings) -> Split:
         ("validation", validation, data.validation),
         ("training", train, None),
     ):
-        _check_rows(data, part, rows)
+        if not rows:
+            raise DataError(
+                f"{data.name}: no row is left for the {part} part, since all are in a later part"
+                " too",
+                hint="check that --data, --validation and --test are different files",
+            )
         if given is None:
             _check_classes(data, part, rows)
     train = _without([*train, *data.extra], [*test, *validation])
@@ -87,15 +92,6 @@ def _check_class_sizes(data: LabelledData) -> None:
                 f" a class needs {len(parts)}, for {', '.join(parts[:-1])} and {parts[-1]}",
                 hint=f"add rows that are '{label}', or leave the class out",
             )
-
-
-def _check_rows(data: LabelledData, part: str, rows: Sequence[Example]) -> None:
-    """Raise DataError if nothing is left of a part."""
-    if not rows:
-        raise DataError(
-            f"{data.name}: no row is left for the {part} part, since all are in a later part too",
-            hint="check that --data, --validation and --test are different files",
-        )
 
 
 def _check_classes(data: LabelledData, part: str, rows: Sequence[Example]) -> None:

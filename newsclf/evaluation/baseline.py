@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from newsclf.common.intervals import percent
 from newsclf.common.records import LenientRecord
-from newsclf.reporting.text import percent
 
 
 class Baseline(LenientRecord):

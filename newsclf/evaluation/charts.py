@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsclf.common.intervals import Interval, wilson_interval
+from newsclf.common.intervals import Interval, percent, wilson_interval
 from newsclf.contract.labels import LABELS
 from newsclf.evaluation.report import Calibration, CalibrationBin, Slice
 from newsclf.evaluation.tables import bin_table, confusion_table, slice_table
@@ -13,7 +13,6 @@ from newsclf.reporting.figure import Figure
 from newsclf.reporting.labels import Box
 from newsclf.reporting.panel import LEFT, RIGHT, Mark, Panel, chart
 from newsclf.reporting.scale import Scale, Tick, linear
-from newsclf.reporting.text import percent
 
 _CELL_WIDTH, _CELL_HEIGHT = 112.0, 74.0
 _MATRIX_LEFT, _MATRIX_TOP = 88.0, 42.0

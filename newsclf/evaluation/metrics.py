@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -135,13 +136,11 @@ def slices(
 
 def length_name(example: Example) -> str:
     """The length class of a headline, in words."""
-    words = len(example.text.split())
-    lower = 1
-    for limit in _WORD_LIMITS:
-        if words <= limit:
-            return f"{lower:2d}–{limit} words"
-        lower = limit + 1
-    return f"{lower:2d} words or more"
+    i = bisect.bisect_left(_WORD_LIMITS, len(example.text.split()))
+    lower = _WORD_LIMITS[i - 1] + 1 if i else 1
+    if i == len(_WORD_LIMITS):
+        return f"{lower} words or more"
+    return f"{lower:2d}–{_WORD_LIMITS[i]} words"
 
 
 def agreement_name(example: Example) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from newsclf.common.intervals import percent, share_range
 from newsclf.evaluation import tables
 from newsclf.evaluation.charts import confusion_figure, reliability_figure, slices_figure
 from newsclf.evaluation.report import EvaluationReport
 from newsclf.reporting import page
 from newsclf.reporting.figure import Figure
 from newsclf.reporting.page import Card
-from newsclf.reporting.text import percent, share_range
 from newsclf.training.curve import training_figure
 
 

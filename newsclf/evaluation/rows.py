@@ -24,7 +24,7 @@ from newsclf.evaluation.report import SeenRows
 from newsclf.model.card import ModelCard, read_card, with_known_columns
 from newsclf.model.directory import ONNX_FILE, check_files
 from newsclf.serving import engine
-from newsclf.training.seen_texts import SeenTexts, read_seen_texts, without_seen
+from newsclf.training.seen_texts import part_of, read_seen_texts, without_seen
 
 Classify = Callable[[Sequence[str]], list[Prediction]]
 Runtime = Literal["int8", "float"]
@@ -48,10 +48,6 @@ class Model:
     def name(self) -> str:
         """The name of its directory."""
         return self.path.resolve().name
-
-    def seen_texts(self) -> SeenTexts | None:
-        """What it was trained and validated on; None for a model without such a record."""
-        return read_seen_texts(self.folder)
 
     def weights(self, runtime: Runtime) -> Path:
         """The file that a runtime loads."""
@@ -151,11 +147,11 @@ def _other_rows(
 ) -> Rows:
     """Rows of data that the model was not made from, without those that it has seen."""
     everything = labelled.examples
-    seen = model.seen_texts()
-    other = compare.seen_texts() if compare else None
-    new = without_seen(everything, seen) if seen else list(everything)
-    new_to_both = without_seen(new, other) if other else new
-    parts = [seen.part_of(example.text) for example in everything] if seen else []
+    seen = read_seen_texts(model.folder)
+    other = read_seen_texts(compare.folder) if compare else None
+    new = without_seen(everything, seen or {})
+    new_to_both = without_seen(new, other or {})
+    parts = [part_of(seen, example.text) for example in everything] if seen else []
     report = SeenRows(
         recorded=seen is not None and (compare is None or other is not None),
         rows=len(everything),
@@ -175,7 +171,7 @@ def _other_rows(
 
 def _check_not_seen(model: Model, labelled: LabelledData, rows: Sequence[Example]) -> None:
     """Raise ConfigError if a model was trained or validated on some of the rows."""
-    if (seen := model.seen_texts()) is not None:
+    if (seen := read_seen_texts(model.folder)) is not None:
         known = len(rows) - len(without_seen(rows, seen))
     elif model.card.data.digest == labelled.digest:
         parts = split(labelled, model.card.data.settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -64,8 +64,8 @@ class EvaluationRequest:
     """Where to take headlines from. By default, and if it is the data that the model was trained
     on, wherever that now is, its held-out part; of other data, all rows that the model has not
     seen. Columns and labels that were not named are those that it was trained with."""
-    use_float: bool = False
-    """Run the torch model instead of the int8 file."""
+    runtime: Runtime = "int8"
+    """Whether to run the int8 file, or the float model with torch."""
     gates: Mapping[str, float] = field(default_factory=dict)
     """Metric → minimum."""
     compare: Path | None = None
@@ -81,11 +81,6 @@ class EvaluationRequest:
         """Check the gates."""
         for metric, minimum in self.gates.items():
             _check_gate(metric, minimum)
-
-    @property
-    def runtime(self) -> Runtime:
-        """The runtime of the model."""
-        return "float" if self.use_float else "int8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +141,10 @@ def _check_gate(metric: str, minimum: float) -> None:
             hint=did_you_mean(metric, GATE_METRICS) or f"metrics: {', '.join(GATE_METRICS)}",
         )
     if not 0 <= minimum <= 1:  # NaN too
-        percent = 1 < minimum <= 100  # noqa: PLR2004
+        meant = minimum / 100 if 1 < minimum <= 100 else 0.9  # noqa: PLR2004 - a percentage
         raise ConfigError(
             f"--gate {metric}={minimum:g}: the minimum is a share, from 0 to 1",
-            hint=f"write {minimum / 100:g}: --gate {metric}={minimum / 100:g}"
-            if percent
-            else f"--gate {metric}=0.9, for example",
+            hint=f"for example --gate {metric}={meant:g}",
         )
 
 
@@ -184,9 +177,7 @@ def _check_writable(folder: Path, *, inside_model: bool) -> None:
             f"{folder} {found.words}, so no report is written there",
             hint="name another folder with --out",
         )
-    place = folder
-    while not place.exists() and place != place.parent:
-        place = place.parent
+    place = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     try:
         tempfile.TemporaryFile(dir=place).close()
     except OSError as error:
@@ -319,10 +310,7 @@ def _write(report: EvaluationReport, folder: Path) -> None:
             write_text(folder / name, text)
     except OSError as error:
         if new:
-            for name in files:
-                (folder / name).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            shutil.rmtree(folder, ignore_errors=True)
         raise _unwritable(folder, error) from error
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from newsclf.common.intervals import percent, share_range
 from newsclf.evaluation.report import CalibrationBin, Comparison, EvaluationReport, Slice
 from newsclf.reporting.figure import Table
-from newsclf.reporting.text import percent, share_range
 
 
 def summary_table(report: EvaluationReport) -> Table:

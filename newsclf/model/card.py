@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from newsclf.common.errors import ModelError
 from newsclf.common.files import write_text
+from newsclf.common.intervals import percent, share_range
 from newsclf.common.records import LenientRecord, read_record
 from newsclf.common.settings import DataSettings, TrainSettings
 from newsclf.common.visible import markdown, markdown_code, visible_json, yaml_text
@@ -166,9 +167,8 @@ def render_readme(card: ModelCard) -> str:
     """
     rows = [("validation", card.validation)] + ([("test", card.test)] if card.test else [])
     scores = "\n".join(
-        f"| {part} | {s.rows} | {_percent(s.accuracy)} "
-        f"({_percent(s.accuracy_interval[0])} to {_percent(s.accuracy_interval[1])}) "
-        f"| {_percent(s.macro_f1)} | {s.runtime} |"
+        f"| {part} | {s.rows} | {percent(s.accuracy)} ({share_range(s.accuracy_interval)})"
+        f" | {percent(s.macro_f1)} | {s.runtime} |"
         for part, s in rows
     )
     counts = "\n".join(
@@ -243,16 +243,12 @@ def _int8_sentence(card: ModelCard) -> str:
     )
     return (
         f"The int8 file `model.onnx` gives the same label as the float model on"
-        f" {_percent(card.int8.agreement)} of {card.int8.rows} validation rows{undecided}; accuracy"
-        f" there is {_percent(card.int8.int8_accuracy)} against"
-        f" {_percent(card.int8.float_accuracy)}."
+        f" {percent(card.int8.agreement)} of {card.int8.rows} validation rows{undecided}; accuracy"
+        f" there is {percent(card.int8.int8_accuracy)} against"
+        f" {percent(card.int8.float_accuracy)}."
     )
 
 
 def _hyper_parameters(card: ModelCard) -> dict[str, Any]:
     settings = card.training.model_dump(exclude={"base", "revision", "threads", "device"})
     return settings | {"learning_rate": card.learning_rate, "device": card.device}
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

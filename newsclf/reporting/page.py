@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from newsclf.common.intervals import percent
 from newsclf.common.visible import visible_value
 from newsclf.reporting import text
 
@@ -42,7 +43,7 @@ def render_page(package: str, title: str, **context: object) -> str:
         finalize=visible_value,
     )
     environment.globals |= {"markup": Markup, "number": text.number}
-    environment.filters |= {"percent": text.percent, "moment": text.moment}
+    environment.filters |= {"percent": percent, "moment": text.moment}
     style = "".join(map(_file, ("palette.css", "page.css", "chart.css")))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("report.html.jinja").render(

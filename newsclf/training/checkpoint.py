@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch.optim.swa_utils import AveragedModel
@@ -125,14 +125,12 @@ def _check_optimizer(optimizer: torch.optim.Optimizer) -> None:
             raise ValueError("moments of other parameters")
 
 
-def _results(history: list[dict[str, Any]]) -> list[EpochResult]:
-    """Results of epochs 1 to n; ValueError if they are anything else."""
-    figures = [value for entry in history for value in entry.values()]
-    if not all(isinstance(value, int | float) for value in figures):
-        raise ValueError("a result that is no figure")
-    if not history or [entry["epoch"] for entry in history] != [*range(1, len(history) + 1)]:
-        raise ValueError("epochs that do not count from 1")
-    return [EpochResult(**entry) for entry in history]
+def _results(history: object) -> list[EpochResult]:
+    """The results of epochs 1 to n in a checkpoint; ValueError for anything else."""
+    results = TypeAdapter(list[EpochResult]).validate_python(history)
+    if not results or [result.epoch for result in results] != [*range(1, len(results) + 1)]:
+        raise ValueError("epochs are not counted from 1")
+    return results
 
 
 def save_best(folder: Path, model: PreTrainedModel) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from newsclf.common.intervals import percent
 from newsclf.reporting.figure import Figure, Table
 from newsclf.reporting.panel import LEFT, RIGHT, Key, Mark, Panel, chart, legend
 from newsclf.reporting.scale import Scale, Tick, linear
-from newsclf.reporting.text import number, percent
+from newsclf.reporting.text import number
 
 
 def training_figure(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -22,14 +21,11 @@ def pick_device(wanted: str) -> torch.device:
     Raises:
         ConfigError: this machine, or this build of torch, has no such device.
     """
-    there: dict[str, Callable[[], bool]] = {
-        "cuda": torch.cuda.is_available,
-        "mps": torch.backends.mps.is_available,
-        "cpu": lambda: True,
-    }
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = [*(name for name, is_here in here.items() if is_here), "cpu"]
     if wanted == "auto":
-        return torch.device(next(name for name, is_there in there.items() if is_there()))
-    if not there[wanted]():
+        wanted = available[0]
+    if wanted not in available:
         raise ConfigError(
             f"device '{wanted}' is not available to torch {torch.__version__}",
             hint="--device auto, or install a build of torch for this device",

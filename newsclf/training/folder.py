@@ -73,7 +73,7 @@ def interrupted_request(model: Path, *, device: Device | None = None) -> TrainRe
         ConfigError: its folder is a link, or somebody else's.
     """
     path = work_folder(model) / REQUEST_FILE
-    _check_trusted(path.parent)
+    _check_ownership(path.parent)
     request = find_record(
         path,
         TrainRequest.model_validate_json,
@@ -96,19 +96,20 @@ def interrupted_request(model: Path, *, device: Device | None = None) -> TrainRe
 
 def check_target(request: TrainRequest, target: Path, work: Path, *, resume: bool) -> None:
     """Raise ConfigError if the model directory or an interrupted run is in the way."""
-    if target.exists() and not request.overwrite:
-        raise ConfigError(
-            f"{request.settings.model} already exists",
-            hint="add --overwrite to replace it, or name another with --out",
-        )
-    if target.exists() and not any((target / name).is_file() for name in (CARD_FILE, SEEDS_FILE)):
-        raise ConfigError(
-            f"{request.settings.model} is not a model directory, and will not be replaced",
-            hint="name another with --out",
-        )
+    model = request.settings.model
     if target.exists():
-        _check_replaceable(request.settings.model)
-    _check_trusted(work)
+        if not request.overwrite:
+            raise ConfigError(
+                f"{model} already exists",
+                hint="add --overwrite to replace it, or name another with --out",
+            )
+        if not any((target / name).is_file() for name in (CARD_FILE, SEEDS_FILE)):
+            raise ConfigError(
+                f"{model} is not a model directory, and will not be replaced",
+                hint="name another with --out",
+            )
+        _check_ownership(model, shared=True)  # as a group that works on it may have it
+    _check_ownership(work)
     if not work.exists():
         return
     if resume:
@@ -122,40 +123,32 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
     if (work / JOB_FILE).exists():
         raise ConfigError(
             f"{work} holds the record of a training job on SageMaker",
-            hint=f"newsclf train --resume --out {request.settings.model} waits for it; Ctrl-C"
-            " there stops it and deletes its resources",
+            hint=f"newsclf train --resume --out {model} waits for it; Ctrl-C there stops it and"
+            " deletes its resources",
         )
     if not request.overwrite and has_progress(work):
         raise ConfigError(
             f"{work} holds an interrupted run",
-            hint=f"newsclf train --resume --out {request.settings.model}, or discard it with"
-            " --overwrite",
+            hint=f"newsclf train --resume --out {model}, or discard it with --overwrite",
         )
     _check_only_expected(work)
 
 
-def _check_replaceable(model: Path) -> None:
-    """Raise ConfigError if the model directory is a link, or belongs to another user."""
-    found = ownership_problem(model, folder=True)
-    # Others may well write to a model that a group works on.
-    if found is not None and found.kind != "mode":
-        raise ConfigError(
-            f"{model} {found.words}, and will not be replaced",
-            hint=f"--out {model.resolve()} names its target"
-            if found.kind == "link"
-            else "name another with --out",
-        )
+def _check_ownership(folder: Path, *, shared: bool = False) -> None:
+    """Raise ConfigError if a folder is a link or another user's, or others can write to it.
 
-
-def _check_trusted(work: Path) -> None:
-    """Raise ConfigError if the folder is a link, or others can write to it."""
-    if (found := ownership_problem(work, folder=True)) is not None:
-        raise ConfigError(
-            f"{work} {found.words}, and nothing in it will be used or replaced",
-            hint=f"if you trust its contents: chmod -R go-w {work}"
-            if found.kind == "mode"
-            else "move it, or name another model directory with --out",
-        )
+    Args:
+        shared: Whether other users may write to it.
+    """
+    problem = ownership_problem(folder, folder=True)
+    if problem is None or (shared and problem.kind == "mode"):
+        return
+    raise ConfigError(
+        f"{folder} {problem.words}, and will not be used or replaced",
+        hint=f"if you trust its contents: chmod -R go-w {folder}"
+        if problem.kind == "mode"
+        else "move it, or name another model directory with --out",
+    )
 
 
 def _check_only_expected(work: Path) -> None:
@@ -195,7 +188,7 @@ def locked(work: Path) -> Iterator[None]:
     work.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         work.mkdir(mode=_MODE)
-    _check_trusted(work)
+    _check_ownership(work)
     try:
         with FileLock(work / LOCK_FILE, timeout=0):
             _check_only_expected(work)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from newsclf.common.intervals import percent
 from newsclf.common.settings import OptimizeSettings
 from newsclf.contract.answers import Prediction
 from newsclf.data.examples import Example, counted
@@ -55,8 +56,8 @@ def problems(parity: Parity, limits: OptimizeSettings) -> list[str]:
         )
     if _is_less_accurate(parity, limits):
         found.append(
-            f"accuracy falls from {100 * parity.float_accuracy:.1f} % to"
-            f" {100 * parity.int8_accuracy:.1f} %, by more than"
+            f"accuracy falls from {percent(parity.float_accuracy)} to"
+            f" {percent(parity.int8_accuracy)}, by more than"
             f" {100 * limits.max_accuracy_drop:g} points and more than chance explains"
         )
     return found
@@ -95,9 +96,9 @@ def _rows_of(share: float, rows: int) -> int:
 
 def _is_less_accurate(parity: Parity, limits: OptimizeSettings) -> bool:
     lost, won = parity.only_float_right, parity.only_int8_right
+    from scipy import stats
+
     if lost - won <= _rows_of(limits.max_accuracy_drop, parity.rows):
         return False
-    # Exact sign test: how often would a fair coin fall so often on this side?
-    tosses = lost + won
-    chance: float = sum(math.comb(tosses, k) for k in range(lost, tosses + 1)) / 2**tosses
-    return chance <= _SIGNIFICANCE
+    # Exact sign test: the probability of so many losses if both models were equally good.
+    return bool(stats.binomtest(lost, lost + won, alternative="greater").pvalue <= _SIGNIFICANCE)

@@ -1,17 +1,16 @@
-"""Hashes by which texts that a model was trained or validated on are identified.
+"""Record of the texts that a model was trained and validated on, as hashes.
 
     seen-texts.txt   one line a text, sorted: 16 hexadecimal digits, a blank, `training` or
                      `validation`
 
 The digits are the first 8 bytes of the SHA-256 of the normalised text, so the file tells whether a
-given headline was used, without containing any. Its digest is in
-the card.
+given headline was used, without containing any. Its digest is in the card.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -23,17 +22,8 @@ from newsclf.model.directory import check_files, read_digests
 SEEN_FILE = "seen-texts.txt"
 _HASH_DIGITS = 16
 Part = Literal["training", "validation"]
-
-
-class SeenTexts:
-    """The training and validation texts of a model, as hashes."""
-
-    def __init__(self, parts: dict[str, Part]) -> None:
-        self._parts = parts
-
-    def part_of(self, text: str) -> Part | None:
-        """The part in which a text of the same letters and digits stood; None for a new one."""
-        return self._parts.get(_hash(text))
+SeenTexts = Mapping[str, Part]
+"""Hash of a text → the part in which it stood."""
 
 
 def write_seen_texts(folder: Path, parts: Split) -> None:
@@ -56,7 +46,7 @@ def read_seen_texts(folder: Path) -> SeenTexts | None:
     try:
         lines = (folder / SEEN_FILE).read_text(encoding="ascii").splitlines()
         pairs = [line.split(" ") for line in lines]
-        return SeenTexts({digits: cast("Part", part) for digits, part in pairs})
+        return {digits: cast("Part", part) for digits, part in pairs}
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{folder / SEEN_FILE}: cannot be read ({reason_of(error)})",
@@ -64,9 +54,14 @@ def read_seen_texts(folder: Path) -> SeenTexts | None:
         ) from error
 
 
+def part_of(seen: SeenTexts, text: str) -> Part | None:
+    """The part in which a text of the same letters and digits stood; None for a new one."""
+    return seen.get(_hash(text))
+
+
 def without_seen(examples: Sequence[Example], seen: SeenTexts) -> list[Example]:
     """The examples whose text a model has neither been trained nor validated on."""
-    return [example for example in examples if seen.part_of(example.text) is None]
+    return [example for example in examples if part_of(seen, example.text) is None]
 
 
 def _hash(text: str) -> str:

@@ -129,8 +129,8 @@ def _volumes(text: str) -> list[float]:
 
 def _show(output: Output, costs: Costs, basis: CostBasis) -> None:
     from newsclf.cli.measure.loadtest_view import table
+    from newsclf.common.intervals import percent
     from newsclf.loadtest.report.tables import cost_table, month_table, price_words
-    from newsclf.reporting.text import percent
 
     title = f"Cost, $ per million successful requests, {basis.region}"
     output.show(

@@ -75,7 +75,7 @@ def evaluate(
         EvaluationRequest(
             model=settings.model,
             data=settings.data if data is not None else None,
-            use_float=use_float,
+            runtime="float" if use_float else "int8",
             gates=_gates(gate),
             compare=compare,
             out=out,

@@ -41,6 +41,7 @@ def optimize(
 ) -> None:
     """Make the int8 ONNX file of a model, accepted only if it answers like the float one."""
     output = general.start()
+    from newsclf.common.intervals import percent
     from newsclf.training.optimize import optimize as run
     from newsclf.training.parity import doubt
 
@@ -64,9 +65,9 @@ def optimize(
                 [
                     f"seed {card.training.seed}",
                     int8.rows,
-                    f"{100 * int8.agreement:.2f} %",
-                    f"{100 * int8.float_accuracy:.2f} %",
-                    f"{100 * int8.int8_accuracy:.2f} %",
+                    percent(int8.agreement, 2),
+                    percent(int8.float_accuracy, 2),
+                    percent(int8.int8_accuracy, 2),
                 ]
                 for card, int8 in made
             ],

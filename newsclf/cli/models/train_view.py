@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from newsclf.common.intervals import percent
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -82,15 +84,15 @@ def show_result(
         [
             f"seed {card.training.seed}",
             card.validation.rows,
-            f"{100 * card.validation.accuracy:.1f} %",
-            f"{100 * card.validation.macro_f1:.1f} %",
-            f"{100 * card.int8.agreement:.1f} %" if card.int8 else "–",
+            percent(card.validation.accuracy),
+            percent(card.validation.macro_f1),
+            percent(card.int8.agreement if card.int8 else None),
             f"{card.kept_epoch} of {card.epochs_run}",
         ]
         for card in result.cards
     ]
     if baseline:
-        rows.append([baseline.name, "", f"{100 * baseline.accuracy:.1f} %", "", "", ""])
+        rows.append([baseline.name, "", percent(baseline.accuracy), "", "", ""])
     if result.spread:
         rows.append(["mean ± sd", "", *(s.percent() for s in result.spread.values()), "", ""])
     output.show(
@@ -169,5 +171,5 @@ class TrainingBar:
             f"seed {seed}, epoch {result.epoch} of {self._epochs}:"
             f" training loss {result.train_loss:.3f},"
             f" validation loss {result.validation_loss:.3f},"
-            f" accuracy {100 * result.accuracy:.1f} %, macro-F1 {100 * result.macro_f1:.1f} %"
+            f" accuracy {percent(result.accuracy)}, macro-F1 {percent(result.macro_f1)}"
         )

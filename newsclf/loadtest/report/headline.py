@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from newsclf.common.intervals import percent
 from newsclf.costs.formulas import CostRow
 from newsclf.loadtest.analysis.deciding_points import by_instance, faster_than
 from newsclf.loadtest.analysis.recommended import doubts
@@ -11,7 +12,7 @@ from newsclf.loadtest.report.groups import MODELS, load_words
 from newsclf.loadtest.report.tables import objective_words
 from newsclf.loadtest.store.records import PointSummary, Run, Search, Summary
 from newsclf.reporting.page import Card
-from newsclf.reporting.text import amount, interval, moment, number, percent, usd
+from newsclf.reporting.text import amount, interval, moment, number, usd
 
 _COUNT_LIMIT = 0.01
 """A larger gap between the service's count of requests and the client's is worth a word."""

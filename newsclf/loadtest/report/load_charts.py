@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from newsclf.common.intervals import percent
 from newsclf.loadtest.report.groups import MODELS, Group, load_words, middle, size_of, subtitle
 from newsclf.loadtest.report.tables import point_table
 from newsclf.loadtest.store.records import Objective, PointSummary, Search
@@ -11,7 +12,7 @@ from newsclf.reporting.figure import Figure
 from newsclf.reporting.panel import HEIGHT, LEFT, RIGHT, Key, Mark, Panel, chart, legend
 from newsclf.reporting.scale import Scale, Tick, linear, suited
 from newsclf.reporting.svg import SERIES, SHAPES
-from newsclf.reporting.text import amount, interval, number, percent, percentile_name, short
+from newsclf.reporting.text import amount, interval, number, percentile_name, short
 
 PERCENTILES = ("p50", "p95", "p99")
 _LATENCY_HEADS = (

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from newsclf.common.intervals import Interval
+from newsclf.common.intervals import Interval, percent
 from newsclf.common.visible import visible_value
 from newsclf.costs.formulas import CostRow, MonthlyCost
 from newsclf.deploy.recommendations import RecommenderRow, RecommenderSummary
@@ -29,7 +29,6 @@ from newsclf.reporting.text import (
     count,
     interval,
     number,
-    percent,
     percentile_name,
     supported,
     usd,

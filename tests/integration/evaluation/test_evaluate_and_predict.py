@@ -12,7 +12,7 @@ import pytest
 from newsclf.common.files import file_digest
 from newsclf.data.examples import Example, Split
 from newsclf.serving.engine import Engine
-from newsclf.training.seen_texts import read_seen_texts, write_seen_texts
+from newsclf.training.seen_texts import part_of, read_seen_texts, write_seen_texts
 from tests.conftest import Cli
 from tests.support.builders import sample_rows, write_csv
 
@@ -317,7 +317,7 @@ def sample_seen_by(model: Path) -> list[tuple[str, str]]:
     """One row of each class that the model was trained on."""
     seen = read_seen_texts(model)
     assert seen is not None
-    rows = {label: text for text, label in sample_rows() if seen.part_of(text)}
+    rows = {label: text for text, label in sample_rows() if part_of(seen, text)}
     return [(text, label) for label, text in rows.items()]
 
 

@@ -99,7 +99,7 @@ def test_an_instance_whose_price_is_not_known_can_still_be_asked_for(newsclf: Cl
         (["policy", "evaluate"], "evaluate needs no permissions on AWS"),
         (["policy", "prices"], "needs pricing:GetProducts"),
         (["evaluate", "--gate", "acuracy=0.9"], "did you mean accuracy?"),
-        (["evaluate", "--gate", "accuracy=90"], "write 0.9: --gate accuracy=0.9"),
+        (["evaluate", "--gate", "accuracy=90"], "for example --gate accuracy=0.9"),
         (["evaluate", "--gate", "accuracy=nan"], "a share, from 0 to 1"),
         (["train", "--on", "moon"], "'moon' is not one of 'local', 'sagemaker'"),
     ],

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from newsclf.common.intervals import percent
 from newsclf.common.visible import visible
 from newsclf.costs.formulas import MonthlyCost
 from newsclf.loadtest.report.cost_charts import cost_by_latency, cost_by_volume, frontier
@@ -343,7 +344,7 @@ def test_numbers_keep_three_digits(value: float | None, shown: str) -> None:
 def test_amounts_money_and_shares_in_words() -> None:
     assert [text.amount(v) for v in (57.0, 1234, 33_845_455, 2e9)] == ["57", "1,234", "33.8M", "2B"]
     assert [text.usd(v) for v in (None, 0.0123, 1234.5)] == ["–", "$0.0123", "$1,234.50"]
-    assert [text.percent(v) for v in (0, 0.0001, 0.1234)] == ["0.0 %", "<0.1 %", "12.3 %"]
+    assert [percent(v) for v in (0, 0.0001, 0.1234)] == ["0.0 %", "<0.1 %", "12.3 %"]
     assert visible("a\u202eb\x00\ud800é") == "a\\u202eb\\x00\\ud800é"
 
 

@@ -12,7 +12,13 @@ from newsclf.common.files import file_digest
 from newsclf.common.settings import load_settings
 from newsclf.data.examples import Example, Split
 from newsclf.model.card import read_card, with_known_columns
-from newsclf.training.seen_texts import SEEN_FILE, read_seen_texts, without_seen, write_seen_texts
+from newsclf.training.seen_texts import (
+    SEEN_FILE,
+    part_of,
+    read_seen_texts,
+    without_seen,
+    write_seen_texts,
+)
 
 PARTS = Split(
     train=[Example("Profit rose by 3 %.", 2), Example("Sales fell", 0)],
@@ -45,7 +51,7 @@ def test_a_text_is_known_again_however_it_is_written(
     seen = read_seen_texts(folder)
 
     assert seen is not None
-    assert seen.part_of(text) == part
+    assert part_of(seen, text) == part
 
 
 def test_the_record_gives_no_text_away(folder: Path) -> None:
