@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from newsclf.common.errors import ServiceError
 from newsclf.loadtest.analysis.probes import ProbeResult, probe_result
@@ -60,7 +61,15 @@ class StoppedError(Exception):
     """A condition to stop the load test is met."""
 
 
-def run_point(context: RunContext, load: Load, repeat: int, name: str) -> tuple[Point, Samples]:
+class MeasuredPoint(NamedTuple):
+    """A point as it was run, its samples, and what they say."""
+
+    point: Point
+    samples: Samples
+    summary: PointSummary
+
+
+def measure(context: RunContext, load: Load, repeat: int, name: str, place: str) -> MeasuredPoint:
     """Run a point and store it; one that is already complete is read instead.
 
     Raises:
@@ -68,9 +77,21 @@ def run_point(context: RunContext, load: Load, repeat: int, name: str) -> tuple[
         ServiceError: the target can't be reached.
         NewsclfError: the generator failed.
     """
+    context.callbacks.on_point(name, load, place)
     found = context.folder.read_point(name)
-    if found is not None and not found[0].interrupted and _answered(found[1]):
-        return found
+    if found is None or found[0].interrupted or not _any_answer(found[1]):
+        found = _run(context, load, repeat, name)
+        context.folder.write_point(*found)
+    summary = summarise(*found)
+    context.callbacks.on_point_done(summary)
+    return MeasuredPoint(*found, summary)
+
+
+def _any_answer(samples: Samples) -> bool:
+    return bool((samples["outcome"] == Outcome.OK).any())
+
+
+def _run(context: RunContext, load: Load, repeat: int, name: str) -> tuple[Point, Samples]:
     if context.stop.met():
         raise StoppedError
     seed = point_seed(context.seed, name)
@@ -87,7 +108,8 @@ def run_point(context: RunContext, load: Load, repeat: int, name: str) -> tuple[
         max_requests=context.request_limit.left,
     )
     context.request_limit.sent += len(generated.samples)
-    if generated.window_end_ns <= round(load.warmup_s * 1e9):  # in the warm-up: nothing to keep
+    window_begin_ns = round(load.warmup_s * 1e9)
+    if generated.window_end_ns <= window_begin_ns:  # in the warm-up: nothing to keep
         if generated.interrupted or generated.stopped_by is None:
             raise StoppedError
         raise ServiceError(
@@ -100,28 +122,14 @@ def run_point(context: RunContext, load: Load, repeat: int, name: str) -> tuple[
         repeat=repeat,
         instance=context.instance,
         started_utc=started.isoformat(timespec="milliseconds"),
-        window_begin_ns=round(load.warmup_s * 1e9),
+        window_begin_ns=window_begin_ns,
         window_end_ns=generated.window_end_ns,
         schedule_sha256=None if due is None else digest(due),
         workers=[result.health for result in generated.results],
         connections_opened=sum(result.connections_opened for result in generated.results),
         interrupted=generated.interrupted,
     )
-    context.folder.write_point(point, generated.samples)
     return point, generated.samples
-
-
-def _answered(samples: Samples) -> bool:
-    """Whether any request was answered; otherwise a resumed run measures the point again."""
-    return bool((samples["outcome"] == Outcome.OK).any())
-
-
-def measure(context: RunContext, load: Load, repeat: int, name: str, place: str) -> PointSummary:
-    """Run a point and summarise it; raises what `run_point` does."""
-    context.callbacks.on_point(name, load, place)
-    summary = summarise(*run_point(context, load, repeat, name))
-    context.callbacks.on_point_done(summary)
-    return summary
 
 
 def _cool_down(context: RunContext, alone_s: float) -> None:
@@ -149,8 +157,8 @@ def search_rate(
     """
     prefix = f"{file_name(context.instance)}-search"
     if alone_s is None:
-        alone = measure(context, _ALONE, 1, f"{prefix}-alone", "search").service_ms["p50"].value
-        alone_s = (alone or 1000.0) / 1000
+        alone = measure(context, _ALONE, 1, f"{prefix}-alone", "search").summary
+        alone_s = (alone.service_ms["p50"].value or 1000.0) / 1000
     points = itertools.count(1)
 
     def probe(rate_per_s: float, requests: int) -> ProbeResult:
@@ -163,12 +171,9 @@ def search_rate(
         )
         number = next(points)
         name = point_id(load, 1, f"{prefix}-{number:02}")
-        context.callbacks.on_point(name, load, f"search, point {number}")
-        point, samples = run_point(context, load, 1, name)
+        point, samples, summary = measure(context, load, 1, name, f"search, point {number}")
         if point.interrupted:
             raise StoppedError
-        summary = summarise(point, samples)
-        context.callbacks.on_point_done(summary)
         if summary.verdict != "OK":
             _cool_down(context, alone_s)
         return probe_result(point, samples, summary, objectives)

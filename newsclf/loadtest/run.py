@@ -299,7 +299,7 @@ def _run_points(context: RunContext, request: LoadtestRequest) -> float | None:
         if number > 1:
             context.stop.wait(_COOLDOWN_S)
         name = plan.point_id(load, repeat, prefix)
-        summary = measure(context, load, repeat, name, f"{number} of {len(points)}")
+        summary = measure(context, load, repeat, name, f"{number} of {len(points)}").summary
         if summary.requests and summary.error_fraction == 1 and not context.stop.met():
             raise ServiceError(
                 f"{summary.id}: not one of {summary.requests} requests was answered well"

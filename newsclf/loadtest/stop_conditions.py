@@ -1,7 +1,7 @@
 """Stop conditions: the reasons to end a load test, or one of its loads, early.
 
 A new one is a subclass of StopCondition. Those of the whole test are listed in `run.loadtest`,
-those of each load in `points.run_point`; the generator checks them several times a second.
+those of each load in `points.measure`; the generator checks them several times a second.
 """
 
 from __future__ import annotations
@@ -142,6 +142,8 @@ class Unresponsive(StopCondition):
     ends_test = False
 
     def observe(self, ok: int, failed: int) -> None:
+        if self.reason():  # late answers do not undo it
+            return
         if ok or not self._failed:
             self._since_s = self.clock()
         self._failed = 0 if ok else self._failed + failed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,6 +28,7 @@ from newsclf.cli.options import (
     settings_from,
     start,
 )
+from newsclf.contract.limits import MAX_HEADLINES
 
 _TARGET = "Target"
 _COST = "Cost"
@@ -52,12 +53,8 @@ def loadtest(
         ),
     ] = None,
     arrival: Annotated[
-        str,
-        typer.Option(
-            metavar="poisson|constant",
-            autocompletion=completion.one_of("poisson", "constant"),
-            help="Arrival process of the requests of --rate.",
-        ),
+        Literal["poisson", "constant"],
+        typer.Option(help="Arrival process of the requests of --rate."),
     ] = "poisson",
     stairs: Annotated[
         str | None,
@@ -129,7 +126,9 @@ def loadtest(
         ),
     ] = None,
     text_column: TextColumnOpt = None,
-    batch: Annotated[int, typer.Option(min=1, help="Headlines in each request.")] = 1,
+    batch: Annotated[
+        int, typer.Option(min=1, max=MAX_HEADLINES, help="Headlines in each request.")
+    ] = 1,
     direct: Annotated[
         bool,
         typer.Option(
@@ -288,7 +287,6 @@ def loadtest(
         return
 
     from newsclf.loadtest.load.options import (
-        parse_arrival,
         parse_numbers,
         parse_objective,
         parse_stairs,
@@ -299,7 +297,6 @@ def loadtest(
     objectives = [parse_objective(text) for text in slo or []]
     users = parse_users(concurrency) if concurrency else []
     rates_per_s = parse_numbers(rate, "--rate") if rate else []
-    arrivals = parse_arrival(arrival)
     stairs_per_s = parse_stairs(stairs) if stairs else []
 
     from newsclf.cli.measure.loadtest_instances import ask, billed
@@ -337,7 +334,7 @@ def loadtest(
     choice = LoadChoice(
         concurrency=users,
         rates_per_s=rates_per_s,
-        arrival=arrivals,
+        arrival=arrival,
         stairs_per_s=stairs_per_s,
         burst=burst,
         replay=read_replay(replay) if replay else None,

@@ -1,1 +1,1 @@
-"""What is sent, and when: arrivals, steps and payloads."""
+"""Load of a test: arrival times, steps and payloads."""

@@ -1,7 +1,7 @@
-"""When requests are due: made once, from a seed, before anything is sent.
+"""Arrival processes: schedules of requests, made from a seed before anything is sent.
 
 A schedule is an array of nanoseconds since the load began, rising. It does not depend on how many
-processes send it: `deal` gives each of them every n-th request.
+processes send it.
 """
 
 from __future__ import annotations
@@ -49,15 +49,10 @@ def burst(requests: int) -> Schedule:
 
 
 def replay(timestamps_s: Sequence[float]) -> Schedule:
-    """Requests as they once came, the first at once."""
+    """Recorded arrival times, the first at once."""
     moments = np.sort(np.asarray(timestamps_s, dtype=float))
     nanoseconds: Schedule = np.round((moments - moments[0]) * _NS_PER_S).astype(np.int64)
     return nanoseconds
-
-
-def deal(schedule: Schedule, workers: int) -> list[Schedule]:
-    """A schedule's parts for each of several processes."""
-    return [schedule[i::workers] for i in range(workers)]
 
 
 def digest(schedule: Schedule) -> str:

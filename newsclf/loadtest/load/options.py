@@ -1,9 +1,8 @@
-"""What the options of a load test say; without numpy, so that a slip is told at once."""
+"""Parsers for load-test options; without numpy, so that a wrong option is reported at once."""
 
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from newsclf.common.errors import ConfigError
 from newsclf.loadtest.store.records import Objective
@@ -41,15 +40,6 @@ def parse_users(text: str) -> list[int]:
     if any(number != int(number) for number in users):
         raise ConfigError(f"--concurrency {text}: users are whole numbers")
     return [int(number) for number in users]
-
-
-def parse_arrival(text: str) -> Literal["poisson", "constant"]:
-    """How the requests of a rate come; ConfigError if it is neither."""
-    if text == "poisson":
-        return "poisson"
-    if text == "constant":
-        return "constant"
-    raise ConfigError(f"--arrival {text}: choose poisson or constant")
 
 
 def parse_stairs(text: str) -> list[float]:

@@ -1,4 +1,4 @@
-"""What is sent: real headlines, since a model's latency depends on their length."""
+"""Payloads of a load test: real headlines, since a model's latency depends on their length."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from newsclf.common.errors import ConfigError, DataError
-from newsclf.contract.limits import MAX_API_BODY_BYTES, MAX_BODY_BYTES, MAX_HEADLINES
+from newsclf.contract.limits import MAX_API_BODY_BYTES, MAX_BODY_BYTES
 from newsclf.contract.requests import WireFormat, headline_problem
 from newsclf.data.formats.rows import Record
 from newsclf.data.records import open_records
@@ -23,12 +23,10 @@ SAMPLE_NAME = "sample"
 
 
 def read_headlines(source: Path | None, text_column: str | None) -> list[str]:
-    """The headlines of a data file; None reads the shipped sample.
-
-    Rows that can't be read and blank headlines are left out.
+    """Read the headlines of a data file, without blank and unreadable ones; None: of the sample.
 
     Raises:
-        DataError: the file can't be read, or has no headline.
+        DataError: the file can't be read, or has no headlines.
     """
     if source is None:
         with as_file(files("newsclf") / "data" / "sample.csv") as path:
@@ -39,12 +37,12 @@ def read_headlines(source: Path | None, text_column: str | None) -> list[str]:
         texts = [row.values.get(column) for row in rows if isinstance(row, Record)]
     usable = [text for text in texts if isinstance(text, str) and headline_problem(text) is None]
     if not usable:
-        raise DataError(f"{source}: there is no headline in it", hint="--payloads takes another")
+        raise DataError(f"{source}: no headlines in it", hint="--payloads takes another file")
     return usable
 
 
 def describe(texts: Sequence[str], source: str) -> Payloads:
-    """Where the headlines come from, and how long they are."""
+    """Describe the source and the lengths of the headlines."""
     lengths = np.sort([len(text) for text in texts])
     return Payloads(
         source=source,
@@ -58,13 +56,11 @@ def describe(texts: Sequence[str], source: str) -> Payloads:
 
 
 def make_bodies(texts: Sequence[str], form: WireFormat, headlines_per_request: int) -> list[bytes]:
-    """Requests' bodies that together hold every headline.
+    """Make request bodies that together hold every headline.
 
     Raises:
         ConfigError: a request would be larger than the contract allows.
     """
-    if not 1 <= headlines_per_request <= MAX_HEADLINES:
-        raise ConfigError(f"a request holds 1 to {MAX_HEADLINES} headlines")
     endless = itertools.cycle(texts)
     requests = -(-len(texts) // headlines_per_request)
     field = "headlines" if form == "api" else "inputs"

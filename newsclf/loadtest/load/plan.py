@@ -1,14 +1,13 @@
-"""From what the user asked for to loads, schedules and seeds."""
+"""Plan of a load test: loads, schedules and seeds, from what the user chose."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,7 +22,7 @@ DEFAULT_CONCURRENCY = (1, 2, 4, 8, 16, 32)
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Requests as they once came."""
+    """Recorded arrival times of requests."""
 
     timestamps_s: Sequence[float]
     sha256: str
@@ -45,81 +44,55 @@ class LoadChoice:
 
 
 def make_loads(choice: LoadChoice) -> list[Load]:
-    """The loads of a run, in the order in which they were asked for."""
-    timing = {"warmup_s": choice.warmup_s, "duration_s": choice.duration_s}
-    opened = timing | {"max_in_flight": choice.max_in_flight}
+    """The loads of a run, in the order in which they are measured."""
+    timing: dict[str, Any] = {"warmup_s": choice.warmup_s, "duration_s": choice.duration_s}
+    open_loop = timing | {"max_in_flight": choice.max_in_flight}
+    at_once = open_loop | {"warmup_s": 0.0, "duration_s": 1.0}
     loads = [
-        Load.model_validate({"model": choice.arrival, "rate_per_s": rate, **opened})
-        for rate in choice.rates_per_s
+        Load(model=choice.arrival, rate_per_s=rate, **open_loop) for rate in choice.rates_per_s
     ]
     if choice.stairs_per_s:
-        loads.append(
-            Load.model_validate({"model": "stairs", "rates_per_s": choice.stairs_per_s, **opened})
-        )
-    at_once = {"warmup_s": 0.0, "max_in_flight": choice.max_in_flight}
+        loads.append(Load(model="stairs", rates_per_s=list(choice.stairs_per_s), **open_loop))
     if choice.burst is not None:
-        loads.append(
-            Load.model_validate(
-                {"model": "burst", "requests": choice.burst, "duration_s": 1.0, **at_once}
-            )
-        )
+        loads.append(Load(model="burst", requests=choice.burst, **at_once))
     if choice.replay is not None:
         moments = choice.replay.timestamps_s
-        loads.append(
-            Load.model_validate(
-                {
-                    "model": "replay",
-                    "timestamps_sha256": choice.replay.sha256,
-                    "duration_s": max(moments) - min(moments) + 1,
-                    **at_once,
-                }
-            )
-        )
+        at_once["duration_s"] = max(moments) - min(moments) + 1
+        loads.append(Load(model="replay", timestamps_sha256=choice.replay.sha256, **at_once))
     concurrency = choice.concurrency or (() if loads else DEFAULT_CONCURRENCY)
     return [
-        Load.model_validate(
-            {"model": "closed", "concurrency": users, "max_in_flight": users, **timing}
-        )
+        Load(model="closed", concurrency=users, max_in_flight=users, **timing)
         for users in concurrency
     ] + loads
 
 
 def read_replay(path: Path) -> Replay:
-    """Seconds, one a line; ConfigError if the file holds something else, or nothing."""
+    """Read seconds, one per line; ConfigError if the file holds something else, or nothing."""
+    hint = "--replay reads seconds, one per line"
     try:
         text = path.read_bytes()
         moments = [float(line) for line in text.split()]
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{path}: {reason_of(error)}", hint="--replay reads seconds, one a line"
-        ) from None
-    if not moments or not all(math.isfinite(moment) for moment in moments):
-        raise ConfigError(f"{path}: no seconds in it", hint="--replay reads seconds, one a line")
+        raise ConfigError(f"{path}: {reason_of(error)}", hint=hint) from None
+    if not moments or not all(map(math.isfinite, moments)):
+        raise ConfigError(f"{path}: no seconds in it", hint=hint)
     return Replay(moments, hashlib.sha256(text).hexdigest())
 
 
 def point_id(load: Load, repeat: int, prefix: str = "") -> str:
-    """A name for a point: `closed-8-r1`, `poisson-120-r2`."""
-    size = {
-        "closed": load.concurrency,
-        "constant": load.rate_per_s,
-        "poisson": load.rate_per_s,
-        "stairs": len(load.rates_per_s or ()),
-        "burst": load.requests,
-        "replay": None,
-    }[load.model]
-    parts = [prefix, load.model, "" if size is None else f"{size:g}", f"r{repeat}"]
-    return "-".join(part for part in parts if part)
+    """The name of a point: `closed-8-r1`, `poisson-120-r2`."""
+    size = load.concurrency or load.rate_per_s or load.requests or len(load.rates_per_s or ())
+    parts = [prefix, load.model, f"{size:g}" if size else "", f"r{repeat}"]
+    return "-".join(filter(None, parts))
 
 
 def interleaved(loads: Sequence[Load], repeats: int) -> list[tuple[Load, int]]:
     """Every load with its repeat: ABC CBA ABC, so that a slow drift does not favour one."""
-    rounds = [loads if r % 2 == 0 else list(reversed(loads)) for r in range(repeats)]
-    return list(
-        itertools.chain.from_iterable(
-            [(load, r) for load in each] for r, each in enumerate(rounds, start=1)
-        )
-    )
+    return [
+        (load, repeat)
+        for repeat in range(1, repeats + 1)
+        for load in (loads if repeat % 2 else reversed(loads))
+    ]
 
 
 def make_schedule(
@@ -142,11 +115,11 @@ def make_schedule(
 
 
 def choose_payloads(due: Schedule | None, payloads: int, seed: int) -> Schedule:
-    """Which payload each request has; in a closed loop, the first 100,000 of them."""
+    """Index of the payload of each request; in a closed loop, of the first 100,000."""
     rng = np.random.default_rng([seed, 1])
     return rng.integers(0, payloads, size=_CLOSED_CHOICES if due is None else len(due))
 
 
 def point_seed(seed: int, point: str) -> int:
-    """A seed of its own for each point, which does not depend on the order of the points."""
+    """The seed of a point, which does not depend on the order of the points."""
     return int.from_bytes(hashlib.sha256(f"{seed} {point}".encode()).digest()[:8])

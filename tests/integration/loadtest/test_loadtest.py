@@ -179,7 +179,7 @@ def test_a_server_that_answers_nothing_ends_the_test_until_it_does(newsclf: Cli)
         (["--concurrency", "1,zero"], "expected numbers over zero", 2),
         (["--concurrency", "1.5"], "users are whole numbers", 2),
         (["--stairs", "10:5:1"], "expected START:STOP:STEP", 2),
-        (["--arrival", "bursty", "--rate", "1"], "choose poisson or constant", 2),
+        (["--arrival", "bursty", "--rate", "1"], "is not one of 'poisson', 'constant'", 2),
         (["--replay", "no-such-file"], "no such file", 2),
         (["--max-cost", "1"], "--max-cost needs a price", 2),
         (["--url", "http://[::1"], "--url http://[::1", 2),

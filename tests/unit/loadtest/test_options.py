@@ -9,7 +9,7 @@ import pytest
 
 from newsclf.cli.measure.loadtest_view import remarks
 from newsclf.common.errors import ConfigError
-from newsclf.loadtest.load.options import parse_arrival, parse_objective
+from newsclf.loadtest.load.options import parse_objective
 from tests.conftest import Cli
 from tests.support.runs import point
 
@@ -17,8 +17,6 @@ from tests.support.runs import point
 def test_a_wrong_option_says_what_to_write() -> None:
     with pytest.raises(ConfigError, match="'p95' is not a latency objective") as objective:
         parse_objective("p95")
-    with pytest.raises(ConfigError, match="--arrival bursty: choose poisson or constant"):
-        parse_arrival("bursty")
 
     assert "p95=200ms" in (objective.value.hint or "")
 
