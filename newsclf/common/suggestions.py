@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable
 
 _SIMILARITY = 0.75
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)?-(north|south|east|west|central)+-\d+")
-_INSTANCE = re.compile(r"ml\.[a-z]+\d+[a-z-]*\.(nano|micro|small|medium|large|\d*xlarge|metal)")
+REGION = re.compile(r"[a-z]{2,}(-[a-z]+)?-(north|south|east|west|central)+-\d+")
+"""A well-formed region of AWS, such as `us-east-1`."""
+INSTANCE = re.compile(r"ml\.[a-z]+\d[a-z0-9-]*\.(nano|micro|small|medium|large|\d*xlarge|metal)")
+"""A well-formed instance type of SageMaker, such as `ml.c5.large`."""
 
 
 def closest(typed: str, known: Iterable[str]) -> str | None:
@@ -23,7 +25,7 @@ def closest(typed: str, known: Iterable[str]) -> str | None:
 
 def closest_region(typed: str, known: Iterable[str]) -> str | None:
     """The region that is most similar to a mistyped one; None for a well-formed name."""
-    return None if _REGION.fullmatch(typed) else closest(typed, known)
+    return None if REGION.fullmatch(typed) else closest(typed, known)
 
 
 def closest_instance(typed: str, known: Iterable[str]) -> str | None:
@@ -31,7 +33,7 @@ def closest_instance(typed: str, known: Iterable[str]) -> str | None:
 
     None for a well-formed name.
     """
-    if _INSTANCE.fullmatch(typed):
+    if INSTANCE.fullmatch(typed):
         return None
     return closest(f"ml.{typed.removeprefix('ml.')}", known)
 

@@ -22,7 +22,7 @@ from pydantic import AfterValidator, Field
 from newsclf.common.errors import ConfigError
 from newsclf.common.records import StrictRecord, find_record
 from newsclf.common.settings import shipped_config
-from newsclf.common.suggestions import closest_instance, closest_region
+from newsclf.common.suggestions import INSTANCE, closest_instance, closest_region
 
 PRICES_FILE = "prices.toml"
 ApiKind = Literal["http", "rest"]
@@ -62,7 +62,7 @@ class Priced(StrictRecord):
 class HostingPrices(Priced):
     """SageMaker real-time hosting."""
 
-    usd_per_hour: dict[Annotated[str, Field(pattern=r"^ml\.[\w-]+\.[\w-]+$")], Usd]
+    usd_per_hour: dict[Annotated[str, Field(pattern=f"^{INSTANCE.pattern}$")], Usd]
     """Instance type → price of one instance."""
 
 

@@ -57,11 +57,12 @@ def policy(
     """Print the smallest IAM policy that the commands need on AWS, as JSON."""
     output = start(as_json=True, quiet=quiet, verbose=verbose)
     from newsclf.common.errors import ConfigError
+    from newsclf.common.suggestions import REGION
     from newsclf.deploy.aws.iam.policy import COMMANDS, MANAGED_POLICY_CHARS, document, size
 
     if not re.fullmatch(r"\*|\d{12}", account):
         raise ConfigError(f"--account {account}: expected twelve digits")
-    if not re.fullmatch(r"\*|[a-z]{2}(-[a-z]+)+-\d", region):
+    if region != "*" and not REGION.fullmatch(region):
         raise ConfigError(f"--region {region}: expected a region such as us-east-1")
     if role is not None and not re.fullmatch(r"arn:aws:iam::\d{12}:role/\S+", role):
         raise ConfigError(f"--role {role}: expected arn:aws:iam::123456789012:role/NAME")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ from pydantic import AfterValidator
 from newsclf.common.account_rules import NO_RULES, AccountRules
 from newsclf.common.errors import ModelError
 from newsclf.common.records import LenientRecord, find_record
+from newsclf.common.suggestions import INSTANCE
 
 _MAX_DAYS = 5
 """SageMaker's quota for a job unless it is raised. Source: "Amazon SageMaker AI endpoints and
@@ -18,7 +18,7 @@ quotas"."""
 
 
 def _instance(name: str) -> str:
-    if not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", name):
+    if not INSTANCE.fullmatch(name):
         raise ValueError("not an instance type such as ml.m5.xlarge")
     return name
 

@@ -6,7 +6,6 @@ Endpoints and credentials come from boto3's own chain: AWS_ENDPOINT_URL, AWS_PRO
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property, lru_cache
@@ -17,7 +16,7 @@ import botocore.exceptions
 from botocore.config import Config
 
 from newsclf.common.errors import ConfigError
-from newsclf.common.suggestions import closest_region
+from newsclf.common.suggestions import REGION, did_you_mean
 from newsclf.deploy.aws.call.clock import Clock
 from newsclf.deploy.aws.call.errors import RefusedError, aws_errors, is_already_there, is_not_found
 from newsclf.deploy.aws.call.permissions import permission_of
@@ -48,12 +47,10 @@ _DOING: Final = {
 
 def _check_region(session: boto3.Session, region: str) -> None:
     """Raise ConfigError for no region, or one with other ARNs, as in China and GovCloud."""
-    if not re.fullmatch(r"[a-z]+(-[a-z]+)+-\d+", region):
-        raise ConfigError(f"--region {region}: expected a region such as us-east-1")
-    if meant := closest_region(region, session.get_available_regions("sagemaker")):
+    if not REGION.fullmatch(region):
         raise ConfigError(
-            f"--region {region}: AWS has no such region; did you mean {meant}?",
-            hint=f"--region {meant}, or set AWS_REGION",
+            f"--region {region}: expected a region such as us-east-1",
+            hint=did_you_mean(region, session.get_available_regions("sagemaker")) or None,
         )
     try:
         partition = session.get_partition_for_region(region)
