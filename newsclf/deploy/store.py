@@ -6,26 +6,22 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from newsclf.common.errors import ConfigError, StateError, reason_of
-from newsclf.common.files import PRIVATE, read_regular, write_private
-from newsclf.common.records import LenientRecord
+from newsclf.common.files import PRIVATE, write_private
+from newsclf.common.records import find_record
 from newsclf.common.state_dir import StateDir, unusable, writing
 from newsclf.common.suggestions import did_you_mean
 from newsclf.common.validation import first_problem
 from newsclf.deploy.records import AwsDeployment, Deployment, LocalDeployment
 
-_MAX_RECORD_BYTES = 10_000_000
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
-
-
-class _Versioned(LenientRecord):
-    schema_version: Literal[1]
 
 
 _DEPLOYMENT: TypeAdapter[Deployment] = TypeAdapter(
@@ -45,12 +41,12 @@ class Recorded:
 
 
 def is_deployment_name(text: str) -> bool:
-    """Whether a deployment can be called so."""
+    """Whether this is a valid deployment name."""
     return _NAME.fullmatch(text) is not None
 
 
 def check_deployment_name(text: str) -> None:
-    """Refuse with a ConfigError what no deployment can be called."""
+    """Raise ConfigError for an invalid deployment name."""
     if not is_deployment_name(text):
         raise ConfigError(
             f"'{text}' is not a valid deployment name",
@@ -83,7 +79,7 @@ class Deployments:
         return sorted(stem for stem in self._stems() if _NAME.fullmatch(stem))
 
     def strays(self) -> list[Path]:
-        """Files among the records that are called as no deployment can be."""
+        """Files among the records whose names are not valid deployment names."""
         return [
             self.files.record(stem) for stem in sorted(self._stems()) if not _NAME.fullmatch(stem)
         ]
@@ -117,20 +113,13 @@ class Deployments:
         path = self.path(name)
         self.files.check()
         self.files.check_files(name)
-        try:
-            return _parse(read_regular(path, at_most_bytes=_MAX_RECORD_BYTES), self.folder(name))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StateError(
-                f"{path}: {reason_of(error)}", hint="name another state directory with --state-dir"
-            ) from error
-        except ValueError as error:
-            raise StateError(
-                f"{path}: not a deployment of this version of newsclf ({_first_line(error)})",
-                hint=f"use the version that wrote it; or: rm {path};"
-                f" newsclf teardown --deployment {name}",
-            ) from error
+        return find_record(
+            path,
+            partial(_parse, folder=self.folder(name)),
+            error=StateError,
+            hint=f"use the version that wrote it; or: rm {path};"
+            f" newsclf teardown --deployment {name}",
+        )
 
     def get(self, name: str) -> Deployment:
         """Record of a deployment; StateError if the name is not recorded."""
@@ -194,7 +183,7 @@ class Deployments:
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Hold a deployment for oneself.
+        """Lock a deployment.
 
         Raises:
             StateError: another command holds it, or the state directory can't be written.
@@ -230,18 +219,11 @@ class Deployments:
 
 def _parse(record: bytes, folder: Path) -> Deployment:
     """The deployment of a record, whose folder is named like it; ValueError if it is unusable."""
-    document = from_json(record)
     try:
-        found = _DEPLOYMENT.validate_python(document | {"folder": folder})
-    except (TypeError, ValidationError):
-        _Versioned.model_validate(document)  # another version may not even have a target
-        raise
+        found = _DEPLOYMENT.validate_python(from_json(record) | {"folder": folder})
+    except (TypeError, ValueError) as error:
+        said = first_problem(error) if isinstance(error, ValidationError) else reason_of(error)
+        raise ValueError(f"not a deployment of this version of newsclf ({said})") from error
     if found.name != folder.name:
         raise ValueError(f"it is the record of {found.name!r}")
     return found
-
-
-def _first_line(error: ValueError) -> str:
-    if isinstance(error, ValidationError):
-        return first_problem(error)
-    return str(error).splitlines()[0]

@@ -11,7 +11,6 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import boto3
@@ -26,14 +25,8 @@ _ENDPOINT_REGION = "us-east-1"
 _SAGEMAKER, _LAMBDA, _API_GATEWAY = "AmazonSageMaker", "AWSLambda", "AmazonApiGateway"
 JobUsage = Literal["Train", "Tsform"]
 """A training or a batch job, as in AWS's usage types."""
-_REGION_CODE = r"(?:[A-Z0-9]+-)?"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Product:
-    usage_type: str
-    instance: str
-    tiers: tuple[Tier, ...]
+_Product = tuple[str, tuple[Tier, ...]]
+"""Usage type without the region's code, such as `Host:ml.c5.large`, and its tiers."""
 
 
 def pricing_client(session: boto3.Session | None = None) -> Any:
@@ -73,7 +66,7 @@ def fetch_prices(
     offered = {name: hosting[name] for name in sorted(set(instances)) if name in hosting}
     serverless = _find(
         _products(client, _SAGEMAKER, regionCode=region, productFamily="ML Serverless"),
-        r"ServerlessInf:Mem-1GB",
+        "ServerlessInf:Mem-1GB",
     )
     functions = _products(client, _LAMBDA, regionCode=region)
     gateways = _products(client, _API_GATEWAY, regionCode=region)
@@ -111,7 +104,7 @@ def job_usd_per_hour(client: Any, region: str, instance: str, usage: JobUsage) -
         ServiceError: AWS can't be reached, is busy, or answers with something other than prices.
     """
     products = _products(client, _SAGEMAKER, regionCode=region, instanceName=instance)
-    found = _find(products, f"{usage}:{re.escape(instance)}")
+    found = _find(products, f"{usage}:{instance}")
     return found[0].usd if found else None
 
 
@@ -126,7 +119,7 @@ def _products(client: Any, service: str, **filters: str) -> list[_Product]:
     )
     with aws_errors("reading prices", permission="pricing:GetProducts"):
         texts = [text for page in pages for text in page["PriceList"]]
-    return [product for text in texts if (product := _read(text)).tiers]
+    return [product for text in texts if (product := _read(text))[1]]
 
 
 def _read(text: str) -> _Product:
@@ -140,15 +133,12 @@ def _read(text: str) -> _Product:
             for dimension in term["priceDimensions"].values()
         ]
         dimensions.sort(key=lambda dimension: float(dimension["beginRange"]))
-        return _Product(
-            usage_type=attributes["usagetype"],
-            instance=attributes.get("instanceName", ""),
-            tiers=tuple(
-                Tier(up_to=_limit(dimension["endRange"]), usd=usd)
-                for dimension in dimensions
-                if (usd := float(dimension["pricePerUnit"]["USD"])) > 0  # zero is the free tier
-            ),
+        tiers = tuple(
+            Tier(up_to=_limit(dimension["endRange"]), usd=usd)
+            for dimension in dimensions
+            if (usd := float(dimension["pricePerUnit"]["USD"])) > 0  # zero is the free tier
         )
+        return re.sub(r"^[A-Z0-9]+-", "", attributes["usagetype"]), tiers
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ServiceError(
             f"reading prices: AWS sent a product of an unknown form ({error!r})",
@@ -167,15 +157,11 @@ def _hosting(products: Iterable[_Product]) -> dict[str, float]:
         ServiceError: one instance has two prices.
     """
     prices: dict[str, float] = {}
-    for product in products:
-        if not re.fullmatch(
-            f"{_REGION_CODE}Host:{re.escape(product.instance)}", product.usage_type
-        ):
-            continue
-        usd = product.tiers[0].usd
-        if prices.setdefault(product.instance, usd) != usd:
+    for usage, (tier, *_) in products:
+        kind, _, instance = usage.partition(":")
+        if kind == "Host" and prices.setdefault(instance, tier.usd) != tier.usd:
             raise ServiceError(
-                f"AWS has two prices for {product.instance}: {prices[product.instance]} and {usd}",
+                f"AWS has two prices for {instance}: {prices[instance]} and {tier.usd}",
                 hint="put the right one into a file for --prices",
             )
     return prices
@@ -183,7 +169,4 @@ def _hosting(products: Iterable[_Product]) -> dict[str, float]:
 
 def _find(products: Iterable[_Product], usage: str) -> tuple[Tier, ...]:
     """The tiers of a usage type; none if the region does not have it."""
-    for product in products:
-        if re.fullmatch(f"{_REGION_CODE}{usage}", product.usage_type):
-            return product.tiers
-    return ()
+    return next((tiers for name, tiers in products if name == usage), ())

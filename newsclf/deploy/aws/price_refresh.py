@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,29 +90,28 @@ def _hosting_line(price: HostingPrice) -> PriceLine:
 
 def _other_lines(book: PriceBook, region: str) -> list[PriceLine]:
     lines: dict[tuple[str, str], PriceLine] = {}
-
-    def add(table: Priced, what: str, usd: float, unit: str) -> None:
-        if table.region == region:  # the first counts
-            lines.setdefault((what, unit), _line(table, what, usd, unit))
-
-    def add_tiers(table: Priced, what: str, tiers: Sequence[Tier], unit: str) -> None:
+    for table, what, unit, tiers in _other_prices(book):
         begin = 0.0
-        for tier in tiers:
-            more = f" over {begin:,.0f} a month" if begin else ""
-            add(table, what, tier.usd, unit + more)
+        for tier in tiers if table.region == region else ():
+            per = f"{unit} over {begin:,.0f} a month" if begin else unit
+            lines.setdefault((what, per), _line(table, what, tier.usd, per))  # the first counts
             begin = tier.up_to or begin
+    return list(lines.values())
 
+
+def _other_prices(book: PriceBook) -> Iterator[tuple[Priced, str, str, Sequence[Tier]]]:
+    """Each price by use: its table, what it is for, the unit, and its tiers."""
     for serverless in book.serverless:
-        add(serverless, "SageMaker serverless", serverless.usd_per_gb_second, "GB-second")
+        tier = Tier(usd=serverless.usd_per_gb_second)
+        yield serverless, "SageMaker serverless", "GB-second", [tier]
     for function in book.functions:
         what = f"Lambda {function.architecture}"
-        add(function, what, function.usd_per_request, "request")
-        add_tiers(function, what, function.usd_per_gb_second, "GB-second")
+        yield function, what, "request", [Tier(usd=function.usd_per_request)]
+        yield function, what, "GB-second", function.usd_per_gb_second
     for api in book.api_gateway:
-        add_tiers(api, f"API Gateway {api.kind.upper()}", api.usd_per_request, "request")
+        yield api, f"API Gateway {api.kind.upper()}", "request", api.usd_per_request
     for data in book.data:
-        add(data, f"data, {data.kind}", data.usd_per_gb, "GB")
-    return list(lines.values())
+        yield data, f"data, {data.kind}", "GB", [Tier(usd=data.usd_per_gb)]
 
 
 def refresh_prices(
