@@ -10,7 +10,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import httpx
@@ -37,13 +37,20 @@ class ApiKey(httpx.Auth):
 
 
 class Signature(httpx.Auth):
-    """Signs each request with credentials that do not change."""
+    """Signs each request; a copy in another process keeps the credentials of that moment.
+
+    botocore renews temporary ones 15 minutes before they end, so a process may sign for at least 10
+    minutes.
+    """
 
     requires_request_body = True
 
-    def __init__(self, credentials: Credentials, scope: Scope) -> None:
+    def __init__(self, credentials: Credentials | Callable[[], Credentials], scope: Scope) -> None:
         self._credentials = credentials
         self._scope = scope
+
+    def _now(self) -> Credentials:
+        return self._credentials() if callable(self._credentials) else self._credentials
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the headers."""
@@ -53,12 +60,16 @@ class Signature(httpx.Auth):
             str(request.url),
             signed,
             request.content,
-            self._credentials,
+            self._now(),
             scope=self._scope,
             time_s=time.time(),
         )
         request.headers.update(added)
         yield request
+
+    def __reduce__(self) -> tuple[type[Signature], tuple[Credentials, Scope]]:
+        """The signature as another process gets it."""
+        return Signature, (self._now(), self._scope)
 
 
 def read_curl_config(path: Path, *, hint: str) -> str:

@@ -23,29 +23,14 @@ MAX_SKEW_S = 300
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # What proxies and clients change on the way; the list is botocore's.
-_NEVER_SIGNED = frozenset(
-    {
-        "authorization",
-        "baggage",
-        "connection",
-        "expect",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "traceparent",
-        "tracestate",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-        "x-amzn-trace-id",
-    }
-)
+_NEVER_SIGNED = re.compile(
+    "authorization|baggage|connection|expect|keep-alive|proxy-authenticate|proxy-authorization|te"
+    "|traceparent|tracestate|trailer|transfer-encoding|upgrade|user-agent|x-amzn-trace-id"
+).fullmatch
 
 
 class Credentials(NamedTuple):
-    """Who signs."""
+    """Credentials of the signer."""
 
     access_key: str
     secret_key: str
@@ -54,7 +39,7 @@ class Credentials(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What a signature is good for, beside its day."""
+    """Region and service for which a signature is valid, on its day."""
 
     region: str
     service: str
@@ -62,7 +47,7 @@ class Scope(NamedTuple):
 
 
 class SignatureError(Exception):
-    """A request is not signed as it must be; the message never holds what was expected."""
+    """An invalid signature of a request; the message never holds what was expected."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -70,6 +55,10 @@ class SignatureError(Exception):
         """One of missing_credentials, malformed_credentials, unknown_access_key, expired_signature
         and wrong_signature."""
         self.message = message
+
+
+def _malformed(message: str) -> SignatureError:
+    return SignatureError("malformed_credentials", message)
 
 
 def sign(
@@ -82,13 +71,11 @@ def sign(
     scope: Scope,
     time_s: float,
 ) -> dict[str, str]:
-    """The headers that a request needs beside its own.
+    """The headers that a signed request has beside its own.
 
     Args:
-        method: As it is sent.
-        url: As it is sent: percent-encoded, its query too.
-        headers: Those to be signed; Host is taken from the URL where it is not among them.
-        body: As it is sent.
+        method: The method, the URL (percent-encoded) and the body as they are sent.
+        headers: Headers to sign; Host is taken from the URL where it is not among them.
         time_s: Now, in seconds since the epoch.
     """
     timestamp = _timestamp(int(time_s))
@@ -96,7 +83,7 @@ def sign(
     signed = {"host": host}
     for name, value in headers.items():
         lower = name.lower()
-        if lower not in _NEVER_SIGNED:
+        if not _NEVER_SIGNED(lower):
             signed[lower] = " ".join(value.split())
     signed["x-amz-date"] = timestamp
     added = {"X-Amz-Date": timestamp}
@@ -131,57 +118,43 @@ def verify(
 ) -> None:
     """Check that a request was signed with these credentials, for this scope, just now.
 
-    `check_head` finds most of what may be wrong without the body. As in AWS, the same request may
-    come again while its signature is fresh.
+    As in AWS, the same request may come again while its signature is fresh.
 
     Args:
-        method: As it was received.
+        method: As it was received, like the others.
         target: Path and query, as they stood in the request's first line.
-        headers: All that were received, in their order.
-        body: As it was received.
         time_s: Now, in seconds since the epoch.
 
     Raises:
         SignatureError: it was not; nothing else is raised, whatever was received.
     """
     received = _received(headers)
-    claim = _checked_claim(received, credentials, scope, time_s)
+    names, signature, timestamp = _checked_claim(received, credentials, scope, time_s)
     path, _, query = target.partition("?")
     expected = _signature(
         f"{method.upper()}\n{_canonical_path(path)}\n{_canonical_query(query)}\n",
-        [(name, ",".join(received[name])) for name in claim.names],
+        [(name, ",".join(received[name])) for name in names],
         body,
         secret_key=credentials.secret_key,
         scope=scope,
-        timestamp=claim.timestamp,
+        timestamp=timestamp,
     )
-    if not _equal(claim.signature, expected):
-        message = "the signature does not fit the method, the path, the signed headers or the body"
-        raise SignatureError("wrong_signature", message)
+    if not _equal(signature, expected):
+        raise SignatureError(
+            "wrong_signature",
+            "the signature does not fit the method, the path, the signed headers or the body",
+        )
 
 
 def check_head(
     headers: Iterable[tuple[str, str]], credentials: Credentials, *, scope: Scope, time_s: float
 ) -> None:
-    """Check all of a signature that its request's headers tell: key, scope, time and form.
-
-    Whoever has no key fails here, before a body of his is read.
-
-    Args:
-        headers: All that were received, in their order.
-        time_s: Now, in seconds since the epoch.
+    """Check what can be checked without the body, so that none is read without a key.
 
     Raises:
-        SignatureError: as `verify`.
+        SignatureError: key, scope, time or form are wrong; see `verify`.
     """
     _checked_claim(_received(headers), credentials, scope, time_s)
-
-
-class _Claim(NamedTuple):
-    names: Sequence[str]
-    """Of the signed headers."""
-    signature: str
-    timestamp: str
 
 
 def _received(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -193,20 +166,20 @@ def _received(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _checked_claim(
     received: Mapping[str, Sequence[str]], credentials: Credentials, scope: Scope, time_s: float
-) -> _Claim:
+) -> tuple[Sequence[str], str, str]:
+    """Names of the signed headers, signature and timestamp of an Authorization header."""
     credential, names, signature = _parse(received.get("authorization", []))
     timestamp = _checked_timestamp(received, names, time_s)
     key_id, _, day_scope = credential.partition("/")
     if not _equal(key_id, credentials.access_key):
         raise SignatureError("unknown_access_key", "there is no such access key")
     if day_scope != _day_scope(timestamp, scope):
-        message = f"the signature must be for {_day_scope('<day of x-amz-date>', scope)}"
-        raise SignatureError("malformed_credentials", message)
+        raise _malformed(f"the signature must be for {_day_scope('<day of x-amz-date>', scope)}")
     if credentials.session_token is not None:
         token = _only(received, "x-amz-security-token")
         if not _equal(token, credentials.session_token):
-            raise SignatureError("wrong_signature", "the session token is another")
-    return _Claim(names, signature, timestamp)
+            raise SignatureError("wrong_signature", "the session token is wrong")
+    return names, signature, timestamp
 
 
 def _parse(values: Sequence[str]) -> tuple[str, Sequence[str], str]:
@@ -219,11 +192,10 @@ def _parse(values: Sequence[str]) -> tuple[str, Sequence[str], str]:
     expected = ["Credential", "Signature", "SignedHeaders"]
     given = sorted(name for name, _, _ in pairs)
     if len(values) > 1 or algorithm != _ALGORITHM or given != expected:
-        message = f"the Authorization header must be one of {_ALGORITHM}, with {expected}"
-        raise SignatureError("malformed_credentials", message)
+        raise _malformed(f"the Authorization header must be one of {_ALGORITHM}, with {expected}")
     names = fields["SignedHeaders"].split(";")
     if names != sorted(set(names)):
-        raise SignatureError("malformed_credentials", "SignedHeaders must be sorted, each once")
+        raise _malformed("SignedHeaders must be sorted, each once")
     return fields["Credential"], names, fields["Signature"]
 
 
@@ -232,28 +204,29 @@ def _checked_timestamp(
 ) -> str:
     """X-Amz-Date, if it and the host are there once and signed, and it is of now."""
     missing = [name for name in signed if name not in received]
-    # What is of AWS must be signed, as AWS wants it, or it could be added on the way.
+    # As in AWS: an unsigned x-amz header could have been added on the way.
     unsigned = [name for name in received if name.startswith("x-amz-") and name not in signed]
     if "host" not in signed or "x-amz-date" not in signed or missing or unsigned:
-        message = "SignedHeaders must name host, x-amz-date and all of x-amz-*, and all be sent"
-        raise SignatureError("malformed_credentials", message)
+        raise _malformed(
+            "SignedHeaders must name host, x-amz-date and all of x-amz-*, and all be sent"
+        )
     _only(received, "host")
     timestamp = _only(received, "x-amz-date")
     signed_s = _seconds(timestamp)
     if signed_s is None:
-        message = "x-amz-date must be of the form 20260131T235959Z"
-        raise SignatureError("malformed_credentials", message)
+        raise _malformed("x-amz-date must be of the form 20260131T235959Z")
     if abs(time_s - signed_s) > MAX_SKEW_S:
-        message = f"x-amz-date is more than {MAX_SKEW_S} s from {_timestamp(int(time_s))}"
-        raise SignatureError("expired_signature", message)
+        raise SignatureError(
+            "expired_signature",
+            f"x-amz-date is more than {MAX_SKEW_S} s from {_timestamp(int(time_s))}",
+        )
     return timestamp
 
 
 def _only(received: Mapping[str, Sequence[str]], name: str) -> str:
     values = received.get(name, [])
     if len(values) != 1:
-        message = f"the header {name} must be there once, not {len(values)} times"
-        raise SignatureError("malformed_credentials", message)
+        raise _malformed(f"the header {name} must be there once, not {len(values)} times")
     return values[0]
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import httpx
 
@@ -21,45 +20,8 @@ from newsclf.deploy.sigv4 import Scope as SigningScope
 _NEW_KEY = "newsclf wire-api --auth api-key makes a new key"
 
 
-class AwsSignature(httpx.Auth):
-    """Signs requests with the credentials that a boto3 session has at that moment.
-
-    Sent to another process, it becomes a signature with the credentials of that moment, which are
-    not renewed there. botocore renews temporary ones 15 minutes before they end, so a process may
-    sign for at least 10 minutes.
-    """
-
-    requires_request_body = True
-
-    def __init__(self, session_credentials: Any, scope: SigningScope) -> None:
-        """Take credentials and what they sign.
-
-        Args:
-            session_credentials: botocore's credentials, which renew themselves.
-            scope: The region and service that the signatures are valid for.
-        """
-        self._session_credentials = session_credentials
-        self._scope = scope
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the headers of the signature."""
-        return self._now().auth_flow(request)
-
-    def __reduce__(self) -> tuple[Callable[..., Signature], tuple[Credentials, SigningScope]]:
-        """As a signature whose credentials are not renewed."""
-        return Signature, (self._frozen(), self._scope)
-
-    def _now(self) -> Signature:
-        return Signature(self._frozen(), self._scope)
-
-    def _frozen(self) -> Credentials:
-        with aws_errors("signing a request", permission="sts:AssumeRole"):
-            frozen = self._session_credentials.get_frozen_credentials()
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
-
-
-def signature_for(clients: Clients, service: str) -> AwsSignature:
-    """A signature of requests to `execute-api` or `sagemaker`.
+def signature_for(clients: Clients, service: str) -> Signature:
+    """A signature of requests to `execute-api` or `sagemaker`; its credentials renew themselves.
 
     Raises:
         CredentialsError: no credentials were found.
@@ -68,7 +30,13 @@ def signature_for(clients: Clients, service: str) -> AwsSignature:
         found = clients.session.get_credentials()
     if found is None:
         raise CredentialsError(NO_CREDENTIALS, hint=TO_LOG_IN)
-    return AwsSignature(found, SigningScope(clients.region, service))
+
+    def credentials() -> Credentials:
+        with aws_errors("signing a request", permission="sts:AssumeRole"):
+            frozen = found.get_frozen_credentials()
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    return Signature(credentials, SigningScope(clients.region, service))
 
 
 def endpoint_address(scope: Scope) -> Address:
@@ -91,10 +59,10 @@ def address_of(
         deployment: The recorded deployment.
         clients: The clients of its region and profile.
         direct: Whether to take the endpoint also where there is an API.
-        headers: Headers to send too, such as a token where the API asks for one.
+        headers: Headers to send too, such as a token where the API needs one.
 
     Raises:
-        ConfigError: the API asks for a token, and none is given.
+        ConfigError: the API needs a token, and none is given.
         StateError: the API's key is missing, or the recorded address is not one of AWS.
         CredentialsError: no credentials were found.
     """
@@ -109,9 +77,9 @@ def address_of(
         auth = ApiKey(read_key(deployment.key_file, hint=_NEW_KEY))
     elif deployment.api.auth == "jwt" and "authorization" not in (headers or {}):
         raise ConfigError(
-            f"the API of '{deployment.name}' asks for a token",
+            f"the API of '{deployment.name}' needs a token",
             hint="put `authorization: Bearer <token>` into a file, and add --header-file FILE; "
-            "newsclf loadtest --direct asks the endpoint",
+            "newsclf loadtest --direct measures the endpoint",
         )
     return Address(url, "api", headers or {}, auth)
 

@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -430,22 +431,12 @@ def test_a_load_test_signs_what_it_sends(
 
 
 def test_a_signature_for_another_process_stays_as_it_is() -> None:
-    from newsclf.deploy.aws.address import AwsSignature
     from newsclf.deploy.credentials import Signature
+    from newsclf.deploy.sigv4 import Credentials
     from newsclf.deploy.sigv4 import Scope as SigningScope
 
-    class Renewing:
-        """Credentials that are others each time they are asked for."""
-
-        asked = 0
-
-        def get_frozen_credentials(self) -> Any:
-            self.asked += 1
-            from botocore.credentials import ReadOnlyCredentials
-
-            return ReadOnlyCredentials(f"AKID{self.asked}", "secret", "token")
-
-    here = AwsSignature(Renewing(), SigningScope(REGION, "execute-api"))
+    renewed = (Credentials(f"AKID{number}", "secret", "token") for number in count(1))
+    here = Signature(lambda: next(renewed), SigningScope(REGION, "execute-api"))
     there = pickle.loads(pickle.dumps(here))  # noqa: S301 - our own
 
     def key_of(auth: httpx.Auth) -> str:
