@@ -34,11 +34,6 @@ def classify(
 ) -> list[Prediction]:
     """Classify headlines, as many requests as it takes.
 
-    Args:
-        address: Where requests go.
-        texts: The headlines.
-        timeout_s: How long an answer is waited for.
-
     Raises:
         RequestRejectedError: it does not take them.
         ServiceError: it can't be reached, fails, or answers with something else.

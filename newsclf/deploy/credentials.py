@@ -75,10 +75,6 @@ class Signature(httpx.Auth):
 def read_curl_config(path: Path, *, hint: str) -> str:
     """The text of a file with a credential.
 
-    Args:
-        path: The file.
-        hint: What to type if it cannot be read.
-
     Raises:
         StateError: It cannot be read.
     """
@@ -91,10 +87,6 @@ def read_curl_config(path: Path, *, hint: str) -> str:
 
 def read_key(path: Path, *, hint: str) -> str:
     """The API key in a file.
-
-    Args:
-        path: A file that `create_key` wrote.
-        hint: What to type if there is no key in it.
 
     Raises:
         StateError: The file is gone, or holds no key.

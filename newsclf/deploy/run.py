@@ -39,7 +39,6 @@ def spec_for(region: str, prices: PriceBook, **fields: Any) -> AwsSpec:
     """A specification with its price and, where no image is named, the stock image.
 
     Args:
-        region: Where it is deployed.
         prices: Must have the price of the instance, or of serverless inference.
         fields: Fields of `AwsSpec`, as they are validated.
 
@@ -83,8 +82,6 @@ def deploy_on_aws(
     """Pack a model, plan its deployment, and apply the plan once it is approved.
 
     Args:
-        target: Account and region.
-        request: What to deploy.
         approve: Is shown the plan; False ends the deployment before anything is changed.
 
     Returns:

@@ -36,7 +36,6 @@ class Target(Protocol[_Deployed]):
         """Where requests go: the API, if there is one, else the endpoint or model server.
 
         Args:
-            deployment: Its record.
             direct: Whether to pass by the API.
             headers: Headers to send too, such as a token where the API needs one.
         """
@@ -77,8 +76,6 @@ def target_to_clear(
     """The target from which a deployment is removed, recorded or not.
 
     Args:
-        name: Name of the deployment.
-        state_dir: Where it is recorded, if it is.
         region: Region in which to look for it without a record.
         profile: Credentials to use instead of those in the record.
         recorded_first: Whether the region and profile in the record take precedence.

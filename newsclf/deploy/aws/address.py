@@ -56,8 +56,6 @@ def address_of(
     """The address of a deployment's API, if it has one, else of its endpoint.
 
     Args:
-        deployment: The recorded deployment.
-        clients: The clients of its region and profile.
         direct: Whether to take the endpoint also where there is an API.
         headers: Headers to send too, such as a token where the API needs one.
 

@@ -55,9 +55,6 @@ def endpoint_resources(
     Without roles where the user has one of their own.
 
     Args:
-        scope: The deployment.
-        spec: What was asked for.
-        archive: The packed model.
         force: Whether an update continues although the alarm rises.
 
     Raises:

@@ -18,7 +18,6 @@ def check_aws(clients: Clients, role: str | None = None) -> Iterator[Check]:
     """Reachability, credentials and permissions, each only where the one before is well.
 
     Args:
-        clients: Of the account and region.
         role: ARN of a role of the user's own, which makes most rights about roles needless.
     """
     try:

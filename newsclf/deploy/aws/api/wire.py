@@ -54,10 +54,6 @@ def wire_api(
     `api-key`, a key is created if it has no key yet, and the spec gets its hash.
 
     Args:
-        state_dir: Where the deployment is recorded.
-        clients: The clients of the deployment's region and profile.
-        name: The deployment's name.
-        spec: The desired state of the API.
         rules: What the account demands; where they say nothing, the API's or else the deployment's
             count.
         smoke_test_s: How long the API may take until it answers correctly.

@@ -89,7 +89,6 @@ class Clients:
         Args:
             region: A region; None: AWS_REGION, or the profile's.
             profile: A profile of ~/.aws; None: as the environment says.
-            clock: The clock to wait by; None: the real one.
 
         Raises:
             ConfigError: no region is named anywhere.
@@ -127,8 +126,6 @@ class Clients:
         """Call an operation, such as `create_model` of `sagemaker`.
 
         Args:
-            service: The service, as boto3 calls it.
-            operation: The operation, as boto3 calls it.
             doing: What it does, for the message of an error; None: as its name and arguments say.
             arguments: The arguments of the operation.
 

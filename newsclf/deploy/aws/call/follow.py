@@ -25,7 +25,6 @@ def follow(
     """Look again and again until there is a result; None when the time is over.
 
     Args:
-        clock: The clock to wait by.
         what: What is followed, for the log: `endpoint newsclf-news`.
         look: Finds its status, empty if there is nothing to log, and a result once it has ended.
         at_most_s: How long.

@@ -28,12 +28,7 @@ def failure(scope: Scope, message: str, usd_per_hour: float | None) -> TargetErr
 
 
 def interrupted(deployment: AwsDeployment, spec: AwsSpec) -> InterruptedRunError:
-    """An error for Ctrl-C in a deployment: what AWS continues, what is billed, what to type.
-
-    Args:
-        deployment: The deployment, with its journal so far.
-        spec: What was being deployed.
-    """
+    """An error for Ctrl-C in a deployment: what AWS continues, what is billed, what to type."""
     name = deployment.name
     begun = [f"{s.kind} {s.name}" for s in deployment.journal if s.status == "creating"]
     doing = f" at the {begun[-1]}" if begun else ""

@@ -33,8 +33,6 @@ def check_quota(
     """Compare the account's quota for an instance type with the number that is needed.
 
     Args:
-        clients: The clients of the account and region.
-        instance: The instance type.
         count: The most instances that are up at once.
         ours: Instances of them that are up already.
         usage: The usage as Service Quotas names it, such as `training job usage`.
@@ -75,8 +73,6 @@ def check_serverless_quota(clients: Clients, spec: Serverless, *, is_new: bool) 
     """Compare the quotas for serverless endpoints with what one needs; returns a warning, if any.
 
     Args:
-        clients: The clients of the account and region.
-        spec: The endpoint.
         is_new: Whether the deployment has no endpoint yet. If it has one, its own share of the use
             is not known.
     """
@@ -118,7 +114,6 @@ def _compare(
     """Compare a quota with what is needed; a warning if others may use too much of it.
 
     Args:
-        clients: The clients of the account and region.
         quota: The quota as Service Quotas describes it.
         count: How much is needed.
         ours: How much of the present use is ours; None: not known, so the use is not compared.

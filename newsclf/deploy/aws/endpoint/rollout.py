@@ -30,7 +30,6 @@ def roll_out(
     guide, "Update endpoints that use auto scaling").
 
     Args:
-        scope: The deployment.
         configs: Names of the present configuration and of the next.
         alarm: Name of the alarm that ends the update; None: nothing does, such as for serverless,
             which has no blue/green deployment.

@@ -238,7 +238,6 @@ def statements(
     """The permissions of some commands, one statement for each kind of resource.
 
     Args:
-        commands: The commands.
         region: A region, or `*`: any.
         account: An account's number, or `*`: any.
         role: ARN of a role of the user's own; then no right to make, change or see roles is needed.
