@@ -158,6 +158,11 @@ class AwsSpec(LenientRecord):
     rules: AccountRules = NO_RULES
     """What the account demands of everything that is created."""
 
+    @property
+    def scales(self) -> bool:
+        """Whether the number of instances follows the load."""
+        return self.max_instances > self.min_instances
+
     @field_validator("serverless")
     @classmethod
     def _no_instance(cls, found: Serverless | None, info: ValidationInfo) -> Serverless | None:

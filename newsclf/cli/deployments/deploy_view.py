@@ -35,6 +35,8 @@ def show_steps(output: Output, steps: Sequence[Step], spec: AwsSpec, *, named: b
     """
     from rich.text import Text
 
+    from newsclf.reporting.text import usd
+
     for step in steps:
         name = f"{step.resource.name}  " if named else ""
         row = f"{step.change.action:8}{step.resource.kind:23} {name}{step.change.detail}"
@@ -42,12 +44,12 @@ def show_steps(output: Output, steps: Sequence[Step], spec: AwsSpec, *, named: b
     if spec.usd_per_hour is None:
         output.show("Billed by use, and free while idle.")
         return
-    usd = _usd_per_hour_of(steps)
-    month = f"${usd * _HOURS_PER_MONTH:,.0f} a month"
-    output.show(f"While it is up: ${usd:.4f} an hour, ${usd * 24:.2f} a day, {month}.")
-    if spec.max_instances > spec.min_instances:
-        most = spec.usd_per_hour * spec.max_instances
-        output.show(f"With all {spec.max_instances} instances: ${most:.4f} an hour.")
+    hour = _usd_per_hour_of(steps)
+    day, month = usd(24 * hour), usd(_HOURS_PER_MONTH * hour)
+    output.show(f"While it is up: {usd(hour)} an hour, {day} a day, {month} a month.")
+    if spec.scales:
+        most = usd(spec.usd_per_hour * spec.max_instances)
+        output.show(f"With all {spec.max_instances} instances: {most} an hour.")
 
 
 def _usd_per_hour_of(steps: Sequence[Step]) -> float:

@@ -34,7 +34,7 @@ def show_local(output: Output, found: Sequence[Status]) -> None:
     output.show(
         output.table(
             "On this machine",
-            ["name", "model", "auth", "health", "uptime", "requests", "pid", "USD/h"],
+            ["name", "model", "auth", "health", "uptime", "requests", "pid", "per hour"],
             [
                 [
                     s.deployment.name,
@@ -44,11 +44,11 @@ def show_local(output: Output, found: Sequence[Status]) -> None:
                     "–" if s.uptime_s is None else _duration(s.uptime_s),
                     "–" if s.requests is None else s.requests,
                     s.deployment.server.pid or "–",
-                    "0.00",
+                    "$0",
                 ]
                 for s in found
             ],
-            optional=["USD/h", "pid"],
+            optional=["per hour", "pid"],
         )
     )
     for s in found:
@@ -69,7 +69,7 @@ def show_aws(output: Output, found: Sequence[AwsStatus]) -> None:
     output.show(
         output.table(
             "On AWS",
-            ["name", "region", "on", "endpoint", "API", "age", "USD/h", "USD/day", "USD so far"],
+            ["name", "region", "on", "endpoint", "API", "age", "per hour", "per day", "so far"],
             [
                 [
                     s.name,
@@ -78,9 +78,9 @@ def show_aws(output: Output, found: Sequence[AwsStatus]) -> None:
                     s.endpoint,
                     s.api or "–",
                     "–" if s.age_s is None else _duration(s.age_s),
-                    _usd(s, s.usd_per_hour),
-                    _usd(s, None if s.usd_per_hour is None else 24 * s.usd_per_hour),
-                    _usd(s, s.usd_so_far),
+                    _cost(s, s.usd_per_hour),
+                    _cost(s, None if s.usd_per_hour is None else 24 * s.usd_per_hour),
+                    _cost(s, s.usd_so_far),
                 ]
                 for s in found
             ],
@@ -99,9 +99,11 @@ def show_aws(output: Output, found: Sequence[AwsStatus]) -> None:
             )
 
 
-def _usd(status: AwsStatus, usd: float | None) -> str:
-    if usd is not None:
-        return f"{usd:.2f}"
+def _cost(status: AwsStatus, amount: float | None) -> str:
+    from newsclf.reporting.text import usd
+
+    if amount is not None:
+        return usd(amount)
     if status.on == "serverless":
         return "by use"
     return "–" if status.endpoint == "none" else "?"

@@ -179,15 +179,36 @@ class ModelArchive(ModelArchives, SimpleResource):
         encryption = (
             {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key} if self.kms_key else {}
         )
-        with self.archive.path.open("rb") as body:
-            # In one piece, so that nothing is there until all of it is; S3 compares the digest.
-            self.call(
-                "put_object",
-                doing=f"uploading {self.archive.path}",
-                Body=body,
-                ChecksumSHA256=base64.b64encode(bytes.fromhex(self.archive.sha256)).decode(),
-                **encryption,
-            )
+        self.scope.forget((self.kind, self.name))
+        upload(
+            self.scope,
+            self.archive.path,
+            key_of(self.names, self.archive),
+            sha256=self.archive.sha256,
+            **encryption,
+        )
+
+
+def upload(scope: Scope, path: Path, key: str, *, sha256: str, **encryption: str) -> None:
+    """Upload a file in one piece, so that nothing is there until all of it is.
+
+    Args:
+        key: The key in the bucket.
+        sha256: Digest of the file, in hex, which S3 compares.
+        encryption: Arguments of PutObject.
+    """
+    with path.open("rb") as body:
+        scope.clients.call(
+            "s3",
+            "put_object",
+            doing=f"uploading {path}",
+            Bucket=scope.names.bucket,
+            Key=key,
+            Body=body,
+            ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
+            ExpectedBucketOwner=scope.names.account,
+            **encryption,
+        )
 
 
 def key_of(names: Names, archive: Archive) -> str:

@@ -67,7 +67,7 @@ def endpoint_resources(
         config=config.name,
         alarm=alarm,
         force=force,
-        instances=None if spec.serverless or _scales(spec) else spec.min_instances,
+        instances=None if spec.serverless or spec.scales else spec.min_instances,
         detail=_detail(spec),
         usd_per_hour=spec.usd_per_hour and spec.usd_per_hour * spec.min_instances,
     )
@@ -147,7 +147,7 @@ def _end_of_life(scope: Scope, spec: AwsSpec) -> Sequence[Resource]:
 
 
 def _scaling(scope: Scope, spec: AwsSpec) -> Sequence[Resource]:
-    if spec.instance is None or not _scales(spec):
+    if spec.instance is None or not spec.scales:
         return []
     return [AutoScaling(scope, spec.instance, spec.min_instances, spec.max_instances)]
 
@@ -158,15 +158,11 @@ def _budget(scope: Scope, spec: AwsSpec) -> Sequence[Resource]:
     return [Budget(scope, spec.budget_usd, spec.budget_email)]
 
 
-def _scales(spec: AwsSpec) -> bool:
-    return spec.max_instances > spec.min_instances
-
-
 def _detail(spec: AwsSpec) -> str:
     if spec.serverless is not None:
         return (
             f"serverless, {spec.serverless.memory_mb} MB, up to {spec.serverless.max_concurrency}"
         )
-    if _scales(spec):
+    if spec.scales:
         return f"{spec.instance} × {spec.min_instances} to {spec.max_instances}"
     return f"{spec.instance} × {spec.min_instances}"

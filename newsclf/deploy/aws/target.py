@@ -106,13 +106,7 @@ class AwsTarget:
         direct: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> Address:
-        """Address of the API or the endpoint; see `Target.address`.
-
-        Raises:
-            ConfigError: The API needs a token, and none is given.
-            StateError: The API's key is gone, or the recorded address is not one of AWS.
-            CredentialsError: No credentials are found.
-        """
+        """Address of the API or the endpoint; errors are those of `address_of`."""
         return address_of(deployment, self._clients, direct=direct, headers=headers)
 
     def hosting(self, deployment: AwsDeployment, *, direct: bool = False) -> Hosting:
@@ -140,14 +134,10 @@ class AwsTarget:
         return EndpointMetrics(self._clients, self._scope(name).names.endpoint, VARIANT)
 
     def wire_api(self, name: str, request: ApiRequest) -> tuple[AwsDeployment, bool]:
-        """Create or update the API of a deployment; what is not asked for stays as it is.
+        """Create or update the API; errors are those of `desired_api` and `api.wire.wire_api`.
 
         Returns:
             The deployment, and True, since an update may have changed anything.
-
-        Raises:
-            ConfigError: What is asked for is not possible.
-            NewsclfError: As `newsclf.deploy.aws.api.wire.wire_api`.
         """
         spec = desired_api(request, self.get(name).api)
         state_dir = self._deployments.files.path
@@ -169,7 +159,9 @@ class AwsTarget:
             ServiceError: AWS can't be reached, is busy, or failed.
         """
         known = self._deployments.find_of(AwsDeployment, request.name)
-        spec = _kept(request.spec, known)
+        spec = request.spec
+        if known is not None:  # rules that are not given stay as they were
+            spec = spec.model_copy(update={"rules": spec.rules.over(known.spec.rules)})
         scope = Scope.named(self._clients, request.name, spec.rules)
         names = scope.names
         check_rules(names)
@@ -385,10 +377,3 @@ def _unchecked(resource: Resource) -> PlannedChange:
     if desired is None:
         return PlannedChange("create")
     return PlannedChange("create", desired.detail, desired.usd_per_hour)
-
-
-def _kept(spec: AwsSpec, known: AwsDeployment | None) -> AwsSpec:
-    """A spec with the rules of the account; those that are not given stay as they were."""
-    if known is None:
-        return spec
-    return spec.model_copy(update={"rules": spec.rules.over(known.spec.rules)})

@@ -6,9 +6,7 @@ import logging
 from typing import Any, Final
 
 from newsclf.deploy.aws.call.errors import (
-    RefusedError,
     aws_errors,
-    is_already_there,
     is_not_yet_assumable,
 )
 from newsclf.deploy.aws.call.scope import Scope
@@ -33,7 +31,6 @@ _COMMAND: Final = " && ".join(
 _SPOT_WAIT_S: Final = 3600
 """Time to wait for a spot machine, beyond the time of the training itself."""
 _VOLUME_GB: Final = 30
-_ASSUMABLE_AT_MOST_S: Final = 60.0
 
 
 def create_job(scope: Scope, job: JobRecord) -> None:
@@ -48,27 +45,14 @@ def create_job(scope: Scope, job: JobRecord) -> None:
     from sagemaker.core.resources import TrainingJob
 
     clients = scope.clients
-    request = _request(scope, job)
-    refusals: list[RefusedError] = []
+    doing = f"creating the training job {scope.names.endpoint}"
 
-    def attempt() -> bool | None:
-        try:
-            with aws_errors(
-                f"creating the training job {scope.names.endpoint}",
-                permission="sagemaker:CreateTrainingJob",
-            ):
-                TrainingJob.create(**request, session=clients.session, region=clients.region)
-        except RefusedError as error:
-            if is_already_there(error):
-                return True
-            if not is_not_yet_assumable(error):
-                raise
-            refusals.append(error)
-            return None
-        return True
+    def create() -> None:
+        with aws_errors(doing, permission="sagemaker:CreateTrainingJob"):
+            request = _request(scope, job)
+            TrainingJob.create(**request, session=clients.session, region=clients.region)
 
-    if clients.clock.until(attempt, at_most_s=_ASSUMABLE_AT_MOST_S) is None:
-        raise refusals[-1]
+    clients.created(create, not_yet=is_not_yet_assumable)
 
 
 def _request(scope: Scope, job: JobRecord) -> dict[str, Any]:

@@ -10,7 +10,6 @@ All files of a job are below its name, where `ModelArchives.delete` deletes them
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Final
 
 from newsclf.common.errors import TargetError
 from newsclf.common.files import file_digest
+from newsclf.deploy.aws.bucket import upload
 from newsclf.deploy.aws.call.errors import aws_errors
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
@@ -51,18 +51,8 @@ class TrainingFiles:
             files: Key below the job's name, such as `inputs/request.json`, → local file.
         """
         for place, path in files.items():
-            digest = base64.b64encode(bytes.fromhex(file_digest(path))).decode()
-            with path.open("rb") as body:
-                self.scope.clients.call(
-                    "s3",
-                    "put_object",
-                    doing=f"uploading {path}",
-                    Bucket=self.names.bucket,
-                    Key=f"{self.names.deployment}/{place}",
-                    Body=body,
-                    ChecksumSHA256=digest,
-                    ExpectedBucketOwner=self.names.account,
-                )
+            key = f"{self.names.deployment}/{place}"
+            upload(self.scope, path, key, sha256=file_digest(path))
 
     def download(self, uri: str, target: Path, *, at_most_bytes: int) -> None:
         """Fetch a file of the job.

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import boto3
 import botocore.exceptions
@@ -27,6 +27,7 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
 )
 _NOT_YET_S = 60
+_Made = TypeVar("_Made")
 _DOING: Final = {
     "add": "adding to",
     "create": "creating",
@@ -157,11 +158,25 @@ class Clients:
             not_yet: Whether a refusal is temporary, so that the call is repeated.
             at_most_s: How long it is repeated.
         """
+
+        def attempt() -> dict[str, Any]:
+            return self.call(service, operation, doing=doing, **arguments)
+
+        return self.created(attempt, not_yet=not_yet, at_most_s=at_most_s)
+
+    def created(
+        self,
+        create: Callable[[], _Made],
+        *,
+        not_yet: Callable[[RefusedError], bool],
+        at_most_s: float = _NOT_YET_S,
+    ) -> _Made | None:
+        """Call a function that creates; otherwise like `create`."""
         refusals: list[RefusedError] = []
 
-        def attempt() -> tuple[dict[str, Any] | None] | None:
+        def attempt() -> tuple[_Made | None] | None:
             try:
-                return (self.call(service, operation, doing=doing, **arguments),)
+                return (create(),)
             except RefusedError as error:
                 if is_already_there(error):
                     return (None,)
@@ -170,10 +185,10 @@ class Clients:
                 refusals.append(error)
                 return None
 
-        created = self.clock.until(attempt, at_most_s=at_most_s)
-        if created is None:
+        made = self.clock.until(attempt, at_most_s=at_most_s)
+        if made is None:
             raise refusals[-1]
-        return created[0]
+        return made[0]
 
     def find(
         self, service: str, operation: str, *, doing: str | None = None, **arguments: Any

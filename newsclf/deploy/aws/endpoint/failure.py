@@ -6,6 +6,7 @@ from newsclf.common.errors import InterruptedRunError, TargetError
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.log_group import LogGroup
 from newsclf.deploy.records import AwsDeployment, AwsSpec
+from newsclf.reporting.text import usd
 
 _LINES = 50
 
@@ -48,4 +49,4 @@ def interrupted(deployment: AwsDeployment, spec: AwsSpec) -> InterruptedRunError
 
 
 def _price(usd_per_hour: float | None) -> str:
-    return f"${usd_per_hour:.4f} an hour" if usd_per_hour else "by use"
+    return f"{usd(usd_per_hour)} an hour" if usd_per_hour else "by use"

@@ -25,7 +25,7 @@ MANAGED_POLICY_CHARS = 6144
 """Characters that IAM takes in a managed policy, not counting white space (IAM's guide, "IAM and
 AWS STS quotas"). All the commands together must fit, in every region."""
 
-_RESOURCES: Mapping[str, tuple[str, ...]] = {
+_RESOURCES: Mapping[str, Sequence[str]] = {
     "Bucket": ("arn:aws:s3:::newsclf-{account}-{region}",),
     "Archives": ("arn:aws:s3:::newsclf-{account}-{region}/*",),
     "YourBuckets": ("arn:aws:s3:::*",),

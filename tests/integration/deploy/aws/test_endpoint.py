@@ -63,7 +63,7 @@ def test_a_deployment_comes_up_stays_and_goes_without_a_trace(
     looked = deploy("--dry-run")
     assert looked.exit_code == 0, looked.err
     assert set(actions(looked).values()) == {"create"}
-    assert "$0.1020 an hour" in looked.out
+    assert "$0.102 an hour" in looked.out
     assert aws.world.left() == []
     assert changes(aws) == []
     assert not Path(".newsclf/deployments").exists()
@@ -184,7 +184,7 @@ def test_scaling_end_of_life_and_budget_come_and_go(
     up = deploy(*options)
     assert up.exit_code == 0, up.err
     assert {"autoscaling", "end of life", "end-of-life role", "budget alarm"} <= set(actions(up))
-    assert "$0.3060 an hour" in up.out
+    assert "$0.306 an hour" in up.out
 
     plain = deploy()
     assert plain.exit_code == 0, plain.err
@@ -213,7 +213,7 @@ def test_a_container_that_fails_tells_why_and_can_be_replaced(
     assert [line for line in shown if line.startswith("line ")] == [
         f"line {i}\\x1b[2J" for i in range(10, 60)
     ]
-    assert "it is billed ($0.1020 an hour), then only storage is" in failed.err
+    assert "it is billed ($0.102 an hour), then only storage is" in failed.err
     assert "newsclf teardown --deployment news" in failed.err
     assert "Failed" in newsclf("status").out
 
@@ -236,7 +236,7 @@ def test_an_endpoint_that_stays_creating_ends_the_wait_and_can_still_be_removed(
     assert stuck.exit_code == 4
     assert "Creating for 45 minutes" in stuck.err
     assert "it is billed" in stuck.err
-    assert "$0.1020 an hour" in stuck.err
+    assert "$0.102 an hour" in stuck.err
     aws.sagemaker.changes["newsclf-news"].polls_left = 3
     assert newsclf("teardown").exit_code == 0
     assert aws.world.left() == []
@@ -446,7 +446,7 @@ def test_ctrl_c_keeps_the_record_and_says_what_bills(
         stopped = deploy()
 
     assert stopped.exit_code == 130
-    assert "the endpoint is billed ($0.1020 an hour) until it is deleted" in stopped.err
+    assert "the endpoint is billed ($0.102 an hour) until it is deleted" in stopped.err
     state = json.loads(Path(".newsclf/deployments/news.json").read_text(encoding="utf-8"))
     assert state["journal"][-1]["status"] == "creating"
     assert deploy().exit_code == 0

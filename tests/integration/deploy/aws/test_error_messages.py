@@ -35,7 +35,7 @@ def test_an_endpoint_that_fails_says_why_and_what_its_container_said(
     assert "  line 79" in result.err
     assert "  line 30\n" in result.err
     assert "  line 29\n" not in result.err
-    assert "$0.1020 an hour" in result.err
+    assert "$0.102 an hour" in result.err
     assert "hint: newsclf teardown --deployment news" in result.err
     assert json.loads(newsclf("status", "--json").out)[0]["endpoint"] == "Failed"
     assert_teardown_removes_all(aws, newsclf)

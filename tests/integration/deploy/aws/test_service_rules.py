@@ -172,7 +172,7 @@ def test_the_record_of_a_job_is_no_deployment(aws: FakeAws, deploy: Deploy, news
     scored = newsclf(*batch)
     assert scored.exit_code == 0, scored.err
     assert json.loads(scored.out)["output"] == "s3://theirs/out/"
-    assert "$0.2300 for each hour that the job runs" in scored.err
+    assert "$0.230 for each hour that the job runs" in scored.err
     aws.services.quotas["ml.m5.xlarge for transform job usage"] = 0.0
     refused = newsclf(*batch)
     assert refused.exit_code == 4
@@ -378,7 +378,7 @@ def test_ctrl_c_while_an_endpoint_is_created_tells_what_goes_on_and_bills(
     assert code == 130
     assert "Traceback" not in err
     assert "stopped at the endpoint newsclf-news; AWS continues, and the endpoint is billed" in err
-    assert "the endpoint is billed ($0.1020 an hour) until it is deleted" in err
+    assert "the endpoint is billed ($0.102 an hour) until it is deleted" in err
     assert "newsclf status" in err
     assert "newsclf teardown --deployment news" in err
     (shown,) = json.loads(newsclf("status", "--json").out)

@@ -40,7 +40,7 @@ def test_a_dry_run_shows_the_plan_and_the_price(newsclf: Cli) -> None:
     assert result.exit_code == 0, result.err
     assert "ml.c5.large × 1 to 3" in result.out
     assert "end of life" in result.out
-    assert "$0.1020 an hour" in result.out
+    assert "$0.102 an hour" in result.out
     assert "nothing was checked in an account" in result.err
     assert not Path(".newsclf/deployments").exists()
 
