@@ -11,11 +11,12 @@ import torch
 from torch.nn import functional
 
 from benchmarks.headlines import Result
+from newsclf.common.machine import available_cores
 from newsclf.common.settings import TrainSettings
 from newsclf.data.examples import LabelledData, Split
 from newsclf.training.base import Base, resolve_base
 from newsclf.training.classifier import load_base
-from newsclf.training.devices import pick_device, use_threads
+from newsclf.training.devices import pick_device
 from newsclf.training.loop import StepProgress, fit
 
 _OUR_STEPS = 60
@@ -76,7 +77,7 @@ def _ours(data: LabelledData, base: Base, settings: TrainSettings) -> float:
 
 
 def _padded(data: LabelledData, base: Base) -> float:
-    use_threads(None)
+    torch.set_num_threads(available_cores())
     device = pick_device("auto")
     model, tokenizer = load_base(base, max_tokens=_PADDED_TOKENS)
     model.to(device).train()  # type: ignore[arg-type] # transformers hides the signature

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from newsclf.common.errors import ConfigError, DownloadError
+from newsclf.common.errors import ConfigError, DownloadError, reason_of
 
 Kind = Literal["model", "dataset"]
 _NAMES: dict[Kind, str] = {"model": "base model", "dataset": "data set"}
@@ -49,7 +49,9 @@ def download_folder(
             local_files_only=problem is not None,
         )
     except errors.HFValidationError as error:
-        raise ConfigError(f"{what}: not an id of the Hub ({_line(error)})", hint=hint) from error
+        raise ConfigError(
+            f"{what}: not an id of the Hub ({reason_of(error)})", hint=hint
+        ) from error
     except errors.GatedRepoError as error:
         raise DownloadError(
             f"{what} is gated: its owner decides who may download it",
@@ -64,7 +66,7 @@ def download_folder(
         raise DownloadError(f"{what}: no such revision or file on the Hub", hint=hint) from error
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
         raise DownloadError(
-            f"{what} could not be downloaded: {problem or _line(error)}", hint=hint
+            f"{what} could not be downloaded: {problem or reason_of(error)}", hint=hint
         ) from error
     return Path(folder)
 
@@ -83,7 +85,7 @@ def _problem() -> str | None:
             get_session().head(constants.ENDPOINT, timeout=_PROBE_S)
             found.append("")
         except Exception as error:  # noqa: BLE001 - whatever it is, the Hub did not answer
-            found.append(f"{host} can't be reached ({_line(error)})")
+            found.append(f"{host} can't be reached ({reason_of(error)})")
 
     # In a thread, since nothing else bounds how long a name server may take.
     thread = threading.Thread(target=ask, daemon=True)
@@ -98,8 +100,3 @@ def _quiet() -> None:
         from huggingface_hub.utils import logging as hub_logging
 
         hub_logging.set_verbosity(logging.CRITICAL)
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 160 else f"{text[:159]}…"  # noqa: PLR2004 - one line

@@ -27,8 +27,6 @@ _MEMBERS = {
     75: "Sentences_75Agree.txt",
     100: "Sentences_AllAgree.txt",
 }
-_LIMIT_BYTES = 64 * 1024**2
-"""Largest size of each file; the real ones have less than 1 MB."""
 
 
 def download() -> Path:
@@ -133,13 +131,7 @@ def _zip_levels(path: Path) -> dict[int, bytes]:
         if level is None:
             continue
         with open_member(path, member) as stream:
-            # The size that the zip states for it may be wrong, so no more is unpacked.
-            levels[level] = stream.read(_LIMIT_BYTES + 1)
-        if len(levels[level]) > _LIMIT_BYTES:
-            raise DataError(
-                f"{path}/{member.filename}: unpacks to more than {_LIMIT_BYTES:,} bytes",
-                hint="that is no Financial PhraseBank; download it again",
-            )
+            levels[level] = stream.read()
     if not levels:
         raise DataError(
             f"{path}: not a Financial PhraseBank zip, it has no {_MEMBERS[50]}",

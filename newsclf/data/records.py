@@ -16,7 +16,8 @@ from typing import BinaryIO, Self
 
 from newsclf.common.errors import DataError, reason_of
 from newsclf.common.settings import ReadingSettings
-from newsclf.data.formats import columnar, columns, json_rows
+from newsclf.data.formats import columnar, json_rows
+from newsclf.data.formats.columns import LABEL, TEXT, TEXT_COLUMN, ColumnKind, choose
 from newsclf.data.formats.delimited import Lines, names_a_text_column, read_delimited
 from newsclf.data.formats.encodings import lines_of, open_text
 from newsclf.data.formats.opening import (
@@ -74,25 +75,14 @@ class Records:
         ahead, self._ahead = self._ahead, []
         return itertools.chain(ahead, self._rows)
 
-    def text_column(self, asked: str | None) -> str:
-        """The column with the headlines; a guess is added to the notes.
+    def column(self, kind: ColumnKind, asked: str | None) -> str:
+        """The column of a kind: the one that is asked for, or a guess, which is added to the notes.
 
         Raises:
             MissingColumnError: there is no such column, or several candidates.
         """
-        return self._choose(columns.TEXT_COLUMN, asked)
-
-    def label_column(self, asked: str | None) -> str:
-        """The column with the labels; a guess is added to the notes.
-
-        Raises:
-            MissingColumnError: there is no such column, or several candidates.
-        """
-        return self._choose(columns.LABEL_COLUMN, asked)
-
-    def _choose(self, kind: columns.ColumnKind, asked: str | None) -> str:
         asked = asked if self.has_names else None
-        column, notes = columns.choose(kind, self.columns, asked, self.name)
+        column, notes = choose(kind, self.columns, asked, self.name)
         self.notes += [note for note in notes if note not in self.notes]
         return column
 
@@ -177,7 +167,7 @@ def _form_of(first: str, reading: ReadingSettings) -> str | None:
     """Format that a stream's first line suggests."""
     if first.lstrip().startswith("{"):
         return ".jsonl"
-    return ".csv" if _is_table(first, reading) or columns.TEXT_COLUMN.matches(first) else ".txt"
+    return ".csv" if _is_table(first, reading) or TEXT_COLUMN.matches(first) else ".txt"
 
 
 def _is_table(first: str, reading: ReadingSettings) -> bool:
@@ -196,11 +186,11 @@ def _read_text(lines: Lines, *, once: bool) -> Found:
 
 
 def _text_row(place: str, line: str) -> Row:
-    return Record(place, {columns.TEXT: line.strip()})
+    return Record(place, {TEXT: line.strip()})
 
 
 def _labelled_row(place: str, line: str) -> Row:
     text, at, label = line.strip().rpartition("@")
     if not at:
         return BadRow(place, "no @label at its end", "add it, or remove the line")
-    return Record(place, {columns.TEXT: text.strip(), columns.LABEL: label})
+    return Record(place, {TEXT: text.strip(), LABEL: label})

@@ -14,13 +14,12 @@ from newsclf.common.settings import DataSettings
 from newsclf.common.suggestions import did_you_mean
 from newsclf.data import hub, phrasebank, table
 from newsclf.data.examples import LabelledData
-from newsclf.data.formats.columnar import is_dataset_folder
+from newsclf.data.formats.columnar import DATA_FILES, is_dataset_folder
 from newsclf.data.formats.opening import file_format, is_packed
 
 _HUB_ID = re.compile(
     r"(?!\.)(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subset>[\w.-]+))?(?::(?P<split>[\w.-]+))?"
 )
-_HUB_FILES = ("README.md", "*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.arrow")
 _TAKES = (
     "--data takes phrasebank, sample, a file (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, .zip, …),"
     " a folder, or a data set of the Hugging Face Hub (org/name)"
@@ -177,7 +176,10 @@ def _from_hub(found: HubData, settings: DataSettings) -> LabelledData:
     if found.id == phrasebank.HUB_DATASET:
         return phrasebank.read(phrasebank.download(), settings)
     folder = hub.download_folder(
-        found.id, _HUB_FILES, kind="dataset", hint="without the Hub, pass a file: --data FILE"
+        found.id,
+        ("README.md", *DATA_FILES),
+        kind="dataset",
+        hint="without the Hub, pass a file: --data FILE",
     )
     if not is_dataset_folder(folder):
         raise DataError(

@@ -12,6 +12,7 @@ from newsclf.common.files import file_digest
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example, LabelledData, contradictory_texts
+from newsclf.data.formats.columns import LABEL_COLUMN, TEXT_COLUMN
 from newsclf.data.formats.rows import BadRow, headline_of
 from newsclf.data.labels import LabelReader
 from newsclf.data.records import Records, open_records
@@ -92,8 +93,8 @@ def _columns(records: Records, settings: DataSettings) -> tuple[str, str]:
             hint="write sentence@label, or a .csv with the columns text and label",
         )
     return (
-        records.text_column(settings.text_column),
-        records.label_column(settings.label_column),
+        records.column(TEXT_COLUMN, settings.text_column),
+        records.column(LABEL_COLUMN, settings.label_column),
     )
 
 

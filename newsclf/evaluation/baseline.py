@@ -16,11 +16,11 @@ class Baseline(LenientRecord):
 
     @property
     def name(self) -> str:
-        """Words for it, such as `always answering positive`."""
+        """What it does, such as `always answering positive`."""
         return f"always answering {self.label}"
 
     def remark(self, accuracy: float) -> str | None:
-        """A warning about a model that is no better; None for one that is better."""
+        """A warning about a model that is not more accurate; None for one that is."""
         if accuracy > self.accuracy:
             return None
         return (
@@ -30,10 +30,7 @@ class Baseline(LenientRecord):
         )
 
 
-def baseline_of(rows: Mapping[str, int]) -> Baseline | None:
-    """The baseline of data with these counts of rows per class; None without rows."""
-    total = sum(rows.values())
-    if total == 0:
-        return None
+def baseline_of(rows: Mapping[str, int]) -> Baseline:
+    """The baseline of data with these counts of rows per class."""
     label = max(rows, key=lambda name: rows[name])
-    return Baseline(label=label, accuracy=rows[label] / total)
+    return Baseline(label=label, accuracy=rows[label] / sum(rows.values()))

@@ -31,9 +31,7 @@ def render_page(report: EvaluationReport) -> str:
         ]
         if other
         else [],
-        training_charts=[training_figure("training", training.history, training.kept_epoch)]
-        if training and training.history
-        else [],
+        training_charts=[training_figure("training", training.history, training.kept_epoch)],
     )
 
 
@@ -41,12 +39,10 @@ def _cards(report: EvaluationReport) -> list[Card]:
     score, base = report.score, report.baseline
     return [
         Card("accuracy", percent(score.accuracy), f"95 %: {share_range(score.accuracy_interval)}"),
-        *([Card("baseline", percent(base.accuracy), f"accuracy of {base.name}")] if base else []),
+        Card("baseline", percent(base.accuracy), f"accuracy of {base.name}"),
         Card("macro-F1", percent(score.macro_f1), f"95 %: {share_range(score.macro_f1_interval)}"),
         Card(
-            "calibration",
-            f"{report.calibration.expected_error:.3f}",
-            "expected calibration error",
+            "calibration", f"{report.calibration.expected_error:.3f}", "expected calibration error"
         ),
         Card("headlines", f"{score.rows:,}", report.part_name),
     ]

@@ -149,7 +149,7 @@ class SeenRows(LenientRecord):
 
     @property
     def sentence(self) -> str:
-        """A sentence for readers of the scores."""
+        """What readers of the scores must know about these rows."""
         if not self.recorded:
             return (
                 "The model has no record of its training texts, since an older version made it, so"
@@ -210,15 +210,14 @@ class EvaluationReport(LenientRecord):
     """Rows of the data that repeat the text and label of another and are left out."""
     contradictory: int = 0
     """Headlines that the data contain with more than one label."""
-    data_remarks: list[str] = []
-    """Sentences about the data for readers of the scores."""
+    data_remarks: list[str]
+    """Caveats about the data for readers of the scores, as sentences."""
     cut: int = 0
     """Headlines with more tokens than the model reads."""
     labels: tuple[str, ...] = LABELS
     score: Score
     """Its macro-F1 is the mean over the classes that have rows."""
-    baseline: Baseline | None = None
-    """Baseline for the accuracy; None in a report of an older version."""
+    baseline: Baseline
     classes: list[ClassScore]
     confusion: list[list[int]]
     """Rows are true classes, columns predicted ones, in the order of `labels`."""
@@ -229,10 +228,10 @@ class EvaluationReport(LenientRecord):
     """The 20 with the highest confidence, or as many as were requested."""
     bias: list[Swap]
     comparison: Comparison | None = None
-    training: Training | None = None
-    speed: Speed | None = None
-    gates: list[Gate] = []
-    seeds: list[SeedScore] = []
+    training: Training
+    speed: Speed
+    gates: list[Gate]
+    seeds: list[SeedScore]
     """Empty for a single model."""
     seeds_accuracy: MeanStd | None = None
     seeds_macro_f1: MeanStd | None = None
@@ -246,10 +245,9 @@ class EvaluationReport(LenientRecord):
 
     @property
     def remarks(self) -> list[str]:
-        """Sentences for readers of the scores."""
-        found = list(self.data_remarks)
-        if self.baseline and (worthless := self.baseline.remark(self.score.accuracy)):
-            found.insert(0, worthless)
+        """Caveats for readers of the scores, as sentences."""
+        worthless = self.baseline.remark(self.score.accuracy)
+        found = [*([worthless] if worthless else []), *self.data_remarks]
         if self.seen is not None:
             found.append(self.seen.sentence)
         if missing := [row.label for row in self.classes if row.support == 0]:

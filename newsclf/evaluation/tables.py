@@ -10,12 +10,12 @@ from newsclf.reporting.figure import Table
 
 
 def summary_table(report: EvaluationReport) -> Table:
-    """The headline figures."""
+    """Accuracy, macro-F1 and calibration, each with its interval, beside the baseline."""
     score, base = report.score, report.baseline
     rows = [
         ("headlines", f"{score.rows:,}", ""),
         ("accuracy", percent(score.accuracy), share_range(score.accuracy_interval)),
-        *([(base.name, percent(base.accuracy), "")] if base else []),
+        (base.name, percent(base.accuracy), ""),
         ("macro-F1", percent(score.macro_f1), share_range(score.macro_f1_interval)),
         ("expected calibration error", f"{report.calibration.expected_error:.3f}", ""),
     ]
@@ -23,7 +23,7 @@ def summary_table(report: EvaluationReport) -> Table:
 
 
 def gate_table(report: EvaluationReport) -> Table:
-    """The minimums that were asked for."""
+    """Each gate with its minimum, its value and whether it was met."""
     rows = [
         (g.metric, f"{g.minimum:g}", f"{g.value:.4f}", "met" if g.met else "missed")
         for g in report.gates
@@ -45,18 +45,16 @@ def seed_table(report: EvaluationReport) -> Table:
 
 def class_table(report: EvaluationReport) -> Table:
     """Precision, recall and F1 of each class, and how many rows it was trained on."""
-    trained = report.training.rows if report.training else None
     rows = [
         (
             row.label,
             *map(percent, (row.precision, row.recall, row.f1)),
             f"{row.support:,}",
-            *([f"{trained.get(row.label, 0):,}"] if trained else []),
+            f"{report.training.rows.get(row.label, 0):,}",
         )
         for row in report.classes
     ]
-    head = ("class", "precision", "recall", "F1", "rows", *(["trained on"] if trained else []))
-    return Table(head, rows)
+    return Table(("class", "precision", "recall", "F1", "rows", "trained on"), rows)
 
 
 def confusion_table(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:

@@ -18,6 +18,7 @@ from newsclf.common.settings import ReadingSettings
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
 from newsclf.contract.requests import headline_problem
+from newsclf.data.formats.columns import TEXT_COLUMN
 from newsclf.data.formats.rows import BadRow, Record, headline_of
 from newsclf.data.records import Records, open_records
 from newsclf.data.sink import Sink, StreamFormat, open_sink, stream_sink
@@ -234,7 +235,7 @@ def _text_column(records: Records, request: RowsRequest) -> str:
             asked = known
         else:
             records.notes.append(f"it has no column '{known}', which the model was trained with")
-    return records.text_column(asked)
+    return records.column(TEXT_COLUMN, asked)
 
 
 def _check_columns(records: Records) -> None:

@@ -60,10 +60,7 @@ def standalone(svg: str) -> str:
     It brings its own background and both themes. Colours are written out, since some viewers know
     no CSS variables.
     """
-    size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    if size is None:
-        raise ValueError("not a drawing of newsclf.reporting.svg")
-    width, height = size.groups()
+    [(width, height)] = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
     head, rest = svg.split("</desc>", 1)
     head = head.replace("<svg ", f'<svg width="{width}" height="{height}" ', 1)
     paper = f'<rect class="paper" width="{width}" height="{height}"/>'

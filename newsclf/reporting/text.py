@@ -10,7 +10,6 @@ from newsclf.common.intervals import Interval
 NONE = "–"
 _THOUSANDS = 1e4
 """From this value on, thousands are written as k."""
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def exact_usd(value: float | None) -> str:
@@ -27,7 +26,7 @@ def moment(iso: str) -> str:
         at = datetime.fromisoformat(iso).astimezone(UTC)
     except (ValueError, OverflowError):
         return iso
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
+    return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
 def number(value: float | None, digits: int = 3) -> str:

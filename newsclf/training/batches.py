@@ -59,9 +59,7 @@ def training_rows(
     """Tokenise examples, and apply label smoothing and weights of the settings."""
     rows = []
     for token_ids, example in zip(
-        token_ids_of(tokenizer, [e.text for e in examples]),
-        examples,
-        strict=True,
+        token_ids_of(tokenizer, [e.text for e in examples]), examples, strict=True
     ):
         smoothing = settings.label_smoothing
         if example.agreement is not None:

@@ -1,4 +1,4 @@
-"""Device, threads and precision of torch."""
+"""Device and precision of torch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from newsclf.common.errors import ConfigError
-from newsclf.common.machine import available_cores
-
-
-def use_threads(threads: int | None) -> None:
-    """Let torch use this many CPU threads; by default one per available core."""
-    torch.set_num_threads(threads or available_cores())
 
 
 def pick_device(wanted: str) -> torch.device:

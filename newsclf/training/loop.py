@@ -20,6 +20,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from newsclf.common.machine import available_cores
 from newsclf.common.settings import TrainSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example, Split
@@ -34,7 +35,7 @@ from newsclf.training.checkpoint import (
     save_state,
 )
 from newsclf.training.classifier import load_base, logits_of
-from newsclf.training.devices import autocast, pick_device, use_threads
+from newsclf.training.devices import autocast, pick_device
 from newsclf.training.schedule import default_rate, parameter_groups, rate_factor
 
 
@@ -108,7 +109,7 @@ def fit(
     Raises:
         ModelError: the base, or the checkpoint to resume from, can't be loaded.
     """
-    use_threads(settings.threads)
+    torch.set_num_threads(settings.threads or available_cores())
     device = pick_device(settings.device)
     torch.manual_seed(settings.seed)  # the new classification head starts from it
     model, tokenizer = load_base(base, max_tokens=settings.max_tokens)

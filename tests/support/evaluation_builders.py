@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from newsclf.evaluation.baseline import Baseline
 from newsclf.evaluation.report import (
     Calibration,
     CalibrationBin,
@@ -14,7 +15,9 @@ from newsclf.evaluation.report import (
     Gate,
     SeedScore,
     Slice,
+    Speed,
     Swap,
+    Training,
 )
 from newsclf.model.card import Score
 
@@ -45,7 +48,9 @@ def evaluation_report() -> EvaluationReport:
         data="sample",
         data_digest="cd" * 32,
         part="test",
+        data_remarks=[],
         score=SCORE,
+        baseline=Baseline(label="neutral", accuracy=0.6),
         classes=[ClassScore(label="negative", precision=0.9, recall=0.8, f1=0.85, support=73)],
         confusion=COUNTS,
         calibration=CALIBRATION,
@@ -77,6 +82,15 @@ def evaluation_report() -> EvaluationReport:
             only_other_right=2,
             p_value=0.065,
         ),
+        training=Training(
+            rows={"negative": 5},
+            history=[
+                {"epoch": 1, "train_loss": 0.9, "validation_loss": 0.8, "macro_f1": 0.6},
+                {"epoch": 2, "train_loss": 0.5, "validation_loss": 0.6, "macro_f1": 0.9},
+            ],
+            kept_epoch=2,
+        ),
+        speed=Speed(model_bytes=12_000_000, headlines_per_s=900.0, cores=2),
         gates=[Gate(metric="accuracy", minimum=0.95, value=0.936)],
         seeds=[SeedScore(seed=3, score=SCORE, model_digest="ef" * 32)],
     )

@@ -29,12 +29,10 @@ def package(
         typer.Option(metavar="FILE", help="Archive to write.", show_default=str(_ARCHIVE)),
     ] = None,
     check: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Check this archive instead of writing one."),
+        Path | None, typer.Option(metavar="FILE", help="Check this archive instead of writing one.")
     ] = None,
     float_weights: Annotated[
-        bool,
-        typer.Option("--float-weights", help="Pack the float weights too."),
+        bool, typer.Option("--float-weights", help="Pack the float weights too.")
     ] = False,
     wheels: Annotated[
         Path | None,

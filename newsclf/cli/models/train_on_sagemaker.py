@@ -42,10 +42,7 @@ class JobOptions:
     ] = None
     spot: Annotated[
         bool,
-        typer.Option(
-            "--spot",
-            help="Train on spot capacity: cheaper, and may be interrupted.",
-        ),
+        typer.Option("--spot", help="Train on spot capacity: cheaper, and may be interrupted."),
     ] = False
     max_runtime: Annotated[
         float,
@@ -60,17 +57,12 @@ class JobOptions:
     image: Annotated[
         str | None,
         typer.Option(
-            metavar="URI",
-            help="Container image to train in.",
-            show_default="AWS's PyTorch",
+            metavar="URI", help="Container image to train in.", show_default="AWS's PyTorch"
         ),
     ] = None
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run",
-            help="Show the job and its highest cost, and change nothing.",
-        ),
+        typer.Option("--dry-run", help="Show the job and its highest cost, and change nothing."),
     ] = False
 
 

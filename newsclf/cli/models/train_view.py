@@ -64,6 +64,7 @@ def show_result(
     """
     from newsclf.data.examples import counted
     from newsclf.evaluation.baseline import baseline_of
+    from newsclf.training.parity import doubt
 
     baseline = baseline_of(result.best.data.validation)
     output.data(
@@ -76,7 +77,7 @@ def show_result(
             "validation": {
                 str(card.training.seed): card.validation.model_dump() for card in result.cards
             },
-            "baseline": baseline.model_dump() if baseline else None,
+            "baseline": baseline.model_dump(),
             **more,
         }
     )
@@ -91,8 +92,7 @@ def show_result(
         ]
         for card in result.cards
     ]
-    if baseline:
-        rows.append([baseline.name, "", percent(baseline.accuracy), "", "", ""])
+    rows.append([baseline.name, "", percent(baseline.accuracy), "", "", ""])
     if result.spread:
         rows.append(["mean ± sd", "", *(s.percent() for s in result.spread.values()), "", ""])
     output.show(
@@ -102,7 +102,11 @@ def show_result(
             rows,
         )
     )
-    _say_doubts(output, result, limits)
+    if worthless := baseline.remark(result.best.validation.accuracy):
+        output.note(worthless)
+    for card in result.cards:
+        if card.int8 and (said := doubt(card.int8, limits)):
+            output.note(f"seed {card.training.seed}: int8 {said}")
     if result.best.data.cut:
         output.note(
             f"{counted(result.best.data.cut, 'text is', 'texts are')} longer than the model reads;"
@@ -110,19 +114,6 @@ def show_result(
         )
     runtime = "--float " if any(card.int8_rejected for card in result.cards) else ""
     output.note(f"next: newsclf evaluate {runtime}--model {result.model}")
-
-
-def _say_doubts(output: Output, result: TrainResult, limits: OptimizeSettings) -> None:
-    """Show reservations about a model that was written all the same."""
-    from newsclf.evaluation.baseline import baseline_of
-    from newsclf.training.parity import doubt
-
-    baseline = baseline_of(result.best.data.validation)
-    if baseline and (worthless := baseline.remark(result.best.validation.accuracy)):
-        output.note(worthless)
-    for card in result.cards:
-        if card.int8 and (said := doubt(card.int8, limits)):
-            output.note(f"seed {card.training.seed}: int8 {said}")
 
 
 @contextmanager

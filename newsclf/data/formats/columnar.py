@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from newsclf.common.errors import DataError, require_extra
+from newsclf.common.errors import DataError, reason_of, require_extra
 from newsclf.data.formats.rows import Found, Record
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _BATCH_ROWS = 1024
 _SPLITS = ("train", "training")
 """Splits that are read by default."""
 _SAVED = ("dataset_dict.json", "state.json")
-_REPOSITORY = ("*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.arrow")
+DATA_FILES = ("*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.arrow")
 
 
 def read_columnar(stream: IO[bytes], name: str, form: str) -> Found:
@@ -63,7 +63,7 @@ def is_dataset_folder(path: Path) -> bool:
     """Whether a folder was written by `save_to_disk`, or is laid out as a data set of the Hub."""
     if any((path / name).is_file() for name in _SAVED):
         return True
-    return any(next(path.glob(f"**/{pattern}"), None) for pattern in _REPOSITORY)
+    return any(next(path.glob(f"**/{pattern}"), None) for pattern in DATA_FILES)
 
 
 def read_folder(path: Path, split: str | None, *, subset: str | None = None) -> Found:
@@ -105,7 +105,7 @@ def read_folder(path: Path, split: str | None, *, subset: str | None = None) -> 
 
 
 def _one_file(path: Path) -> str:
-    found = min((each for form in _REPOSITORY for each in path.glob(form)), default=None)
+    found = min((each for form in DATA_FILES for each in path.glob(form)), default=None)
     example = f": {shlex.quote(str(found))}" if found else ", a .parquet or .csv"
     return f"name one of its files instead{example}; --verbose says what is wrong with the folder"
 
@@ -134,11 +134,6 @@ def _quiet(datasets: Any) -> None:
     datasets.disable_progress_bars()
     datasets.utils.logging.set_verbosity(datasets.logging.CRITICAL)
     logging.getLogger("fsspec").setLevel(logging.ERROR)
-
-
-def _first_line(error: BaseException) -> str:
-    cause = error.__cause__ or error
-    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
 
 
 def _values(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, object]]:
@@ -171,7 +166,7 @@ def _intact(name: str, kind: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         raise DataError(
-            f"{name}: broken {kind} ({_first_line(error)})", hint="write the file again"
+            f"{name}: broken {kind} ({reason_of(error)})", hint="write the file again"
         ) from None
 
 
@@ -183,5 +178,5 @@ def _one_table(path: Path, problem: str) -> Iterator[None]:
     try:
         yield
     except (DatasetGenerationError, ValueError, OSError, TypeError, KeyError) as error:
-        log.debug("%s", _first_line(error))
+        log.debug("%s", error.__cause__ or error)
         raise DataError(f"{path}{problem}", hint=_one_file(path)) from error

@@ -16,7 +16,7 @@ _TEXT_NAMES = re.compile(
 )
 _LABEL_NAMES = re.compile(
     r"((gold|sentiment)_label|((news|price)[ _])?sentiments?|labels|class|polarity|category|gold"
-    r"|decisions?)",
+    r"|decisions?)"
 )
 _WORDS_OF_A_HEADLINE = 4
 

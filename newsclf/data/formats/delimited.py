@@ -67,17 +67,16 @@ class Lines:
             parse: Makes a row from its place and its line.
         """
         for line in self:
-            place, problem = f"line {self.number}", self.undecoded()
+            place = f"line {self.number}"
+            bad = self.undecoded(place)
             self.begin()
-            if problem:
-                yield BadRow(place, problem, "name the file's encoding: --encoding")
-            elif line.strip():
-                yield parse(place, line)
+            if bad or line.strip():
+                yield bad or parse(place, line)
 
-    def undecoded(self) -> str | None:
-        """The problem with the bytes of the row; None if they could be decoded."""
-        problems = (undecoded(line, self._codec) for line in self.taken)
-        return next((problem for problem in problems if problem), None)
+    def undecoded(self, place: str) -> BadRow | None:
+        """The latest row if its bytes could not be decoded; None if they could be."""
+        problem = next(filter(None, (undecoded(line, self._codec) for line in self.taken)), None)
+        return BadRow(place, problem, _BYTES_HINT) if problem else None
 
 
 def read_delimited(
@@ -161,8 +160,8 @@ def _rows(lines: Lines, delimiter: str, header: Header) -> Iterator[Row]:
             continue
         if left:
             left -= 1
-        elif problem := lines.undecoded():
-            yield BadRow(place, problem, _BYTES_HINT)
+        elif bad := lines.undecoded(place):
+            yield bad
         elif len(fields) != len(header.names):
             yield _wrong_width(place, len(fields), len(header.names))
         else:

@@ -6,6 +6,7 @@ import itertools
 import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 from newsclf.common.errors import DataError, require_extra
@@ -26,24 +27,13 @@ def read_excel(stream: IO[bytes], reading: ReadingSettings, name: str) -> Found:
     """
     require_extra("openpyxl", extra="train", purpose="reading Excel files")
     import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+    with _intact(name), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
         sheet = book.worksheets[0]
-        cells = _filled(sheet.iter_rows(values_only=True), name)
-        first = list(itertools.islice(cells, _SAMPLE_ROWS))
-    except (
-        InvalidFileException,
-        zipfile.BadZipFile,
-        KeyError,
-        IndexError,
-        OSError,
-        ValueError,
-    ) as error:
-        raise _damaged(name, error) from error
+    cells = _filled(sheet.iter_rows(values_only=True), name)
+    first = list(itertools.islice(cells, _SAMPLE_ROWS))
     notes = []
     if len(book.worksheets) > 1:
         notes.append(f"the sheet '{sheet.title}' is read, the first of {len(book.worksheets)}")
@@ -57,15 +47,13 @@ def read_excel(stream: IO[bytes], reading: ReadingSettings, name: str) -> Found:
 
 def _filled(rows: Iterator[tuple[object, ...]], name: str) -> Iterator[_Cells]:
     """Numbered rows that hold something, without the empty cells at their end."""
-    try:
+    with _intact(name):
         for number, row in enumerate(rows, start=1):
             values = list(row)
             while values and values[-1] in (None, ""):
                 values.pop()
             if values:
                 yield number, values
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
-        raise _damaged(name, error) from error
 
 
 def _rows(cells: Iterator[_Cells], header: Header) -> Iterator[Row]:
@@ -83,8 +71,15 @@ def _rows(cells: Iterator[_Cells], header: Header) -> Iterator[Row]:
         yield Record(place, dict(zip(header.names, padded, strict=True)))
 
 
-def _damaged(name: str, error: Exception) -> DataError:
-    return DataError(
-        f"{name}: not an Excel file, or a damaged one ({error})",
-        hint="open it in Excel, and save it as CSV UTF-8",
-    )
+@contextmanager
+def _intact(name: str) -> Iterator[None]:
+    """Turn openpyxl's errors into DataError."""
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        yield
+    except (InvalidFileException, zipfile.BadZipFile, LookupError, OSError, ValueError) as error:
+        raise DataError(
+            f"{name}: not an Excel file, or a damaged one ({error})",
+            hint="open it in Excel, and save it as CSV UTF-8",
+        ) from error

@@ -14,6 +14,7 @@ import numpy as np
 from newsclf.common.errors import ConfigError, DataError
 from newsclf.contract.limits import MAX_API_BODY_BYTES, MAX_BODY_BYTES
 from newsclf.contract.requests import WireFormat, headline_problem
+from newsclf.data.formats.columns import TEXT_COLUMN
 from newsclf.data.formats.rows import Record
 from newsclf.data.records import open_records
 from newsclf.loadtest.store.records import Payloads
@@ -32,7 +33,7 @@ def read_headlines(source: Path | None, text_column: str | None) -> list[str]:
         with as_file(files("newsclf") / "data" / "sample.csv") as path:
             return read_headlines(path, "text")
     with open_records(source) as records:
-        column = records.text_column(text_column)
+        column = records.column(TEXT_COLUMN, text_column)
         rows = itertools.islice(records, _MAX_HEADLINES_READ)
         texts = [row.values.get(column) for row in rows if isinstance(row, Record)]
     usable = [text for text in texts if isinstance(text, str) and headline_problem(text) is None]

@@ -97,7 +97,7 @@ def test_the_page_shows_the_figures(report: EvaluationReport) -> None:
         ">missed<",
     ):
         assert figure in page, figure
-    assert page.count("<svg") == 4  # two matrices, the reliability chart, accuracy by length
+    assert page.count("<svg") == 5  # two matrices, reliability, accuracy by length, training
 
 
 @pytest.mark.parametrize(
