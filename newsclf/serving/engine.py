@@ -1,4 +1,4 @@
-"""The inference engine: headlines in, probabilities out, on one core or on all of them."""
+"""Inference engine: classifies headlines with an int8 ONNX model, on one core or several."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from newsclf.serving import tokens
 FILES = ("config.json", *tokens.FILES, ONNX_FILE)
 """The files of a model directory that the engine reads."""
 PROBE = "Sales rose in the third quarter"
-"""A headline to classify before others, to see that the model runs and not only loads."""
+"""Headline of the test prediction that shows that a loaded model also runs."""
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 _DAMAGED = "newsclf optimize makes model.onnx again, newsclf train the rest"
 
@@ -68,9 +68,9 @@ class Engine:
         self._workers = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
-        """Classify headlines; the answers are in the order of `texts`, of any number.
+        """Classify any number of headlines; the predictions are in their order.
 
-        Of each text the first `tokens.MAX_CHARACTERS` characters are read, and of those as many
+        Only the first `tokens.MAX_CHARACTERS` characters of a text are read, and of those as many
         tokens as the model takes.
 
         Raises:
@@ -80,7 +80,7 @@ class Engine:
         return list(run(self._run, self._tokenizer.encode(texts)))
 
     def truncated(self, texts: Sequence[str]) -> int:
-        """How many of the texts are longer than the model reads, so that their end is ignored."""
+        """Count the texts that are longer than the model reads, so that their end is ignored."""
         return self._tokenizer.count_truncated(texts)
 
     def _run(self, ids: list[int]) -> Prediction:
@@ -103,7 +103,7 @@ class Engine:
             )
         if not np.isfinite(logits).all():
             raise ModelError(
-                f"{self._folder}: the model gives scores that are no numbers", hint=_DAMAGED
+                f"{self._folder}: the model's scores are not finite numbers", hint=_DAMAGED
             )
         exponentials = np.exp(logits[0] - logits.max())
         return Prediction(tuple((exponentials / exponentials.sum()).tolist()))
@@ -112,19 +112,17 @@ class Engine:
 def _check_digests(folder: Path, contents: Mapping[str, bytes], digests: Mapping[str, str]) -> None:
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != digests.get(name):
-            raise ModelError(
-                f"{folder}: {name} is another file than when the model was first loaded"
-            )
+            raise ModelError(f"{folder}: {name} has changed since the model was first loaded")
 
 
 def _load_onnx(model: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors are raised; here they would be written to stderr too
-    # Weights may lie in other files, which no digest covers: here they are looked for in what is
-    # no folder, so such a model is refused.
+    options.log_severity_level = 4  # errors are raised, and need not go to stderr too
+    # A model may keep weights in other files, which no digest covers. Looking for them in what is
+    # not a folder refuses such a model.
     options.add_session_config_entry(_EXTERNAL_FOLDER, os.devnull)
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    session._model_bytes = None  # noqa: SLF001 - else it keeps them beside what it made of them
+    session._model_bytes = None  # noqa: SLF001 - frees the serialized copy
     return session

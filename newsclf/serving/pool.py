@@ -1,4 +1,4 @@
-"""Worker processes behind one bounded queue: admission, deadlines, replacement of workers."""
+"""Pool of worker processes behind one bounded queue: admission, deadlines, replacement."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import socket
+import struct
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,35 +16,24 @@ from typing import Any
 
 from newsclf.common.interpreter import module_command
 from newsclf.contract.answers import Prediction
-from newsclf.serving.worker import HEADER
+from newsclf.serving.request_limits import RefusedError
 
+_HEADER = struct.Struct(">I")
+"""Length of a message, as in `newsclf.serving.worker`."""
 _CHUNK_HEADLINES = 16
 _JOBS_AHEAD = 2
 _START_WITHIN_S = 300.0
-"""What a worker has to load the model; SageMaker gives a container 8 minutes."""
+"""Time that a worker has to load the model; SageMaker gives a container 8 minutes."""
 _RESTART_PAUSE_S = 0.5
 _MOST_RESTART_PAUSES = 64
-"""The pause doubles with each failure up to so many times the first."""
+"""The pause doubles with each failure, up to this multiple of the first."""
 _STEADY_S = 60.0
-"""A worker that was ready for so long is replaced without delay when it dies."""
+"""Time for which a worker must be ready before the pauses start from the first again."""
 _log = logging.getLogger(__name__)
 
 
-class UnavailableError(Exception):
-    """A request can't be answered now; trying again later may help."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class ModelFailedError(Exception):
-    """The model failed on a request, so that trying again would not help."""
-
-
 class _WorkerRefusedError(Exception):
-    """A worker can't use the model; its text says why."""
+    """A worker can't use the model; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +43,13 @@ class _Job:
 
 
 class Pool:
-    """Runs headlines on N worker processes, and replaces those that die.
+    """N worker processes that classify headlines; those that die or hang are replaced.
 
-    A request is cut into pieces of at most 16 headlines, so that a long one uses all workers and
-    does not keep a short one waiting. What is waiting is bounded: beyond `queue_headlines` a
-    request is refused at once, since an answer that comes too late costs as much as a good one.
+    A request is split into jobs of at most 16 headlines, so that a long one uses all workers and
+    does not delay short ones. While more than `queue_headlines` headlines are waiting, requests are
+    refused at once, since an answer that comes too late costs as much as a good one.
 
-    A worker that dies or hangs is replaced, each time after a longer pause; it must find the files
+    A worker is replaced after a pause, which grows each time; its replacement must find the files
     that the server was started with.
     """
 
@@ -92,13 +82,13 @@ class Pool:
         self._processes: set[asyncio.subprocess.Process] = set()
         self._failures: set[str] = set()
         self.failed = asyncio.Event()
-        """Set when a worker ends before any has ever been ready: starting more would not help."""
+        """Set when a worker ends before any has been ready, so that starting more is no use."""
         self.waiting_headlines = 0
-        """Headlines that are admitted and not yet answered."""
+        """Headlines that were admitted and have no answer yet."""
 
     @property
     def problems(self) -> list[str]:
-        """Why workers that are not ready were replaced or can't be; each reason once."""
+        """Why workers are not ready; each reason once."""
         return sorted({problem for problem in self._problems if problem is not None})
 
     @property
@@ -111,32 +101,31 @@ class Pool:
         self._tasks = [asyncio.create_task(self._keep_alive(i)) for i in range(len(self._ready))]
 
     async def stop(self) -> None:
-        """End the workers."""
+        """Kill the workers."""
         async with self._spawning:
             for task in self._tasks:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for process in self._processes:  # those that were being started or replaced just now
+        for process in self._processes:  # those that were just being started or replaced
             await _kill(process)
 
     def check_admits(self) -> None:
-        """See whether a request would be refused at once.
+        """Check whether a request would be admitted now.
 
         Raises:
-            UnavailableError: no worker is ready, or too many headlines are waiting.
+            RefusedError: with 503: no worker is ready, or too many headlines are waiting.
         """
         if not any(self._ready):
-            raise UnavailableError("not_ready", "no worker is ready")
+            raise RefusedError(503, "not_ready", "no worker is ready")
         if self.waiting_headlines >= self._queue_headlines:
-            raise UnavailableError("overloaded", "too many requests are waiting")
+            raise RefusedError(503, "overloaded", "too many requests are waiting")
 
     async def classify(self, texts: Sequence[str]) -> list[Prediction]:
-        """Classify headlines, in their order.
+        """Classify headlines; the predictions are in their order.
 
         Raises:
-            UnavailableError: no worker is ready, too many are waiting, the deadline passed, or a
-                worker died over them.
-            ModelFailedError: the model failed on them.
+            RefusedError: with 503: no worker is ready, too many headlines are waiting, the deadline
+                passed, or the worker died over them; with 500: the model failed on them.
         """
         self.check_admits()
         loop = asyncio.get_running_loop()
@@ -153,9 +142,8 @@ class Pool:
         except TimeoutError:
             raise _not_in_time() from None
         finally:
-            # A worker passes over jobs whose answer nobody waits for any more.
             for job in jobs:
-                job.answer.cancel()
+                job.answer.cancel()  # workers skip such jobs
             self.waiting_headlines -= len(texts)
         return [prediction for answer in answers for prediction in answer]
 
@@ -174,7 +162,7 @@ class Pool:
             if not self._was_ready:
                 self.failed.set()
                 return
-            if was_ready or problem != said:  # what goes on is said once
+            if was_ready or problem != said:  # once for each series of equal failures
                 said = problem
                 _log.error("worker %d is replaced: %s", index, problem)
             if was_ready and loop.time() - started_s > _STEADY_S:
@@ -200,7 +188,6 @@ class Pool:
             theirs.close()
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
-            # The prediction that shows that it works.
             hello = await _read_message(reader, _START_WITHIN_S)
             if isinstance(hello, dict):
                 raise _WorkerRefusedError(hello["error"])
@@ -222,19 +209,19 @@ class Pool:
     ) -> None:
         """Give a worker jobs until it dies, one ahead, so that it need not wait for the next.
 
-        One that has not answered a job after a whole deadline hangs: it is given up, as if dead.
+        A worker that has not answered a job within the deadline hangs, and counts as dead.
         """
         death = asyncio.create_task(process.wait())
         sent: deque[_Job] = deque()
-        lost = UnavailableError("worker_lost", "the worker with this request died")
+        lost = RefusedError(503, "worker_lost", "the worker with this request died")
         try:
             while True:
                 if not sent:
                     self._send(await self._next_job(death), writer, sent)
-                # What an idle worker is about to take is not for a busy one.
+                # Jobs that idle workers are about to take are not for a busy one.
                 while len(sent) < _JOBS_AHEAD and self._jobs.qsize() > self._idle:
                     self._send(self._jobs.get_nowait(), writer, sent)
-                if sent:  # else all that waited has been given up
+                if sent:  # else nobody waits for the answer any more
                     answer = await _read_message(reader, self._deadline_s)
                     self._answer(sent.popleft(), answer)
         except TimeoutError:
@@ -244,7 +231,7 @@ class Pool:
             death.cancel()
             if sent and not sent[0].answer.done():
                 sent[0].answer.set_exception(lost)
-            for job in list(sent)[1:]:  # it had not begun with these
+            for job in list(sent)[1:]:  # the worker had not begun with these
                 self._jobs.put_nowait(job)
 
     def _answer(self, job: _Job, answer: Any) -> None:
@@ -254,7 +241,8 @@ class Pool:
         if job.answer.done():
             return
         if isinstance(answer, dict):
-            job.answer.set_exception(ModelFailedError(answer["error"]))
+            failed = RefusedError(500, "model_failed", "the model failed on this request")
+            job.answer.set_exception(failed)
         else:
             job.answer.set_result([Prediction(tuple(row)) for row in answer])
 
@@ -280,7 +268,7 @@ class Pool:
         if job.answer.done():  # nobody waits for it any more
             return
         body = json.dumps(job.texts).encode()
-        writer.write(HEADER.pack(len(body)) + body)
+        writer.write(_HEADER.pack(len(body)) + body)
         sent.append(job)
 
 
@@ -294,8 +282,8 @@ def _problem_of(error: Exception) -> str:
     return "it ended"
 
 
-def _not_in_time() -> UnavailableError:
-    return UnavailableError("timeout", "the request was not answered in time")
+def _not_in_time() -> RefusedError:
+    return RefusedError(503, "timeout", "the request was not answered in time")
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
@@ -306,5 +294,5 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 
 async def _read_message(reader: asyncio.StreamReader, within_s: float) -> Any:
     async with asyncio.timeout(within_s):
-        size = HEADER.unpack(await reader.readexactly(HEADER.size))[0]
+        size = _HEADER.unpack(await reader.readexactly(_HEADER.size))[0]
         return json.loads(await reader.readexactly(size))

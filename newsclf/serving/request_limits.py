@@ -6,11 +6,11 @@
     the head of a request               HEAD_WITHIN_S, MAX_HEAD_BYTES the connection closes
     a body                              BODY_WITHIN_S, MAX_BODY_BYTES 408, 413
     sizes and extensions of its chunks  MAX_HEAD_BYTES                400, and the connection closes
-    bodies that are held, in sum        BODIES_BYTES                  503
-    requests that a web page may send   none                          403
+    bodies in memory, in sum            BODIES_BYTES                  503
+    requests of foreign web pages       refused                       403
 
-Every refusal is JSON, {"error": {"code", "message"}}, and quotes nothing of the request. What
-clients do wrong fills no log.
+Every refusal is JSON, {"error": {"code", "message"}}, and quotes nothing of the request. Mistakes
+of clients are not logged.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import ipaddress
-import json
 import logging
 import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast
@@ -36,79 +36,84 @@ from newsclf.contract.limits import MAX_BODY_BYTES
 HEAD_WITHIN_S = 30
 """How long a connection may be open without a whole head, the first or the next."""
 BODY_WITHIN_S = 30
-"""What a client has to send a body; API Gateway gives it 30 s for the whole request."""
+"""Time that a client has to send a body; API Gateway gives it 30 s for the whole request."""
 MAX_HEAD_BYTES = 64 * 1024
-"""Size of an unfinished head, and of what comes around the chunks of a body.
+"""Size of an unfinished head, and of the framing around the chunks of a body.
 
-API Gateway takes 10 kB of head. A body of the largest size has room for it in chunks of 1 kB.
+API Gateway accepts heads of 10 kB. A body of the largest size stays below it in chunks of 1 kB.
 """
 MAX_CONNECTIONS = 4096
 BODIES_BYTES = 64 * 1024 * 1024
-"""Bodies that are being read or were read and are still needed, all together."""
+"""Size of all bodies in memory together."""
 RETRY_AFTER_S = 1
+"""Retry-After of every 503 and 429."""
 
 _MAX_HEADERS = 64
 _M_TRIM_THRESHOLD = -1
 """From malloc.h."""
 _OTHER_DESCRIPTORS = 48
-"""What a server needs besides connections: workers, logs, libraries, a model that is loaded."""
+"""File descriptors for everything but connections: workers, logs, libraries, the model."""
 _LINGER_S = 1.0
 """How long the rest of a refused body is read and dropped, so that its client sees the answer."""
-_FULL = (503, "overloaded", "too many connections are open")
+_FULL_BODY = b'{"error": {"code": "overloaded", "message": "too many connections are open"}}'
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"
+    b"Retry-After: %d\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+) % (RETRY_AFTER_S, len(_FULL_BODY), _FULL_BODY)
 _PARSED_AT_ONCE_BYTES = 16 * 1024
-"""Chunks of one byte take so much time that the limit has to act while they are parsed."""
+"""Parsing chunks of one byte takes long, so the limit is checked in between."""
 _TINY_CHUNKS = (400, "bad_request", "the body comes in too many chunks; send larger ones")
 _OWN_SITES = (None, "none", "same-origin")
 _ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
+@dataclass(eq=False)
 class RefusedError(Exception):
-    """A request is refused, with this status, code and message."""
+    """A request is refused."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Headers of the answer: when to try again, where that may help."""
-        again = self.status == HTTPStatus.SERVICE_UNAVAILABLE
-        return {"Retry-After": str(RETRY_AFTER_S)} if again else {}
+    status: int
+    code: str
+    message: str
 
 
-def error_response(error: RefusedError) -> web.Response:
-    """The answer to a refused request."""
-    document = {"error": {"code": error.code, "message": error.message}}
-    return web.json_response(document, status=error.status, headers=error.headers)
+def error_response(error: RefusedError, **more: object) -> web.Response:
+    """Answer a refused request; 429 and 503 say when to try again.
+
+    Args:
+        error: Why it is refused.
+        more: Further members of the document.
+    """
+    document = {"error": {"code": error.code, "message": error.message}, **more}
+    again = {"Retry-After": str(RETRY_AFTER_S)} if error.status in (429, 503) else None
+    return web.json_response(document, status=error.status, headers=again)
 
 
-# --- who may ask
+# --- protection against foreign web pages
 
 
 def host_names(host: str) -> frozenset[str] | None:
-    """Names by which clients may call a server that listens on `host`; None if by any.
+    """Names, besides loopback's, by which clients may call a server that listens on `host`.
 
-    A server on all addresses cannot know its names. Loopback's names are always among them.
+    None stands for any name: a server on all addresses cannot know its own.
     """
     return None if host in _ANY_ADDRESS else frozenset({host.lower()})
 
 
 def check_host(request: web.Request, names: frozenset[str] | None) -> None:
-    """Refuse a request for a Host that is not this server.
+    """Refuse a request that names another Host, as DNS rebinding does.
 
-    That is what DNS rebinding looks like: a web page whose name points to this machine by now, so
-    that the browser lets it read the answers.
+    Such a request comes from a web page whose name has been pointed to this machine, so that the
+    browser lets the page read the answers.
 
     Args:
+        request: The request; without a Host it comes from no browser, and passes.
         names: From `host_names`.
 
     Raises:
         RefusedError: the Host is neither loopback nor one of `names`.
     """
     host = request.headers.get("Host")
-    if host is None or names is None:  # without a Host it is no browser
+    if host is None or names is None:
         return
     name = _name_of(host)
     if name not in names and not is_loopback(name):
@@ -133,10 +138,10 @@ def check_same_site(request: web.Request) -> None:
 
 
 def media_type(request: web.Request) -> str:
-    """The media type that a request names, or what it names instead; empty if nothing.
+    """The Content-Type of a request as it was sent, without parameters; empty if it has none.
 
-    aiohttp takes what is no type, and none, for application/octet-stream. That is what a web page
-    may send to another origin without asking.
+    aiohttp's own property turns a missing or invalid one, which a web page may send to another
+    origin without a preflight, into application/octet-stream.
     """
     named = ",".join(request.headers.getall("Content-Type", ()))
     return named.partition(";")[0].strip().lower()
@@ -152,7 +157,7 @@ def _name_of(host: str) -> str:
 
 @lru_cache(maxsize=128)
 def is_loopback(name: str) -> bool:
-    """Whether a host's name or address is this machine's own."""
+    """Whether a host name or address is one of loopback."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -165,27 +170,21 @@ def is_loopback(name: str) -> bool:
 
 
 class Bodies:
-    """Reads bodies of requests, bounded in time, in size and in sum."""
+    """Reader of the bodies of requests to one server, bounded in time, in size and in sum."""
 
-    def __init__(self, *, sum_bytes: int = BODIES_BYTES, within_s: float | None = None) -> None:
-        """Bound the bodies of one server.
-
-        Args:
-            sum_bytes: Of all bodies that are held at a time.
-            within_s: BODY_WITHIN_S, unless a test is in a hurry.
-        """
+    def __init__(self, *, sum_bytes: int = BODIES_BYTES, within_s: float = BODY_WITHIN_S) -> None:
         self._sum_bytes = sum_bytes
-        self._within_s = BODY_WITHIN_S if within_s is None else within_s
+        self._within_s = within_s
         self.held_bytes = 0
-        """Bytes of the bodies that are held now."""
+        """Size of the bodies in memory now."""
 
     @asynccontextmanager
     async def reading(self, request: web.Request) -> AsyncIterator[bytes]:
-        """Read a body, which counts as held until the context ends.
+        """Read a body, which counts towards the sum until the context ends.
 
         Raises:
-            RefusedError: it is too large, came too slowly, is cut off or malformed, is coded in
-                another way than in chunks, or too much is held already.
+            RefusedError: it is too large, came too slowly, is cut off or malformed, has another
+                transfer coding than chunked, or too many bodies are in memory already.
         """
         _check_coding(request)
         parts: list[bytes] = []
@@ -202,7 +201,7 @@ class Bodies:
     async def _collect(self, request: web.Request, parts: list[bytes]) -> None:
         content = request.content
         try:
-            if content.is_eof():  # as is nearly always so: head and body came together
+            if content.is_eof():  # the usual case: head and body came together
                 self._keep(content.read_nowait(), 0, parts)
                 return
             async with asyncio.timeout(self._within_s):
@@ -230,7 +229,7 @@ def _too_large() -> RefusedError:
 
 
 def _check_coding(request: web.Request) -> None:
-    """Refuse before reading what can be known to be wrong."""
+    """Refuse an unsupported transfer coding or a declared size above the limit."""
     coding = request.headers.get("Transfer-Encoding", "chunked")
     if coding.strip().lower() != "chunked":
         # A proxy in front may see another end of this request: nothing after it is trusted.
@@ -247,56 +246,55 @@ def _check_coding(request: web.Request) -> None:
 _CLIENTS_FAULTS = (HttpProcessingError, RequestPayloadError, RefusedError, ConnectionError)
 
 
-class _OwnFaultsOnly(logging.Filter):
-    """Drops what aiohttp says of requests that are no HTTP: a traceback each, with their bytes."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, _CLIENTS_FAULTS)
+def _is_own_fault(record: logging.LogRecord) -> bool:
+    """Drop aiohttp's records about malformed requests: a traceback each, with their bytes."""
+    return not (record.exc_info and isinstance(record.exc_info[1], _CLIENTS_FAULTS))
 
 
 _log = logging.getLogger(__name__)
-_log.addFilter(_OwnFaultsOnly())
+_log.addFilter(_is_own_fault)
 
 
 def make_runner(
     app: web.Application,
     *,
     shutdown_timeout_s: float,
-    head_within_s: float | None = None,
-    max_connections: int | None = None,
+    head_within_s: float = HEAD_WITHIN_S,
+    max_connections: int = MAX_CONNECTIONS,
 ) -> web.AppRunner:
-    """What serves an application within the limits of this module; bodies stay compressed.
+    """Make a runner that serves an application within the limits of this module.
 
-    It raises this process's limit of open files as far as it may, and has its memory given back.
+    It also raises the limit of open files of this process as far as it may, and makes the C library
+    return freed memory. Compressed bodies are not decompressed.
 
     Args:
-        head_within_s: HEAD_WITHIN_S, unless a test is in a hurry.
-        max_connections: MAX_CONNECTIONS, or fewer where the limit of open files demands it.
+        app: The application.
+        shutdown_timeout_s: Time that requests under way have to finish.
+        head_within_s: Time that a connection may be open without a whole head.
+        max_connections: Connections at once; fewer where the limit of open files demands it.
     """
     _give_memory_back()
-    most = max(8, min(MAX_CONNECTIONS, _raise_descriptor_limit() - _OTHER_DESCRIPTORS))
+    most = min(max_connections, _raise_descriptor_limit() - _OTHER_DESCRIPTORS)
     return _Runner(
         app,
-        max_connections=max_connections or most,
+        max_connections=max(4, most),
         access_log=None,
         logger=_log,
         auto_decompress=False,
-        # aiohttp counts from the last answer, or else from the connection's begin, and what comes
-        # of a head meanwhile changes nothing: so it bounds heads as well as idle connections.
-        keepalive_timeout=HEAD_WITHIN_S if head_within_s is None else head_within_s,
+        # aiohttp counts from the last answer, or from the start of the connection, and a partial
+        # head does not restart the count: so it bounds heads as well as idle connections.
+        keepalive_timeout=head_within_s,
         max_headers=_MAX_HEADERS,
         lingering_time=_LINGER_S,
         shutdown_timeout=shutdown_timeout_s,
-        # Nobody waits for what a client asked that has gone away.
-        handler_cancellation=True,
+        handler_cancellation=True,  # when the client has gone away
     )
 
 
 def _give_memory_back() -> None:
-    """Have glibc return freed memory to the system: that of large bodies it would keep for ever.
+    """Make glibc return the memory of large bodies to the system when they are freed.
 
-    The threshold is the one that it begins with; setting it ends its growth with each large block.
+    The threshold is glibc's initial one; setting it keeps it from growing with each large block.
     """
     with suppress(AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(_M_TRIM_THRESHOLD, 128 * 1024)
@@ -310,7 +308,7 @@ def _raise_descriptor_limit() -> int:
 
 
 class _Connection(RequestHandler):
-    """A connection that answers errors in the contract's form, and bounds what is no body."""
+    """A connection that answers errors as the contract says, and bounds heads and chunk framing."""
 
     __slots__ = ("_body", "_body_bytes", "_heads", "_other_bytes")
 
@@ -320,9 +318,9 @@ class _Connection(RequestHandler):
         self._body: StreamReader = EMPTY_PAYLOAD
         """The body after the last whole head."""
         self._body_bytes = 0
-        """How much of it has come."""
+        """Bytes of it so far."""
         self._other_bytes = 0
-        """What else has come since that head: its chunks' sizes, and some of the next head."""
+        """Other bytes since that head: chunk framing, and the beginning of the next head."""
 
     def data_received(self, data: bytes) -> None:
         for start in range(0, len(data) or 1, _PARSED_AT_ONCE_BYTES):
@@ -341,13 +339,13 @@ class _Connection(RequestHandler):
         self._other_bytes += received_bytes - grown
         if self._other_bytes <= MAX_HEAD_BYTES or self._close or self._force_close:
             return
-        if self._reading_paused or self._buffer_paused:  # some of it has not been parsed
+        if self._reading_paused or self._buffer_paused:  # not all of it has been parsed
             return
         if self._body.is_eof():
             self.force_close()
         else:
             self._body.set_exception(RefusedError(*_TINY_CHUNKS))
-            self.close()  # once this is answered; what comes until then is dropped
+            self.close()  # after the answer; what arrives until then is dropped
 
     def handle_error(
         self,
@@ -356,7 +354,7 @@ class _Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What aiohttp answers and logs, but for the text, which may quote the request."""
+        """Answer and log as aiohttp does, without its text, which may quote the request."""
         theirs = super().handle_error(request, status, exc, message)
         code, said = {
             400: ("bad_request", "the request is not well-formed HTTP"),
@@ -369,7 +367,7 @@ class _Connection(RequestHandler):
     async def finish_response(
         self, request: Any, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer; what aiohttp itself refuses (404, 405, 417) becomes JSON."""
+        """Send an answer; aiohttp's own refusals (404, 405, 417) become JSON."""
         if isinstance(resp, web.HTTPException) and resp.status >= HTTPStatus.BAD_REQUEST:
             code = resp.reason.lower().replace(" ", "_")
             ours = error_response(RefusedError(resp.status, code, resp.reason))
@@ -380,23 +378,16 @@ class _Connection(RequestHandler):
 
 
 class _NoRoom(asyncio.Protocol):
-    """Answers a connection for which there is no room, and closes it."""
+    """A connection beyond the limit, which gets 503 and is closed."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        refused = RefusedError(*_FULL)
-        body = json.dumps({"error": {"code": refused.code, "message": refused.message}})
-        head = "".join(f"{name}: {value}\r\n" for name, value in refused.headers.items())
-        answer = (
-            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"
-            f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
-        )
         stream = cast("asyncio.Transport", transport)
-        stream.write(answer.encode())
+        stream.write(_FULL)
         stream.close()
 
 
 class _Server(web.Server):
-    """aiohttp's, with a bound on connections."""
+    """An aiohttp server with a bound on connections."""
 
     def __init__(self, inner: web.Server, max_connections: int, options: dict[str, Any]) -> None:
         super().__init__(
@@ -406,16 +397,16 @@ class _Server(web.Server):
         )
         self._max_connections = max_connections
         self._options = options
-        self._said = False
+        self._is_logged = False
 
     def __call__(self) -> Any:
         """Make the protocol of a connection that was accepted."""
         if len(self._connections) < self._max_connections:
             if len(self._connections) < self._max_connections // 2:
-                self._said = False
+                self._is_logged = False
             return _Connection(self, loop=self._loop, **self._options)
-        if not self._said:  # once, until it is over
-            self._said = True
+        if not self._is_logged:  # once, until half of them are closed
+            self._is_logged = True
             _log.error(
                 "%d connections are open, the most that are possible; more are refused",
                 self._max_connections,

@@ -1,17 +1,17 @@
-"""The hooks that SageMaker's stock Hugging Face container calls; packed as `code/inference.py`.
+"""Hooks that SageMaker's stock Hugging Face container calls; packed as `code/inference.py`.
 
 The container starts one process for each vCPU, which loads the model with `model_fn` and answers
 one request at a time with `transform_fn`, on one thread. Its toolkit turns every exception into
-status 400 with the exception's text, which is right for the caller's mistakes. Ours are answered
-with 500 through the server's context, so that CloudWatch tells them apart: what ends a bad update
-of an endpoint counts the 5xx (targets/aws/alarms.py). The text says whose fault it was as well:
+status 400 with the exception's text, which suits mistakes of the caller. Failures of the model are
+answered with 500 through the server's context, so that CloudWatch counts them as 5xx: the alarm
+that rolls back an update of an endpoint depends on it. The text names the side at fault:
 
-    contract: …   400, the caller's: the request is not of the agreed form
-    internal: …   500, ours: lambda_src/handler.py answers it with 502
+    contract: …   400, the caller: the request is not of the agreed form
+    internal: …   500, the model: lambda_src/handler.py turns it into 502
 
-ONNX Runtime comes with the archive, unpacked in `code/packages`. A model that can't be used is no
-exception of `model_fn`, or the toolkit would try to load it again with every request: each request
-is refused at once instead. No headline reaches the log.
+ONNX Runtime comes with the archive, unpacked in `code/packages`. `model_fn` does not raise for an
+unusable model, because the toolkit would load it again with every request; `transform_fn` refuses
+each request instead. No headline is logged.
 
 Sources: sagemaker-huggingface-inference-toolkit 2.6.0, handler_service.py; multi-model-server
 1.1.11, context.py.
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class Context(Protocol):
-    """What the model server tells of a request, and is told of its answer."""
+    """The container's view of a request, through which the status of its answer is set."""
 
     def set_response_status(self, code: int, phrase: str) -> None:
         """Set the status of the answer."""
@@ -48,17 +48,17 @@ class Context(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """What stands in the place of a model that can't be used."""
+    """Placeholder for a model that can't be used."""
 
     reason: str
 
 
 def model_fn(model_dir: str) -> Engine | Unusable:
-    """Open the model, and see that it can classify."""
-    if _PACKAGES.is_dir():  # first: it is these versions that the archive was made for
+    """Load the model and make a test prediction."""
+    if _PACKAGES.is_dir():  # in front of the container's own: the archive was made for these
         sys.path.insert(0, str(_PACKAGES))
     try:
-        # Imported here so that a package that is missing counts as a model that can't be used.
+        # Imported here so that a missing package counts as a model that can't be used.
         from newsclf.model.directory import check_files, read_digests
         from newsclf.serving.engine import FILES, PROBE, Engine
 
@@ -66,7 +66,7 @@ def model_fn(model_dir: str) -> Engine | Unusable:
         check_files(folder, read_digests(folder), FILES)
         engine = Engine(folder)
         engine.classify([PROBE])
-    except Exception as error:  # noqa: BLE001 - the container must live to say it
+    except Exception as error:  # noqa: BLE001 - the container must stay up to report it
         _log.exception("the model cannot be used; every request will be refused")
         return Unusable(f"the model cannot be used ({error})")
     return engine
@@ -82,8 +82,12 @@ def transform_fn(
     """Answer a request as `newsclf serve` does: {"inputs": str | [str]} → scores, as JSON.
 
     Args:
-        context: The toolkit passes it, since it counts five parameters; one that knows of none
-            gets an exception.
+        model: From `model_fn`.
+        body: JSON.
+        content_type: Media type of the body; None: JSON.
+        accept: Media types that the caller accepts.
+        context: The toolkit passes it to functions of five parameters; without it a failure is
+            raised.
 
     Raises:
         ValueError: `contract: …`.
@@ -102,7 +106,7 @@ def transform_fn(
 
 
 def _failed(context: Context | None, reason: str) -> str:
-    """Answer 500 in the server's own form; no text of an error, which could hold a headline."""
+    """Answer 500 in the container's form, without an exception's text: it may hold a headline."""
     if context is None:
         raise RuntimeError(f"internal: {reason}")
     context.set_response_status(code=500, phrase="Internal Server Error")
@@ -113,15 +117,12 @@ def _failed(context: Context | None, reason: str) -> str:
 def _answer(model: Engine, body: str | bytes, content_type: str | None, accept: str) -> str:
     media_type = (content_type or _JSON).partition(";")[0].strip().lower()
     if media_type not in (_JSON, "application/octet-stream"):
-        message = "send application/json"
-        raise ContractError(message)
+        raise ContractError("send application/json")
     if _JSON not in accept and "*/*" not in accept:
-        message = "accept application/json: there is no other form of answer"
-        raise ContractError(message)
+        raise ContractError("accept application/json: there is no other form of answer")
     content = body.encode() if isinstance(body, str) else bytes(body)
     if len(content) > MAX_BODY_BYTES:
-        message = f"the body is larger than {MAX_BODY_BYTES} bytes"
-        raise ContractError(message)
+        raise ContractError(f"the body is larger than {MAX_BODY_BYTES} bytes")
     texts, is_list = parse_inputs(parse_json(content))
     predictions = [prediction.as_pipeline() for prediction in model.classify(texts)]
     return json.dumps(predictions if is_list else predictions[0])

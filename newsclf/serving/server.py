@@ -1,10 +1,10 @@
-"""The model server: what a SageMaker container must answer, on one port.
+"""The model server: the HTTP interface of a SageMaker container, on one port.
 
     GET  /ping                          200 when every worker has made a real prediction, else 503
                                         with "problems", if there are any
     POST /invocations                   {"inputs": str | [str]} → scores as a pipeline gives them
-    POST /endpoints/{name}/invocations  the same as SageMaker's runtime gives it to boto3: an error
-                                        of the model comes as ModelError, with its own status inside
+    POST /endpoints/{name}/invocations  the same in the form of SageMaker's runtime, for boto3:
+                                        errors come as ModelError, with their own status inside
     GET  /metrics                       Prometheus text
 
 Errors are {"error": {"code", "message"}}: 400 and what is wrong, 403 for web pages, 408, 413, 415,
@@ -20,7 +20,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -33,7 +33,7 @@ from newsclf.common.errors import ConfigError, ModelError
 from newsclf.contract.requests import ContractError, parse_inputs, parse_json
 from newsclf.model.directory import check_files, digest_of, find_model, read_digests
 from newsclf.serving.engine import FILES
-from newsclf.serving.pool import ModelFailedError, Pool, UnavailableError
+from newsclf.serving.pool import Pool
 from newsclf.serving.request_limits import (
     Bodies,
     RefusedError,
@@ -63,71 +63,60 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 8080
     descriptor: int | None = None
-    """A socket that listens already, instead of host and port."""
+    """A listening socket to use instead of host and port."""
     workers: int = 1
-    """Processes, each with an engine."""
+    """Worker processes, each with an engine."""
     threads: int = 1
     """Threads of each engine."""
     queue_headlines: int = 200
     """Waiting headlines beyond which requests are refused."""
     deadline_s: float = 20.0
-    """A request that is not answered by then is refused."""
+    """Time within which a request must be answered."""
     worker_module: str = "newsclf.serving.worker"
-    """What each worker process runs; it speaks the protocol of that module."""
+    """Module that each worker process runs."""
 
 
 class _Metrics:
     def __init__(self, pool: Pool, digest: str) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "newsclf_requests", "Answered requests", ["status"], registry=self.registry
-        )
-        self.seconds = Histogram(
-            "newsclf_request_seconds",
-            "From a request's head to its answer",
-            buckets=[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20],
-            registry=self.registry,
-        )
-        self.batch = Histogram(
-            "newsclf_request_headlines",
-            "Headlines in a request",
-            buckets=[1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
-            registry=self.registry,
-        )
-        Gauge(
-            "newsclf_waiting_headlines", "Admitted and not yet answered", registry=self.registry
-        ).set_function(lambda: pool.waiting_headlines)
-        Gauge(
-            "newsclf_workers_ready", "Workers that can answer", registry=self.registry
-        ).set_function(lambda: sum(pool.workers_ready))
-        Gauge("newsclf_model_info", "The model", ["digest"], registry=self.registry).labels(
-            digest
-        ).set(1)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"newsclf_{name}", text, labels, registry=self.registry)
+
+        def histogram(name: str, text: str, *buckets: float) -> Histogram:
+            return Histogram(f"newsclf_{name}", text, buckets=buckets, registry=self.registry)
+
+        self.requests = Counter("newsclf_requests", "Requests", ["status"], registry=self.registry)
+        times_s = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+        self.seconds = histogram("request_seconds", "From a request's head to its answer", *times_s)
+        sizes = (2**i for i in range(10))
+        self.batch = histogram("request_headlines", "Headlines in a request", *sizes)
+        waiting = gauge("waiting_headlines", "Headlines without an answer yet")
+        waiting.set_function(lambda: pool.waiting_headlines)
+        ready = gauge("workers_ready", "Workers that can answer")
+        ready.set_function(lambda: sum(pool.workers_ready))
+        gauge("model_info", "The model", "digest").labels(digest).set(1)
 
 
 def serve(options: ServerOptions, *, on_listening: Callable[[str], None]) -> None:
-    """Serve until SIGTERM, SIGINT or SIGHUP, then finish what was begun.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then finish the requests under way.
 
     Args:
+        options: How the model is served.
         on_listening: Called with the address once the port is open.
 
     Raises:
         ModelError: the model can't be used.
-        ConfigError: the port can't be had.
+        ConfigError: the port is in use or may not be opened.
     """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(options, on_listening))
+
+
+async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) -> None:
     folder = find_model(options.model)
     digests = read_digests(folder)
     check_files(folder, digests, FILES)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(folder, digests, options, on_listening))
-
-
-async def _serve(
-    folder: Path,
-    digests: Mapping[str, str],
-    options: ServerOptions,
-    on_listening: Callable[[str], None],
-) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN or number != signal.SIGHUP:  # nohup
@@ -149,14 +138,15 @@ async def _serve(
             await _site(runner, options).start()
         except OSError as error:
             raise ConfigError(
-                f"{options.host}:{options.port}: the port cannot be had"
+                f"{options.host}:{options.port}: the port cannot be opened"
                 f" ({os.strerror(error.errno or 0)})",
                 hint="newsclf serve --port 0 takes a free one",
             ) from None
         pool.start()
         host, port = runner.addresses[0][:2]
         on_listening(f"http://{host}:{port}")
-        await _first_of(stop, pool.failed)
+        waiting = [asyncio.create_task(event.wait()) for event in (stop, pool.failed)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if pool.failed.is_set() and not stop.is_set():
             raise ModelError(
                 f"{folder}: the model cannot be served: {'; '.join(pool.problems)}",
@@ -167,13 +157,6 @@ async def _serve(
         await pool.stop()
 
 
-async def _first_of(*events: asyncio.Event) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
-
-
 def _site(runner: web.AppRunner, options: ServerOptions) -> web.BaseSite:
     if options.descriptor is not None:
         return web.SockSite(runner, socket.socket(fileno=options.descriptor))
@@ -181,10 +164,12 @@ def _site(runner: web.AppRunner, options: ServerOptions) -> web.BaseSite:
 
 
 def make_app(pool: Pool, digest: str, names: frozenset[str] | None) -> web.Application:
-    """The HTTP application over a pool of workers.
+    """Make the HTTP application of a pool of workers.
 
     Args:
-        names: Host names by which it may be called, besides loopback's; see `host_names`.
+        pool: The workers.
+        digest: Digest of their model.
+        names: Host names by which it may be called; see `host_names`.
     """
     bodies = Bodies()
     metrics = _Metrics(pool, digest)
@@ -233,24 +218,24 @@ def make_app(pool: Pool, digest: str, names: frozenset[str] | None) -> web.Appli
 
 
 async def _read_inputs(request: web.Request, bodies: Bodies) -> tuple[list[str], bool]:
-    """The headlines of a request, and whether they came as a list.
+    """Read the headlines of a request, and whether they came as a list.
 
     Raises:
-        RefusedError: the media type or the body is not taken.
+        RefusedError: the media type is unsupported, or the body exceeds a limit.
         ContractError: the body is not of the contract.
     """
     if media_type(request) not in _MEDIA_TYPES:  # SageMaker and boto3 always name one
         raise RefusedError(415, "unsupported_media_type", "send application/json")
     async with bodies.reading(request) as body:
         texts, is_list = parse_inputs(parse_json(body))
-    # The engine reads no more of them, so no more need wait for it.
+    # The engine reads no more of them, so no more is kept in the queue.
     return [text[:MAX_CHARACTERS] for text in texts], is_list
 
 
 async def _guarded(
     request: web.Request, handler: _Handler, names: frozenset[str] | None
 ) -> web.StreamResponse:
-    """Run a handler, and turn what it raises into an answer of the contract."""
+    """Run a handler, and turn its exceptions into answers of the contract."""
     try:
         check_host(request, names)
         check_same_site(request)
@@ -259,15 +244,10 @@ async def _guarded(
         return error_response(RefusedError(400, "bad_request", str(error)))
     except RefusedError as error:
         return error_response(error)
-    except UnavailableError as error:
-        return error_response(RefusedError(503, error.code, error.message))
-    except ModelFailedError:  # the log says why
-        failed = RefusedError(500, "model_failed", "the model failed on this request")
-        return error_response(failed)
 
 
 def _as_model_error(answer: web.StreamResponse) -> web.Response:
-    """A container's error as InvokeEndpoint passes it on (botocore's shape ModelError, 424)."""
+    """Turn a container's error into InvokeEndpoint's (botocore's shape ModelError, 424)."""
     text = answer.text or "" if isinstance(answer, web.Response) else ""
     document = {
         "Message": f"Received client error ({answer.status}) from primary with message {text}",

@@ -1,4 +1,4 @@
-"""Tokenize headlines as a model reads them: cut first, so that a long text costs no more."""
+"""Tokenizer of a model, which truncates texts first so that long ones cost no more."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from tokenizers import Encoding, Tokenizer
 from newsclf.common.errors import ModelError
 
 MAX_CHARACTERS = 10_000
-"""Characters of a text that are read.
+"""Number of characters of a text that are read.
 
-A model of 256 tokens reads 254 of the text, so text whose words have at most 38 characters, one
-space between them, gives the same tokens as without this limit. What it changes is the answer to
-texts with long runs of blanks or of letters without a blank, which would otherwise cost gigabytes.
+A model of 256 tokens reads 254 of the text, so texts whose words have at most 38 characters, one
+space between them, give the same tokens as without this limit. It only changes the predictions for
+texts with long runs of spaces or of letters, which would otherwise take gigabytes of memory.
 """
 FILES = ("tokenizer.json", "tokenizer_config.json")
-"""The files of a model directory that say how text becomes tokens."""
+"""The files of a model directory that define its tokenizer."""
 _BATCH_TEXTS = 64
-"""Texts that are tokenized together: what is cut off of long ones is in memory until they are."""
+"""Texts that are tokenized together; the truncated rest of all of them is in memory meanwhile."""
 
 
 class TextTokenizer:
-    """A model's tokenizer, with its limit."""
+    """A model's tokenizer, with its limit of tokens."""
 
     def __init__(self, tokenizer: bytes, config: bytes) -> None:
-        """Open the contents of FILES.
+        """Load the contents of FILES.
 
         Raises:
-            ValueError: they are not what they must be.
+            ValueError: one of them is invalid.
         """
         document = json.loads(config)
         limit = document.get("model_max_length") if isinstance(document, dict) else None
         try:
             self._tokenizer = Tokenizer.from_buffer(tokenizer)
-        except Exception as error:  # its own, plain
+        except Exception as error:  # tokenizers raises plain ones
             raise ValueError(f"tokenizer.json: {error}") from error
         special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         if type(limit) is not int or not special < limit <= MAX_CHARACTERS:
@@ -51,13 +51,13 @@ class TextTokenizer:
         self._tokenizer.enable_truncation(max_length=limit)
 
     def encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """The ids of the tokens that the model reads of each text, in the order of the texts."""
-        # The ids alone: an encoding also holds all that was cut off.
+        """Token ids of each text, truncated to the model's limit, in the order of the texts."""
+        # The ids alone: an encoding also holds the truncated rest.
         return (encoding.ids for encoding in self._encode(texts))
 
     def count_truncated(self, texts: Sequence[str]) -> int:
-        """How many texts the model reads only the beginning of."""
-        # A token holds a byte at least, so most headlines need not be looked at.
+        """Count the texts of which the model reads only the beginning."""
+        # A token is at least one byte, so most headlines need not be tokenized.
         long = [text for text in texts if len(text.encode()) + self._special > self.limit]
         return sum(
             bool(encoding.overflowing) or len(text) > MAX_CHARACTERS

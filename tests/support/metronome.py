@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import select
-import socket
 import sys
 import time
-
-from newsclf.serving.worker import HEADER
+from contextlib import suppress
+from multiprocessing.connection import Connection
 
 JOB_S = 0.02
 _CATCH_UP_S = 0.25
@@ -20,16 +19,11 @@ SCORES = [0.2, 0.3, 0.5]
 
 def main() -> None:
     """Serve `sys.argv` as the real worker does: the socket's descriptor, and what else there is."""
-    with socket.socket(fileno=int(sys.argv[1])) as connection, connection.makefile("rwb") as stream:
+    with Connection(int(sys.argv[1])) as connection, suppress(EOFError):
         texts, done_s = ["ready"], time.monotonic()
         while True:
-            body = json.dumps([SCORES] * len(texts)).encode()
-            stream.write(HEADER.pack(len(body)) + body)
-            stream.flush()
-            header = stream.read(HEADER.size)
-            if len(header) < HEADER.size:
-                return
-            texts = json.loads(stream.read(HEADER.unpack(header)[0]))
+            connection.send_bytes(json.dumps([SCORES] * len(texts)).encode())
+            texts = json.loads(connection.recv_bytes())
             # A job begins when the one before it was due to end, so that waking late (others use
             # the processor) does not add up.
             done_s = max(done_s, time.monotonic() - _CATCH_UP_S) + JOB_S

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
-import struct
 import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-HEADER = struct.Struct(">I")
-"""As in the module of the real worker, whose imports take a second."""
 SCORES = [0.2, 0.3, 0.5]
 
 
@@ -23,19 +21,17 @@ def main() -> None:
     folder = Path(sys.argv[2])
     with (folder / "starts").open("a", encoding="utf-8") as file:
         file.write("started\n")
-    with socket.socket(fileno=int(sys.argv[1])) as connection, connection.makefile("rwb") as stream:
+    with Connection(int(sys.argv[1])) as connection, suppress(EOFError):
 
         def send(document: object) -> None:
-            body = json.dumps(document).encode()
-            stream.write(HEADER.pack(len(body)) + body)
-            stream.flush()
+            connection.send_bytes(json.dumps(document).encode())
 
         if (folder / "refusal").is_file():
             send({"error": (folder / "refusal").read_text(encoding="utf-8")})
             return
         send([SCORES])
-        while len(header := stream.read(HEADER.size)) == HEADER.size:
-            texts = json.loads(stream.read(HEADER.unpack(header)[0]))
+        while True:
+            texts = json.loads(connection.recv_bytes())
             if texts[0] == "hang":
                 signal.pause()
             if texts[0] == "die":

@@ -1,9 +1,9 @@
-"""Options that differ from those of what runs: they are refused, and need a teardown."""
+"""Check options against those of a running deployment: changing them needs a teardown."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from newsclf.common.errors import StateError
@@ -16,89 +16,73 @@ _API_DEFAULTS: Mapping[str, Any] = {
     "rate_per_s": 500.0,
     "burst": 500,
 }
-_OPTIONS = {
-    "auth": "--auth",
-    "cors_origins": "--cors",
-    "runtimes": "--runtimes",
-    "rate_per_s": "--rate",
-    "burst": "--burst",
-    "port": "--port",
-    "workers": "--workers",
-}
+_OPTIONS = {"cors_origins": "--cors", "rate_per_s": "--rate"}
+"""Options that have another name than their field."""
 
 
 def api_options(request: ApiRequest, earlier: Api | None) -> dict[str, Any]:
-    """The options of an API: what was asked for, else what it has, else the default."""
+    """The options of an API: those of the request, else its earlier ones, else the defaults."""
     return {**_API_DEFAULTS, **_known(earlier), **_known(request)}
 
 
 def _known(options: Api | ApiRequest | None) -> dict[str, Any]:
-    if options is None:
-        return {}
-    return options.model_dump(include=set(_API_DEFAULTS), exclude_none=True)
+    return options.model_dump(include=set(_API_DEFAULTS), exclude_none=True) if options else {}
 
 
 def check_deployed(found: LocalDeployment, *, port: int, workers: int | None) -> None:
-    """Raise StateError if the server that runs has other options than those that were given."""
+    """Raise StateError if the running server has other options than the given ones."""
     runs = {"port": found.server.port, "workers": found.workers}
     if other := _differing(runs, {"port": port or None, "workers": workers}):
-        commands = [_deploy_again(found, other)]
-        if found.api is not None:
-            commands.append(_wire_again(found.name, found.api, {}))
-        raise _different(f"'{found.name}'", found.name, runs, other, commands)
+        raise _different(f"'{found.name}'", found, runs, server=other)
 
 
 def check_wired(deployment: LocalDeployment, api: Api, request: ApiRequest) -> None:
-    """Raise StateError if the API that runs has other options than those that were given."""
-    name, runs = deployment.name, api.model_dump()
+    """Raise StateError if the running API has other options than the request."""
+    runs = api.model_dump()
     if other := _differing(runs, {"port": request.port or None, **_known(request)}):
-        commands = [_deploy_again(deployment, {}), _wire_again(name, api, other)]
-        raise _different(f"the API of '{name}'", name, runs, other, commands)
-
-
-def _deploy_again(deployment: LocalDeployment, other: Mapping[str, Any]) -> list[str]:
-    options = ({"workers": deployment.workers} if deployment.workers else {}) | dict(other)
-    name, model = deployment.name, str(deployment.model)
-    return ["newsclf", "deploy", "--deployment", name, "--model", model, *_typed(options)]
-
-
-def _wire_again(name: str, api: Api, other: Mapping[str, Any]) -> list[str]:
-    kept = {**_API_DEFAULTS, **_known(api)}
-    options = {key: value for key, value in kept.items() if value != _API_DEFAULTS[key]}
-    return ["newsclf", "wire-api", "--deployment", name, *_typed(options | dict(other))]
+        raise _different(f"the API of '{deployment.name}'", deployment, runs, api=other)
 
 
 def _differing(runs: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options given that differ from those of what runs; None was not given."""
     return {key: value for key, value in given.items() if value is not None and value != runs[key]}
 
 
 def _different(
     what: str,
-    name: str,
+    deployment: LocalDeployment,
     runs: Mapping[str, Any],
-    other: Mapping[str, Any],
-    again: Sequence[Sequence[str]],
+    *,
+    server: Mapping[str, Any] | None = None,
+    api: Mapping[str, Any] | None = None,
 ) -> StateError:
-    """Say which options differ, and which commands bring the wanted ones about."""
-    need = "needs" if len(other) == 1 else "need"
+    """The error for changed options of the server or the API, with the commands that apply them."""
+    name, other = deployment.name, server or api or {}
+    workers = {"workers": deployment.workers} if deployment.workers else {}
+    model = ["--model", str(deployment.model)]
+    commands = [["teardown"], ["deploy", *model, *_typed({**workers, **(server or {})})]]
+    if deployment.api is not None:
+        kept = _known(deployment.api).items()
+        changed = {key: value for key, value in kept if value != _API_DEFAULTS[key]}
+        commands.append(["wire-api", *_typed({**changed, **(api or {})})])
     has = " ".join(_typed({key: runs[key] for key in other}))
-    commands = [f"newsclf teardown --deployment {name}", *(shlex.join(each) for each in again)]
+    need = "needs" if len(other) == 1 else "need"
     return StateError(
         f"{what} is up with {has}; {' '.join(_typed(other))} {need} a teardown",
-        hint="; ".join(commands),
+        hint="; ".join(
+            shlex.join(["newsclf", command, "--deployment", name, *words])
+            for command, *words in commands
+        ),
     )
 
 
 def _typed(options: Mapping[str, Any]) -> list[str]:
-    """Options as they are typed."""
+    """Options as words of a command line."""
     words: list[str] = []
     for key, value in options.items():
-        option = _OPTIONS[key]
-        if isinstance(value, tuple):
-            words += [word for each in value for word in (option, each)]
-            words += [] if value else [option, "none"]
-        else:
-            shown = "unknown" if value is None else value
-            words += [option, f"{shown:.15g}" if isinstance(shown, float) else str(shown)]
+        for each in (value or ["none"]) if isinstance(value, tuple) else [value]:
+            shown = "unknown" if each is None else each
+            words += [
+                _OPTIONS.get(key, f"--{key}"),
+                f"{shown:.15g}" if isinstance(shown, float) else str(shown),
+            ]
     return words

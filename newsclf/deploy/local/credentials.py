@@ -1,4 +1,4 @@
-"""The credential of a local deployment's API, and the file that holds it."""
+"""Credentials of a local deployment's API, and the file that stores them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HINT = "newsclf teardown, then newsclf deploy and newsclf wire-api"
 
 
 def create_signer(deployment: LocalDeployment) -> Credentials:
-    """Make the credentials that requests are signed with, and write them where `read` finds them.
+    """Create the credentials that requests are signed with, and write them to the key file.
 
     Raises:
         StateError: The file cannot be written.
@@ -39,7 +39,7 @@ def read(deployment: LocalDeployment) -> str | Credentials | None:
     """The API key, or the access key and its secret; None if the API needs neither.
 
     Raises:
-        StateError: The file is gone, or not what `newsclf wire-api` wrote.
+        StateError: The file is missing or was changed.
     """
     if deployment.api is None or deployment.api.auth == "none":
         return None
@@ -54,7 +54,7 @@ def read(deployment: LocalDeployment) -> str | Credentials | None:
 
 
 def auth_of(deployment: LocalDeployment) -> httpx.Auth | None:
-    """What puts the credential of a deployment's API into requests; StateError as `read`."""
+    """Authentication of requests to a deployment's API; StateError as `read`."""
     credential = read(deployment)
     if isinstance(credential, Credentials):
         return Signature(credential, API_SCOPE)

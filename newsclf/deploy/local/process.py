@@ -1,4 +1,4 @@
-"""Background processes that are known again later, and never mistaken for others."""
+"""Background processes: starting them, and identifying them again in later commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -16,21 +18,19 @@ from newsclf.common.state_dir import open_log
 from newsclf.deploy.records import Process
 
 _STOP_S = 30
-"""What the server takes at most to finish what it has."""
-
+"""Time that a process has to finish its requests after SIGTERM."""
 _MARK = "newsclf_log="
-"""Of Python's option `-X`, which every process of ours carries: the log that it writes, and so the
-state directory, the deployment and the part in it that it belongs to."""
-
+"""Prefix of Python's option `-X` by which background processes are recognised. The log's path
+follows, which names the state directory, the deployment and its part."""
 _STAT_START = 19
-"""Where the start of a process stands in /proc/PID/stat, counted from the field after its name."""
+"""Index of the start time in /proc/PID/stat, counted from the field after the name."""
 
 
 def listen(port: int) -> socket.socket:
     """A listening socket on loopback; 0 takes a free port.
 
     Raises:
-        ConfigError: the port is in use; the message says by whom.
+        ConfigError: the port is in use; the message names the process that holds it.
     """
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -40,21 +40,21 @@ def listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigError(
-            f"port {port} cannot be had: {_holder_of(port) or error.strerror}",
+            f"port {port} cannot be opened: {_holder_of(port) or error.strerror}",
             hint="name another with --port, or leave it out for a free one",
         ) from None
     return listener
 
 
 def start(arguments: Sequence[str], listener: socket.socket, log: Path) -> psutil.Process:
-    """Start a module of ours in the background, on a socket that listens already.
+    """Start a module in the background, on a socket that listens already.
 
     The process has a session of its own, so that Ctrl-C and a closed terminal do not reach it.
 
     Args:
-        arguments: What follows `python -m`; `{socket}` stands for the socket's descriptor.
-        listener: Stays open in the process.
-        log: Where its output goes; its folder is there.
+        arguments: Arguments of `python -m`; `{socket}` stands for the socket's descriptor.
+        listener: A listening socket, which stays open in the process.
+        log: File for its output, in an existing folder.
 
     Raises:
         StateError: the log can't be written.
@@ -69,19 +69,18 @@ def start(arguments: Sequence[str], listener: socket.socket, log: Path) -> psuti
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )
-    known = psutil.Process(process.pid)
-    process.returncode = 0  # it is left to run: Popen need not warn that nobody waits for it
-    return known
+    process.returncode = 0  # keeps Popen from warning that nobody waits for it
+    return psutil.Process(process.pid)
 
 
 def pin(process: psutil.Process, cores: int) -> None:
-    """Keep a process, and those that it starts, to the first few of the cores that we have.
+    """Pin a process, and those that it starts, to the first few of the available cores.
 
     Raises:
-        ConfigError: this system does not let processes be pinned.
+        ConfigError: this system cannot pin processes.
     """
     if not hasattr(process, "cpu_affinity"):
-        raise ConfigError("this system does not keep a process to some cores", hint="use Linux")
+        raise ConfigError("this system cannot pin processes to cores", hint="use Linux")
     process.cpu_affinity(sorted(os.sched_getaffinity(0))[:cores])
 
 
@@ -95,32 +94,28 @@ def find(known: Process, log: Path) -> psutil.Process | None:
 
     Args:
         known: The record.
-        log: The log that the process writes, which no other deployment's process does: a state
-            directory that was copied names the processes of the original.
+        log: The log of the process, which tells deployments apart: the records in a copied state
+            directory name the processes of the original.
     """
     found = _alive(known)
     return found if found is not None and _writes(found, log) else None
 
 
 def listening(known: Process, log: Path) -> bool:
-    """Whether the process of a record runs and listens on the port of the record.
+    """Whether the process of a record is running and listens on the recorded port.
 
-    Nothing secret may go to that port otherwise: anybody may have taken it since.
-
-    Args:
-        known: The record.
-        log: The log that the process writes; see `find`.
+    Otherwise nothing secret may be sent to that port, because anybody may have taken it since.
     """
     found = find(known, log)
     return found is not None and _listens(found, known.port)
 
 
 def find_unrecorded(port: int | None, log: Path) -> psutil.Process | None:
-    """The process that `start` began, where its pid was not written down, or a wrong one was.
+    """The process that `start` began for a log and whose pid was not recorded correctly.
 
     Args:
-        port: Where it listens; None where no record tells.
-        log: What it was started to write.
+        port: Its port; None if there is no record.
+        log: Its log.
     """
     for candidate in psutil.process_iter():
         if _writes(candidate, log) and (
@@ -131,21 +126,19 @@ def find_unrecorded(port: int | None, log: Path) -> psutil.Process | None:
 
 
 def log_of_stranger(known: Process, log: Path) -> Path | None:
-    """The log of a running process that a record names but that belongs to another deployment.
+    """The log of the process of a record, if it belongs to another deployment.
 
-    None where there is no such process. Names the original of a state directory that was copied.
+    It identifies the original of a state directory that was copied.
     """
     found = _alive(known)
-    if found is None or _writes(found, log):
-        return None
-    return _marked_log(found)
+    return None if found is None or _writes(found, log) else _marked_log(found)
 
 
 def _alive(known: Process) -> psutil.Process | None:
-    """The process of a record's pid, if it began when that of the record did.
+    """The process with a record's pid, if it also began at the recorded time.
 
-    A pid is given out again, at the latest after a reboot. Its start is counted from the boot,
-    since seconds of the clock shift whenever the clock is set.
+    Pids are reused, at the latest after a reboot. The start is counted from the boot, because wall
+    clock times shift whenever the clock is set.
     """
     if known.pid is None:
         return None
@@ -163,22 +156,22 @@ def _alive(known: Process) -> psutil.Process | None:
 
 
 def _start_of(pid: int) -> dict[str, object]:
-    """When a process began, in the fields of its record; nothing where the system has no /proc."""
+    """When a process began, as fields of its record; empty on systems without /proc."""
     try:
         boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return {}
-    # The name of the process stands in parentheses, and may hold some itself.
+    # The process's name is in parentheses, and may contain some itself.
     fields = stat.rpartition(b")")[2].split()
     return {"boot_id": boot_id, "start_ticks": int(fields[_STAT_START])}
 
 
 def _writes(process: psutil.Process, log: Path) -> bool:
-    """Whether a process of this user was started to write a log.
+    """Whether a log belongs to a process of this user.
 
-    The mark tells, also when the log was removed since. Where its errors go tells, on Linux, of a
-    process whose state directory was moved, and of one that an earlier version started.
+    The mark on its command line tells, even if the log has been removed. On Linux its stderr tells
+    too, if the state directory has been moved.
     """
     try:
         if process.uids().real != os.getuid():
@@ -206,14 +199,17 @@ def _marked_log(process: psutil.Process) -> Path | None:
 
 def _listens(process: psutil.Process, port: int) -> bool:
     try:
-        held = process.net_connections("tcp")
+        return any(_is_listener(each, port) for each in process.net_connections("tcp"))
     except psutil.Error:
         return False
-    return any(each.status == psutil.CONN_LISTEN and each.laddr[1:2] == (port,) for each in held)
+
+
+def _is_listener(connection: Any, port: int) -> bool:
+    return bool(connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,))
 
 
 def stop(process: psutil.Process) -> None:
-    """End a process and its children: SIGTERM, then SIGKILL for what is left after 30 s."""
+    """End a process and its children: SIGTERM, then SIGKILL for those left after 30 s."""
     try:
         family = [process, *process.children(recursive=True)]
         process.terminate()
@@ -226,17 +222,11 @@ def stop(process: psutil.Process) -> None:
 
 
 def _holder_of(port: int) -> str | None:
-    """Who listens on a port, as far as this user may see it."""
-    try:
-        connections = psutil.net_connections("tcp")
-    except psutil.AccessDenied:
-        return None
-    for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,):
-            if connection.pid is None:
+    """The process that listens on a port, as far as this user may see it."""
+    with suppress(psutil.Error):
+        for each in psutil.net_connections("tcp"):
+            if _is_listener(each, port) and each.pid is None:
                 return "another user's process listens there"
-            try:
-                return f"{psutil.Process(connection.pid).name()} ({connection.pid}) listens there"
-            except psutil.NoSuchProcess:
-                return None
+            if _is_listener(each, port):
+                return f"{psutil.Process(each.pid).name()} ({each.pid}) listens there"
     return None

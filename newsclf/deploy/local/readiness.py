@@ -1,8 +1,9 @@
-"""Wait until what was started in the background answers."""
+"""Wait until a background process answers."""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -19,42 +20,30 @@ _LOG_LINES = 20
 def wait_until_ready(
     url: str, auth: httpx.Auth | None, running: psutil.Process, log: Path, hint: str
 ) -> None:
-    """Ask a URL until it answers 200.
+    """Send requests to a URL until it answers 200.
 
     Args:
-        url: What to ask.
-        auth: Puts a credential into each request.
+        url: Address of the health check.
+        auth: Adds a credential to each request.
         running: The process that is to answer.
-        log: What it writes.
-        hint: How to find out more if it does not come up.
+        log: Its log.
+        hint: How to find out more if it does not become ready.
 
     Raises:
-        TargetError: the process ended, or time is up; the message holds the end of its log.
+        TargetError: the process ended or was not ready in time; the message holds the end of its
+            log.
     """
     deadline = time.monotonic() + _READY_S
+    problem = f"{url} was not ready after {_READY_S} s"
     with client_for(url, auth=auth, timeout_s=2) as client:
-        while True:
-            try:
+        while time.monotonic() < deadline:
+            with suppress(httpx.TransportError):
                 if client.get(url).status_code == httpx.codes.OK:
                     return
-            except httpx.TransportError:
-                pass  # not yet there, or gone: the next line tells
-            if _has_ended(running):
-                raise _failed(log, "what was started has ended", hint)
-            if time.monotonic() > deadline:
-                raise _failed(log, f"{url} was not ready after {_READY_S} s", hint)
-
-
-def _has_ended(server: psutil.Process) -> bool:
-    """Wait a moment for the process to end."""
-    try:
-        server.wait(timeout=_PAUSE_S)
-    except psutil.TimeoutExpired:
-        return False
-    return True
-
-
-def _failed(log: Path, what: str, hint: str) -> TargetError:
+            with suppress(psutil.TimeoutExpired):
+                running.wait(timeout=_PAUSE_S)
+                problem = "the process has ended"
+                break
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     text = "\n".join(lines[-_LOG_LINES:]) or "(its log is empty)"
-    return TargetError(f"{what}:\n{text}", hint=hint)
+    raise TargetError(f"{problem}:\n{text}", hint=hint)

@@ -1,4 +1,4 @@
-"""Deploy a model on this machine, report on it, and remove it again."""
+"""Local target: deploy a model on this machine, check its health, and remove it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ from newsclf.serving.engine import FILES
 
 _GATEWAY = "newsclf.deploy.local.gateway.app"
 _LOOK_AGAIN_S = 0.3
-"""Pause between two looks at a log that is followed."""
+"""Pause between two reads of a log that is followed."""
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +61,7 @@ class Status:
     """Whether /ping answered 200."""
     api_running: bool = False
     api_answers: bool = False
-    """Whether the gateway answered, be it with a refusal."""
+    """Whether the gateway answered at all."""
     uptime_s: float | None = None
     requests: int | None = None
     """Requests answered since the start, with any status."""
@@ -93,15 +93,15 @@ class LocalTarget:
     ) -> tuple[LocalDeployment, bool]:
         """Start a server for a model, wait until it answers, and record it.
 
-        Deploying the same model again changes nothing while it runs, and starts it again if it
-        has died.
+        Deploying the same model again changes nothing while it is running, and starts it again if
+        it has died.
 
         Args:
             name: Name of the deployment.
             model: Model directory.
             port: Port to listen on; 0 takes a free one.
-            workers: Worker processes; None: as it is deployed, else one per core.
-            cores: Number of cores to keep it to (Linux only); None: all.
+            workers: Worker processes; None: as recorded, else one per core.
+            cores: Number of cores to pin it to (Linux only); None: all.
 
         Returns:
             The deployment, and whether anything was started.
@@ -110,26 +110,25 @@ class LocalTarget:
             ModelError: The model can't be used.
             StateError: Another model is deployed under this name, or with other options.
             ConfigError: The port is in use.
-            TargetError: The server did not come up; nothing is left of it.
+            TargetError: The server did not become ready, and was removed.
         """
         folder, card = read_card(model)
         check_files(folder, card.files, FILES)
         with self._deployments.locked(name):
             found = self._deployments.find_of(LocalDeployment, name)
-            if found is not None and _server(found) is not None:
-                if found.model_digest != card.digest:
+            if found is not None:
+                status = self.status(found)
+                if status.running and found.model_digest != card.digest:
                     raise StateError(
                         f"another model is deployed as '{name}'",
                         hint=f"newsclf teardown --deployment {name},"
                         " or deploy this one under another name",
                     )
-                status = self.status(found)
                 if status.healthy:
                     check_deployed(found, port=port, workers=workers)
                     return found, False
-                if found.server.status == "ready":  # it may be busy: only what is gone is replaced
-                    raise _unwell(name, status)
-            if found is not None:
+                if status.running and found.server.status == "ready":  # it may only be busy
+                    raise _unhealthy(name, "server", answers=status.answers)
                 self._remove(found)
                 workers = workers or found.workers
             with process.listen(port) as listener:
@@ -146,7 +145,7 @@ class LocalTarget:
                 self._deployments.save(deployment)
                 try:
                     return self._start_server(deployment, listener, cores), True
-                except BaseException:  # Ctrl-C too: nothing may be left running
+                except BaseException:  # on Ctrl-C too, nothing may be left running
                     self._remove(self.get(name))
                     raise
 
@@ -158,7 +157,7 @@ class LocalTarget:
         arguments += ["--socket", "{socket}", "--workers", str(deployment.workers)]
         deployment, running = self._start(deployment, "server", arguments, listener)
         if cores is not None:
-            process.pin(running, cores)  # before it has started its workers, which inherit it
+            process.pin(running, cores)  # before it starts its workers, which inherit it
         url = deployment.server.url
         wait_until_ready(
             f"{url}/ping",
@@ -167,13 +166,21 @@ class LocalTarget:
             deployment.server_log,
             hint=f"newsclf serve {shlex.quote(model)} shows it in the foreground",
         )
-        _smoke_test(url)
+        with client_for(url, timeout_s=30) as client:
+            json_type = {"content-type": "application/json"}
+            answer = client.post(f"{url}/invocations", content=REQUEST, headers=json_type)
+        if answer.status_code != httpx.codes.OK or not is_classified(answer.content):
+            raise TargetError(
+                f"the model server does not answer correctly (status {answer.status_code})",
+                hint="newsclf serve shows it in the foreground",
+            )
         return self._record(deployment, "server", {"status": "ready"})
 
     def wire_api(self, name: str, request: ApiRequest) -> tuple[LocalDeployment, bool]:
         """Put a gateway and Lambda runtimes in front of a deployment; wait until they answer.
 
-        Wiring again changes nothing while the gateway runs, and starts it again if it has died.
+        Wiring again changes nothing while the gateway is running, and starts it again if it has
+        died.
 
         Returns:
             The deployment, and whether anything was started.
@@ -181,7 +188,7 @@ class LocalTarget:
         Raises:
             StateError: There is no such deployment, it is down, or its API has other options.
             ConfigError: The port is in use, or the authentication is only for AWS.
-            TargetError: The gateway did not come up; nothing is left of it.
+            TargetError: The gateway did not become ready, and was removed.
         """
         if request.auth == "jwt":
             raise ConfigError("--auth jwt: on this machine there are api-key, iam and none")
@@ -192,13 +199,13 @@ class LocalTarget:
             if not status.running:
                 raise StateError(f"'{name}' is down", hint="newsclf deploy starts it again")
             if not status.healthy:
-                raise _unwell(name, status)
-            if deployment.api is not None and status.api_running:
-                if not status.api_answers:
-                    raise _not_answering(name, "API", f"newsclf logs --api --deployment {name}")
-                check_wired(deployment, deployment.api, request)
-                return deployment, False
+                raise _unhealthy(name, "server", answers=status.answers)
             if deployment.api is not None:
+                if status.api_answers:
+                    check_wired(deployment, deployment.api, request)
+                    return deployment, False
+                if status.api_running:
+                    raise _unhealthy(name, "API", answers=False)
                 self._stop(deployment.api, deployment.gateway_log)
             with process.listen(request.port) as listener:
                 options = api_options(request, deployment.api)
@@ -207,7 +214,7 @@ class LocalTarget:
                 self._deployments.save(deployment)
                 try:
                     return self._start_gateway(deployment, api, listener), True
-                except BaseException:  # Ctrl-C too: nothing may be left running
+                except BaseException:  # on Ctrl-C too, nothing may be left running
                     self._remove_api(self.get(name))
                     raise
 
@@ -230,7 +237,7 @@ class LocalTarget:
         self,
         deployment: LocalDeployment,
         part: Literal["server", "api"],
-        arguments: Sequence[str],
+        arguments: list[str],
         listener: socket.socket,
     ) -> tuple[LocalDeployment, psutil.Process]:
         """Start a part of a deployment on its socket, and record its process."""
@@ -238,7 +245,7 @@ class LocalTarget:
         log = deployment.server_log if part == "server" else deployment.gateway_log
         running = process.start(arguments, listener, log)
         deployment = self._record(deployment, part, process.identity(running))
-        listener.close()  # only the process's copy stays, so the port closes with it
+        listener.close()  # leaves the process's copy alone, so the port closes when it ends
         return deployment, running
 
     def _record(
@@ -251,10 +258,6 @@ class LocalTarget:
         deployment = deployment.model_copy(update={part: changed})
         self._deployments.save(deployment)
         return deployment
-
-    def names(self) -> Sequence[str]:
-        """The names of all deployments on this machine whose record can be read."""
-        return [each.name for each in self._deployments.load().local]
 
     def get(self, name: str) -> LocalDeployment:
         """Record of a deployment; StateError if the name is not recorded."""
@@ -271,36 +274,36 @@ class LocalTarget:
 
         Raises:
             ConfigError: There are headers.
-            ServiceError: It is down; whatever else listens on its port now gets neither key nor
-                headlines.
-            StateError: The credential of its API is gone.
+            ServiceError: It is down; another process that listens on its port now gets neither the
+                key nor headlines.
+            StateError: The credential of its API is missing.
         """
         if headers:
             raise ConfigError(
                 "--header-file is for an API that accepts tokens, or for loadtest --url"
             )
-        name = deployment.name
-        if deployment.api is None or direct:
-            if not process.listening(deployment.server, deployment.server_log):
-                raise ServiceError(
-                    f"the model server of '{name}' is down",
-                    hint=f"newsclf deploy --deployment {name} starts it again",
-                )
-            return Address(f"{deployment.server.url}/invocations", "endpoint")
-        if not process.listening(deployment.api, deployment.gateway_log):
+        api = None if direct else deployment.api
+        known, log, what, command = (
+            (deployment.server, deployment.server_log, "model server", "deploy")
+            if api is None
+            else (api, deployment.gateway_log, "API", "wire-api")
+        )
+        if not process.listening(known, log):
             raise ServiceError(
-                f"the API of '{name}' is down",
-                hint=f"newsclf wire-api --deployment {name} starts it again",
+                f"the {what} of '{deployment.name}' is down",
+                hint=f"newsclf {command} --deployment {deployment.name} starts it again",
             )
-        return Address(f"{deployment.api.url}/classify", "api", auth=auth_of(deployment))
+        if api is None:
+            return Address(f"{known.url}/invocations", "endpoint")
+        return Address(f"{known.url}/classify", "api", auth=auth_of(deployment))
 
     def hosting(
         self,
-        deployment: LocalDeployment,  # noqa: ARG002 - as the other target
+        deployment: LocalDeployment,  # noqa: ARG002 - part of the protocol
         *,
         direct: bool = False,  # noqa: ARG002
     ) -> Hosting:
-        """What serves a deployment: this machine."""
+        """Hosting of a deployment: this machine."""
         return Hosting(kind="local", instance="local")
 
     def log(
@@ -310,9 +313,9 @@ class LocalTarget:
 
         Args:
             deployment: Its record.
-            lines: How many.
-            api: The log of the gateway and its Lambda runtimes.
-            follow: Go on with the lines that are added, without end.
+            lines: Number of lines.
+            api: Read the log of the gateway and its Lambda runtimes instead.
+            follow: Also yield new lines as they are written, until interrupted.
         """
         path = deployment.gateway_log if api else deployment.server_log
         if not path.is_file():
@@ -324,12 +327,12 @@ class LocalTarget:
                 for line in file:
                     yield line.rstrip("\n")
                 threading.Event().wait(_LOOK_AGAIN_S)
-                if os.fstat(file.fileno()).st_size < file.tell():  # it was emptied
+                if os.fstat(file.fileno()).st_size < file.tell():  # it was rotated
                     file.seek(0)
 
     def status(self, deployment: LocalDeployment) -> Status:
         """Check the health of a deployment; changes nothing."""
-        running = _server(deployment)
+        running = process.find(deployment.server, deployment.server_log)
         if running is None:
             log = process.log_of_stranger(deployment.server, deployment.server_log)
             original = log.parent if log is not None else None
@@ -340,28 +343,33 @@ class LocalTarget:
             healthy = client.get(f"{url}/ping").status_code == httpx.codes.OK
             answers = True
             requests = _answered(client.get(f"{url}/metrics").text)
-        gateway = process.find(deployment.api, deployment.gateway_log) if deployment.api else None
+        api, api_running, api_answers = deployment.api, False, False
+        if api is not None and process.find(api, deployment.gateway_log) is not None:
+            api_running = True
+            with suppress(httpx.TransportError), client_for(api.url, timeout_s=2) as client:
+                client.post(f"{api.url}/health")  # refused by the gateway, so it takes no token
+                api_answers = True
         return Status(
             deployment=deployment,
             running=True,
             answers=answers,
             healthy=healthy,
-            api_running=gateway is not None,
-            api_answers=gateway is not None and _gateway_answers(deployment),
+            api_running=api_running,
+            api_answers=api_answers,
             uptime_s=time.time() - running.create_time(),
             requests=requests,
         )
 
     def teardown(self, name: str) -> bool:
-        """Stop a deployment's processes and remove everything that is left of it.
+        """Stop a deployment's processes and remove its files and record.
 
-        Processes that were started for this deployment are found without a record, too.
+        Its processes are found without a record, too.
 
         Returns:
             Whether there was anything to remove.
 
         Raises:
-            StateError: Another command is at work on it, or its files can't be removed.
+            StateError: Another command is working on it, or its files can't be removed.
         """
         files = self._deployments.files
         files.check()
@@ -379,7 +387,7 @@ class LocalTarget:
         return True
 
     def _orphans(self, name: str) -> list[psutil.Process]:
-        """Processes of a deployment that is not recorded any more."""
+        """Processes of a deployment that is no longer recorded."""
         folder = self._deployments.folder(name)
         return [
             running
@@ -394,7 +402,7 @@ class LocalTarget:
 
     def _remove_files(self, name: str) -> None:
         for path in self._deployments.remove(name):
-            _log.info("%s was left in place: newsclf did not write it", path)
+            _log.info("%s was left in place, because newsclf did not write it", path)
 
     def _remove_api(self, deployment: LocalDeployment) -> None:
         if deployment.api is None:
@@ -405,7 +413,7 @@ class LocalTarget:
 
     @staticmethod
     def _stop(known: Process, log: Path) -> None:
-        """Stop one of a deployment's processes, even one whose pid could not be recorded."""
+        """Stop one of a deployment's processes, even one without a recorded pid."""
         running = process.find(known, log) or process.find_unrecorded(known.port, log)
         if running is not None:
             process.stop(running)
@@ -418,50 +426,13 @@ class LocalTarget:
             )
 
 
-def _unwell(name: str, status: Status) -> StateError:
-    """Why nothing can be done with a server that runs."""
-    if not status.answers:
-        return _not_answering(name, "server", f"newsclf logs --deployment {name}")
+def _unhealthy(name: str, part: Literal["server", "API"], *, answers: bool) -> StateError:
+    """The error for a running server or API that cannot be used."""
+    logs = f"newsclf logs --deployment {name}" + (" --api" if part == "API" else "")
     return StateError(
-        f"the server of '{name}' is not ready",
-        hint=f"newsclf logs --deployment {name} may show why;"
-        f" newsclf teardown --deployment {name} removes it",
-    )
-
-
-def _not_answering(name: str, what: str, logs: str) -> StateError:
-    return StateError(
-        f"the {what} of '{name}' is running but does not answer",
+        f"the {part} of '{name}' is {'not ready' if answers else 'running but does not answer'}",
         hint=f"{logs} may show why; newsclf teardown --deployment {name} removes it",
     )
-
-
-def _server(deployment: LocalDeployment) -> psutil.Process | None:
-    return process.find(deployment.server, deployment.server_log)
-
-
-def _gateway_answers(deployment: LocalDeployment) -> bool:
-    """Send a request that the gateway refuses by itself: it costs no token and no runtime."""
-    if deployment.api is None:
-        return False
-    url = deployment.api.url
-    try:
-        with client_for(url, timeout_s=2) as client:
-            client.post(f"{url}/health")
-    except httpx.TransportError:
-        return False
-    return True
-
-
-def _smoke_test(url: str) -> None:
-    with client_for(url, timeout_s=30) as client:
-        json_type = {"content-type": "application/json"}
-        answer = client.post(f"{url}/invocations", content=REQUEST, headers=json_type)
-    if answer.status_code != httpx.codes.OK or not is_classified(answer.content):
-        raise TargetError(
-            f"the model server does not answer correctly (status {answer.status_code})",
-            hint="newsclf serve shows it in the foreground",
-        )
 
 
 def _answered(metrics: str) -> int:

@@ -25,6 +25,7 @@ from newsclf.deploy.local.credentials import API_SCOPE, auth_of
 from newsclf.deploy.local.target import LocalTarget
 from newsclf.deploy.records import Api, ApiRequest, LocalDeployment
 from newsclf.deploy.sigv4 import MAX_SKEW_S, Credentials, sign
+from newsclf.deploy.store import Deployments
 from tests.conftest import Cli
 
 BODY = b'{"headline": "Profit rose"}'
@@ -43,7 +44,7 @@ def state(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
             target.wire_api(auth, request)
         yield folder
     finally:
-        for name in target.names():
+        for name in Deployments(folder).names():
             target.teardown(name)
 
 

@@ -19,6 +19,7 @@ from newsclf.deploy.local import process
 from newsclf.deploy.local.credentials import auth_of
 from newsclf.deploy.local.target import LocalTarget
 from newsclf.deploy.records import ApiRequest, LocalDeployment
+from newsclf.deploy.store import Deployments
 from newsclf.serving.engine import Engine
 from tests.conftest import Cli
 from tests.support.builders import sample_rows
@@ -35,7 +36,7 @@ def state(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     target.deploy("news", trained / "model", port=0, workers=1)
     wire(target)
     yield folder
-    for name in target.names():
+    for name in Deployments(folder).names():
         target.teardown(name)
 
 

@@ -31,7 +31,7 @@ def model(trained: Path) -> Iterator[Path]:
     shutil.copytree(trained / "model", "model")
     yield Path("model")
     target = LocalTarget(Path(".newsclf"))
-    for name in target.names():
+    for name in Deployments(Path(".newsclf")).names():
         target.teardown(name)
 
 
@@ -262,7 +262,7 @@ def test_a_port_in_use_is_an_error_that_says_whose(newsclf: Cli) -> None:
         result = newsclf("deploy", "--port", port)
 
     assert result.exit_code == 2
-    assert f"port {port} cannot be had: " in result.err
+    assert f"port {port} cannot be opened: " in result.err
     assert f"({os.getpid()}) listens there" in result.err
     assert left_behind() == []
 

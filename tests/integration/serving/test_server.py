@@ -191,7 +191,7 @@ def test_a_worker_is_not_replaced_by_one_of_another_model(tmp_path: Path) -> Non
         list_files(model)  # as another training would, the card fits
         os.kill(server.worker_pids().pop(), signal.SIGKILL)
         server.wait_for_ping(503)
-        problem = f"{model}: model.onnx is another file than when the model was first loaded"
+        problem = f"{model}: model.onnx has changed since the model was first loaded"
         while server.client.get("/ping").json()["problems"] != [problem]:
             pass
         answer = server.post({"inputs": "Profit rose"})
@@ -213,7 +213,7 @@ def test_a_model_that_fails_is_not_served_and_the_reason_is_no_traceback(tmp_pat
 
     assert served.returncode == 3
     assert f"{model}: the model cannot be served" in served.stderr
-    assert "the model gives scores that are no numbers" in served.stderr
+    assert "the model's scores are not finite numbers" in served.stderr
     assert "Traceback" not in served.stderr
 
 
@@ -301,7 +301,7 @@ def test_a_port_in_use_is_an_error(server: Server, trained: Path) -> None:
     )
 
     assert second.returncode == 2
-    assert f"127.0.0.1:{port}: the port cannot be had (Address already in use)" in second.stderr
+    assert f"127.0.0.1:{port}: the port cannot be opened (Address already in use)" in second.stderr
     assert "Traceback" not in second.stderr
 
 

@@ -14,7 +14,8 @@ import uvloop
 from aiohttp.test_utils import TestClient, TestServer
 
 from newsclf.contract.answers import Prediction
-from newsclf.serving.pool import ModelFailedError, Pool, UnavailableError
+from newsclf.serving.pool import Pool
+from newsclf.serving.request_limits import RefusedError
 from newsclf.serving.server import make_app
 from tests.support.moody import SCORES
 
@@ -64,7 +65,7 @@ async def ready(pool: Pool) -> None:
 
 async def refusal(pool: Pool, *texts: str) -> tuple[str, str]:
     """Code and message of the error that a request gets."""
-    with pytest.raises(UnavailableError) as caught:
+    with pytest.raises(RefusedError) as caught:
         await pool.classify(texts)
     return caught.value.code, caught.value.message
 
@@ -91,7 +92,7 @@ def test_a_job_that_waits_behind_one_that_hangs_or_dies_is_not_lost(tmp_path: Pa
         await ready(pool)
         first = asyncio.create_task(pool.classify(["die"]))
         behind = [asyncio.create_task(pool.classify(["good"])) for _ in range(3)]
-        with pytest.raises(UnavailableError, match="the worker with this request died"):
+        with pytest.raises(RefusedError, match="the worker with this request died"):
             await first
         assert await asyncio.gather(*behind) == [[ANSWER]] * 3
 
@@ -104,8 +105,10 @@ def test_a_request_that_the_model_fails_on_costs_no_worker_and_is_logged_once(
     async def use(pool: Pool) -> None:
         await ready(pool)
         for _ in range(3):
-            with pytest.raises(ModelFailedError, match="no memory"):
-                await pool.classify(["fail"])
+            assert await refusal(pool, "fail") == (
+                "model_failed",
+                "the model failed on this request",
+            )
         assert await pool.classify(["good"]) == [ANSWER]
 
     run(tmp_path, use)
@@ -120,7 +123,7 @@ def test_more_than_the_queue_holds_is_told_so(tmp_path: Path) -> None:
         waiting = asyncio.create_task(pool.classify(["hang"] * 10))
         await until(lambda: pool.waiting_headlines == 10)
         assert await refusal(pool, "good") == ("overloaded", "too many requests are waiting")
-        with pytest.raises(UnavailableError, match="not answered in time"):
+        with pytest.raises(RefusedError, match="not answered in time"):
             await waiting
 
     run(tmp_path, use)

@@ -1,8 +1,8 @@
-"""An API Gateway on loopback: HTTP in, events of payload format 2.0 out to the Lambda runtimes.
+"""Local API Gateway: turns HTTP requests into events (payload format 2.0) for Lambda runtimes.
 
-Of the real one (HTTP API) it has the event, request ids, CORS, throttling by a token bucket, the
-limits of 6 MB (Lambda's) and 30 s, IAM authentication (SigV4), and an API key, which there takes an
-authorizer. Its log has a line for each request:
+It implements these features of an HTTP API: the event, request ids, CORS, throttling by a token
+bucket, the limits of 6 MB (Lambda's) and 30 s, IAM authentication (SigV4), and an API key, which
+needs an authorizer on AWS. Its log has a line for each request:
 
     2026-01-31T23:59:59.123Z POST /classify 200 3.4 ms
 """
@@ -34,12 +34,13 @@ from newsclf.deploy.credentials import key_digest
 from newsclf.deploy.local.credentials import API_SCOPE
 from newsclf.deploy.local.gateway.lambda_runtime import FUNCTION_TIMEOUT_S, Function, FunctionError
 from newsclf.deploy.local.gateway.settings import GatewaySettings
-from newsclf.deploy.sigv4 import Credentials, SignatureError, check_head, verify
+from newsclf.deploy.sigv4 import SignatureError, check_head, verify
 from newsclf.serving.request_limits import (
     Bodies,
     RefusedError,
     check_host,
     check_same_site,
+    error_response,
     make_runner,
     media_type,
 )
@@ -57,18 +58,17 @@ _PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 _CLIENT_WENT_AWAY = 499
-"""In the log, as nginx has it."""
-_LOGGED_CHARACTERS = 200
-"""Of a path."""
+"""Status in the log, as in nginx's."""
+_LOGGED_PATH_CHARACTERS = 200
 _log = logging.getLogger(__name__)
 _DRAIN_S = 25.0
-"""Less than what a stopped process is given; see `process.stop`."""
+"""Time for requests under way at the end; less than `process.stop` allows."""
 _LOOK_AT_LOG_S, _MOST_LOG_BYTES = 30.0, 20_000_000
 _CREDENTIAL_HEADERS = ("authorization", "x-api-key", "x-amz-security-token")
 
 
 class TokenBucket:
-    """Lets `burst` requests through at once, and `rate_per_s` of them in the long run."""
+    """Token bucket that admits `burst` requests at once and `rate_per_s` in the long run."""
 
     def __init__(self, rate_per_s: float, burst: int, *, now_s: float) -> None:
         self._rate_per_s = rate_per_s
@@ -77,7 +77,7 @@ class TokenBucket:
         self._then_s = now_s
 
     def take(self, now_s: float) -> bool:
-        """Take a token, if there is one."""
+        """Take a token; False if there is none."""
         grown = self._tokens + (now_s - self._then_s) * self._rate_per_s
         self._tokens = min(self._burst, grown)
         self._then_s = now_s
@@ -88,10 +88,10 @@ class TokenBucket:
 
 
 def make_app(function: Function, settings: GatewaySettings) -> web.Application:
-    """The gateway's application; with neither a key nor a signer it admits every client.
+    """Make the gateway's application; with neither a key nor a signer it admits every client.
 
-    Web pages are the exception: those of other origins than `cors_origins` are refused, and so is,
-    from any client, what a page may send without asking first, which is anything but JSON.
+    Requests of web pages are refused unless their origin is one of `cors_origins`. Without a key or
+    a signer, bodies other than JSON are refused too: a page may send them without a preflight.
     """
     gateway = _Gateway(function, settings)
     app = web.Application()
@@ -108,7 +108,7 @@ class _Gateway:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a request, and log it."""
-        begun_s, status = time.perf_counter(), _CLIENT_WENT_AWAY
+        started_s, status = time.perf_counter(), _CLIENT_WENT_AWAY
         try:
             response = await self._answer(request)
             status = response.status
@@ -116,7 +116,7 @@ class _Gateway:
             status = 500
             raise
         finally:
-            took_ms = 1000 * (time.perf_counter() - begun_s)
+            took_ms = 1000 * (time.perf_counter() - started_s)
             _log.info("%s %s %d %.1f ms", request.method, _shown_path(request), status, took_ms)
         return response
 
@@ -131,35 +131,46 @@ class _Gateway:
                 response = web.Response(status=204, headers=_PREFLIGHT)
             else:
                 response = await self._invoke(request, request_id)
-        except RefusedError as refused:
-            response = _refusal(refused, request_id)
-        response.headers.update(cors)
+        except RefusedError as error:
+            response = error_response(error, request_id=request_id)
+        except SignatureError as error:
+            refused = RefusedError(403, error.code, error.message)
+            response = error_response(refused, request_id=request_id)
+        response.headers.update(cors | {"apigw-requestid": request_id})
         return response
 
     async def _invoke(self, request: web.Request, request_id: str) -> web.Response:
         self._admit(request)
         async with self._bodies.reading(request) as body:
             if self._settings.signer is not None:  # the body is signed too
-                _check_signature(request, body, self._settings.signer)
+                verify(
+                    request.method,
+                    request.raw_path,
+                    request.headers.items(),
+                    body,
+                    self._settings.signer,
+                    scope=API_SCOPE,
+                    time_s=time.time(),
+                )
                 self._take_token()
             event = make_event(request, body, request_id)
             try:
-                return _as_response(await self._function.invoke(event), request_id)
+                return _as_response(await self._function.invoke(event))
             except TimeoutError:
-                message = "the function did not answer in time"
-                raise RefusedError(504, "timeout", message) from None
+                raise RefusedError(504, "timeout", "the function did not answer in time") from None
             except FunctionError:
                 raise RefusedError(502, "function_failed", "the function failed") from None
 
     def _admit(self, request: web.Request) -> None:
-        """Refuse what the head of a request tells, before its body is read."""
+        """Check the head of a request before its body is read."""
         if self._settings.key_digest is not None:
             digest = key_digest(request.headers.get("x-api-key", ""))
             if not hmac.compare_digest(digest, self._settings.key_digest):
                 raise RefusedError(401, "unauthorized", "a valid x-api-key is needed")
         elif self._settings.signer is not None:
-            _check_signed_head(request, self._settings.signer)
-            return  # nothing of the budget until the signature is known to be right
+            items = request.headers.items()
+            check_head(items, self._settings.signer, scope=API_SCOPE, time_s=time.time())
+            return  # a token is taken once the signature has been verified
         elif request.method == "POST" and media_type(request) != "application/json":
             raise RefusedError(415, "unsupported_media_type", "send application/json")
         self._take_token()
@@ -170,7 +181,7 @@ class _Gateway:
 
 
 def _cors(request: web.Request, origins: Collection[str]) -> dict[str, str]:
-    """The header that lets the page of a request read the answer, if it is one that may."""
+    """Headers that let the web page of a request read the answer; empty if it may not."""
     origin = request.headers.get("Origin")
     if origin is None or not origins:
         return {}
@@ -180,13 +191,13 @@ def _cors(request: web.Request, origins: Collection[str]) -> dict[str, str]:
 
 
 def _shown_path(request: web.Request) -> str:
-    """The path without its query, which may hold anything, in printable ASCII."""
-    path = request.raw_path.partition("?")[0][:_LOGGED_CHARACTERS]
+    """The path in printable ASCII, without its query, which may hold secrets."""
+    path = request.raw_path.partition("?")[0][:_LOGGED_PATH_CHARACTERS]
     return quote(path, safe="/%:@!$&'()*+,;=~", errors="replace")
 
 
 def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, Any]:
-    """An event of payload format 2.0.
+    """Make an event of payload format 2.0.
 
     Source: docs.aws.amazon.com/apigateway/latest/developerguide/
     http-api-develop-integrations-lambda.html.
@@ -198,7 +209,7 @@ def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, 
     headers = {
         name.lower(): value
         for name, value in request.headers.items()
-        if name.lower() not in _CREDENTIAL_HEADERS  # not for the function, nor for its logs
+        if name.lower() not in _CREDENTIAL_HEADERS  # keeps them out of the function's logs
     }
     return {
         "version": "2.0",
@@ -226,50 +237,17 @@ def make_event(request: web.Request, body: bytes, request_id: str) -> dict[str, 
     }
 
 
-def _check_signed_head(request: web.Request, signer: Credentials) -> None:
-    try:
-        check_head(request.headers.items(), signer, scope=API_SCOPE, time_s=time.time())
-    except SignatureError as error:
-        raise RefusedError(403, error.code, error.message) from None
-
-
-def _check_signature(request: web.Request, body: bytes, signer: Credentials) -> None:
-    headers = request.headers.items()
-    try:
-        verify(
-            request.method,
-            request.raw_path,
-            headers,
-            body,
-            signer,
-            scope=API_SCOPE,
-            time_s=time.time(),
-        )
-    except SignatureError as error:
-        raise RefusedError(403, error.code, error.message) from None
-
-
-def _as_response(result: Mapping[str, Any], request_id: str) -> web.Response:
+def _as_response(result: Mapping[str, Any]) -> web.Response:
     body = str(result.get("body", ""))
     return web.Response(
         status=int(result.get("statusCode", 502)),
         body=base64.b64decode(body) if result.get("isBase64Encoded") else body.encode(),
-        headers={**result.get("headers", {}), "apigw-requestid": request_id},
-    )
-
-
-def _refusal(refused: RefusedError, request_id: str) -> web.Response:
-    headers = refused.headers | {"apigw-requestid": request_id}
-    if refused.status == web.HTTPTooManyRequests.status_code:
-        headers["Retry-After"] = "1"
-    error = {"code": refused.code, "message": refused.message}
-    return web.json_response(
-        {"error": error, "request_id": request_id}, status=refused.status, headers=headers
+        headers=result.get("headers"),
     )
 
 
 def main() -> None:
-    """Run the gateway as `sys.argv` says: a listening socket and a JSON file of settings."""
+    """Run the gateway; `sys.argv` holds a listening socket's descriptor and the settings file."""
     descriptor, settings = sys.argv[1:]
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(
@@ -295,22 +273,22 @@ async def _serve(listener: socket.socket, settings: GatewaySettings) -> None:
     runner = make_runner(make_app(function, settings), shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
     function.start()
-    short_log = asyncio.create_task(_keep_short(settings.log)) if settings.log else None
+    rotation = asyncio.create_task(_rotate_when_long(settings.log)) if settings.log else None
     try:
-        # The port opens once the handler has answered, so that this takes no client's tokens.
+        # The port opens once the handler has answered; this invocation takes no token.
         await function.invoke(_HEALTH_EVENT)
         await web.SockSite(runner, listener).start()
         _log.info("listening on port %s", listener.getsockname()[1])
         await stop.wait()
     finally:
-        if short_log is not None:
-            short_log.cancel()
+        if rotation is not None:
+            rotation.cancel()
         await runner.cleanup()
         await function.stop()
 
 
-async def _keep_short(log: Path) -> None:
-    """Start the log again whenever it has become long, so that it cannot fill the disk."""
+async def _rotate_when_long(log: Path) -> None:
+    """Rotate the log whenever it has become long, so that it cannot fill the disk."""
     while True:
         await asyncio.sleep(_LOOK_AT_LOG_S)
         try:
@@ -320,9 +298,9 @@ async def _keep_short(log: Path) -> None:
 
 
 def rotate(log: Path, *, at_most_bytes: int) -> None:
-    """Move what a log holds to `gateway.log.1`, in place of what is there, once it is too long.
+    """Move the contents of a log to `gateway.log.1`, replacing that file, if it is too long.
 
-    The log itself is emptied, not replaced: the gateway and its runtimes have it open, and append.
+    The log itself is emptied in place: the gateway and its runtimes have it open, and append.
 
     Raises:
         OSError: A file cannot be read or written.

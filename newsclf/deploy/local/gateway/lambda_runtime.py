@@ -1,9 +1,9 @@
-"""AWS Lambda's Runtime API, on loopback, for processes that run the unmodified handler.
+"""AWS Lambda's Runtime API on loopback, for processes that run the unmodified handler.
 
 Each runtime is a process of AWS's own client, `awslambdaric`, with a port of its own. The protocol
 has no credential, and any user of the machine can connect to a port of loopback; so a connection is
-served only if the operating system says that its other end belongs to the runtime's process. A
-runtime has one event at a time, as in AWS; more wait in one queue. The API:
+only served if, according to the operating system, its other end belongs to the runtime's process. A
+runtime handles one event at a time, as on AWS; others wait in one queue. The API:
 docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
 """
 
@@ -27,12 +27,12 @@ from newsclf.common.interpreter import module_command
 
 FUNCTION_TIMEOUT_S = 29
 _READY_S = 60
-"""What a runtime has to ask for its first event, or for the next one."""
+"""Time that a runtime has to ask for its first or its next event."""
 _RESTART_PAUSE_S = 0.5
 _MOST_RESTART_PAUSES = 64
-"""The pause doubles with each runtime that asks for no event, up to so many times the first."""
-_LOOKS = 3
-"""The table of connections changes while it is read, so one look may miss one."""
+"""The pause doubles with each runtime that never asks for an event, up to this multiple."""
+_CONNECTION_READS = 3
+"""The table of connections changes while it is read, so one read may miss a connection."""
 _FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:newsclf"
 _PREFIX = "/2018-06-01/runtime"
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class _Invocation:
 
 
 class Function:
-    """N runtimes behind one queue."""
+    """A Lambda function: N runtimes behind one queue."""
 
     def __init__(
         self,
@@ -64,13 +64,13 @@ class Function:
         timeout_s: float = FUNCTION_TIMEOUT_S,
         restart_pause_s: float = _RESTART_PAUSE_S,
     ) -> None:
-        """Prepare the runtimes; starts nothing.
+        """Prepare the runtimes without starting them.
 
         Args:
-            runtimes: How many.
-            environment: What the handler is told, beside this process's environment.
-            timeout_s: What it has for an event; a runtime that takes longer is replaced.
-            restart_pause_s: Before a runtime that has ended is replaced, the first time.
+            runtimes: Number of runtimes.
+            environment: Environment variables of the handler, added to this process's.
+            timeout_s: Time for one event; a runtime that takes longer is replaced.
+            restart_pause_s: First pause before a runtime that has ended is replaced.
         """
         self._environment = environment
         self._runtimes = runtimes
@@ -84,16 +84,16 @@ class Function:
         self._tasks = [asyncio.create_task(self._keep_alive(i)) for i in range(self._runtimes)]
 
     async def stop(self) -> None:
-        """End them."""
+        """Kill the runtimes."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Hand an event to a runtime that is free, and wait for its answer.
+        """Pass an event to a free runtime, and wait for its answer.
 
         Raises:
-            TimeoutError: none came within the function's time.
+            TimeoutError: the function did not answer in time.
             FunctionError: the function raised, or its process died.
         """
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -115,7 +115,7 @@ class Function:
 
 
 class _Runtime:
-    """One process of AWS's client, and the Runtime API that it alone may speak to."""
+    """One process of AWS's client, with a Runtime API that serves only this process."""
 
     def __init__(
         self,
@@ -136,8 +136,8 @@ class _Runtime:
         """Whether it has ever asked for an event."""
 
     async def run(self) -> None:
-        """Run the process until it ends; an event that it had then has failed."""
-        # A runtime that dies while it waits for an event must not be given the next one.
+        """Run the process until it ends; an event that it has then fails."""
+        # handler_cancellation: a runtime that dies waiting must not be given the next event.
         runner = web.AppRunner(
             self._app(), access_log=None, handler_cancellation=True, shutdown_timeout=0
         )
@@ -174,10 +174,9 @@ class _Runtime:
         )
 
     def _allow(self, seconds: float | None) -> None:
-        """Give the process so long for what it has to do next; None: as long as it likes."""
+        """Set the time that the process has for its next request; None: no limit."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
         if seconds is not None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._time_is_up)
 
@@ -193,27 +192,24 @@ class _Runtime:
                 self._process.kill()
 
     async def _accept(self, listener: socket.socket, runner: web.AppRunner, pid: int) -> None:
-        """Serve the connections of this process, and close all others before anything is read."""
+        """Serve the connections of the process, and close all others before reading from them."""
         loop, process = asyncio.get_running_loop(), psutil.Process(pid)
         while True:
             try:
                 connection, _ = await loop.sock_accept(listener)
-            except OSError as error:  # no descriptor is left, for now
+            except OSError as error:  # such as no descriptor left for the moment
                 _log.error("runtime %d can't be reached: %s", self._index, error.strerror)
                 await asyncio.sleep(_RESTART_PAUSE_S)
                 continue
             with ExitStack() as until_served:
                 until_served.enter_context(connection)
                 if not await asyncio.to_thread(is_of, process, connection):
-                    self._say_refused()
+                    if not self._has_refused:  # once: nobody may fill the log
+                        _log.warning("runtime %d: closed a foreign connection", self._index)
+                    self._has_refused = True
                 elif runner.server is not None:
                     until_served.pop_all()
                     await loop.connect_accepted_socket(runner.server, connection)
-
-    def _say_refused(self) -> None:
-        if not self._has_refused:  # once: nobody may fill the log
-            _log.warning("runtime %d: closed a connection of another process", self._index)
-        self._has_refused = True
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=16 * 1024 * 1024)
@@ -229,7 +225,7 @@ class _Runtime:
         if self._current is not None:
             self._current.fail(FunctionError("the runtime did not answer it"))
         while (invocation := await self._queue.get()).answer.done():
-            pass  # whoever asked has given up
+            pass  # its client has given up
         self._current = invocation
         self._allow(self._timeout_s)
         deadline_ms = int((time.time() + self._timeout_s) * 1000)
@@ -247,27 +243,27 @@ class _Runtime:
         )
 
     async def _response(self, request: web.Request) -> web.Response:
-        document = json.loads(await request.read())
+        document = await request.json()
         invocation = self._take(request)
         if invocation is not None and not invocation.answer.done():
             invocation.answer.set_result(document)
         return web.json_response({"status": "OK"}, status=202)
 
     async def _error(self, request: web.Request) -> web.Response:
-        document = json.loads(await request.read())
-        _log.error("the function raised %s", document.get("errorType"))
+        error_type = (await request.json()).get("errorType")
+        _log.error("the function raised %s", error_type)
         invocation = self._take(request)
         if invocation is not None:
-            invocation.fail(FunctionError(document.get("errorType")))
+            invocation.fail(FunctionError(error_type))
         return web.json_response({"status": "OK"}, status=202)
 
     async def _init_error(self, request: web.Request) -> web.Response:
-        document = json.loads(await request.read())
-        _log.error("the handler cannot be loaded: %s", document.get("errorMessage"))
+        message = (await request.json()).get("errorMessage")
+        _log.error("the handler cannot be loaded: %s", message)
         return web.json_response({"status": "OK"}, status=202)
 
     def _take(self, request: web.Request) -> _Invocation | None:
-        """The event that a request is about, if it is the one that the runtime has."""
+        """Take the event of a request from the runtime; None if it has another."""
         invocation = self._current
         if invocation is None or invocation.request_id != request.match_info["id"]:
             return None
@@ -279,14 +275,14 @@ class _Runtime:
 def is_of(process: psutil.Process, connection: socket.socket) -> bool:
     """Whether the other end of a loopback connection is open in a process.
 
-    What can't be looked up counts as somebody else's. A connection that has ended there does too,
-    so a port that the process was given after somebody else does not make it the process's own.
+    False if that can't be found out. Only established connections count, so that a port which the
+    process got after somebody else does not make an older connection its own.
     """
     try:
         here, there = connection.getsockname(), connection.getpeername()
         return any(
             each.laddr == there and each.raddr == here and each.status == psutil.CONN_ESTABLISHED
-            for _ in range(_LOOKS)
+            for _ in range(_CONNECTION_READS)
             if process.is_running()
             for each in process.net_connections("tcp4")
         )
@@ -295,9 +291,9 @@ def is_of(process: psutil.Process, connection: socket.socket) -> bool:
 
 
 def _bare_environment() -> dict[str, str]:
-    """This process's environment without AWS, of which the function gets its own, and proxies.
+    """This process's environment without AWS variables and proxies.
 
-    All that a runtime asks is on this machine, and must not leave it.
+    The requests of a runtime must not leave this machine.
     """
     kept = {
         name: value

@@ -1,4 +1,4 @@
-"""Settings of the gateway of a deployment, in a file that the gateway reads when it starts."""
+"""Settings file of the gateway of a deployment, which it reads when it starts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from newsclf.deploy.sigv4 import Credentials
 _ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
-    # boto3 signs with these; the model server does not look at signatures.
+    # boto3 signs with these; the model server ignores signatures.
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -32,12 +32,12 @@ _ENVIRONMENT = {
 
 
 class GatewaySettings(StrictRecord):
-    """What the gateway has to know."""
+    """Settings of the gateway of a deployment."""
 
     key_digest: str | None = None
-    """SHA-256 of the API key that requests must bring, hexadecimal."""
+    """SHA-256 of the required API key, hexadecimal."""
     signer: Credentials | None = None
-    """Credentials that requests must be signed with; checking a signature takes the secret."""
+    """Credentials that requests must be signed with; checking a signature needs the secret."""
     cors_origins: tuple[str, ...] = ()
     """Origins of the web pages that may call it from a browser; `*` stands for all."""
     runtimes: int
@@ -49,21 +49,18 @@ class GatewaySettings(StrictRecord):
     environment: dict[str, str] = Field(default_factory=dict)
     """Environment variables of the Lambda handler."""
     log: Path | None = None
-    """The file that the gateway's output goes to, which it keeps short."""
+    """File of the gateway's output, which it rotates."""
 
     @classmethod
     def create(cls, deployment: LocalDeployment, api: Api) -> Self:
-        """Settings for the API of a deployment, with a new credential, which is written too.
+        """Settings for the API of a deployment, with a new credential in its key file.
 
         Raises:
             StateError: The credential cannot be written.
         """
-        is_key, is_signed = api.auth == "api-key", api.auth == "iam"
         fields = {
             **api.model_dump(include={"cors_origins", "runtimes", "rate_per_s", "burst"}),
             "log": deployment.gateway_log,
-            "key_digest": key_digest(create_key(deployment.key_file)) if is_key else None,
-            "signer": create_signer(deployment) if is_signed else None,
             "environment": {
                 **_ENVIRONMENT,
                 "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": deployment.server.url,
@@ -72,10 +69,14 @@ class GatewaySettings(StrictRecord):
                 "API_AUTH": api.auth,
             },
         }
+        if api.auth == "api-key":
+            fields["key_digest"] = key_digest(create_key(deployment.key_file))
+        elif api.auth == "iam":
+            fields["signer"] = create_signer(deployment)
         return cls.model_validate(fields)
 
     def write(self, folder: Path) -> Path:
-        """Write the file, for the user's eyes alone; StateError if it can't be written."""
+        """Write the file, readable by the user alone; StateError if it can't be written."""
         path = folder / SETTINGS_FILE
         with writing(path):
             write_private(path, self.model_dump_json(indent=2) + "\n")
