@@ -1,4 +1,4 @@
-"""Whether AWS can be reached, who asks it, and what that one may do there."""
+"""Check AWS connectivity, identity and permissions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from newsclf.deploy.aws.iam.policy import COMMANDS, Command, statements
 from newsclf.deploy.diagnostics.checks import Check, State, check_reachable
 
 _SHOWN = 4
-"""Denied actions that are named; the policy names all."""
+"""Number of denied actions that are named; the policy names all."""
 
 
 def check_aws(clients: Clients, role: str | None = None) -> Iterator[Check]:
-    """Reachability, credentials and permissions, each only where the one before is well.
+    """Check connectivity, then credentials, then permissions, until a check fails.
 
     Args:
-        role: ARN of a role of the user's own, which makes most rights about roles needless.
+        role: ARN of a role for SageMaker; with one, most permissions on roles are not needed.
     """
     try:
         url = clients.client("sts").meta.endpoint_url
@@ -36,7 +36,7 @@ def check_aws(clients: Clients, role: str | None = None) -> Iterator[Check]:
 
 
 def _permissions(clients: Clients, caller: str, account: str, role: str | None) -> Iterator[Check]:
-    """One finding for each command, by IAM's own simulator."""
+    """Check the permissions of each command with IAM's policy simulator."""
     if caller.endswith(":root"):
         detail = "the account's root may do everything"
         yield Check("permissions", "ok", detail, "better a user or a role: newsclf policy")
@@ -59,9 +59,9 @@ def _permissions(clients: Clients, caller: str, account: str, role: str | None) 
 
 
 def _role_of(clients: Clients, caller: str) -> str:
-    """What the simulator knows the caller as: the role itself, not a session of it.
+    """ARN of the caller for the simulator: of the role itself instead of its session.
 
-    IAM is asked, since a role may have a path that the session does not tell, as all of SSO have.
+    It comes from IAM, since a session's ARN lacks the path of its role, which all SSO roles have.
     """
     session = re.fullmatch(r"arn:aws:sts::\d+:assumed-role/([^/]+)/.*", caller)
     if session is None:
@@ -73,7 +73,7 @@ def _role_of(clients: Clients, caller: str) -> str:
 
 
 def _denied(clients: Clients, source: str, account: str, role: str | None) -> Iterator[str]:
-    """Actions that the simulator says no to, of all commands."""
+    """Actions of all commands that the simulator denies."""
     for statement in statements(COMMANDS, region=clients.region, account=account, role=role):
         results = clients.listed(
             "iam",

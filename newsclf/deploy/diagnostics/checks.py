@@ -1,4 +1,4 @@
-"""What `newsclf doctor` finds, one line for each thing it looks at."""
+"""Findings of `newsclf doctor`, one line each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 State = Literal["ok", "absent", "unknown", "wrong"]
-"""`absent`: not there, which only some commands mind; `wrong`: there, and it does not work."""
+"""`absent`: missing, but only some commands need it; `wrong`: present, but it does not work."""
 _CONNECT_S = 5.0
 
 
@@ -20,11 +20,11 @@ class Check:
     state: State
     detail: str
     todo: str = ""
-    """What to type, where something is to be done."""
+    """Command or advice, if something should be done."""
 
 
 def check_reachable(what: str, url: str, *, todo: str) -> Check:
-    """Whether a connection to a host can be opened; nothing is sent."""
+    """Check whether a connection to a host can be opened, without sending anything."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:

@@ -1,4 +1,4 @@
-"""Look at what commands need on this machine: packages, a model, the Hub, prices."""
+"""Check what commands need on this machine: packages, a model, the Hub, prices."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _EXTRAS = {
     "loadtest": "loadtest",
     "sagemaker": "train --on sagemaker",
 }
-"""Extra → what needs it."""
+"""Commands that need each extra."""
 _HUB = "https://huggingface.co"
 _OLD_PRICES = dt.timedelta(days=120)
 
 
 def check_machine(settings: Settings) -> Iterator[Check]:
-    """Everything but AWS."""
+    """Check the interpreter, the processor, the extras, the model and the Hub."""
     yield Check("Python", "ok", f"{platform.python_version()} on {platform.platform(terse=True)}")
     yield Check("processor", "ok", f"{available_cores()} cores of {cpu_name()}")
     for extra, purpose in _EXTRAS.items():
@@ -41,7 +41,7 @@ def check_machine(settings: Settings) -> Iterator[Check]:
 
 
 def check_prices(settings: Settings, region: str, *, today: dt.date) -> Check:
-    """Whether prices of a region are known, and how old they are."""
+    """Check whether the prices of a region are known, and how old they are."""
     what, refresh = f"prices in {region}", f"newsclf prices refresh --region {region}"
     try:
         book = prices_at(settings.state_dir)
@@ -53,13 +53,8 @@ def check_prices(settings: Settings, region: str, *, today: dt.date) -> Check:
             what, "absent", f"none; there are some for {len(book.regions())} regions", refresh
         )
     newest = max(table.date for table in tables)
-    old = today - newest > _OLD_PRICES
-    return Check(
-        what,
-        "ok",
-        f"{len(book.instances(region))} instances, as of {newest}",
-        refresh if old else "",
-    )
+    todo = refresh if today - newest > _OLD_PRICES else ""
+    return Check(what, "ok", f"{len(book.instances(region))} instances, as of {newest}", todo)
 
 
 def _extra(extra: str, purpose: str) -> Check:

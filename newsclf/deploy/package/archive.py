@@ -1,15 +1,15 @@
-"""`model.tar.gz` for SageMaker's stock container: writing it, and checking one.
+"""Write and check `model.tar.gz`, the archive for SageMaker's stock container.
 
     config.json, tokenizer.json, tokenizer_config.json, model.onnx   what the engine reads
     card.json                                      the model's card, with SHA-256 of those files
     code/inference.py                              the hooks that the container calls
-    code/newsclf/…                                 the modules that they need
-    code/packages/…                                the wheels that the container lacks, unpacked
+    code/newsclf/…                                 the modules that they import
+    code/packages/…                                unpacked wheels that the container lacks
     code/SHA256SUMS                                SHA-256 of everything under code/
 
-All at the root of the archive: in a folder of their own the container does not find them. There is
-no code/requirements.txt, so the container's toolkit does not run pip: the user of a serverless
-endpoint's container may have no right to write where pip installs.
+The container only finds them at the root of the archive. There is no code/requirements.txt, so the
+container's toolkit does not run pip: in a serverless endpoint its user may lack the right to write
+where pip installs.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, cast
 
 from newsclf.common import tar
 from newsclf.common.errors import ModelError
 from newsclf.common.files import file_digest
 from newsclf.model.directory import CARD_FILE, digest_of
 from newsclf.serving.engine import FILES
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 CODE = "code/"
 HOOKS = f"{CODE}inference.py"
@@ -50,13 +54,12 @@ MODULES = (
     "newsclf/serving/engine.py",
     "newsclf/serving/tokens.py",
 )
-"""What the hooks import of this package, and nothing else of it; a test compares."""
+"""The modules of this package that the hooks import; a test compares."""
 _REQUIRED = (*FILES, CARD_FILE, HOOKS, RUNTIME, SUMS)
 _LIST_LIMIT_BYTES = 1024 * 1024
-"""Card and sums are read into memory; larger ones were not written by newsclf."""
-_BLOCK_BYTES = 1024 * 1024
-_UNPACKED_LIMIT_BYTES = 8 * 1024**3
-"""Of a whole archive, headers and all; the largest bases have float weights of 3 GB."""
+"""Size up to which the card and the sums are read into memory; newsclf writes smaller ones."""
+UNPACKED_LIMIT_BYTES = 8 * 1024**3
+"""Unpacked size of an archive; the largest bases have float weights of 3 GB."""
 _AGAIN = "newsclf package makes one"
 
 
@@ -81,9 +84,10 @@ class Contents:
 def write_archive(
     target: Path, model: Mapping[str, Path], code: Mapping[str, Path | bytes]
 ) -> None:
-    """Write an archive; the same contents give the same bytes, wherever and whenever.
+    """Write a reproducible archive: the same contents always give the same bytes.
 
     Args:
+        target: Path of the archive.
         model: The files at the root, by name.
         code: The files under `code/`, by their path there.
     """
@@ -97,33 +101,43 @@ def write_archive(
     ):
         for name in sorted(members):
             given = members[name]
-            # Of the file only its name, size and bytes: no owner, no mode, no time.
+            # Only name, size and bytes: owner, mode and time would change the archive.
             info = tarfile.TarInfo(name)
             info.size = len(given) if isinstance(given, bytes) else given.stat().st_size
             with io.BytesIO(given) if isinstance(given, bytes) else given.open("rb") as source:
                 archive.addfile(info, source)
 
 
-def check_archive(path: Path) -> Contents:
-    """Read an archive through and compare it with its own card and sums. Unpacks nothing.
+def check_archive(path: Path, *, limit_bytes: int = UNPACKED_LIMIT_BYTES) -> Contents:
+    """Compare the members of an archive with its own card and sums, without unpacking it.
 
-    It finds what went wrong on the way, not what someone made wrong on purpose: whoever can change
-    a file can change its digest too. Against that, compare the archive's own SHA-256.
+    This detects damage, not manipulation: whoever can change a file can change its digest too.
+    Against that, compare the SHA-256 of the archive itself.
+
+    Args:
+        path: The archive.
+        limit_bytes: Unpacked size above which it is refused.
 
     Raises:
-        ModelError: it is no archive, cut short, has a member that must not be there or lacks one
-            that must, or a file is not what its digest says.
+        ModelError: it is not an archive, is cut short, has a forbidden member or lacks a required
+            one, or a file does not match its digest.
     """
     members: dict[str, Member] = {}
     lists: dict[str, bytes] = {}
     try:
-        for archive, info in tar.members(path, limit_bytes=_UNPACKED_LIMIT_BYTES):
-            member = _read_member(path, archive, info, lists)
-            if member is None:
+        for archive, info in tar.members(path, limit_bytes=limit_bytes):
+            name = _safe_name(path, info)
+            if info.isdir():
                 continue
-            if member.name in members:
-                raise ModelError(f"{path}: it has {member.name} twice", hint=_AGAIN)
-            members[member.name] = member
+            if name in members:
+                raise ModelError(f"{path}: it has {name} twice", hint=_AGAIN)
+            with cast("BufferedReader", archive.extractfile(info)) as source:
+                if name in (CARD_FILE, SUMS) and info.size <= _LIST_LIMIT_BYTES:
+                    lists[name] = source.read()
+                    digest = hashlib.sha256(lists[name])
+                else:
+                    digest = hashlib.file_digest(source, "sha256")
+            members[name] = Member(name, info.size, digest.hexdigest())
     except FileNotFoundError:
         raise ModelError(f"{path}: no such archive", hint=_AGAIN) from None
     except (*tar.DAMAGED, OSError) as error:
@@ -134,26 +148,12 @@ def check_archive(path: Path) -> Contents:
     _check_layout(path, members)
     card = _card_digests(path, lists.get(CARD_FILE, b""))
     sums = _sums_digests(path, lists.get(SUMS, b""))
-    _check_digests(path, members, card, sums)
+    if missing := next((name for name in sums if name not in members), None):
+        raise ModelError(f"{path}: it has no {missing}, which {SUMS} lists", hint=_AGAIN)
+    for name, member in members.items():
+        if name not in (CARD_FILE, SUMS):
+            _check_digest(path, member, card, sums)
     return Contents(digest_of(card), tuple(members.values()))
-
-
-def _read_member(
-    path: Path, archive: tarfile.TarFile, info: tarfile.TarInfo, lists: dict[str, bytes]
-) -> Member | None:
-    """Digest a file, and keep it if it is the card or the sums; None for a folder."""
-    name = _safe_name(path, info)
-    if info.isdir():
-        return None
-    source = archive.extractfile(info)
-    assert source is not None  # noqa: S101 - it is a plain file
-    digest = hashlib.sha256()
-    if name in (CARD_FILE, SUMS) and info.size <= _LIST_LIMIT_BYTES:
-        lists[name] = source.read()
-        digest.update(lists[name])
-    while block := source.read(_BLOCK_BYTES):
-        digest.update(block)
-    return Member(name, info.size, digest.hexdigest())
 
 
 def _safe_name(path: Path, info: tarfile.TarInfo) -> str:
@@ -172,9 +172,9 @@ def _check_layout(path: Path, members: Mapping[str, Member]) -> None:
     missing = [name for name in _REQUIRED if name not in members]
     if not missing:
         return
-    folders = {PurePosixPath(name).parts[0] for name in members}
-    for folder in sorted(folders):
-        if f"{folder}/{missing[0]}" in members and folder != CODE.rstrip("/"):
+    folders = sorted({name.partition("/")[0] for name in members} - {CODE.rstrip("/")})
+    for folder in folders:
+        if f"{folder}/{missing[0]}" in members:
             raise ModelError(
                 f"{path}: the files must be at the root of the archive, not in {folder}/",
                 hint=_AGAIN,
@@ -182,25 +182,13 @@ def _check_layout(path: Path, members: Mapping[str, Member]) -> None:
     raise ModelError(f"{path}: it has no {missing[0]}", hint=_AGAIN)
 
 
-def _check_digests(
-    path: Path, members: Mapping[str, Member], card: Mapping[str, str], sums: Mapping[str, str]
+def _check_digest(
+    path: Path, member: Member, card: Mapping[str, str], sums: Mapping[str, str]
 ) -> None:
-    for name, said in sums.items():
-        if name not in members:
-            raise ModelError(f"{path}: it has no {name}, which {SUMS} lists", hint=_AGAIN)
-        _compare(path, members[name], said, SUMS)
-    for member in members.values():
-        if member.name in (CARD_FILE, SUMS) or member.name in sums:
-            continue
-        if member.name not in card:
-            raise ModelError(
-                f"{path}: {member.name} is in neither {CARD_FILE} nor {SUMS}", hint=_AGAIN
-            )
-        _compare(path, member, card[member.name], CARD_FILE)
-
-
-def _compare(path: Path, member: Member, said: str, where: str) -> None:
-    if member.sha256 != said:
+    where, listed = (SUMS, sums) if member.name in sums else (CARD_FILE, card)
+    if member.name not in listed:
+        raise ModelError(f"{path}: {member.name} is in neither {CARD_FILE} nor {SUMS}", hint=_AGAIN)
+    if member.sha256 != listed[member.name]:
         raise ModelError(
             f"{path}: {member.name} is not the file that {where} describes (SHA-256 differs)",
             hint=f"copy it again, or {_AGAIN}",

@@ -1,4 +1,4 @@
-"""A model as `model.tar.gz` for SageMaker's stock Hugging Face container."""
+"""Package a model as `model.tar.gz` for SageMaker's stock Hugging Face container."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _RUNTIME = "onnxruntime"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageRequest:
-    """What to pack, and where to."""
+    """A model to package, and the archive to write."""
 
     model: Path
     out: Path
     cache: Path
-    """A folder that keeps downloaded wheels."""
+    """Cache folder of downloaded wheels."""
     wheels: Path | None = None
-    """A folder that has the wheels, instead of a download."""
+    """Folder with the wheels, instead of a download."""
     requirements: Path | None = None
-    """Pins and hashes of the wheels; without it, those for the stock container."""
+    """Pins and hashes of the wheels; None: those for the stock container."""
     float_weights: bool = False
-    """Whether to pack every file that the card lists, the float weights among them."""
+    """Also pack the float weights and every other file that the card lists."""
     overwrite: bool = False
 
 
@@ -44,19 +44,19 @@ class Package:
 
     path: Path
     source: Path
-    """The model directory that was packed, or the archive itself where it was given."""
+    """The model directory, or the archive itself if that was given."""
     size_bytes: int
     sha256: str
     contents: archive.Contents
 
 
 def package(request: PackageRequest) -> Package:
-    """Write the archive and check it; it appears when it is whole.
+    """Write and check an archive; it appears when it is complete.
 
     Raises:
-        ModelError: there is no model, or its files are not what its card says.
-        ConfigError: the archive exists or can't be written; wheels or pins can't be used.
-        DownloadError: the wheels could not be fetched.
+        ModelError: there is no model, or its files do not match its card.
+        ConfigError: the archive exists or can't be written; wheels or pins are invalid.
+        DownloadError: the wheels could not be downloaded.
     """
     out = request.out
     if out.is_dir():
@@ -76,7 +76,7 @@ def package(request: PackageRequest) -> Package:
             unfinished = Path(scratch) / out.name
             model = {name: folder / name for name in (*names, CARD_FILE)}
             archive.write_archive(unfinished, model, code)
-            packed = check(unfinished)  # a file may have changed while it was read
+            packed = check(unfinished)  # a file may have changed while it was packed
             unfinished.replace(out)
     except OSError as error:
         raise ConfigError(
@@ -90,7 +90,7 @@ def check(path: Path) -> Package:
     """Check an archive.
 
     Raises:
-        ModelError: it is not one that the container could serve, or it is damaged.
+        ModelError: it is damaged, or the container could not serve it.
     """
     contents = archive.check_archive(path)
     return Package(path, path, path.stat().st_size, file_digest(path), contents)
@@ -98,18 +98,18 @@ def check(path: Path) -> Package:
 
 @contextmanager
 def packed(model: Path, archive: Path | None, *, wheels: Path) -> Iterator[Package]:
-    """The archive that `newsclf package` has made of a model, or one made of it for now.
+    """Check a given archive, or make a temporary one of a model directory.
 
-    The same model gives the same bytes, so what is deployed already is recognised.
+    The same model gives the same bytes, so that an unchanged deployment is recognised.
 
     Args:
-        model: Its directory.
-        archive: A `model.tar.gz`; the model directory is not looked at then.
-        wheels: A folder that keeps downloaded wheels.
+        model: The model directory; ignored if there is an archive.
+        archive: A `model.tar.gz`.
+        wheels: Cache folder of downloaded wheels.
 
     Raises:
         ModelError: there is no model or archive, or it is damaged.
-        DownloadError: the wheels could not be fetched.
+        DownloadError: the wheels could not be downloaded.
     """
     if archive is not None:
         yield check(archive)

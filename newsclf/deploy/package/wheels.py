@@ -1,4 +1,4 @@
-"""Wheels by their digests: which are pinned, which are there, and fetching the others."""
+"""Pinned wheels for the container: find them by their digests, download and unpack them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.+!-]+)(?P<hashes>(?:\s+--hash=sha256:[0-9a-f]{64})+)"
 )
 _CONTAINER_PYTHON = "3.12"
-# pip takes these literally: a newer platform does not stand for the older ones that it can run.
+# pip compares these literally: a newer platform does not include the older ones.
 _CONTAINER_PLATFORMS = (
     "manylinux_2_35_x86_64",
     "manylinux_2_34_x86_64",
@@ -34,15 +34,15 @@ _CONTAINER_PLATFORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A package at a version, and the wheels that may stand for it."""
+    """A package at a version, and the digests of its wheels."""
 
     name: str
     version: str
     digests: frozenset[str]
-    """SHA-256 of each, hexadecimal."""
+    """SHA-256 of each wheel, hexadecimal."""
 
     def __str__(self) -> str:
-        """The pin as pip writes it."""
+        """The pin in pip's notation."""
         return f"{self.name}=={self.version}"
 
 
@@ -50,7 +50,7 @@ def read_pins(path: Path) -> list[Pin]:
     """Read a file of `name==version --hash=sha256:…` lines.
 
     Raises:
-        ConfigError: it can't be read, or a line is of another form.
+        ConfigError: the file can't be read, or a line has another form.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -72,7 +72,7 @@ def read_pins(path: Path) -> list[Pin]:
 
 
 def wheels_in(folder: Path, pins: Sequence[Pin]) -> list[Path]:
-    """The wheel of each pin in a folder, known by its digest alone.
+    """Find the wheel of each pin in a folder, by its digest alone.
 
     Raises:
         ConfigError: A pin has no wheel.
@@ -88,11 +88,11 @@ def wheels_in(folder: Path, pins: Sequence[Pin]) -> list[Path]:
 
 
 def fetched_wheels(requirements: Path, pins: Sequence[Pin], cache: Path) -> list[Path]:
-    """The wheel of each pin, from the cache, or through pip where the cache lacks one.
+    """The wheel of each pin from the cache; pip downloads missing ones into it.
 
     Raises:
         ConfigError: this Python has no pip.
-        DownloadError: pip could not get them.
+        DownloadError: pip could not download them.
     """
     found, missing = _search(cache, pins)
     if not missing:
@@ -111,27 +111,26 @@ def fetched_wheels(requirements: Path, pins: Sequence[Pin], cache: Path) -> list
 
 
 def unpacked(wheel: Path) -> dict[str, bytes]:
-    """What a wheel installs beside other packages, by its path there.
+    """The files that a wheel installs into site-packages, by their path there.
 
     Raises:
-        ConfigError: it is no wheel.
+        ConfigError: it is not a wheel.
     """
-    files = {}
     try:
         with zipfile.ZipFile(wheel) as archive:
-            for info in archive.infolist():
-                name = _installed_name(info.filename)
-                if name is not None and not info.is_dir():
-                    files[name] = archive.read(info)
+            return {
+                name: archive.read(info)
+                for info in archive.infolist()
+                if not info.is_dir() and (name := _installed_name(info.filename)) is not None
+            }
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
         raise ConfigError(
             f"{wheel}: it can't be read as a wheel ({error})", hint="download it again"
         ) from error
-    return files
 
 
 def _installed_name(name: str) -> str | None:
-    """Where pip puts a file of a wheel; None if that is elsewhere, such as a script."""
+    """Path of a wheel's file in site-packages; None if it goes elsewhere, such as a script."""
     folder, _, rest = name.partition("/")
     if not folder.endswith(".data"):
         return name
@@ -141,39 +140,18 @@ def _installed_name(name: str) -> str | None:
 
 def _search(folder: Path, pins: Sequence[Pin]) -> tuple[list[Path], list[Pin]]:
     by_digest = {file_digest(path): path for path in sorted(folder.glob("*.whl"))}
-    wheels = [
-        next((by_digest[sha] for sha in sorted(pin.digests) if sha in by_digest), None)
-        for pin in pins
-    ]
-    missing = [pin for pin, wheel in zip(pins, wheels, strict=True) if wheel is None]
-    return [wheel for wheel in wheels if wheel is not None], missing
+    known = [sorted(pin.digests & by_digest.keys()) for pin in pins]
+    missing = [pin for pin, digests in zip(pins, known, strict=True) if not digests]
+    return [by_digest[digests[0]] for digests in known if digests], missing
 
 
 def _pip_download(requirements: Path, target: Path) -> None:
-    platforms = [word for name in _CONTAINER_PLATFORMS for word in ("--platform", name)]
-    done = subprocess.run(
-        module_command(
-            "pip",
-            "download",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--require-hashes",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--implementation",
-            "cp",
-            "--python-version",
-            _CONTAINER_PYTHON,
-            *platforms,
-            "--dest",
-            str(target),
-            "--requirement",
-            str(requirements),
-        ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    options = ["--disable-pip-version-check", "--no-input", "--require-hashes", "--no-deps"]
+    container = [f"--platform={name}" for name in _CONTAINER_PLATFORMS]
+    container += [f"--python-version={_CONTAINER_PYTHON}", "--implementation=cp"]
+    files = [f"--dest={target}", f"--requirement={requirements}"]
+    command = module_command("pip", "download", "--only-binary=:all:", *options, *container, *files)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
         said = errors[-1].removeprefix("ERROR: ") if errors else f"exit status {done.returncode}"

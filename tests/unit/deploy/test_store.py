@@ -336,7 +336,9 @@ def test_what_newsclf_did_not_write_is_named_and_left(newsclf: Cli) -> None:
 
     assert result.exit_code == 0
     assert {p.name for p in STATE.rglob("*") if p.is_file()} == {"mine.txt"}
-    assert f"{folder / 'mine.txt'} was left in place, because newsclf did not write it" in result.err
+    assert (
+        f"{folder / 'mine.txt'} was left in place, because newsclf did not write it" in result.err
+    )
     assert f"{folder / 'notes'} was left in place" in result.err
 
 
