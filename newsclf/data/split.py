@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from newsclf.common.errors import DataError, require_extra
 from newsclf.common.settings import DataSettings
-from newsclf.data.examples import Example, LabelledData, Split, class_counts, counted, normalised
+from newsclf.data.examples import Example, LabelledData, Split, class_counts, normalised
 
 
 def split(data: LabelledData, settings: DataSettings) -> Split:
@@ -23,7 +23,6 @@ def split(data: LabelledData, settings: DataSettings) -> Split:
         DataError: there are too few rows to split, or a part would lack a class.
     """
     require_extra("sklearn", extra="train", purpose="splitting data")
-    _check_class_sizes(data)
     if data.test is None:
         rest, test = _drawn(data, data.examples, settings.test_fraction, settings.split_seed)
     else:
@@ -75,23 +74,11 @@ def _drawn(
         raise DataError(
             f"{data.name}: {len(data.examples)} rows are too few to split into training,"
             f" validation and test rows of every class ({_sizes(data)})",
-            hint="add rows, set a larger data.validation_fraction in a file for --config, or pass"
-            " separate files with --validation and --test",
+            hint="add rows of the rarest class, or leave it out; set a larger"
+            " data.validation_fraction in a file for --config; or pass separate files with"
+            " --validation and --test",
         ) from error
     return kept, drawn
-
-
-def _check_class_sizes(data: LabelledData) -> None:
-    """Raise DataError if a class has too few rows for each part that is drawn to get one."""
-    parts = ["training"]
-    parts += ["validation"] * (data.validation is None) + ["test"] * (data.test is None)
-    for label, rows in class_counts(data.examples).items():
-        if 0 < rows < len(parts):
-            raise DataError(
-                f"{data.name}: {counted(rows, 'row is', 'rows are')} '{label}' ({_sizes(data)});"
-                f" a class needs {len(parts)}, for {', '.join(parts[:-1])} and {parts[-1]}",
-                hint=f"add rows that are '{label}', or leave the class out",
-            )
 
 
 def _check_classes(data: LabelledData, part: str, rows: Sequence[Example]) -> None:
@@ -100,10 +87,10 @@ def _check_classes(data: LabelledData, part: str, rows: Sequence[Example]) -> No
     for label, count in class_counts(data.examples).items():
         if count and not there[label]:
             raise DataError(
-                f"{data.name}: none of its {count} rows that are '{label}' came into the {part}"
-                f" part of {len(rows)} rows",
-                hint=f"add rows that are '{label}', or split the rows differently, for example with"
-                " NEWSCLF_DATA_SPLIT_SEED=1 newsclf train",
+                f"{data.name}: none of the {count} rows that are '{label}' came into the {part}"
+                f" part of {len(rows)} rows ({_sizes(data)})",
+                hint=f"add rows that are '{label}', leave the class out, or split the rows"
+                " differently: NEWSCLF_DATA_SPLIT_SEED=1 newsclf train",
             )
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from newsclf.common.intervals import wilson_interval
 from newsclf.contract.answers import Prediction
 from newsclf.evaluation.report import Flip, Swap
 
 Kind = Literal["company", "country", "currency"]
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 _EXAMPLES = 5
 
 # Listed companies: the Nordic ones that PhraseBank is about, and large ones elsewhere.
@@ -108,32 +109,29 @@ def probe(
         predictions: Predictions for the headlines as they are.
         classify: The classifier.
     """
-    kinds: tuple[Kind, ...] = ("company", "country", "currency")
-    return [_probe(kind, texts, predictions, classify) for kind in kinds]
-
-
-def _probe(
-    kind: Kind,
-    texts: Sequence[str],
-    predictions: Sequence[Prediction],
-    classify: Callable[[Sequence[str]], list[Prediction]],
-) -> Swap:
-    changed = [
-        (text, swapped, before)
-        for text, before in zip(texts, predictions, strict=True)
-        if (swapped := swap(text, kind)) != text
-    ]
-    after = classify([swapped for _, swapped, _ in changed]) if changed else []
-    flips = [
-        Flip(before=text, after=swapped, label_before=old.label, label_after=new.label)
-        for (text, swapped, old), new in zip(changed, after, strict=True)
-        if old.label != new.label
-    ]
-    return Swap(
-        kind=kind,
-        rows=len(changed),
-        flips=len(flips),
-        rate=len(flips) / len(changed) if changed else 0.0,
-        interval=wilson_interval(len(flips), len(changed)),
-        examples=flips[:_EXAMPLES],
-    )
+    found = []
+    for kind in _KINDS:
+        swapped = [swap(text, kind) for text in texts]
+        changed = [i for i, text in enumerate(texts) if swapped[i] != text]
+        after = classify([swapped[i] for i in changed]) if changed else []
+        flips = [
+            Flip(
+                before=texts[i],
+                after=swapped[i],
+                label_before=predictions[i].label,
+                label_after=new.label,
+            )
+            for i, new in zip(changed, after, strict=True)
+            if predictions[i].label != new.label
+        ]
+        found.append(
+            Swap(
+                kind=kind,
+                rows=len(changed),
+                flips=len(flips),
+                rate=len(flips) / len(changed) if changed else 0.0,
+                interval=wilson_interval(len(flips), len(changed)),
+                examples=flips[:_EXAMPLES],
+            )
+        )
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from newsclf.common.intervals import Interval, percent, wilson_interval
 from newsclf.contract.labels import LABELS
-from newsclf.evaluation.report import Calibration, CalibrationBin, Slice
+from newsclf.evaluation.report import Calibration, Slice
 from newsclf.evaluation.tables import bin_table, confusion_table, slice_table
 from newsclf.reporting import svg
 from newsclf.reporting.figure import Figure
@@ -90,7 +90,8 @@ def reliability_figure(key: str, calibration: Calibration) -> Figure:
     upper.line([(_LEAST_CONFIDENCE, _LEAST_CONFIDENCE), (100, 100)], "ideal")
     for b in bins:
         few = b.rows < _FEW_ROWS
-        css, hint = "other" if few else "s0", _bin_hint(b)
+        css = "other" if few else "s0"
+        hint = f"confidence {percent(b.confidence)}: {percent(b.accuracy)} right of {b.rows:,}"
         at, accuracy = 100 * b.confidence, 100 * b.accuracy
         low, high = wilson_interval(round(b.accuracy * b.rows), b.rows)
         upper.bars([(at, Interval(value=accuracy, low=100 * low, high=100 * high))], css)
@@ -108,10 +109,6 @@ def reliability_figure(key: str, calibration: Calibration) -> Figure:
         " are grey and hollow."
     )
     return chart(key, title, subtitle, bin_table(bins), parts, caption=caption)
-
-
-def _bin_hint(b: CalibrationBin) -> str:
-    return f"confidence {percent(b.confidence)}: {percent(b.accuracy)} right of {b.rows:,}"
 
 
 def slices_figure(key: str, title: str, slices: Sequence[Slice], overall: float) -> Figure:

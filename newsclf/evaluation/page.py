@@ -7,7 +7,6 @@ from newsclf.evaluation import tables
 from newsclf.evaluation.charts import confusion_figure, reliability_figure, slices_figure
 from newsclf.evaluation.report import EvaluationReport
 from newsclf.reporting import page
-from newsclf.reporting.figure import Figure
 from newsclf.reporting.page import Card
 from newsclf.training.curve import training_figure
 
@@ -24,7 +23,14 @@ def render_page(report: EvaluationReport) -> str:
         charts=[
             confusion_figure("confusion", "Confusion matrix", report.confusion),
             reliability_figure("reliability", report.calibration),
-            *_slices(report),
+            *(
+                slices_figure(key, title, rows, report.score.accuracy)
+                for key, title, rows in (
+                    ("length", "Accuracy by length", report.by_length),
+                    ("agreement", "Accuracy by annotators' agreement", report.by_agreement),
+                )
+                if rows
+            ),
         ],
         other_charts=[
             confusion_figure("other", f"Confusion matrix of {other.other}", other.confusion)
@@ -46,12 +52,3 @@ def _cards(report: EvaluationReport) -> list[Card]:
         ),
         Card("headlines", f"{score.rows:,}", report.part_name),
     ]
-
-
-def _slices(report: EvaluationReport) -> list[Figure]:
-    parts = (
-        ("length", "Accuracy by length", report.by_length),
-        ("agreement", "Accuracy by agreement of the annotators", report.by_agreement),
-    )
-    overall = report.score.accuracy
-    return [slices_figure(key, title, rows, overall) for key, title, rows in parts if rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -179,9 +179,9 @@ def render_readme(card: ModelCard) -> str:
             ("test", card.data.test),
         )
     )
-    hyper_parameters = "\n".join(
-        f"- {name}: {markdown(str(value))}" for name, value in _hyper_parameters(card).items()
-    )
+    settings = card.training.model_dump(exclude={"base", "revision", "threads"})
+    settings |= {"learning_rate": card.learning_rate, "device": card.device}
+    hyper_parameters = "\n".join(f"- {k}: {markdown(str(v))}" for k, v in settings.items())
     int8 = _int8_sentence(card)
     base, data = markdown(card.base.name), markdown(card.data.name)
     licence = markdown(card.data.licence or "not stated")
@@ -247,8 +247,3 @@ def _int8_sentence(card: ModelCard) -> str:
         f" there is {percent(card.int8.int8_accuracy)} against"
         f" {percent(card.int8.float_accuracy)}."
     )
-
-
-def _hyper_parameters(card: ModelCard) -> dict[str, Any]:
-    settings = card.training.model_dump(exclude={"base", "revision", "threads", "device"})
-    return settings | {"learning_rate": card.learning_rate, "device": card.device}

@@ -88,7 +88,6 @@ def load_state(folder: Path, state: TrainingState) -> list[EpochResult]:
         state.model.load_state_dict(saved["model"])
         state.averaged.load_state_dict(saved["averaged"])
         state.optimizer.load_state_dict(saved["optimizer"])
-        _check_optimizer(state.optimizer)
         return _results(saved["history"])
     raise AssertionError
 
@@ -113,16 +112,6 @@ def _checkpoint_errors(path: Path) -> Iterator[None]:
             f"{path}: the checkpoint is damaged, or not that of this run",
             hint="start again with newsclf train --overwrite",
         ) from None
-
-
-def _check_optimizer(optimizer: torch.optim.Optimizer) -> None:
-    """Raise ValueError if what was loaded does not fit; torch would notice at the next step."""
-    if not all({"peak", "lr", "params"} <= {*group} for group in optimizer.param_groups):
-        raise ValueError("groups without a learning rate")
-    for parameter, state in optimizer.state.items():
-        moments = [each for each in state.values() if torch.is_tensor(each) and each.ndim]
-        if any(each.shape != parameter.shape for each in moments):
-            raise ValueError("moments of other parameters")
 
 
 def _results(history: object) -> list[EpochResult]:

@@ -201,13 +201,14 @@ def locked(work: Path) -> Iterator[None]:
 
 
 def empty(work: Path) -> None:
-    """Delete the files of an earlier run.
-
-    Raises:
-        ConfigError: the folder holds other files, too; then nothing is deleted.
-    """
-    _check_only_expected(work)
-    _delete_expected(work, but=LOCK_FILE)
+    """Delete the files of an earlier run, except the lock, and no others."""
+    for path in work.iterdir():
+        if path.name == LOCK_FILE or not _is_expected(path):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)  # which follows no link
+        else:
+            path.unlink()
 
 
 def remove(work: Path) -> None:
@@ -215,15 +216,6 @@ def remove(work: Path) -> None:
     if ownership_problem(work, folder=True) is not None:
         return
     with suppress(OSError):
-        _delete_expected(work)
+        empty(work)
+        (work / LOCK_FILE).unlink(missing_ok=True)
         work.rmdir()
-
-
-def _delete_expected(work: Path, *, but: str | None = None) -> None:
-    for path in work.iterdir():
-        if path.name == but or not _is_expected(path):
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)  # which follows no link
-        else:
-            path.unlink()

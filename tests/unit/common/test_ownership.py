@@ -87,7 +87,7 @@ def test_what_no_training_writes_is_named_and_nothing_is_deleted(name: str) -> N
     for resume in (False, True):
         with pytest.raises(ConfigError, match=f"did not write: {name}"):
             check(resume=resume)
-    with pytest.raises(ConfigError, match=name):
+    with pytest.raises(ConfigError, match=name), locked(WORK):
         empty(WORK)
     assert (WORK / "seed-1.checkpoint" / "last.pt").is_file()
 

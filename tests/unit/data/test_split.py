@@ -89,8 +89,8 @@ def rows_of(**counts: int) -> LabelledData:
     [
         (
             {"negative": 150, "neutral": 1, "positive": 150},
-            "mine.csv: 1 row is 'neutral' (150 negative, 1 neutral, 150 positive); a class needs 3",
-            "add rows that are 'neutral', or leave the class out",
+            "(150 negative, 1 neutral, 150 positive)",
+            "add rows of the rarest class, or leave it out",
         ),
         (
             {"negative": 8, "neutral": 8, "positive": 8},
@@ -99,7 +99,7 @@ def rows_of(**counts: int) -> LabelledData:
         ),
         (
             {"negative": 150, "neutral": 3, "positive": 150},
-            "none of its 3 rows that are 'neutral' came into the test part of 61 rows",
+            "none of the 3 rows that are 'neutral' came into the test part of 61 rows",
             "NEWSCLF_DATA_SPLIT_SEED=1 newsclf train",
         ),
     ],
