@@ -109,7 +109,8 @@ class _Exchange(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._parser: httptools.HttpResponseParser
         self._answer: Answer
-        self._done: asyncio.Future[None] | None = None
+        self._done = asyncio.get_running_loop().create_future()
+        self._done.set_result(None)  # no request is waiting
         self._answered = False
         self.usable = False
 
@@ -145,7 +146,7 @@ class _Exchange(asyncio.Protocol):
         self.usable = True
 
     def data_received(self, data: bytes) -> None:
-        if self._done is None or self._done.done():  # there is no request
+        if self._done.done():  # there is no request
             self.close()
             return
         if self._answer.first_byte_ns == NEVER:
@@ -163,7 +164,7 @@ class _Exchange(asyncio.Protocol):
 
     def _lost(self, *, whole: bool) -> None:
         self.usable = False
-        if self._done is None or self._done.done():
+        if self._done.done():
             return
         if self._ends_with_connection and whole:
             self._complete()
@@ -191,15 +192,13 @@ class _Exchange(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() < httpx.codes.OK:  # 100 Continue and the like
             self._headers.clear()
-        else:
+        elif not self._done.done():
             self._complete()
 
     # The end
 
     def _complete(self) -> None:
-        ended_ns = _now_ns()
-        if self._done is None or self._done.done():
-            return
+        self._answer.ended_ns = _now_ns()
         try:
             self._answer.response = httpx.Response(
                 self._parser.get_status_code(),
@@ -209,15 +208,14 @@ class _Exchange(asyncio.Protocol):
         except httpx.DecodingError:  # its header says that it is compressed, but it is not
             self._fail(Outcome.PROTOCOL)
             return
+        self._answered = True
+        self._done.set_result(None)
         if not self._parser.should_keep_alive():
             self.close()
-        self._answered = True
-        self._answer.ended_ns = ended_ns
-        self._done.set_result(None)
 
     def _fail(self, failure: Outcome) -> None:
-        if self._done is not None and not self._done.done():
-            self._answer.failure = failure
+        if not self._done.done():
             self._answer.ended_ns = _now_ns()
+            self._answer.failure = failure
             self._done.set_result(None)
         self.close()

@@ -18,11 +18,11 @@ import numpy as np
 from newsclf.common.errors import NewsclfError, ServiceError
 from newsclf.common.interpreter import module_command
 from newsclf.common.urls import without_secrets
-from newsclf.loadtest.generator.messages import Connected, Progress, Result, Target, WorkerTask
+from newsclf.loadtest.generator.messages import Progress, Result, Target, WorkerTask
 from newsclf.loadtest.load.arrivals import Schedule
 from newsclf.loadtest.stop_conditions import CANCEL, SIGNALS, StopCondition, StopConditions
 from newsclf.loadtest.store.records import Load
-from newsclf.loadtest.store.samples import SAMPLE, Samples
+from newsclf.loadtest.store.samples import SAMPLE, Outcome, Samples
 
 BACKLOG_PER_CONNECTION = 10
 _WORKER = "newsclf.loadtest.generator.worker"
@@ -163,10 +163,10 @@ def _expect_connected(pipe: Pipe, url: str) -> None:
     if not pipe.poll(_CONNECT_S):
         raise NewsclfError("a process of the load generator did not start")
     with _workers_alive():
-        connected: Connected = pipe.recv()
-    if connected.failure is not None:
+        failure: Outcome | None = pipe.recv()
+    if failure is not None:
         raise ServiceError(
-            f"{without_secrets(url)}: no connection ({connected.failure.words})",
+            f"{without_secrets(url)}: no connection ({failure.words})",
             hint="newsclf status shows what is up",
         )
 

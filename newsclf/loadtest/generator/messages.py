@@ -1,8 +1,9 @@
 """Messages between the load generator and its worker processes.
 
-worker → parent   Connected, then a Progress every quarter of a second, then a Result
-parent → worker   WorkerTask, the start as a time of time.perf_counter_ns (on Linux and macOS
-one clock for all processes), then DRAIN or CANCEL of `stop_conditions`
+A worker gets a WorkerTask, answers with the Outcome for which it could not connect, or None, and
+gets the start, a time of time.perf_counter_ns (on Linux and macOS one clock for all processes).
+Then it sends a Progress several times a second, and at last a Result. Meanwhile it may be sent
+DRAIN or CANCEL of `stop_conditions`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import httpx
 
 from newsclf.loadtest.load.arrivals import Schedule
 from newsclf.loadtest.store.records import WorkerHealth
-from newsclf.loadtest.store.samples import Outcome, Samples
+from newsclf.loadtest.store.samples import Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,6 @@ class WorkerTask:
     max_backlog: int
     """Requests that may be due at once while all connections are in use; more are dropped."""
     max_requests: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """All connections are open, or one could not be opened."""
-
-    failure: Outcome | None
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ import uvloop
 
 from newsclf.loadtest.generator.connection import NOT_CONNECTED, Connection
 from newsclf.loadtest.generator.health import HealthMonitor
-from newsclf.loadtest.generator.messages import Connected, Progress, Result, WorkerTask
+from newsclf.loadtest.generator.messages import Progress, Result, WorkerTask
 from newsclf.loadtest.generator.sender import Sender
 from newsclf.loadtest.stop_conditions import DRAIN
 from newsclf.loadtest.store.samples import NEVER, SAMPLE, Outcome, Sample
@@ -74,7 +74,7 @@ class _Worker:
     async def run(self) -> None:
         opened = await asyncio.gather(*(each.open(_CONNECT_S) for each in self._connections))
         failure = next(filter(None, opened), None)
-        self._pipe.send(Connected(failure))
+        self._pipe.send(failure)
         if failure is not None:
             return
         self._start_ns = await asyncio.to_thread(self._pipe.recv)
