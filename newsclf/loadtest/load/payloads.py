@@ -73,6 +73,6 @@ def make_bodies(texts: Sequence[str], form: WireFormat, headlines_per_request: i
     if max(map(len, bodies)) > most_bytes:
         raise ConfigError(
             f"a request would be larger than {most_bytes} bytes",
-            hint="choose fewer headlines for each with --headlines-per-request",
+            hint="choose fewer headlines with --batch",
         )
     return bodies
