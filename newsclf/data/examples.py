@@ -54,7 +54,7 @@ class Split:
 
 
 def normalised(text: str) -> str:
-    """A text's letters and digits, case-folded: equal for headlines that read the same."""
+    """Reduce a text to its letters and digits, case-folded, to compare headlines."""
     return "".join(character for character in text.casefold() if character.isalnum())
 
 
@@ -78,7 +78,7 @@ def counted(count: int, one: str, several: str) -> str:
 
 
 def remarks_on(data: LabelledData) -> list[str]:
-    """Sentences about repeated and contradictory rows of a source."""
+    """Caveats about repeated and contradictory rows of a source, as sentences."""
     found = []
     if data.repeated:
         rows = len(data.examples) + len(data.extra) + data.repeated

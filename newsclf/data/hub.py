@@ -87,7 +87,7 @@ def _problem() -> str | None:
         except Exception as error:  # noqa: BLE001 - whatever it is, the Hub did not answer
             found.append(f"{host} can't be reached ({reason_of(error)})")
 
-    # In a thread, since nothing else bounds how long a name server may take.
+    # DNS look-ups have no timeout of their own, so the request runs in a thread.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(_PROBE_S)

@@ -20,7 +20,7 @@ _SPELLINGS = {
 KNOWN_LABELS = {label: label for label in LABELS} | {
     spelt: label for label, spellings in _SPELLINGS.items() for spelt in spellings
 }
-"""Names whose meaning is certain. Numbers are not: 0 is negative in one data set, neutral in the
+"""Names with a certain meaning. Numbers have none: 0 is negative in one data set, neutral in the
 next."""
 _MOST_CLASSES = 10
 _MOST_LISTED = 20
@@ -119,7 +119,7 @@ class LabelReader:
 
     def _called(self, value: object) -> str:
         """A label as the file names it: a number by its class name if it has one."""
-        spelt, names = _spelt(value), self._class_names or ()
+        spelt, names = _as_written(value), self._class_names or ()
         return names[int(spelt)] if spelt.isdecimal() and int(spelt) < len(names) else spelt
 
     def _said_names(self) -> str:
@@ -148,14 +148,14 @@ def _is_nested(value: object) -> bool:
     return isinstance(value, str) and value.strip()[:1] in ("{", "[") and len(value.strip()) > 1
 
 
-def _spelt(value: object) -> str:
+def _as_written(value: object) -> str:
     """A label as the file spells it, whole numbers without `.0`."""
     text = "" if value is None else str(value).strip()
     return label_name(value) if _number(text) is not None else text
 
 
 def _counts(values: Iterable[object]) -> str:
-    counted = Counter(short(_spelt(value)) for value in values)
+    counted = Counter(short(_as_written(value)) for value in values)
     listed = [
         f"{label!r} ({rows} row{'s' * (rows > 1)})"
         for label, rows in counted.most_common(_MOST_LISTED)

@@ -70,14 +70,18 @@ def read(path: Path, settings: DataSettings) -> LabelledData:
             f"data.extra_agreement ({settings.extra_agreement}) is above data.agreement"
             f" ({settings.agreement}); extra rows are those with less agreement"
         )
-    raw = _folder_levels(path) if path.is_dir() else _zip_levels(path)
+    if path.is_dir():
+        raw = {level: file.read_bytes() for level, file in _files(path).items()}
+    else:
+        raw = _zip_levels(path)
     levels = {level: _parse(text, f"{path}/{_MEMBERS[level]}") for level, text in raw.items()}
     if settings.agreement not in levels:
-        there = ", ".join(str(level) for level in sorted(levels))
+        there = ", ".join(str(level) for level in sorted(levels)) or "none"
         raise DataError(
             f"{path}: no Financial PhraseBank at {settings.agreement} % agreement: it has no"
             f" {_MEMBERS[settings.agreement]}",
-            hint=f"choose a level that it has ({there}): --agreement {max(levels)}",
+            hint=f"levels that it has: {there}; choose one with --agreement, or download"
+            f" {HUB_FILE} from the Hub data set {HUB_DATASET}",
         )
     agreement_of = {text: level for level in sorted(levels) for text, _ in levels[level]}
 
@@ -117,13 +121,6 @@ def _files(folder: Path) -> dict[int, Path]:
     return {level: path for path in found if (level := _level(path))}
 
 
-def _folder_levels(folder: Path) -> dict[int, bytes]:
-    try:
-        return {level: path.read_bytes() for level, path in _files(folder).items()}
-    except OSError as error:
-        raise DataError(f"{error.filename}: {error.strerror}") from error
-
-
 def _zip_levels(path: Path) -> dict[int, bytes]:
     levels = {}
     for member in zip_members(path):
@@ -132,11 +129,6 @@ def _zip_levels(path: Path) -> dict[int, bytes]:
             continue
         with open_member(path, member) as stream:
             levels[level] = stream.read()
-    if not levels:
-        raise DataError(
-            f"{path}: not a Financial PhraseBank zip, it has no {_MEMBERS[50]}",
-            hint=f"the zip is {HUB_FILE} of the Hub dataset {HUB_DATASET}",
-        )
     return levels
 
 

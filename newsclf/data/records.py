@@ -1,4 +1,4 @@
-"""Rows of any data file, one at a time, each with its place.
+"""Read the rows of any data file, one at a time, each with its place.
 
 Every command reads data through this module. Memory does not grow with the file. Guesses about the
 file are kept as notes for the user; an unusable row is a value, an unusable file is an error.
@@ -17,8 +17,8 @@ from typing import BinaryIO, Self
 from newsclf.common.errors import DataError, reason_of
 from newsclf.common.settings import ReadingSettings
 from newsclf.data.formats import columnar, json_rows
-from newsclf.data.formats.columns import LABEL, TEXT, TEXT_COLUMN, ColumnKind, choose
-from newsclf.data.formats.delimited import Lines, names_a_text_column, read_delimited
+from newsclf.data.formats.columns import LABEL, TEXT, TEXT_COLUMN, ColumnKind, find_column
+from newsclf.data.formats.delimited import Lines, is_header, read_delimited
 from newsclf.data.formats.encodings import lines_of, open_text
 from newsclf.data.formats.opening import (
     BINARY_FORMATS,
@@ -38,7 +38,7 @@ _SAMPLE_LINES = 20
 
 
 class Records:
-    """The rows of a file that was opened; iterating reads them.
+    """An opened data file; iterating reads its rows.
 
     Attributes:
         name: The file, for messages.
@@ -76,13 +76,13 @@ class Records:
         return itertools.chain(ahead, self._rows)
 
     def column(self, kind: ColumnKind, asked: str | None) -> str:
-        """The column of a kind: the one that is asked for, or a guess, which is added to the notes.
+        """Find the column with the headlines or labels; a guess is added to the notes.
 
         Raises:
             MissingColumnError: there is no such column, or several candidates.
         """
         asked = asked if self.has_names else None
-        column, notes = choose(kind, self.columns, asked, self.name)
+        column, notes = find_column(kind, self.columns, asked, self.name)
         self.notes += [note for note in notes if note not in self.notes]
         return column
 
@@ -172,7 +172,7 @@ def _form_of(first: str, reading: ReadingSettings) -> str | None:
 
 def _is_table(first: str, reading: ReadingSettings) -> bool:
     """Whether a text file has columns: by the settings, or by its first line."""
-    return bool(reading.columns or reading.delimiter) or names_a_text_column(first)
+    return bool(reading.columns or reading.delimiter) or is_header(first)
 
 
 def _read_text(lines: Lines, *, once: bool) -> Found:
@@ -181,12 +181,8 @@ def _read_text(lines: Lines, *, once: bool) -> Found:
     found = [_SENTENCE_AT_LABEL.fullmatch(line) for line in sample]
     labelled = bool(found) and all(m and m["label"].casefold() in KNOWN_LABELS for m in found)
     notes = ["read as sentence@label"] if labelled else []
-    parse = _labelled_row if labelled else _text_row
+    parse = _labelled_row if labelled else lambda place, line: Record(place, {TEXT: line.strip()})
     return Found(lines.rows(parse), notes, has_names=False)
-
-
-def _text_row(place: str, line: str) -> Row:
-    return Record(place, {TEXT: line.strip()})
 
 
 def _labelled_row(place: str, line: str) -> Row:

@@ -1,4 +1,4 @@
-"""Write rows as CSV, TSV, JSONL or Parquet, to a file that appears when complete or to a stream."""
+"""Write rows as CSV, TSV, JSONL or Parquet to a stream, or to a file that appears when complete."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _load_source(settings: DataSettings, at: Path | None) -> LabelledData:
             return table.read(path, DataSettings(), name="newsclf sample headlines")
     if at is None and (found := hub_data(settings.source)) is not None:
         return _from_hub(found, settings)
-    path, split = (at, None) if at else _place(settings.source)
+    path, split = (at, None) if at else _find_path(settings.source)
     if phrasebank.is_phrasebank(path):
         return phrasebank.read(path, settings)
     return table.read(path, settings, split=split)
@@ -125,7 +125,7 @@ def data_file(settings: DataSettings) -> Path | None:
         return phrasebank.download()
     if settings.source == "sample" or hub_data(settings.source) is not None:
         return None
-    path, _ = _place(settings.source)
+    path, _ = _find_path(settings.source)
     if path.is_dir():
         raise DataError(f"{path}: a folder, where a single file is needed", hint="name a file")
     return path
@@ -137,7 +137,7 @@ def missing_source(settings: DataSettings) -> str | None:
         if source in (None, "phrasebank", "sample") or hub_data(source) is not None:
             continue
         try:
-            _place(source)
+            _find_path(source)
         except DataError:
             return source
     return None
@@ -154,7 +154,7 @@ def hub_data(source: str) -> HubData | None:
     return HubData(found["id"], found["subset"], found["split"])
 
 
-def _place(source: str) -> tuple[Path, str | None]:
+def _find_path(source: str) -> tuple[Path, str | None]:
     """The path of a source, and the split in `FOLDER:SPLIT`."""
     path = Path(source)
     if path.exists():

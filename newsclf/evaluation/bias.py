@@ -64,7 +64,7 @@ _CURRENCY = re.compile(r"[€$£]|\b(?:EUR|USD|GBP|SEK|JPY|euros?|dollars?|pound
 
 
 def swap(text: str, kind: Kind) -> str:
-    """Swap every name of a kind for another, the same name always for the same other.
+    """Swap every name of a kind for another one, consistently within the headline.
 
     Returns the text unchanged if it holds no such name. The choice depends on the text alone.
     """

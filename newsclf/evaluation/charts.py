@@ -71,7 +71,7 @@ def _cell(i: int, j: int, count: int, row: int) -> str:
 
 
 def _shade(box: Box, share: float) -> str:
-    """A rectangle through which the page shows; even the darkest leaves text legible."""
+    """Draw a translucent rectangle on which text stays legible at any share."""
     return svg.rectangle(box, "shade", opacity=f"{0.05 + 0.65 * share:.2f}")
 
 

@@ -35,7 +35,7 @@ class CalibrationBin(LenientRecord):
 
 
 class Calibration(LenientRecord):
-    """Distance of stated probabilities from observed frequencies."""
+    """Calibration: how far stated probabilities are from observed frequencies."""
 
     expected_error: float
     """Mean over rows of |accuracy − confidence| of their bin (Naeini et al. 2015)."""
@@ -71,7 +71,7 @@ class Flip(LenientRecord):
 
 
 class Swap(LenientRecord):
-    """One kind of bias probe: a name swapped for another of its kind."""
+    """Result of a bias probe with the names of one kind."""
 
     kind: Literal["company", "country", "currency"]
     rows: int
@@ -106,7 +106,7 @@ class Comparison(LenientRecord):
     only_this_right: int
     only_other_right: int
     p_value: float
-    """Probability of so lopsided a split of the disagreements if both were equally good."""
+    """Probability of a split of the disagreements at least as uneven, if both were equally good."""
 
     @property
     def p_words(self) -> str:

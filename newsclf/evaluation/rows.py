@@ -127,7 +127,7 @@ def choose_rows(
 
 
 def _load_other(data: DataSettings, card: ModelCard) -> LabelledData:
-    """Read other data; a column of the card's that it lacks is looked for by its usual names."""
+    """Read other data; if it lacks a column of the training data, find one by its usual names."""
     settings, notes = with_known_columns(data, card), []
     while True:
         try:
@@ -145,7 +145,7 @@ def _load_other(data: DataSettings, card: ModelCard) -> LabelledData:
 def _other_rows(
     model: Model, labelled: LabelledData, stem: str, *, compare: Model | None, include_seen: bool
 ) -> Rows:
-    """Rows of data that the model was not made from, without those that it has seen."""
+    """Rows of data other than the training data, without those that the model has seen."""
     everything = labelled.examples
     seen = read_seen_texts(model.folder)
     other = read_seen_texts(compare.folder) if compare else None

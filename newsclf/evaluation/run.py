@@ -61,9 +61,9 @@ class EvaluationRequest:
     model: Path
     """A model directory, or one with several seeds, each of which is then scored."""
     data: DataSettings | None = None
-    """Where to take headlines from. By default, and if it is the data that the model was trained
-    on, wherever that now is, its held-out part; of other data, all rows that the model has not
-    seen. Columns and labels that were not named are those that it was trained with."""
+    """Data to evaluate on. Without it, or if it is the training data (wherever that is now), the
+    held-out part is used; from other data, all rows that the model has not seen. Columns and labels
+    default to those of the training."""
     runtime: Runtime = "int8"
     """Whether to run the int8 file, or the float model with torch."""
     gates: Mapping[str, float] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class EvaluationRequest:
     include_seen: bool = False
     """Also score the rows of other data that the model was trained or validated on."""
     errors: int = REPORTED_ERRORS
-    """Errors in the report, surest first."""
+    """Number of errors in the report, the most confident first."""
 
     def __post_init__(self) -> None:
         """Check the gates."""
@@ -140,7 +140,7 @@ def _check_gate(metric: str, minimum: float) -> None:
             f"--gate {metric}: not a metric",
             hint=did_you_mean(metric, GATE_METRICS) or f"metrics: {', '.join(GATE_METRICS)}",
         )
-    if not 0 <= minimum <= 1:  # NaN too
+    if not 0 <= minimum <= 1:  # also refuses NaN
         meant = minimum / 100 if 1 < minimum <= 100 else 0.9  # noqa: PLR2004 - a percentage
         raise ConfigError(
             f"--gate {metric}={minimum:g}: the minimum is a share, from 0 to 1",
@@ -277,7 +277,7 @@ def _score(truth: Sequence[int], predicted: Sequence[int], runtime: Runtime) -> 
 
 
 def _seed_scores(path: Path, rows: Rows, runtime: Runtime) -> list[SeedScore]:
-    """The score of each of several seeds; nothing for a single model."""
+    """The score of each seed; empty for a single model."""
     folders = find_seeds(path)
     models = [Model.open(folder) for folder in folders] if len(folders) > 1 else []
     return [
@@ -291,7 +291,7 @@ def _seed_scores(path: Path, rows: Rows, runtime: Runtime) -> list[SeedScore]:
 
 
 def _write(report: EvaluationReport, folder: Path) -> None:
-    """Write the files of a report, all of which are made before the first is written."""
+    """Write the files of a report, after all of them have been rendered."""
     from newsclf.evaluation.charts import confusion_figure, reliability_figure
     from newsclf.evaluation.page import render_page
     from newsclf.reporting.page import standalone
@@ -315,7 +315,7 @@ def _write(report: EvaluationReport, folder: Path) -> None:
 
 
 def _note_score(model: Model, score: Score) -> str | None:
-    """Put the score of the held-out part into the card; say why where that can't be done."""
+    """Write the score of the held-out part to the card, or return why that failed."""
     _, latest = read_card(model.folder)  # another command may have written it meanwhile
     if latest.digest != model.card.digest:
         return "the model has changed meanwhile"

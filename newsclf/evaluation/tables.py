@@ -130,6 +130,6 @@ def difference_table(model: str, other: Comparison) -> Table:
 
 
 def error_table(report: EvaluationReport, most: int | None = None) -> Table:
-    """The most confident errors, surest first."""
+    """The most confident errors, in falling order of confidence."""
     rows = [(e.text, e.truth, e.predicted, percent(e.score)) for e in report.errors[:most]]
     return Table(("headline", "true", "predicted", "confidence"), rows, texts=3)

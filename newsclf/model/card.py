@@ -72,7 +72,7 @@ class Parity(LenientRecord):
 
     @property
     def differing(self) -> int:
-        """Rows with another label although the float model was decided."""
+        """Rows with another label, without the undecided ones."""
         return round((1 - self.agreement) * self.rows) - self.undecided
 
 
@@ -134,7 +134,7 @@ def read_card(path: Path) -> tuple[Path, ModelCard]:
 
 
 _USUAL_COLUMNS = (None, "text", "label")
-"""Columns that other data need not have: there, columns of similar names are found too."""
+"""Usual names, which are not carried over to other data: there, similar names are found too."""
 
 
 def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:

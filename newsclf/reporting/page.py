@@ -55,7 +55,7 @@ def render_page(package: str, title: str, **context: object) -> str:
 
 
 def standalone(svg: str) -> str:
-    """A drawing as a file of its own, legible wherever it is shown.
+    """Turn a drawing into a self-contained SVG file.
 
     It brings its own background and both themes. Colours are written out, since some viewers know
     no CSS variables.

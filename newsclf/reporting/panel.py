@@ -40,7 +40,7 @@ class Mark(NamedTuple):
 
 
 class Panel:
-    """A pair of axes, and what is drawn on it, in the values of its scales."""
+    """A pair of axes with the data drawn on it, in the values of its scales."""
 
     def __init__(
         self, x: Scale, y: Scale, *, y_title: str, x_title: str = "", x_texts: bool = True
@@ -180,7 +180,7 @@ def chart(
     more: str = "",
     height: float = HEIGHT,
 ) -> Figure:
-    """A chart from its parts; `more` is for those who don't see it."""
+    """Assemble a chart from its parts; `more` describes it to screen readers."""
     text = f"{subtitle}. {more}".rstrip()
     drawn = svg.drawing(key, title, text, (WIDTH, height), parts)
     return Figure(key, title, subtitle, drawn, "", table, caption)

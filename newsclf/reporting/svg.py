@@ -70,7 +70,7 @@ def hint(text: str) -> str:
 def drawing(
     key: str, title: str, description: str, size: tuple[float, float], parts: Sequence[str]
 ) -> str:
-    """The `<svg>` element, named and described for those who don't see it."""
+    """The `<svg>` element, with a title and a description for screen readers."""
     return tag(
         "svg",
         tag("title", escape(visible(title)), id=f"{key}-title")

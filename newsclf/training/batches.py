@@ -1,4 +1,4 @@
-"""Tokenised rows, and batches of rows of about the same length.
+"""Tokenised rows, and batches of rows of similar length.
 
 If every row is padded to the longest row of the data, most of a step's arithmetic is padding.
 Sorting within pools of shuffled rows avoids nearly all of it, and batches still change from epoch
@@ -88,7 +88,7 @@ def soft_target(label_id: int, smoothing: float) -> tuple[float, float, float]:
 
 
 def bucketed(rows: Sequence[Row], batch_size: int, *, seed: int) -> list[list[Row]]:
-    """Part rows into shuffled batches of like length; the same seed gives the same batches."""
+    """Split rows into shuffled batches of similar length; the same seed gives the same batches."""
     shuffler = random.Random(seed)  # noqa: S311 - a reproducible order, not a secret
     order = list(rows)
     shuffler.shuffle(order)
@@ -118,7 +118,7 @@ def collate(rows: Sequence[Row], *, pad_token_id: int) -> Batch:
 
 
 def in_length_order(token_ids: Sequence[list[int]], batch_size: int) -> Iterator[list[int]]:
-    """Yield batches of indices of like length, for inference, where order does not matter."""
+    """Yield batches of indices of similar length, for inference, where order does not matter."""
     order = sorted(range(len(token_ids)), key=lambda i: len(token_ids[i]))
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]

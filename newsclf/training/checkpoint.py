@@ -30,7 +30,7 @@ _UNUSABLE = (
     *(pickle.UnpicklingError, SafetensorError, OSError, EOFError, RuntimeError),
     *(ValueError, LookupError, TypeError, AttributeError),
 )
-"""What torch and safetensors raise for files that are damaged, foreign or of another base."""
+"""Exceptions of torch and safetensors for files that are damaged or belong to another base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ def save_state(folder: Path, state: TrainingState, history: Sequence[EpochResult
 
 
 def load_state(folder: Path, state: TrainingState) -> list[EpochResult]:
-    """Bring a training state to where a run was interrupted.
+    """Restore the state of an interrupted run.
 
     Args:
         folder: Folder with the run's checkpoint.
-        state: What is changed.
+        state: The state to restore into.
 
     Returns:
         The results of its epochs; none for a new run.
@@ -103,7 +103,7 @@ def _checkpoint_errors(path: Path) -> Iterator[None]:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's of foreign pickles
+            warnings.simplefilter("ignore")  # torch warns of foreign pickles
             yield
     except torch.OutOfMemoryError:
         raise

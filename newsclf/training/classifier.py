@@ -102,7 +102,7 @@ def classify_float(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
 ) -> list[Prediction]:
     """Classify headlines with the float model; the answers are in the order of `texts`."""
-    if not texts:  # which a tokenizer does not take
+    if not texts:  # tokenizers reject an empty list
         return []
     probabilities = torch.softmax(logits_of(model, tokenizer, texts), dim=-1)
     return [Prediction(tuple(row)) for row in probabilities.tolist()]

@@ -108,7 +108,7 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
                 f"{model} is not a model directory, and will not be replaced",
                 hint="name another with --out",
             )
-        _check_ownership(model, shared=True)  # as a group that works on it may have it
+        _check_ownership(model, shared=True)  # a group may work on the model
     _check_ownership(work)
     if not work.exists():
         return

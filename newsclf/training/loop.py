@@ -238,7 +238,7 @@ def _validate(
         validation_loss=functional.cross_entropy(logits, label_ids).item(),
         accuracy=float(accuracy_score(label_ids, predicted)),
         macro_f1=float(
-            # over the classes of the data, be they two of the three
+            # over those classes only that the data have
             f1_score(
                 label_ids,
                 predicted,

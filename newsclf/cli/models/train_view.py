@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from newsclf.common.intervals import percent
-
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -23,8 +21,8 @@ if TYPE_CHECKING:
 _RARE_SHARE = 0.05
 
 
-def say_data(output: Output, data: LabelledData, parts: Split) -> None:
-    """Show what is trained on."""
+def show_data(output: Output, data: LabelledData, parts: Split) -> None:
+    """Show the size of each part of the data, and caveats about it."""
     from newsclf.data.examples import class_counts, remarks_on
 
     for note in data.notes:
@@ -62,9 +60,10 @@ def show_result(
         limits: By which int8 files were accepted.
         more: For the JSON document.
     """
+    from newsclf.common.intervals import percent
     from newsclf.data.examples import counted
     from newsclf.evaluation.baseline import baseline_of
-    from newsclf.training.parity import doubt
+    from newsclf.training.parity import caveat
 
     baseline = baseline_of(result.best.data.validation)
     output.data(
@@ -105,7 +104,7 @@ def show_result(
     if worthless := baseline.remark(result.best.validation.accuracy):
         output.note(worthless)
     for card in result.cards:
-        if card.int8 and (said := doubt(card.int8, limits)):
+        if card.int8 and (said := caveat(card.int8, limits)):
             output.note(f"seed {card.training.seed}: int8 {said}")
     if result.best.data.cut:
         output.note(
@@ -140,8 +139,8 @@ class TrainingBar:
         self._tasks: dict[int, TaskID] = {}
 
     def on_data(self, data: LabelledData, parts: Split) -> None:
-        """Show what is trained on."""
-        say_data(self._output, data, parts)
+        """Show the data."""
+        show_data(self._output, data, parts)
 
     def on_step(self, now: StepProgress) -> None:
         """Move the bar."""
@@ -158,6 +157,8 @@ class TrainingBar:
 
     def on_epoch(self, seed: int, result: EpochResult) -> None:
         """Show the results of an epoch."""
+        from newsclf.common.intervals import percent
+
         self._output.note(
             f"seed {seed}, epoch {result.epoch} of {self._epochs}:"
             f" training loss {result.train_loss:.3f},"

@@ -23,15 +23,15 @@ _WORDS_OF_A_HEADLINE = 4
 
 @dataclass(slots=True)
 class Header:
-    """Names of the columns, and how many rows of the file they took."""
+    """Names of the columns, and the number of rows to skip before the data."""
 
     names: list[str]
     skip: int
     notes: list[str] = field(default_factory=list)
 
 
-def header_of(rows: Sequence[Sequence[object]], columns: Sequence[str], name: str) -> Header:
-    """Read or make up the names of the columns, from the first rows of a table.
+def find_header(rows: Sequence[Sequence[object]], columns: Sequence[str], name: str) -> Header:
+    """Find the column names in the first rows of a table, or generate them.
 
     Args:
         rows: The first rows, the header among them if there is one; at least one.
@@ -45,11 +45,11 @@ def header_of(rows: Sequence[Sequence[object]], columns: Sequence[str], name: st
     first = [_cell(value) for value in rows[0]]
     if columns:
         return _named(first, columns, name)
-    if guessed := _names_of_data(first):
+    if guessed := _guessed_names(first):
         said = ", ".join(guessed)
         note = f"line 1 reads like a row, not a header: columns taken as {said} (--columns)"
         return Header(guessed, 0, [note])
-    header = Header(_unnamed(first), 1)
+    header = Header(_with_names(first), 1)
     if _has_index_beside(first, rows[1:]):
         header.names.insert(0, "" if "" not in header.names else "index")
         header.notes.append("rows have one field more than the header: the first is an index")
@@ -61,7 +61,7 @@ def header_of(rows: Sequence[Sequence[object]], columns: Sequence[str], name: st
 
 
 class ColumnKind(NamedTuple):
-    """A kind of column that can be found by its name."""
+    """How the column with the headlines, or the labels, is recognised by its name."""
 
     usual: str
     others: re.Pattern[str]
@@ -79,10 +79,10 @@ TEXT_COLUMN = ColumnKind(TEXT, _TEXT_NAMES, "headlines", "--text-column")
 LABEL_COLUMN = ColumnKind(LABEL, _LABEL_NAMES, "labels", "--label-column")
 
 
-def choose(
+def find_column(
     kind: ColumnKind, columns: Sequence[str], asked: str | None, name: str
 ) -> tuple[str, list[str]]:
-    """The column of a kind, and a note if it was recognised by another name than the usual one.
+    """Find the column with the headlines or labels, with a note if its name is not the usual one.
 
     Args:
         kind: What is looked for.
@@ -130,8 +130,8 @@ def _named(first: Sequence[str], columns: Sequence[str], name: str) -> Header:
     return Header(list(columns), 0)
 
 
-def _names_of_data(first: Sequence[str]) -> list[str] | None:
-    """Names for the columns of a file whose first row holds a label and a headline."""
+def _guessed_names(first: Sequence[str]) -> list[str] | None:
+    """Column names for a table without a header: its first row holds a label and a headline."""
     texts = [i for i, cell in enumerate(first) if len(cell.split()) >= _WORDS_OF_A_HEADLINE]
     labels = [i for i, cell in enumerate(first) if _plain(cell) in KNOWN_LABELS]
     known = any(kind.matches(cell) for kind in (TEXT_COLUMN, LABEL_COLUMN) for cell in first)
@@ -144,8 +144,8 @@ def _names_of_data(first: Sequence[str]) -> list[str] | None:
     return names
 
 
-def _unnamed(first: Sequence[str]) -> list[str]:
-    """Header cells; of several empty ones, as Excel leaves them, each gets a name."""
+def _with_names(first: Sequence[str]) -> list[str]:
+    """Header cells, with generated names if several are empty, as Excel leaves them."""
     if first.count("") < 2:  # noqa: PLR2004 - pandas' index column is the one
         return list(first)
     return [cell or f"column {i}" for i, cell in enumerate(first, start=1)]

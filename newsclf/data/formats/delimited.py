@@ -1,4 +1,4 @@
-"""Read CSV in all its dialects: delimiter, header, broken rows.
+"""Read delimited text: detect its delimiter and header, and report broken rows.
 
 A row that can't be parsed affects no other: all of its lines but the first are read again.
 """
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from newsclf.common.settings import ReadingSettings
-from newsclf.data.formats.columns import TEXT_COLUMN, Header, header_of
+from newsclf.data.formats.columns import TEXT_COLUMN, Header, find_header
 from newsclf.data.formats.encodings import MAX_LINE_CHARACTERS, undecoded
 from newsclf.data.formats.rows import BadRow, Found, Record, Row
 
@@ -22,7 +22,7 @@ _ALIKE = 0.9
 
 
 class Lines:
-    """Numbered lines, of which the latest can be pushed back."""
+    """Numbered lines with push-back."""
 
     def __init__(self, lines: Iterator[str], codec: str) -> None:
         self._source = lines
@@ -33,7 +33,7 @@ class Lines:
         """The lines since `begin`."""
 
     def __iter__(self) -> Iterator[str]:
-        """Itself."""
+        """Return the iterator itself."""
         return self
 
     def __next__(self) -> str:
@@ -47,7 +47,7 @@ class Lines:
         """Begin a row."""
         self.taken.clear()
 
-    def give_back(self, keep: int) -> None:
+    def push_back(self, keep: int) -> None:
         """Push back the lines of the row, except the first `keep`."""
         returned = self.taken[keep:]
         self._waiting.extendleft(reversed(returned))
@@ -55,7 +55,7 @@ class Lines:
         del self.taken[keep:]
 
     def peek(self, count: int) -> list[str]:
-        """The next lines, which stay to be read."""
+        """Look at the next lines without consuming them."""
         while len(self._waiting) < count and (line := next(self._source, None)) is not None:
             self._waiting.append(line)
         return list(itertools.islice(self._waiting, count))
@@ -92,23 +92,23 @@ def read_delimited(
         once: Whether the source is a pipe, of which only one line is read in advance.
 
     Raises:
-        ConfigError, DataError: see `header_of`.
+        ConfigError, DataError: see `find_header`.
     """
     csv.field_size_limit(MAX_LINE_CHARACTERS)
     said = _excel_line(lines)
     sample = lines.peek(1 if once else _SAMPLE_LINES)
-    delimiter = reading.delimiter or said or sniff(sample, usual)
+    delimiter = reading.delimiter or said or guess_delimiter(sample, usual)
     notes = []
     if delimiter != (reading.delimiter or usual):
         notes.append(f"read as {_DELIMITERS.get(delimiter, delimiter)}-separated (--delimiter)")
     first = [row for row in _parsed(sample, delimiter) if row]
     if not first:
         return Found(_rows(lines, delimiter, Header([], 0)), notes)
-    header = header_of(first, reading.columns, name)
+    header = find_header(first, reading.columns, name)
     return Found(_rows(lines, delimiter, header), notes + header.notes)
 
 
-def sniff(sample: Sequence[str], usual: str) -> str:
+def guess_delimiter(sample: Sequence[str], usual: str) -> str:
     """Guess the delimiter of these lines: the usual one, unless only another fits."""
     fits = {}
     for delimiter in (usual, *(each for each in _DELIMITERS if each != usual)):
@@ -130,7 +130,7 @@ def _excel_line(lines: Lines) -> str | None:
     return first[-1]
 
 
-def names_a_text_column(line: str) -> bool:
+def is_header(line: str) -> bool:
     """Whether a line is the header of a table with headlines, with any delimiter."""
     rows = (next(csv.reader([line], delimiter=each), []) for each in _DELIMITERS)
     return any(len(row) > 1 and any(TEXT_COLUMN.matches(cell) for cell in row) for row in rows)
@@ -153,7 +153,7 @@ def _rows(lines: Lines, delimiter: str, header: Header) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            lines.give_back(keep=1)
+            lines.push_back(keep=1)
             yield BadRow(place, f"broken CSV ({error})", _BROKEN_HINT)
             continue
         if not fields or (len(fields) == 1 < len(header.names) and not fields[0].strip()):

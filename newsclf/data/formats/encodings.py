@@ -27,9 +27,9 @@ _MARKS = (
 _UNDECODED = re.compile("[\udc00-\udcff]")
 _ZERO_SHARE = 0.2
 _BINARY_SHARE = 0.05
-"""Zero bytes in a file that is not UTF-16; a single one may stand in a damaged text."""
+"""Share of zero bytes from which a file is binary; a damaged text may hold a few."""
 _SAMPLE_WORDS = 100_000
-"""Words with other characters than ASCII that are enough for a guess."""
+"""Number of words with non-ASCII characters that a guess is based on."""
 _FOREIGN_SHARE = 0.6
 """Share of non-ASCII characters in words that have any: about a fifth in Western languages, nearly
 all in others."""
@@ -45,7 +45,7 @@ _ODD = re.compile(
 
 
 def _mark_undecoded(error: UnicodeError) -> tuple[str, int]:
-    """Replace each byte that can't be decoded by half a surrogate pair, which no text holds."""
+    """Replace each undecodable byte by a lone surrogate, which valid text never contains."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join(chr(0xDC00 + b) for b in error.object[error.start : error.end]), error.end
@@ -85,7 +85,7 @@ def open_text(source: Source, asked: str | None) -> tuple[io.TextIOWrapper, list
 
 
 def lines_of(text: io.TextIOWrapper, name: str) -> Iterator[str]:
-    """Lines with any of the three line ends; DataError for an endless line."""
+    """Lines with any of the three line endings; DataError for an endless line."""
     while line := text.readline(MAX_LINE_CHARACTERS):
         if len(line) == MAX_LINE_CHARACTERS:
             raise DataError(

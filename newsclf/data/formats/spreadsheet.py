@@ -11,7 +11,7 @@ from typing import IO
 
 from newsclf.common.errors import DataError, require_extra
 from newsclf.common.settings import ReadingSettings
-from newsclf.data.formats.columns import Header, header_of
+from newsclf.data.formats.columns import Header, find_header
 from newsclf.data.formats.rows import BadRow, Found, Record, Row
 
 _SAMPLE_ROWS = 50
@@ -39,8 +39,7 @@ def read_excel(stream: IO[bytes], reading: ReadingSettings, name: str) -> Found:
         notes.append(f"the sheet '{sheet.title}' is read, the first of {len(book.worksheets)}")
     if not first:
         return Found(iter(()), notes)
-    # A header cell that is empty ends no table: the widest row says how wide it is.
-    header = header_of([values for _, values in first], reading.columns, name)
+    header = find_header([values for _, values in first], reading.columns, name)
     rows = _rows(itertools.chain(first, cells), header)
     return Found(rows, notes + header.notes)
 

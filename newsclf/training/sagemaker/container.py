@@ -28,7 +28,7 @@ from newsclf.common.files import write_text
 from newsclf.data.examples import remarks_on
 from newsclf.training.base import Base
 from newsclf.training.folder import LOCK_FILE, TrainRequest, work_folder
-from newsclf.training.run import Located, TrainResult, train
+from newsclf.training.run import LocalCopies, TrainResult, train
 from newsclf.training.sagemaker.files import INPUTS
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
         work = work_folder(settings.model)
         begun = _restore(checkpoints / _STATE, work)
         callbacks = _Log(work, checkpoints / _STATE, epochs=settings.train.epochs)
-        result = train(request, callbacks, resume=begun, located=_located(inputs))
+        result = train(request, callbacks, resume=begun, copies=_local_copies(inputs))
         for path in settings.model.iterdir():
             target = model / path.name
             if path.is_dir():
@@ -86,13 +86,13 @@ def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
     return result
 
 
-def _located(inputs: Path) -> Located:
+def _local_copies(inputs: Path) -> LocalCopies:
     data = next(iter((inputs / DATA).glob("*")), None)
     record = inputs / BASE_RECORD
     if not record.is_file():
-        return Located(data)
+        return LocalCopies(data)
     named = json.loads(record.read_text(encoding="utf-8"))
-    return Located(data, Base(named["name"], inputs / BASE, named["revision"]))
+    return LocalCopies(data, Base(named["name"], inputs / BASE, named["revision"]))
 
 
 class _Log:

@@ -162,7 +162,9 @@ def test_another_zip_is_an_error(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("notes.txt", "hello")
 
-    with pytest.raises(DataError, match=r"not a Financial PhraseBank zip, it has no Sentences_50"):
+    with pytest.raises(
+        DataError, match=r"no Financial PhraseBank at 75 % agreement: it has no Sentences_75"
+    ):
         read(path)
 
 

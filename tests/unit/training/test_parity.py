@@ -107,4 +107,4 @@ def test_what_an_accepted_model_agrees_on_less_than_asked_is_said(
     found = measured(rows, differing=differing, undecided=undecided, truth="int8")
 
     assert parity.problems(found, LIMITS) == []
-    assert parity.doubt(found, LIMITS) == said
+    assert parity.caveat(found, LIMITS) == said
