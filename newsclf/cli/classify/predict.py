@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import sys
 from pathlib import Path
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
 _STDIN = "-"
 _LONGEST_PATH = 1024
-"""Longer arguments are not looked for as files."""
+"""Length of arguments up to which they are checked for being files."""
 _FEW_WORDS = 2
-"""Up to this many one-word arguments may be headlines; more are one headline without quotes."""
+"""Number of one-word arguments above which they are probably one headline without quotes."""
 
 
 @grouped
@@ -103,14 +104,8 @@ def predict(
 
     settings = general.settings(model=model, data=reading.flags())
     if any(place is not None and place.startswith("s3://") for place in (source, target)):
-        predict_batch(
-            output,
-            settings.state_dir,
-            deployment or DEFAULT_DEPLOYMENT,
-            source,
-            target,
-            options=batch,
-        )
+        name = deployment or DEFAULT_DEPLOYMENT
+        predict_batch(output, settings.state_dir, name, source, target, options=batch)
         return
     if given := options_given(batch):
         raise ConfigError(
@@ -119,7 +114,7 @@ def predict(
         )
     if model is not None and deployment is not None:
         raise ConfigError(
-            "--model and --deployment: only one of them can answer", hint="leave one of them out"
+            "--model and --deployment: only one of them can classify", hint="leave one of them out"
         )
     rows_format = stream_format or ("csv" if source or target else None)
     texts = _headlines(headlines or [], source)
@@ -134,7 +129,7 @@ def predict(
         _few(output, texts, classifier)
         return
     rows = RowsRequest(
-        source=_as_stream(texts) if texts else _place(output, source),
+        source=_source(output, texts, source),
         form=".txt" if texts or source is None else None,
         reading=settings.data,
         known_text_column=classifier.text_column,
@@ -155,25 +150,25 @@ def predict(
 
 
 def _headlines(given: list[str], source: str | None) -> list[str]:
-    """The headlines on the command line; none if they are to be read from stdin or a file.
+    """The headlines on the command line; none if they come from stdin or a file.
 
     Raises:
-        ConfigError: They come from two places at once.
-        DataError: They come from nowhere.
+        ConfigError: There are two sources of headlines.
+        DataError: There is none.
     """
     from newsclf.common.errors import ConfigError, DataError
 
     if source is not None:
         if given:
             raise ConfigError(
-                "--input classifies a file, so no headlines can be given beside it",
+                "--input classifies a file, and cannot be combined with headlines",
                 hint="newsclf predict --input headlines.csv --output scored.csv",
             )
         return []
     if _STDIN in given:
         if len(given) > 1:
             raise ConfigError(
-                "- reads headlines from stdin, and takes no others beside it",
+                "- reads headlines from stdin, and cannot be combined with others",
                 hint="newsclf predict - < headlines.txt",
             )
         return []
@@ -199,27 +194,21 @@ def _few(output: Output, texts: list[str], classifier: Classifier) -> None:
             " headline of several words"
         )
     predicted = run(texts, classifier.classify)
-    output.data(
-        predict_view.document(
-            list(zip(texts, predicted.predictions, strict=True)), predicted.latency_ms, classifier
-        )
-    )
-    for text, prediction in zip(texts, predicted.predictions, strict=True):
+    found = list(zip(texts, predicted.predictions, strict=True))
+    output.data(predict_view.document(found, predicted.latency_ms, classifier))
+    for text, prediction in found:
         output.show(*predict_view.bars(text, prediction))
     count = len(texts)
     predict_rows.note_truncated(output, classifier.count_truncated(texts))
     output.note(f"{count} headline{'s' * (count != 1)} in {predicted.latency_ms:.1f} ms")
 
 
-def _place(output: Output, source: str | None) -> Path | BinaryIO:
-    if source is not None and source != _STDIN:
-        return Path(source)
+def _source(output: Output, texts: list[str], source: str | None) -> Path | BinaryIO:
+    """The headlines of the command line as a stream, else the file, else stdin."""
+    if texts:
+        return io.BytesIO("\n".join(texts).encode("utf-8", "surrogatepass"))
+    if source not in (None, _STDIN):
+        return Path(source or "")
     if sys.stdin.isatty():
         output.note("type headlines, one per line; Ctrl-D ends")
     return sys.stdin.buffer
-
-
-def _as_stream(texts: list[str]) -> BinaryIO:
-    import io
-
-    return io.BytesIO("\n".join(texts).encode("utf-8", "surrogatepass"))

@@ -37,7 +37,7 @@ class BatchOptions:
         str | None,
         typer.Option(
             metavar="KEY",
-            help="Id or ARN of the KMS key that encrypts the answers.",
+            help="Id or ARN of the KMS key that encrypts the predictions.",
             show_default="the bucket's",
         ),
     ] = None
@@ -52,10 +52,10 @@ def predict_batch(
     *,
     options: BatchOptions,
 ) -> None:
-    """Run the job, wait for it, and show where its answers are.
+    """Run a batch job, wait for it, and show where its predictions are.
 
     Raises:
-        ConfigError: source or target is not a place in S3, or there is nothing to score.
+        ConfigError: source or target is not on S3, or there is nothing to score.
         StateError: there is no such deployment on AWS.
     """
     from newsclf.common.errors import ConfigError, require_extra
@@ -76,13 +76,7 @@ def predict_batch(
     found = Deployments(state_dir).get_of(AwsDeployment, deployment)
     if options.kms_key is not None:
         check_kms_key(options.kms_key, found.region)
-    request = BatchRequest(
-        source=places[0],
-        output=places[1],
-        instance=options.instance,
-        count=options.count,
-        kms_key=options.kms_key,
-    )
+    request = BatchRequest(source=places[0], output=places[1], **asdict(options))
     clients = Clients(found.region, found.profile)
     _say_price(output, clients, request)
     done = transform(clients, found, request)
@@ -94,17 +88,13 @@ def _say_price(output: Output, clients: Clients, request: BatchRequest) -> None:
     from newsclf.common.errors import NewsclfError
     from newsclf.deploy.aws.price_list import job_usd_per_hour, pricing_client
 
+    unknown = "there is none for this instance; see https://aws.amazon.com/sagemaker/pricing/"
     try:
-        usd = job_usd_per_hour(
-            pricing_client(clients.session), clients.region, request.instance, "Tsform"
-        )
+        client = pricing_client(clients.session)
+        usd = job_usd_per_hour(client, clients.region, request.instance, "Tsform")
     except NewsclfError as error:
-        output.note(f"the price is not known: {error.message}")
-        return
+        usd, unknown = None, error.message
     if usd is None:
-        output.note(
-            f"What an hour of a batch job on {request.instance} costs is not known:"
-            " see https://aws.amazon.com/sagemaker/pricing/"
-        )
-        return
-    output.note(f"${usd * request.count:.4f} for each hour that the job runs")
+        output.note(f"the price of the batch job is not known: {unknown}")
+    else:
+        output.note(f"${usd * request.count:.4f} for each hour that the job runs")

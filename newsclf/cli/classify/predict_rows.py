@@ -1,4 +1,4 @@
-"""`newsclf predict` for the rows of a file or stream: show them, or write them with scores."""
+"""Rows of a file or stream in `newsclf predict`: show them, or write them with scores."""
 
 from __future__ import annotations
 
@@ -55,30 +55,26 @@ def write(output: Output, request: ScoreRequest, classifier: Classifier) -> None
     target = request.target if isinstance(request.target, Path) else None
     if target is None and output.as_json:
         raise ConfigError(
-            "--json prints one document, and the rows go to stdout too",
+            "--json and the rows cannot both go to stdout",
             hint="--format jsonl prints a JSON object per row, --output FILE writes a file",
         )
     started_s = time.monotonic()
     with _progress(output, request.rows) as on_window:
         tally = score(request, classifier.classify, on_window)
-    if target is not None:
-        output.data(
-            {
-                "source": classifier.source,
-                "rows": tally.rows,
-                "labels": {label: tally.labels[label] for label in LABELS},
-                "output": str(target),
-            }
-            | _counts(tally)
-        )
+    document = {
+        "source": classifier.source,
+        "rows": tally.rows,
+        "labels": {label: tally.labels[label] for label in LABELS},
+        "output": str(target),
+    }
+    output.data(document | _counts(tally))
     _show_tally(output, tally, time.monotonic() - started_s, target)
 
 
 def stdout(stream_format: StreamFormat) -> BinaryIO:
-    """Standard output for rows of a format; on a terminal nothing in them can drive it."""
-    if stream_format == "jsonl":
-        return cast("BinaryIO", StdoutBytes(visible_json))
-    return cast("BinaryIO", StdoutBytes(partial(visible, keep="\n\t")))
+    """Standard output for rows; on a terminal their control characters are escaped."""
+    escaped = visible_json if stream_format == "jsonl" else partial(visible, keep="\n\t")
+    return cast("BinaryIO", StdoutBytes(escaped))
 
 
 def _counts(tally: Tally) -> dict[str, object]:
@@ -92,7 +88,7 @@ def _counts(tally: Tally) -> dict[str, object]:
 
 @contextmanager
 def _progress(output: Output, rows: RowsRequest) -> Iterator[Callable[[Tally], None]]:
-    """A bar with the rows done, those to come, and the time left."""
+    """Show a bar with the rows done, the total and the time left."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     total = expected_rows(rows.source) if isinstance(rows.source, Path) else None

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """Something that classifies headlines."""
+    """A model or a deployment that classifies headlines."""
 
     classify: Classify
     source: dict[str, str]
     """`kind` (model or deployment), `name` and `digest` of the model, for --json."""
     count_truncated: Callable[[Sequence[str]], int] = lambda _: 0
-    """How many headlines are longer than the model reads; a deployment does not tell."""
+    """Count the headlines that are longer than the model reads; 0 for a deployment."""
     text_column: str | None = None
     """Text column of the model's training data."""
 
@@ -41,24 +41,24 @@ def find_classifier(
 ) -> Classifier:
     """Find the classifier, and tell the user which it is.
 
-    A deployment that the user names must exist: nothing else may answer in its place. By default it
-    is the deployment `news` if it exists, else the model directory.
+    A named deployment must exist: nothing else may classify in its place. The default is the
+    deployment `news` if it exists, else the model directory.
 
     Args:
-        output: Where to show it.
+        output: Gets a note that names the classifier.
         settings: With the state directory and the model.
-        deployment: The name that the user gave.
+        deployment: Name of a deployment.
         header_file: Headers that the API of a deployment requires.
-        use_model: Ask no deployment.
+        use_model: Use the model directory without looking for a deployment.
 
     Raises:
         StateError: There is no such deployment, or it is down.
         ModelError: There is no usable model.
     """
     recorded = Deployments(settings.state_dir)
-    if deployment is not None:
-        return _deployed(output, recorded.get(deployment), header_file, settings.state_dir)
-    found = None if use_model else recorded.find(DEFAULT_DEPLOYMENT)
+    found = recorded.get(deployment) if deployment is not None else None
+    if found is None and not use_model:
+        found = recorded.find(DEFAULT_DEPLOYMENT)
     if found is not None:
         return _deployed(output, found, header_file, settings.state_dir)
     from newsclf.model.card import read_card
@@ -66,7 +66,7 @@ def find_classifier(
     try:
         folder, card = read_card(settings.model)
     except ModelError as error:
-        raise _with_others(error, settings) from error
+        raise _with_alternative(error, settings) from error
     engine = open_model(folder, card)
     output.note(f"using the model in {_shown(settings.model)}")
     source = {"kind": "model", "name": str(settings.model), "digest": card.digest}
@@ -81,23 +81,21 @@ def _deployed(
 
     headers = read_headers(header_file)
     address = target_of(found, state_dir).address(found, headers=headers)
-    output.note(f"asking the deployment {found.name} at {address.url}")
+    output.note(f"using the deployment {found.name} at {address.url}")
     source = {"kind": "deployment", "name": found.name, "digest": found.model_digest}
     return Classifier(lambda texts: classify(address, texts), source)
 
 
-def _with_others(error: ModelError, settings: Settings) -> ModelError:
-    """The error with a hint at other deployments, or at the model of the demo."""
+def _with_alternative(error: ModelError, settings: Settings) -> ModelError:
+    """Add a hint at another deployment, or at the model of the demo, to an error."""
     demo = settings.state_dir / "demo" / "model"
     if names := Deployments(settings.state_dir).names():
-        hint = f"ask a deployment: --deployment {names[0]}"
+        error.hint = f"use a deployment: --deployment {names[0]}; or newsclf train"
     elif (demo / "card.json").is_file():
-        hint = f"use the model of the demo: --model {_shown(demo)}"
-    else:
-        return error
-    return ModelError(error.message, hint=f"{hint}; or newsclf train")
+        error.hint = f"use the model of the demo: --model {_shown(demo)}; or newsclf train"
+    return error
 
 
 def _shown(path: Path) -> str:
-    """A path that cannot be mistaken for a name."""
+    """A path that is not mistaken for a deployment's name."""
     return str(path) if path.is_absolute() else f"./{path}"

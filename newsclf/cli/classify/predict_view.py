@@ -1,4 +1,4 @@
-"""Output of `newsclf predict`: bars on the terminal, or a JSON document."""
+"""Views of `newsclf predict`: bars on the terminal, or a JSON document."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from newsclf.cli.classify.predict_source import Classifier
 
 _BAR_CELLS = 20
-_SHOWN = 500
-"""Characters of a headline that are shown."""
+_SHOWN_CHARACTERS = 500
 _COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
 
 
@@ -34,7 +33,7 @@ def document(
 def bars(text: str, prediction: Prediction) -> list[RenderableType]:
     """A headline with a bar for each label, and an empty line.
 
-    Where stdout cannot take block characters, they are plain ones.
+    The bars are plain ASCII if the encoding of stdout has no block characters.
     """
     from rich.table import Table
     from rich.text import Text
@@ -51,12 +50,9 @@ def bars(text: str, prediction: Prediction) -> list[RenderableType]:
             Text(_bar(score, blocks=blocks), style=_COLOURS[label]),
             Text(f"{100 * score:5.1f} %", style="bold" if chosen else ""),
         )
-    return [Text(visible(_shortened(text)), style="bold"), grid, ""]
-
-
-def _shortened(text: str) -> str:
-    """The beginning of a text that would fill the screen."""
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+    if len(text) > _SHOWN_CHARACTERS:
+        text = f"{text[:_SHOWN_CHARACTERS]}… ({len(text):,} characters)"
+    return [Text(visible(text), style="bold"), grid, ""]
 
 
 def _takes_blocks() -> bool:
@@ -68,9 +64,8 @@ def _takes_blocks() -> bool:
 
 
 def _bar(share: float, *, blocks: bool) -> str:
-    """A bar of _BAR_CELLS cells, exact to an eighth of a cell, or to a cell without blocks."""
+    """A bar of _BAR_CELLS cells, exact to an eighth of a cell, or to a cell in ASCII."""
     if not blocks:
         return ("#" * round(share * _BAR_CELLS)).ljust(_BAR_CELLS)
-    eighths = round(share * _BAR_CELLS * 8)
-    full, rest = divmod(eighths, 8)
+    full, rest = divmod(round(share * _BAR_CELLS * 8), 8)
     return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(_BAR_CELLS)

@@ -5,21 +5,14 @@ from __future__ import annotations
 import itertools
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from newsclf.cli.classify.predict import predict
-from newsclf.cli.deployments.deploy import deploy
-from newsclf.cli.deployments.teardown import teardown
-from newsclf.cli.deployments.wire_api import wire_api
-from newsclf.cli.measure.loadtest import loadtest
-from newsclf.cli.models.evaluate import evaluate
-from newsclf.cli.models.train import train
 from newsclf.cli.options import QuietOpt, VerboseOpt, start
 
 _FOLDER = Path(".newsclf/demo")
-"""What the demo itself made, and may replace."""
+"""Default folder, which an earlier demo made, so that the next one may replace it."""
 _HEADLINES = [
     "Operating profit rose to EUR 13.1 mn from EUR 8.7 mn a year earlier",
     "The plant will be closed and 240 people lose their jobs",
@@ -28,6 +21,7 @@ _STEPS = 7
 
 
 def demo(
+    context: typer.Context,
     *,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for what the demo makes.")
@@ -43,56 +37,34 @@ def demo(
 
     model, state = out / "model", out / "state"
     config = shipped_config("demo.toml")
-    if out == _FOLDER:  # what lies there is replaced, so it must not lie behind a link
+    if out == _FOLDER:  # its contents are replaced, so it must not be a link
         private_folder(out)
     out.mkdir(parents=True, exist_ok=True)
-    short = not verbose
+    program: Any = context.find_root().command
     steps = itertools.count(1)
 
-    def say(*words: object) -> None:
-        command = shlex.join(["newsclf", *(str(word) for word in words)])
+    def run(line: str, *words: object, quiet: bool = not verbose) -> None:
+        """Print and run a command line, which is completed by further arguments."""
+        arguments = [*line.split(), *(str(word) for word in words)]
         step = next(steps)
         gap = "\n" if step > 1 else ""
-        output.note(f"{gap}[{step}/{_STEPS}] $ {command}")
+        output.note(f"{gap}[{step}/{_STEPS}] $ {shlex.join(['newsclf', *arguments])}")
+        _run(program, *arguments, *(["--quiet"] if quiet else []))
 
-    say("train", "--config", config, "--out", model, "--overwrite")
-    train(config=config, out=model, overwrite=out == _FOLDER, quiet=quiet)
-    say("evaluate", "--model", model)
-    evaluate(model=model, quiet=short)
-    say("deploy", "--model", model, "--state-dir", state)
-    deploy(model=model, state_dir=state, quiet=short)
+    overwrite = ["--overwrite"] if out == _FOLDER else []
+    run("train --config", config, "--out", model, *overwrite, quiet=quiet)
+    run("evaluate --model", model)
+    run("deploy --model", model, "--state-dir", state)
     try:
-        say("wire-api", "--state-dir", state)
-        wire_api(state_dir=state, quiet=short)
-        say("predict", "--state-dir", state, *_HEADLINES)
-        predict(headlines=_HEADLINES, state_dir=state, quiet=short)
-        say(
-            "loadtest",
-            "--concurrency",
-            "1,8",
-            "--warmup",
-            "1s",
-            "--duration",
-            "6s",
-            "--price-as",
-            "ml.c5.large",
-            "--state-dir",
-            state,
-        )
+        run("wire-api --state-dir", state)
+        run("predict --state-dir", state, *_HEADLINES)
         try:
-            loadtest(
-                concurrency="1,8",
-                warmup=1,
-                duration=6,
-                price_as="ml.c5.large",
-                state_dir=state,
-                quiet=short,
-            )
-        except CheckFailedError as error:  # a busy machine; the rest of the demo goes on
+            load = "--concurrency 1,8 --warmup 1s --duration 6s --price-as ml.c5.large"
+            run(f"loadtest {load} --state-dir", state)
+        except CheckFailedError as error:  # on a busy machine; the rest of the demo goes on
             output.note(f"{error.message}; {error.hint}")
     finally:
-        say("teardown", "--state-dir", state)
-        teardown(state_dir=state, quiet=quiet)
+        run("teardown --state-dir", state, quiet=quiet)
     report = max(state.glob("runs/*/report.html"), default=None)
     output.note(
         f"\nReports: {model / 'evaluation' / 'report.html'}"
@@ -101,3 +73,7 @@ def demo(
         "Try this model on a headline of your own:\n"
         f'  newsclf predict --model {shlex.quote(str(model))} "your headline"'
     )
+
+
+def _run(program: Any, *arguments: str) -> None:
+    program.main([*arguments], prog_name="newsclf", standalone_mode=False)

@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsclf.cli import completion
-from newsclf.cli.options import (
-    ConfigOpt,
-    JsonOpt,
-    ModelOpt,
-    QuietOpt,
-    StateDirOpt,
-    VerboseOpt,
-    settings_from,
-    start,
-)
+from newsclf.cli.option_groups import grouped
+from newsclf.cli.options import ModelOpt, StateOptions
 
 if TYPE_CHECKING:
     from newsclf.common.settings import Settings
@@ -27,6 +19,7 @@ if TYPE_CHECKING:
 _MARKS = {"ok": "✓", "absent": "–", "unknown": "?", "wrong": "✗"}
 
 
+@grouped
 def doctor(
     *,
     model: ModelOpt = None,
@@ -40,19 +33,15 @@ def doctor(
         ),
     ] = None,
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="AWS profile.")] = None,
-    state_dir: StateDirOpt = None,
-    config: ConfigOpt = None,
-    as_json: JsonOpt = False,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    general: StateOptions,
 ) -> None:
     """Check the installation, AWS connectivity, permissions and prices, and say what to do."""
-    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    output = general.start()
     from newsclf.common.errors import NewsclfError
     from newsclf.common.visible import visible
     from newsclf.deploy.diagnostics.machine import check_machine
 
-    settings = settings_from(config, {"model": model, "state_dir": state_dir})
+    settings = general.settings(model=model)
     checks = [*check_machine(settings), *_aws(settings, region, profile)]
     output.data([asdict(check) for check in checks])
     for check in checks:
@@ -60,11 +49,11 @@ def doctor(
         if check.todo:
             output.show(visible(f"    → {check.todo}"))
     if wrong := [check.what for check in checks if check.state == "wrong"]:
-        raise NewsclfError(f"not as it should be: {', '.join(wrong)}")
+        raise NewsclfError(f"checks failed: {', '.join(wrong)}")
 
 
 def _aws(settings: Settings, region: str | None, profile: str | None) -> Iterator[Check]:
-    """AWS's part; without boto3 or a region that is said, and nothing else."""
+    """Check prices and AWS, or report that boto3 or the region is missing."""
     import datetime as dt
     from importlib.util import find_spec
 

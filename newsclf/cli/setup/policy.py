@@ -48,7 +48,7 @@ def policy(
         str | None,
         typer.Option(
             metavar="ARN",
-            help="IAM role of your own that is used with --role; then roles may only be passed on.",
+            help="Existing role for --role; the policy then only allows passing it on.",
         ),
     ] = None,
     quiet: QuietOpt = False,
@@ -66,10 +66,10 @@ def policy(
         raise ConfigError(f"--region {region}: expected a region such as us-east-1")
     if role is not None and not re.fullmatch(r"arn:aws:iam::\d{12}:role/\S+", role):
         raise ConfigError(f"--role {role}: expected arn:aws:iam::123456789012:role/NAME")
-    unknown = [name for name in commands or () if name not in COMMANDS]
-    if unknown:
-        raise _no_permissions(unknown[0], COMMANDS, context.find_root().command)
-    wanted = [name for name in COMMANDS if name in commands] if commands else list(COMMANDS)
+    for name in commands or ():
+        if name not in COMMANDS:
+            raise _no_permissions(name, COMMANDS, context.find_root().command)
+    wanted = [name for name in COMMANDS if not commands or name in commands]
     found = document(wanted, region=region, account=account, role=role)
     output.data(found)
     output.note(f"{size(found):,} of the {MANAGED_POLICY_CHARS:,} characters of a managed policy")
@@ -80,7 +80,7 @@ def policy(
 
 
 def _no_permissions(name: str, with_permissions: Iterable[str], root: Any) -> ConfigError:
-    """The error for a name that no policy is made for: a command without AWS, or no command."""
+    """The error for a command that needs no AWS permissions, or for an unknown command."""
     from newsclf.common.errors import ConfigError
     from newsclf.common.suggestions import did_you_mean
 

@@ -181,14 +181,17 @@ def test_sigterm_leaves_nothing_half_done(
 def test_sigterm_in_the_demo_tears_its_deployment_down(
     newsclf: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torn_down = []
-    for name in ("train", "evaluate", "deploy", "predict", "loadtest"):
-        monkeypatch.setattr(f"newsclf.cli.setup.demo.{name}", lambda *_, **__: None)
-    monkeypatch.setattr("newsclf.cli.setup.demo.wire_api", ended)
-    monkeypatch.setattr("newsclf.cli.setup.demo.teardown", lambda **_: torn_down.append(True))
+    done: list[str] = []
+
+    def run(_: object, command: str, *__: str) -> None:
+        done.append(command)
+        if command == "wire-api":
+            ended()
+
+    monkeypatch.setattr("newsclf.cli.setup.demo._run", run)
 
     assert newsclf("demo", "--out", "demo").exit_code == 143
-    assert torn_down
+    assert done == ["train", "evaluate", "deploy", "wire-api", "teardown"]
 
 
 # --- streams

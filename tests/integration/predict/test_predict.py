@@ -185,8 +185,8 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
     [
         ([], 2, "no headline was given"),
         (["Profit rose", " "], 2, "headline 2 of 2 is empty"),
-        (["--input", "in.csv", "Profit rose"], 2, "no headlines can be given beside it"),
-        (["--input", "in.csv", "--json"], 2, "the rows go to stdout too"),
+        (["--input", "in.csv", "Profit rose"], 2, "cannot be combined with headlines"),
+        (["--input", "in.csv", "--json"], 2, "cannot both go to stdout"),
         (["Profit rose", "--format", "xml"], 2, "--format xml: 'xml' is not one of"),
         (["Profit rose", "--instance", "ml.c5.large"], 2, "--instance: only for a batch job"),
         (["Profit rose", "--model", "model", "--deployment", "news"], 2, "only one of them"),
@@ -204,7 +204,7 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
         (["--input", "in.csv", "--output", "out.txt"], 2, "cannot be written to a '.txt' file"),
         (["--input", "in.csv", "--output", "there.csv"], 2, "there.csv already exists"),
         (["--input", "in.csv", "--output", "in.csv", "--overwrite"], 2, "is the file to score"),
-        (["-", "Profit rose"], 2, "takes no others beside it"),
+        (["-", "Profit rose"], 2, "cannot be combined with others"),
         (["Profit \udcff rose"], 2, "headline 1 of 1 holds half of a surrogate pair"),
         (
             ["--input", "in.csv", "--output", "o.csv", "--text-column", "title"],
