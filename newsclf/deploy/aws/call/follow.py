@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -12,6 +11,8 @@ from newsclf.deploy.aws.call.clock import Clock
 log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
+_REPEAT_S = 5 * 60.0
+"""How long until an unchanged status is logged again."""
 
 
 def follow(
@@ -20,7 +21,6 @@ def follow(
     look: Callable[[], tuple[str, _Result | None]],
     *,
     at_most_s: float,
-    repeat_s: float = math.inf,
 ) -> _Result | None:
     """Look again and again until there is a result; None when the time is over.
 
@@ -28,7 +28,6 @@ def follow(
         what: What is followed, for the log: `endpoint newsclf-news`.
         look: Finds its status, empty if there is nothing to log, and a result once it has ended.
         at_most_s: How long.
-        repeat_s: How long until an unchanged status is logged again.
     """
     began_s = clock.now_s()
     logged: tuple[str, float] = ("", began_s)
@@ -37,7 +36,7 @@ def follow(
         nonlocal logged
         status, found = look()
         now_s = clock.now_s()
-        if status and (status != logged[0] or now_s - logged[1] > repeat_s):
+        if status and (status != logged[0] or now_s - logged[1] > _REPEAT_S):
             minutes, seconds = divmod(int(now_s - began_s), 60)
             log.info("%d:%02d %s: %s", minutes, seconds, what, status)
             logged = status, now_s

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from newsclf.common.errors import ConfigError, InterruptedRunError, NewsclfError, TargetError
 from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.follow import follow
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.model import model_in_use
@@ -26,6 +25,7 @@ from newsclf.deploy.aws.iam.execution import key_arn
 from newsclf.deploy.aws.iam.role import LentPolicy
 from newsclf.deploy.aws.iam.statements import Statement, allow
 from newsclf.deploy.aws.images import check_serves
+from newsclf.deploy.aws.jobs.job import Job
 from newsclf.deploy.records import AwsDeployment
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,18 @@ class BatchDone:
     seconds: float
 
 
+@dataclass(frozen=True)
+class BatchJob(Job):
+    """One job by its name."""
+
+    name: str
+    kind = "batch job"
+    name_argument = "TransformJobName"
+    look_up = "describe_transform_job"
+    status_field = "TransformJobStatus"
+    stop_operation = "stop_transform_job"
+
+
 def parse_place(text: str, option: str) -> Place:
     """Read `s3://bucket/prefix`; ConfigError if it is something else."""
     found = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.*)", text)
@@ -109,28 +121,26 @@ def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest
     if warning := check_quota(clients, request.instance, request.count, usage=usage):
         log.warning(warning)
     keys = _keys_of(clients, request)
-    job = f"{scope.names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}"
+    job = BatchJob(scope, f"{scope.names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}")
     statements = _statements(scope.names, request, keys)
     started_s = clients.clock.now_s()
-    with LentPolicy(scope, scope.names.role("endpoint"), job, statements):
+    with LentPolicy(scope, scope.names.role("endpoint"), job.name, statements):
         try:
-            clients.call(
-                "sagemaker",
+            job.call(
                 "create_transform_job",
-                TransformJobName=job,
                 ModelName=model,
                 **_definition(scope, deployment.spec.kms_key, request, keys),
             )
-            log.info("batch job %s on %d × %s", job, request.count, request.instance)
-            found = _wait(clients, job)
-        except BaseException as error:  # it would go on, and be billed, with nobody waiting for it
+            log.info("batch job %s on %d × %s", job.name, request.count, request.instance)
+            found = job.wait(at_most_s=_LONGEST_S) or {}
+        except BaseException as error:  # it would continue and be billed, with nobody waiting
             with suppress(NewsclfError):
-                clients.find("sagemaker", "stop_transform_job", TransformJobName=job)
+                job.tell_to_stop()
             if isinstance(error, KeyboardInterrupt):
-                raise InterruptedRunError(f"the batch job {job} was told to stop") from None
+                raise InterruptedRunError(f"the batch job {job.name} was told to stop") from None
             raise
-    _check_end(clients, job, found)
-    return BatchDone(job, request.output.uri, clients.clock.now_s() - started_s)
+    _check_end(job, found)
+    return BatchDone(job.name, request.output.uri, clients.clock.now_s() - started_s)
 
 
 def _check_source(clients: Clients, source: Place) -> None:
@@ -200,29 +210,13 @@ def _definition(
     }
 
 
-def _wait(clients: Clients, job: str) -> Mapping[str, Any]:
-    """What AWS says of the job when it has ended."""
-
-    def look() -> tuple[str, Mapping[str, Any] | None]:
-        found = clients.call("sagemaker", "describe_transform_job", TransformJobName=job)
-        status = found["TransformJobStatus"]
-        return status, found if status in {"Completed", "Failed", "Stopped"} else None
-
-    found = follow(clients.clock, f"batch job {job}", look, at_most_s=_LONGEST_S)
-    if found is None:
-        raise TargetError(f"the batch job {job} was stopped after {_LONGEST_S / 86_400:g} days")
-    return found
-
-
-def _check_end(clients: Clients, job: str, found: Mapping[str, Any]) -> None:
-    status = found["TransformJobStatus"]
+def _check_end(job: BatchJob, found: Mapping[str, Any]) -> None:
+    status = found[job.status_field]
     if status == "Completed":
         return
     reason = f": {found['FailureReason']}" if "FailureReason" in found else ""
-    raise TargetError(
-        f"the batch job {job} has {status.lower()}{reason}",
-        hint=f"aws logs tail {_LOG} --log-stream-name-prefix {job} --region {clients.region}",
-    )
+    tail = f"aws logs tail {_LOG} --log-stream-name-prefix {job.name} --region {job.names.region}"
+    raise TargetError(f"the batch job {job.name} has {status.lower()}{reason}", hint=tail)
 
 
 def _statements(names: Names, request: BatchRequest, keys: _Keys) -> list[Statement]:

@@ -104,7 +104,7 @@ def recommending(
         warning = check_quota(clients, instance, request.in_use + 1, ours=request.in_use)
         if warning is not None:
             log.warning(warning)
-    job = RecommenderJob(clients, name_of_job(names, datetime.now(UTC)))
+    job = RecommenderJob(scope, name_of_job(names, datetime.now(UTC)))
     sample = f"{names.deployment}/{job.name}/payload.tar.gz"
     with ExitStack() as borrowed:
         clients.call(
@@ -130,11 +130,11 @@ def recommending(
         log.info("Inference Recommender's job %s on %s", job.name, ", ".join(request.instances))
 
         def finish(goes_on: Callable[[], bool]) -> Recommendations:
-            found = job.wait(goes_on, at_most_s=request.at_most_s)
-            if found is not None:
-                return _result(clients, job.name, request.instances, found)
-            log.info("stopping the job %s", job.name)
-            return _result(clients, job.name, request.instances, job.stop() or {})
+            found = job.wait(goes_on=goes_on, at_most_s=request.at_most_s)
+            if found is None:
+                log.info("stopping the job %s", job.name)
+                found = job.stop()
+            return _result(clients, job.name, request.instances, found)
 
         try:
             yield StartedJob(job.name, clients.region, finish)
@@ -154,7 +154,7 @@ def _end(job: RecommenderJob, borrowed: ExitStack) -> None:
             " its policy and sample stay until the teardown",
             job.name,
             job.name,
-            job.clients.region,
+            job.names.region,
         )
         raise
 

@@ -1,4 +1,4 @@
-"""Jobs of SageMaker's Inference Recommender: look at one, wait for it, stop it.
+"""Jobs of SageMaker's Inference Recommender and their results.
 
 A job makes endpoints as the execution role and deletes them when it ends, so whatever it needs of
 that role must stay until then.
@@ -8,27 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from newsclf.common.errors import NewsclfError, TargetError
-from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.call.errors import RefusedError
-from newsclf.deploy.aws.call.follow import follow
 from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.jobs.job import OVER, Job
 from newsclf.deploy.aws.walk.resource import Deletable
 from newsclf.deploy.recommendations import Recommendation
 
-_ENDED: Final = {"COMPLETED", "FAILED", "STOPPED", "DELETED"}
-_ENDING: Final = {"STOPPING", "DELETING"}
-_STOP_S: Final = 20 * 60.0
-"""An endpoint can't be deleted while it is created, so stopping takes its time."""
 LONGEST_S: Final = 90 * 60.0
 """A Default job takes up to 45 minutes (SageMaker guide, "Get an inference recommendation")."""
-_SAY_EVERY_S: Final = 5 * 60.0
 
 
 def name_of_job(names: Names, now: datetime) -> str:
@@ -36,81 +27,18 @@ def name_of_job(names: Names, now: datetime) -> str:
     return f"{names.endpoint}-{now:%y%m%d%H%M%S}{now.microsecond // 1000:03}"
 
 
-@dataclass(frozen=True, slots=True)
-class RecommenderJob:
+@dataclass(frozen=True)
+class RecommenderJob(Job):
     """One job by its name."""
 
-    clients: Clients
     name: str
-
-    def look(self) -> Mapping[str, Any] | None:
-        """What AWS says of it; None if there is no such job."""
-        return self._find("describe_inference_recommendations_job")
-
-    def wait(self, goes_on: Callable[[], bool], *, at_most_s: float) -> Mapping[str, Any] | None:
-        """What AWS says of it when it has ended; None once `goes_on` says no.
-
-        Raises:
-            TargetError: it does not end, or may not be looked at.
-            ServiceError: AWS can't be reached, is busy, or failed.
-        """
-        seen = ""
-
-        def look() -> tuple[str, tuple[Mapping[str, Any] | None] | None]:
-            nonlocal seen
-            if not goes_on():
-                return "", (None,)
-            found = self._found()
-            seen = found["Status"]
-            return seen, (found,) if seen in _ENDED else None
-
-        found = follow(
-            self.clients.clock, f"job {self.name}", look, at_most_s=at_most_s, repeat_s=_SAY_EVERY_S
-        )
-        if found is None:
-            raise TargetError(
-                f"the job {self.name} is still {seen} after {at_most_s / 60:.0f} minutes"
-            )
-        return found[0]
-
-    def stop(self) -> Mapping[str, Any] | None:
-        """Stop it unless it has ended, and wait until it has; None if there is no such job.
-
-        Raises:
-            TargetError: it can't be stopped, or looked at; then it is told to stop all the same.
-            ServiceError: AWS can't be reached, is busy, or failed.
-        """
-        try:
-            found = self.look()
-        except NewsclfError:
-            with suppress(NewsclfError):
-                self._tell_to_stop()
-            raise
-        if found is None or found["Status"] in _ENDED:
-            return found
-        if found["Status"] not in _ENDING:
-            try:
-                self._tell_to_stop()
-            except RefusedError:
-                found = self.look()  # it may just have ended
-                if found is not None and found["Status"] not in _ENDED | _ENDING:
-                    raise
-        ended = self.clients.clock.until(
-            lambda: f if (f := self._found())["Status"] in _ENDED else None, at_most_s=_STOP_S
-        )
-        if ended is None:
-            raise TargetError(f"the job {self.name} was told to stop, and has not")
-        return ended
-
-    def _tell_to_stop(self) -> None:
-        self._find("stop_inference_recommendations_job")
-
-    def _find(self, operation: str) -> dict[str, Any] | None:
-        return self.clients.find("sagemaker", operation, JobName=self.name)
-
-    def _found(self) -> Mapping[str, Any]:
-        found = self.look()
-        return {"Status": "DELETED"} if found is None else found
+    kind = "recommender job"
+    name_argument = "JobName"
+    look_up = "describe_inference_recommendations_job"
+    status_field = "Status"
+    stop_operation = "stop_inference_recommendations_job"
+    stopped_at_most_s = 20 * 60.0
+    """An endpoint can't be deleted while it is created, so stopping takes its time."""
 
 
 class RunningJobs(Deletable):
@@ -135,9 +63,9 @@ class RunningJobs(Deletable):
             NameContains=self.names.endpoint,
         )
         return [
-            RecommenderJob(self.scope.clients, each["JobName"])
+            RecommenderJob(self.scope, each["JobName"])
             for each in found
-            if named.fullmatch(each["JobName"]) and each["Status"] not in _ENDED
+            if named.fullmatch(each["JobName"]) and each["Status"] not in OVER
         ]
 
     def delete(self) -> bool:

@@ -11,8 +11,8 @@ from newsclf.common.errors import NewsclfError, ServiceError, TargetError
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.call.follow import follow
 from newsclf.deploy.aws.call.names import TRAINING_LOG
+from newsclf.deploy.aws.jobs.job import Job
 from newsclf.deploy.aws.jobs.training_log import TrainingLog
-from newsclf.deploy.aws.walk.resource import Deletable
 
 log = logging.getLogger(__name__)
 
@@ -20,52 +20,22 @@ _LINES: Final = 50
 _SEEN_AT_MOST_S: Final = 60.0
 """How long SageMaker may not see what was created a moment ago."""
 _UNREACHABLE_AT_MOST_S: Final = 600.0
-_STOPPED_AT_MOST_S: Final = 900.0
-"""120 s from SIGTERM to SIGKILL (docs of StopTrainingJob), and what it uploads after that."""
-_ENDED: Final = {"Completed", "Failed", "Stopped", "Deleting"}
 
 
-class TrainingJob(Deletable):
-    """A training job. Its record can't be deleted, so for a teardown it exists while it runs."""
+class TrainingJob(Job):
+    """The training job of a deployment of `newsclf train`."""
 
     kind = "training job"
-    service = "sagemaker"
     name_argument = "TrainingJobName"
     look_up = "describe_training_job"
-    holds_others = True
+    status_field = "TrainingJobStatus"
+    stop_operation = "stop_training_job"
+    stopped_at_most_s = 900.0
+    """120 s from SIGTERM to SIGKILL (docs of StopTrainingJob), and what it uploads after that."""
 
     @property
     def name(self) -> str:
         return self.names.endpoint
-
-    def exists(self) -> bool:
-        found = self.find()
-        return found is not None and not is_over(found)
-
-    def delete(self) -> bool:
-        """Stop it, and wait until it is no longer billed; False if it was not running.
-
-        Raises:
-            TargetError: AWS refuses to stop it, or it does not stop.
-            ServiceError: AWS can't be reached, is busy, or failed.
-        """
-        if not self.exists():
-            return False
-        try:
-            self.call("stop_training_job")
-        except RefusedError:
-            if self.exists():
-                raise
-            return False  # it has just ended
-        stopped = self.scope.clock.until(
-            lambda: None if self.exists() else True, at_most_s=_STOPPED_AT_MOST_S
-        )
-        if stopped is None:
-            raise TargetError(
-                f"{self.name} was told to stop, and has not after {_STOPPED_AT_MOST_S:.0f} s",
-                hint=self.names.teardown,
-            )
-        return True
 
     def follow(self, on_line: Callable[[str], None]) -> dict[str, Any]:
         """Wait for its end; SageMaker ends it when its time is over.
@@ -102,11 +72,6 @@ class TrainingJob(Deletable):
         raise TargetError(message, hint=_next_step(secondary, reason))
 
 
-def is_over(found: dict[str, Any]) -> bool:
-    """Whether it has ended, so that it is no longer billed."""
-    return found["TrainingJobStatus"] in _ENDED
-
-
 class _Watch:
     """Looks at a job again and again, and passes on the new lines of its log."""
 
@@ -135,7 +100,9 @@ class _Watch:
         status = found.get("SecondaryStatus") or found["TrainingJobStatus"]
         transitions = found.get("SecondaryStatusTransitions", [])
         message = transitions[-1].get("StatusMessage", "") if transitions else ""
-        return f"{status}: {message}" if message else status, found if is_over(found) else None
+        return f"{status}: {message}" if message else status, found if self._job.is_over(
+            found
+        ) else None
 
     def _pass_on_log(self) -> None:
         if not self._log_is_readable:
