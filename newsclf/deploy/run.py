@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from newsclf.common.errors import ConfigError
 from newsclf.deploy.aws.images import repository_arn, stock_image
-from newsclf.deploy.package.build import packed
 from newsclf.deploy.records import AwsDeployment, AwsSpec
 
 if TYPE_CHECKING:
     from newsclf.costs.prices import PriceBook
     from newsclf.deploy.aws.target import AwsTarget, Request
-    from newsclf.deploy.aws.walk.plan import Plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeployRequest:
-    """A model and how it is to be deployed on AWS."""
-
-    name: str
-    model: Path
-    archive: Path | None = None
-    """A packed model, instead of the model directory."""
-    wheels: Path
-    """Folder in which downloaded wheels are kept."""
-    spec: AwsSpec
-    force: bool = False
-    """Whether to go on with an update of the endpoint although its alarm rises."""
 
 
 def spec_for(region: str, prices: PriceBook, **fields: Any) -> AwsSpec:
@@ -74,31 +55,6 @@ def check_kms_key(key: str, region: str) -> None:
             f"--kms-key {key}: expected the id or the ARN of a key in {region}",
             hint=f"aws kms describe-key --key-id {key} --query KeyMetadata.Arn --region {region}",
         )
-
-
-def deploy_on_aws(
-    target: AwsTarget, request: DeployRequest, approve: Callable[[Plan], bool]
-) -> tuple[Plan, AwsDeployment | None]:
-    """Pack a model, plan its deployment, and apply the plan once it is approved.
-
-    Args:
-        approve: Is shown the plan; False ends the deployment before anything is changed.
-
-    Returns:
-        The plan, and the deployment; None if the plan was not approved.
-
-    Raises:
-        ModelError: There is no model or archive, or it is damaged.
-        DownloadError: The wheels could not be fetched.
-        NewsclfError: As `AwsTarget.plan` and `AwsTarget.apply`.
-    """
-    from newsclf.deploy.aws.target import Request
-
-    with packed(request.model, request.archive, wheels=request.wheels) as package:
-        plan = target.plan(
-            Request(name=request.name, package=package, spec=request.spec, force=request.force)
-        )
-        return plan, target.apply(plan) if approve(plan) else None
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -12,6 +12,7 @@ from newsclf.cli.durations import duration_s
 
 AWS_PANEL = "On AWS"
 """Panel of --help for what concerns AWS alone."""
+_NOT_IN_SPEC = {"memory", "concurrency", "archive", "force", "dry_run"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,26 +27,29 @@ class AwsOptions:
     concurrency: Annotated[
         int | None, typer.Option(help="Most serverless containers at once.", show_default="5")
     ] = None
-    minimum: Annotated[
+    min_instances: Annotated[
         int | None, typer.Option("--min", help="Fewest instances.", show_default="1")
     ] = None
-    maximum: Annotated[
+    max_instances: Annotated[
         int | None,
         typer.Option(
             "--max", help="Most instances; their number follows the load.", show_default="as --min"
         ),
     ] = None
-    ttl: Annotated[
+    ttl_s: Annotated[
         float | None,
         typer.Option(
+            "--ttl",
             parser=duration_s,
             metavar="TIME",
             help="Time after which AWS deletes the endpoint: 90m, 2h, 3d.",
         ),
     ] = None
-    budget: Annotated[
+    budget_usd: Annotated[
         float | None,
-        typer.Option(metavar="USD", help="Monthly SageMaker cost at which AWS sends an alert."),
+        typer.Option(
+            "--budget", metavar="USD", help="Monthly SageMaker cost at which AWS sends an alert."
+        ),
     ] = None
     budget_email: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Address for the budget alert.")
@@ -80,3 +84,14 @@ class AwsOptions:
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan and its price, and change nothing.")
     ] = False
+
+    def spec(self, instance: str | None, *, serverless: bool) -> dict[str, Any]:
+        """The fields of `AwsSpec` that were given."""
+        capacity = _given({"memory_mb": self.memory, "max_concurrency": self.concurrency})
+        found = {name: value for name, value in vars(self).items() if name not in _NOT_IN_SPEC}
+        found |= {"instance": instance, "serverless": capacity if serverless or capacity else None}
+        return _given(found)
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

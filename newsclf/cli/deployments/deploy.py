@@ -83,20 +83,12 @@ def deploy(
             )
         _deploy_here(output, settings, name, port=port, workers=workers)
         return
-    from newsclf.cli.deployments.deploy_aws import AwsCommand, deploy_on_aws
+    from newsclf.cli.deployments.deploy_aws import deploy_on_aws
 
     if port or workers:
         raise ConfigError("--port and --workers are for a deployment on this machine")
-    command = AwsCommand(
-        name=name,
-        instance=instance,
-        serverless=serverless,
-        options=aws,
-        place=place,
-        prices=prices,
-        yes=yes,
-    )
-    deploy_on_aws(output, settings, command)
+    fields = aws.spec(instance, serverless=serverless)
+    deploy_on_aws(output, settings, name, fields, options=aws, place=place, prices=prices, yes=yes)
 
 
 def _deploy_here(

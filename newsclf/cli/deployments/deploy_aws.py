@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from newsclf.cli.deployments.deploy_view import plan_document, show_plan, show_steps
@@ -12,6 +10,9 @@ from newsclf.cli.options import naming_options
 from newsclf.common.errors import CredentialsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from newsclf.cli.console import Output
     from newsclf.cli.deployments.aws_options import AwsOptions
     from newsclf.cli.options import RegionOptions
@@ -33,55 +34,33 @@ _OPTIONS = {
 """Field of the specification → the option that it comes from."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwsCommand:
-    """The options of `newsclf deploy` that matter on AWS."""
+def deploy_on_aws(
+    output: Output,
+    settings: Settings,
+    name: str,
+    fields: Mapping[str, Any],
+    *,
+    options: AwsOptions,
+    place: RegionOptions,
+    prices: Path | None,
+    yes: bool,
+) -> None:
+    """Show the plan, ask, and apply it.
 
-    name: str
-    instance: str | None
-    serverless: bool
-    options: AwsOptions
-    place: RegionOptions
-    prices: Path | None
-    yes: bool
-
-    def fields(self) -> dict[str, Any]:
-        """The fields of the specification that were given."""
-        options = self.options
-        serverless = _given(memory_mb=options.memory, max_concurrency=options.concurrency)
-        return _given(
-            instance=self.instance,
-            serverless=serverless if self.serverless or serverless else None,
-            min_instances=options.minimum,
-            max_instances=options.maximum,
-            vpc=options.vpc,
-            kms_key=options.kms_key,
-            ttl_s=options.ttl,
-            budget_usd=options.budget,
-            budget_email=options.budget_email,
-            image=options.image,
-        )
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def deploy_on_aws(output: Output, settings: Settings, command: AwsCommand) -> None:
-    """Show the plan, ask, and carry it out."""
+    Args:
+        fields: Fields of `AwsSpec` that were given.
+        prices: A file with prices that take precedence.
+        yes: Whether the plan is approved beforehand.
+    """
     from newsclf.costs.prices import prices_at
-    from newsclf.deploy import run
+    from newsclf.deploy.package.build import packed
+    from newsclf.deploy.run import spec_for
     from newsclf.deploy.target import aws_target
 
-    name, options, place = command.name, command.options, command.place
     target = aws_target(settings.state_dir, place.region, place.profile)
     with naming_options(_OPTIONS):
-        spec = run.spec_for(
-            target.region,
-            prices_at(settings.state_dir, command.prices),
-            rules=settings.aws,
-            **command.fields(),
-        )
+        book = prices_at(settings.state_dir, prices)
+        spec = spec_for(target.region, book, rules=settings.aws, **fields)
     try:
         target.check_credentials()  # before the archive, which takes a while
     except CredentialsError as error:
@@ -101,19 +80,16 @@ def deploy_on_aws(output: Output, settings: Settings, command: AwsCommand) -> No
             output.data(plan_document(name, target.region, plan.steps, deleted))
             output.note("nothing was changed")
         elif plan.changes:
-            output.approve(yes=command.yes)
+            output.approve(yes=yes)
         return not options.dry_run
 
+    from newsclf.deploy.aws.target import Request
+
     output.note("packing the model" if options.archive is None else f"checking {options.archive}")
-    request = run.DeployRequest(
-        name=name,
-        model=settings.model,
-        archive=options.archive,
-        wheels=settings.state_dir / "wheels",
-        spec=spec,
-        force=options.force,
-    )
-    plan, deployment = run.deploy_on_aws(target, request, approve)
+    wheels = settings.state_dir / "wheels"
+    with packed(settings.model, options.archive, wheels=wheels) as package:
+        plan = target.plan(Request(name=name, package=package, spec=spec, force=options.force))
+        deployment = target.apply(plan) if approve(plan) else None
     if deployment is None:
         return
     output.data(deployment.model_dump(mode="json"))

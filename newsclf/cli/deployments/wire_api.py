@@ -49,9 +49,11 @@ class ApiOptions:
             show_default=f"{_UNCHANGED}; else api-key, on AWS iam",
         ),
     ] = None
-    rate: Annotated[
+    rate_per_s: Annotated[
         float | None,
-        typer.Option(help="Most requests per second.", show_default=f"{_UNCHANGED}; else 500"),
+        typer.Option(
+            "--rate", help="Most requests per second.", show_default=f"{_UNCHANGED}; else 500"
+        ),
     ] = None
     burst: Annotated[
         int | None,
@@ -64,9 +66,10 @@ class ApiOptions:
             show_default=f"{_UNCHANGED}; else 4, on AWS 50 reserved",
         ),
     ] = None
-    cors: Annotated[
+    cors_origins: Annotated[
         list[str] | None,
         typer.Option(
+            "--cors",
             metavar="ORIGIN",
             help="Web origin that may call the API, or none; repeatable.",
             show_default=f"{_UNCHANGED}; else none",
@@ -149,11 +152,8 @@ def _request(
 
     jwt = {"issuer": aws.jwt_issuer, "audience": aws.jwt_audience or ()}
     given = {
-        "auth": api.auth,
-        "rate_per_s": api.rate,
-        "burst": api.burst,
-        "runtimes": api.runtimes,
-        "cors_origins": () if api.cors == ["none"] else api.cors or None,
+        **vars(api),
+        "cors_origins": () if api.cors_origins == ["none"] else api.cors_origins or None,
         "port": local.port,
         "jwt": jwt if aws.jwt_issuer or aws.jwt_audience else None,
         "unreserved": aws.unreserved,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from newsclf.common.errors import TargetError
-from newsclf.deploy.aws.api.function import AnyFunction
+from newsclf.deploy.aws.api.function import Function
 from newsclf.deploy.aws.api.resources import ApiSpec
 from newsclf.deploy.aws.call.errors import RefusedError, is_denied
 from newsclf.deploy.aws.call.scope import Scope
@@ -61,7 +61,7 @@ def _room(scope: Scope) -> tuple[int, int] | None:
         if not is_denied(error):
             raise
         return None  # then Lambda refuses the reservation itself
-    found = AnyFunction(scope, scope.names.endpoint, "function").found()
+    found = Function(scope, scope.names.endpoint, "function").found()
     ours = (found or {}).get("Concurrency", {}).get("ReservedConcurrentExecutions", 0)
     total = limits["ConcurrentExecutions"]
     free = limits["UnreservedConcurrentExecutions"] + ours

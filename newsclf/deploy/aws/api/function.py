@@ -10,7 +10,6 @@ from newsclf.common.errors import ServiceError, TargetError
 from newsclf.deploy.aws.api.function_code import code_sha256
 from newsclf.deploy.aws.call.errors import RefusedError, is_not_yet_assumable
 from newsclf.deploy.aws.walk.resource import (
-    Deletable,
     NamedLikeDeployment,
     PlannedChange,
     Resource,
@@ -40,37 +39,26 @@ class FunctionSpec:
 
 
 @dataclass(frozen=True)
-class AnyFunction(Deletable):
-    """A function, whatever its code and settings."""
+class Function(Resource):
+    """A function, in its desired state."""
 
     name: str
     kind: str
     """`function`, or `authorizer function`."""
+    role: str = ""
+    """Name of the role that it runs as."""
+    desired: FunctionSpec | None = None
+    """None: only to find or delete it."""
     service = "lambda"
     name_argument = "FunctionName"
     look_up = "get_function"
 
-    def delete(self) -> bool:
-        """Delete it and wait until it is gone."""
-        deleted = self.drop("delete_function")
-        gone = self.scope.clock.until(
-            lambda: None if self.exists() else True, at_most_s=_STATE_TIMEOUT_S
-        )
-        if gone is None:
-            raise ServiceError(
-                f"the function {self.name} was deleted, and is still there",
-                hint="newsclf teardown tries again",
-            )
-        return deleted
-
-
-@dataclass(frozen=True)
-class Function(AnyFunction, Resource):
-    """A function, in its desired state."""
-
-    role: str
-    """Name of the role that it runs as."""
-    spec: FunctionSpec
+    @property
+    def spec(self) -> FunctionSpec:
+        """Its desired code and settings."""
+        if self.desired is None:
+            raise AssertionError  # made to delete it
+        return self.desired
 
     @property
     def detail(self) -> str:
@@ -99,6 +87,19 @@ class Function(AnyFunction, Resource):
         if "concurrency" in differences:
             self._set_concurrency()
         return {}
+
+    def delete(self) -> bool:
+        """Delete it and wait until it is gone."""
+        deleted = self.drop("delete_function")
+        gone = self.scope.clock.until(
+            lambda: None if self.exists() else True, at_most_s=_STATE_TIMEOUT_S
+        )
+        if gone is None:
+            raise ServiceError(
+                f"the function {self.name} was deleted, and is still there",
+                hint="newsclf teardown tries again",
+            )
+        return deleted
 
     @property
     def arn(self) -> str:

@@ -9,14 +9,13 @@ from typing import Literal
 from newsclf.costs.formulas import FUNCTION_MEMORY_MB
 from newsclf.deploy.auth import AwsAuth
 from newsclf.deploy.aws.api.authorizer import AnyAuthorizer, Authorizer, jwt_settings, key_settings
-from newsclf.deploy.aws.api.function import MODEL_VARIABLE, AnyFunction, Function, FunctionSpec
+from newsclf.deploy.aws.api.function import MODEL_VARIABLE, Function, FunctionSpec
 from newsclf.deploy.aws.api.function_code import API_MODULES, AUTHORIZER_MODULES, zipped
 from newsclf.deploy.aws.api.function_permission import FunctionPermission
 from newsclf.deploy.aws.api.http_api import HttpApi, api_id_of
 from newsclf.deploy.aws.api.integration import Integration
 from newsclf.deploy.aws.api.routes import ROUTES, Routes
 from newsclf.deploy.aws.api.stage import Stage
-from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.iam.role import Role, without_replaced
 from newsclf.deploy.aws.iam.statements import Statement, allow
@@ -47,17 +46,6 @@ class ApiSpec:
     """Whether it is an error if the account has no room to reserve so many."""
 
 
-@dataclass(frozen=True, slots=True)
-class _FunctionNames:
-    """The names of a function, of its role, and of the kinds of both."""
-
-    word: str
-    """First word of the kinds beside the function: `authorizer role`."""
-    kind: str
-    name: str
-    role: str
-
-
 def api_resources(scope: Scope, spec: ApiSpec, model_digest: str) -> Sequence[Resource]:
     """The resources from the function's log to the stage that makes the API answer.
 
@@ -72,7 +60,7 @@ def api_resources(scope: Scope, spec: ApiSpec, model_digest: str) -> Sequence[Re
     }
     log, role, function = _function(
         scope,
-        _api_function(names),
+        "function",
         FunctionSpec(
             handler="lambda_src.handler.handle",
             code=zipped(API_MODULES),
@@ -107,8 +95,7 @@ def api_undesired(scope: Scope, spec: ApiSpec) -> Sequence[Deletable]:
     """What an API with another kind of authentication had, in the order of creation."""
     found: list[Deletable] = []
     if spec.auth != "api-key":
-        key_check = _any_function(scope, _key_function(scope.names))
-        found += [*key_check, AnyAuthorizer(scope, "key")]
+        found += [*_function(scope, "authorizer"), AnyAuthorizer(scope, "key")]
     if spec.auth != "jwt":
         found.append(AnyAuthorizer(scope, "jwt"))
     return without_replaced(found, scope.names)
@@ -121,8 +108,8 @@ def api_deletables(scope: Scope) -> Sequence[Deletable]:
     functions.
     """
     return [
-        *_any_function(scope, _api_function(scope.names)),
-        *_any_function(scope, _key_function(scope.names)),
+        *_function(scope, "function"),
+        *_function(scope, "authorizer"),
         LogGroup(scope, scope.names.api_log, _API_LOG),
         HttpApi(scope),
     ]
@@ -135,7 +122,7 @@ def _authorizer(scope: Scope, spec: ApiSpec) -> Sequence[Resource]:
         return []
     log, role, function = _function(
         scope,
-        _key_function(scope.names),
+        "authorizer",
         FunctionSpec(
             handler="lambda_src.authorizer.handle",
             code=zipped(AUTHORIZER_MODULES),
@@ -157,38 +144,33 @@ def _authorizer(scope: Scope, spec: ApiSpec) -> Sequence[Resource]:
     return [log, role, function, authorizer, permission]
 
 
-def _api_function(names: Names) -> _FunctionNames:
-    return _FunctionNames("function", "function", names.endpoint, names.role("api"))
-
-
-def _key_function(names: Names) -> _FunctionNames:
-    return _FunctionNames(
-        "authorizer", "authorizer function", names.authorizer, names.role("authorizer")
-    )
-
-
 def _function(
-    scope: Scope, named: _FunctionNames, spec: FunctionSpec, *statements: Statement
+    scope: Scope,
+    part: Literal["function", "authorizer"],
+    desired: FunctionSpec | None = None,
+    *statements: Statement,
 ) -> tuple[LogGroup, Role, Function]:
-    """A function with its log group and its role, which may write to that log."""
-    group = scope.names.function_log(named.name)
+    """A function with its log group and its role, which may write to that log.
+
+    Args:
+        part: The function that answers requests, or the one that checks keys.
+        desired: Its desired state; None to delete it.
+        statements: What its role may do besides.
+    """
+    names = scope.names
+    if part == "function":
+        name, role, kind = names.endpoint, names.role("api"), "function"
+    else:
+        name, role, kind = names.authorizer, names.role("authorizer"), "authorizer function"
+    group = names.function_log(name)
     writes = allow(
-        "logs:CreateLogStream logs:PutLogEvents", scope.names.arn("logs", f"log-group:{group}:*")
+        "logs:CreateLogStream logs:PutLogEvents", names.arn("logs", f"log-group:{group}:*")
     )
     return (
-        LogGroup(scope, group, f"{named.word} log group"),
-        Role(scope, named.role, f"{named.word} role", _LAMBDA, (*statements, writes)),
-        Function(scope, named.name, named.kind, named.role, spec),
+        LogGroup(scope, group, f"{part} log group"),
+        Role(scope, role, f"{part} role", _LAMBDA, (*statements, writes)),
+        Function(scope, name, kind, role, desired),
     )
-
-
-def _any_function(scope: Scope, named: _FunctionNames) -> Sequence[Deletable]:
-    """A function with its log group and its role, to delete them."""
-    return [
-        LogGroup(scope, scope.names.function_log(named.name), f"{named.word} log group"),
-        Role(scope, named.role, f"{named.word} role", _LAMBDA),
-        AnyFunction(scope, named.name, named.kind),
-    ]
 
 
 def _route_sources(scope: Scope) -> dict[str, str]:
