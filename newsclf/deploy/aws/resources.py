@@ -14,10 +14,10 @@ from newsclf.deploy.aws.bucket import Archive, Bucket, ModelArchive, ModelArchiv
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint import end_of_life
 from newsclf.deploy.aws.endpoint.alarms import ErrorAlarm, ErrorAlarms
-from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling, ScaledVariant
-from newsclf.deploy.aws.endpoint.budget import AnyBudget, Budget
+from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling
+from newsclf.deploy.aws.endpoint.budget import Budget
 from newsclf.deploy.aws.endpoint.config import EndpointConfig, definition_of
-from newsclf.deploy.aws.endpoint.end_of_life import AnySchedule, Schedule
+from newsclf.deploy.aws.endpoint.end_of_life import Schedule
 from newsclf.deploy.aws.endpoint.endpoint import DesiredEndpoint, Endpoint
 from newsclf.deploy.aws.endpoint.model import Model, model_definition
 from newsclf.deploy.aws.iam import execution
@@ -102,11 +102,11 @@ def endpoint_deletables(scope: Scope) -> Sequence[Deletable]:
         EndpointConfig(scope),
         ErrorAlarms(scope),
         _schedule_role(scope),
-        AnySchedule(scope),
+        Schedule(scope),
         RunningJobs(scope),
         Endpoint(scope),
-        ScaledVariant(scope),
-        AnyBudget(scope),
+        AutoScaling(scope),
+        Budget(scope),
         *(training_deletables(scope) if scope.names.is_training else []),
     ]
 
@@ -116,7 +116,7 @@ def endpoint_undesired(scope: Scope, spec: AwsSpec) -> Sequence[Deletable]:
 
     An end of life or a budget stays when it is not asked for again: they only save money.
     """
-    return [] if _scaling(scope, spec) else [ScaledVariant(scope)]
+    return [] if _scaling(scope, spec) else [AutoScaling(scope)]
 
 
 def endpoint_orphans(scope: Scope, desired: Sequence[Resource]) -> Sequence[Deletable]:

@@ -6,7 +6,7 @@ Signatures (`iam`) need none: API Gateway checks them itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from newsclf.deploy.aws.api.http_api import PartOfApi
@@ -42,11 +42,13 @@ def key_settings(function_arn: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class AnyAuthorizer(PartOfApi):
-    """An authorizer, whatever its settings."""
+class Authorizer(PartOfApi, SimpleResource):
+    """An authorizer, in its desired state."""
 
     suffix: Literal["jwt", "key"]
     """An authorizer of the other kind has another name."""
+    desired: Mapping[str, Any] = field(default_factory=dict)
+    """Its settings, as API Gateway takes them; empty: only to find or delete it."""
 
     @property
     def kind(self) -> str:
@@ -68,14 +70,6 @@ class AnyAuthorizer(PartOfApi):
         return found is not None and self.drop(
             "delete_authorizer", AuthorizerId=found["AuthorizerId"]
         )
-
-
-@dataclass(frozen=True)
-class Authorizer(AnyAuthorizer, SimpleResource):
-    """An authorizer, in its desired state."""
-
-    desired: Mapping[str, Any]
-    """Its settings, as API Gateway takes them."""
 
     @property
     def detail(self) -> str:

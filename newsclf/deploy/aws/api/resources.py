@@ -8,7 +8,7 @@ from typing import Literal
 
 from newsclf.costs.formulas import FUNCTION_MEMORY_MB
 from newsclf.deploy.auth import AwsAuth
-from newsclf.deploy.aws.api.authorizer import AnyAuthorizer, Authorizer, jwt_settings, key_settings
+from newsclf.deploy.aws.api.authorizer import Authorizer, jwt_settings, key_settings
 from newsclf.deploy.aws.api.function import MODEL_VARIABLE, Function, FunctionSpec
 from newsclf.deploy.aws.api.function_code import API_MODULES, AUTHORIZER_MODULES, zipped
 from newsclf.deploy.aws.api.function_permission import FunctionPermission
@@ -73,7 +73,7 @@ def api_resources(scope: Scope, spec: ApiSpec, model_digest: str) -> Sequence[Re
     )
     integration = Integration(scope, function.arn)
     suffix = _SUFFIX.get(spec.auth)
-    authorizer = AnyAuthorizer(scope, suffix) if suffix else None
+    authorizer = Authorizer(scope, suffix) if suffix else None
     desired: Sequence[Resource] = [
         log,
         role,
@@ -95,9 +95,9 @@ def api_undesired(scope: Scope, spec: ApiSpec) -> Sequence[Deletable]:
     """What an API with another kind of authentication had, in the order of creation."""
     found: list[Deletable] = []
     if spec.auth != "api-key":
-        found += [*_function(scope, "authorizer"), AnyAuthorizer(scope, "key")]
+        found += [*_function(scope, "authorizer"), Authorizer(scope, "key")]
     if spec.auth != "jwt":
-        found.append(AnyAuthorizer(scope, "jwt"))
+        found.append(Authorizer(scope, "jwt"))
     return without_replaced(found, scope.names)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from newsclf.deploy.aws.api.authorizer import AnyAuthorizer
+from newsclf.deploy.aws.api.authorizer import Authorizer
 from newsclf.deploy.aws.api.http_api import PartOfApi
 from newsclf.deploy.aws.api.integration import Integration
 from newsclf.deploy.aws.walk.resource import NamedLikeDeployment, SimpleResource
@@ -21,7 +21,7 @@ class Routes(NamedLikeDeployment, PartOfApi, SimpleResource):
     integration: Integration
     authorization: str
     """API Gateway's word: AWS_IAM, JWT, CUSTOM or NONE."""
-    authorizer: AnyAuthorizer | None
+    authorizer: Authorizer | None
     """None: it needs none."""
     kind = "routes"
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from newsclf.common.errors import ConfigError
 from newsclf.deploy.aws.call.errors import is_not_found
 from newsclf.deploy.aws.endpoint.config import VARIANT
-from newsclf.deploy.aws.walk.resource import Deletable, SimpleResource, has
+from newsclf.deploy.aws.walk.resource import SimpleResource, has
 
 _METRIC: Final = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 _OUT_COOLDOWN_S: Final = 60
@@ -26,9 +26,15 @@ _IN_COOLDOWN_S: Final = 300
 _VCPUS: Final = {"medium": 2, "large": 2, "xlarge": 4}
 
 
-class ScaledVariant(Deletable):
-    """The scalable target of an endpoint's variant and its policy, whatever they say."""
+@dataclass(frozen=True)
+class AutoScaling(SimpleResource):
+    """The scalable target of an endpoint's variant and its policy, in their desired state."""
 
+    instance: str = ""
+    """Such as `ml.c5.xlarge`; decides how many requests one has in flight when it is busy. Empty:
+    only to delete it."""
+    min_instances: int = 0
+    max_instances: int = 0
     kind = "autoscaling"
     service = "application-autoscaling"
 
@@ -72,16 +78,6 @@ class ScaledVariant(Deletable):
             ServiceNamespace="sagemaker",
             **which,
         )
-
-
-@dataclass(frozen=True)
-class AutoScaling(ScaledVariant, SimpleResource):
-    """The scalable target and its policy, in their desired state."""
-
-    instance: str
-    """Such as `ml.c5.xlarge`; decides how many requests one has in flight when it is busy."""
-    min_instances: int
-    max_instances: int
 
     @property
     def target_in_flight(self) -> float:

@@ -12,15 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from newsclf.deploy.aws.walk.resource import Deletable, SimpleResource
+from newsclf.deploy.aws.walk.resource import SimpleResource
 
 _PERCENTS: Final = (50.0, 100.0)
 _FILTERS: Final = {"Service": ["Amazon SageMaker"]}
 
 
-class AnyBudget(Deletable):
-    """The budget of a deployment, whatever its amount."""
+@dataclass(frozen=True)
+class Budget(SimpleResource):
+    """A monthly budget, which alerts somebody when half of it and all of it is used."""
 
+    usd_per_month: float = 0.0
+    """0: only to delete it, as with the recipient."""
+    email: str = ""
+    differs = "replace"
     kind = "budget alarm"
     service = "budgets"
     deletion = "delete_budget"
@@ -37,15 +42,6 @@ class AnyBudget(Deletable):
     def find(self) -> Mapping[str, Any] | None:
         answer = self.ask("describe_budget")
         return answer and answer["Budget"]
-
-
-@dataclass(frozen=True)
-class Budget(AnyBudget, SimpleResource):
-    """A monthly budget, which alerts somebody when half of it and all of it is used."""
-
-    usd_per_month: float
-    email: str
-    differs = "replace"
 
     @property
     def detail(self) -> str:

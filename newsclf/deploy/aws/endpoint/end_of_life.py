@@ -17,7 +17,7 @@ from typing import Any, Final
 from newsclf.deploy.aws.call.errors import is_not_yet_assumable
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.iam.statements import Statement, allow
-from newsclf.deploy.aws.walk.resource import Deletable, NamedLikeDeployment, SimpleResource
+from newsclf.deploy.aws.walk.resource import NamedLikeDeployment, SimpleResource
 
 ROLE_SERVICE: Final = "scheduler.amazonaws.com"
 """The service that assumes the role of the schedule."""
@@ -43,9 +43,12 @@ def statements(names: Names) -> tuple[Statement, ...]:
     )
 
 
-class AnySchedule(NamedLikeDeployment, Deletable):
-    """The schedule of a deployment, whatever its time."""
+@dataclass(frozen=True)
+class Schedule(NamedLikeDeployment, SimpleResource):
+    """The schedule of a deployment, in its desired state."""
 
+    at: datetime | None = None
+    """When the endpoint is deleted, aware of its time zone; None: only to delete the schedule."""
     kind = "end of life"
     service = "scheduler"
     look_up = "get_schedule"
@@ -54,14 +57,6 @@ class AnySchedule(NamedLikeDeployment, Deletable):
     @property
     def identity(self) -> Mapping[str, Any]:
         return {"Name": self.name, "GroupName": _GROUP}
-
-
-@dataclass(frozen=True)
-class Schedule(AnySchedule, SimpleResource):
-    """The schedule, in its desired state."""
-
-    at: datetime
-    """When the endpoint is deleted; aware of its time zone, to the second."""
 
     @property
     def detail(self) -> str:
@@ -78,6 +73,8 @@ class Schedule(AnySchedule, SimpleResource):
 
     @property
     def _utc(self) -> datetime:
+        if self.at is None:
+            raise AssertionError  # made to delete it
         return self.at.astimezone(UTC)
 
     @property

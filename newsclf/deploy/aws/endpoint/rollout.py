@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.call.scope import Scope
-from newsclf.deploy.aws.endpoint.autoscaling import ScaledVariant
+from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling
 from newsclf.deploy.aws.endpoint.describe import describe_config
 from newsclf.deploy.aws.walk.apply import remove
 
@@ -38,7 +38,7 @@ def roll_out(
     states = [describe_config(scope, each) for each in configs]
     before, after = (state and state.instance for state in states)
     if before != after:
-        removal = remove([ScaledVariant(scope)])
+        removal = remove([AutoScaling(scope)])
         removal.check()
         if removal.deleted:
             log.info("autoscaling ends, since it can't go from %s to %s", before, after)

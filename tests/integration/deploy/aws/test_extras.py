@@ -16,9 +16,9 @@ from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.clock import Clock
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
-from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling, ScaledVariant, vcpus
-from newsclf.deploy.aws.endpoint.budget import AnyBudget, Budget
-from newsclf.deploy.aws.endpoint.end_of_life import AnySchedule, Schedule, statements
+from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling, vcpus
+from newsclf.deploy.aws.endpoint.budget import Budget
+from newsclf.deploy.aws.endpoint.end_of_life import Schedule, statements
 from newsclf.deploy.aws.walk.resource import PlannedChange
 
 NAMES = Names("news", "123456789012", "eu-west-1")
@@ -82,7 +82,7 @@ def test_autoscaling_is_made_kept_changed_and_taken_away(moto: Clients) -> None:
     larger.ensure()
     assert larger.planned().action == "keep"
     assert scaling(moto, max_instances=6, instance="ml.c5.large").planned().action == "update"
-    remains = ScaledVariant(Scope(moto, NAMES))  # knows only the name
+    remains = AutoScaling(Scope(moto, NAMES))  # knows only the name
     assert remains.delete()
     assert not remains.exists()
     assert not remains.delete()
@@ -132,7 +132,7 @@ def test_the_end_of_life_is_made_kept_moved_and_taken_away(moto: Clients) -> Non
     assert later.planned().action == "update"
     later.ensure()
     assert later.planned().action == "keep"
-    remains = AnySchedule(Scope(moto, NAMES))
+    remains = Schedule(Scope(moto, NAMES))
     assert remains.exists()
     assert remains.delete()
     assert not remains.exists()
@@ -207,7 +207,7 @@ def test_a_budget_is_made_and_taken_away(moto: Clients) -> None:
     replace(wanted, usd_per_month=30.0).ensure()
     found = moto.client("budgets").describe_budgets(AccountId=NAMES.account)["Budgets"]
     assert [each["BudgetLimit"]["Amount"] for each in found] == ["30.00"]
-    remains = AnyBudget(Scope(moto, NAMES))
+    remains = Budget(Scope(moto, NAMES))
     assert remains.delete()
     assert not remains.exists()
     assert not remains.delete()
