@@ -1,10 +1,10 @@
-"""The API's authorizer: whether a request brings the API key.
+"""Lambda authorizer of the API: checks the API key of a request.
 
-API Gateway calls it for requests with an `x-api-key` header (an event of payload format 2.0, an
-answer of its simple form) and keeps the answer for some minutes. Without the header it refuses by
-itself. Nothing is logged.
+API Gateway invokes it for requests with an `x-api-key` header (with an event of payload format 2.0,
+for a simple response) and caches the answer for some minutes. It refuses requests without the
+header itself. Nothing is logged.
 
-Environment: KEY_SHA256, the hexadecimal SHA-256 of the key. The key itself is not known here.
+Environment: KEY_SHA256, the hexadecimal SHA-256 of the key. The key itself is not stored here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 
 def handle(event: dict[str, Any], _context: Any) -> dict[str, bool]:
-    """Answer one event; anything but the key is refused."""
+    """Answer one event: only the API key is authorized."""
     given = (event.get("headers") or {}).get("x-api-key")
     key = given if isinstance(given, str) else ""
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

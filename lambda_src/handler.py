@@ -1,17 +1,17 @@
-"""The API's Lambda function: API Gateway events in, the endpoint's predictions out.
+"""Lambda function of the API: answers API Gateway events with an endpoint's predictions.
 
     POST /classify  {"headline": "…"} | {"headlines": ["…"]} | {"query": {"headline": "…"}}
                     → {"predictions": [{"label", "score", "scores"}], "model": "<digest>"}
     GET  /health    → {"status": "ok", "model": "<digest>"}
-    GET  /openapi.json → the OpenAPI document of all this
+    GET  /openapi.json → the OpenAPI document of the API
 
 Errors are {"error": {"code", "message"}, "request_id"}. Reads events of payload format 2.0 (HTTP
-APIs) and 1.0 (REST APIs). Standard library, boto3 and the contract only, so the archive is a few
-kilobytes. Each request is logged as one line of JSON, from which CloudWatch makes metrics; no
-headline is ever logged.
+APIs) and 1.0 (REST APIs). Imports only the standard library, boto3 and the contract, so its archive
+has a few kilobytes. Each request is logged as one line of JSON, from which CloudWatch makes
+metrics; no headline is ever logged.
 
-Environment: ENDPOINT_NAME, MODEL_DIGEST, and API_AUTH (api-key, iam, jwt or none), which only the
-document speaks of: by the time that the handler runs, credentials have been checked.
+Environment: ENDPOINT_NAME, MODEL_DIGEST, and API_AUTH (api-key, iam, jwt or none), which is only
+for the OpenAPI document: API Gateway checks credentials before it invokes the handler.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import binascii
 import json
 import os
 import re
-import sys
 import time
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -51,37 +51,27 @@ _client = boto3.client("sagemaker-runtime", config=_CONFIG)
 _CLIENT_STATUSES = (400, 413, 415, 422)
 _BUSY_STATUSES = (429, 503)
 _RETRY_AFTER_S = "1"
+_METHODS = {"classify": "POST", "health": "GET", "openapi.json": "GET"}
 
 
+@dataclass(eq=False)
 class _ApiError(Exception):
-    """An answer that is not 200."""
+    """An error answer."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-
-
-class _Request(NamedTuple):
-    """What the two payload formats have in common."""
-
-    request_id: str
-    method: str
-    path: str
-    body: bytes
+    status: int
+    code: str
+    message: str
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one API Gateway event."""
     started = time.perf_counter()
-    request_id = getattr(context, "aws_request_id", "")
+    about = event.get("requestContext") or {}
+    request_id = str(about.get("requestId") or getattr(context, "aws_request_id", ""))
     figures: dict[str, float] = {}
     headers = {"content-type": "application/json", "cache-control": "no-store"}
     try:
-        request = _parse_event(event, request_id)
-        request_id = request.request_id
-        status, document = 200, _route(request, figures)
+        status, document = 200, _route(event, figures)
     except ContractError as error:
         status, document = 400, _error_document("bad_request", str(error), request_id)
     except _ApiError as error:
@@ -98,9 +88,8 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
 
 
-def _parse_event(event: dict[str, Any], fallback_id: str) -> _Request:
-    about = event.get("requestContext") or {}
-    http = about.get("http")
+def _route(event: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
+    http = (event.get("requestContext") or {}).get("http")
     method, path = (
         (http.get("method"), event.get("rawPath"))  # payload 2.0
         if isinstance(http, dict)
@@ -109,37 +98,27 @@ def _parse_event(event: dict[str, Any], fallback_id: str) -> _Request:
     if not isinstance(method, str) or not isinstance(path, str):
         message = "the event is not one of API Gateway's, of payload format 1.0 or 2.0"
         raise _ApiError(400, "bad_event", message)
-    text = event.get("body") or ""
-    try:
-        body = (
-            base64.b64decode(text, validate=True)
-            if event.get("isBase64Encoded")
-            else text.encode("utf-8", "surrogatepass")
-        )
-    except binascii.Error:
-        message = "the body is not base64"
-        raise ContractError(message) from None
-    return _Request(about.get("requestId") or fallback_id, method.upper(), path, body)
-
-
-def _route(request: _Request, figures: dict[str, float]) -> dict[str, Any]:
-    path = request.path.rstrip("/")
-    if path.endswith("/health"):
-        _require_method(request, "GET")
+    route = path.rstrip("/").rpartition("/")[2]
+    if route not in _METHODS:
+        message = "there are POST /classify, GET /health and GET /openapi.json"
+        raise _ApiError(404, "not_found", message)
+    if method.upper() != _METHODS[route]:
+        raise _ApiError(405, "method_not_allowed", f"use {_METHODS[route]}")
+    if route == "health":
         return {"status": "ok", "model": os.environ["MODEL_DIGEST"]}
-    if path.endswith("/classify"):
-        _require_method(request, "POST")
-        return _classify(request.body, figures)
-    if path.endswith("/openapi.json"):
-        _require_method(request, "GET")
+    if route == "openapi.json":
         return openapi.document(os.environ.get("API_AUTH", "none"))
-    message = "there are POST /classify, GET /health and GET /openapi.json"
-    raise _ApiError(404, "not_found", message)
+    return _classify(_body(event), figures)
 
 
-def _require_method(request: _Request, method: str) -> None:
-    if request.method != method:
-        raise _ApiError(405, "method_not_allowed", f"use {method}")
+def _body(event: dict[str, Any]) -> bytes:
+    text = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(text).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ContractError("the body is not base64") from None
 
 
 def _classify(body: bytes, figures: dict[str, float]) -> dict[str, Any]:
@@ -153,10 +132,8 @@ def _classify(body: bytes, figures: dict[str, float]) -> dict[str, Any]:
         answer = _invoke(json.dumps({"inputs": headlines}, ensure_ascii=False).encode())
     finally:
         figures["ModelLatencyMs"] = 1000 * (time.perf_counter() - started)
-    return {
-        "predictions": _predictions(answer, len(headlines)),
-        "model": os.environ["MODEL_DIGEST"],
-    }
+    predictions = _predictions(answer, len(headlines))
+    return {"predictions": predictions, "model": os.environ["MODEL_DIGEST"]}
 
 
 def _invoke(body: bytes) -> bytes:
@@ -167,7 +144,7 @@ def _invoke(body: bytes) -> bytes:
             Accept="application/json",
             Body=body,
         )
-        answer: bytes = response["Body"].read()
+        return bytes(response["Body"].read())
     except ReadTimeoutError:
         message = (
             f"the endpoint did not answer within {_ANSWER_WITHIN_S} s; a serverless one that has"
@@ -180,7 +157,6 @@ def _invoke(body: bytes) -> bytes:
         raise _translated(error.response) from None
     except BotoCoreError as error:
         raise _ApiError(502, "endpoint_failed", type(error).__name__) from None
-    return answer
 
 
 def _translated(response: Any) -> _ApiError:
@@ -203,13 +179,13 @@ def _translated(response: Any) -> _ApiError:
 
 
 def _translated_answer(response: Any) -> _ApiError:
-    """The answer for an error that the container itself answered with."""
+    """The answer for an error of the container."""
     status = int(response.get("OriginalStatusCode") or 500)
     message = str(response.get("OriginalMessage") or "")
     if status in _BUSY_STATUSES:
         return _ApiError(503, "endpoint_busy", "the endpoint has too much to do; try again later")
-    # The stock Hugging Face container turns every failure into 400, so there the message says
-    # whose fault it was; see newsclf's inference code.
+    # The stock Hugging Face container can turn a failure into 400; its message names the side at
+    # fault, see newsclf/serving/sagemaker_hooks.py.
     if status in _CLIENT_STATUSES and "internal:" not in message:
         return _ApiError(
             413 if status == 413 else 400, "bad_request", "the model refused the input"
@@ -221,8 +197,7 @@ def _predictions(answer: bytes, count: int) -> list[dict[str, Any]]:
     try:
         predictions = read_endpoint_answer(parse_json(answer), count)
     except ContractError:
-        message = "the endpoint's answer is not of the contract"
-        raise _ApiError(502, "bad_answer", message) from None
+        raise _ApiError(502, "bad_answer", "the endpoint's answer is not of the contract") from None
     return [prediction.as_dict() for prediction in predictions]
 
 
@@ -250,5 +225,4 @@ def _log(request_id: str, status: int, figures: dict[str, float]) -> None:
         "request_id": request_id,
         **{name: round(value, 3) for name, value in figures.items()},
     }
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+    print(json.dumps(line), flush=True)  # noqa: T201 - Lambda's log

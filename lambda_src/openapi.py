@@ -1,4 +1,4 @@
-"""What the API takes and answers, as an OpenAPI 3.1 document; limits are those of the contract."""
+"""OpenAPI 3.1 document of the API, with the limits of the contract."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SECURITY: dict[str, _Schema] = {
 
 
 def document(auth: str) -> _Schema:
-    """The document.
+    """Make the document.
 
     Args:
         auth: `api-key`, `iam`, `jwt`, or anything else for an API that is open to everybody.
@@ -37,7 +37,7 @@ def document(auth: str) -> _Schema:
         "info": {
             "title": "newsclf",
             "version": __version__,
-            "summary": "The sentiment of news headlines",
+            "summary": "Sentiment of news headlines",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": ".", "description": "Where this document is."}],
@@ -50,7 +50,7 @@ def document(auth: str) -> _Schema:
                     "requestBody": {
                         "description": f"At most {MAX_API_BODY_BYTES} bytes.",
                         "required": True,
-                        "content": {_JSON: {"schema": _ref("schemas", "Request")}},
+                        "content": {_JSON: {"schema": _ref("Request")}},
                     },
                     "responses": {
                         "200": _response("A prediction for each headline, in order.", "Answer"),
@@ -78,34 +78,36 @@ def _get(name: str, summary: str, schema: str | None) -> _Schema:
 
 def _errors(*statuses: int) -> _Schema:
     said = {
-        400: "The body is not of the contract; the message says why.",
+        400: "The body does not follow the contract; the message says why.",
         413: "The body is too large.",
         429: "Too many requests.",
         502: "The model failed.",
         503: "The model has too much to do, is starting, or cannot be reached.",
         504: "The model did not answer in time.",
     }
-    # What API Gateway itself refuses has a body of its own form.
+    # API Gateway's own refusals have a body of another form.
     gateway = {
         "401": {"description": "The credential is missing or wrong."},
         "403": {"description": "The signature is missing, wrong or expired."},
     }
     errors = {str(status): _response(said[status], "Error") for status in statuses}
-    for status in ("429", "503"):
-        if status in errors:
-            errors[status]["headers"] = {
-                "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
-            }
+    retry = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    for status in errors.keys() & {"429", "503"}:
+        errors[status]["headers"] = retry
     return gateway | errors
 
 
 def _response(description: str, schema: str | None) -> _Schema:
-    content = {"schema": _ref("schemas", schema) if schema else {"type": "object"}}
+    content = {"schema": _ref(schema) if schema else {"type": "object"}}
     return {"description": description, "content": {_JSON: content}}
 
 
-def _ref(kind: str, name: str) -> _Schema:
-    return {"$ref": f"#/components/{kind}/{name}"}
+def _ref(name: str) -> _Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(name: str) -> _Schema:
+    return {"type": "array", "items": _ref(name), "minItems": 1, "maxItems": MAX_HEADLINES}
 
 
 def _object(**properties: _Schema) -> _Schema:
@@ -114,25 +116,20 @@ def _object(**properties: _Schema) -> _Schema:
 
 def _schemas() -> _Schema:
     forms: dict[str, _Schema] = {
-        "headline": _ref("schemas", "Headline"),
-        "headlines": {
-            "type": "array",
-            "items": _ref("schemas", "Headline"),
-            "minItems": 1,
-            "maxItems": MAX_HEADLINES,
-        },
-        "query": _object(headline=_ref("schemas", "Headline")),
+        "headline": _ref("Headline"),
+        "headlines": _list("Headline"),
+        "query": _object(headline=_ref("Headline")),
     }
     probability = {"type": "number", "minimum": 0, "maximum": 1}
     return {
         "Headline": {
             "type": "string",
-            "description": "Not blank. What is longer than the model reads is cut off.",
+            "description": "Not blank. Text beyond what the model reads is ignored.",
             "pattern": _NOT_BLANK,
             "examples": ["Operating profit rose to EUR 13.1 mn from EUR 8.7 mn"],
         },
         "Request": {
-            "description": "One of the three forms, and no part of another.",
+            "description": "Exactly one of the three forms.",
             "oneOf": [
                 {
                     "type": "object",
@@ -148,12 +145,7 @@ def _schemas() -> _Schema:
             scores=_object(**dict.fromkeys(LABELS, probability)),
         ),
         "Answer": _object(
-            predictions={
-                "type": "array",
-                "items": _ref("schemas", "Prediction"),
-                "minItems": 1,
-                "maxItems": MAX_HEADLINES,
-            },
+            predictions=_list("Prediction"),
             model={"type": "string", "description": "Digest of the model."},
         ),
         "Health": _object(status={"const": "ok"}, model={"type": "string"}),

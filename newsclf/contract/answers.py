@@ -1,7 +1,7 @@
-"""Answers: predictions, and the encoder and decoder of each form in which they are sent.
+"""Predictions, and the encoder and decoder of each wire format in which they are sent.
 
-endpoint   [[{"label": …, "score": …} × 3] …]: a transformers text-classification pipeline with
-top_k=None; the model server and SageMaker endpoints answer so
+endpoint   [[{"label": …, "score": …} × 3] …], the output of a transformers text-classification
+           pipeline with top_k=None: answers of the model server and of SageMaker endpoints
 api        {"predictions": [{"label": …, "score": …, "scores": {label: score × 3}} …], …}
 """
 
@@ -59,20 +59,16 @@ def read_endpoint_answer(document: object, count: int) -> list[Prediction]:
         count: Headlines of the request.
 
     Raises:
-        ContractError: it is not of the form, holds other labels or another number of predictions,
-            or scores that are no probabilities.
+        ContractError: it has another form, other labels, another number of predictions, or scores
+            that are not probabilities.
     """
     rows = _rows(document, count)
     try:
-        pairs = [[(entry["label"], entry["score"]) for entry in row] for row in rows]
+        scores = [{entry["label"]: entry["score"] for entry in row} for row in rows]
     except (KeyError, TypeError):
         raise ContractError("the answer holds a prediction without label and score") from None
-    if any(len(row) != len(LABELS) for row in pairs):
+    if any(len(row) != len(LABELS) for row in rows):
         raise ContractError(f"the answer must have a score for each of {', '.join(LABELS)}")
-    try:
-        scores = [dict(row) for row in pairs]
-    except TypeError:
-        raise ContractError("the answer holds a label that is not a text") from None
     return [_prediction(row, i) for i, row in enumerate(scores)]
 
 
@@ -106,7 +102,7 @@ def _prediction(scores: dict[Any, Any], i: int) -> Prediction:
     if scores.keys() != set(LABELS):
         raise ContractError(f"prediction {i} must have a score for each of {', '.join(LABELS)}")
     ordered = tuple(scores[label] for label in LABELS)
-    # NaN is not between 0 and 1 either; True and False are, but they are no numbers of JSON.
+    # This excludes NaN, and also True and False, which are not JSON numbers.
     if not all(type(score) in (float, int) and 0 <= score <= 1 for score in ordered):
         raise ContractError(f"prediction {i} has a score that is not a number from 0 to 1")
     if abs(sum(ordered) - 1) > _ROUNDING:

@@ -7,7 +7,7 @@ LABELS = ("negative", "neutral", "positive")
 
 
 def label_mapping_error(id2label: object) -> str | None:
-    """Say what is wrong with a model configuration's `id2label`, or None if it is LABELS."""
+    """Why a model configuration's `id2label` is wrong, or None if it is LABELS."""
     expected = {str(i): label for i, label in enumerate(LABELS)}
     if isinstance(id2label, dict) and {str(k): v for k, v in id2label.items()} == expected:
         return None

@@ -1,4 +1,4 @@
-"""Limits on requests."""
+"""Limits on requests to the API and to a model server."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ MAX_HEADLINES = 512
 MAX_BODY_BYTES = 6 * 1024 * 1024
 """Size of a request's body to a model server; the documented limit of InvokeEndpoint."""
 MAX_API_BODY_BYTES = 3_000_000
-"""Size of a request's body to the API. Lambda takes events of 6 MiB, in which a body is a string
-of JSON, so each byte may take two; what then goes to the endpoint is below serverless' 4 MB."""
+"""Size of a request's body to the API. Lambda accepts events of 6 MiB, in which a body is a string
+of JSON, so each byte may take two. It also keeps below the 4 MB of serverless endpoints."""

@@ -16,18 +16,18 @@ WireFormat = Literal["api", "endpoint"]
 _SMALL_CHARACTERS = 64 * 1024
 _MAX_VALUES = 10_000
 _MAX_BRACKETS = 100_000
-"""In a body, its texts included: no headlines have so many."""
+"""Brackets in a body, its texts included: more than any headlines have."""
 
 
 class ContractError(Exception):
-    """A request is not of the agreed form; the message names the field, never its text."""
+    """A request or answer violates the contract; the message never quotes a headline."""
 
 
 def parse_json(body: bytes) -> object:
     """Decode a request's body.
 
     Raises:
-        ContractError: it is no UTF-8, no JSON, holds NaN or Infinity, which are not JSON, or more
+        ContractError: it is not UTF-8 or not JSON (NaN and Infinity are not), or holds more
             numbers or objects than any request of the contract.
     """
     try:
@@ -40,17 +40,17 @@ def parse_json(body: bytes) -> object:
 
 
 def _refuse_constant(constant: str) -> None:
-    raise ContractError(f"the body is not JSON: {constant} is no JSON value")
+    raise ContractError(f"the body is not JSON: {constant} is not a JSON value")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _decode_large(text: str) -> object:
-    """Decode a text of megabytes without keeping everybody else waiting for long.
+    """Decode a text of megabytes without blocking other requests for long.
 
-    Three million numbers take seconds, and the garbage collector looks through the list of them
-    again and again while it grows.
+    Three million numbers would take seconds, and the garbage collector would scan the growing list
+    of them again and again.
     """
     count = 0
 
@@ -61,7 +61,7 @@ def _decode_large(text: str) -> object:
             raise ContractError(f"the body holds more than {_MAX_VALUES} numbers or objects")
         return make(value)
 
-    if text.count("[") > _MAX_BRACKETS:  # of lists the decoder says nothing until it is done
+    if text.count("[") > _MAX_BRACKETS:  # the decoder has no hook for lists
         raise ContractError(f"the body holds more than {_MAX_BRACKETS} opening brackets")
     decoder = json.JSONDecoder(
         parse_int=partial(counted, int),
@@ -79,10 +79,10 @@ def _decode_large(text: str) -> object:
 
 
 def parse_classify(document: object) -> list[str]:
-    """The headlines of a request to the public API, in any of its three forms.
+    """Read the headlines of a request to the public API, in any of its three forms.
 
     Raises:
-        ContractError: it has none of these forms, or two at once, or an invalid headline.
+        ContractError: it has none or several of these forms, or an invalid headline.
     """
     forms = "{'headline': …}, {'headlines': […]} or {'query': {'headline': …}}"
     if not isinstance(document, dict):
@@ -101,10 +101,10 @@ def parse_classify(document: object) -> list[str]:
 
 
 def parse_inputs(document: object) -> tuple[list[str], bool]:
-    """The headlines of a request to a model server, and whether they came as a list.
+    """Read the headlines of a request to a model server, and whether they came as a list.
 
     Raises:
-        ContractError: it is not {"inputs": …}, or a headline can't be used.
+        ContractError: it is not {"inputs": …}, or has an invalid headline.
     """
     if not isinstance(document, dict) or "inputs" not in document:
         raise ContractError(
@@ -118,12 +118,12 @@ def check_headlines(value: object, field: str) -> list[str]:
     """Check one headline or a list of them.
 
     Args:
-        value: What the request holds.
-        field: The field's name, for messages.
+        value: Value of the field.
+        field: Name of the field, for messages.
 
     Raises:
         ContractError: it is neither, the list is empty or longer than MAX_HEADLINES, or a headline
-            is blank or not a text that UTF-8 can hold.
+            is blank or cannot be encoded as UTF-8.
     """
     headlines: list[Any] = value if isinstance(value, list) else [value]
     if not 1 <= len(headlines) <= MAX_HEADLINES:
@@ -141,11 +141,11 @@ def check_headlines(value: object, field: str) -> list[str]:
 
 
 def headline_problem(text: str) -> str | None:
-    """Say why a text can't be classified, or None if it can."""
+    """Why a text can't be classified, or None if it can."""
     if not text or text.isspace():
         return "is empty"
     try:
-        text.encode()  # in one go: a loop over its characters takes seconds for megabytes
+        text.encode()  # a loop over its characters would take seconds for megabytes
     except UnicodeEncodeError:
         return "holds half of a surrogate pair, which is no character"
     return None

@@ -37,7 +37,7 @@ COLUMNS = ("predicted_label", *(f"p_{label}" for label in LABELS))
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """Answers and the time that they took."""
+    """Predictions of a few headlines, and their latency."""
 
     predictions: Sequence[Prediction]
     latency_ms: float
@@ -55,11 +55,11 @@ class ClassifiedRow:
 
     def with_columns(self) -> dict[str, object]:
         """The row's values with COLUMNS added, which are empty for a bad row."""
-        answers: Sequence[object] = [None] * len(COLUMNS)
+        values: dict[str, object] = dict(self.record.values) | dict.fromkeys(COLUMNS)
         if self.prediction is not None:
             scores = (round(score, 6) for score in self.prediction.scores)
-            answers = [self.prediction.label, *scores]
-        return dict(self.record.values) | dict(zip(COLUMNS, answers, strict=True))
+            values |= zip(COLUMNS, (self.prediction.label, *scores), strict=True)
+        return values
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,39 +73,33 @@ class Tally:
     bad: int = 0
     """Rows that could not be classified."""
     truncated: int = 0
-    """Headlines with more tokens than the model reads, which were cut."""
+    """Headlines with more tokens than the model reads, of which the end was ignored."""
     first_bad: list[str] = field(default_factory=list)
-    """Place and problem of the first few of them."""
+    """Place and problem of the first few bad rows."""
     notes: list[str] = field(default_factory=list)
     """Guesses about the input, as phrases for the user."""
-
-    def count_bad(self, rows: Sequence[BadRow]) -> None:
-        """Count bad rows, and remember where the first ones stand."""
-        self.bad += len(rows)
-        room = _NAMED_BAD_ROWS - len(self.first_bad)
-        self.first_bad += [f"{row.place}: {row.problem}" for row in rows[:room]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowsRequest:
-    """A file or stream whose rows are to be classified."""
+    """A file or stream of rows to classify."""
 
     source: Path | BinaryIO
     form: str | None = None
-    """Format of a stream, such as .txt; by default what its first line looks like."""
+    """Format of a stream, such as .txt; None: guessed from its first line."""
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     known_text_column: str | None = None
     """Text column of the model's training data; used if the input has this column and `reading`
     names no text column."""
     count_truncated: Callable[[Sequence[str]], int] = lambda _: 0
-    """How many texts are longer than what the model reads; a deployment does not say."""
+    """Count the texts that are longer than the model reads; 0 for a deployment."""
     skip_bad: bool = False
     """Count rows that cannot be classified instead of failing at the first one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRequest:
-    """Rows to classify, and where to write them with their scores."""
+    """Rows to classify, and the target for them and their scores."""
 
     rows: RowsRequest
     target: Path | BinaryIO
@@ -158,7 +152,6 @@ def score(
         DataError: The source cannot be used (names the line), or has no rows.
         ConfigError: The target exists, or is the source.
     """
-    _check_target(request)
     tally = Tally()
     with _open_target(request) as sink:
         for window in classify_rows(request.rows, classify, tally):
@@ -174,7 +167,7 @@ def classify_rows(
     """Classify the rows of a file or stream, in their order.
 
     They come in windows, so memory does not grow with the input. A window holds at most 2,048 rows
-    and ends early where the next row of a stream is still to come.
+    and ends early if the next row of a stream has not arrived yet.
 
     Args:
         request: What to classify.
@@ -194,13 +187,23 @@ def classify_rows(
         raise _without_rows(records)
     column = _text_column(records, request)
     tally.notes += records.notes
-    _check_columns(records)
+    if taken := [name for name in COLUMNS if name in records.columns]:
+        raise DataError(
+            f"{records.name}: it already has a column '{taken[0]}'",
+            hint="rename that column, or score the original file",
+        )
     for window in _windows(records, request.source):
-        found = [(row, _headline(row, column)) for row in window]
+        found = [
+            (row, headline_of(row, column) if isinstance(row, Record) else row) for row in window
+        ]
         bad = [headline for _, headline in found if isinstance(headline, BadRow)]
         if bad and not request.skip_bad:
-            raise _with_way_out(bad[0].error(records.name))
-        tally.count_bad(bad)
+            error = bad[0].error(records.name)
+            error.hint = f"{error.hint}, or skip such rows: --skip-bad"
+            raise error
+        tally.bad += len(bad)
+        room = _NAMED_BAD_ROWS - len(tally.first_bad)
+        tally.first_bad += [f"{row.place}: {row.problem}" for row in bad[:room]]
         texts = [text for _, text in found if isinstance(text, str)]
         answers = iter(classify(texts))
         tally.truncated += request.count_truncated(texts)
@@ -217,15 +220,11 @@ def classify_rows(
 
 
 def expected_rows(path: Path) -> int | None:
-    """About how many rows a file has, from its line ends; None if that would need parsing."""
+    """Approximate number of rows of a file, by its line ends; None if that would need parsing."""
     if path.suffix.lower() not in _COUNTED_SUFFIXES or not path.is_file():
         return None
     with path.open("rb") as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
-
-
-def _headline(row: Record | BadRow, column: str) -> str | BadRow:
-    return row if isinstance(row, BadRow) else headline_of(row, column)
 
 
 def _text_column(records: Records, request: RowsRequest) -> str:
@@ -236,14 +235,6 @@ def _text_column(records: Records, request: RowsRequest) -> str:
         else:
             records.notes.append(f"it has no column '{known}', which the model was trained with")
     return records.column(TEXT_COLUMN, asked)
-
-
-def _check_columns(records: Records) -> None:
-    if taken := [column for column in COLUMNS if column in records.columns]:
-        raise DataError(
-            f"{records.name}: it already has a column '{taken[0]}'",
-            hint="rename that column, or score the original file",
-        )
 
 
 def _without_rows(records: Records) -> DataError:
@@ -258,27 +249,19 @@ def _without_rows(records: Records) -> DataError:
     )
 
 
-def _with_way_out(error: DataError) -> DataError:
-    hint = f"{error.hint}, or skip such rows: --skip-bad"
-    return DataError(error.message, hint=hint)
-
-
-def _check_target(request: ScoreRequest) -> None:
-    source, target = request.rows.source, request.target
-    if not isinstance(target, Path) or not target.exists():
-        return
-    if isinstance(source, Path) and source.exists() and target.samefile(source):
-        raise ConfigError(f"{target} is the file to score", hint="name another with --output")
-    if not request.overwrite:
-        raise ConfigError(
-            f"{target} already exists", hint="add --overwrite, or name another file with --output"
-        )
-
-
 def _open_target(request: ScoreRequest) -> AbstractContextManager[Sink]:
-    if isinstance(request.target, Path):
-        return open_sink(request.target)
-    return stream_sink(request.target, request.stream_format)
+    source, target = request.rows.source, request.target
+    if not isinstance(target, Path):
+        return stream_sink(target, request.stream_format)
+    if target.exists():
+        if isinstance(source, Path) and source.exists() and target.samefile(source):
+            raise ConfigError(f"{target} is the file to score", hint="name another with --output")
+        if not request.overwrite:
+            raise ConfigError(
+                f"{target} already exists",
+                hint="add --overwrite, or name another file with --output",
+            )
+    return open_sink(target)
 
 
 def _windows(records: Records, source: Path | BinaryIO) -> Iterator[list[Record | BadRow]]:
@@ -293,7 +276,7 @@ def _windows(records: Records, source: Path | BinaryIO) -> Iterator[list[Record 
 
 
 def _more_is_waiting(source: Path | BinaryIO) -> bool:
-    """Whether the next bytes of a pipe are there; of a file they always are."""
+    """Whether more of a pipe can be read without waiting; always true of a file."""
     if isinstance(source, Path):
         return True
     try:

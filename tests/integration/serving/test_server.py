@@ -118,7 +118,7 @@ def test_the_largest_request_is_answered(server: Server) -> None:
         (b"", 400, "not JSON"),
         (b"{", 400, "not JSON"),
         (b"\xff\xfe", 400, "not UTF-8"),
-        (b'{"inputs": NaN}', 400, "NaN is no JSON value"),
+        (b'{"inputs": NaN}', 400, "NaN is not a JSON value"),
         (b"[" * 100_000, 400, "not JSON"),
         ([], 400, "an object with 'inputs'"),
         ({"input": "x"}, 400, "an object with 'inputs'"),

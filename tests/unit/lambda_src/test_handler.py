@@ -130,7 +130,7 @@ def test_health_needs_no_endpoint(handler: ModuleType) -> None:
     ("given", "status", "said"),
     [
         (event("{"), 400, "not JSON"),
-        (event('{"headline": NaN}'), 400, "NaN is no JSON value"),
+        (event('{"headline": NaN}'), 400, "NaN is not a JSON value"),
         (event([]), 400, "the body must be an object"),
         (event({}), 400, "must have one of the forms"),
         (event({"headline": "a", "headlines": ["b"]}), 400, "must have one of the forms"),
