@@ -9,7 +9,7 @@ from pydantic import Field
 from newsclf.common.records import StrictRecord
 
 Status = Literal["COMPLETED", "FAILED", "STOPPED", "UNKNOWN"]
-"""How a job ended; UNKNOWN: AWS could not be asked."""
+"""How a job ended; UNKNOWN: AWS could not be reached."""
 
 
 class _Figures(StrictRecord):
@@ -20,7 +20,7 @@ class _Figures(StrictRecord):
     """The Recommender's: in the container, as SageMaker sees it. Ours: median from sending to the
     answer, as the client saw it."""
     cpu_percent: float | None
-    """Of one core: a machine of four reaches 400."""
+    """Per cent of one core: a machine with four reaches 400."""
     memory_percent: float | None
     max_invocations_per_minute: float | None
     """Where more users bring no more answers."""

@@ -1,4 +1,4 @@
-"""Records of deployments: what was asked for, and everything that exists because of it."""
+"""Records of deployments: the specification, and everything that was made for it."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _min_instances(fields: dict[str, Any]) -> int:
 
 
 class AwsSpec(LenientRecord):
-    """What was asked for, apart from the model."""
+    """The specification of a deployment on AWS, apart from the model."""
 
     image: str
     """URI of the container image."""
@@ -192,7 +192,7 @@ class AwsSpec(LenientRecord):
     def _long_enough(cls, ttl_s: int | None) -> int | None:
         if ttl_s is not None and ttl_s < _LEAST_TTL_S:
             raise ValueError(
-                f"{_LEAST_TTL_S // 60}m is the least, since AWS deletes no endpoint while it is"
+                f"{_LEAST_TTL_S // 60}m is the minimum, since AWS deletes no endpoint while it is"
                 " created; name the unit, such as 90m, 2h or 3d"
             )
         return ttl_s

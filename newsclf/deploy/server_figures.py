@@ -56,7 +56,7 @@ class ServerSide(StrictRecord):
     overhead_latency_ms: float | None
     """SageMaker's own part, before and after the container."""
     cpu_percent: float | None
-    """Of one core: a machine of four reaches 400."""
+    """Per cent of one core: a machine with four reaches 400."""
     memory_percent: float | None
 
 

@@ -35,7 +35,7 @@ class Credentials(NamedTuple):
     access_key: str
     secret_key: str
     session_token: str | None = None
-    """Of temporary credentials."""
+    """Token of temporary credentials."""
 
 
 class Scope(NamedTuple):

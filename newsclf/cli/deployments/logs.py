@@ -24,7 +24,7 @@ def logs(
         int, typer.Option("--lines", "-n", min=1, help="Number of last lines to show.")
     ] = 50,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on showing new lines; Ctrl-C ends it.")
+        bool, typer.Option("--follow", "-f", help="Keep showing new lines; Ctrl-C ends it.")
     ] = False,
     raw: Annotated[
         bool, typer.Option("--raw", help="Also show the lines with metrics for CloudWatch.")

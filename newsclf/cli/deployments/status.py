@@ -27,8 +27,8 @@ def status(
 ) -> None:
     """Show everything that is deployed, its health, and what it costs.
 
-    AWS is asked where a deployment is recorded, and in the region named with --region. What can't
-    be read or asked is an error, after everything else was shown.
+    Looks on AWS where a deployment is recorded, and in the region named with --region. What can't
+    be read is an error, after everything else was shown.
     """
     output = general.start()
     from newsclf.cli.deployments.status_view import local_document, show_aws, show_local
@@ -65,7 +65,7 @@ def status(
 def _on_aws(
     folder: Path, recorded: list[AwsDeployment], place: RegionOptions
 ) -> tuple[list[AwsStatus], list[NewsclfError]]:
-    """Everything on AWS, as far as AWS answers, and why not where it does not."""
+    """Everything on AWS, as far as AWS answers, and the errors where it does not."""
     from newsclf.common.errors import NewsclfError
     from newsclf.costs.prices import prices_at
     from newsclf.deploy.target import aws_targets

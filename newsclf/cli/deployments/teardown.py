@@ -75,7 +75,7 @@ def teardown(
 
 
 def _only_one(output: Output, folder: Path, *, confirmed: bool) -> str:
-    """The deployment to remove where none is named; the user is asked if there are several."""
+    """The deployment to remove if none is named; prompts if there are several."""
     from newsclf.common.errors import ConfigError
     from newsclf.deploy.store import Deployments
 
@@ -86,7 +86,7 @@ def _only_one(output: Output, folder: Path, *, confirmed: bool) -> str:
             agreed = DEFAULT_DEPLOYMENT in names and output.confirm(
                 f"{several}. Remove {DEFAULT_DEPLOYMENT}?"
             )
-        except ConfigError:  # there is no terminal to ask on
+        except ConfigError:  # cannot prompt: stdin is not a terminal
             agreed = False
         if not agreed:
             raise ConfigError(

@@ -24,7 +24,7 @@ _FROM_ENVIRONMENT = (
 def warn_of_open_api(output: Output, name: str) -> None:
     """Say what an API on AWS without authentication means."""
     output.note(
-        "warning: whoever knows the address can call this API, and you pay for it;"
+        "warning: anybody with the address can call this API at your cost;"
         f" newsclf wire-api --deployment {name} --auth iam closes it"
     )
 

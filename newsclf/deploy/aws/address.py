@@ -97,7 +97,7 @@ def _check_url(url: str, clients: Clients) -> None:
     if url.startswith(f"{emulator.rstrip('/')}/"):
         return
     raise StateError(
-        f"the record says that the API is at {url}, which is no address of API Gateway in"
+        f"the record says that the API is at {url}, which is not an address of API Gateway in"
         f" {clients.region}; nothing was sent",
-        hint="newsclf wire-api asks AWS for the address and records it again",
+        hint="newsclf wire-api looks the address up on AWS and records it again",
     )

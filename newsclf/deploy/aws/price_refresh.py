@@ -137,7 +137,7 @@ def refresh_prices(
 
     for instance in instances:
         if not instance.startswith("ml."):
-            raise ConfigError(f"{instance} is no hosting instance: their names begin with ml.")
+            raise ConfigError(f"{instance} is not a hosting instance: their names begin with ml.")
     known = prices_at(state_dir)
     wanted = sorted({*known.instances(), *instances})
     client, today = pricing_client(), dt.datetime.now(dt.UTC).date()

@@ -114,7 +114,7 @@ def endpoint_deletables(scope: Scope) -> Sequence[Deletable]:
 def endpoint_undesired(scope: Scope, spec: AwsSpec) -> Sequence[Deletable]:
     """What an earlier deployment with other options may have created and must be deleted.
 
-    An end of life or a budget stays when it is not asked for again: they only save money.
+    An end of life or a budget stays when it is not requested again: they only save money.
     """
     return [] if _scaling(scope, spec) else [AutoScaling(scope)]
 

@@ -67,7 +67,7 @@ class Request:
     endpoint: bool = True
     """False: only the model, which costs nothing."""
     force: bool = False
-    """Whether to go on with an update of the endpoint although its alarm rises."""
+    """Whether an update continues although the endpoint's alarm rises."""
 
 
 class AwsTarget:
@@ -150,7 +150,7 @@ class AwsTarget:
         return recommending(self._scope(name), self.get(name), request)
 
     def plan(self, request: Request) -> Plan:
-        """Compare what there is with what is asked for; changes nothing.
+        """Compare what there is with the desired state; changes nothing.
 
         Raises:
             StateError: the name is taken by a deployment elsewhere.
@@ -200,7 +200,7 @@ class AwsTarget:
         return plan
 
     def unchecked_steps(self, name: str, spec: AwsSpec) -> Sequence[Step]:
-        """The steps of a deployment where there is nothing of it yet; AWS is not asked.
+        """The steps of a new deployment, without a look at AWS.
 
         The names of the resources are not the real ones: they depend on the account and the model.
         """
@@ -212,7 +212,7 @@ class AwsTarget:
         """Apply a plan, and record each step before and after it.
 
         Raises:
-            StateError: another command is at work on the deployment.
+            StateError: another command works on the deployment.
             TargetError: AWS refused, or the endpoint did not come up; what there is, is recorded.
             ServiceError: AWS can't be reached, is busy, or failed.
             InterruptedRunError: Ctrl-C.
@@ -245,7 +245,7 @@ class AwsTarget:
             Whether there was anything to delete, be it a record.
 
         Raises:
-            StateError: another command is at work on it.
+            StateError: another command works on it.
             NewsclfError: something is left; it says what, and why.
             InterruptedRunError: Ctrl-C; what was not deleted yet is still there.
         """

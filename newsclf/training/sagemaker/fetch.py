@@ -29,7 +29,7 @@ def unpack(archive: Path, folder: Path) -> None:
     try:
         for packed, info in tar.members(archive, limit_bytes=MOST_BYTES):
             if not (info.isfile() or info.isdir()):
-                raise ModelError(f"{archive}: {info.name} is no plain file")
+                raise ModelError(f"{archive}: {info.name} is not a plain file")
             # Neither modes nor owners, and nothing outside of the folder.
             packed.extract(info, folder, filter="data")
     except tarfile.FilterError as error:

@@ -40,7 +40,7 @@ class JobRecord(LenientRecord):
     region: str
     profile: str | None = None
     account: str = ""
-    """Twelve digits; empty until AWS was asked."""
+    """Twelve digits; empty until it is known."""
     image: str
     instance: Annotated[str, AfterValidator(_instance)]
     spot: bool = False

@@ -161,7 +161,7 @@ def train_on_sagemaker(clients: Clients, request: TrainRequest, job: JobRecord) 
         ConfigError: another training is running in the folder.
         TargetError: AWS refused, or the job failed; its resources are deleted.
         ServiceError: AWS can't be reached; the record keeps what exists.
-        ModelError: what was fetched is not the model that was asked for.
+        ModelError: what was fetched is not the requested model.
         InterruptedRunError: Ctrl-C; the job is stopped, and its resources are deleted.
     """
     run = _Run(_scope(clients, job), request, job)

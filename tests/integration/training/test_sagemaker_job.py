@@ -321,7 +321,7 @@ def test_bad_input_is_found_before_anything_is_asked_of_aws(
 
 
 ENDS = (
-    ("AlgorithmError: killed, exit code: 137", "Failed", "starts again when that is mended"),
+    ("AlgorithmError: killed, exit code: 137", "Failed", "starts again once that is fixed"),
     ("CapacityError: Unable to provision", "Failed", "AWS has no such machine free"),
     ("", "MaxRuntimeExceeded", "a longer --max-runtime"),
     ("", "MaxWaitTimeExceeded", "train without --spot"),

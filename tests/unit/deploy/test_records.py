@@ -23,7 +23,7 @@ from newsclf.deploy.records import AwsSpec, Vpc
         ({"serverless": {}, "vpc": "subnet-1,subnet-2:sg-1"}, "vpc: not for a serverless"),
         ({"vpc": "subnet-1"}, "vpc: expected subnet-1,subnet-2:sg-1"),
         ({"vpc": "subnet-1:sg-1"}, "vpc.subnets: two subnets at least"),
-        ({"ttl_s": 600}, "ttl_s: 15m is the least"),
+        ({"ttl_s": 600}, "ttl_s: 15m is the minimum"),
         ({"budget_usd": 5}, "budget_email: a budget and the address"),
         ({"budget_email": "me@example.com"}, "budget_email: a budget and the address"),
         ({"budget_usd": 0, "budget_email": "me@example.com"}, "budget_usd: must be more than 0"),

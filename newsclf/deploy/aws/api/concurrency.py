@@ -25,7 +25,7 @@ def within_account(scope: Scope, spec: ApiSpec) -> ApiSpec:
     """The spec with a reservation that the account has room for, or with none.
 
     Raises:
-        TargetError: the account has no room for a reservation that was asked for.
+        TargetError: the account has no room for a requested reservation.
         ServiceError: AWS can't be reached, is busy, or failed.
     """
     desired = spec.settings.reserved_concurrency
@@ -43,16 +43,16 @@ def within_account(scope: Scope, spec: ApiSpec) -> ApiSpec:
     )
     if spec.must_reserve:
         raise TargetError(
-            f"{said}; --runtimes asks for {desired}",
-            hint=f"newsclf wire-api --unreserved reserves none; {more} asks for a higher limit",
+            f"{said}; --runtimes is {desired}",
+            hint=f"newsclf wire-api --unreserved reserves none; {more} requests a higher limit",
         )
-    log.warning("%s, so none are: the API shares them. To ask for more: %s", said, more)
+    log.warning("%s, so none are: the API shares them. To request more: %s", said, more)
     unreserved = spec.settings.model_copy(update={"reserved_concurrency": None})
     return replace(spec, settings=unreserved)
 
 
 def _room(scope: Scope) -> tuple[int, int] | None:
-    """The account's limit and what the function can have of it; None if that may not be asked."""
+    """The account's limit and what the function can have of it; None if it may not be read."""
     try:
         limits = scope.clients.call(
             "lambda", "get_account_settings", doing="reading the account's Lambda concurrency"

@@ -1,4 +1,4 @@
-"""Desired state of an API on AWS: what was asked for, on top of what is there."""
+"""Desired state of an API on AWS: the request, completed with the present settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newsclf.deploy.records import ApiRequest, AwsApi, AwsApiSettings
 def desired_api(request: ApiRequest, earlier: AwsApi | None) -> ApiSpec:
     """Complete a request with the settings of the API that is there, else with the defaults.
 
-    An API is open only if that is asked for each time.
+    An API is open only if every request says so.
 
     Raises:
         ConfigError: JWTs are to be accepted and their issuer is unknown, or the other way round.

@@ -122,7 +122,7 @@ class Endpoint(NamedLikeDeployment, Resource):
         self._check_in_service(before if action == "keep" else self._settle())
         try:
             smoke_test(self.scope)
-        except BadAnswerError as error:  # not another: a network that fails is no bad model
+        except BadAnswerError as error:  # other errors, as of the network, do not blame the model
             if before is None or before.config == desired.config:
                 raise self._failure(f"the endpoint does not work: {error.message}") from error
             self._back_to(before.config)

@@ -117,7 +117,7 @@ def _compare(
         quota: The quota as Service Quotas describes it.
         count: How much is needed.
         ours: How much of the present use is ours; None: not known, so the use is not compared.
-        instead: What else the user can do than ask for more.
+        instead: An alternative to a quota increase, for the hint.
 
     Raises:
         TargetError: the quota is too small, whatever others use of it.

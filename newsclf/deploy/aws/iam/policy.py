@@ -1,6 +1,6 @@
 """The least-privilege IAM policy of the commands: actions, and the resources that they are on.
 
-Tests keep it equal to what the commands really ask for: they record every call to a fake AWS. Which
+Tests keep it equal to what the commands really call: they record every call to a fake AWS. Which
 actions and resources there are: AWS's Service Authorization Reference. `--kms-key` needs more, on
 the key: kms:CreateGrant, kms:DescribeKey, kms:GenerateDataKey. `loadtest --instances` deploys and
 tears down, so it needs what those need.
@@ -61,7 +61,7 @@ _RESOURCES: Mapping[str, Sequence[str]] = {
     "TrainingLog": ("arn:aws:logs:{region}:{account}:log-group:/aws/sagemaker/TrainingJobs:*",),
     "Alarms": (
         "arn:aws:cloudwatch:{region}:{account}:alarm:newsclf-*",
-        # Autoscaling makes and deletes its own with the rights of whoever sets it up.
+        # Autoscaling makes and deletes its own with the caller's permissions.
         "arn:aws:cloudwatch:{region}:{account}:alarm:TargetTracking-endpoint/newsclf-*",
     ),
     "ScalingTargets": ("arn:aws:application-autoscaling:{region}:{account}:scalable-target/*",),

@@ -26,7 +26,7 @@ _SETTLE_S: Final = 15.0
 class Role(Resource):
     """A role with one inline policy. A role of this name without our tag is never touched.
 
-    A new role takes seconds until a service can use it; whoever passes it on must try again.
+    A new role takes seconds until a service can use it; a call that passes it on must be repeated.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Role(Resource):
             "Action": "sts:AssumeRole",
         }
         if self.principal in _ACCOUNT_IN_TRUST:
-            # The service may use it for this account alone, whoever asks it to.
+            # The service may assume it on behalf of this account only.
             trust["Condition"] = {"StringEquals": {"aws:SourceAccount": self.names.account}}
         return document(trust)
 

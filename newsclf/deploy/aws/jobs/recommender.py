@@ -5,7 +5,7 @@ the model's execution role, which may create nothing; for the time of the job it
 like it. AWS documents only that AmazonSageMakerFullAccess is enough (SageMaker guide, page
 "inference-recommender-prerequisites"), so the policy follows from what the guide says that a job
 does: it makes a model, an endpoint configuration and an endpoint, named after the job or `sm-…`,
-asks the endpoint, reads its metrics and deletes all of them.
+invokes the endpoint, reads its metrics and deletes all of them.
 """
 
 from __future__ import annotations

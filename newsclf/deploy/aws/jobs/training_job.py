@@ -122,4 +122,4 @@ def _next_step(secondary: str, reason: str) -> str:
         return "no spot machine came in time: train without --spot, or with another --instance"
     if secondary == "MaxRuntimeExceeded":
         return "train again with a longer --max-runtime, or on a faster --instance"
-    return "newsclf train … --on sagemaker starts again when that is mended"
+    return "newsclf train … --on sagemaker starts again once that is fixed"

@@ -138,7 +138,7 @@ def test_an_api_of_each_kind_is_wired_kept_and_removed(
     for path in ("/health", "/openapi.json"):
         status = httpx.get(f"{url_of()}{path}").status_code
         assert status == 200 if auth == "none" else status in (401, 403)
-    assert ("warning: whoever knows the address" in first.err) == (auth == "none")
+    assert ("warning: anybody with the address" in first.err) == (auth == "none")
     assert {step.status for step in wired().journal} == {"ready"}
 
     deployed.forget()
@@ -256,7 +256,7 @@ def test_a_reservation_that_was_asked_for_is_refused_before_anything_is_made(
     refused = newsclf("wire-api", "--runtimes", 30)
 
     assert refused.exit_code == 4
-    assert "of which 20 can be reserved; --runtimes asks for 30" in refused.err
+    assert "of which 20 can be reserved; --runtimes is 30" in refused.err
     assert "newsclf wire-api --unreserved" in refused.err
     assert not [r for r in deployed.records if r.call.operation.startswith("Create")]
     for runtimes in (20, 20):  # what is reserved already is not counted against itself
@@ -326,7 +326,7 @@ def test_a_forged_record_sends_nothing_to_an_address_that_is_none_of_aws(
     result = newsclf("predict", "confidential")
 
     assert result.exit_code == 3
-    assert "which is no address of API Gateway in" in result.err
+    assert "which is not an address of API Gateway in" in result.err
     assert deployed.records == []
 
 

@@ -439,7 +439,7 @@ def test_ctrl_c_ends_a_teardown_that_waits_and_the_next_one_goes_on(
         (["--image", "111122223333.dkr.ecr.eu-west-1.amazonaws.com/own:1"], "it is in eu-west-1"),
         (["--region", "us-gov-west-1"], "commercial regions"),
         (["--region", "us east"], "expected a region such as us-east-1"),
-        (["--ttl", "5m"], "15m is the least"),
+        (["--ttl", "5m"], "15m is the minimum"),
         (["--vpc", "subnet-1:sg-1"], "two subnets at least"),
         (["--instance", "ml.g5.xlarge"], "its accelerator would be idle"),
     ],
