@@ -53,14 +53,22 @@ class Records:
         self.notes = list(found.notes)
         self.class_names = found.class_names
         self.has_names = found.has_names
-        self.columns: list[str] = []
         self._rows = _until_closed(found.rows, opened)
-        self._ahead: list[Row] = []
+        skipped: list[BadRow] = []
         for row in self._rows:
-            self._ahead.append(row)
             if isinstance(row, Record):
                 self.columns = list(row.values)
-                break
+                self._ahead: list[Row] = [*skipped, row]
+                return
+            skipped.append(row)
+        if skipped:
+            raise skipped[0].error(name)
+        raise DataError(
+            f"{name}: it has no rows",
+            hint='newsclf predict "Profit rose by a third" takes one headline'
+            if name == "stdin"
+            else "check that it was written whole",
+        )
 
     def __enter__(self) -> Self:
         """Enter a block at whose end the file is closed."""
@@ -106,7 +114,7 @@ def open_records(
         subset: Which configuration of a folder that has several.
 
     Raises:
-        DataError: there is no such file, or it can't be read.
+        DataError: there is no such file, it can't be read, or it has no good row.
         ConfigError: `reading.columns` does not fit.
         MissingExtraError: a package for this format is not installed.
     """

@@ -26,6 +26,10 @@ _TAKES = (
 )
 
 
+class MissingDataError(DataError):
+    """There is no file or folder at the path of a source."""
+
+
 class HubData(NamedTuple):
     """A data set on the Hub: `org/name[/subset][:split]`."""
 
@@ -79,12 +83,11 @@ def load_again(
     """
     if source is not None:
         settings = settings.model_copy(update={"source": source})
-    if (missing := missing_source(settings)) is not None:
-        raise DataError(
-            f"{missing}: the data that the model was trained on is not there",
-            hint="if it has moved, name it with --data: it is identified by its contents",
-        )
-    data = load_data(settings)
+    try:
+        data = load_data(settings)
+    except MissingDataError as error:
+        hint = "if the training data has moved, name it with --data: its contents identify it"
+        raise DataError(error.message, hint=hint) from error
     if data.digest != digest:
         raise DataError(
             f"{settings.source}: the data has changed since the model was trained on it, so its"
@@ -131,18 +134,6 @@ def data_file(settings: DataSettings) -> Path | None:
     return path
 
 
-def missing_source(settings: DataSettings) -> str | None:
-    """The first source of the settings that is a missing file or folder."""
-    for source in (settings.source, settings.validation, settings.test):
-        if source in (None, "phrasebank", "sample") or hub_data(source) is not None:
-            continue
-        try:
-            _find_path(source)
-        except DataError:
-            return source
-    return None
-
-
 def hub_data(source: str) -> HubData | None:
     """The Hub data set that a source names; None for a source that is or looks like a path."""
     found = _HUB_ID.fullmatch(source)
@@ -166,7 +157,7 @@ def _find_path(source: str) -> tuple[Path, str | None]:
         beside = [str(each) for each in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:
         beside = []
-    raise DataError(
+    raise MissingDataError(
         f"{path}: no such data file or folder",
         hint=did_you_mean(source, ["phrasebank", "sample", *beside]) or _TAKES,
     )

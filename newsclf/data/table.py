@@ -80,13 +80,6 @@ def _examples(records: Records, settings: DataSettings) -> list[Example]:
 
 
 def _columns(records: Records, settings: DataSettings) -> tuple[str, str]:
-    if not records.columns:
-        for row in records:
-            if isinstance(row, BadRow):
-                raise row.error(records.name)
-        raise DataError(
-            f"{records.name}: the file has no rows", hint="check that it was written whole"
-        )
     if records.columns == ["text"] and not records.has_names:
         raise DataError(
             f"{records.name}: a text file without labels",

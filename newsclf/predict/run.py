@@ -183,8 +183,6 @@ def classify_rows(
             f"{request.source}: no such file", hint="name the file to classify with --input"
         )
     records = open_records(request.source, request.reading, form=request.form)
-    if not records.columns:
-        raise _without_rows(records)
     column = _text_column(records, request)
     tally.notes += records.notes
     if taken := [name for name in COLUMNS if name in records.columns]:
@@ -235,18 +233,6 @@ def _text_column(records: Records, request: RowsRequest) -> str:
         else:
             records.notes.append(f"it has no column '{known}', which the model was trained with")
     return records.column(TEXT_COLUMN, asked)
-
-
-def _without_rows(records: Records) -> DataError:
-    """The error for an input without a readable row."""
-    for row in records:
-        if isinstance(row, BadRow):
-            return row.error(records.name)
-    return DataError(
-        f"{records.name}: no headline was given",
-        hint='check that it was written whole; newsclf predict "Profit rose by a third" takes one'
-        " headline",
-    )
 
 
 def _open_target(request: ScoreRequest) -> AbstractContextManager[Sink]:

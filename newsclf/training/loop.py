@@ -151,17 +151,9 @@ def fit(
             loss_sum += loss
             seconds += time.perf_counter() - started
             rows_done += len(batch_rows)
-            on_step(
-                StepProgress(
-                    settings.seed,
-                    epoch,
-                    settings.epochs,
-                    step + 1,
-                    steps,
-                    loss_sum / (i + 1),
-                    rows_done / seconds,
-                )
-            )
+            mean_loss, rate = loss_sum / (i + 1), rows_done / seconds
+            place = (settings.seed, epoch, settings.epochs, step + 1, steps)
+            on_step(StepProgress(*place, mean_loss, rate))
         result = _validate(average, tokenizer, split.validation, epoch, loss_sum / len(batches))
         history.append(result)
         if epoch_to_keep(history, len(split.validation)) is result:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,10 +25,11 @@ from newsclf.cli.options import (
 from newsclf.common.machine import Device
 
 
-@grouped
-def train(
-    *,
-    data: DataOpt = None,
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """Options that determine the result of a training; a resumed run keeps them."""
+
+    data: DataOpt = None
     base: Annotated[
         str | None,
         typer.Option(
@@ -35,11 +37,7 @@ def train(
             help="Base model: a Hub id, a folder, or minilm (no download with newsclf\\[demo]).",
             show_default="distilbert-base-uncased",
         ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Model directory to write.", show_default="model"),
-    ] = None,
+    ] = None
     agreement: Annotated[
         int | None,
         typer.Option(
@@ -48,26 +46,26 @@ def train(
             help="PhraseBank: percent of annotators who must agree.",
             show_default="75",
         ),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Random seed.", show_default="0")] = None,
+    ] = None
+    seed: Annotated[int | None, typer.Option(help="Random seed.", show_default="0")] = None
     seeds: Annotated[
         int | None,
         typer.Option(
             min=1, help="Number of seeds to train; all models are kept.", show_default="1"
         ),
-    ] = None,
+    ] = None
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the training data.", show_default="6")
-    ] = None,
+    ] = None
     batch_size: Annotated[
         int | None, typer.Option(help="Headlines per training step.", show_default="32")
-    ] = None,
+    ] = None
     learning_rate: Annotated[
         float | None,
         typer.Option(
             help="Peak learning rate of the head.", show_default="1e-4 or 2e-4, by width of base"
         ),
-    ] = None,
+    ] = None
     validation: Annotated[
         str | None,
         typer.Option(
@@ -76,7 +74,7 @@ def train(
             show_default="a part of --data",
             rich_help_panel=DATA_PANEL,
         ),
-    ] = None,
+    ] = None
     test: Annotated[
         str | None,
         typer.Option(
@@ -85,16 +83,40 @@ def train(
             show_default="a part of --data",
             rich_help_panel=DATA_PANEL,
         ),
-    ] = None,
-    reading: LabelledDataOptions,
-    device: Annotated[
-        Device | None, typer.Option(help="Device to train on.", show_default="auto")
-    ] = None,
+    ] = None
     optimize: Annotated[
         bool | None,
         typer.Option(
             "--optimize/--no-optimize", help="Create the int8 model file.", show_default="yes"
         ),
+    ] = None
+
+    def data_settings(self) -> dict[str, object]:
+        """The section `data` of the settings."""
+        return {
+            "source": self.data,
+            "validation": self.validation,
+            "test": self.test,
+            "agreement": self.agreement,
+        }
+
+    def train_settings(self) -> dict[str, object]:
+        """The section `train` of the settings."""
+        names = ("base", "seed", "epochs", "batch_size", "learning_rate")
+        return {name: getattr(self, name) for name in names}
+
+
+@grouped
+def train(
+    *,
+    training: TrainOptions,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Model directory to write.", show_default="model"),
+    ] = None,
+    reading: LabelledDataOptions,
+    device: Annotated[
+        Device | None, typer.Option(help="Device to train on.", show_default="auto")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     overwrite: OverwriteOpt = False,
@@ -120,27 +142,15 @@ def train(
     from newsclf.training.sagemaker.job import read_job
 
     only_aws = [each for group in (job, place, rules) for each in options_given(group)]
-    _check_place(on, only_aws, resume=resume)
-    flags: dict[str, Any] = {
-        "data": {
-            "source": data,
-            "validation": validation,
-            "test": test,
-            "agreement": agreement,
-            **reading.flags(),
-        },
-        "train": {
-            "base": base,
-            "seed": seed,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "learning_rate": learning_rate,
-            "device": device,
-        },
-    }
-    settings = general.settings(model=out, aws=rules.rules(), **flags)
+    kept = [*options_given(training), *options_given(reading), *only_aws]
+    _check_applicable(on, only_aws, [*kept, *(["--config"] if general.config else [])] * resume)
+    settings = general.settings(
+        model=out,
+        aws=rules.rules(),
+        data=training.data_settings() | reading.flags(),
+        train=training.train_settings() | {"device": device},
+    )
     if resume:
-        _refuse_changes(flags, seeds=seeds, optimize=optimize, config=general.config)
         request = interrupted_request(settings.model, device=device)
         recorded = read_job(work_folder(settings.model) / JOB_FILE)
         if recorded is not None:
@@ -148,7 +158,10 @@ def train(
             return
     else:
         request = TrainRequest(
-            settings=settings, seeds=seeds or 1, optimize=optimize is not False, overwrite=overwrite
+            settings=settings,
+            seeds=training.seeds or 1,
+            optimize=training.optimize is not False,
+            overwrite=overwrite,
         )
     if on == "sagemaker":
         train_on_sagemaker.begin(output, request, job, place, yes=yes)
@@ -159,37 +172,20 @@ def train(
     result.check_int8()
 
 
-def _check_place(on: str, only_aws: list[str], *, resume: bool) -> None:
-    """Raise ConfigError if options were given that do not apply here."""
+def _check_applicable(on: str, only_aws: list[str], kept: list[str]) -> None:
+    """Raise ConfigError if options were given that do not apply.
+
+    Args:
+        on: Where to train.
+        only_aws: Options for SageMaker that were given.
+        kept: Options that a resumed run keeps from its start, and that were given.
+    """
     from newsclf.common.errors import ConfigError
 
-    if resume and only_aws:
+    if kept:
         raise ConfigError(
-            f"--resume keeps the settings of the interrupted run; drop {', '.join(only_aws)}"
+            f"--resume keeps the settings of the interrupted run; drop {', '.join(kept)}",
+            hint="to start again with other settings: newsclf train --overwrite …",
         )
     if on == "local" and only_aws:
         raise ConfigError(f"{', '.join(only_aws)}: only with --on sagemaker")
-
-
-def _refuse_changes(
-    flags: dict[str, Any], *, seeds: int | None, optimize: bool | None, config: Path | None
-) -> None:
-    from newsclf.common.errors import ConfigError
-    from newsclf.common.settings import option_of
-
-    given = [
-        option_of(name)
-        for section in ("data", "train")
-        for name, value in flags[section].items()
-        if value is not None and name != "device"  # it does not change the result
-    ]
-    if optimize is not None:
-        given.append("--optimize" if optimize else "--no-optimize")
-    given += [
-        name for name, value in (("--seeds", seeds), ("--config", config)) if value is not None
-    ]
-    if given:
-        raise ConfigError(
-            f"--resume keeps the settings of the interrupted run; drop {', '.join(given)}",
-            hint="to start again with other settings: newsclf train --overwrite …",
-        )

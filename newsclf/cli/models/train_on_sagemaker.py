@@ -89,19 +89,17 @@ def begin(
         )
     prepared = run.prepare(request)
     show_data(output, prepared.data, prepared.parts)
+    note = "nothing was changed"
     try:
         job = run.checked_job(clients, job)
     except CredentialsError as error:
         if not options.dry_run:
             raise
-        _show_plan(output, request, job)
-        output.data(_document(job))
-        output.note(f"nothing was checked in an account, nor changed: {error.message}")
-        return
+        note = f"nothing was checked in an account, nor changed: {error.message}"
     _show_plan(output, request, job)
     if options.dry_run:
         output.data(_document(job))
-        output.note("nothing was changed")
+        output.note(note)
         return
     output.approve(yes=yes)
     _train(output, clients, prepared.request, job)

@@ -192,7 +192,7 @@ def test_data_that_has_moved_is_known_by_its_contents(tiny_base: Path, newsclf: 
 
     lost = newsclf("evaluate", "--float")
     assert lost.exit_code == 2
-    assert "here.csv: the data that the model was trained on is not there" in lost.err
+    assert "here.csv: no such data file or folder" in lost.err
     assert "name it with --data" in lost.err
 
     # and the card knows what its columns are called

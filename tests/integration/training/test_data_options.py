@@ -103,5 +103,5 @@ def test_a_model_of_separate_files_finds_its_test_part_again(trained: Path) -> N
     Path("test.jsonl").unlink()
     from newsclf.common.errors import DataError
 
-    with pytest.raises(DataError, match=r"test\.jsonl: the data that the model was trained on is"):
+    with pytest.raises(DataError, match=r"test\.jsonl: no such data file or folder"):
         load_again(card.data.settings, digest=card.data.digest)

@@ -286,7 +286,7 @@ def test_nobody_to_ask_means_no(aws: FakeAws, newsclf: Cli, trained: Path) -> No
         (("--on", "sagemaker", "--instance", "ml.m5.large", "--max-runtime", "9d"), "5 days"),
         (("--on", "sagemaker", "--instance", "ml.c7g.large"), "ARM processor"),
         (("--on", "sagemaker", "--instance", "ml.trn1.2xlarge"), "accelerator"),
-        (("--resume", "--spot"), "drop --spot"),
+        (("--resume", "--spot"), "drop --data, --base, --spot"),
     ],
 )
 def test_options_that_do_not_go_together(

@@ -109,8 +109,8 @@ def test_exact_duplicates_are_dropped(tmp_path: Path) -> None:
             "no column 'label' for the labels; the columns are 'text', 'mood'",
         ),
         (b"text,label\nA,neutral\nB,neutral\n", "all 2 rows are 'neutral'"),
-        (b"", "the file has no rows"),
-        (b"text,label\n", "the file has no rows"),
+        (b"", "it has no rows"),
+        (b"text,label\n", "it has no rows"),
         (b"text,label\nA,positive\nB,neutral,extra\n", "line 3: 3 fields, but the header has 2"),
         (b'text,label\nA,positive\n"B,neutral\n', "line 3: broken CSV"),
     ],
@@ -141,7 +141,7 @@ def test_a_bad_csv_is_an_error_with_its_line(tmp_path: Path, content: bytes, sai
             "line 2: the headline is empty",
         ),
         (b'{"text": 7, "label": "positive"}\n', "line 1: the headline is not a text"),
-        (b"\n\n", "the file has no rows"),
+        (b"\n\n", "it has no rows"),
     ],
 )
 def test_a_bad_jsonl_is_an_error_with_its_line(tmp_path: Path, content: bytes, said: str) -> None:
