@@ -8,8 +8,10 @@ import re
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address, without brackets and port, is this machine's loopback."""
+    if f".{host.lower()}".endswith(".localhost"):
+        return True
     try:
-        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

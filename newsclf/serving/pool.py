@@ -24,12 +24,29 @@ _CHUNK_HEADLINES = 16
 _JOBS_AHEAD = 2
 _START_WITHIN_S = 300.0
 """Time that a worker has to load the model; SageMaker gives a container 8 minutes."""
-_RESTART_PAUSE_S = 0.5
 _MOST_RESTART_PAUSES = 64
 """The pause doubles with each failure, up to this multiple of the first."""
 _STEADY_S = 60.0
 """Time for which a worker must be ready before the pauses start from the first again."""
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolOptions:
+    """Sizes and limits of a pool of workers."""
+
+    workers: int = 1
+    """Worker processes, each with an engine."""
+    threads: int = 1
+    """Threads of each engine."""
+    queue_headlines: int = 200
+    """Waiting headlines beyond which requests are refused."""
+    deadline_s: float = 20.0
+    """Time within which a request must be answered."""
+    worker_module: str = "newsclf.serving.worker"
+    """Module that each worker process runs."""
+    restart_pause_s: float = 0.5
+    """First pause before a worker is replaced."""
 
 
 class _WorkerRefusedError(Exception):
@@ -53,27 +70,13 @@ class Pool:
     that the server was started with.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        digests: Mapping[str, str],
-        workers: int,
-        threads: int,
-        queue_headlines: int,
-        deadline_s: float,
-        worker_module: str,
-        restart_pause_s: float = _RESTART_PAUSE_S,
-    ) -> None:
-        self._command = module_command(worker_module)
-        self._arguments = (str(folder), str(threads), json.dumps(dict(digests)))
-        self._folder = folder
-        self._queue_headlines = queue_headlines
-        self._deadline_s = deadline_s
-        self._restart_pause_s = restart_pause_s
+    def __init__(self, folder: Path, digests: Mapping[str, str], options: PoolOptions) -> None:
+        self._command = module_command(options.worker_module)
+        self._arguments = (str(folder), str(options.threads), json.dumps(dict(digests)))
+        self._options = options
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()  # bounded by `classify`
-        self._ready = [False] * workers
-        self._problems: list[str | None] = [None] * workers
+        self._ready = [False] * options.workers
+        self._problems: list[str | None] = [None] * options.workers
         self._was_ready = False
         self._idle = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,7 +120,7 @@ class Pool:
         """
         if not any(self._ready):
             raise RefusedError(503, "not_ready", "no worker is ready")
-        if self.waiting_headlines >= self._queue_headlines:
+        if self.waiting_headlines >= self._options.queue_headlines:
             raise RefusedError(503, "overloaded", "too many requests are waiting")
 
     async def classify(self, texts: Sequence[str]) -> list[Prediction]:
@@ -137,7 +140,7 @@ class Pool:
         try:
             for job in jobs:
                 self._jobs.put_nowait(job)
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self._options.deadline_s):
                 answers = await asyncio.gather(*(job.answer for job in jobs))
         except TimeoutError:
             raise _not_in_time() from None
@@ -167,7 +170,7 @@ class Pool:
                 _log.error("worker %d is replaced: %s", index, problem)
             if was_ready and loop.time() - started_s > _STEADY_S:
                 pauses = 1
-            await asyncio.sleep(pauses * self._restart_pause_s)
+            await asyncio.sleep(pauses * self._options.restart_pause_s)
             pauses = min(2 * pauses, _MOST_RESTART_PAUSES)
 
     async def _run_worker(self, index: int) -> None:
@@ -222,7 +225,7 @@ class Pool:
                 while len(sent) < _JOBS_AHEAD and self._jobs.qsize() > self._idle:
                     self._send(self._jobs.get_nowait(), writer, sent)
                 if sent:  # else nobody waits for the answer any more
-                    answer = await _read_message(reader, self._deadline_s)
+                    answer = await _read_message(reader, self._options.deadline_s)
                     self._answer(sent.popleft(), answer)
         except TimeoutError:
             lost = _not_in_time()

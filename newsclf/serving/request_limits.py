@@ -17,13 +17,11 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import ipaddress
 import logging
 import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -31,6 +29,7 @@ from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
+from newsclf.common.urls import is_loopback
 from newsclf.contract.limits import MAX_BODY_BYTES
 
 HEAD_WITHIN_S = 30
@@ -147,23 +146,11 @@ def media_type(request: web.Request) -> str:
     return named.partition(";")[0].strip().lower()
 
 
-@lru_cache(maxsize=128)
 def _name_of(host: str) -> str:
     """The name or address in a Host header, without its port."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()
-
-
-@lru_cache(maxsize=128)
-def is_loopback(name: str) -> bool:
-    """Whether a host name or address is one of loopback."""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 # --- bodies
@@ -389,14 +376,14 @@ class _NoRoom(asyncio.Protocol):
 class _Server(web.Server):
     """An aiohttp server with a bound on connections."""
 
-    def __init__(self, inner: web.Server, max_connections: int, options: dict[str, Any]) -> None:
+    def __init__(self, inner: web.Server, max_connections: int) -> None:
         super().__init__(
             inner.request_handler,
             request_factory=inner.request_factory,
             handler_cancellation=inner.handler_cancellation,
         )
         self._max_connections = max_connections
-        self._options = options
+        self._options = inner._kwargs  # noqa: SLF001 - the only way to them
         self._is_logged = False
 
     def __call__(self) -> Any:
@@ -422,5 +409,4 @@ class _Runner(web.AppRunner):
         self._max_connections = max_connections
 
     async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        return _Server(made, self._max_connections, made._kwargs)  # noqa: SLF001 - its only way in
+        return _Server(await super()._make_server(), self._max_connections)

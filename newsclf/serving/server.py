@@ -33,7 +33,7 @@ from newsclf.common.errors import ConfigError, ModelError
 from newsclf.contract.requests import ContractError, parse_inputs, parse_json
 from newsclf.model.directory import check_files, digest_of, find_model, read_digests
 from newsclf.serving.engine import FILES
-from newsclf.serving.pool import Pool
+from newsclf.serving.pool import Pool, PoolOptions
 from newsclf.serving.request_limits import (
     Bodies,
     RefusedError,
@@ -55,25 +55,15 @@ _log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
-    """How a model is served."""
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions(PoolOptions):
+    """Options of the model server."""
 
     model: Path
     host: str = "127.0.0.1"
     port: int = 8080
     descriptor: int | None = None
     """A listening socket to use instead of host and port."""
-    workers: int = 1
-    """Worker processes, each with an engine."""
-    threads: int = 1
-    """Threads of each engine."""
-    queue_headlines: int = 200
-    """Waiting headlines beyond which requests are refused."""
-    deadline_s: float = 20.0
-    """Time within which a request must be answered."""
-    worker_module: str = "newsclf.serving.worker"
-    """Module that each worker process runs."""
 
 
 class _Metrics:
@@ -102,7 +92,7 @@ def serve(options: ServerOptions, *, on_listening: Callable[[str], None]) -> Non
     """Serve until SIGTERM, SIGINT or SIGHUP, then finish the requests under way.
 
     Args:
-        options: How the model is served.
+        options: The model, the address and the workers.
         on_listening: Called with the address once the port is open.
 
     Raises:
@@ -121,15 +111,7 @@ async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) ->
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN or number != signal.SIGHUP:  # nohup
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    pool = Pool(
-        folder,
-        digests={name: digests[name] for name in FILES},
-        workers=options.workers,
-        threads=options.threads,
-        queue_headlines=options.queue_headlines,
-        deadline_s=options.deadline_s,
-        worker_module=options.worker_module,
-    )
+    pool = Pool(folder, {name: digests[name] for name in FILES}, options)
     app = make_app(pool, digest_of(digests), host_names(options.host))
     runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
     await runner.setup()

@@ -16,14 +16,11 @@ if TYPE_CHECKING:
     from newsclf.deploy.aws.jobs.batch import BatchRequest
 
 
-_PANEL = "Batch job on AWS"
-
-
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions:
     """Options for a batch job on AWS."""
 
-    PANEL: ClassVar = _PANEL
+    PANEL: ClassVar = "Batch job on AWS"
     instance: Annotated[
         str,
         typer.Option(

@@ -30,7 +30,7 @@ def serve(
     """Serve a model over HTTP in the foreground, as a SageMaker container would."""
     output = general.start()
     from newsclf.common.machine import available_cores
-    from newsclf.serving.request_limits import is_loopback
+    from newsclf.common.urls import is_loopback
     from newsclf.serving.server import ServerOptions
     from newsclf.serving.server import serve as run
 

@@ -59,8 +59,6 @@ def package(request: PackageRequest) -> Package:
         DownloadError: the wheels could not be downloaded.
     """
     out = request.out
-    if out.is_dir():
-        raise ConfigError(f"{out} is a folder", hint="name a file with --out")
     if out.exists() and not request.overwrite:
         raise ConfigError(
             f"{out} already exists", hint="add --overwrite, or name another file with --out"

@@ -14,7 +14,7 @@ import uvloop
 from aiohttp.test_utils import TestClient, TestServer
 
 from newsclf.contract.answers import Prediction
-from newsclf.serving.pool import Pool
+from newsclf.serving.pool import Pool, PoolOptions
 from newsclf.serving.request_limits import RefusedError
 from newsclf.serving.server import make_app
 from tests.support.moody import SCORES
@@ -32,9 +32,6 @@ def _modules_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(folder: Path, use: Callable[[Pool], Awaitable[None]], **options: Any) -> None:
     """Use a pool of moody workers."""
     defaults: dict[str, Any] = {
-        "digests": {},
-        "workers": 1,
-        "threads": 1,
         "queue_headlines": 10,
         "deadline_s": 0.3,
         "worker_module": "tests.support.moody",
@@ -42,7 +39,7 @@ def run(folder: Path, use: Callable[[Pool], Awaitable[None]], **options: Any) ->
     }
 
     async def main() -> None:
-        pool = Pool(folder, **(defaults | options))
+        pool = Pool(folder, {}, PoolOptions(**(defaults | options)))
         pool.start()
         try:
             async with asyncio.timeout(WITHIN_S):

@@ -114,26 +114,20 @@ class Function:
             pauses = min(2 * pauses, _MOST_RESTART_PAUSES)
 
 
+@dataclass(eq=False)
 class _Runtime:
     """One process of AWS's client, with a Runtime API that serves only this process."""
 
-    def __init__(
-        self,
-        index: int,
-        queue: asyncio.Queue[_Invocation],
-        environment: dict[str, str],
-        timeout_s: float,
-    ) -> None:
-        self._index = index
-        self._queue = queue
-        self._environment = environment
-        self._timeout_s = timeout_s
-        self._process: asyncio.subprocess.Process | None = None
-        self._current: _Invocation | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._has_refused = False
-        self.was_ready = False
-        """Whether it has ever asked for an event."""
+    _index: int
+    _queue: asyncio.Queue[_Invocation]
+    _environment: dict[str, str]
+    _timeout_s: float
+    _process: asyncio.subprocess.Process | None = None
+    _current: _Invocation | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _has_refused: bool = False
+    was_ready: bool = False
+    """Whether it has ever asked for an event."""
 
     async def run(self) -> None:
         """Run the process until it ends; an event that it has then fails."""
