@@ -24,7 +24,6 @@ from newsclf.loadtest.stop_conditions import CANCEL, SIGNALS, StopCondition, Sto
 from newsclf.loadtest.store.records import Load
 from newsclf.loadtest.store.samples import SAMPLE, Outcome, Samples
 
-BACKLOG_PER_CONNECTION = 10
 _WORKER = "newsclf.loadtest.generator.worker"
 _START_PAUSE_NS = 50_000_000
 _CHECK_S = 0.2
@@ -73,7 +72,19 @@ def generate(
         ServiceError: a connection could not be opened.
         NewsclfError: a process of the generator died; its samples are lost, so nothing is kept.
     """
-    tasks = _tasks(load, target, schedule, choices, workers=workers, max_requests=max_requests)
+    workers = min(workers, load.max_in_flight)
+    tasks = [
+        WorkerTask(
+            target=target,
+            load=load,
+            worker=i,
+            workers=workers,
+            schedule=None if schedule is None else schedule[i::workers],
+            choices=choices[i::workers],
+            max_requests=None if max_requests is None else -(-max_requests // workers),
+        )
+        for i in range(workers)
+    ]
     pipes: list[Pipe] = []
     processes: list[subprocess.Popen[bytes]] = []
     try:
@@ -104,42 +115,11 @@ def generate(
         early_ns.append(stopped_ns - start_ns)
     return Generated(
         samples=samples[np.argsort(samples["intended_ns"], kind="stable")],
-        window_end_ns=min([tasks[0].window_end_ns, *early_ns]),
+        window_end_ns=min([round((load.warmup_s + load.duration_s) * 1e9), *early_ns]),
         results=results,
         stopped_by=stopped_by,
         interrupted=bool(early_ns) and (stopped_by is None or stopped_by.ends_test),
     )
-
-
-def _tasks(
-    load: Load,
-    target: Target,
-    schedule: Schedule | None,
-    choices: Schedule,
-    *,
-    workers: int,
-    max_requests: int | None,
-) -> list[WorkerTask]:
-    """The load, split among the workers: each gets every n-th request."""
-    workers = min(workers, load.max_in_flight)
-    begin_ns = round(load.warmup_s * 1e9)
-    tasks = []
-    for i in range(workers):
-        connections = load.max_in_flight // workers + (i < load.max_in_flight % workers)
-        task = WorkerTask(
-            target=target,
-            worker=i,
-            connections=connections,
-            window_begin_ns=begin_ns,
-            window_end_ns=begin_ns + round(load.duration_s * 1e9),
-            schedule=None if schedule is None else schedule[i::workers],
-            choices=choices[i::workers],
-            # A burst is all backlog, which the generator must not refuse.
-            max_backlog=load.requests or BACKLOG_PER_CONNECTION * connections,
-            max_requests=None if max_requests is None else -(-max_requests // workers),
-        )
-        tasks.append(task)
-    return tasks
 
 
 def _start_worker(pipe: Pipe) -> subprocess.Popen[bytes]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from newsclf.loadtest.load.arrivals import Schedule
-from newsclf.loadtest.store.records import WorkerHealth
+from newsclf.loadtest.store.records import Load, WorkerHealth
 from newsclf.loadtest.store.samples import Samples
 
 
@@ -36,19 +36,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class WorkerTask:
-    """The part of a load that one worker sends; times are nanoseconds since the start."""
+    """The part of a load that one worker sends."""
 
     target: Target
+    load: Load
+    """The whole load."""
     worker: int
-    connections: int
-    window_begin_ns: int
-    window_end_ns: int
+    workers: int
     schedule: Schedule | None
     """None for a closed loop, where each connection sends when it has its answer."""
     choices: Schedule
     """Indices of payloads, in turn; a closed loop begins again at the end."""
-    max_backlog: int
-    """Requests that may be due at once while all connections are in use; more are dropped."""
     max_requests: int | None
 
 

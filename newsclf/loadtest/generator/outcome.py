@@ -12,13 +12,19 @@ from newsclf.loadtest.store.samples import Outcome
 def outcome_of(response: httpx.Response, headlines: int) -> Outcome:
     """The outcome of a complete answer to a request with so many headlines.
 
-    The status alone does not do: AWS's front ends may answer ThrottlingException with 400
+    The status alone is not enough: AWS's front ends may answer ThrottlingException with 400
     (botocore's sagemaker-runtime model has no throttling shape), and a gateway may answer 200 with
     a page of its own.
     """
     status = response.status_code
     if status == httpx.codes.OK:
-        return Outcome.OK if _has_predictions(response.content, headlines) else Outcome.BAD_BODY
+        try:
+            document = parse_json(response.content)
+            read = read_api_answer if isinstance(document, dict) else read_endpoint_answer
+            read(document, headlines)
+        except ContractError:
+            return Outcome.BAD_BODY
+        return Outcome.OK
     if "Throttling" in response.headers.get("x-amzn-errortype", ""):
         return Outcome.THROTTLED
     if special := _SPECIAL.get(status):
@@ -35,14 +41,3 @@ _SPECIAL = {
     429: Outcome.THROTTLED,
     530: Outcome.DEPENDENCY,
 }
-
-
-def _has_predictions(body: bytes, headlines: int) -> bool:
-    """Whether a body is an answer of the API or of the model server to so many headlines."""
-    try:
-        document = parse_json(body)
-        read = read_api_answer if isinstance(document, dict) else read_endpoint_answer
-        read(document, headlines)
-    except ContractError:
-        return False
-    return True

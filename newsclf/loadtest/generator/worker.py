@@ -27,6 +27,7 @@ from newsclf.loadtest.generator.sender import Sender
 from newsclf.loadtest.stop_conditions import DRAIN
 from newsclf.loadtest.store.samples import NEVER, SAMPLE, Outcome, Sample
 
+_BACKLOG_PER_CONNECTION = 10
 _CONNECT_S = 10.0
 _PROGRESS_S = 0.25
 _PROGRESS_LATENCIES = 1000
@@ -40,7 +41,7 @@ def main(descriptor: int) -> None:
     with suppress(EOFError, ConnectionError):  # the parent is gone
         task: WorkerTask = pipe.recv()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        needed = task.connections + 64
+        needed = task.load.max_in_flight // task.workers + 64
         if soft != resource.RLIM_INFINITY and soft < needed:
             limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
@@ -59,8 +60,12 @@ class _Worker:
             self._schedule = task.schedule.tolist()
         self._choices: list[int] = task.choices.tolist()
         self._sender = Sender(task.target, task.worker)
-        self._idle = [self._sender.connection(i) for i in range(task.connections)]
+        share, rest = divmod(task.load.max_in_flight, task.workers)
+        count = share + (task.worker < rest)
+        self._idle = [self._sender.connection(i) for i in range(count)]
         self._connections = tuple(self._idle)
+        # A burst is all backlog, which the generator must not drop.
+        self._max_backlog = task.load.requests or _BACKLOG_PER_CONNECTION * count
         self._backlog: deque[tuple[int, int]] = deque()
         """Payload and due time of the requests that no connection sends yet."""
         self._samples: list[Sample] = []
@@ -69,7 +74,7 @@ class _Worker:
         self._ended_early_ns: int | None = None
         self._in_flight = 0
         self._progress = Progress(task.worker)
-        self._start_ns = 0
+        self._start_ns = self._window_end_ns = 0
 
     async def run(self) -> None:
         opened = await asyncio.gather(*(each.open(_CONNECT_S) for each in self._connections))
@@ -81,15 +86,16 @@ class _Worker:
         gc.collect()
         gc.freeze()
         gc.disable()
-        health = HealthMonitor(
-            self._start_ns + self._task.window_begin_ns, self._start_ns + self._task.window_end_ns
-        )
+        load = self._task.load
+        window_begin_ns = self._start_ns + round(load.warmup_s * 1e9)
+        self._window_end_ns = self._start_ns + round((load.warmup_s + load.duration_s) * 1e9)
+        health = HealthMonitor(window_begin_ns, self._window_end_ns)
         await _until(self._start_ns)
-        load = asyncio.create_task(self._load())
-        Thread(target=self._obey, args=[asyncio.get_running_loop(), load], daemon=True).start()
+        work = asyncio.create_task(self._send_load())
+        Thread(target=self._obey, args=[asyncio.get_running_loop(), work], daemon=True).start()
         others = [asyncio.create_task(health.run()), asyncio.create_task(self._report())]
         with suppress(asyncio.CancelledError):
-            await load
+            await work
         for other in others:
             other.cancel()
         for connection in self._connections:
@@ -100,15 +106,15 @@ class _Worker:
         opened_count = sum(connection.opened for connection in self._connections)
         self._pipe.send(Result(samples, health.result(), opened_count, self._ended_early_ns))
 
-    def _obey(self, loop: asyncio.AbstractEventLoop, load: asyncio.Task[None]) -> None:
+    def _obey(self, loop: asyncio.AbstractEventLoop, work: asyncio.Task[None]) -> None:
         """Stop when the parent says so, or is gone; runs in a thread of its own."""
         with suppress(EOFError, ConnectionError):
             while self._pipe.recv() == DRAIN:
                 self._draining = True
         with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(load.cancel)
+            loop.call_soon_threadsafe(work.cancel)
 
-    async def _load(self) -> None:
+    async def _send_load(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 if self._schedule is not None:
@@ -122,9 +128,8 @@ class _Worker:
 
     async def _user(self, connection: Connection) -> None:
         """One user of a closed loop: sends the next request when the last one is answered."""
-        end_ns = self._start_ns + self._task.window_end_ns
         for turn in itertools.count(connection.number, len(self._connections)):
-            if (now_ns := _now_ns()) >= end_ns or not self._may_send():
+            if (now_ns := _now_ns()) >= self._window_end_ns or not self._may_send():
                 return
             payload = self._choices[turn % len(self._choices)]
             if await self._send(connection, payload, now_ns) in NOT_CONNECTED:
@@ -137,7 +142,7 @@ class _Worker:
             await _until(due_ns)
             if not self._may_send():
                 return
-            if len(self._backlog) >= self._task.max_backlog:
+            if len(self._backlog) >= self._max_backlog:
                 self._give_up(payload, due_ns, Outcome.DROPPED)
                 continue
             self._backlog.append((payload, due_ns))
