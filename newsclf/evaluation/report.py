@@ -131,8 +131,6 @@ class Gate(LenientRecord):
 class SeenRows(LenientRecord):
     """Rows of other data that the model has seen in training."""
 
-    recorded: bool = True
-    """False where the model, or the one to compare with, has no record of its training texts."""
     rows: int
     """All rows of the data."""
     training: int = 0
@@ -150,11 +148,6 @@ class SeenRows(LenientRecord):
     @property
     def sentence(self) -> str:
         """What readers of the scores must know about these rows."""
-        if not self.recorded:
-            return (
-                "The model has no record of its training texts, since an older version made it, so"
-                f" it is not known which of the {self.rows:,} rows it has seen."
-            )
         count = self.training + self.validation + self.by_other
         if count == 0:
             return f"None of the {self.rows:,} rows was trained or validated on."

@@ -17,7 +17,7 @@ from newsclf.common.errors import (
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import DataSettings
 from newsclf.contract.answers import Prediction
-from newsclf.data.examples import Example, LabelledData, normalised
+from newsclf.data.examples import Example, LabelledData
 from newsclf.data.sources import load_again, load_data
 from newsclf.data.split import split
 from newsclf.evaluation.report import SeenRows
@@ -122,7 +122,7 @@ def choose_rows(
     )
     test = split(labelled, settings).test
     if compare is not None:
-        _check_not_seen(compare, labelled, test)
+        _check_not_seen(compare, test)
     return Rows(labelled, test, "test", Path(settings.source).stem)
 
 
@@ -148,12 +148,11 @@ def _other_rows(
     """Rows of data other than the training data, without those that the model has seen."""
     everything = labelled.examples
     seen = read_seen_texts(model.folder)
-    other = read_seen_texts(compare.folder) if compare else None
-    new = without_seen(everything, seen or {})
-    new_to_both = without_seen(new, other or {})
-    parts = [part_of(seen, example.text) for example in everything] if seen else []
+    other = read_seen_texts(compare.folder) if compare else {}
+    new = without_seen(everything, seen)
+    new_to_both = without_seen(new, other)
+    parts = [part_of(seen, example.text) for example in everything]
     report = SeenRows(
-        recorded=seen is not None and (compare is None or other is not None),
         rows=len(everything),
         training=parts.count("training"),
         validation=parts.count("validation"),
@@ -169,16 +168,9 @@ def _other_rows(
     return Rows(labelled, everything if include_seen else new_to_both, "all", stem, report)
 
 
-def _check_not_seen(model: Model, labelled: LabelledData, rows: Sequence[Example]) -> None:
+def _check_not_seen(model: Model, rows: Sequence[Example]) -> None:
     """Raise ConfigError if a model was trained or validated on some of the rows."""
-    if (seen := read_seen_texts(model.folder)) is not None:
-        known = len(rows) - len(without_seen(rows, seen))
-    elif model.card.data.digest == labelled.digest:
-        parts = split(labelled, model.card.data.settings)
-        texts = {normalised(example.text) for example in [*parts.train, *parts.validation]}
-        known = sum(normalised(example.text) in texts for example in rows)
-    else:
-        return
+    known = len(rows) - len(without_seen(rows, read_seen_texts(model.folder)))
     if known:
         raise ConfigError(
             f"{model.path} was trained or validated on {known} of the {len(rows)} rows, so a"

@@ -37,7 +37,21 @@ def resolve_base(name: str, *, revision: str | None = None) -> Base:
         ConfigError: the name is neither a folder with a model nor a Hub id.
         DownloadError: the Hub can't be reached, or has no such model.
     """
-    return local_base(name) or _download(MINILM_HUB_ID if name == "minilm" else name, revision)
+    if (base := local_base(name)) is not None:
+        return base
+    name = MINILM_HUB_ID if name == "minilm" else name
+    folder = download_folder(
+        name,
+        _FILES,
+        kind="model",
+        revision=revision,
+        hint="without the Hub: --base minilm, which is installed, or a folder with --base DIR"
+        if find_spec(MINILM_PACKAGE) is not None
+        else "without the Hub, pass a folder with --base DIR, or --base minilm after"
+        f" {install_command('demo')}",
+    )
+    # The Hub's cache keeps each snapshot in a folder that is named by its commit.
+    return Base(name, folder, folder.name)
 
 
 def local_base(name: str) -> Base | None:
@@ -69,19 +83,3 @@ def local_base(name: str) -> Base | None:
 def base_files(base: Base) -> list[Path]:
     """The files of a base model that training reads."""
     return sorted({path for pattern in _FILES for path in base.folder.glob(pattern)})
-
-
-def _download(name: str, revision: str | None) -> Base:
-    here = find_spec(MINILM_PACKAGE) is not None
-    folder = download_folder(
-        name,
-        _FILES,
-        kind="model",
-        revision=revision,
-        hint="without the Hub: --base minilm, which is installed, or a folder with --base DIR"
-        if here
-        else "without the Hub, pass a folder with --base DIR, or --base minilm after"
-        f" {install_command('demo')}",
-    )
-    # The Hub's cache keeps each snapshot in a folder that is named by its commit.
-    return Base(name, folder, folder.name)

@@ -112,14 +112,9 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
     _check_ownership(work)
     if not work.exists():
         return
+    _check_only_expected(work)
     if resume:
-        _check_only_expected(work)
         return
-    if not any((work / name).exists() for name in (REQUEST_FILE, LOCK_FILE)):
-        raise ConfigError(
-            f"{work} is not newsclf's, and will not be replaced",
-            hint="move it, or name another model directory with --out",
-        )
     if (work / JOB_FILE).exists():
         raise ConfigError(
             f"{work} holds the record of a training job on SageMaker",
@@ -131,7 +126,6 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
             f"{work} holds an interrupted run",
             hint=f"newsclf train --resume --out {model}, or discard it with --overwrite",
         )
-    _check_only_expected(work)
 
 
 def _check_ownership(folder: Path, *, shared: bool = False) -> None:

@@ -64,25 +64,20 @@ class Int8RejectedError(CheckFailedError):
         self.parity = found
 
 
-def check_rejected(model: Path, rejected: Sequence[tuple[int, str, Parity | None]]) -> None:
+def check_rejected(model: Path, rejected: Sequence[tuple[int, str, Parity]]) -> None:
     """Raise CheckFailedError if int8 models were rejected.
 
     Args:
         model: The model directory.
-        rejected: Seed, reason and measurement; an older version recorded no measurement.
+        rejected: Seed, reason and measurement.
     """
-    if not rejected:
-        return
-    parities = [found for _, _, found in rejected if found is not None]
-    hint = (
-        f"newsclf optimize --model {model} {parity.accepting_options(parities)} accepts it as it"
-        f" is; newsclf evaluate --float --model {model} evaluates the float model"
-        if parities
-        else f"newsclf optimize --model {model} measures it again"
-    )
-    raise CheckFailedError(
-        "; ".join(f"seed {seed}: {message}" for seed, message, _ in rejected), hint=hint
-    )
+    if rejected:
+        options = parity.accepting_options([found for _, _, found in rejected])
+        raise CheckFailedError(
+            "; ".join(f"seed {seed}: {message}" for seed, message, _ in rejected),
+            hint=f"newsclf optimize --model {model} {options} accepts it as it is; newsclf evaluate"
+            f" --float --model {model} evaluates the float model",
+        )
 
 
 def remove_stale(folder: Path) -> None:

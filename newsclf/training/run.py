@@ -101,7 +101,7 @@ class TrainResult:
             [
                 (card.training.seed, card.int8_rejected, card.int8_rejected_parity)
                 for card in self.cards
-                if card.int8_rejected
+                if card.int8_rejected and card.int8_rejected_parity
             ],
         )
 

@@ -33,16 +33,13 @@ def write_seen_texts(folder: Path, parts: Split) -> None:
     write_text(folder / SEEN_FILE, "".join(f"{h} {part}\n" for h, part in sorted(of_hash.items())))
 
 
-def read_seen_texts(folder: Path) -> SeenTexts | None:
-    """The record in a model directory; None for a model that was made before there was one.
+def read_seen_texts(folder: Path) -> SeenTexts:
+    """The record in a model directory.
 
     Raises:
         ModelError: the file is missing, or is not the one that was written.
     """
-    digests = read_digests(folder)
-    if SEEN_FILE not in digests:
-        return None
-    check_files(folder, digests, [SEEN_FILE])
+    check_files(folder, read_digests(folder), [SEEN_FILE])
     try:
         lines = (folder / SEEN_FILE).read_text(encoding="ascii").splitlines()
         pairs = [line.split(" ") for line in lines]

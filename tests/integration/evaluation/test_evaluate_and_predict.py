@@ -206,16 +206,13 @@ def test_data_that_has_moved_is_known_by_its_contents(tiny_base: Path, newsclf: 
     assert moved.exit_code == 0, moved.err
 
 
-@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "older"])
 def test_a_model_is_not_compared_with_one_that_was_trained_on_the_rows(
-    model: Path, newsclf: Cli, *, recorded: bool
+    model: Path, newsclf: Cli
 ) -> None:
     shutil.copytree(model, "other")
     rewrite_seen(Path("other"), [text for text, _ in sample_rows()])
     card = json.loads(Path("other/card.json").read_text(encoding="utf-8"))
     card["data"]["settings"]["split_seed"] = 1
-    if not recorded:
-        del card["files"]["seen-texts.txt"]
     Path("other/card.json").write_text(json.dumps(card), encoding="utf-8")
 
     result = newsclf("evaluate", "--compare", "other")
@@ -295,7 +292,7 @@ def test_rows_that_were_trained_on_are_left_out_of_other_data(newsclf: Cli) -> N
     seen = report["seen"]
     assert seen["training"] + seen["validation"] == seen["rows"] - report["score"]["rows"]
     assert report["score"]["rows"] == 126  # the held-out part, and the row more
-    assert (seen["recorded"], seen["left_out"]) == (True, True)
+    assert seen["left_out"] is True
 
     told = newsclf("evaluate", "--data", "copy.csv", "--quiet")
     assert "498 of 624 rows were trained or validated on and are left out" in told.out
@@ -316,21 +313,8 @@ def test_rows_that_were_trained_on_are_left_out_of_other_data(newsclf: Cli) -> N
 def sample_seen_by(model: Path) -> list[tuple[str, str]]:
     """One row of each class that the model was trained on."""
     seen = read_seen_texts(model)
-    assert seen is not None
     rows = {label: text for text, label in sample_rows() if part_of(seen, text)}
     return [(text, label) for label, text in rows.items()]
-
-
-def test_an_older_model_says_that_it_has_no_record(model: Path, newsclf: Cli) -> None:
-    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
-    del card["files"]["seen-texts.txt"]
-    (model / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    write_csv(Path("mine.csv"), [("text", "label"), ("Up", "positive"), ("Down", "negative")])
-
-    result = newsclf("evaluate", "--data", "mine.csv")
-
-    assert result.exit_code == 0, result.err
-    assert "it is not known which of the 2 rows it has seen" in result.out
 
 
 @pytest.mark.usefixtures("model")

@@ -278,7 +278,7 @@ def test_folders_that_are_not_ours_are_left_alone(config: Path, newsclf: Cli) ->
 
     refused = newsclf("train", "--config", config, "--epochs", 1, "--overwrite")
     assert refused.exit_code == 2
-    assert "model.partial is not newsclf's, and will not be replaced" in refused.err
+    assert "model.partial holds files that newsclf train did not write: mine.txt" in refused.err
 
     shutil.rmtree("model.partial")
     assert newsclf("train", "--config", config, "--epochs", 1, "--overwrite").exit_code == 0

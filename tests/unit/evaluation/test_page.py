@@ -116,7 +116,6 @@ def test_the_page_shows_the_figures(report: EvaluationReport) -> None:
             "2 of 10 rows were trained or validated on, so these scores are higher than",
         ),
         (SeenRows(rows=10), "None of the 10 rows was trained or validated on."),
-        (SeenRows(rows=10, recorded=False), "not known which of the 10 rows it has seen."),
     ],
 )
 def test_the_page_says_what_the_model_has_seen(
