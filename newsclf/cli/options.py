@@ -324,7 +324,7 @@ def naming_options(options: Mapping[str, str]) -> Iterator[None]:
     """Show what is wrong with a record as an error of the option that its field comes from.
 
     Args:
-        options: Field, or path of a field → the option.
+        options: Field, or path of a field → the option, where it is not named like the field.
 
     Raises:
         ConfigError: A record that was made in the block is not valid.
@@ -339,7 +339,8 @@ def naming_options(options: Mapping[str, str]) -> Iterator[None]:
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
-        option = next((name for path, name in options.items() if place.startswith(path)), place)
+        default = f"--{place.partition('.')[0].replace('_', '-')}"
+        option = next((name for path, name in options.items() if place.startswith(path)), default)
         typed = f" {short(problem['input'])}" if isinstance(problem["input"], str | int) else ""
         raise ConfigError(f"{option}{typed}: {describe_problem(problem)}") from None
 

@@ -20,18 +20,15 @@ if TYPE_CHECKING:
     from newsclf.deploy.aws.walk.plan import Plan
 
 _OPTIONS = {
-    "instance": "--instance",
     "serverless.memory_mb": "--memory",
     "serverless.max_concurrency": "--concurrency",
     "serverless": "--serverless, --memory, --concurrency",
     "min_instances": "--min",
     "max_instances": "--max",
-    "vpc": "--vpc",
     "ttl_s": "--ttl",
     "budget_usd": "--budget",
-    "budget_email": "--budget-email",
 }
-"""Field of the specification → the option that it comes from."""
+"""Field of the specification → the option that it comes from, if it has another name."""
 
 
 def deploy_on_aws(

@@ -12,20 +12,25 @@ if TYPE_CHECKING:
     from newsclf.deploy.local.target import Status
 
 
+_FIGURES = (
+    "requests",
+    "url",
+    "running",
+    "answers",
+    "healthy",
+    "api_running",
+    "api_answers",
+    "uptime_s",
+)
+
+
 def local_document(status: Status) -> dict[str, object]:
     """The health of a deployment on this machine as JSON."""
     return {
         "deployment": status.deployment.model_dump(mode="json"),
-        "url": status.url,
         "server_url": status.deployment.server.url,
-        "running": status.running,
         "copied_from": None if status.original is None else str(status.original),
-        "answers": status.answers,
-        "healthy": status.healthy,
-        "api_running": status.api_running,
-        "api_answers": status.api_answers,
-        "uptime_s": status.uptime_s,
-        "requests": status.requests,
+        **{name: getattr(status, name) for name in _FIGURES},
     }
 
 

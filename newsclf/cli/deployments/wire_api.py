@@ -24,18 +24,13 @@ if TYPE_CHECKING:
 
 _UNCHANGED = "as it is wired"
 _OPTIONS = {
-    "auth": "--auth",
     "rate_per_s": "--rate",
-    "burst": "--burst",
-    "runtimes": "--runtimes",
     "cors_origins": "--cors",
-    "port": "--port",
     "jwt.issuer": "--jwt-issuer",
     "jwt.audience": "--jwt-audience",
     "jwt": "--jwt-issuer and --jwt-audience",
-    "unreserved": "--unreserved",
 }
-"""Field of the request → the option that it comes from."""
+"""Field of the request → the option that it comes from, if it has another name."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,7 +78,7 @@ def begin(
             "--on sagemaker needs an --instance",
             hint="--instance ml.m5.xlarge, or ml.g5.xlarge with a GPU",
         )
-    with naming_options({"instance": "--instance", "max_runtime_s": "--max-runtime"}):
+    with naming_options({"max_runtime_s": "--max-runtime"}):
         job = run.new_job(
             clients,
             instance=options.instance,

@@ -39,13 +39,6 @@ def signature_for(clients: Clients, service: str) -> Signature:
     return Signature(credentials, SigningScope(clients.region, service))
 
 
-def endpoint_address(scope: Scope) -> Address:
-    """The SageMaker endpoint itself, which only signed requests reach."""
-    host = scope.clients.client("sagemaker-runtime").meta.endpoint_url
-    url = f"{host}/endpoints/{scope.names.endpoint}/invocations"
-    return Address(url, "endpoint", auth=signature_for(scope.clients, "sagemaker"))
-
-
 def address_of(
     deployment: AwsDeployment,
     clients: Clients,
@@ -65,7 +58,9 @@ def address_of(
         CredentialsError: no credentials were found.
     """
     if deployment.api is None or direct:
-        return endpoint_address(Scope.of(clients, deployment))
+        host = clients.client("sagemaker-runtime").meta.endpoint_url
+        url = f"{host}/endpoints/{Scope.of(clients, deployment).names.endpoint}/invocations"
+        return Address(url, "endpoint", auth=signature_for(clients, "sagemaker"))
     _check_url(deployment.api.url, clients)
     url = f"{deployment.api.url}/classify"
     auth: httpx.Auth | None = None

@@ -67,6 +67,7 @@ _NVIDIA = re.compile(r"ml\.[gp]\d")
 _TOO_OLD = re.compile(r"ml\.p[23][a-z]*\.")
 """GPUs that CUDA 13 no longer supports: K80 and V100 (CUDA 13.0's release notes)."""
 _OTHER_ACCELERATOR = re.compile(r"ml\.(trn|inf)\d")
+_OTHER_INSTANCE = "choose an instance such as ml.c7i.large, or name an image with --image"
 
 
 def stock_image(region: str, instance: str | None) -> str:
@@ -95,7 +96,7 @@ def check_serves(image: str, instance: str | None) -> None:
         raise ConfigError(
             f"{instance}: its accelerator would be idle, since the stock image and the archive"
             " are for CPUs",
-            hint="choose an instance such as ml.c7i.large, or name an image with --image",
+            hint=_OTHER_INSTANCE,
         )
     _check_processor(instance)
 
@@ -137,7 +138,7 @@ def _check_processor(instance: str | None) -> None:
     if instance is not None and _GRAVITON.match(instance):
         raise ConfigError(
             f"{instance} has an ARM processor, and the stock images and the archive are for x86-64",
-            hint="choose an instance such as ml.c7i.large, or name an image with --image",
+            hint=_OTHER_INSTANCE,
         )
 
 

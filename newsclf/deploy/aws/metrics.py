@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from newsclf.deploy.aws.call.clients import Clients
+from newsclf.deploy.aws.endpoint.config import VARIANT
 from newsclf.deploy.server_figures import Datapoint, ServerFigures, total
 
 _INVOCATIONS: Final = "Invocations"
@@ -39,11 +40,10 @@ _ENOUGH: Final = 0.99
 
 @dataclass(frozen=True, slots=True)
 class EndpointMetrics:
-    """The metrics of one variant of an endpoint."""
+    """The metrics of an endpoint."""
 
     clients: Clients
     endpoint: str
-    variant: str
 
     def read(
         self,
@@ -75,7 +75,7 @@ class EndpointMetrics:
             self.clients.clock.sleep(_POLL_S)
         return ServerFigures(
             instance=instance,
-            source=f"CloudWatch, endpoint {self.endpoint}, variant {self.variant}",
+            source=f"CloudWatch, endpoint {self.endpoint}, variant {VARIANT}",
             sent=sent,
             datapoints=[
                 point for metric in _METRICS for point in self._datapoints(metric, begin, end)
@@ -94,7 +94,7 @@ class EndpointMetrics:
                 MetricName=metric,
                 Dimensions=[
                     {"Name": "EndpointName", "Value": self.endpoint},
-                    {"Name": "VariantName", "Value": self.variant},
+                    {"Name": "VariantName", "Value": VARIANT},
                 ],
                 StartTime=begin,
                 EndTime=until,

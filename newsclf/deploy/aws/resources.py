@@ -71,20 +71,22 @@ def endpoint_resources(
         detail=_detail(spec),
         usd_per_hour=spec.usd_per_hour and spec.usd_per_hour * spec.min_instances,
     )
-    desired: Sequence[Resource] = [
-        bucket,
-        stored,
-        # Before the role, so that a teardown deletes it after the role that writes to it.
-        _endpoint_log(scope),
-        role,
-        model,
-        config,
-        *([alarm] if alarm else []),
-        *_end_of_life(scope, spec),  # before there is anything to end
-        Endpoint(scope, endpoint),
-        *_scaling(scope, spec),
-        *_budget(scope, spec),
-    ]
+    # The log before the role, so that a teardown deletes it after the role that writes to it.
+    desired: list[Resource] = [bucket, stored, _endpoint_log(scope), role, model, config]
+    if alarm is not None:
+        desired.append(alarm)
+    if spec.ttl_s is not None:  # before there is anything to end
+        at = datetime.now(UTC) + timedelta(seconds=spec.ttl_s)
+        desired += [
+            _schedule_role(scope, end_of_life.statements(scope.names)),
+            Schedule(scope, at),
+        ]
+    desired.append(Endpoint(scope, endpoint))
+    if spec.instance is not None and spec.scales:
+        least, most = spec.min_instances, spec.max_instances
+        desired.append(AutoScaling(scope, spec.instance, least, most))
+    if spec.budget_usd is not None and spec.budget_email is not None:
+        desired.append(Budget(scope, spec.budget_usd, spec.budget_email))
     return without_replaced(desired, scope.names)
 
 
@@ -116,7 +118,7 @@ def endpoint_undesired(scope: Scope, spec: AwsSpec) -> Sequence[Deletable]:
 
     An end of life or a budget stays when it is not requested again: they only save money.
     """
-    return [] if _scaling(scope, spec) else [AutoScaling(scope)]
+    return [] if spec.instance is not None and spec.scales else [AutoScaling(scope)]
 
 
 def endpoint_orphans(scope: Scope, desired: Sequence[Resource]) -> Sequence[Deletable]:
@@ -137,25 +139,6 @@ def _execution_role(scope: Scope, statements: tuple[Statement, ...] = ()) -> Rol
 def _schedule_role(scope: Scope, statements: tuple[Statement, ...] = ()) -> Role:
     name = scope.names.role("schedule")
     return Role(scope, name, "end-of-life role", end_of_life.ROLE_SERVICE, statements)
-
-
-def _end_of_life(scope: Scope, spec: AwsSpec) -> Sequence[Resource]:
-    if spec.ttl_s is None:
-        return []
-    at = datetime.now(UTC) + timedelta(seconds=spec.ttl_s)
-    return [_schedule_role(scope, end_of_life.statements(scope.names)), Schedule(scope, at)]
-
-
-def _scaling(scope: Scope, spec: AwsSpec) -> Sequence[Resource]:
-    if spec.instance is None or not spec.scales:
-        return []
-    return [AutoScaling(scope, spec.instance, spec.min_instances, spec.max_instances)]
-
-
-def _budget(scope: Scope, spec: AwsSpec) -> Sequence[Resource]:
-    if spec.budget_usd is None or spec.budget_email is None:
-        return []
-    return [Budget(scope, spec.budget_usd, spec.budget_email)]
 
 
 def _detail(spec: AwsSpec) -> str:

@@ -22,7 +22,6 @@ from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError, is_denied
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
-from newsclf.deploy.aws.endpoint.config import VARIANT
 from newsclf.deploy.aws.endpoint.describe import describe_endpoint
 from newsclf.deploy.aws.endpoint.endpoint import Endpoint
 from newsclf.deploy.aws.endpoint.failure import interrupted
@@ -131,7 +130,7 @@ class AwsTarget:
 
     def metrics(self, name: str) -> EndpointMetrics:
         """The CloudWatch metrics of a deployment's endpoint."""
-        return EndpointMetrics(self._clients, self._scope(name).names.endpoint, VARIANT)
+        return EndpointMetrics(self._clients, self._scope(name).names.endpoint)
 
     def wire_api(self, name: str, request: ApiRequest) -> tuple[AwsDeployment, bool]:
         """Create or update the API; errors are those of `desired_api` and `api.wire.wire_api`.

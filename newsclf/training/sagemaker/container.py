@@ -76,12 +76,7 @@ def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
         begun = _restore(checkpoints / _STATE, work)
         callbacks = _Log(work, checkpoints / _STATE, epochs=settings.train.epochs)
         result = train(request, callbacks, resume=begun, copies=_local_copies(inputs))
-        for path in settings.model.iterdir():
-            target = model / path.name
-            if path.is_dir():
-                shutil.copytree(path, target, dirs_exist_ok=True)
-            else:
-                shutil.copyfile(path, target)
+        shutil.copytree(settings.model, model, dirs_exist_ok=True, copy_function=shutil.copyfile)
     log.info("finished; rows_per_s=%.1f", result.rows_per_s)
     return result
 

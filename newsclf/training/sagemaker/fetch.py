@@ -63,11 +63,7 @@ def check_model(folder: Path, request: TrainRequest) -> None:
             raise ModelError(f"{path}: {min(others)} is not in its card")
     if sorted(trained) != list(wanted):
         raise ModelError(f"{folder}: it has the seeds {trained}, and not {list(wanted)}")
-    if request.seeds > 1:
-        _check_only(folder, {SEEDS_FILE, *(path.name for path in seeds)})
-
-
-def _check_only(folder: Path, names: set[str]) -> None:
-    others = {each.name for each in folder.iterdir()} - names
-    if others:
+    expected = {SEEDS_FILE, *(path.name for path in seeds)}
+    others = {each.name for each in folder.iterdir()} - expected
+    if request.seeds > 1 and others:
         raise ModelError(f"{folder}: {min(others)} does not belong there")

@@ -462,7 +462,7 @@ def weights(jobs: Training) -> str:
 CHANGES: tuple[tuple[Callable[[Path], object], str], ...] = (
     (lambda model: (model / "run.sh").write_text("x"), "run.sh is not in its card"),
     (lambda model: (model / "tokenizer.json").write_text("{}"), "SHA-256 differs"),
-    (lambda model: (model / "extra").symlink_to("/etc/passwd"), "no plain file"),
+    (lambda model: (model / "extra").symlink_to("/etc/passwd"), "not a plain file"),
     (lambda model: (model / "card.json").unlink(), "not a model directory"),
     (lambda model: change_card(model, "epochs", 1), "trained with other settings"),
 )

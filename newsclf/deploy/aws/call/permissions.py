@@ -7,7 +7,6 @@ _PREFIX = {
     "resourcegroupstaggingapi": "tag",
     "sagemaker-runtime": "sagemaker",
     "service-quotas": "servicequotas",
-    "application-autoscaling": "application-autoscaling",
 }
 """boto3's name of a service → IAM's, where they differ."""
 _ACTION = {
@@ -30,8 +29,6 @@ _API_GATEWAY = {
     "create": "POST",
     "delete": "DELETE",
     "get": "GET",
-    "tag": "POST",
-    "untag": "DELETE",
     "update": "PATCH",
 }
 """API Gateway's actions are HTTP methods."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,15 +61,6 @@ class BatchRequest:
     count: int = 1
     kms_key: str | None = None
     """ARN or id of the key that encrypts the answers; None: as the bucket has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """KMS keys by ARN, id or alias; None: one of AWS's own, or none."""
-
-    source: str | None
-    """The key that encrypts the objects below the source."""
-    output: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +120,7 @@ def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest
             job.call(
                 "create_transform_job",
                 ModelName=model,
-                **_definition(scope, deployment.spec.kms_key, request, keys),
+                **_definition(scope, deployment.spec.kms_key, request, keys[1]),
             )
             log.info("batch job %s on %d × %s", job.name, request.count, request.instance)
             found = job.wait(at_most_s=_LONGEST_S) or {}
@@ -159,12 +150,11 @@ def _check_source(clients: Clients, source: Place) -> None:
         )
 
 
-def _keys_of(clients: Clients, request: BatchRequest) -> _Keys:
-    found = {
-        bucket: _default_key(clients, bucket)
-        for bucket in dict.fromkeys((request.source.bucket, request.output.bucket))
-    }
-    return _Keys(found[request.source.bucket], request.kms_key or found[request.output.bucket])
+def _keys_of(clients: Clients, request: BatchRequest) -> tuple[str | None, str | None]:
+    """KMS keys of the source's objects and of the answers; None: one of AWS's own, or none."""
+    source, output = request.source.bucket, request.output.bucket
+    found = {bucket: _default_key(clients, bucket) for bucket in dict.fromkeys((source, output))}
+    return found[source], request.kms_key or found[output]
 
 
 def _default_key(clients: Clients, bucket: str) -> str | None:
@@ -184,7 +174,7 @@ def _default_key(clients: Clients, bucket: str) -> str | None:
 
 
 def _definition(
-    scope: Scope, volume_key: str | None, request: BatchRequest, keys: _Keys
+    scope: Scope, volume_key: str | None, request: BatchRequest, output_key: str | None
 ) -> dict[str, Any]:
     return {
         "MaxConcurrentTransforms": _CONCURRENT,
@@ -199,7 +189,7 @@ def _definition(
             "S3OutputPath": request.output.uri,
             "Accept": "application/json",
             "AssembleWith": "Line",
-            **({"KmsKeyId": keys.output} if keys.output else {}),
+            **({"KmsKeyId": output_key} if output_key else {}),
         },
         "TransformResources": {
             "InstanceType": request.instance,
@@ -219,7 +209,9 @@ def _check_end(job: BatchJob, found: Mapping[str, Any]) -> None:
     raise TargetError(f"the batch job {job.name} has {status.lower()}{reason}", hint=tail)
 
 
-def _statements(names: Names, request: BatchRequest, keys: _Keys) -> list[Statement]:
+def _statements(
+    names: Names, request: BatchRequest, keys: tuple[str | None, str | None]
+) -> list[Statement]:
     """What the execution role needs for the job: to read, to write, and the keys of both."""
     source, output = (f"arn:aws:s3:::{each.bucket}" for each in (request.source, request.output))
     return [
@@ -230,25 +222,18 @@ def _statements(names: Names, request: BatchRequest, keys: _Keys) -> list[Statem
             "logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents",
             names.arn("logs", f"log-group:{_LOG}:*"),
         ),
-        *_key_statements(names, keys.source, request.kms_key, "kms:Decrypt"),
+        *_key_statements(names, "kms:Decrypt", keys[0], request.kms_key),
         # Larger answers are uploaded in parts, for which S3 also reads the key.
-        *_key_statements(names, keys.output, None, "kms:Decrypt kms:GenerateDataKey"),
+        *_key_statements(names, "kms:Decrypt kms:GenerateDataKey", keys[1]),
     ]
 
 
-def _key_statements(
-    names: Names, bucket_key: str | None, given: str | None, actions: str
-) -> list[Statement]:
-    """Let the role use a bucket's key and the one that was given."""
-    return [
-        _key_statement(names, key, actions)
-        for key in dict.fromkeys(each for each in (bucket_key, given) if each)
-    ]
-
-
-def _key_statement(names: Names, key: str, actions: str) -> Statement:
-    before, alias, name = key.partition("alias/")
-    if not alias:
-        return allow(actions, key_arn(names, key))
-    is_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{name}"}}
-    return allow(actions, f"{before or names.arn('kms', '')}key/*", condition=is_alias)
+def _key_statements(names: Names, actions: str, *keys: str | None) -> Iterator[Statement]:
+    """Let the role use KMS keys, given by ARN, id or alias."""
+    for key in dict.fromkeys(each for each in keys if each):
+        before, alias, name = key.partition("alias/")
+        if not alias:
+            yield allow(actions, key_arn(names, key))
+            continue
+        is_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{name}"}}
+        yield allow(actions, f"{before or names.arn('kms', '')}key/*", condition=is_alias)

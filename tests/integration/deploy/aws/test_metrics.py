@@ -74,7 +74,7 @@ def put(clients: Clients, minute: datetime, requests: int, cpu_percent: float = 
 
 
 def endpoint(clients: Clients) -> EndpointMetrics:
-    return EndpointMetrics(clients, ENDPOINT, "AllTraffic")
+    return EndpointMetrics(clients, ENDPOINT)
 
 
 def test_all_minutes_that_a_window_touches_are_read(clients: Clients) -> None:
