@@ -1,1 +1,1 @@
-"""The code that runs in AWS Lambda: standard library and boto3 only."""
+"""Lambda functions of the API; standard library, boto3 and the contract only."""

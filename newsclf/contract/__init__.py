@@ -1,1 +1,1 @@
-"""The wire formats and their limits; standard library only."""
+"""Wire formats and their limits; standard library only."""

@@ -13,7 +13,7 @@ from newsclf.contract.labels import LABELS
 from newsclf.contract.requests import ContractError
 
 _ROUNDING = 1e-3
-"""How far the sum of scores may be from 1: three scores, each rounded to three decimals or more."""
+"""Tolerance for the sum of scores: three scores, each rounded to three decimals or more."""
 
 
 class Prediction(NamedTuple):

@@ -69,7 +69,7 @@ class Tally:
     rows: int = 0
     """Rows of the input so far, bad ones included."""
     labels: Counter[str] = field(default_factory=Counter)
-    """How often each label was given."""
+    """Number of predictions of each label."""
     bad: int = 0
     """Rows that could not be classified."""
     truncated: int = 0
@@ -113,10 +113,8 @@ def predict(texts: Sequence[str], classify: Classify) -> Predicted:
     """Classify a few headlines.
 
     Raises:
-        DataError: No headline was given, or one cannot be used.
+        DataError: A headline cannot be used.
     """
-    if not texts:
-        raise DataError("no headline was given", hint='newsclf predict "Profit rose by a third"')
     for number, text in enumerate(texts, start=1):
         if problem := headline_problem(text):
             raise DataError(f"headline {number} of {len(texts)} {problem}", hint="leave it out")
@@ -129,7 +127,7 @@ def open_model(folder: Path, card: ModelCard) -> engine.Engine:
     """Load the engine of a model directory, on all cores.
 
     Raises:
-        ModelError: Its files are not what its card says.
+        ModelError: Its files do not match its card.
     """
     check_files(folder, card.files, engine.FILES)
     return engine.Engine(folder, threads=available_cores())
@@ -144,7 +142,7 @@ def score(
     each window as soon as it is classified.
 
     Args:
-        request: What to score.
+        request: The rows and the target.
         classify: A model or a deployment.
         on_window: Called with the running totals after each window.
 
@@ -170,7 +168,7 @@ def classify_rows(
     and ends early if the next row of a stream has not arrived yet.
 
     Args:
-        request: What to classify.
+        request: The rows.
         classify: A model or a deployment.
         tally: Kept up to date window by window.
 

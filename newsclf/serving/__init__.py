@@ -1,1 +1,1 @@
-"""What answers requests: tokenizers and ONNX Runtime, never torch or transformers."""
+"""Model server and inference engine: tokenizers and ONNX Runtime, without torch or transformers."""

@@ -33,7 +33,7 @@ from newsclf.common.urls import is_loopback
 from newsclf.contract.limits import MAX_BODY_BYTES
 
 HEAD_WITHIN_S = 30
-"""How long a connection may be open without a whole head, the first or the next."""
+"""Time that a connection may be open without a whole head, the first or the next."""
 BODY_WITHIN_S = 30
 """Time that a client has to send a body; API Gateway gives it 30 s for the whole request."""
 MAX_HEAD_BYTES = 64 * 1024
@@ -53,7 +53,7 @@ _M_TRIM_THRESHOLD = -1
 _OTHER_DESCRIPTORS = 48
 """File descriptors for everything but connections: workers, logs, libraries, the model."""
 _LINGER_S = 1.0
-"""How long the rest of a refused body is read and dropped, so that its client sees the answer."""
+"""Time for which the rest of a refused body is read, so that its client sees the answer."""
 _FULL_BODY = b'{"error": {"code": "overloaded", "message": "too many connections are open"}}'
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"

@@ -25,7 +25,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from newsclf.contract.limits import MAX_BODY_BYTES
 from newsclf.contract.requests import ContractError, parse_inputs, parse_json
@@ -36,14 +36,6 @@ if TYPE_CHECKING:
 _JSON = "application/json"
 _PACKAGES = Path(__file__).parent / "packages"
 _log = logging.getLogger(__name__)
-
-
-class Context(Protocol):
-    """The container's view of a request, through which the status of its answer is set."""
-
-    def set_response_status(self, code: int, phrase: str) -> None:
-        """Set the status of the answer."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +69,7 @@ def transform_fn(
     body: str | bytes,
     content_type: str | None,
     accept: str,
-    context: Context | None = None,
+    context: Any = None,
 ) -> str:
     """Answer a request as `newsclf serve` does: {"inputs": str | [str]} → scores, as JSON.
 
@@ -86,8 +78,8 @@ def transform_fn(
         body: JSON.
         content_type: Media type of the body; None: JSON.
         accept: Media types that the caller accepts.
-        context: The toolkit passes it to functions of five parameters; without it a failure is
-            raised.
+        context: The server's context, which sets the status of the answer. The toolkit passes it
+            to functions of five parameters; without it a failure is raised.
 
     Raises:
         ValueError: `contract: …`.
@@ -105,7 +97,7 @@ def transform_fn(
         return _failed(context, f"the model failed ({kind})")
 
 
-def _failed(context: Context | None, reason: str) -> str:
+def _failed(context: Any, reason: str) -> str:
     """Answer 500 in the container's form, without an exception's text: it may hold a headline."""
     if context is None:
         raise RuntimeError(f"internal: {reason}")

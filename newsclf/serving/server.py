@@ -117,7 +117,12 @@ async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) ->
     await runner.setup()
     try:
         try:
-            await _site(runner, options).start()
+            site: web.BaseSite = (
+                web.TCPSite(runner, options.host, options.port)
+                if options.descriptor is None
+                else web.SockSite(runner, socket.socket(fileno=options.descriptor))
+            )
+            await site.start()
         except OSError as error:
             raise ConfigError(
                 f"{options.host}:{options.port}: the port cannot be opened"
@@ -137,12 +142,6 @@ async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) ->
     finally:
         await runner.cleanup()  # closes the port, then waits for the requests under way
         await pool.stop()
-
-
-def _site(runner: web.AppRunner, options: ServerOptions) -> web.BaseSite:
-    if options.descriptor is not None:
-        return web.SockSite(runner, socket.socket(fileno=options.descriptor))
-    return web.TCPSite(runner, options.host, options.port)
 
 
 def make_app(pool: Pool, digest: str, names: frozenset[str] | None) -> web.Application:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsclf.cli.options import DEFAULT_DEPLOYMENT
 from newsclf.common.errors import ModelError
-from newsclf.deploy.records import Deployment
 from newsclf.deploy.store import Deployments
 from newsclf.predict.run import Classify, open_model
 
@@ -60,7 +60,14 @@ def find_classifier(
     if found is None and not use_model:
         found = recorded.find(DEFAULT_DEPLOYMENT)
     if found is not None:
-        return _deployed(output, found, header_file, settings.state_dir)
+        from newsclf.deploy.client import classify
+        from newsclf.deploy.target import read_headers, target_of
+
+        headers = read_headers(header_file)
+        address = target_of(found, settings.state_dir).address(found, headers=headers)
+        output.note(f"using the deployment {found.name} at {address.url}")
+        source = {"kind": "deployment", "name": found.name, "digest": found.model_digest}
+        return Classifier(partial(classify, address), source)
     from newsclf.model.card import read_card
 
     try:
@@ -71,19 +78,6 @@ def find_classifier(
     output.note(f"using the model in {_shown(settings.model)}")
     source = {"kind": "model", "name": str(settings.model), "digest": card.digest}
     return Classifier(engine.classify, source, engine.truncated, card.data.settings.text_column)
-
-
-def _deployed(
-    output: Output, found: Deployment, header_file: Path | None, state_dir: Path
-) -> Classifier:
-    from newsclf.deploy.client import classify
-    from newsclf.deploy.target import read_headers, target_of
-
-    headers = read_headers(header_file)
-    address = target_of(found, state_dir).address(found, headers=headers)
-    output.note(f"using the deployment {found.name} at {address.url}")
-    source = {"kind": "deployment", "name": found.name, "digest": found.model_digest}
-    return Classifier(lambda texts: classify(address, texts), source)
 
 
 def _with_alternative(error: ModelError, settings: Settings) -> ModelError:

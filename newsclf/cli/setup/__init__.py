@@ -1,1 +1,1 @@
-"""Commands that help to set up."""
+"""Commands for setting up: demo, doctor and policy."""

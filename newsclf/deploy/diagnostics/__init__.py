@@ -1,1 +1,1 @@
-"""What `newsclf doctor` checks."""
+"""Diagnostics of `newsclf doctor`."""

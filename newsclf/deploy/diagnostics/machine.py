@@ -59,8 +59,7 @@ def check_prices(settings: Settings, region: str, *, today: dt.date) -> Check:
 
 def _extra(extra: str, purpose: str) -> Check:
     missing = []
-    for line in requires("newsclf") or ():
-        wanted = Requirement(line)
+    for wanted in map(Requirement, requires("newsclf") or ()):
         if wanted.marker is None or not wanted.marker.evaluate({"extra": extra}):
             continue
         try:

@@ -1,1 +1,1 @@
-"""The target `local`: processes on this machine."""
+"""Local target: deployments as processes on this machine."""

@@ -1,24 +1,30 @@
-"""Background processes: starting them, and identifying them again in later commands."""
+"""Background processes: start and await them, identify them again in later commands, stop them."""
 
 from __future__ import annotations
 
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
-from newsclf.common.errors import ConfigError
+from newsclf.common.errors import ConfigError, TargetError
 from newsclf.common.interpreter import module_command
 from newsclf.common.state_dir import open_log
+from newsclf.deploy.http_client import client_for
 from newsclf.deploy.records import Process
 
 _STOP_S = 30
 """Time that a process has to finish its requests after SIGTERM."""
+_READY_S = 60
+_PAUSE_S = 0.1
+_LOG_LINES = 20
 _MARK = "newsclf_log="
 """Prefix of Python's option `-X` by which background processes are recognised. The log's path
 follows, which names the state directory, the deployment and its part."""
@@ -71,6 +77,38 @@ def start(arguments: Sequence[str], listener: socket.socket, log: Path) -> psuti
         )
     process.returncode = 0  # keeps Popen from warning that nobody waits for it
     return psutil.Process(process.pid)
+
+
+def wait_until_ready(
+    url: str, auth: httpx.Auth | None, running: psutil.Process, log: Path, hint: str
+) -> None:
+    """Send requests to a URL until it answers 200.
+
+    Args:
+        url: Address of the health check.
+        auth: Adds a credential to each request.
+        running: The process that is to answer.
+        log: Its log.
+        hint: How to find out more if it does not become ready.
+
+    Raises:
+        TargetError: the process ended or was not ready in time; the message holds the end of its
+            log.
+    """
+    deadline = time.monotonic() + _READY_S
+    problem = f"{url} was not ready after {_READY_S} s"
+    with client_for(url, auth=auth, timeout_s=2) as client:
+        while time.monotonic() < deadline:
+            with suppress(httpx.TransportError):
+                if client.get(url).status_code == httpx.codes.OK:
+                    return
+            with suppress(psutil.TimeoutExpired):
+                running.wait(timeout=_PAUSE_S)
+                problem = "the process has ended"
+                break
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    text = "\n".join(lines[-_LOG_LINES:]) or "(its log is empty)"
+    raise TargetError(f"{problem}:\n{text}", hint=hint)
 
 
 def pin(process: psutil.Process, cores: int) -> None:

@@ -35,7 +35,6 @@ from newsclf.deploy.local import process
 from newsclf.deploy.local.changed_options import api_options, check_deployed, check_wired
 from newsclf.deploy.local.credentials import auth_of
 from newsclf.deploy.local.gateway.settings import GatewaySettings, remove_files
-from newsclf.deploy.local.readiness import wait_until_ready
 from newsclf.deploy.records import Api, ApiRequest, LocalDeployment, Process
 from newsclf.deploy.smoke_test import REQUEST, is_classified
 from newsclf.deploy.store import Deployments
@@ -70,7 +69,7 @@ class Status:
 
     @property
     def url(self) -> str:
-        """Where `predict` sends headlines: the API, if there is one, else the model server."""
+        """Address for headlines: of the API, if there is one, else of the model server."""
         if self.deployment.api is not None:
             return f"{self.deployment.api.url}/classify"
         return f"{self.deployment.server.url}/invocations"
@@ -155,17 +154,9 @@ class LocalTarget:
         model = str(deployment.model)
         arguments = ["newsclf", "serve", model]
         arguments += ["--socket", "{socket}", "--workers", str(deployment.workers)]
-        deployment, running = self._start(deployment, "server", arguments, listener)
-        if cores is not None:
-            process.pin(running, cores)  # before it starts its workers, which inherit it
+        hint = f"newsclf serve {shlex.quote(model)} shows it in the foreground"
+        deployment = self._start(deployment, "server", arguments, listener, hint=hint, cores=cores)
         url = deployment.server.url
-        wait_until_ready(
-            f"{url}/ping",
-            None,
-            running,
-            deployment.server_log,
-            hint=f"newsclf serve {shlex.quote(model)} shows it in the foreground",
-        )
         with client_for(url, timeout_s=30) as client:
             json_type = {"content-type": "application/json"}
             answer = client.post(f"{url}/invocations", content=REQUEST, headers=json_type)
@@ -223,14 +214,8 @@ class LocalTarget:
     ) -> LocalDeployment:
         settings = GatewaySettings.create(deployment, api).write(deployment.folder)
         arguments = [_GATEWAY, "{socket}", str(settings)]
-        deployment, running = self._start(deployment, "api", arguments, listener)
-        wait_until_ready(
-            f"{api.url}/health",
-            auth_of(deployment),
-            running,
-            deployment.gateway_log,
-            hint=f"newsclf logs --deployment {deployment.name} --api shows more of the API's log",
-        )
+        hint = f"newsclf logs --deployment {deployment.name} --api shows more of the API's log"
+        deployment = self._start(deployment, "api", arguments, listener, hint=hint)
         return self._record(deployment, "api", {"status": "ready"})
 
     def _start(
@@ -239,14 +224,25 @@ class LocalTarget:
         part: Literal["server", "api"],
         arguments: list[str],
         listener: socket.socket,
-    ) -> tuple[LocalDeployment, psutil.Process]:
-        """Start a part of a deployment on its socket, and record its process."""
+        *,
+        hint: str,
+        cores: int | None = None,
+    ) -> LocalDeployment:
+        """Start a part of a deployment on its socket, record its process, wait until it answers."""
         self._deployments.files.create("run", deployment.name)
-        log = deployment.server_log if part == "server" else deployment.gateway_log
+        port = listener.getsockname()[1]
+        path, auth, log = (
+            ("ping", None, deployment.server_log)
+            if part == "server"
+            else ("health", auth_of(deployment), deployment.gateway_log)
+        )
         running = process.start(arguments, listener, log)
         deployment = self._record(deployment, part, process.identity(running))
         listener.close()  # leaves the process's copy alone, so the port closes when it ends
-        return deployment, running
+        if cores is not None:
+            process.pin(running, cores)  # before it starts its workers, which inherit it
+        process.wait_until_ready(f"http://127.0.0.1:{port}/{path}", auth, running, log, hint)
+        return deployment
 
     def _record(
         self,

@@ -1,1 +1,1 @@
-"""The archive that a SageMaker container serves."""
+"""The archive of a model for SageMaker containers."""

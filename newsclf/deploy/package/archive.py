@@ -74,7 +74,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a checked archive holds."""
+    """Contents of a checked archive."""
 
     model_digest: str
     members: tuple[Member, ...]

@@ -155,7 +155,7 @@ def ended(*_: object, **__: object) -> None:
         ("package", "newsclf.deploy.package.archive.check_archive"),
         ("package", "newsclf.deploy.package.archive.tarfile.TarFile.addfile"),
         ("predict", "newsclf.serving.engine.Engine.classify"),
-        ("deploy", "newsclf.deploy.local.target.wait_until_ready"),
+        ("deploy", "newsclf.deploy.local.process.wait_until_ready"),
     ],
 )
 def test_sigterm_leaves_nothing_half_done(

@@ -100,7 +100,7 @@ def test_predict_goes_through_the_api(
     [
         (b"", 400, "not JSON"),
         (b"\xff\xfe\x00", 400, "not UTF-8"),
-        (b'{"headline": Infinity}', 400, "no JSON value"),
+        (b'{"headline": Infinity}', 400, "not a JSON value"),
         (b'{"headlines": []}', 400, "1 to 512"),
         (json.dumps({"headlines": ["a"] * 513}).encode(), 400, "513"),
         (b'{"headline": "\\ud800"}', 400, "surrogate"),

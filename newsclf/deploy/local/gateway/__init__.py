@@ -1,1 +1,1 @@
-"""The local counterpart of API Gateway and Lambda."""
+"""Local counterparts of API Gateway and Lambda."""

@@ -136,19 +136,19 @@ class _Runtime:
             self._app(), access_log=None, handler_cancellation=True, shutdown_timeout=0
         )
         await runner.setup()
-        tasks: list[asyncio.Task[None]] = []
+        accepting = None
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(0)
             try:
                 process = self._process = await self._start(listener.getsockname()[1])
-                tasks.append(asyncio.create_task(self._accept(listener, runner, process.pid)))
+                accepting = asyncio.create_task(self._accept(listener, runner, process.pid))
                 self._allow(_READY_S)
                 await process.wait()
             finally:
                 self._allow(None)
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                if accepting is not None:
+                    accepting.cancel()
+                    await asyncio.gather(accepting, return_exceptions=True)
                 self._kill()
                 if self._process is not None:
                     await self._process.wait()
