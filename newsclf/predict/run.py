@@ -21,7 +21,7 @@ from newsclf.contract.requests import headline_problem
 from newsclf.data.formats.columns import TEXT_COLUMN
 from newsclf.data.formats.rows import BadRow, Record, headline_of
 from newsclf.data.records import Records, open_records
-from newsclf.data.sink import Sink, StreamFormat, open_sink, stream_sink
+from newsclf.data.sink import StreamFormat, Write, open_sink, stream_sink
 from newsclf.model.card import ModelCard
 from newsclf.model.directory import check_files
 from newsclf.serving import engine
@@ -151,10 +151,10 @@ def score(
         ConfigError: The target exists, or is the source.
     """
     tally = Tally()
-    with _open_target(request) as sink:
+    with _open_target(request) as write:
         for window in classify_rows(request.rows, classify, tally):
             if window:
-                sink.write([row.with_columns() for row in window])
+                write([row.with_columns() for row in window])
             on_window(tally)
     return tally
 
@@ -233,7 +233,7 @@ def _text_column(records: Records, request: RowsRequest) -> str:
     return records.column(TEXT_COLUMN, asked)
 
 
-def _open_target(request: ScoreRequest) -> AbstractContextManager[Sink]:
+def _open_target(request: ScoreRequest) -> AbstractContextManager[Write]:
     source, target = request.rows.source, request.target
     if not isinstance(target, Path):
         return stream_sink(target, request.stream_format)

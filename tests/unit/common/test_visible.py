@@ -85,8 +85,8 @@ ROWS = [{"text": f"Profit rose {RAW}", "label": "positive"}]
 
 def through_stdout(stream_format: StreamFormat) -> None:
     escape = visible_json if stream_format == "jsonl" else partial(visible, keep="\n\t")
-    with stream_sink(StdoutBytes(escape), stream_format) as sink:  # type: ignore[arg-type]
-        sink.write(ROWS)
+    with stream_sink(StdoutBytes(escape), stream_format) as write:  # type: ignore[arg-type]
+        write(ROWS)
 
 
 @pytest.mark.parametrize("stream_format", ["csv", "tsv", "jsonl"])
@@ -104,8 +104,8 @@ def test_rows_drive_no_terminal_and_reach_a_pipe_as_they_are(
         through_stdout(stream_format)
     written = (tmp_path / "out").read_bytes()
     plain = io.BytesIO()
-    with stream_sink(plain, stream_format) as sink:
-        sink.write(ROWS)
+    with stream_sink(plain, stream_format) as write:
+        write(ROWS)
 
     assert "Profit rose" in shown
     assert not controls(shown)

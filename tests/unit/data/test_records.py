@@ -53,9 +53,9 @@ def test_a_sink_writes_what_records_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     rows = [{"text": 'Quoted "text", with\nnewline', "id": "1"}, {"text": "Ä", "id": "2"}]
 
-    with open_sink(path) as sink:
-        sink.write(rows[:1])
-        sink.write(rows[1:])
+    with open_sink(path) as write:
+        write(rows[:1])
+        write(rows[1:])
 
     assert [record.values for record in read_records(path)] == rows
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
@@ -67,8 +67,8 @@ def test_a_sink_leaves_nothing_behind_when_it_fails(tmp_path: Path, suffix: str)
     path.write_text("what was there", encoding="utf-8")
 
     def fail() -> None:
-        with open_sink(path) as sink:
-            sink.write([{"text": "A"}])
+        with open_sink(path) as write:
+            write([{"text": "A"}])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -85,18 +85,18 @@ def test_a_format_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
 
 
 def test_rows_with_other_columns_do_not_fit_a_csv(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "o.csv") as sink:
-        sink.write([{"text": "A"}])
+    with open_sink(tmp_path / "o.csv") as write:
+        write([{"text": "A"}])
         with pytest.raises(DataError, match="rows have different columns"):
-            sink.write([{"text": "B", "id": "2"}])
+            write([{"text": "B", "id": "2"}])
 
 
 def test_rows_with_other_columns_do_not_fit_a_parquet(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "o.parquet") as sink:
-        sink.write([{"text": "A", "note": None}])
-        sink.write([{"text": "A", "note": "a column that was empty so far"}])
+    with open_sink(tmp_path / "o.parquet") as write:
+        write([{"text": "A", "note": None}])
+        write([{"text": "A", "note": "a column that was empty so far"}])
         with pytest.raises(DataError, match="rows have different columns"):
-            sink.write([{"text": "B", "id": "2"}])
+            write([{"text": "B", "id": "2"}])
 
 
 def test_two_columns_of_one_name_are_an_error(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from newsclf.data.sink import StreamFormat, open_sink, stream_sink
 @pytest.mark.parametrize(("suffix", "delimiter"), [(".csv", ","), (".tsv", "\t")])
 def test_objects_in_a_cell_are_json(tmp_path: Path, suffix: str, delimiter: str) -> None:
     path = tmp_path / f"out{suffix}"
-    with open_sink(path) as sink:
-        sink.write([{"text": "Profit, rose", "tags": {"a": 1}, "days": ["Mo", None], "id": 7}])
+    with open_sink(path) as write:
+        write([{"text": "Profit, rose", "tags": {"a": 1}, "days": ["Mo", None], "id": 7}])
 
     with path.open(encoding="utf-8", newline="") as file:
         [row] = csv.DictReader(file, delimiter=delimiter)
@@ -32,16 +32,16 @@ def test_a_link_at_the_partial_file_s_old_name_is_not_followed(tmp_path: Path) -
     victim.write_text("mine", encoding="utf-8")
     (tmp_path / ".scored.csv.partial").symlink_to(victim)
 
-    with open_sink(tmp_path / "scored.csv") as sink:
-        sink.write([{"text": "A"}])
+    with open_sink(tmp_path / "scored.csv") as write:
+        write([{"text": "A"}])
 
     assert victim.read_text(encoding="utf-8") == "mine"
     assert (tmp_path / "scored.csv").read_text(encoding="utf-8") == "text\nA\n"
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:
-    with open_sink(tmp_path / "a" / "b" / "out.csv") as sink:
-        sink.write([{"text": "A"}])
+    with open_sink(tmp_path / "a" / "b" / "out.csv") as write:
+        write([{"text": "A"}])
 
     assert (tmp_path / "a" / "b" / "out.csv").is_file()
 
@@ -67,10 +67,10 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 def test_rows_reach_a_stream_group_by_group(file_format: StreamFormat, expected: str) -> None:
     stream = io.BytesIO()
 
-    with stream_sink(stream, file_format) as sink:
-        sink.write([{"text": "A", "p": 1}])
+    with stream_sink(stream, file_format) as write:
+        write([{"text": "A", "p": 1}])
         first = stream.getvalue().decode()
-        sink.write([{"text": "B", "p": 2}])
+        write([{"text": "B", "p": 2}])
 
     assert first
     assert expected.startswith(first)
