@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from newsclf.deploy.local.target import LocalTarget
+from newsclf.deploy.store import Deployments
 from tests.conftest import Cli
 from tests.support.builders import build_serving_model
 
@@ -34,7 +35,7 @@ def planted(tmp_path: Path) -> Iterator[Path]:
         Path(f"{name}.py").write_text(code, encoding="utf-8")
     yield ran
     target = LocalTarget(Path(".newsclf"))
-    for name in target.names():
+    for name in Deployments(Path(".newsclf")).names():
         target.teardown(name)
 
 
