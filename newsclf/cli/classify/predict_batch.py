@@ -83,15 +83,15 @@ def predict_batch(
 
 def _say_price(output: Output, clients: Clients, request: BatchRequest) -> None:
     from newsclf.common.errors import NewsclfError
-    from newsclf.deploy.aws.price_list import job_usd_per_hour, pricing_client
+    from newsclf.deploy.aws.price_list import job_usd_per_hour
+    from newsclf.reporting.text import usd
 
     unknown = "there is none for this instance; see https://aws.amazon.com/sagemaker/pricing/"
     try:
-        client = pricing_client(clients.session)
-        usd = job_usd_per_hour(client, clients.region, request.instance, "Tsform")
+        price = job_usd_per_hour(clients, request.instance, "Tsform")
     except NewsclfError as error:
         usd, unknown = None, error.message
-    if usd is None:
+    if price is None:
         output.note(f"the price of the batch job is not known: {unknown}")
     else:
-        output.note(f"${usd * request.count:.4f} for each hour that the job runs")
+        output.note(f"{usd(price * request.count)} for each hour that the job runs")

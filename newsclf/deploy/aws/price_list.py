@@ -13,14 +13,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import boto3
-from botocore.config import Config
-
 from newsclf.common.errors import ServiceError
 from newsclf.costs.prices import PriceBook, Tier
-from newsclf.deploy.aws.call.errors import aws_errors
+from newsclf.deploy.aws.call.clients import Clients
 
-_ENDPOINT_REGION = "us-east-1"
+PRICING_REGION = "us-east-1"
 """The service has endpoints in three regions, and each knows the prices of all."""
 _SAGEMAKER, _LAMBDA, _API_GATEWAY = "AmazonSageMaker", "AWSLambda", "AmazonApiGateway"
 JobUsage = Literal["Train", "Tsform"]
@@ -29,25 +26,8 @@ _Product = tuple[str, tuple[Tier, ...]]
 """Usage type without the region's code, such as `Host:ml.c5.large`, and its tiers."""
 
 
-def pricing_client(session: boto3.Session | None = None) -> Any:
-    """A boto3 client of the pricing service.
-
-    Args:
-        session: A session with credentials; None: boto3's default.
-
-    Raises:
-        TargetError: the profile does not exist.
-    """
-    with aws_errors("reading prices", permission="pricing:GetProducts"):
-        return (session or boto3.Session()).client(
-            "pricing",
-            region_name=_ENDPOINT_REGION,
-            config=Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"}),
-        )
-
-
 def fetch_prices(
-    client: Any, region: str, instances: Iterable[str], *, today: dt.date
+    clients: Clients, region: str, instances: Iterable[str], *, today: dt.date
 ) -> PriceBook:
     """The prices of a region: of hosting on these instances, and of what is billed by the request.
 
@@ -62,14 +42,14 @@ def fetch_prices(
         source = f"AWS Price List API, offer {offer}, read {today.isoformat()}"
         return {"region": region, "date": today, "source": source}
 
-    hosting = _hosting(_products(client, _SAGEMAKER, regionCode=region, component="Hosting"))
+    hosting = _hosting(_products(clients, _SAGEMAKER, regionCode=region, component="Hosting"))
     offered = {name: hosting[name] for name in sorted(set(instances)) if name in hosting}
     serverless = _find(
-        _products(client, _SAGEMAKER, regionCode=region, productFamily="ML Serverless"),
+        _products(clients, _SAGEMAKER, regionCode=region, productFamily="ML Serverless"),
         "ServerlessInf:Mem-1GB",
     )
-    functions = _products(client, _LAMBDA, regionCode=region)
-    gateways = _products(client, _API_GATEWAY, regionCode=region)
+    functions = _products(clients, _LAMBDA, regionCode=region)
+    gateways = _products(clients, _API_GATEWAY, regionCode=region)
     document: dict[str, Any] = {
         "schema_version": 1,
         "hosting": [{"usd_per_hour": offered, **origin(_SAGEMAKER)}] if offered else [],
@@ -96,20 +76,29 @@ def fetch_prices(
     return PriceBook.model_validate(document)
 
 
-def job_usd_per_hour(client: Any, region: str, instance: str, usage: JobUsage) -> float | None:
+def job_usd_per_hour(clients: Clients, instance: str, usage: JobUsage) -> float | None:
     """The price of an hour of a job on demand; None if AWS lists none.
 
     Raises:
         TargetError: no usable credentials, or they may not read prices.
         ServiceError: AWS can't be reached, is busy, or answers with something other than prices.
     """
-    products = _products(client, _SAGEMAKER, regionCode=region, instanceName=instance)
+    products = _products(
+        Clients(PRICING_REGION, clients.profile),
+        _SAGEMAKER,
+        regionCode=clients.region,
+        instanceName=instance,
+    )
     found = _find(products, f"{usage}:{instance}")
     return found[0].usd if found else None
 
 
-def _products(client: Any, service: str, **filters: str) -> list[_Product]:
-    pages = client.get_paginator("get_products").paginate(
+def _products(clients: Clients, service: str, **filters: str) -> list[_Product]:
+    texts = clients.listed(
+        "pricing",
+        "get_products",
+        "PriceList",
+        doing="reading prices",
         ServiceCode=service,
         FormatVersion="aws_v1",
         Filters=[
@@ -117,8 +106,6 @@ def _products(client: Any, service: str, **filters: str) -> list[_Product]:
             for field, value in filters.items()
         ],
     )
-    with aws_errors("reading prices", permission="pricing:GetProducts"):
-        texts = [text for page in pages for text in page["PriceList"]]
     return [product for text in texts if (product := _read(text))[1]]
 
 

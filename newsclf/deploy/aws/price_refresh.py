@@ -133,17 +133,18 @@ def refresh_prices(
         ServiceError: AWS can't be reached, is busy, or answers with something else than prices.
     """
     require_extra("boto3", extra="api", purpose="asking AWS for prices")
-    from newsclf.deploy.aws.price_list import fetch_prices, pricing_client
+    from newsclf.deploy.aws.call.clients import Clients
+    from newsclf.deploy.aws.price_list import PRICING_REGION, fetch_prices
 
     for instance in instances:
         if not instance.startswith("ml."):
             raise ConfigError(f"{instance} is not a hosting instance: their names begin with ml.")
     known = prices_at(state_dir)
     wanted = sorted({*known.instances(), *instances})
-    client, today = pricing_client(), dt.datetime.now(dt.UTC).date()
+    clients, today = Clients(PRICING_REGION), dt.datetime.now(dt.UTC).date()
     found: dict[str, PriceBook] = {}
     for region in regions or known.regions():
-        found[region] = fetch_prices(client, region, wanted, today=today)
+        found[region] = fetch_prices(clients, region, wanted, today=today)
         if not found[region].hosting:
             raise TargetError(
                 f"AWS has no hosting prices for '{region}'", hint="--region takes such as us-east-1"

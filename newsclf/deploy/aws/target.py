@@ -13,9 +13,8 @@ from newsclf.common.account_rules import NO_RULES
 from newsclf.common.errors import ConfigError, InterruptedRunError, NewsclfError, StateError
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.aws.address import address_of
-from newsclf.deploy.aws.api.desired import desired_api
 from newsclf.deploy.aws.api.function import FunctionModel
-from newsclf.deploy.aws.api.resources import api_deletables
+from newsclf.deploy.aws.api.resources import api_deletables, desired_api
 from newsclf.deploy.aws.api.wire import wire_api
 from newsclf.deploy.aws.bucket import Archive, Bucket
 from newsclf.deploy.aws.call.clients import Clients

@@ -33,7 +33,7 @@ from newsclf.deploy.aws.iam.role import check_rules
 from newsclf.deploy.aws.images import repository_arn, training_image
 from newsclf.deploy.aws.jobs.training import remove_training, training_resources
 from newsclf.deploy.aws.jobs.training_job import TrainingJob
-from newsclf.deploy.aws.price_list import job_usd_per_hour, pricing_client
+from newsclf.deploy.aws.price_list import job_usd_per_hour
 from newsclf.deploy.aws.walk.apply import ensure
 from newsclf.model.card import read_card
 from newsclf.model.directory import find_seeds, replace_directory
@@ -122,7 +122,7 @@ def checked_job(clients: Clients, job: JobRecord) -> JobRecord:
     """
     job = job.model_copy(update={"account": clients.account})
     try:
-        usd = job_usd_per_hour(pricing_client(clients.session), job.region, job.instance, "Train")
+        usd = job_usd_per_hour(clients, job.instance, "Train")
         job = job.model_copy(update={"usd_per_hour": usd})
     except NewsclfError as error:
         log.info("the price is not known: %s", error.message)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from newsclf.common.errors import ConfigError
 from newsclf.costs.formulas import FUNCTION_MEMORY_MB
 from newsclf.deploy.auth import AwsAuth
 from newsclf.deploy.aws.api.authorizer import Authorizer, jwt_settings, key_settings
@@ -13,15 +14,14 @@ from newsclf.deploy.aws.api.function import MODEL_VARIABLE, Function, FunctionSp
 from newsclf.deploy.aws.api.function_code import API_MODULES, AUTHORIZER_MODULES, zipped
 from newsclf.deploy.aws.api.function_permission import FunctionPermission
 from newsclf.deploy.aws.api.http_api import HttpApi, api_id_of
-from newsclf.deploy.aws.api.integration import Integration
-from newsclf.deploy.aws.api.routes import ROUTES, Routes
+from newsclf.deploy.aws.api.routes import ROUTES, Integration, Routes
 from newsclf.deploy.aws.api.stage import Stage
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.iam.role import Role, without_replaced
 from newsclf.deploy.aws.iam.statements import Statement, allow
 from newsclf.deploy.aws.log_group import LogGroup
 from newsclf.deploy.aws.walk.resource import Deletable, Resource
-from newsclf.deploy.records import AwsApiSettings
+from newsclf.deploy.records import ApiRequest, AwsApi, AwsApiSettings
 
 _FUNCTION_TIMEOUT_S = 29
 """Between API Gateway's 30 s and the 25 s that the handler gives the endpoint."""
@@ -44,6 +44,40 @@ class ApiSpec:
     """With `api-key`: the key's hash, hexadecimal."""
     must_reserve: bool = False
     """Whether it is an error if the account has no room to reserve so many."""
+
+
+def desired_api(request: ApiRequest, earlier: AwsApi | None) -> ApiSpec:
+    """Complete a request with the settings of the API that is there, else with the defaults.
+
+    An API is open only if every request says so.
+
+    Raises:
+        ConfigError: JWTs are to be accepted and their issuer is unknown, or the other way round.
+    """
+    settings = (earlier and earlier.settings) or AwsApiSettings()
+    auth = request.auth or (earlier.auth if earlier and earlier.auth != "none" else "iam")
+    jwt = request.jwt or (settings.jwt if auth == "jwt" else None)
+    if auth == "jwt" and jwt is None:
+        raise ConfigError(
+            "--auth jwt needs the issuer and the audience of the accepted tokens",
+            hint="--jwt-issuer https://… --jwt-audience ID",
+        )
+    if auth != "jwt" and jwt is not None:
+        raise ConfigError("--jwt-issuer and --jwt-audience go with --auth jwt")
+    changes = {
+        "rate_per_s": request.rate_per_s,
+        "burst": request.burst,
+        "cors_origins": request.cors_origins,
+        "reserved_concurrency": request.runtimes,
+    }
+    given = {name: value for name, value in changes.items() if value is not None} | {"jwt": jwt}
+    if request.unreserved:
+        given["reserved_concurrency"] = None
+    return ApiSpec(
+        auth=auth,
+        settings=settings.model_copy(update=given),
+        must_reserve=request.runtimes is not None,
+    )
 
 
 def api_resources(scope: Scope, spec: ApiSpec, model_digest: str) -> Sequence[Resource]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+log = logging.getLogger(__name__)
+
 _Found = TypeVar("_Found")
+_REPEAT_S = 5 * 60.0
+"""How long until an unchanged status is logged again."""
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 15.0
 _GROWTH = 1.5
@@ -39,3 +44,28 @@ class Clock:
             self.sleep(min(pause_s, left_s))
             pause_s = min(pause_s * _GROWTH, _LONGEST_PAUSE_S)
         return found
+
+    def follow(
+        self, what: str, look: Callable[[], tuple[str, _Found | None]], *, at_most_s: float
+    ) -> _Found | None:
+        """Look until there is a result, and log each new status; None when the time is over.
+
+        Args:
+            what: What is followed, for the log: `endpoint newsclf-news`.
+            look: Finds its status, empty if there is nothing to log, and a result once it has
+                ended.
+        """
+        began_s = self.now_s()
+        logged: tuple[str, float] = ("", began_s)
+
+        def result() -> _Found | None:
+            nonlocal logged
+            status, found = look()
+            now_s = self.now_s()
+            if status and (status != logged[0] or now_s - logged[1] > _REPEAT_S):
+                minutes, seconds = divmod(int(now_s - began_s), 60)
+                log.info("%d:%02d %s: %s", minutes, seconds, what, status)
+                logged = status, now_s
+            return found
+
+        return self.until(result, at_most_s=at_most_s)

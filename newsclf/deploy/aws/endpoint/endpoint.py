@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from newsclf.common.errors import NewsclfError, TargetError
 from newsclf.deploy.aws.call.errors import RefusedError, is_not_found
-from newsclf.deploy.aws.call.follow import follow
 from newsclf.deploy.aws.call.names import TAG
 from newsclf.deploy.aws.endpoint.alarms import ErrorAlarm
 from newsclf.deploy.aws.endpoint.config import VARIANT
@@ -222,7 +221,7 @@ class Endpoint(NamedLikeDeployment, Resource):
             last = lines.last_lines_or_problem(1) if status == "Creating" else []
             return " ".join([status, *last]), None
 
-        found = follow(self.scope.clock, "endpoint", look, at_most_s=AT_MOST_S)
+        found = self.scope.clock.follow("endpoint", look, at_most_s=AT_MOST_S)
         if found is None:
             raise self._failure(f"the endpoint is {status} for {AT_MOST_S // 60} minutes")
         return found[0]

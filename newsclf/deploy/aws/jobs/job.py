@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Final
 
 from newsclf.common.errors import NewsclfError, TargetError
 from newsclf.deploy.aws.call.errors import RefusedError
-from newsclf.deploy.aws.call.follow import follow
 from newsclf.deploy.aws.walk.resource import Deletable
 
 OVER: Final = frozenset(
@@ -68,7 +67,7 @@ class Job(Deletable):
             status = found[self.status_field]
             return status, (found,) if self.is_over(found) else None
 
-        found = follow(self.scope.clock, f"{self.kind} {self.name}", look, at_most_s=at_most_s)
+        found = self.scope.clock.follow(f"{self.kind} {self.name}", look, at_most_s=at_most_s)
         if found is None:
             minutes = f"{at_most_s / 60:.0f} minutes"
             raise TargetError(f"the {self.kind} {self.name} is still {status} after {minutes}")

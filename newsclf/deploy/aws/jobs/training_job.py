@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from newsclf.common.errors import NewsclfError, ServiceError, TargetError
+from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError
-from newsclf.deploy.aws.call.follow import follow
 from newsclf.deploy.aws.call.names import TRAINING_LOG
 from newsclf.deploy.aws.jobs.job import Job
-from newsclf.deploy.aws.jobs.training_log import TrainingLog
+from newsclf.deploy.aws.log_group import last_lines, lines_of
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class TrainingJob(Job):
             TargetError: there is no such job, or AWS refuses a look at it.
             ServiceError: AWS can't be reached for ten minutes.
         """
-        found = follow(self.scope.clock, self.name, _Watch(self, on_line), at_most_s=math.inf)
+        found = self.scope.clock.follow(self.name, _Watch(self, on_line), at_most_s=math.inf)
         assert found is not None  # noqa: S101 - it ends, or a look at it fails
         return found
 
@@ -61,7 +61,7 @@ class TrainingJob(Job):
             return
         reason = found.get("FailureReason", "")
         said = f"{status.lower()}{f' ({secondary})' if secondary not in ('', status) else ''}"
-        lines = TrainingLog(self.scope.clients, self.name).last_lines(_LINES) or ["(it is empty)"]
+        lines = _Log(self.scope.clients, self.name).last_lines(_LINES) or ["(it is empty)"]
         message = "\n".join(
             [
                 f"the training job {self.name} has {said}{f': {reason}' if reason else ''}",
@@ -72,13 +72,62 @@ class TrainingJob(Job):
         raise TargetError(message, hint=_next_step(secondary, reason))
 
 
+class _Log:
+    """Log of a job in CloudWatch: a stream for each machine, read from where it was left."""
+
+    def __init__(self, clients: Clients, job: str) -> None:
+        self._clients = clients
+        self._job = job
+        self._doing = f"reading the log of {job}"
+        self._tokens: dict[str, str] = {}
+        """Stream → token of its next page."""
+
+    def new_lines(self) -> Iterator[str]:
+        """The lines since the last call; after a spot interruption another stream follows."""
+        for stream in self._streams():
+            while True:
+                token = self._tokens.get(stream)
+                page = self._clients.call(
+                    "logs",
+                    "get_log_events",
+                    doing=self._doing,
+                    logGroupName=TRAINING_LOG,
+                    logStreamName=stream,
+                    startFromHead=True,
+                    **({"nextToken": token} if token else {}),
+                )
+                yield from lines_of(page["events"])
+                # At the end the token stays what it was (CloudWatch's reference of GetLogEvents).
+                if page["nextForwardToken"] == token:
+                    break
+                self._tokens[stream] = page["nextForwardToken"]
+
+    def last_lines(self, count: int) -> list[str]:
+        """The last lines of the last machine; if they can't be read, why not."""
+        try:
+            return last_lines(self._clients, TRAINING_LOG, self._streams()[-1:], count)
+        except NewsclfError as error:  # what the lines would explain matters more
+            return [error.message]
+
+    def _streams(self) -> list[str]:
+        """The names of its streams, which end in when they began."""
+        found = self._clients.find(
+            "logs",
+            "describe_log_streams",
+            doing=self._doing,
+            logGroupName=TRAINING_LOG,
+            logStreamNamePrefix=f"{self._job}/",
+        )
+        return sorted(stream["logStreamName"] for stream in (found or {}).get("logStreams", []))
+
+
 class _Watch:
     """Looks at a job again and again, and passes on the new lines of its log."""
 
     def __init__(self, job: TrainingJob, on_line: Callable[[str], None]) -> None:
         self._job = job
         self._on_line = on_line
-        self._log = TrainingLog(job.scope.clients, job.name)
+        self._log = _Log(job.scope.clients, job.name)
         self._log_is_readable = True
         self._clock = job.scope.clock
         self._started_s = self._reached_s = self._clock.now_s()
