@@ -76,12 +76,13 @@ def read(path: Path, settings: DataSettings) -> LabelledData:
         raw = _zip_levels(path)
     levels = {level: _parse(text, f"{path}/{_MEMBERS[level]}") for level, text in raw.items()}
     if settings.agreement not in levels:
-        there = ", ".join(str(level) for level in sorted(levels)) or "none"
+        there = ", ".join(str(level) for level in sorted(levels))
         raise DataError(
             f"{path}: no Financial PhraseBank at {settings.agreement} % agreement: it has no"
             f" {_MEMBERS[settings.agreement]}",
-            hint=f"levels that it has: {there}; choose one with --agreement, or download"
-            f" {HUB_FILE} from the Hub data set {HUB_DATASET}",
+            hint=f"choose a level that it has ({there}): --agreement {max(levels)}"
+            if levels
+            else f"the zip is {HUB_FILE} of the Hub data set {HUB_DATASET}",
         )
     agreement_of = {text: level for level in sorted(levels) for text, _ in levels[level]}
 

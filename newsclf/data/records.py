@@ -25,7 +25,6 @@ from newsclf.data.formats.opening import (
     Source,
     find_source,
     seekable,
-    stream_source,
     unknown_format,
 )
 from newsclf.data.formats.rows import BadRow, Found, Record, Row
@@ -127,7 +126,10 @@ def open_records(
             )
         found = columnar.read_folder(source, split, subset=subset)
         return Records(found, str(source), ExitStack())
-    data = find_source(source) if isinstance(source, Path) else stream_source(source, form)
+    if isinstance(source, Path):
+        data = find_source(source)
+    else:
+        data = Source("stdin", form, lambda: source, once=True)
     try:
         with ExitStack() as opened:
             found = _read(data, reading, opened)

@@ -15,7 +15,7 @@ from newsclf.common.suggestions import did_you_mean
 from newsclf.data import hub, phrasebank, table
 from newsclf.data.examples import LabelledData
 from newsclf.data.formats.columnar import DATA_FILES, is_dataset_folder
-from newsclf.data.formats.opening import file_format, is_packed
+from newsclf.data.formats.opening import PACKED, file_format
 
 _HUB_ID = re.compile(
     r"(?!\.)(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subset>[\w.-]+))?(?::(?P<split>[\w.-]+))?"
@@ -140,7 +140,7 @@ def hub_data(source: str) -> HubData | None:
     path = Path(source.partition(":")[0])
     if found is None or path.exists() or path.parent.is_dir():
         return None
-    if file_format(path) or is_packed(path):
+    if file_format(path) or path.suffix.lower() in PACKED:
         return None
     return HubData(found["id"], found["subset"], found["split"])
 

@@ -111,23 +111,17 @@ def _one_file(path: Path) -> str:
 
 
 def _chosen(splits: Sequence[str], asked: str | None, path: Path) -> tuple[str, list[str]]:
-    if asked is not None:
-        if asked not in splits:
-            raise DataError(
-                f"{path}: no split '{asked}'; it has {', '.join(splits)}",
-                hint=f"name one of them: {path}:{splits[0]}",
-            )
-        return asked, []
-    if len(splits) == 1:
-        return splits[0], []
-    train = [name for name in splits if name in _SPLITS]
-    if not train:
+    default = splits if len(splits) == 1 else [name for name in splits if name in _SPLITS]
+    chosen = asked or next(iter(default), "")
+    if chosen not in splits:
+        problem = f"no split '{asked}'; it has" if asked else "it has several splits:"
         raise DataError(
-            f"{path}: it has several splits: {', '.join(splits)}",
-            hint=f"name one of them: {path}:{splits[0]}",
+            f"{path}: {problem} {', '.join(splits)}", hint=f"name one of them: {path}:{splits[0]}"
         )
-    others = ", ".join(name for name in splits if name != train[0])
-    return train[0], [f"the split '{train[0]}' is read, and not {others} ({path}:{{split}})"]
+    others = ", ".join(name for name in splits if name != chosen)
+    if asked or not others:
+        return chosen, []
+    return chosen, [f"the split '{chosen}' is read, and not {others} ({path}:{{split}})"]
 
 
 def _quiet(datasets: Any) -> None:

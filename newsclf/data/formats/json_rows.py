@@ -73,7 +73,7 @@ def _rows(document: object, name: str) -> Iterator[Row]:
         values = document.values()
         lists = [each for each in values if isinstance(each, list)]
         if isinstance(document.get("data"), list):  # orients "split" and "table", and APIs'
-            return _of_data(document, name)
+            return _of_data(document)
         if all(isinstance(each, dict) for each in values):
             return _of_dicts(document)
         if len(lists) == len(values):
@@ -86,14 +86,14 @@ def _rows(document: object, name: str) -> Iterator[Row]:
     raise DataError(f"{name}: JSON, but no table that can be recognised", hint=_TABLE_HINT)
 
 
-def _of_data(document: Mapping[str, Any], name: str) -> Iterator[Row]:
+def _of_data(document: Mapping[str, Any]) -> Iterator[Row]:
     rows, columns = document["data"], document.get("columns")
     if not isinstance(columns, list):
         return _numbered(rows)
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, list) or len(row) != len(columns):
-            raise DataError(f"{name}, item {number}: not {len(columns)} values", hint=_TABLE_HINT)
-    return _numbered(dict(zip(map(str, columns), row, strict=True)) for row in rows)
+    return _numbered(
+        dict(zip(map(str, columns), row, strict=False)) if isinstance(row, list) else row
+        for row in rows
+    )
 
 
 def _numbered(rows: Iterable[object]) -> Iterator[Row]:

@@ -26,9 +26,8 @@ from newsclf.common.errors import DataError, reason_of
 if TYPE_CHECKING:
     from collections.abc import Buffer  # type: ignore[attr-defined]
 
-TEXT_FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".txt")
 BINARY_FORMATS = (".parquet", ".arrow", ".xlsx")
-FORMATS = (*TEXT_FORMATS, *BINARY_FORMATS)
+FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".txt", *BINARY_FORMATS)
 _ALIASES = {
     ".ndjson": ".jsonl",
     ".jsonlines": ".jsonl",
@@ -37,7 +36,8 @@ _ALIASES = {
     ".feather": ".arrow",
     ".xlsm": ".xlsx",
 }
-_PACKED = (".gz", ".gzip", ".bz2", ".xz", ".zip")
+PACKED = (".gz", ".gzip", ".bz2", ".xz", ".zip")
+"""Endings of compressed files and archives."""
 _ZIP = b"PK\x03\x04"
 _COMPRESSED: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -77,15 +77,10 @@ class Source:
 def file_format(path: Path) -> str | None:
     """Format by a file's name, ignoring suffixes of compression."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    while suffixes and suffixes[-1] in _PACKED:
+    while suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     suffix = _ALIASES.get(suffixes[-1], suffixes[-1]) if suffixes else None
     return suffix if suffix in FORMATS else None
-
-
-def is_packed(path: Path) -> bool:
-    """Whether a file is compressed or an archive, by its name."""
-    return path.suffix.lower() in _PACKED
 
 
 def find_source(path: Path) -> Source:
@@ -114,11 +109,6 @@ def find_source(path: Path) -> Source:
             hint=f"unpack {shlex.quote(str(path))}, and name the file in it",
         )
     return replace(source, format=_recognised(source, head))
-
-
-def stream_source(stream: BinaryIO, form: str | None) -> Source:
-    """The data of a pipe, in a text format."""
-    return Source("stdin", form, lambda: stream, once=True)
 
 
 def zip_members(path: Path) -> list[zipfile.ZipInfo]:
