@@ -90,7 +90,7 @@ def _say_price(output: Output, clients: Clients, request: BatchRequest) -> None:
     try:
         price = job_usd_per_hour(clients, request.instance, "Tsform")
     except NewsclfError as error:
-        usd, unknown = None, error.message
+        price, unknown = None, error.message
     if price is None:
         output.note(f"the price of the batch job is not known: {unknown}")
     else:

@@ -19,7 +19,6 @@ from newsclf.common.errors import TargetError
 from newsclf.common.files import file_digest
 from newsclf.deploy.aws.bucket import upload
 from newsclf.deploy.aws.call.errors import aws_errors
-from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
 
 SOURCE: Final = "source"
@@ -35,14 +34,9 @@ class TrainingFiles:
 
     scope: Scope
 
-    @property
-    def names(self) -> Names:
-        """The names of the job's resources."""
-        return self.scope.names
-
     def uri(self, part: str) -> str:
         """S3 URI of a part of the job's files, such as `inputs/`."""
-        return f"s3://{self.names.bucket}/{self.names.deployment}/{part}"
+        return f"s3://{self.scope.names.bucket}/{self.scope.names.deployment}/{part}"
 
     def upload(self, files: Mapping[str, Path]) -> None:
         """Upload files below the job's name, each whole or not at all.
@@ -51,7 +45,7 @@ class TrainingFiles:
             files: Key below the job's name, such as `inputs/request.json`, → local file.
         """
         for place, path in files.items():
-            key = f"{self.names.deployment}/{place}"
+            key = f"{self.scope.names.deployment}/{place}"
             upload(self.scope, path, key, sha256=file_digest(path))
 
     def download(self, uri: str, target: Path, *, at_most_bytes: int) -> None:
@@ -62,20 +56,20 @@ class TrainingFiles:
             ServiceError: AWS can't be reached, is busy, or failed.
         """
         if not uri.startswith(self.uri("")):
-            raise TargetError(f"{self.names.endpoint}: its model lies elsewhere, at {uri}")
+            raise TargetError(f"{self.scope.names.endpoint}: its model lies elsewhere, at {uri}")
         doing = f"fetching {uri}"
         answer = self.scope.clients.call(
             "s3",
             "get_object",
             doing=doing,
-            Bucket=self.names.bucket,
-            Key=uri.removeprefix(f"s3://{self.names.bucket}/"),
-            ExpectedBucketOwner=self.names.account,
+            Bucket=self.scope.names.bucket,
+            Key=uri.removeprefix(f"s3://{self.scope.names.bucket}/"),
+            ExpectedBucketOwner=self.scope.names.account,
         )
         if answer["ContentLength"] > at_most_bytes:
             raise TargetError(
                 f"{uri} has {answer['ContentLength']:,} bytes, more than any model here",
-                hint=self.names.teardown,
+                hint=self.scope.names.teardown,
             )
         with aws_errors(doing, permission="s3:GetObject"), target.open("wb") as file:
             for block in answer["Body"].iter_chunks(_BLOCK_BYTES):

@@ -76,7 +76,14 @@ class Function(Resource):
             self.delete()
             found = None
         if found is None:
-            self._create()
+            self.make(
+                "create_function",
+                not_yet=is_not_yet_assumable,
+                **self._settings,
+                Code={"ZipFile": self.spec.code},
+                Architectures=[ARCHITECTURE],
+                Tags=self.names.tags,
+            )
         differences = self._differences(self._wait_until_active())
         if "code" in differences:
             self.call("update_function_code", ZipFile=self.spec.code, Architectures=[ARCHITECTURE])
@@ -126,16 +133,6 @@ class Function(Resource):
             "concurrency": reserved == self.spec.reserved_concurrency,
         }
         return [name for name, is_same in same.items() if not is_same]
-
-    def _create(self) -> None:
-        self.make(
-            "create_function",
-            not_yet=is_not_yet_assumable,
-            **self._settings,
-            Code={"ZipFile": self.spec.code},
-            Architectures=[ARCHITECTURE],
-            Tags=self.names.tags,
-        )
 
     def _wait_until_active(self) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:

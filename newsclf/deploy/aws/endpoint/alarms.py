@@ -10,24 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.config import VARIANT
 from newsclf.deploy.aws.walk.resource import Deletable, SimpleResource
 
 _SHARE = 0.05
-_SETTINGS: Mapping[str, Any] = {
-    "Namespace": "AWS/SageMaker",
-    # Not the 4xx, which are the callers' own mistakes: the container answers 500 for ours.
-    "MetricName": "Invocation5XXErrors",
-    "Statistic": "Average",
-    "Period": 60,
-    "EvaluationPeriods": 1,
-    "Threshold": _SHARE,
-    "ComparisonOperator": "GreaterThanThreshold",
-    "TreatMissingData": "notBreaching",
-}
 
 
 @dataclass(frozen=True)
@@ -39,7 +28,17 @@ class ErrorAlarm(SimpleResource):
     kind = "error alarm"
     service = "cloudwatch"
     name_argument = "AlarmName"
-    settings = _SETTINGS
+    settings: ClassVar[Mapping[str, Any]] = {
+        "Namespace": "AWS/SageMaker",
+        # Not the 4xx, which are the callers' own mistakes: the container answers 500 for ours.
+        "MetricName": "Invocation5XXErrors",
+        "Statistic": "Average",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": _SHARE,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    }
     detail = f"more than {_SHARE:.0%} errors"
 
     @property
@@ -60,7 +59,7 @@ class ErrorAlarm(SimpleResource):
                 {"Name": "EndpointConfigName", "Value": self.config},
             ],
             Tags=self.scope.tag_list,
-            **_SETTINGS,
+            **self.settings,
         )
 
     def delete(self) -> bool:

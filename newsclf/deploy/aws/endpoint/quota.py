@@ -90,22 +90,16 @@ def check_serverless_quota(clients: Clients, spec: Serverless, *, is_new: bool) 
     if memory is not None:
         fits_mb = max(_SIZE_STEP_MB, int(memory["Value"]) // _SIZE_STEP_MB * _SIZE_STEP_MB)
         _compare(clients, memory, spec.memory_mb, ours=None, instead=f"--memory {fits_mb}, or ")
-    needs = {
-        _CONCURRENCY: (spec.max_concurrency, "a smaller --concurrency, or "),
-        _ENDPOINTS: (1, "newsclf teardown of one that is not needed, or "),
-    }
-    warnings = [
-        _compare(
-            clients,
-            quota,
-            count,
-            ours=0 if is_new and quota.get("UsageMetric") else None,
-            instead=instead,
-        )
-        for name, (count, instead) in needs.items()
-        if (quota := found.get(name)) is not None
-    ]
-    return "; ".join(warning for warning in warnings if warning) or None
+    needs = (
+        (_CONCURRENCY, spec.max_concurrency, "a smaller --concurrency, or "),
+        (_ENDPOINTS, 1, "newsclf teardown of one that is not needed, or "),
+    )
+    warnings = []
+    for name, count, instead in needs:
+        if quota := found.get(name):
+            ours = 0 if is_new and quota.get("UsageMetric") else None
+            warnings.append(_compare(clients, quota, count, ours=ours, instead=instead))
+    return "; ".join(filter(None, warnings)) or None
 
 
 def _compare(

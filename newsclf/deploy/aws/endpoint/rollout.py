@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any, Final
 
 from newsclf.deploy.aws.call.errors import RefusedError
@@ -42,15 +41,28 @@ def roll_out(
         removal.check()
         if removal.deleted:
             log.info("autoscaling ends, since it can't go from %s to %s", before, after)
-    name = scope.names.endpoint
+    rollback: dict[str, Any] = {}
+    if alarm is not None:
+        policy = {
+            "TrafficRoutingConfiguration": {
+                "Type": "ALL_AT_ONCE",
+                "WaitIntervalInSeconds": _BAKING_S,
+            },
+            "TerminationWaitInSeconds": 0,
+            "MaximumExecutionTimeoutInSeconds": AT_MOST_S,
+        }
+        rollback["DeploymentConfig"] = {
+            "BlueGreenUpdatePolicy": policy,
+            "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
+        }
     try:
         scope.clients.call(
             "sagemaker",
             "update_endpoint",
-            EndpointName=name,
+            EndpointName=scope.names.endpoint,
             EndpointConfigName=configs[1],
             RetainAllVariantProperties=keeps_count,
-            **(_with_rollback(alarm) if alarm is not None else {}),
+            **rollback,
         )
     except RefusedError as error:
         if not is_moving(error):  # a call was repeated that had done its work
@@ -60,15 +72,3 @@ def roll_out(
 def is_moving(error: RefusedError) -> bool:
     """Whether SageMaker refuses because the endpoint is being created, updated or deleted."""
     return "in-progress" in error.said or "in progress" in error.said
-
-
-def _with_rollback(alarm: str) -> Mapping[str, Any]:
-    policy = {
-        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": _BAKING_S},
-        "TerminationWaitInSeconds": 0,
-        "MaximumExecutionTimeoutInSeconds": AT_MOST_S,
-    }
-    alarms = {"Alarms": [{"AlarmName": alarm}]}
-    return {
-        "DeploymentConfig": {"BlueGreenUpdatePolicy": policy, "AutoRollbackConfiguration": alarms}
-    }

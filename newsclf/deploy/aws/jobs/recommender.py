@@ -262,5 +262,5 @@ def _result(
         status=status,
         reason=reason,
         found=recommendations(found),
-        raw=plain(dict(found)),
+        raw=plain(found),
     )

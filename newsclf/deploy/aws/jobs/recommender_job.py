@@ -6,6 +6,7 @@ that role must stay until then.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -114,16 +115,7 @@ def _number(value: float | str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def plain(value: object) -> Any:
+def plain(answer: Mapping[str, Any]) -> Any:
     """An answer of boto3 as JSON can hold it: dates as text, and NaN too."""
-    match value:
-        case dict():
-            return {key: plain(item) for key, item in value.items() if key != "ResponseMetadata"}
-        case list():
-            return [plain(item) for item in value]
-        case datetime():
-            return value.isoformat()
-        case float() if not math.isfinite(value):
-            return str(value)
-        case _:
-            return value
+    said = {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+    return json.loads(json.dumps(said, default=datetime.isoformat), parse_constant=str)

@@ -38,13 +38,10 @@ class TrainingJob(Job):
         return self.names.endpoint
 
     def follow(self, on_line: Callable[[str], None]) -> dict[str, Any]:
-        """Wait for its end; SageMaker ends it when its time is over.
+        """Wait for its end, which SageMaker sets; what AWS says of it then.
 
         Args:
             on_line: Called with each line of the job's log.
-
-        Returns:
-            What AWS says of it then.
 
         Raises:
             TargetError: there is no such job, or AWS refuses a look at it.

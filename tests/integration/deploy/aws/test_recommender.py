@@ -453,7 +453,7 @@ def test_its_figures_in_our_units() -> None:
     assert one.model_latency_ms == 263.596
     assert one.cpu_percent is None
     assert recommendations(answer(CpuUtilization="NaN")) == [one]
-    assert plain({"a": [math.nan], "ResponseMetadata": {}}) == {"a": ["nan"]}
+    assert plain({"a": [math.nan], "ResponseMetadata": {}}) == {"a": ["NaN"]}
 
 
 @pytest.mark.parametrize(
