@@ -72,10 +72,10 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     headers = {"content-type": "application/json", "cache-control": "no-store"}
     try:
         status, document = 200, _route(event, figures)
-    except ContractError as error:
-        status, document = 400, _error_document("bad_request", str(error), request_id)
     except _ApiError as error:
-        status, document = error.status, _error_document(error.code, error.message, request_id)
+        status = error.status
+        problem = {"code": error.code, "message": error.message}
+        document = {"error": problem, "request_id": request_id}
         if status in _BUSY_STATUSES:
             headers["retry-after"] = _RETRY_AFTER_S
     figures["LatencyMs"] = 1000 * (time.perf_counter() - started)
@@ -108,7 +108,10 @@ def _route(event: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
         return {"status": "ok", "model": os.environ["MODEL_DIGEST"]}
     if route == "openapi.json":
         return openapi.document(os.environ.get("API_AUTH", "none"))
-    return _classify(_body(event), figures)
+    try:
+        return _classify(_body(event), figures)
+    except ContractError as error:
+        raise _ApiError(400, "bad_request", str(error)) from None
 
 
 def _body(event: dict[str, Any]) -> bytes:
@@ -199,10 +202,6 @@ def _predictions(answer: bytes, count: int) -> list[dict[str, Any]]:
     except ContractError:
         raise _ApiError(502, "bad_answer", "the endpoint's answer is not of the contract") from None
     return [prediction.as_dict() for prediction in predictions]
-
-
-def _error_document(code: str, message: str, request_id: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message}, "request_id": request_id}
 
 
 def _log(request_id: str, status: int, figures: dict[str, float]) -> None:

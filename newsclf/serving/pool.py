@@ -152,7 +152,7 @@ class Pool:
 
     async def _keep_alive(self, index: int) -> None:
         loop = asyncio.get_running_loop()
-        pauses, said = 1, ""
+        pauses, last_problem = 1, ""
         while True:
             started_s = loop.time()
             try:
@@ -165,8 +165,8 @@ class Pool:
             if not self._was_ready:
                 self.failed.set()
                 return
-            if was_ready or problem != said:  # once for each series of equal failures
-                said = problem
+            if was_ready or problem != last_problem:  # once for each series of equal failures
+                last_problem = problem
                 _log.error("worker %d is replaced: %s", index, problem)
             if was_ready and loop.time() - started_s > _STEADY_S:
                 pauses = 1

@@ -158,19 +158,17 @@ def _headlines(given: list[str], source: str | None) -> list[str]:
     """
     from newsclf.common.errors import ConfigError, DataError
 
-    if source is not None:
-        if given:
-            raise ConfigError(
-                "--input classifies a file, and cannot be combined with headlines",
-                hint="newsclf predict --input headlines.csv --output scored.csv",
-            )
-        return []
-    if _STDIN in given:
-        if len(given) > 1:
-            raise ConfigError(
-                "- reads headlines from stdin, and cannot be combined with others",
-                hint="newsclf predict - < headlines.txt",
-            )
+    if source is not None and given:
+        raise ConfigError(
+            "--input classifies a file, and cannot be combined with headlines",
+            hint="newsclf predict --input headlines.csv --output scored.csv",
+        )
+    if _STDIN in given and len(given) > 1:
+        raise ConfigError(
+            "- reads headlines from stdin, and cannot be combined with others",
+            hint="newsclf predict - < headlines.txt",
+        )
+    if source is not None or _STDIN in given:
         return []
     for each in given:
         if len(each) < _LONGEST_PATH and Path(each).is_file():

@@ -13,7 +13,6 @@ from newsclf.cli import completion
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.deploy.aws.call.clients import Clients
-    from newsclf.deploy.aws.jobs.batch import BatchRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,23 +74,23 @@ def predict_batch(
         check_kms_key(options.kms_key, found.region)
     request = BatchRequest(source=places[0], output=places[1], **asdict(options))
     clients = Clients(found.region, found.profile)
-    _say_price(output, clients, request)
+    _say_price(output, clients, options)
     done = transform(clients, found, request)
     output.data(asdict(done))
     output.note(f"done in {done.seconds:.0f} s: aws s3 ls {done.output}")
 
 
-def _say_price(output: Output, clients: Clients, request: BatchRequest) -> None:
+def _say_price(output: Output, clients: Clients, options: BatchOptions) -> None:
     from newsclf.common.errors import NewsclfError
     from newsclf.deploy.aws.price_list import job_usd_per_hour
     from newsclf.reporting.text import usd
 
     unknown = "there is none for this instance; see https://aws.amazon.com/sagemaker/pricing/"
     try:
-        price = job_usd_per_hour(clients, request.instance, "Tsform")
+        price = job_usd_per_hour(clients, options.instance, "Tsform")
     except NewsclfError as error:
         price, unknown = None, error.message
     if price is None:
         output.note(f"the price of the batch job is not known: {unknown}")
     else:
-        output.note(f"{usd(price * request.count)} for each hour that the job runs")
+        output.note(f"{usd(price * options.count)} for each hour that the job runs")

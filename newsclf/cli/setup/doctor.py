@@ -14,7 +14,7 @@ from newsclf.cli.options import ModelOpt, StateOptions
 
 if TYPE_CHECKING:
     from newsclf.common.settings import Settings
-    from newsclf.deploy.diagnostics.checks import Check
+    from newsclf.deploy.diagnostics.machine import Check
 
 _MARKS = {"ok": "✓", "absent": "–", "unknown": "?", "wrong": "✗"}
 
@@ -58,8 +58,7 @@ def _aws(settings: Settings, region: str | None, profile: str | None) -> Iterato
     from importlib.util import find_spec
 
     from newsclf.common.errors import NewsclfError, install_command
-    from newsclf.deploy.diagnostics.checks import Check
-    from newsclf.deploy.diagnostics.machine import check_prices
+    from newsclf.deploy.diagnostics.machine import Check, check_prices
 
     if find_spec("boto3") is None:
         yield Check("AWS", "absent", "boto3 is not installed", install_command("api"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from newsclf.common.errors import CredentialsError, NewsclfError
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.iam.policy import COMMANDS, Command, statements
-from newsclf.deploy.diagnostics.checks import Check, State, check_reachable
+from newsclf.deploy.diagnostics.machine import Check, State, check_reachable
 
 _SHOWN = 4
 """Number of denied actions that are named; the policy names all."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import platform
+import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
@@ -14,7 +18,6 @@ from newsclf.common.errors import ConfigError, NewsclfError, install_command
 from newsclf.common.machine import available_cores, cpu_name
 from newsclf.common.settings import Settings
 from newsclf.costs.prices import prices_at
-from newsclf.deploy.diagnostics.checks import Check, check_reachable
 from newsclf.model.directory import check_files
 
 _EXTRAS = {
@@ -26,6 +29,32 @@ _EXTRAS = {
 """Commands that need each extra."""
 _HUB = "https://huggingface.co"
 _OLD_PRICES = dt.timedelta(days=120)
+_CONNECT_S = 5.0
+State = Literal["ok", "absent", "unknown", "wrong"]
+"""`absent`: missing, but only some commands need it; `wrong`: present, but it does not work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Finding of `newsclf doctor`, one line of its output."""
+
+    what: str
+    state: State
+    detail: str
+    todo: str = ""
+    """Command or advice, if something should be done."""
+
+
+def check_reachable(what: str, url: str, *, todo: str) -> Check:
+    """Check whether a connection to a host can be opened, without sending anything."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_S).close()
+    except OSError as error:
+        detail = f"{parts.hostname} can't be reached ({error.strerror or error})"
+        return Check(what, "absent", detail, todo)
+    return Check(what, "ok", f"{parts.hostname} can be reached")
 
 
 def check_machine(settings: Settings) -> Iterator[Check]:

@@ -17,7 +17,7 @@ import socket
 import time
 import uuid
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -53,35 +53,23 @@ class _Invocation:
             self.answer.set_exception(error)
 
 
+@dataclass(eq=False, kw_only=True)
 class Function:
     """A Lambda function: N runtimes behind one queue."""
 
-    def __init__(
-        self,
-        *,
-        runtimes: int,
-        environment: dict[str, str],
-        timeout_s: float = FUNCTION_TIMEOUT_S,
-        restart_pause_s: float = _RESTART_PAUSE_S,
-    ) -> None:
-        """Prepare the runtimes without starting them.
-
-        Args:
-            runtimes: Number of runtimes.
-            environment: Environment variables of the handler, added to this process's.
-            timeout_s: Time for one event; a runtime that takes longer is replaced.
-            restart_pause_s: First pause before a runtime that has ended is replaced.
-        """
-        self._environment = environment
-        self._runtimes = runtimes
-        self._timeout_s = timeout_s
-        self._restart_pause_s = restart_pause_s
-        self._queue: asyncio.Queue[_Invocation] = asyncio.Queue()
-        self._tasks: list[asyncio.Task[None]] = []
+    runtimes: int
+    environment: dict[str, str]
+    """Environment variables of the handler, added to this process's."""
+    timeout_s: float = FUNCTION_TIMEOUT_S
+    """Time for one event; a runtime that takes longer is replaced."""
+    restart_pause_s: float = _RESTART_PAUSE_S
+    """First pause before a runtime that has ended is replaced."""
+    _queue: asyncio.Queue[_Invocation] = field(init=False, default_factory=asyncio.Queue)
+    _tasks: list[asyncio.Task[None]] = field(init=False, default_factory=list)
 
     def start(self) -> None:
         """Start the runtimes."""
-        self._tasks = [asyncio.create_task(self._keep_alive(i)) for i in range(self._runtimes)]
+        self._tasks = [asyncio.create_task(self._keep_alive(i)) for i in range(self.runtimes)]
 
     async def stop(self) -> None:
         """Kill the runtimes."""
@@ -98,17 +86,17 @@ class Function:
         """
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(_Invocation(str(uuid.uuid4()), event, answer))
-        async with asyncio.timeout(self._timeout_s):
+        async with asyncio.timeout(self.timeout_s):
             return await answer
 
     async def _keep_alive(self, index: int) -> None:
         pauses = 1
         while True:
-            runtime = _Runtime(index, self._queue, self._environment, self._timeout_s)
+            runtime = _Runtime(index, self._queue, self.environment, self.timeout_s)
             await runtime.run()
             if runtime.was_ready:
                 pauses = 1
-            pause_s = pauses * self._restart_pause_s
+            pause_s = pauses * self.restart_pause_s
             _log.error("runtime %d has ended; starting another in %g s", index, pause_s)
             await asyncio.sleep(pause_s)
             pauses = min(2 * pauses, _MOST_RESTART_PAUSES)
