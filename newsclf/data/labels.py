@@ -113,7 +113,7 @@ class LabelReader:
         )
         return DataError(
             f"{where}: unknown labels {_counts(strange)}, first in {place};"
-            f" known are {', '.join(LABELS)}{self._said_names()}",
+            f" known are {', '.join(LABELS)}{self._class_names_note()}",
             hint=f"say what each means, with negative, neutral or positive for …: {options}",
         )
 
@@ -122,7 +122,7 @@ class LabelReader:
         spelt, names = _as_written(value), self._class_names or ()
         return names[int(spelt)] if spelt.isdecimal() and int(spelt) < len(names) else spelt
 
-    def _said_names(self) -> str:
+    def _class_names_note(self) -> str:
         if not self._class_names:
             return ""
         names = ", ".join(f"{i} {name!r}" for i, name in enumerate(self._class_names))
@@ -149,7 +149,7 @@ def _is_nested(value: object) -> bool:
 
 
 def _as_written(value: object) -> str:
-    """A label as the file spells it, whole numbers without `.0`."""
+    """A label as the file writes it, but integers without `.0`."""
     text = "" if value is None else str(value).strip()
     return label_name(value) if _number(text) is not None else text
 

@@ -66,7 +66,7 @@ class Records:
             f"{name}: it has no rows",
             hint='newsclf predict "Profit rose by a third" takes one headline'
             if name == "stdin"
-            else "check that it was written whole",
+            else "check that the file is complete",
         )
 
     def __enter__(self) -> Self:

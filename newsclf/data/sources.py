@@ -91,7 +91,7 @@ def load_again(
     if data.digest != digest:
         raise DataError(
             f"{settings.source}: the data has changed since the model was trained on it, so its"
-            " parts can't be told apart",
+            " held-out part is not known",
             hint="restore the file, or train again",
         )
     return data, settings

@@ -130,7 +130,7 @@ def check_gates(report: EvaluationReport) -> None:
         raise CheckFailedError(
             "gate not met: "
             + ", ".join(f"{g.metric} is {g.value:.4f}, below {g.minimum:g}" for g in missed),
-            hint="the report lists the errors; more or cleaner training data moves most",
+            hint="see the errors in the report; more or cleaner training data helps most",
         )
 
 
@@ -141,10 +141,10 @@ def _check_gate(metric: str, minimum: float) -> None:
             hint=did_you_mean(metric, GATE_METRICS) or f"metrics: {', '.join(GATE_METRICS)}",
         )
     if not 0 <= minimum <= 1:  # also refuses NaN
-        meant = minimum / 100 if 1 < minimum <= 100 else 0.9  # noqa: PLR2004 - a percentage
+        share = minimum / 100 if 1 < minimum <= 100 else 0.9  # noqa: PLR2004 - a percentage
         raise ConfigError(
             f"--gate {metric}={minimum:g}: the minimum is a share, from 0 to 1",
-            hint=f"for example --gate {metric}={meant:g}",
+            hint=f"for example --gate {metric}={share:g}",
         )
 
 

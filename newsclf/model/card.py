@@ -227,7 +227,7 @@ Epoch {card.kept_epoch} of {card.epochs_run} was kept; `training.svg` shows the 
 ## Limits
 
 English business headlines of the kind above. The labels are an investor's view of one sentence
-without its context; figures, irony and several companies in one headline are where it errs.
+without its context; figures, irony and several companies in one headline are where it fails most.
 """
 
 

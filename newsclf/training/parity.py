@@ -72,11 +72,11 @@ def caveat(parity: Parity, limits: OptimizeSettings) -> str | None:
     allowed = math.floor((1 - limits.min_agreement) * parity.rows + _ROUNDING)
     if differing <= allowed:
         return None
-    said = f"accepted: {differing:,} of {counted(parity.rows, 'row', 'rows')}"
-    said += " differs" if differing == 1 else " differ"
+    accepted = f"accepted: {differing:,} of {counted(parity.rows, 'row', 'rows')}"
+    accepted += " differs" if differing == 1 else " differ"
     if parity.differing <= allowed:
-        return f"{said}, where the float model is undecided"
-    return f"{said}, which a set this small always allows; too few rows to judge"
+        return f"{accepted}, where the float model is undecided"
+    return f"{accepted}, which a set this small always allows; too few rows to judge"
 
 
 def accepting_options(parities: Sequence[Parity]) -> str:

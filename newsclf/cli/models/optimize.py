@@ -77,8 +77,8 @@ def optimize(
         )
     )
     for card, int8 in made:
-        if said := caveat(int8, settings.optimize):
-            output.note(f"seed {card.training.seed}: {said}")
+        if note := caveat(int8, settings.optimize):
+            output.note(f"seed {card.training.seed}: {note}")
     written = "model.onnx" if len(made) == 1 else "model.onnx of each seed"
     output.note(f"written: {written} in {settings.model}")
     output.note(f"next: newsclf evaluate --model {settings.model}")

@@ -177,9 +177,9 @@ def _train(output: Output, clients: Clients, request: TrainRequest, job: JobReco
 
 def _bill(done: JobResult) -> str:
     if done.billable_s is None:
-        return "AWS does not say what was billed"
-    said = f"billed: {done.billable_s:.0f} s"
+        return "AWS has not reported what was billed"
+    bill = f"billed: {done.billable_s:.0f} s"
     if done.training_s and done.billable_s < done.training_s:
         saved = 1 - done.billable_s / done.training_s
-        said += f" of {done.training_s:.0f} s of training, so spot saved {100 * saved:.0f} %"
-    return said if done.usd is None else f"{said}: ${done.usd:.4f}"
+        bill += f" of {done.training_s:.0f} s of training, so spot saved {100 * saved:.0f} %"
+    return bill if done.usd is None else f"{bill}: ${done.usd:.4f}"

@@ -104,8 +104,8 @@ def show_result(
     if worthless := baseline.remark(result.best.validation.accuracy):
         output.note(worthless)
     for card in result.cards:
-        if card.int8 and (said := caveat(card.int8, limits)):
-            output.note(f"seed {card.training.seed}: int8 {said}")
+        if card.int8 and (note := caveat(card.int8, limits)):
+            output.note(f"seed {card.training.seed}: int8 {note}")
     if result.best.data.cut:
         output.note(
             f"{counted(result.best.data.cut, 'text is', 'texts are')} longer than the model reads;"

@@ -46,8 +46,8 @@ def find_header(rows: Sequence[Sequence[object]], columns: Sequence[str], name: 
     if columns:
         return _named(first, columns, name)
     if guessed := _guessed_names(first):
-        said = ", ".join(guessed)
-        note = f"line 1 reads like a row, not a header: columns taken as {said} (--columns)"
+        names = ", ".join(guessed)
+        note = f"line 1 reads like a row, not a header: columns taken as {names} (--columns)"
         return Header(guessed, 0, [note])
     header = Header(_with_names(first), 1)
     if _has_index_beside(first, rows[1:]):

@@ -95,9 +95,9 @@ def read_delimited(
         ConfigError, DataError: see `find_header`.
     """
     csv.field_size_limit(MAX_LINE_CHARACTERS)
-    said = _excel_line(lines)
+    stated = _excel_line(lines)
     sample = lines.peek(1 if once else _SAMPLE_LINES)
-    delimiter = reading.delimiter or said or guess_delimiter(sample, usual)
+    delimiter = reading.delimiter or stated or guess_delimiter(sample, usual)
     notes = []
     if delimiter != (reading.delimiter or usual):
         notes.append(f"read as {_DELIMITERS.get(delimiter, delimiter)}-separated (--delimiter)")

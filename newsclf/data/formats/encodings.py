@@ -101,11 +101,11 @@ def _text(stream: BinaryIO, codec: str) -> io.TextIOWrapper:
 
 def _codec_by_head(head: bytes, asked: str | None, name: str) -> tuple[str | None, str | None]:
     """The codec and a note about the guess; None where the first bytes do not tell."""
-    for mark, codec, said in _MARKS:
+    for mark, codec, label in _MARKS:
         if head.startswith(mark):
             if asked and not codecs.lookup(asked).name.startswith(codec[:5]):
                 break
-            return codec, f"read as {said}" if said and not asked else None
+            return codec, f"read as {label}" if label and not asked else None
     if asked:
         return asked, None
     even, odd = (half.count(0) / max(1, len(half)) for half in (head[::2], head[1::2]))

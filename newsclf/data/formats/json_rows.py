@@ -62,7 +62,7 @@ def read_json(text: io.TextIOWrapper, name: str) -> Found:
         return Found(_rows(json.loads(whole), name))
     except (ValueError, RecursionError) as error:
         raise DataError(
-            f"{name}: broken JSON ({error})", hint="check that it was written whole"
+            f"{name}: broken JSON ({error})", hint="check that the file is complete"
         ) from None
 
 
