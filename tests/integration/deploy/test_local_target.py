@@ -430,7 +430,7 @@ def test_a_name_is_checked_before_anything_else(newsclf: Cli, command: tuple[str
 def test_state_of_another_version_is_an_error(newsclf: Cli) -> None:
     folder = Path(".newsclf/deployments")
     folder.mkdir(parents=True)
-    (folder / "news.json").write_text('{"schema_version": 9}', encoding="utf-8")
+    (folder / "news.json").write_text('{"schema_version": 9, "target": "local"}', encoding="utf-8")
 
     result = newsclf("status")
 
