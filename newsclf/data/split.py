@@ -46,8 +46,15 @@ def split(data: LabelledData, settings: DataSettings) -> Split:
                 " too",
                 hint="check that --data, --validation and --test are different files",
             )
-        if given is None:
-            _check_classes(data, part, rows)
+        there = class_counts(rows)
+        for label, count in class_counts(data.examples).items() if given is None else ():
+            if count and not there[label]:
+                raise DataError(
+                    f"{data.name}: none of the {count} rows that are '{label}' came into the {part}"
+                    f" part of {len(rows)} rows ({_sizes(data)})",
+                    hint=f"add rows that are '{label}', leave the class out, or split the rows"
+                    " differently: NEWSCLF_DATA_SPLIT_SEED=1 newsclf train",
+                )
     train = _without([*train, *data.extra], [*test, *validation])
     return Split(train=train, validation=validation, test=test)
 
@@ -79,19 +86,6 @@ def _drawn(
             " --validation and --test",
         ) from error
     return kept, drawn
-
-
-def _check_classes(data: LabelledData, part: str, rows: Sequence[Example]) -> None:
-    """Raise DataError if a class of the data has no rows in a part of it."""
-    there = class_counts(rows)
-    for label, count in class_counts(data.examples).items():
-        if count and not there[label]:
-            raise DataError(
-                f"{data.name}: none of the {count} rows that are '{label}' came into the {part}"
-                f" part of {len(rows)} rows ({_sizes(data)})",
-                hint=f"add rows that are '{label}', leave the class out, or split the rows"
-                " differently: NEWSCLF_DATA_SPLIT_SEED=1 newsclf train",
-            )
 
 
 def _sizes(data: LabelledData) -> str:

@@ -67,17 +67,13 @@ def check_files(folder: Path, digests: Mapping[str, str], names: Iterable[str]) 
         ModelError: a file is missing, has no digest, or has another one.
     """
     for name in names:
+        hint = f"newsclf optimize --model {folder}" if name == ONNX_FILE else _AGAIN
         if not (folder / name).is_file() or name not in digests:
-            raise ModelError(
-                f"{folder}: it has no {name}",
-                hint=f"newsclf optimize --model {folder}" if name == ONNX_FILE else _AGAIN,
-            )
+            raise ModelError(f"{folder}: it has no {name}", hint=hint)
         if digests[name] != file_digest(folder / name):
             raise ModelError(
                 f"{folder}: {name} is not the file that its card describes (SHA-256 differs)",
-                hint=f"newsclf optimize --model {folder} makes it again"
-                if name == ONNX_FILE
-                else "the copy is damaged or was changed: copy it again, or newsclf train",
+                hint=hint,
             )
 
 
