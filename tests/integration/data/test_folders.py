@@ -102,7 +102,7 @@ def test_the_same_rows_in_a_folder_have_the_same_digest(tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
-def test_a_folder_without_data_is_there_and_said_to_be_empty(tmp_path: Path) -> None:
+def test_a_folder_without_data_files_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
 
     with pytest.raises(DataError, match="a folder without data files"):

@@ -172,7 +172,7 @@ def test_data_that_has_changed_since_training_is_an_error(model: Path, newsclf: 
     assert "moved.csv: the data has changed since the model was trained" in result.err
 
 
-def test_data_that_has_moved_is_known_by_its_contents(tiny_base: Path, newsclf: Cli) -> None:
+def test_data_that_has_moved_is_identified_by_its_contents(tiny_base: Path, newsclf: Cli) -> None:
     """Whatever it is called now, only its held-out part is evaluated."""
     write_csv(Path("here.csv"), [("headline", "label"), *sample_rows()])
     trained = newsclf(
@@ -363,7 +363,7 @@ def test_data_without_a_name_to_swap_are_probed_for_nothing(
 
 
 @pytest.mark.usefixtures("model")
-def test_a_class_without_rows_is_said_and_has_no_gate(newsclf: Cli) -> None:
+def test_a_class_without_rows_gets_a_remark_and_has_no_gate(newsclf: Cli) -> None:
     rows = [row for row in sample_rows() if row[1] != "neutral"]
     write_csv(Path("mine.csv"), [("text", "label"), *rows])
 

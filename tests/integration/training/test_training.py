@@ -130,7 +130,7 @@ def interrupt(config: Path, callbacks: Interrupted, *, seeds: int = 1, **flags: 
         train(TrainRequest(settings=settings, seeds=seeds), callbacks)
 
 
-def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on(
+def test_ctrl_c_keeps_a_checkpoint_and_resume_continues(
     config: Path, tmp_path: Path, newsclf: Cli
 ) -> None:
     process = subprocess.Popen(
@@ -431,9 +431,7 @@ def _export_mixed_up(folder: Path, target: Path, real_export: Callable[[Path, Pa
         ("broken", "cannot be loaded as a text classifier"),
     ],
 )
-def test_a_base_that_is_none_is_an_error(
-    tiny_base: Path, newsclf: Cli, base: str, said: str
-) -> None:
+def test_an_invalid_base_is_an_error(tiny_base: Path, newsclf: Cli, base: str, said: str) -> None:
     shutil.copytree(tiny_base, "cut")
     weights = Path("cut/model.safetensors")
     weights.write_bytes(weights.read_bytes()[:1000])
@@ -479,7 +477,7 @@ def test_a_start_that_was_killed_does_not_block_the_next(config: Path, newsclf: 
     assert sorted(path.name for path in Path().iterdir()) == ["model", "tiny.toml"]
 
 
-def test_what_was_found_in_the_data_is_said(config: Path, newsclf: Cli) -> None:
+def test_caveats_about_the_data_are_shown(config: Path, newsclf: Cli) -> None:
     """Rows that repeat, contradict each other, read alike or are long, and a class that is rare."""
     neutral = [row for row in sample_rows() if row[1] == "neutral"]
     positive = [row for row in sample_rows() if row[1] == "positive"]

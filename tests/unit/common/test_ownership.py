@@ -70,7 +70,7 @@ def test_train_overwrite_leaves_what_a_link_leads_to(newsclf: Cli) -> None:
 
 
 @pytest.mark.parametrize("name", ["thesis.txt", "seed-0", "fetched", "photos"])
-def test_what_no_training_writes_is_named_and_nothing_is_deleted(name: str) -> None:
+def test_files_that_no_training_writes_are_named_and_nothing_is_deleted(name: str) -> None:
     """Also a file where a training has a folder, and a link."""
     fill(WORK)
     (WORK / "thesis.txt").unlink()

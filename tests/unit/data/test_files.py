@@ -160,7 +160,7 @@ def test_names_of_columns_that_mean_the_same_are_found_and_said(tmp_path: Path) 
     )
 
 
-def test_of_two_candidates_none_is_chosen(tmp_path: Path) -> None:
+def test_two_candidate_columns_are_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "d.csv", "title,headline,label\nA,B,positive\n")
 
     with pytest.raises(DataError, match="no column 'text' for the headlines; the columns are"):
@@ -228,7 +228,7 @@ def test_broken_lines_of_jsonl_cost_only_themselves(tmp_path: Path) -> None:
 # Encodings
 
 
-def test_windows_1252_is_recognised_and_said(tmp_path: Path) -> None:
+def test_windows_1252_is_recognised_with_a_note(tmp_path: Path) -> None:
     path = write(
         tmp_path / "d.csv",
         "text,label\nVellin’s profit – a record,positive\nOsker loses €3m,negative\n",  # noqa: RUF001
@@ -508,7 +508,7 @@ def test_parquet_and_arrow_whatever_they_are_called(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".arrow", ".parquet", ".xlsx"])
-def test_what_only_its_name_says_is_broken(tmp_path: Path, suffix: str) -> None:
+def test_a_file_that_is_not_what_its_name_says_is_broken(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(DataError, match=r"broken|not an Excel file"):
         labelled(write(tmp_path / f"d{suffix}", b"nothing of the kind"))
 

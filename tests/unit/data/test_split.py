@@ -104,7 +104,7 @@ def rows_of(**counts: int) -> LabelledData:
         ),
     ],
 )
-def test_rows_that_cannot_be_parted_are_told_in_our_own_words(
+def test_rows_that_cannot_be_split_are_reported_in_our_own_words(
     counts: dict[str, int], said: str, hinted: str
 ) -> None:
     with pytest.raises(DataError) as raised:

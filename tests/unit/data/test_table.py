@@ -183,7 +183,7 @@ def test_a_text_file_has_no_labels(tmp_path: Path) -> None:
         load_data(DataSettings(source=str(path)))
 
 
-def test_a_mistyped_source_is_told(tmp_path: Path) -> None:
+def test_a_mistyped_source_gets_a_suggestion(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "headlines.csv", [("text", "label"), *ROWS])
 
     for typed, meant in (("sampel", "sample"), (str(tmp_path / "headline.csv"), str(path))):

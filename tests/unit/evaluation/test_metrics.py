@@ -101,7 +101,7 @@ def test_slices_add_up_and_leave_out_what_has_no_name() -> None:
     assert [(s.name, s.rows) for s in by_agreement] == [("75–99 % agreed", 1), ("all agreed", 1)]
 
 
-def test_the_surest_errors_come_first() -> None:
+def test_the_most_confident_errors_come_first() -> None:
     examples = [Example("a", 0), Example("b", 1), Example("c", 2)]
     predictions = [prediction(1, 0.6), prediction(1, 0.9), prediction(0, 0.8)]
 

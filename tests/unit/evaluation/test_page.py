@@ -206,7 +206,7 @@ def test_the_training_curve_is_drawn_whatever_its_length(epochs: int) -> None:
     assert len(figure.table.rows) == epochs
 
 
-def test_a_model_that_is_no_better_than_the_commonest_class_is_said_to_be(
+def test_a_model_that_is_no_better_than_the_commonest_class_gets_a_remark(
     report: EvaluationReport,
 ) -> None:
     better = report.model_copy(update={"baseline": Baseline(label="neutral", accuracy=0.6)})

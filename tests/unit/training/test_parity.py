@@ -101,7 +101,7 @@ def test_the_options_that_the_hint_names_accept_the_model(
         (276, 2, 0, None),
     ],
 )
-def test_what_an_accepted_model_agrees_on_less_than_asked_is_said(
+def test_an_accepted_model_that_agrees_on_too_few_rows_gets_a_caveat(
     rows: int, differing: int, undecided: int, said: str | None
 ) -> None:
     found = measured(rows, differing=differing, undecided=undecided, truth="int8")

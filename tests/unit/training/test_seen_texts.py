@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
         ("Profit rose by 4 %.", None),
     ],
 )
-def test_a_text_is_known_again_however_it_is_written(
+def test_a_text_is_recognised_however_it_is_written(
     folder: Path, text: str, part: str | None
 ) -> None:
     seen = read_seen_texts(folder)
