@@ -12,10 +12,12 @@ DLC_INSTALLED := $(DLC_VENV)/.installed
 # The pages need nothing of newsclf, so their tools stay out of its environment.
 DOCS_VENV := .venv-docs
 WHEEL_VENV := .venv-wheel
+LOWEST_VENV := .venv-lowest
 DOCS_INSTALLED := $(DOCS_VENV)/.installed
+PIP_QUIETLY := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast test-aws test-wheel test-load test-browser test-dlc lint fix bench bench-dlc clean
+.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-dlc clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,17 +26,18 @@ help: ## Show the targets.
 # offer PyTorch's CPU build, its local version ranks above the plain one, so it is the one taken.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev,sagemaker]'
+	$(BIN)/python -m pip install $(PIP_QUIETLY) 'pip>=25.1'
+	$(BIN)/python -m pip install $(PIP_QUIETLY) -c constraints.txt --group dev -e '.[demo,sagemaker]'
 	@touch $@
 
 $(DLC_INSTALLED): tests/e2e/dlc/requirements.txt
 	$(DLC_PYTHON) -m venv --clear $(DLC_VENV)
-	$(DLC_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/e2e/dlc/requirements.txt
+	$(DLC_VENV)/bin/python -m pip install $(PIP_QUIETLY) -r tests/e2e/dlc/requirements.txt
 	@touch $@
 
 $(DOCS_INSTALLED): constraints.txt
 	$(PYTHON) -m venv --clear $(DOCS_VENV)
-	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mkdocs-material
+	$(DOCS_VENV)/bin/python -m pip install $(PIP_QUIETLY) -c constraints.txt mkdocs-material
 	@touch $@
 
 demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package.
@@ -53,12 +56,20 @@ test-aws: $(INSTALLED) ## Kill and disturb the real command line at each of its 
 test-wheel: ## Run the unit tests against the wheel, as users install it.
 	rm -rf dist
 	$(PYTHON) -m venv --clear $(WHEEL_VENV)
-	$(WHEEL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build
-	$(WHEEL_VENV)/bin/python -m build --wheel
-	$(WHEEL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		"$$(echo dist/newsclf-*.whl)[demo,dev,sagemaker]"
+	$(WHEEL_VENV)/bin/python -m pip install $(PIP_QUIETLY) 'pip>=25.1'
+	$(WHEEL_VENV)/bin/python -m pip install $(PIP_QUIETLY) -c constraints.txt build
+	$(WHEEL_VENV)/bin/python -m build
+	$(WHEEL_VENV)/bin/python -m pip install $(PIP_QUIETLY) -c constraints.txt --group dev \
+		"$$(echo dist/newsclf-*.whl)[demo,sagemaker]"
 	cp -r tests configs docs pyproject.toml README.md $(WHEEL_VENV)
 	cd $(WHEEL_VENV) && bin/python -m pytest -n 2 tests/unit
+
+# Warnings that an old version gives about a still older one are no news.
+test-lowest: ## Run the unit tests with the oldest versions that pyproject.toml allows; needs uv.
+	uv venv --quiet --clear --seed --python $(PYTHON) $(LOWEST_VENV)
+	uv pip install --quiet --python $(LOWEST_VENV) --resolution lowest-direct -e '.[demo]'
+	uv pip install --quiet --python $(LOWEST_VENV) --group dev
+	$(LOWEST_VENV)/bin/python -m pytest -n 2 -W ignore::DeprecationWarning tests/unit
 
 test-load: $(INSTALLED) ## Run the long simulations and load tests.
 	$(BIN)/python -m pytest -m load
@@ -92,4 +103,4 @@ bench-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Measure the archive under SageMaker'
 	$(BIN)/python -m benchmarks.container
 
 clean: ## Remove the virtual environment and caches.
-	rm -rf $(VENV) $(DLC_VENV) $(DOCS_VENV) $(WHEEL_VENV) site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DLC_VENV) $(DOCS_VENV) $(WHEEL_VENV) $(LOWEST_VENV) dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
