@@ -121,7 +121,7 @@ def _read(text: str) -> _Product:
         ]
         dimensions.sort(key=lambda dimension: float(dimension["beginRange"]))
         tiers = tuple(
-            Tier(up_to=_limit(dimension["endRange"]), usd=usd)
+            Tier(up_to=None if (end := dimension["endRange"]) == "Inf" else float(end), usd=usd)
             for dimension in dimensions
             if (usd := float(dimension["pricePerUnit"]["USD"])) > 0  # zero is the free tier
         )
@@ -131,10 +131,6 @@ def _read(text: str) -> _Product:
             f"reading prices: AWS sent a product of an unknown form ({error!r})",
             hint="newsclf prices show has the prices known so far; --prices FILE adds others",
         ) from error
-
-
-def _limit(end_range: str) -> float | None:
-    return None if end_range == "Inf" else float(end_range)
 
 
 def _hosting(products: Iterable[_Product]) -> dict[str, float]:

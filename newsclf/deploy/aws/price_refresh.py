@@ -156,7 +156,10 @@ def refresh_prices(
     return Refreshed(
         file=file,
         changes=[
-            (_price(known, name, region), now.hosting_price(name, region))
+            (
+                known.hosting_price(name, region) if name in known.instances(region) else None,
+                now.hosting_price(name, region),
+            )
             for region, names in offered.items()
             for name in names
         ],
@@ -167,10 +170,6 @@ def refresh_prices(
             if name not in names
         ],
     )
-
-
-def _price(book: PriceBook, instance: str, region: str) -> HostingPrice | None:
-    return book.hosting_price(instance, region) if instance in book.instances(region) else None
 
 
 def _write(file: Path, new: PriceBook, older: PriceBook | None) -> None:

@@ -40,7 +40,7 @@ from newsclf.deploy.aws.status import AwsStatus, status_of
 from newsclf.deploy.aws.walk import discovery
 from newsclf.deploy.aws.walk.apply import ensure, remove
 from newsclf.deploy.aws.walk.journal import Journal
-from newsclf.deploy.aws.walk.plan import Plan, Step, plan_of
+from newsclf.deploy.aws.walk.plan import Plan, Step
 from newsclf.deploy.aws.walk.resource import Deletable, PlannedChange, Resource
 from newsclf.deploy.client import Address
 from newsclf.deploy.hosting import Hosting
@@ -186,12 +186,13 @@ class AwsTarget:
         archive = Archive(request.package.path, request.package.sha256)
         if not request.endpoint:
             needed = model_resources(scope, spec, archive)
-            return plan_of(scope, deployment, without_replaced(needed, names))
+            return Plan(scope, deployment, _steps(without_replaced(needed, names)))
         desired = endpoint_resources(scope, spec, archive, force=request.force)
         orphans = endpoint_orphans(scope, desired)
         if deployment.api is not None:
             desired = [*desired, FunctionModel(scope, deployment.model_digest)]
-        plan = plan_of(scope, deployment, desired, endpoint_undesired(scope, spec), orphans)
+        undesired = tuple(each for each in endpoint_undesired(scope, spec) if each.exists())
+        plan = Plan(scope, deployment, _steps(desired), undesired, tuple(orphans))
         warning = check_endpoint_quota(self._clients, plan)
         if warning is not None:
             log.warning(warning)
@@ -360,6 +361,10 @@ class AwsTarget:
         every: Sequence[Deletable] = [*endpoint_deletables(scope), *api_deletables(scope)]
         ours = without_replaced(every, scope.names)
         return [each for each in every if each in ours or (journal and journal.find(each.kind))]
+
+
+def _steps(desired: Iterable[Resource]) -> tuple[Step, ...]:
+    return tuple(Step(each, each.planned()) for each in desired)
 
 
 def _is_left(each: Deletable, problems: list[NewsclfError]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from newsclf.common.errors import CredentialsError, NewsclfError
 from newsclf.deploy.aws.call.clients import Clients
-from newsclf.deploy.aws.iam.policy import COMMANDS, Command, statements
+from newsclf.deploy.aws.iam.policy import COMMANDS, statements
 from newsclf.deploy.diagnostics.machine import Check, State, check_reachable
 
 _SHOWN = 4
@@ -48,7 +48,8 @@ def _permissions(clients: Clients, caller: str, account: str, role: str | None) 
         yield Check("permissions", "unknown", error.message, error.hint or "newsclf policy")
         return
     for command in COMMANDS:
-        lacking = sorted(denied & set(_actions(command, role)))
+        needed = {action for each in statements([command], role=role) for action in each.actions}
+        lacking = sorted(denied & needed)
         more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
         yield Check(
             f"may {command}",
@@ -88,8 +89,3 @@ def _denied(clients: Clients, source: str, account: str, role: str | None) -> It
             ContextEntries=statement.context_entries(),
         )
         yield from (r["EvalActionName"] for r in results if r["EvalDecision"] != "allowed")
-
-
-def _actions(command: Command, role: str | None) -> Iterator[str]:
-    for statement in statements([command], role=role):
-        yield from statement.actions

@@ -121,7 +121,17 @@ def recommending(
         borrowed.enter_context(LentPolicy(scope, names.role("endpoint"), job.name, statements))
         definition = _definition(names, model, deployment.spec, sample, request.instances)
         try:
-            _create(scope, job, definition)
+            # Its name holds the time, so one that exists is this one: an answer was lost.
+            clients.create(
+                "sagemaker",
+                "create_inference_recommendations_job",
+                not_yet=is_not_yet_assumable,
+                JobName=job.name,
+                JobType="Default",
+                RoleArn=names.role_arn(names.role("endpoint")),
+                InputConfig=definition,
+                Tags=scope.tag_list,
+            )
         except RefusedError:
             raise
         except BaseException:  # it may have begun all the same
@@ -157,20 +167,6 @@ def _end(job: RecommenderJob, borrowed: ExitStack) -> None:
             job.names.region,
         )
         raise
-
-
-def _create(scope: Scope, job: RecommenderJob, definition: Mapping[str, Any]) -> None:
-    # Its name holds the time, so one that is there already is this one: an answer was lost.
-    scope.clients.create(
-        "sagemaker",
-        "create_inference_recommendations_job",
-        not_yet=is_not_yet_assumable,
-        JobName=job.name,
-        JobType="Default",
-        RoleArn=scope.names.role_arn(scope.names.role("endpoint")),
-        InputConfig=definition,
-        Tags=scope.tag_list,
-    )
 
 
 def _definition(

@@ -63,12 +63,11 @@ class Journal:
         ids: Mapping[str, str],
     ) -> None:
         step = AwsStep(kind=resource.kind, name=resource.name, status=status, ids=dict(ids))
-        others = [each for each in self.deployment.journal if not _is(each, resource)]
-        place = next(
-            (i for i, each in enumerate(self.deployment.journal) if _is(each, resource)),
-            len(others),
-        )
-        self.save(journal=(*others[:place], step, *others[place:]))
+        journal = self.deployment.journal
+        steps = [each for each in journal if not _is(each, resource)]
+        places = (i for i, each in enumerate(journal) if _is(each, resource))
+        steps.insert(next(places, len(steps)), step)
+        self.save(journal=tuple(steps))
 
 
 def _is(step: AwsStep, resource: Deletable) -> bool:

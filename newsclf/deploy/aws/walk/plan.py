@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from newsclf.deploy.aws.call.scope import Scope
@@ -25,9 +24,9 @@ class Plan:
     scope: Scope
     deployment: AwsDeployment
     """As it will be recorded."""
-    removals: tuple[Deletable, ...]
-    """What is there and no longer desired; deleted first."""
     steps: tuple[Step, ...]
+    removals: tuple[Deletable, ...] = ()
+    """What is there and no longer desired; deleted first."""
     orphans: tuple[Deletable, ...] = ()
     """What is there and of no use when all steps are done; deleted last."""
 
@@ -37,20 +36,3 @@ class Plan:
         return bool(self.removals or self.orphans) or any(
             step.change.action != "keep" for step in self.steps
         )
-
-
-def plan_of(
-    scope: Scope,
-    deployment: AwsDeployment,
-    desired: Iterable[Resource],
-    undesired: Iterable[Deletable] = (),
-    orphans: Iterable[Deletable] = (),
-) -> Plan:
-    """Compare what there is with what is desired. Errors are those of `Clients.call`."""
-    return Plan(
-        scope,
-        deployment,
-        removals=tuple(each for each in undesired if each.exists()),
-        steps=tuple(Step(each, each.planned()) for each in desired),
-        orphans=tuple(orphans),
-    )

@@ -173,6 +173,11 @@ def test_the_record_of_a_job_is_no_deployment(aws: FakeAws, deploy: Deploy, news
     assert scored.exit_code == 0, scored.err
     assert json.loads(scored.out)["output"] == "s3://theirs/out/"
     assert "$0.230 for each hour that the job runs" in scored.err
+    aws.fault = lambda _, call: "denied" if call.operation == "GetProducts" else None
+    unpriced = newsclf(*batch)
+    assert unpriced.exit_code == 0, unpriced.err
+    assert "the price of the batch job is not known: reading prices is not allowed" in unpriced.err
+    aws.fault = lambda _, __: None
     aws.services.quotas["ml.m5.xlarge for transform job usage"] = 0.0
     refused = newsclf(*batch)
     assert refused.exit_code == 4
