@@ -17,7 +17,7 @@ ReadFigures = Callable[[str, tuple[datetime, datetime], int, Callable[[], bool]]
 class Hosting:
     """Where requests to a deployment are served."""
 
-    kind: Literal["local", "sagemaker", "api-gateway"]
+    kind: Literal["local", "url", "sagemaker", "api-gateway"]
     """What a request reaches first."""
     instance: str
     """`ml.c5.large`, `serverless` or `local`."""

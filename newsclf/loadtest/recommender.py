@@ -1,4 +1,4 @@
-"""SageMaker's Inference Recommender beside a load test: two measurements of the same model."""
+"""Run SageMaker's Inference Recommender beside a load test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from newsclf.deploy.aws.jobs.recommender import StartedJob
 
 Recommend = Callable[[Sequence[bytes]], AbstractContextManager["StartedJob"]]
-"""Starts a job that sends these requests; has it ended and cleaned up after itself."""
+"""Starts a job that sends these requests; when the block ends, so has the job."""
 
 
 @contextmanager
@@ -24,20 +24,20 @@ def recommended(
     folder: RunFolder,
     goes_on: Callable[[], bool],
 ) -> Iterator[None]:
-    """Run a job while our own measurement runs within, wait for it, and keep what it found.
+    """Run a job beside the block, wait for its end, and keep what it found.
 
-    What goes wrong with a job that has begun is kept as its reason: what was measured is not lost
-    for that. A run whose job was completed before, which is gone on with, gets no second one.
+    A job that fails after its start is kept with the reason, so that the measurement is not lost. A
+    resumed run whose job was completed gets no second one.
 
     Args:
-        recommend: None: nothing is done.
+        recommend: Starts the job; None: nothing is done.
         bodies: Requests to the endpoint.
-        folder: Of the run.
-        goes_on: Whether to go on waiting for it; once not, or if our own measurement fails, it is
-            stopped.
+        folder: Folder of the run.
+        goes_on: Whether to go on waiting; the job is stopped when this turns false, or if the block
+            fails.
 
     Raises:
-        NewsclfError: it could not be started; nothing is left of it.
+        NewsclfError: The job could not be started; nothing is left of it.
     """
     before = folder.read_recommendations()
     if recommend is None or (before is not None and before.status == "COMPLETED"):
@@ -54,19 +54,16 @@ def recommended(
 
 
 def _end(running: ExitStack, job: StartedJob, goes_on: Callable[[], bool]) -> Recommendations:
-    found = Recommendations(
-        job=job.name,
-        region=job.region,
-        instances=[],
-        status="UNKNOWN",
-        reason=None,
-        found=[],
-        raw={},
-    )
+    unseen = {"job": job.name, "region": job.region, "status": "UNKNOWN", "reason": None}
+    found = Recommendations.model_validate({**unseen, "instances": [], "found": [], "raw": {}})
     try:
         with running:
             found = job.finish(goes_on)
     except NewsclfError as error:
-        said = f"{error.message} ({error.hint})" if error.hint else error.message
-        return found.model_copy(update={"reason": said})
+        return found.model_copy(update={"reason": in_full(error)})
     return found
+
+
+def in_full(error: NewsclfError) -> str:
+    """Message of an error with its hint, for the record of a run."""
+    return f"{error.message} ({error.hint})" if error.hint else error.message

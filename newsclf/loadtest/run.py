@@ -1,17 +1,16 @@
-"""Measure what a deployment can take, and write down everything that the figures come from."""
+"""Run a load test, and keep everything that its figures come from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 from newsclf.common.errors import (
     CheckFailedError,
@@ -24,6 +23,7 @@ from newsclf.common.errors import (
 )
 from newsclf.common.machine import available_cores, cpu_name
 from newsclf.common.state_dir import private_folder
+from newsclf.costs.formulas import RequestPath, path_prices
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.client import Address
 from newsclf.loadtest.generator import preflight
@@ -31,9 +31,9 @@ from newsclf.loadtest.generator.messages import Target
 from newsclf.loadtest.load import plan
 from newsclf.loadtest.load.payloads import SAMPLE_NAME, describe, make_bodies, read_headlines
 from newsclf.loadtest.points import Callbacks, RunContext, StoppedError, measure, search_rate
-from newsclf.loadtest.recommender import Recommend, recommended
+from newsclf.loadtest.recommender import recommended
 from newsclf.loadtest.report.run import report
-from newsclf.loadtest.server_figures import ReadFigures, read_figures
+from newsclf.loadtest.server_figures import read_figures
 from newsclf.loadtest.stop_conditions import (
     CostLimit,
     Interrupt,
@@ -44,43 +44,20 @@ from newsclf.loadtest.stop_conditions import (
 )
 from newsclf.loadtest.store.records import Load, Machine, Objective, Run, Search, Summary
 from newsclf.loadtest.store.run_folder import RunFolder, file_name
+from newsclf.loadtest.subjects import Subjects
 
 _COOLDOWN_S = 1.0
 _PACKAGES = ("newsclf", "httptools", "httpx", "numpy", "scipy", "uvloop")
+_DEFAULT_REGION = "us-east-1"
 FAILED = "not all could be measured: "
-"""How the reason begins why a run ended without an instance."""
-Kind = Literal["local", "url", "sagemaker", "api-gateway"]
-"""What is measured: something on this machine, any address, an endpoint of AWS, or its API."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """Something to measure."""
-
-    instance: str
-    """Such as `ml.c5.large`, `local:2` or `url`."""
-    kind: Kind
-    identity: str
-    """What it is, the same the next time; a port may have changed."""
-    model_digest: str | None
-    shares_host: bool
-    open: Callable[[], AbstractContextManager[Address]]
-    """Brings it up, if need be, and takes away again what it brought up."""
-    figures: ReadFigures | None = None
-    """Reads what the service measured by itself, if it does that."""
-    region: str | None = None
-    """Of AWS, which decides the prices."""
-    usd_per_hour: float = 0.0
-    """Of all its instances."""
-    instance_count: int = 1
-    """When the load test begins."""
+"""Beginning of the reason why a run ended without an instance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadtestRequest:
     """What to measure, and how."""
 
-    subjects: Sequence[Subject]
+    subjects: Subjects
     loads: Sequence[Load]
     objectives: Sequence[Objective] = ()
     payloads: Path | None = None
@@ -93,44 +70,42 @@ class LoadtestRequest:
     replay: plan.Replay | None = None
     prices: PriceBook
     price_as: str | None = None
-    region: str = "us-east-1"
+    region: str | None = None
+    """AWS region of the prices; None: that of the first subject."""
     utilisation: float = 0.5
-    limits: Limits = field(default_factory=Limits)
+    max_requests: int | None = None
+    max_cost_usd: float | None = None
     runs: Path
-    """Where the folder of a new run goes."""
+    """Folder for the folder of a new run."""
     resume: Path | None = None
-    """The folder of a run to go on with."""
-    recommend: Recommend | None = None
-    """Runs SageMaker's Inference Recommender beside it."""
+    """Folder of a run to resume."""
 
 
 def loadtest(request: LoadtestRequest, callbacks: Callbacks) -> tuple[Path, Summary]:
     """Run the points of a load test that are not yet done, search for rates, and report.
 
-    Ctrl-C once ends it in order: what was measured so far is a valid run, which `--resume` goes on
-    with.
+    One Ctrl-C ends it in order: what was measured so far is a valid run, which can be resumed. An
+    instance that the target refuses is left out, and named in the reason why the run ended.
 
     Returns:
-        The run's folder and what was found.
-
-    An instance that the target refuses is left out, and named in the reason why the run ended.
+        The run's folder and summary.
 
     Raises:
-        StateError: the folder to go on with holds another load test.
-        TargetError: none could be deployed.
-        RequestRejectedError: the target refuses what is sent.
-        ServiceError: the target can't be reached, or answered nothing at all under a load.
-        ConfigError: a price is missing.
-        CheckFailedError: a limit of the request ended it before its first point was complete.
+        StateError: The folder to resume holds another load test.
+        TargetError: None of the instances could be deployed.
+        RequestRejectedError: The target refuses what is sent.
+        ServiceError: The target can't be reached, or answered nothing at all under a load.
+        ConfigError: A price is missing, or two points would have the same name.
+        CheckFailedError: A limit of the request ended the run before its first point was complete.
         InterruptedRunError: Ctrl-C did.
     """
+    limits = _limits(request)
     texts = read_headlines(request.payloads, request.text_column)
     run = _describe(request, texts)
     _check_names(request)
     folder, run = _open_folder(request, run)
-    limits = request.limits
     interrupt = Interrupt()
-    request_limit = RequestLimit(limits.max_requests, sent=folder.count_requests())
+    request_limit = RequestLimit(limits.max_requests, sent=_sent(folder))
     cost_limit = CostLimit(limits.max_cost_usd, limits.usd_per_hour)
     stop = StopConditions(request_limit, cost_limit, interrupt)
     searches: list[Search] = []
@@ -139,9 +114,9 @@ def loadtest(request: LoadtestRequest, callbacks: Callbacks) -> tuple[Path, Summ
     with interrupt.on_signals():
         with (
             suppress(StoppedError),
-            recommended(request.recommend, bodies, folder, lambda: stop.met() is None),
+            recommended(request.subjects.recommend, bodies, folder, lambda: stop.met() is None),
         ):
-            for subject in request.subjects:
+            for subject in request.subjects.found:
                 if stop.met():
                     break
                 try:
@@ -149,7 +124,7 @@ def loadtest(request: LoadtestRequest, callbacks: Callbacks) -> tuple[Path, Summ
                         context = RunContext(
                             folder=folder,
                             target=_target(address, texts, request),
-                            instance=subject.instance,
+                            instance=subject.hosting.instance,
                             seed=request.seed,
                             workers=request.workers,
                             stop=stop,
@@ -163,26 +138,50 @@ def loadtest(request: LoadtestRequest, callbacks: Callbacks) -> tuple[Path, Summ
                             searches.append(search_rate(context, request.objectives, alone_s))
                 except TargetError as error:  # such as a quota: the others can still be measured
                     failed.append(error)
-            if failed and not folder.point_ids():
+            if failed and not folder.points():
                 raise failed[0]
         stopped_by = stop.met()
-        figures = {subject.instance: subject.figures for subject in request.subjects}
-        server_unread = read_figures(figures, folder, lambda: not interrupt.asked)
+        hostings = [subject.hosting for subject in request.subjects.found]
+        figures = {each.instance: each.figures for each in hostings if each.figures}
+        unread = read_figures(figures, folder, lambda: not interrupt.asked)
     if interrupt.asked:
         stopped_by = stopped_by or interrupt
     reason = stopped_by.reason() if stopped_by else None
     if failed and reason is None:
         reason = FAILED + "; ".join(error.message for error in failed)
-    ended = {
-        "interrupted": bool(reason),
-        "stop_reason": reason,
-        "server_unread": server_unread,
-    }
-    folder.write_run(run.model_copy(update=ended))
+    folder.write_run(
+        run.model_copy(
+            update={"interrupted": bool(reason), "stop_reason": reason, "server_unread": unread}
+        )
+    )
     folder.write_searches(searches)
-    if not folder.point_ids():
+    if not folder.points():
         raise _nothing_measured(reason, stopped_by)
     return folder.path, report(folder.path)
+
+
+def _sent(folder: RunFolder) -> int:
+    """Requests of the points that are complete."""
+    run = folder.load()
+    return sum(len(run.samples(point.id)) for point in run.points)
+
+
+def _limits(request: LoadtestRequest) -> Limits:
+    """Limits of the run; what has no price is said before anything is measured."""
+    region, prices = _region(request), request.prices
+    path_prices(prices, region, RequestPath())
+    prices.serverless_price(region)
+    usd_per_hour = max(each.hosting.usd_per_hour for each in request.subjects.found)
+    if request.price_as:
+        usd_per_hour = prices.hosting_usd_per_hour(request.price_as, region)
+    usd_per_hour += request.subjects.recommender_usd_per_hour
+    if request.max_cost_usd is not None and not usd_per_hour:
+        raise ConfigError("--max-cost needs a price", hint="--price-as ml.c5.large gives it one")
+    return Limits(request.max_requests, request.max_cost_usd, usd_per_hour)
+
+
+def _region(request: LoadtestRequest) -> str:
+    return request.region or request.subjects.found[0].hosting.region or _DEFAULT_REGION
 
 
 def _nothing_measured(reason: str | None, stopped_by: StopCondition | None) -> NewsclfError:
@@ -194,10 +193,10 @@ def _nothing_measured(reason: str | None, stopped_by: StopCondition | None) -> N
 
 
 def _check_names(request: LoadtestRequest) -> None:
-    """Two points of one name would be one; ConfigError if there are."""
+    """Raise ConfigError if two points have the same name, since they would be one."""
     names = [
-        plan.point_id(load, 1, file_name(subject.instance))
-        for subject in request.subjects
+        plan.point_id(load, 1, file_name(subject.hosting.instance))
+        for subject in request.subjects.found
         for load in request.loads
     ]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -209,10 +208,11 @@ def _check_names(request: LoadtestRequest) -> None:
 
 def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
     payloads = describe(texts, request.payloads.name if request.payloads else SAMPLE_NAME)
-    subjects = request.subjects
-    # All that decides what is sent, and what is made of it.
+    subjects, region = request.subjects.found, _region(request)
+    first = subjects[0].hosting
+    # Everything that decides what is sent, and what is made of it.
     decisive = {
-        "subjects": [(s.instance, s.identity, s.model_digest) for s in subjects],
+        "subjects": [(s.hosting.instance, s.identity, s.model_digest) for s in subjects],
         "loads": [load.model_dump() for load in request.loads],
         "objectives": [objective.model_dump() for objective in request.objectives],
         "payloads": payloads.sha256,
@@ -221,15 +221,15 @@ def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
         "repeats": request.repeats,
         "seed": request.seed,
         "workers": request.workers,
-        "priced": [request.price_as, request.region, request.utilisation],
+        "priced": [request.price_as, region, request.utilisation],
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     return Run(
-        name=subjects[0].instance if len(subjects) == 1 else f"{len(subjects)} instances",
+        name=first.instance if len(subjects) == 1 else f"{len(subjects)} instances",
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         config_sha256=digest,
         target=", ".join(subject.identity for subject in subjects),
-        kind=subjects[0].kind,
+        kind=first.kind,
         model_digest=subjects[0].model_digest,
         seed=request.seed,
         loads=list(request.loads),
@@ -247,14 +247,14 @@ def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
         ),
         shares_host=any(subject.shares_host for subject in subjects),
         price_as=request.price_as,
-        region=request.region,
-        instance_count=subjects[0].instance_count,
+        region=region,
+        instance_count=first.instance_count,
         utilisation=request.utilisation,
     )
 
 
 def _open_folder(request: LoadtestRequest, run: Run) -> tuple[RunFolder, Run]:
-    """The folder and the record of a new run, or of the one to go on with."""
+    """Folder and record of a new run, or of the one to resume."""
     if request.resume is not None:
         folder = RunFolder(request.resume)
         begun = folder.read_run()
@@ -262,18 +262,18 @@ def _open_folder(request: LoadtestRequest, run: Run) -> tuple[RunFolder, Run]:
             raise StateError(
                 f"{request.resume} is a load test of something else, or with other loads, options"
                 " or payloads",
-                hint="give --resume the options of the first time, or begin a new run",
+                hint="give --resume the options of the first time, or start a new run",
             )
         if begun.machine != run.machine:
             raise StateError(
                 f"{request.resume} was begun on another machine or with other versions",
-                hint="figures of two machines do not mix: begin a new run",
+                hint="figures of two machines do not mix: start a new run",
             )
         return folder, begun
     moment = run.started_utc.replace("+00:00", "Z").replace(":", "").replace("-", "")
     private_folder(request.runs)
     folder = RunFolder.create(request.runs / f"{moment}-{file_name(run.name)}")
-    # Until it is, it is not finished, whatever ends it.
+    # Whatever ends the run, it is unfinished until its end is written.
     folder.write_run(run.model_copy(update={"interrupted": True, "stop_reason": "not finished"}))
     folder.write_prices(request.prices)
     return folder, run
@@ -304,7 +304,7 @@ def _run_points(context: RunContext, request: LoadtestRequest) -> float | None:
             raise ServiceError(
                 f"{summary.id}: not one of {summary.requests} requests was answered well"
                 f" ({', '.join(f'{n} {what.lower()}' for what, n in summary.outcomes.items())})",
-                hint=f"newsclf status; newsclf loadtest --resume {context.folder.path} goes on",
+                hint=f"newsclf status; newsclf loadtest --resume {context.folder.path} continues",
             )
         service_ms = summary.service_ms["p50"].value
         if load.concurrency == 1 and service_ms is not None:

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
 from newsclf.cli import completion
 from newsclf.cli.durations import duration_from, duration_s
+from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
-    BoundaryOpt,
-    ConfigOpt,
     DeploymentOpt,
-    JsonOpt,
+    PricesOpt,
     ProfileOpt,
-    QuietOpt,
-    RoleOpt,
-    StateDirOpt,
-    TagOpt,
+    RuleOptions,
+    StateOptions,
     TextColumnOpt,
-    VerboseOpt,
     YesOpt,
     only_one,
-    rules_from,
-    settings_from,
-    start,
 )
 from newsclf.contract.limits import MAX_HEADLINES
 
-_TARGET = "Target"
-_COST = "Cost"
-_RUN = "Run"
 
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """Options for what is sent, and when."""
 
-def loadtest(
-    *,
-    name: DeploymentOpt = DEFAULT_DEPLOYMENT,
     concurrency: Annotated[
         str | None,
         typer.Option(
@@ -45,41 +36,39 @@ def loadtest(
             help="Closed loop: number of users who each wait for their answer.",
             show_default="1,2,4,8,16,32",
         ),
-    ] = None,
+    ] = None
     rate: Annotated[
         str | None,
         typer.Option(
             metavar="R,…", help="Open loop: requests per second, sent whether or not answers come."
         ),
-    ] = None,
+    ] = None
     arrival: Annotated[
-        Literal["poisson", "constant"],
-        typer.Option(help="Arrival process of the requests of --rate."),
-    ] = "poisson",
+        Literal["poisson", "constant"], typer.Option(help="Arrival process for --rate.")
+    ] = "poisson"
     stairs: Annotated[
         str | None,
         typer.Option(
             metavar="START:STOP:STEP", help="Raise the rate step by step, in requests per second."
         ),
-    ] = None,
-    burst: Annotated[
-        int | None,
-        typer.Option(min=1, help="Send this many requests at once."),
-    ] = None,
+    ] = None
+    burst: Annotated[int | None, typer.Option(min=1, help="Send this many requests at once.")] = (
+        None
+    )
     replay: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="Replay recorded arrival times: seconds from the start, one per line.",
         ),
-    ] = None,
+    ] = None
     slo: Annotated[
         list[str] | None,
         typer.Option(
             metavar="p95=200ms",
             help="Search for the highest Poisson rate that meets this objective; repeatable.",
         ),
-    ] = None,
+    ] = None
     warmup: Annotated[
         float,
         typer.Option(
@@ -88,7 +77,7 @@ def loadtest(
             help="Warm-up before each measurement, such as 5s; not counted.",
             show_default="5s",
         ),
-    ] = 5,
+    ] = 5
     duration: Annotated[
         float,
         typer.Option(
@@ -97,17 +86,14 @@ def loadtest(
             help="Length of each measurement, such as 20s or 2m.",
             show_default="20s",
         ),
-    ] = 20,
-    repeats: Annotated[
-        int,
-        typer.Option(min=1, help="Repeats of each load, interleaved."),
-    ] = 1,
+    ] = 20
+    repeats: Annotated[int, typer.Option(min=1, help="Repeats of each load, interleaved.")] = 1
     max_in_flight: Annotated[
         int,
         typer.Option(
             min=1, max=10_000, help="Most requests of an open loop that wait for an answer at once."
         ),
-    ] = 256,
+    ] = 256
     timeout: Annotated[
         float,
         typer.Option(
@@ -116,7 +102,7 @@ def loadtest(
             help="Time-out of a request, counted from the moment when it is due.",
             show_default="30s",
         ),
-    ] = 30,
+    ] = 30
     payloads: Annotated[
         Path | None,
         typer.Option(
@@ -124,168 +110,147 @@ def loadtest(
             help="Headlines to send: a .txt, .csv, .jsonl or .parquet file.",
             show_default="the shipped sample",
         ),
-    ] = None,
-    text_column: TextColumnOpt = None,
+    ] = None
+    text_column: TextColumnOpt = None
     batch: Annotated[
         int, typer.Option(min=1, max=MAX_HEADLINES, help="Headlines in each request.")
-    ] = 1,
+    ] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectOptions:
+    """Options for what is measured, apart from --deployment."""
+
+    PANEL: ClassVar = "Target"
     direct: Annotated[
-        bool,
-        typer.Option(
-            "--direct", help="Load the endpoint itself, not its API.", rich_help_panel=_TARGET
-        ),
-    ] = False,
+        bool, typer.Option("--direct", help="Load the endpoint itself, not its API.")
+    ] = False
     url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Load this URL instead of a deployment.", rich_help_panel=_TARGET
-        ),
-    ] = None,
+        str | None, typer.Option(metavar="URL", help="Load this URL instead of a deployment.")
+    ] = None
     header_file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
-            help="Headers to send, such as a token: `name: value`, one per line.",
-            rich_help_panel=_TARGET,
+            metavar="FILE", help="Headers to send, such as a token: `name: value`, one per line."
         ),
-    ] = None,
+    ] = None
     i_own_this: Annotated[
         str | None,
-        typer.Option(
-            metavar="HOST",
-            help="Confirm that you may put load on this host of --url.",
-            rich_help_panel=_TARGET,
-        ),
-    ] = None,
+        typer.Option(metavar="HOST", help="Confirm that you may put load on this host of --url."),
+    ] = None
     sign: Annotated[
-        str | None,
-        typer.Option(
-            metavar="execute-api|sagemaker",
-            autocompletion=completion.one_of("execute-api", "sagemaker"),
-            help="Sign requests to --url with your AWS credentials.",
-            rich_help_panel=_TARGET,
-        ),
-    ] = None,
+        Literal["execute-api", "sagemaker"] | None,
+        typer.Option(help="Sign requests to --url with your AWS credentials."),
+    ] = None
     instances: Annotated[
         str | None,
         typer.Option(
             metavar="ml.c5.large,…",
             help="Deploy, measure and remove each; local:1 is a core of this machine.",
-            rich_help_panel=_TARGET,
         ),
-    ] = None,
+    ] = None
     archive: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="Archive that `newsclf package` made, to deploy with --instances on AWS.",
-            rich_help_panel=_TARGET,
         ),
-    ] = None,
+    ] = None
     recommender: Annotated[
         bool,
         typer.Option(
             "--recommender",
             help="Also run SageMaker's Inference Recommender (AWS), and compare.",
-            rich_help_panel=_TARGET,
         ),
-    ] = False,
+    ] = False
+    region: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completion.regions,
+            help="AWS region of --instances and of prices.",
+            show_default="AWS's own; the deployment's; us-east-1",
+        ),
+    ] = None
+    profile: ProfileOpt = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostOptions:
+    """Options for how an inference is priced."""
+
+    PANEL: ClassVar = "Cost"
     price_as: Annotated[
         str | None,
         typer.Option(
             metavar="ml.c5.large",
             autocompletion=completion.instances,
             help="Price this machine as if it were this instance.",
-            rich_help_panel=_COST,
         ),
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(
-            help="AWS region of --instances and of prices.",
-            show_default="AWS's own; the deployment's; us-east-1",
-            rich_help_panel=_TARGET,
-        ),
-    ] = None,
-    profile: ProfileOpt = None,
-    role: RoleOpt = None,
-    permissions_boundary: BoundaryOpt = None,
-    tag: TagOpt = None,
-    yes: YesOpt = False,
+    ] = None
     utilisation: Annotated[
         float,
         typer.Option(
             min=0.01,
             max=1,
             help="Share of its capacity that an instance is planned to carry.",
-            rich_help_panel=_COST,
         ),
-    ] = 0.5,
-    prices: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Your own prices; see configs/prices.toml.",
-            rich_help_panel=_COST,
-        ),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, help="Seed of arrivals and headlines.", rich_help_panel=_RUN),
-    ] = 42,
+    ] = 0.5
+    prices: PricesOpt = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options for how the load test is run, limited and resumed."""
+
+    PANEL: ClassVar = "Run"
+    seed: Annotated[int, typer.Option(min=0, help="Seed of arrivals and headlines.")] = 42
     workers: Annotated[
-        int,
-        typer.Option(min=1, max=64, help="Processes of the load generator.", rich_help_panel=_RUN),
-    ] = 1,
+        int, typer.Option(min=1, max=64, help="Processes of the load generator.")
+    ] = 1
     max_requests: Annotated[
-        int | None,
-        typer.Option(min=1, help="Stop after this many requests.", rich_help_panel=_RUN),
-    ] = None,
+        int | None, typer.Option(min=1, help="Stop after this many requests.")
+    ] = None
     max_cost: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            metavar="USD",
-            help="Stop when the run has cost this much.",
-            rich_help_panel=_RUN,
-        ),
-    ] = None,
+        typer.Option(min=0, metavar="USD", help="Stop when the run has cost this much."),
+    ] = None
     resume: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN",
-            help="Continue an interrupted run: its folder.",
-            rich_help_panel=_RUN,
-        ),
-    ] = None,
+        Path | None, typer.Option(metavar="RUN", help="Continue an interrupted run: its folder.")
+    ] = None
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
             metavar="RUN_A RUN_B",
             help="Only compare two runs: is B slower than A? Exit 6 if it is.",
-            rich_help_panel=_RUN,
         ),
-    ] = None,
-    state_dir: StateDirOpt = None,
-    config: ConfigOpt = None,
-    as_json: JsonOpt = False,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    ] = None
+
+
+@grouped
+def loadtest(
+    *,
+    name: DeploymentOpt = DEFAULT_DEPLOYMENT,
+    load: LoadOptions,
+    subject: SubjectOptions,
+    pricing: CostOptions,
+    rules: RuleOptions,
+    yes: YesOpt = False,
+    run: RunOptions,
+    general: StateOptions,
 ) -> None:
     """Measure what a deployment can take, and what an inference costs.
 
     Without a choice of load: 1 to 32 users, each of whom waits for an answer.
     """
-    output = start(as_json=as_json, quiet=quiet, verbose=verbose)
+    output = general.start()
     from newsclf.common.errors import require_extra
 
     require_extra("httptools", "jinja2", "scipy", extra="loadtest", purpose="a load test")
     from newsclf.cli.measure import loadtest_view as view
 
-    if compare is not None:
-        view.show_comparison(output, *compare)
+    if run.compare is not None:
+        view.show_comparison(output, *run.compare)
         return
-
     from newsclf.loadtest.load.options import (
         parse_numbers,
         parse_objective,
@@ -294,90 +259,74 @@ def loadtest(
     )
 
     # Before the imports that take a while.
-    objectives = [parse_objective(text) for text in slo or []]
-    users = parse_users(concurrency) if concurrency else []
-    rates_per_s = parse_numbers(rate, "--rate") if rate else []
-    stairs_per_s = parse_stairs(stairs) if stairs else []
-
-    from newsclf.cli.measure.loadtest_instances import ask, billed
+    objectives = [parse_objective(text) for text in load.slo or []]
+    users = parse_users(load.concurrency) if load.concurrency else []
+    rates_per_s = parse_numbers(load.rate, "--rate") if load.rate else []
+    stairs_per_s = parse_stairs(load.stairs) if load.stairs else []
     from newsclf.cli.measure.loadtest_live import live
-    from newsclf.cli.measure.loadtest_recommender import find_recommender
-    from newsclf.cli.measure.loadtest_subjects import Where, find_subjects
-    from newsclf.common.errors import ConfigError
-    from newsclf.costs.formulas import RequestPath, path_prices
     from newsclf.costs.prices import prices_at
     from newsclf.loadtest.load.plan import LoadChoice, make_loads, read_replay
     from newsclf.loadtest.run import LoadtestRequest
-    from newsclf.loadtest.run import loadtest as run
-    from newsclf.loadtest.stop_conditions import Limits
+    from newsclf.loadtest.run import loadtest as measure
+    from newsclf.loadtest.subjects import SubjectRequest, find_subjects
 
-    column = only_one(text_column, "--text-column")
-    rules = rules_from(role, permissions_boundary, tag)
-    settings = settings_from(
-        config, {"state_dir": state_dir, "data": {"text_column": column}, "aws": rules}
-    )
-    book = prices_at(settings.state_dir, prices)
-    where = Where(
-        settings=settings,
-        name=name,
-        direct=direct,
-        url=url,
-        header_file=header_file,
-        owned_host=i_own_this,
-        sign=sign,
-        instances=instances,
-        archive=archive,
-        region=region,
-        profile=profile,
-        prices=book,
-    )
+    column = only_one(load.text_column, "--text-column")
+    settings = general.settings(data={"text_column": column}, aws=rules.rules())
+    prices = prices_at(settings.state_dir, pricing.prices)
+    replay = read_replay(load.replay) if load.replay else None
     choice = LoadChoice(
         concurrency=users,
         rates_per_s=rates_per_s,
-        arrival=arrival,
+        arrival=load.arrival,
         stairs_per_s=stairs_per_s,
-        burst=burst,
-        replay=read_replay(replay) if replay else None,
-        warmup_s=warmup,
-        duration_s=duration,
-        max_in_flight=max_in_flight,
+        burst=load.burst,
+        replay=replay,
+        warmup_s=load.warmup,
+        duration_s=load.duration,
+        max_in_flight=load.max_in_flight,
     )
-    theirs = find_recommender(where) if recommender else None
-    subjects = find_subjects(where)
-    priced_in = region or subjects[0].region or "us-east-1"
-    # What has no price is said before anything is measured.
-    path_prices(book, priced_in, RequestPath())
-    book.serverless_price(priced_in)
-    usd_per_hour = max(subject.usd_per_hour for subject in subjects)
-    if price_as:
-        usd_per_hour = book.hosting_usd_per_hour(price_as, priced_in)
-    usd_per_hour += theirs.usd_per_hour if theirs else 0
-    if max_cost is not None and not usd_per_hour:
-        raise ConfigError("--max-cost needs a price", hint="--price-as ml.c5.large gives it one")
-    request = LoadtestRequest(
-        subjects=subjects,
-        loads=make_loads(choice),
-        objectives=objectives,
-        payloads=payloads,
-        text_column=settings.data.text_column,
-        headlines_per_request=batch,
-        timeout_s=timeout,
-        repeats=repeats,
-        seed=seed,
-        workers=workers,
-        replay=choice.replay,
-        price_as=price_as,
-        region=priced_in,
-        utilisation=utilisation,
-        prices=book,
-        limits=Limits(max_requests, max_cost, usd_per_hour),
-        runs=settings.state_dir / "runs",
-        resume=resume,
-        recommend=theirs.recommend if theirs else None,
+    wanted = SubjectRequest(
+        settings=settings,
+        prices=prices,
+        deployment=name,
+        direct=subject.direct,
+        url=subject.url,
+        header_file=subject.header_file,
+        owned_host=subject.i_own_this,
+        sign=subject.sign,
+        instances=subject.instances,
+        archive=subject.archive,
+        region=subject.region,
+        profile=subject.profile,
+        recommender=subject.recommender,
     )
-    bills = billed(subjects) if instances is not None else []
-    ask(output, [*bills, *([theirs.words] if theirs else [])], yes=yes)
-    with live(output) as watch:
-        folder, summary = run(request, watch)
+    with find_subjects(wanted) as subjects:
+        request = LoadtestRequest(
+            subjects=subjects,
+            loads=make_loads(choice),
+            objectives=objectives,
+            payloads=load.payloads,
+            text_column=settings.data.text_column,
+            headlines_per_request=load.batch,
+            timeout_s=load.timeout,
+            repeats=load.repeats,
+            seed=run.seed,
+            workers=run.workers,
+            replay=replay,
+            prices=prices,
+            price_as=pricing.price_as,
+            region=subject.region,
+            utilisation=pricing.utilisation,
+            max_requests=run.max_requests,
+            max_cost_usd=run.max_cost,
+            runs=settings.state_dir / "runs",
+            resume=run.resume,
+        )
+        for bill in subjects.bills:
+            output.note(bill)
+        if subjects.bills:
+            output.approve(yes=yes)
+        with live(output) as callbacks:
+            folder, summary = measure(request, callbacks)
     view.show(output, folder, summary)
     view.check(folder, summary)

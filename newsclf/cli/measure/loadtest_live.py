@@ -1,4 +1,4 @@
-"""What `newsclf loadtest` shows while it runs."""
+"""Progress of `newsclf loadtest` on the terminal."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class _Live:
         grid.add_row(
             f"{sum(self._in_flight.values()):6} in flight",
             errors,
-            Text("Ctrl-C ends it in order", "dim"),
+            Text("Ctrl-C stops and reports", "dim"),
         )
         return grid
 

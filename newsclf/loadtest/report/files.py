@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from newsclf.common.files import write_text
@@ -19,14 +19,19 @@ from newsclf.loadtest.store.samples import Samples
 def write_report(
     folder: Path,
     summary: Summary,
-    samples: Mapping[str, Samples],
+    samples: Callable[[str], Samples],
     monthly: Sequence[MonthlyCost] = (),
 ) -> list[Path]:
     """Write summary.json, points.csv, cost.csv, report.md and report.html; their paths.
 
     The same arguments give the same bytes. Nothing is written before all is rendered, and each file
-    is replaced whole. `samples`: point id → raw samples; asked only for the points that are drawn,
-    one after the other, so it may read them from disk.
+    is replaced whole.
+
+    Args:
+        folder: Folder of the run.
+        summary: Everything to report.
+        samples: Gives the raw samples of a point by its id; called only for points that are drawn.
+        monthly: Costs by volume.
     """
     texts = {
         "summary.json": visible_json(summary.model_dump_json(indent=2)) + "\n",

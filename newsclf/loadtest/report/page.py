@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ class Charts(NamedTuple):
 
 
 def render_page(
-    summary: Summary, samples: Mapping[str, Samples], monthly: Sequence[MonthlyCost]
+    summary: Summary, samples: Callable[[str], Samples], monthly: Sequence[MonthlyCost]
 ) -> str:
     """HTML of a report. Every text of the data is escaped; only our own charts are markup."""
     listed = summary.points[:LISTED_POINTS]
@@ -76,7 +76,7 @@ def render_page(
 
 
 def draw_charts(
-    summary: Summary, samples: Mapping[str, Samples], monthly: Sequence[MonthlyCost]
+    summary: Summary, samples: Callable[[str], Samples], monthly: Sequence[MonthlyCost]
 ) -> Charts:
     """Draw every chart; samples are read for the points that are shown, one at a time."""
     keys = (f"chart-{i}" for i in count(1))
@@ -110,7 +110,7 @@ def draw_charts(
         cost.insert(0, cost_by_latency(next(keys), summary.costs, run))
     drawn = []
     for point in shown_points(summary):
-        found = samples[point.id]
+        found = samples(point.id)
         figures = [percentiles(next(keys), point, found), course(next(keys), point, found)]
         drawn.append((point, figures))
     return Charts(load, cost, drawn, len(summary.points) - len(drawn), len(instances) - len(load))

@@ -13,8 +13,7 @@ from newsclf.loadtest.analysis.server_side import server_side
 from newsclf.loadtest.analysis.summary import summarise
 from newsclf.loadtest.report.files import write_report
 from newsclf.loadtest.store.records import Comparison, PointSummary, Run, Summary
-from newsclf.loadtest.store.run_folder import RunFolder
-from newsclf.loadtest.store.samples import Samples
+from newsclf.loadtest.store.run_folder import LoadedRun, RunFolder
 
 _VOLUMES = [10 ** (5 + i / 4) for i in range(17)]
 """Requests per month, 100,000 to 1,000 million."""
@@ -26,22 +25,22 @@ def report(path: Path) -> Summary:
     Costs come from the prices that the run kept, so a later change of prices changes nothing here.
 
     Raises:
-        StateError: this is no load test, it has no complete point, or a file of it is damaged.
-        ConfigError: a price is missing.
+        StateError: This is no load test, it has no complete point, or a file of it is damaged.
+        ConfigError: A price is missing.
     """
     folder = RunFolder(path)
-    run = folder.read_run()
-    summaries = _summaries(folder)
-    if not summaries:
+    loaded = folder.load()
+    points = _summaries(loaded)
+    if not points:
         raise StateError(
             f"{path}: no point of it is complete", hint=f"newsclf loadtest --resume {path}"
         )
-    searches = folder.read_searches()
-    costs = RunCosts(summaries, searches, folder.read_prices(), CostBasis.of_run(run))
-    summary = Summary(run=run, points=summaries, searches=searches, costs=costs.rows())
-    if (found := folder.read_recommendations()) is not None:
-        summary = summary.model_copy(update={"recommender": beside_ours(found, summary)})
-    write_report(path, summary, _SamplesOnDisk(folder), costs.months(_VOLUMES))
+    costs = RunCosts(points, loaded.searches, folder.read_prices(), CostBasis.of_run(loaded.run))
+    summary = Summary(run=loaded.run, points=points, searches=loaded.searches, costs=costs.rows())
+    if loaded.recommendations is not None:
+        beside = beside_ours(loaded.recommendations, summary)
+        summary = summary.model_copy(update={"recommender": beside})
+    write_report(path, summary, loaded.samples, costs.months(_VOLUMES))
     return summary
 
 
@@ -49,14 +48,12 @@ def compare(before: Path, after: Path) -> Comparison:
     """Say whether the second of two runs is slower than the first, at the loads that both have.
 
     Raises:
-        StateError: one is no load test, or damaged.
-        DataError: they have no load in common.
+        StateError: One is no load test, or damaged.
+        DataError: They have no load in common.
     """
-    folders = [RunFolder(path) for path in (before, after)]
-    comparison = compare_points(
-        *(_summaries(folder) for folder in folders), names=(before.name, after.name)
-    )
-    warnings = list(_differences(*(folder.read_run() for folder in folders)))
+    runs = [RunFolder(path).load() for path in (before, after)]
+    comparison = compare_points(*map(_summaries, runs), names=(before.name, after.name))
+    warnings = list(_differences(*(each.run for each in runs)))
     return comparison.model_copy(update={"warnings": warnings})
 
 
@@ -72,23 +69,10 @@ def _differences(before: Run, after: Run) -> Iterator[str]:
         yield "one of the two ended early"
 
 
-def _summaries(folder: RunFolder) -> list[PointSummary]:
-    folder.read_run()
-    figures = folder.read_server_figures()
+def _summaries(loaded: LoadedRun) -> list[PointSummary]:
     return [
-        summarise(point, samples).model_copy(update={"server": server_side(point, figures)})
-        for point, samples in folder.points()
+        summarise(point, loaded.samples(point.id)).model_copy(
+            update={"server": server_side(point, loaded.server_figures)}
+        )
+        for point in loaded.points
     ]
-
-
-class _SamplesOnDisk(dict[str, Samples]):
-    """Raw samples by point, read on demand and not kept."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def __missing__(self, point_id: str) -> Samples:
-        if (found := self._folder.read_point(point_id)) is None:
-            raise KeyError(point_id)
-        return found[1]

@@ -1,4 +1,4 @@
-"""What a run writes beside its raw samples, and what is derived from both.
+"""Records of a load-test run: what is written beside the raw samples, and what is derived.
 
     runs/<UTC>-<name>/
       run.json                        Run: what was asked for, on what, with what
@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from newsclf.common.intervals import Interval
+from newsclf.common.records import StrictRecord
 from newsclf.costs.formulas import CostRow
 from newsclf.deploy.recommendations import RecommenderSummary
 from newsclf.deploy.server_figures import ServerSide
@@ -26,12 +27,8 @@ from newsclf.deploy.server_figures import ServerSide
 SCHEMA_VERSION: Final = 1
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Load(_Record):
-    """The load of one point."""
+class Load(StrictRecord):
+    """Load of one point."""
 
     model: Literal["closed", "constant", "poisson", "stairs", "burst", "replay"]
     """closed: `concurrency` users who each wait for their answer; the others are open: requests are
@@ -43,9 +40,9 @@ class Load(_Record):
     rates_per_s: list[float] | None = None
     """Rates of `stairs`, each for an equal part of the window."""
     requests: int | None = None
-    """Of a `burst`."""
+    """Number of requests of a `burst`."""
     timestamps_sha256: str | None = None
-    """Of the file of a `replay`."""
+    """Digest of the file of a `replay`."""
     warmup_s: float
     duration_s: float
     """Length of the measured window, after the warm-up; both belong to one unbroken load."""
@@ -53,7 +50,7 @@ class Load(_Record):
     """Connections, and so requests at once."""
 
 
-class WorkerHealth(_Record):
+class WorkerHealth(StrictRecord):
     """How one process of the generator was doing during the measured window."""
 
     cpu_fraction: float
@@ -65,7 +62,7 @@ class WorkerHealth(_Record):
     lag_max_ms: float
 
 
-class Point(_Record):
+class Point(StrictRecord):
     """One load, as it was run."""
 
     id: str
@@ -79,7 +76,7 @@ class Point(_Record):
     """The measured window on the clock of the samples."""
     window_end_ns: int
     schedule_sha256: str | None = None
-    """Of the schedule of an open loop."""
+    """Digest of the schedule of an open loop."""
     workers: list[WorkerHealth]
     connections_opened: int
     interrupted: bool = False
@@ -97,7 +94,7 @@ def _with_those_that_are_priced(figures: dict[str, Interval]) -> dict[str, Inter
 Percentiles = Annotated[dict[str, Interval], AfterValidator(_with_those_that_are_priced)]
 
 
-class PointSummary(_Record):
+class PointSummary(StrictRecord):
     """What the samples of one point say. Latencies in ms, rates per second."""
 
     id: str
@@ -109,7 +106,7 @@ class PointSummary(_Record):
     outcomes: dict[str, int]
     """Outcome → count, without zeros; sums to `requests`."""
     error_fraction: float
-    """Of `requests`, those that are not OK; those that the user gave up do not count."""
+    """Share of `requests` that failed, apart from those cancelled by the user."""
     offered_per_s: float
     throughput_per_s: float
     """Good answers completed in the window."""
@@ -123,13 +120,13 @@ class PointSummary(_Record):
     """From sending to the answer's end, of OK requests."""
     mean_in_flight: float
     send_delay_p99_ms: float
-    """Of the requests with a free connection, from due to sent."""
+    """From due to sent, where a connection was free."""
     late_fraction: float
-    """Of the requests with a free connection, those sent more than 10 ms after they were due."""
+    """Share sent more than 10 ms after they were due, of the requests with a free connection."""
     held_fraction: float = 0.0
-    """Of the requests, those due while all connections were taken: their wait is the server's."""
+    """Share due while all connections were taken: the server made them wait."""
     achieved_fraction: float
-    """Of the scheduled requests, those sent within 10 ms, whatever held up the others."""
+    """Share sent within 10 ms after they were due, whatever held up the others."""
     little_gap: float
     """|N − X·R| / N; more than .03 is a fault of the measurement."""
     windows: list[dict[str, float | None]]
@@ -139,10 +136,10 @@ class PointSummary(_Record):
     reasons: list[str]
     """Why the verdict is not OK, in words; and warnings."""
     server: ServerSide | None = None
-    """What the service measured by itself; only of an endpoint on AWS."""
+    """What the service measured by itself; None except for an endpoint on AWS."""
 
 
-class Probe(_Record):
+class Probe(StrictRecord):
     """One rate that the search tried."""
 
     rate_per_s: float
@@ -156,17 +153,17 @@ class Probe(_Record):
     point: str
     """Id of the last point with its samples."""
     points: list[str] = Field(default_factory=list)
-    """Of all."""
+    """Ids of all points at this rate."""
 
 
-class Objective(_Record):
+class Objective(StrictRecord):
     """A latency objective, such as p95=200ms."""
 
     percentile: float = Field(gt=0, lt=100)
     limit_ms: float = Field(gt=0)
 
 
-class Search(_Record):
+class Search(StrictRecord):
     """The highest Poisson rate that meets the objectives: at least `low`, below `high`."""
 
     objectives: list[Objective]
@@ -183,7 +180,7 @@ class Search(_Record):
 Figure = Literal["p50_ms", "p95_ms", "p99_ms", "throughput_per_s"]
 
 
-class Change(_Record):
+class Change(StrictRecord):
     """How one figure of one load differs between two runs."""
 
     figure: Figure
@@ -196,7 +193,7 @@ class Change(_Record):
     """same: not shown to differ by more than the minimal effect."""
 
 
-class PointComparison(_Record):
+class PointComparison(StrictRecord):
     """One load in two runs."""
 
     instance: str
@@ -210,7 +207,7 @@ class PointComparison(_Record):
     """p95 or throughput is worse, or requests fail that did not."""
 
 
-class Comparison(_Record):
+class Comparison(StrictRecord):
     """Two runs, at the loads that both have."""
 
     before: str
@@ -218,7 +215,7 @@ class Comparison(_Record):
     minimal_effect: float
     """Smaller relative changes are never called a difference."""
     confidence: float
-    """Of each single interval, so that all hold together at 95 %."""
+    """Confidence of each interval, so that all hold together at 95 %."""
     points: list[PointComparison]
     warnings: list[str] = Field(default_factory=list)
     """What else differs between the two."""
@@ -227,7 +224,7 @@ class Comparison(_Record):
     regression: bool
 
 
-class Payloads(_Record):
+class Payloads(StrictRecord):
     """What was sent."""
 
     source: str
@@ -239,7 +236,7 @@ class Payloads(_Record):
     characters_max: int
 
 
-class Machine(_Record):
+class Machine(StrictRecord):
     """Where the generator ran."""
 
     cpu: str
@@ -249,14 +246,14 @@ class Machine(_Record):
     packages: dict[str, str]
 
 
-class Run(_Record):
+class Run(StrictRecord):
     """What a load test was asked for, on what, with what."""
 
     schema_version: Literal[1] = 1
     name: str
     started_utc: str
     config_sha256: str
-    """Of everything that decides what is sent; `--resume` goes on only with the same."""
+    """Digest of everything that decides what is sent; `--resume` needs the same."""
     target: str
     """The URL; never a key."""
     kind: Literal["local", "url", "sagemaker", "api-gateway"]
@@ -276,19 +273,19 @@ class Run(_Record):
     price_as: str | None = None
     """Hosting instance whose price the machine is given."""
     region: str = "us-east-1"
-    """Of the prices."""
+    """AWS region of the prices."""
     instance_count: int = 1
-    """Instances behind what is measured, each of which costs its price."""
+    """Instances behind the endpoint, each of which is billed."""
     utilisation: float = 0.5
     interrupted: bool = False
     """It ended before all points were run."""
     stop_reason: str | None = None
-    """Why it did."""
+    """Why it ended early."""
     server_unread: str | None = None
-    """Why what the service measured by itself could not be read."""
+    """Why the service's own figures could not be read."""
 
 
-class Summary(_Record):
+class Summary(StrictRecord):
     """All that is derived from a run: the contents of `summary.json`."""
 
     schema_version: Literal[1] = SCHEMA_VERSION

@@ -8,15 +8,16 @@ import io
 import itertools
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from newsclf.common.errors import StateError, reason_of
-from newsclf.common.files import replacing, write_text
-from newsclf.common.validation import first_problem
+from newsclf.common.files import replacing
+from newsclf.common.records import find_record, write_record
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.recommendations import Recommendations
 from newsclf.deploy.server_figures import ServerFigures
@@ -25,21 +26,39 @@ from newsclf.loadtest.store.samples import SAMPLE, Outcome, Samples
 
 _Record = TypeVar("_Record", bound=BaseModel)
 _COLUMNS = SAMPLE.names or ()
+_POINT, _SAMPLES, _RECOMMENDER = "point.json", "requests.csv.gz", "recommender.json"
 _LINE_LIMIT_BYTES = 4096
 """Of one sample, which is a dozen numbers."""
 _SAMPLES_LIMIT_BYTES = 2 * 1024**3
 """Of the samples of one point: some 40 million requests."""
 
 
+@dataclass(frozen=True)
+class LoadedRun:
+    """Everything in the folder of a run, read once; samples are read when they are asked for."""
+
+    folder: RunFolder
+    run: Run
+    points: list[Point]
+    """Complete points, in the order in which they were run."""
+    searches: list[Search]
+    server_figures: list[ServerFigures]
+    recommendations: Recommendations | None
+
+    def samples(self, point_id: str) -> Samples:
+        """Raw samples of a point, which are not kept in memory."""
+        return _from_csv(self.folder.point_path(point_id) / _SAMPLES)
+
+
 class RunFolder:
-    """The files of one load test, as `records` draws them."""
+    """The files of one load test; see `newsclf.loadtest.store.records`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
     def create(cls, path: Path) -> RunFolder:
-        """Make the folder of a new run; one that is there already gets a neighbour."""
+        """Make the folder of a new run; where it exists, another with a number behind its name."""
         for number in itertools.count(2):
             try:
                 path.mkdir(parents=True)
@@ -48,65 +67,73 @@ class RunFolder:
                 path = path.with_name(f"{path.name.partition('~')[0]}~{number}")
         return cls(path)
 
-    def count_requests(self) -> int:
-        """How many requests the points have that are complete."""
-        found = (self.read_point(name) for name in self.point_ids())
-        return sum(len(point[1]) for point in found if point is not None)
+    def load(self) -> LoadedRun:
+        """Read the run.
+
+        Raises:
+            StateError: This is no folder of a run, or a file of it is damaged or a link.
+        """
+        return LoadedRun(
+            self,
+            run=self.read_run(),
+            points=self.points(),
+            searches=self._read_all("search-*.json", Search),
+            server_figures=self._read_all("server-*.json", ServerFigures),
+            recommendations=self.read_recommendations(),
+        )
 
     def write_run(self, run: Run) -> None:
         """Write `run.json`."""
-        _write(self.path / "run.json", run)
+        self._write("run.json", run)
 
     def read_run(self) -> Run:
-        """What the run was asked for; StateError if this is no run's folder."""
+        """What the run was asked for.
+
+        Raises:
+            StateError: This is no folder of a run.
+        """
         return _read(self.path / "run.json", Run)
 
     def write_point(self, point: Point, samples: Samples) -> None:
         """Write a point's samples, then the record that says that they are complete."""
-        folder = self.path / "points" / point.id
-        self._check_no_links(folder)
+        folder = self.point_path(point.id)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "point.json").unlink(missing_ok=True)  # of an earlier, interrupted try
-        with replacing(folder / "requests.csv.gz") as file:
+        (folder / _POINT).unlink(missing_ok=True)  # of an earlier, interrupted try
+        with replacing(folder / _SAMPLES) as file:
             file.write(_as_csv(samples))
-        _write(folder / "point.json", point)
+        write_record(folder / _POINT, point)
 
     def read_point(self, point_id: str) -> tuple[Point, Samples] | None:
         """A complete point, or None."""
-        folder = self.path / "points" / point_id
-        self._check_no_links(folder)
-        if not (folder / "point.json").is_file():
+        folder = self.point_path(point_id)
+        if not (folder / _POINT).is_file():
             return None
-        return _read(folder / "point.json", Point), _from_csv(folder / "requests.csv.gz")
+        return _read(folder / _POINT, Point), _from_csv(folder / _SAMPLES)
 
-    def point_ids(self) -> list[str]:
-        """The complete points, in the order in which they were run."""
-        found = []
-        for path in self.path.glob("points/*/point.json"):
-            self._check_no_links(path.parent)
-            found.append((_read(path, Point).started_utc, path.parent.name))
-        return [name for _, name in sorted(found)]
+    def points(self) -> list[Point]:
+        """The records of the complete points, in the order in which they were run."""
+        names = [path.parent.name for path in self.path.glob(f"points/*/{_POINT}")]
+        found = [
+            _read(self.point_path(name) / _POINT, Point).model_copy(update={"id": name})
+            for name in names
+        ]
+        return sorted(found, key=lambda point: (point.started_utc, point.id))
 
-    def _check_no_links(self, point: Path) -> None:
-        """Refuse a point that lies elsewhere: the run may have come with somebody's archive.
+    def point_path(self, point_id: str) -> Path:
+        """Folder of a point; a link is refused, since the run may have come in an archive.
 
         Raises:
-            StateError: a link is in its way, or in its folder.
+            StateError: A link is in its way, or in it.
         """
-        samples, record = point / "requests.csv.gz", point / "point.json"
-        for path in (point.parent, point, samples, record):
+        point = self.path / "points" / point_id
+        for path in (point.parent, point, point / _SAMPLES, point / _POINT):
             if path.is_symlink():
                 raise StateError(f"{path} is a link, and none is followed", hint=f"rm {path}")
-
-    def points(self) -> Iterator[tuple[Point, Samples]]:
-        """The complete points with their samples, in the order in which they were run."""
-        for point_id in self.point_ids():
-            if (found := self.read_point(point_id)) is not None:
-                yield found
+        return point
 
     def write_prices(self, prices: PriceBook) -> None:
         """Keep the prices of the day, so that the report can be made again."""
-        _write(self.path / "prices.json", prices)
+        self._write("prices.json", prices)
 
     def read_prices(self) -> PriceBook:
         """The prices of the day of the run."""
@@ -115,28 +142,26 @@ class RunFolder:
     def write_searches(self, searches: list[Search]) -> None:
         """Write what the searches for a rate found."""
         for search in searches:
-            _write(self.path / f"search-{file_name(search.instance)}.json", search)
-
-    def read_searches(self) -> list[Search]:
-        """What the searches for a rate found, if there were any."""
-        return [_read(path, Search) for path in sorted(self.path.glob("search-*.json"))]
+            self._write(f"search-{file_name(search.instance)}.json", search)
 
     def write_recommendations(self, found: Recommendations) -> None:
         """Keep what SageMaker's Inference Recommender said."""
-        _write(self.path / "recommender.json", found)
+        self._write(_RECOMMENDER, found)
 
     def read_recommendations(self) -> Recommendations | None:
         """What SageMaker's Inference Recommender said, if it was asked."""
-        path = self.path / "recommender.json"
+        path = self.path / _RECOMMENDER
         return _read(path, Recommendations) if path.is_file() else None
 
     def write_server_figures(self, figures: ServerFigures) -> None:
         """Keep what the service measured by itself."""
-        _write(self.path / f"server-{file_name(figures.instance)}.json", figures)
+        self._write(f"server-{file_name(figures.instance)}.json", figures)
 
-    def read_server_figures(self) -> list[ServerFigures]:
-        """What the services measured by themselves, where that was read."""
-        return [_read(path, ServerFigures) for path in sorted(self.path.glob("server-*.json"))]
+    def _write(self, name: str, record: BaseModel) -> None:
+        write_record(self.path / name, record)
+
+    def _read_all(self, pattern: str, kind: type[_Record]) -> list[_Record]:
+        return [_read(path, kind) for path in sorted(self.path.glob(pattern))]
 
 
 def file_name(text: str) -> str:
@@ -144,24 +169,16 @@ def file_name(text: str) -> str:
     return "".join(c if c.isalnum() or c == "." else "-" for c in text)
 
 
-def _write(path: Path, record: BaseModel) -> None:
-    write_text(path, record.model_dump_json(indent=2, by_alias=True) + "\n")
-
-
 def _read(path: Path, kind: type[_Record]) -> _Record:
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    hint = "it may be of another version of newsclf; newsclf loadtest makes a new one"
+    parse = kind.model_validate_json
+    found = find_record(path, parse, error=StateError, hint=hint, follow=True)
+    if found is None:
         raise StateError(
             f"{path.parent}: no load test (it has no {path.name})",
             hint="newsclf loadtest prints the folder of its run",
-        ) from None
-    except (OSError, ValidationError) as error:
-        found = first_problem(error) if isinstance(error, ValidationError) else reason_of(error)
-        raise StateError(
-            f"{path}: cannot be read ({found})",
-            hint="it may be of another version of newsclf; newsclf loadtest makes a new one",
-        ) from None
+        )
+    return found
 
 
 def _as_csv(samples: Samples) -> bytes:

@@ -20,7 +20,8 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """The page of an evaluation, or of a load test."""
     folder = tmp_path_factory.mktemp("run")
     if request.param == "loadtest":
-        write_report(folder, *build_case(users=(1, 4, 16), repeats=1))
+        case = build_case(users=(1, 4, 16), repeats=1)
+        write_report(folder, case.summary, case.samples.__getitem__, case.monthly)
     else:
         (folder / "report.html").write_text(render_page(evaluation_report()), encoding="utf-8")
     return folder / "report.html"

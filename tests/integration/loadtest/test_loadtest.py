@@ -514,7 +514,7 @@ def test_any_url_that_wants_signatures_is_loaded_with_them(
     assert set(point["outcomes"]) == {"OK"}
     written = b"".join(path.read_bytes() for path in Path(".newsclf").rglob("*") if path.is_file())
     assert credentials.secret_key.encode() not in written
-    assert "choose execute-api" in newsclf(*options, "s3").err
+    assert "not one of 'execute-api', 'sagemaker'" in newsclf(*options, "s3").err
 
 
 def _rate_of_one_server(service_s: float) -> float:

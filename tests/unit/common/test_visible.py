@@ -72,7 +72,7 @@ def test_files_of_a_load_test_report_hold_no_control_characters(tmp_path: Path) 
     changed = type(summary).model_validate_json(text)
     assert changed != summary
 
-    paths = write_report(tmp_path, changed, samples, monthly)
+    paths = write_report(tmp_path, changed, samples.__getitem__, monthly)
 
     for path in paths:
         assert not controls(path.read_text(encoding="utf-8")), path.name

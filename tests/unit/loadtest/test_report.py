@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from newsclf.costs.formulas import CostRow
@@ -21,6 +22,7 @@ from newsclf.loadtest.report.files import summary_schema, write_report
 from newsclf.loadtest.report.groups import about
 from newsclf.loadtest.report.headline import answers, title, warnings
 from newsclf.loadtest.store.records import Summary
+from newsclf.loadtest.store.samples import SAMPLE, Samples
 from newsclf.reporting.text import moment as moment_words
 from tests.support.loadtest_builders import (
     Case,
@@ -76,7 +78,7 @@ def case() -> Case:
 
 @pytest.fixture
 def html(case: Case, tmp_path: Path) -> str:
-    write_report(tmp_path, *case)
+    write_report(tmp_path, case.summary, case.samples.__getitem__, case.monthly)
     return (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
@@ -154,7 +156,7 @@ def test_points_that_must_not_be_relied_on_are_hollow(case: Case, html: str) -> 
 
 def test_text_of_the_data_is_never_markup(case: Case, tmp_path: Path) -> None:
     hostile = _hostile(case)
-    write_report(tmp_path, *hostile)
+    write_report(tmp_path, hostile.summary, hostile.samples.__getitem__, hostile.monthly)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
 
@@ -180,7 +182,7 @@ def test_the_same_run_gives_the_same_bytes(case: Case, tmp_path: Path) -> None:
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder, data in zip(folders, (case, again), strict=True):
         folder.mkdir()
-        paths = write_report(folder, *data)
+        paths = write_report(folder, data.summary, data.samples.__getitem__, data.monthly)
 
     assert sorted(path.name for path in paths) == sorted(path.name for path in folders[0].iterdir())
     for path in paths:
@@ -190,14 +192,15 @@ def test_the_same_run_gives_the_same_bytes(case: Case, tmp_path: Path) -> None:
 def test_nothing_is_written_when_rendering_fails(case: Case, tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text("older", encoding="utf-8")
 
+    samples: dict[str, Samples] = {}
     with pytest.raises(KeyError):
-        write_report(tmp_path, case.summary, {}, case.monthly)
+        write_report(tmp_path, case.summary, samples.__getitem__, case.monthly)
 
     assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["older"]
 
 
 def test_tables_for_programs_hold_full_figures(case: Case, tmp_path: Path) -> None:
-    write_report(tmp_path, *case)
+    write_report(tmp_path, case.summary, case.samples.__getitem__, case.monthly)
 
     text = (tmp_path / "summary.json").read_text(encoding="utf-8")
     assert Summary.model_validate_json(text) == case.summary
@@ -237,7 +240,7 @@ def test_a_large_run_stays_small_enough_to_mail(copies: int, case: Case, tmp_pat
     summary = case.summary.model_copy(update={"points": points})
     samples = {p.id: case.samples[p.id.partition("-")[2]] for p in points}
 
-    write_report(tmp_path, summary, samples, case.monthly)
+    write_report(tmp_path, summary, samples.__getitem__, case.monthly)
 
     page = tmp_path / "report.html"
     assert page.stat().st_size < LIMIT_BYTES
@@ -256,7 +259,7 @@ def test_too_little_data_is_said_not_drawn(requests: int, case: Case, tmp_path: 
     point = summarised("one", "url", load, samples)
     summary = Summary(run=build_run([load]), points=[point], searches=[], costs=[])
 
-    write_report(tmp_path, summary, {"one": samples})
+    write_report(tmp_path, summary, lambda _: samples)
 
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert Page(html).tags["svg"] == 1  # offered against achieved
@@ -267,7 +270,7 @@ def test_too_little_data_is_said_not_drawn(requests: int, case: Case, tmp_path: 
 def test_a_run_without_points_says_so(tmp_path: Path) -> None:
     summary = Summary(run=build_run([closed_load(1)]), points=[], searches=[], costs=[])
 
-    write_report(tmp_path, summary, {})
+    write_report(tmp_path, summary, lambda _: np.zeros(0, SAMPLE))
 
     for name in ("report.html", "report.md"):
         assert "Nothing was measured" in (tmp_path / name).read_text(encoding="utf-8")
@@ -282,7 +285,7 @@ def test_warnings_name_what_limits_the_figures(case: Case, tmp_path: Path) -> No
     search = build_search("local", 8.0, 10.0, confirmed=False, note="1 of 3 repeats missed.")
     summary = Summary(run=run, points=[point], searches=[search], costs=[])
 
-    write_report(tmp_path, summary, {"tired": samples})
+    write_report(tmp_path, summary, lambda _: samples)
 
     text = (tmp_path / "report.md").read_text(encoding="utf-8").replace("\\", "")
     for warning in (
@@ -322,7 +325,7 @@ def _svg(name: str) -> str:
 
 def test_one_instance_is_answered_once_and_compared_with_none(tmp_path: Path) -> None:
     case = build_case(instances=("ml.c5.large",), users=(1, 2), repeats=1)
-    write_report(tmp_path, case.summary, case.samples, case.monthly)
+    write_report(tmp_path, case.summary, case.samples.__getitem__, case.monthly)
 
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     [answer] = answers(case.summary)
@@ -334,7 +337,7 @@ def test_one_instance_is_answered_once_and_compared_with_none(tmp_path: Path) ->
 
 def test_what_was_run_comes_after_what_was_found(tmp_path: Path) -> None:
     case = build_case(users=(1, 2), repeats=1)
-    write_report(tmp_path, case.summary, case.samples, case.monthly)
+    write_report(tmp_path, case.summary, case.samples.__getitem__, case.monthly)
 
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     places = [page.index(f'id="{name}"') for name in ("load", "points", "run", "reading")]
@@ -385,7 +388,7 @@ def test_without_an_ok_point_the_report_has_neither_costs_nor_empty_charts(
     cost = next(row for row in case.summary.costs if row.instance == "ml.c5.large")
     summary = Summary(run=build_run([load]), points=[limited], searches=[], costs=[cost])
 
-    write_report(tmp_path, summary, case.samples)
+    write_report(tmp_path, summary, case.samples.__getitem__)
 
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "The only point does not have a verdict of OK (CLIENT-LIMITED)" in html

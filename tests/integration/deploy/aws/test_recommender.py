@@ -368,7 +368,7 @@ def test_a_kill_after_any_call_leaves_nothing_that_a_teardown_does_not_find(
     ("arguments", "said"),
     [
         (("--url", "http://127.0.0.1:9/invocations"), "which --url is not"),
-        (("--instances", "local:1"), "instances of AWS"),
+        (("--instances", "local:1"), "instances are of this machine"),
         (("--instances", "ml.t2.medium"), "burstable"),
         (("--deployment", "here"), "'here' is deployed on this machine"),
         (("--deployment", "on-demand"), "'on-demand' is serverless"),
