@@ -61,7 +61,7 @@ test-wheel: ## Run the unit tests against the wheel, as users install it.
 	$(WHEEL_VENV)/bin/python -m build
 	$(WHEEL_VENV)/bin/python -m pip install $(PIP_QUIETLY) -c constraints.txt --group dev \
 		"$$(echo dist/newsclf-*.whl)[demo,sagemaker]"
-	cp -r tests configs docs pyproject.toml README.md $(WHEEL_VENV)
+	cp -r tests configs docs constraints.txt pyproject.toml README.md $(WHEEL_VENV)
 	cd $(WHEEL_VENV) && bin/python -m pytest -n 2 tests/unit
 
 # Warnings that an old version gives about a still older one are no news.

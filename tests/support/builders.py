@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import newsclf
 from newsclf.common.settings import DataSettings, TrainSettings
 from newsclf.contract.labels import LABELS
 from newsclf.model.card import CardBase, CardData, ModelCard, Score, write_card
 
 REAL_PHRASEBANK = Path(__file__).parents[3] / "shared" / "data" / "FinancialPhraseBank-v1.0.zip"
 """The real data, where a checkout lies beside it; its licence forbids shipping it."""
-SAMPLE = Path(__file__).parents[2] / "newsclf" / "data" / "sample.csv"
+SAMPLE = Path(newsclf.__file__).parent / "data" / "sample.csv"
 LAMBDA_ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
     "AWS_DEFAULT_REGION": "eu-west-1",
