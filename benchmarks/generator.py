@@ -27,7 +27,7 @@ from newsclf.loadtest.analysis.statistics import nearest_rank
 from newsclf.loadtest.generator.controller import generate
 from newsclf.loadtest.generator.messages import Target
 from newsclf.loadtest.load import arrivals
-from newsclf.loadtest.stop_conditions import StopConditions
+from newsclf.loadtest.stop_conditions.condition import StopConditions
 from newsclf.loadtest.store.records import Load
 from newsclf.loadtest.store.samples import Outcome, Samples
 from tests.support.loadserver import Behaviour, running

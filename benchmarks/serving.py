@@ -23,7 +23,7 @@ from newsclf.loadtest.generator.controller import generate
 from newsclf.loadtest.generator.messages import Target
 from newsclf.loadtest.load.payloads import make_bodies
 from newsclf.loadtest.load.plan import choose_payloads, make_schedule
-from newsclf.loadtest.stop_conditions import StopConditions
+from newsclf.loadtest.stop_conditions.condition import StopConditions
 from newsclf.loadtest.store.records import Load
 from newsclf.loadtest.store.samples import Outcome
 
@@ -34,7 +34,7 @@ _OVERLOAD = 3
 _LOOP = """
 import json, sys, time
 from pathlib import Path
-from newsclf.serving.engine import Engine
+from newsclf.serving.engines.onnx_runtime import Engine
 engine, texts = Engine(Path(sys.argv[1])), json.loads(Path(sys.argv[2]).read_text())
 engine.classify(texts[:50])
 started, done = time.perf_counter(), 0

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 from newsclf.common.intervals import wilson_interval
 from newsclf.contract.answers import Prediction
-from newsclf.evaluation.report import Flip, Swap
+from newsclf.evaluation.records import Flip, Swap
 
 Kind = Literal["company", "country", "currency"]
 _KINDS: tuple[Kind, ...] = get_args(Kind)

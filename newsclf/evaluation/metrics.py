@@ -13,7 +13,7 @@ from newsclf.common.intervals import wilson_interval
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example
-from newsclf.evaluation.report import (
+from newsclf.evaluation.records import (
     Calibration,
     CalibrationBin,
     ClassScore,

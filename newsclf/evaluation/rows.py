@@ -20,10 +20,10 @@ from newsclf.contract.answers import Prediction
 from newsclf.data.examples import Example, LabelledData
 from newsclf.data.sources import load_again, load_data
 from newsclf.data.split import split
-from newsclf.evaluation.report import SeenRows
+from newsclf.evaluation.records import SeenRows
 from newsclf.model.card import ModelCard, read_card, with_known_columns
 from newsclf.model.directory import ONNX_FILE, check_files
-from newsclf.serving import engine
+from newsclf.serving.engines.onnx_runtime import FILES, Engine
 from newsclf.training.seen_texts import part_of, read_seen_texts, without_seen
 
 Classify = Callable[[Sequence[str]], list[Prediction]]
@@ -64,8 +64,8 @@ class Model:
                     hint="--float evaluates the float model; newsclf optimize --model"
                     f" {self.folder} makes {ONNX_FILE}",
                 )
-            check_files(self.folder, files, engine.FILES)
-            return engine.Engine(self.folder, threads=available_cores()).classify
+            check_files(self.folder, files, FILES)
+            return Engine(self.folder, threads=available_cores()).classify
         require_extra("torch", "transformers", extra="train", purpose="running the float model")
         check_files(self.folder, files, [name for name in files if name != ONNX_FILE])
         from newsclf.training.classifier import classify_float, load_trained

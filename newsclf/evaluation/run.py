@@ -28,7 +28,7 @@ from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import class_counts, remarks_on
 from newsclf.evaluation.baseline import baseline_of
-from newsclf.evaluation.report import (
+from newsclf.evaluation.records import (
     ClassScore,
     Comparison,
     EvaluationReport,
@@ -40,7 +40,7 @@ from newsclf.evaluation.report import (
 from newsclf.evaluation.rows import Model, Rows, Runtime, choose_rows
 from newsclf.model.card import Score, read_card, write_card
 from newsclf.model.directory import find_seeds
-from newsclf.serving.tokens import count_cut
+from newsclf.serving.engines.tokens import count_cut
 
 _METRICS_OF_A_CLASS = ("precision", "recall", "f1")
 GATE_METRICS = (
@@ -292,8 +292,8 @@ def _seed_scores(path: Path, rows: Rows, runtime: Runtime) -> list[SeedScore]:
 
 def _write(report: EvaluationReport, folder: Path) -> None:
     """Write the files of a report, after all of them have been rendered."""
-    from newsclf.evaluation.charts import confusion_figure, reliability_figure
-    from newsclf.evaluation.page import render_page
+    from newsclf.evaluation.report.charts import confusion_figure, reliability_figure
+    from newsclf.evaluation.report.page import render_page
     from newsclf.reporting.page import standalone
 
     confusion = confusion_figure("confusion", "Confusion matrix", report.confusion)

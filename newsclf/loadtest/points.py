@@ -17,7 +17,9 @@ from newsclf.loadtest.generator.controller import generate
 from newsclf.loadtest.generator.messages import Progress, Target
 from newsclf.loadtest.load.arrivals import digest
 from newsclf.loadtest.load.plan import choose_payloads, make_schedule, point_id, point_seed
-from newsclf.loadtest.stop_conditions import RequestLimit, StopConditions, Unresponsive
+from newsclf.loadtest.stop_conditions.condition import StopConditions
+from newsclf.loadtest.stop_conditions.limits import RequestLimit
+from newsclf.loadtest.stop_conditions.unresponsive import Unresponsive
 from newsclf.loadtest.store.records import Load, Objective, Point, PointSummary, Search
 from newsclf.loadtest.store.run_folder import RunFolder, file_name
 from newsclf.loadtest.store.samples import Outcome, Samples

@@ -34,14 +34,9 @@ from newsclf.loadtest.points import Callbacks, RunContext, StoppedError, measure
 from newsclf.loadtest.recommender import recommended
 from newsclf.loadtest.report.run import report
 from newsclf.loadtest.server_figures import read_figures
-from newsclf.loadtest.stop_conditions import (
-    CostLimit,
-    Interrupt,
-    Limits,
-    RequestLimit,
-    StopCondition,
-    StopConditions,
-)
+from newsclf.loadtest.stop_conditions.condition import StopCondition, StopConditions
+from newsclf.loadtest.stop_conditions.interrupt import Interrupt
+from newsclf.loadtest.stop_conditions.limits import CostLimit, Limits, RequestLimit
 from newsclf.loadtest.store.records import Load, Machine, Objective, Run, Search, Summary
 from newsclf.loadtest.store.run_folder import RunFolder, file_name
 from newsclf.loadtest.subjects import Subjects

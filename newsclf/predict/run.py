@@ -24,7 +24,7 @@ from newsclf.data.records import Records, open_records
 from newsclf.data.sink import StreamFormat, Write, open_sink, stream_sink
 from newsclf.model.card import ModelCard
 from newsclf.model.directory import check_files
-from newsclf.serving import engine
+from newsclf.serving.engines.onnx_runtime import FILES, Engine
 
 _WINDOW_ROWS = 2048
 _NAMED_BAD_ROWS = 5
@@ -123,14 +123,14 @@ def predict(texts: Sequence[str], classify: Classify) -> Predicted:
     return Predicted(predictions, 1000 * (time.perf_counter() - started))
 
 
-def open_model(folder: Path, card: ModelCard) -> engine.Engine:
+def open_model(folder: Path, card: ModelCard) -> Engine:
     """Load the engine of a model directory, on all cores.
 
     Raises:
         ModelError: Its files do not match its card.
     """
-    check_files(folder, card.files, engine.FILES)
-    return engine.Engine(folder, threads=available_cores())
+    check_files(folder, card.files, FILES)
+    return Engine(folder, threads=available_cores())
 
 
 def score(

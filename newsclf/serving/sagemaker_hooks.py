@@ -31,7 +31,7 @@ from newsclf.contract.limits import MAX_BODY_BYTES
 from newsclf.contract.requests import ContractError, parse_inputs, parse_json
 
 if TYPE_CHECKING:
-    from newsclf.serving.engine import Engine
+    from newsclf.serving.engines.onnx_runtime import Engine
 
 _JSON = "application/json"
 _PACKAGES = Path(__file__).parent / "packages"
@@ -52,7 +52,7 @@ def model_fn(model_dir: str) -> Engine | Unusable:
     try:
         # Imported here so that a missing package counts as a model that can't be used.
         from newsclf.model.directory import check_files, read_digests
-        from newsclf.serving.engine import FILES, PROBE, Engine
+        from newsclf.serving.engines.onnx_runtime import FILES, PROBE, Engine
 
         folder = Path(model_dir)
         check_files(folder, read_digests(folder), FILES)

@@ -32,7 +32,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from newsclf.common.errors import ConfigError, ModelError
 from newsclf.contract.requests import ContractError, parse_inputs, parse_json
 from newsclf.model.directory import check_files, digest_of, find_model, read_digests
-from newsclf.serving.engine import FILES
+from newsclf.serving.engines.onnx_runtime import FILES
+from newsclf.serving.engines.tokens import MAX_CHARACTERS
 from newsclf.serving.pool import Pool, PoolOptions
 from newsclf.serving.request_limits import (
     Bodies,
@@ -44,7 +45,6 @@ from newsclf.serving.request_limits import (
     make_runner,
     media_type,
 )
-from newsclf.serving.tokens import MAX_CHARACTERS
 
 _DRAIN_S = 25.0
 """SageMaker kills a container 30 s after SIGTERM."""

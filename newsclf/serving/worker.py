@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from newsclf.common.errors import ModelError
-from newsclf.serving.engine import PROBE, Engine
+from newsclf.serving.engines.onnx_runtime import PROBE, Engine
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from newsclf.data.sources import load_again
 from newsclf.data.split import split
 from newsclf.model.card import ModelCard, Parity, read_card, write_card
 from newsclf.model.directory import ONNX_FILE, check_files, find_seeds
-from newsclf.serving import engine
+from newsclf.serving.engines.onnx_runtime import FILES, Engine
 from newsclf.training import parity
 
 _SCRATCH = ".optimize-"
@@ -105,12 +105,12 @@ def add_int8(
     expected = classify_float(model, tokenizer, texts)
     with tempfile.TemporaryDirectory(dir=folder, prefix=_SCRATCH) as scratch_name:
         scratch = Path(scratch_name)
-        for name in engine.FILES:
+        for name in FILES:
             if name != ONNX_FILE:
                 shutil.copy(folder / name, scratch / name)
         candidate = scratch / ONNX_FILE
         export_int8(folder, candidate)
-        answers = engine.Engine(scratch, threads=available_cores()).classify(texts)
+        answers = Engine(scratch, threads=available_cores()).classify(texts)
         found = parity.measure(expected, answers, validation)
         if against := parity.problems(found, limits):
             raise Int8RejectedError(folder, found, against)

@@ -13,7 +13,7 @@ from newsclf.common.files import file_digest, write_text
 from newsclf.common.settings import Settings
 from newsclf.data.examples import LabelledData, Split, class_counts
 from newsclf.model.card import CardBase, CardData, ModelCard, Score, write_card
-from newsclf.serving.tokens import count_cut
+from newsclf.serving.engines.tokens import count_cut
 from newsclf.training.seen_texts import write_seen_texts
 
 if TYPE_CHECKING:

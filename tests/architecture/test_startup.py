@@ -122,7 +122,7 @@ print(json.dumps(zipfile.ZipFile(glob.glob({str(tmp_path / "*.whl")!r})[0]).name
         "newsclf/configs/default.toml",
         "newsclf/configs/demo.toml",
         "newsclf/configs/prices.toml",
-        "newsclf/evaluation/templates/report.html.jinja",
+        "newsclf/evaluation/report/templates/report.html.jinja",
         "newsclf/py.typed",
         "lambda_src/handler.py",
     } <= names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from newsclf.evaluation.baseline import Baseline
-from newsclf.evaluation.report import (
+from newsclf.evaluation.records import (
     Calibration,
     CalibrationBin,
     ClassScore,

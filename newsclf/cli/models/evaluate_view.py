@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from newsclf.evaluation import tables
+from newsclf.evaluation.report import tables
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
-    from newsclf.evaluation.report import EvaluationReport
+    from newsclf.evaluation.records import EvaluationReport
     from newsclf.evaluation.run import Evaluated
     from newsclf.reporting.figure import Table
 

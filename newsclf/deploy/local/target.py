@@ -40,7 +40,7 @@ from newsclf.deploy.smoke_test import REQUEST, is_classified
 from newsclf.deploy.store import Deployments
 from newsclf.model.card import read_card
 from newsclf.model.directory import check_files
-from newsclf.serving.engine import FILES
+from newsclf.serving.engines.onnx_runtime import FILES
 
 _GATEWAY = "newsclf.deploy.local.gateway.app"
 _LOOK_AGAIN_S = 0.3

@@ -28,7 +28,7 @@ from newsclf.common import tar
 from newsclf.common.errors import ModelError
 from newsclf.common.files import file_digest
 from newsclf.model.directory import CARD_FILE, digest_of
-from newsclf.serving.engine import FILES
+from newsclf.serving.engines.onnx_runtime import FILES
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -51,8 +51,9 @@ MODULES = (
     "newsclf/model/__init__.py",
     "newsclf/model/directory.py",
     "newsclf/serving/__init__.py",
-    "newsclf/serving/engine.py",
-    "newsclf/serving/tokens.py",
+    "newsclf/serving/engines/__init__.py",
+    "newsclf/serving/engines/onnx_runtime.py",
+    "newsclf/serving/engines/tokens.py",
 )
 """The modules of this package that the hooks import; a test compares."""
 _REQUIRED = (*FILES, CARD_FILE, HOOKS, RUNTIME, SUMS)

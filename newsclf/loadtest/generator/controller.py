@@ -20,7 +20,8 @@ from newsclf.common.interpreter import module_command
 from newsclf.common.urls import without_secrets
 from newsclf.loadtest.generator.messages import Progress, Result, Target, WorkerTask
 from newsclf.loadtest.load.arrivals import Schedule
-from newsclf.loadtest.stop_conditions import CANCEL, SIGNALS, StopCondition, StopConditions
+from newsclf.loadtest.stop_conditions.condition import CANCEL, StopCondition, StopConditions
+from newsclf.loadtest.stop_conditions.interrupt import SIGNALS
 from newsclf.loadtest.store.records import Load
 from newsclf.loadtest.store.samples import SAMPLE, Outcome, Samples
 

@@ -3,7 +3,7 @@
 A worker gets a WorkerTask, answers with the Outcome for which it could not connect, or None, and
 gets the start, a time of time.perf_counter_ns (on Linux and macOS one clock for all processes).
 Then it sends a Progress several times a second, and at last a Result. Meanwhile it may be sent
-DRAIN or CANCEL of `stop_conditions`.
+DRAIN or CANCEL of `stop_conditions.condition`.
 """
 
 from __future__ import annotations

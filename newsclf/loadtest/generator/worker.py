@@ -24,7 +24,7 @@ from newsclf.loadtest.generator.connection import NOT_CONNECTED, Connection
 from newsclf.loadtest.generator.health import HealthMonitor
 from newsclf.loadtest.generator.messages import Progress, Result, WorkerTask
 from newsclf.loadtest.generator.sender import Sender
-from newsclf.loadtest.stop_conditions import DRAIN
+from newsclf.loadtest.stop_conditions.condition import DRAIN
 from newsclf.loadtest.store.samples import NEVER, SAMPLE, Outcome, Sample
 
 _BACKLOG_PER_CONNECTION = 10

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from newsclf.evaluation.page import render_page
+from newsclf.evaluation.report.page import render_page
 from newsclf.loadtest.report.files import write_report
 from tests.e2e.browser.conftest import Browser
 from tests.support.evaluation_builders import evaluation_report

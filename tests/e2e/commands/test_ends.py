@@ -150,11 +150,11 @@ def ended(*_: object, **__: object) -> None:
     ("command", "step"),
     [
         ("train", "newsclf.training.loop.fit"),
-        ("evaluate", "newsclf.serving.engine.Engine.classify"),
+        ("evaluate", "newsclf.serving.engines.onnx_runtime.Engine.classify"),
         ("evaluate", "newsclf.common.files.os.fdopen"),
         ("package", "newsclf.deploy.package.archive.check_archive"),
         ("package", "newsclf.deploy.package.archive.tarfile.TarFile.addfile"),
-        ("predict", "newsclf.serving.engine.Engine.classify"),
+        ("predict", "newsclf.serving.engines.onnx_runtime.Engine.classify"),
         ("deploy", "newsclf.deploy.local.process.wait_until_ready"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from newsclf.serving.engine import Engine
+from newsclf.serving.engines.onnx_runtime import Engine
 from tests.e2e.dlc.toolkit import NOBODY, PYTHON, Toolkit, running, unpack
 from tests.integration.serving.test_server import running as serving
 from tests.support.builders import sample_rows

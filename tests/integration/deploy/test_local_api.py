@@ -20,7 +20,7 @@ from newsclf.deploy.local.credentials import auth_of
 from newsclf.deploy.local.target import LocalTarget
 from newsclf.deploy.records import ApiRequest, LocalDeployment
 from newsclf.deploy.store import Deployments
-from newsclf.serving.engine import Engine
+from newsclf.serving.engines.onnx_runtime import Engine
 from tests.conftest import Cli
 from tests.support.builders import sample_rows
 from tests.support.recorder import recorder

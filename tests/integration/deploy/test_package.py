@@ -18,7 +18,7 @@ from botocore.stub import Stubber
 from newsclf.common.files import file_digest
 from newsclf.deploy.package.archive import MODULES
 from newsclf.model.card import read_card
-from newsclf.serving.engine import Engine
+from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.serving.sagemaker_hooks import Unusable, model_fn, transform_fn
 from tests.conftest import Cli, Result
 from tests.support.builders import LAMBDA_ENVIRONMENT, build_wheels, sample_rows

@@ -11,7 +11,7 @@ import pytest
 
 from newsclf.common.files import file_digest
 from newsclf.data.examples import Example, Split
-from newsclf.serving.engine import Engine
+from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.training.seen_texts import part_of, read_seen_texts, write_seen_texts
 from tests.conftest import Cli
 from tests.support.builders import sample_rows, write_csv

@@ -18,7 +18,9 @@ from newsclf.loadtest.generator.controller import Generated, generate
 from newsclf.loadtest.generator.messages import Progress, Target
 from newsclf.loadtest.load import arrivals
 from newsclf.loadtest.load.arrivals import Schedule
-from newsclf.loadtest.stop_conditions import Interrupt, StopCondition, StopConditions, Unresponsive
+from newsclf.loadtest.stop_conditions.condition import StopCondition, StopConditions
+from newsclf.loadtest.stop_conditions.interrupt import Interrupt
+from newsclf.loadtest.stop_conditions.unresponsive import Unresponsive
 from newsclf.loadtest.store.records import Load, Point, PointSummary
 from newsclf.loadtest.store.samples import NEVER, Outcome
 from tests.support.loadserver import Behaviour, running

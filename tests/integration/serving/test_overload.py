@@ -21,7 +21,7 @@ from newsclf.contract.labels import LABELS
 from newsclf.loadtest.generator.controller import generate
 from newsclf.loadtest.generator.messages import Progress, Target
 from newsclf.loadtest.load import arrivals
-from newsclf.loadtest.stop_conditions import StopConditions
+from newsclf.loadtest.stop_conditions.condition import StopConditions
 from newsclf.loadtest.store.records import Load
 from newsclf.loadtest.store.samples import Outcome, Samples
 from tests.support.metronome import JOB_S, SCORES

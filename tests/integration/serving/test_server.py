@@ -22,7 +22,7 @@ import httpx
 import numpy as np
 import pytest
 
-from newsclf.serving.engine import Engine
+from newsclf.serving.engines.onnx_runtime import Engine
 from tests.support.builders import (
     LAMBDA_ENVIRONMENT,
     build_serving_model,

@@ -18,7 +18,7 @@ from newsclf.common.errors import ModelError
 from newsclf.common.files import file_digest
 from newsclf.deploy.package.archive import SUMS, check_archive, write_archive
 from newsclf.model.directory import CARD_FILE
-from newsclf.serving.engine import FILES
+from newsclf.serving.engines.onnx_runtime import FILES
 
 Members = dict[str, bytes | tarfile.TarInfo]
 

@@ -8,10 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from newsclf.evaluation import charts
 from newsclf.evaluation.baseline import Baseline
-from newsclf.evaluation.page import render_page
-from newsclf.evaluation.report import (
+from newsclf.evaluation.records import (
     Calibration,
     CalibrationBin,
     ClassScore,
@@ -20,6 +18,8 @@ from newsclf.evaluation.report import (
     Speed,
     Training,
 )
+from newsclf.evaluation.report import charts
+from newsclf.evaluation.report.page import render_page
 from newsclf.reporting.figure import Figure
 from newsclf.reporting.page import standalone
 from newsclf.training import curve

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from newsclf.loadtest.stop_conditions import (
-    CANCEL,
-    DRAIN,
-    CostLimit,
-    Interrupt,
-    RequestLimit,
-    StopConditions,
-    Unresponsive,
-)
+from newsclf.loadtest.stop_conditions.condition import CANCEL, DRAIN, StopConditions
+from newsclf.loadtest.stop_conditions.interrupt import Interrupt
+from newsclf.loadtest.stop_conditions.limits import CostLimit, RequestLimit
+from newsclf.loadtest.stop_conditions.unresponsive import Unresponsive
 
 
 class Clock:

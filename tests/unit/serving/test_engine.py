@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from newsclf.common.errors import ModelError
-from newsclf.serving import tokens
-from newsclf.serving.engine import FILES, PROBE, Engine
+from newsclf.serving.engines import tokens
+from newsclf.serving.engines.onnx_runtime import FILES, PROBE, Engine
 from tests.conftest import Cli
 from tests.support.builders import build_serving_model, list_files, sample_rows, save_onnx
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from newsclf.common.intervals import Interval, percent, wilson_interval
 from newsclf.contract.labels import LABELS
-from newsclf.evaluation.report import Calibration, Slice
-from newsclf.evaluation.tables import bin_table, confusion_table, slice_table
+from newsclf.evaluation.records import Calibration, Slice
+from newsclf.evaluation.report.tables import bin_table, confusion_table, slice_table
 from newsclf.reporting import svg
 from newsclf.reporting.figure import Figure
 from newsclf.reporting.labels import Box

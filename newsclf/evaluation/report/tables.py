@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from newsclf.common.intervals import percent, share_range
-from newsclf.evaluation.report import CalibrationBin, Comparison, EvaluationReport, Slice
+from newsclf.evaluation.records import CalibrationBin, Comparison, EvaluationReport, Slice
 from newsclf.reporting.figure import Table
 
 

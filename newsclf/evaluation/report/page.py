@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from newsclf.common.intervals import percent, share_range
-from newsclf.evaluation import tables
-from newsclf.evaluation.charts import confusion_figure, reliability_figure, slices_figure
-from newsclf.evaluation.report import EvaluationReport
+from newsclf.evaluation.records import EvaluationReport
+from newsclf.evaluation.report import tables
+from newsclf.evaluation.report.charts import confusion_figure, reliability_figure, slices_figure
 from newsclf.reporting import page
 from newsclf.reporting.page import Card
 from newsclf.training.curve import training_figure
@@ -15,7 +15,7 @@ def render_page(report: EvaluationReport) -> str:
     """HTML of a report. Every text of the data is escaped; only our own charts are markup."""
     training, other = report.training, report.comparison
     return page.render_page(
-        "newsclf.evaluation",
+        "newsclf.evaluation.report",
         f"{report.model}: {percent(report.score.accuracy)} on {report.data}",
         report=report,
         tables=tables,

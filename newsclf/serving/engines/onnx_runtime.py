@@ -16,7 +16,7 @@ from newsclf.common.errors import ModelError
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS, label_mapping_error
 from newsclf.model.directory import ONNX_FILE
-from newsclf.serving import tokens
+from newsclf.serving.engines import tokens
 
 FILES = ("config.json", *tokens.FILES, ONNX_FILE)
 """The files of a model directory that the engine reads."""

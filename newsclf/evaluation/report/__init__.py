@@ -1,0 +1,1 @@
+"""Report of an evaluation: an HTML page that opens offline, its charts and its tables."""

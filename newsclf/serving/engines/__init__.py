@@ -1,0 +1,1 @@
+"""Inference engines: each loads a model directory and classifies headlines with it."""
