@@ -37,7 +37,7 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its arguments and options."""
-        return _without_bool(super().get_params(ctx))
+        return _in_plain_words(super().get_params(ctx))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print its help, and the epilog with its line breaks: examples are there to be copied."""
@@ -84,14 +84,17 @@ class Group(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its options."""
-        return _without_bool(super().get_params(ctx))
+        return _in_plain_words(super().get_params(ctx))
 
 
-def _without_bool(params: list[Any]) -> list[Any]:
-    """Leave out of a flag's help that it is a `<bool>`."""
+def _in_plain_words(params: list[Any]) -> list[Any]:
+    """Show flags without `<bool>`, and defaults that are given as text without parentheses."""
     for param in params:
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
+        shown = getattr(param, "show_default", None)
+        if isinstance(shown, str):
+            param._get_default_string = lambda shown=shown, **_: shown  # noqa: SLF001
     return params
 
 

@@ -12,7 +12,6 @@ import typer
 
 from newsclf.cli import completion
 from newsclf.cli.console import NoteHandler, Output
-from newsclf.cli.durations import duration_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -343,29 +342,6 @@ def naming_options(options: Mapping[str, str]) -> Iterator[None]:
         option = next((name for path, name in options.items() if place.startswith(path)), default)
         typed = f" {short(problem['input'])}" if isinstance(problem["input"], str | int) else ""
         raise ConfigError(f"{option}{typed}: {describe_problem(problem)}") from None
-
-
-def seconds(text: str | None, option: str) -> int | None:
-    """Whole seconds in a duration such as `90s`, `90m`, `2h` or `3d`; None stays None.
-
-    Raises:
-        ConfigError: It is something else, or less than a second.
-    """
-    from newsclf.common.errors import ConfigError
-
-    if text is None:
-        return None
-    try:
-        found = int(duration_s(text))
-    except ValueError as error:
-        raise ConfigError(
-            f"{option} {error}", hint="a number with its unit, such as 90m, 2h or 3d"
-        ) from None
-    if found < 1:
-        raise ConfigError(
-            f"{option} {text}: at least 1 s", hint="a number with its unit, such as 90m, 2h or 3d"
-        )
-    return found
 
 
 def only_one(values: list[str] | None, option: str) -> str | None:

@@ -35,6 +35,8 @@ _WORDS = {
     "missing": "missing",
     "extra_forbidden": "no such setting",
     "json_invalid": "not JSON ({error})",
+    "union_tag_not_found": "{discriminator} is missing",
+    "union_tag_invalid": "{discriminator} is not one of {expected_tags}",
 }
 _SHOWN_CHARACTERS = 60
 

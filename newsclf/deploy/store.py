@@ -223,7 +223,7 @@ def _parse(record: bytes, folder: Path) -> Deployment:
         found = _DEPLOYMENT.validate_python(from_json(record) | {"folder": folder})
     except (TypeError, ValueError) as error:
         said = first_problem(error) if isinstance(error, ValidationError) else reason_of(error)
-        raise ValueError(f"not a deployment of this version of newsclf ({said})") from error
+        raise ValueError(f"not a record of a deployment of this version ({said})") from error
     if found.name != folder.name:
         raise ValueError(f"it is the record of {found.name!r}")
     return found

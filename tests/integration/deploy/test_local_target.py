@@ -435,7 +435,7 @@ def test_state_of_another_version_is_an_error(newsclf: Cli) -> None:
     result = newsclf("status")
 
     assert result.exit_code == 3
-    assert "not a deployment of this version of newsclf (local.schema_version:" in result.err
+    assert "not a record of a deployment of this version (local.schema_version:" in result.err
 
 
 def test_two_commands_do_not_work_on_one_deployment_at_once(tmp_path: Path) -> None:

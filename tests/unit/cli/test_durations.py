@@ -7,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsclf.cli.durations import duration_s
-from newsclf.cli.options import seconds
-from newsclf.common.errors import ConfigError
 from tests.conftest import Cli
 
 
@@ -55,16 +53,3 @@ def test_a_duration_of_nothing_is_an_error(newsclf: Cli, option: str) -> None:
 
     assert result.exit_code == 2
     assert "0: at least" in result.err
-
-
-@pytest.mark.parametrize(
-    ("text", "found"), [(None, None), ("90s", 90), ("90m", 5400), ("2h", 7200), ("1.5h", 5400)]
-)
-def test_whole_seconds_of_an_option(text: str | None, found: int | None) -> None:
-    assert seconds(text, "--ttl") == found
-
-
-@pytest.mark.parametrize("text", ["0", "0.4s", "soon", "2 weeks"])
-def test_an_option_without_a_usable_duration_is_named(text: str) -> None:
-    with pytest.raises(ConfigError, match="--ttl"):
-        seconds(text, "--ttl")

@@ -431,3 +431,21 @@ def test_a_name_that_is_nearly_one_is_not_taken_for_removed(newsclf: Cli) -> Non
     assert "did you mean news?" in result.err
     assert Deployments(STATE).names() == ["news"]
     assert "did you mean news?" in newsclf("logs", "--deployment", "nwes").err
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ('{"schema_version": 1}', "'target' is missing"),
+        (damage(target="mars"), "'target' is not one of 'local', 'aws'"),
+    ],
+)
+def test_a_record_without_a_known_target_is_not_of_this_version(
+    document: object, problem: str
+) -> None:
+    plant(document)
+
+    error = Deployments(STATE).load().damaged["news"]
+
+    assert str(error).endswith(f": not a record of a deployment of this version ({problem})")
+    assert "\n" not in str(error)
