@@ -78,4 +78,4 @@ class AccountRules(LenientRecord):
 
 
 NO_RULES = AccountRules()
-"""Of an account that demands nothing."""
+"""Rules for an account without any requirements."""

@@ -1,8 +1,8 @@
-"""Every error that a user is meant to see.
+"""Errors shown to the user, with their exit codes.
 
     NewsclfError                exit 1   anything below, or a failure that fits nowhere else
     ├─ ConfigError              exit 2   a flag, an environment variable or a TOML field is wrong
-    ├─ CredentialsError         exit 2   AWS is to be asked, and there are no usable credentials
+    ├─ CredentialsError         exit 2   AWS credentials are missing or unusable
     ├─ DataError                exit 2   a data file can't be used; names the file and the line
     │  └─ MissingColumnError            it has no column of the name that was asked for
     ├─ MissingExtraError        exit 2   the command needs packages that are not installed
@@ -44,7 +44,7 @@ class ConfigError(NewsclfError):
 
 
 class CredentialsError(NewsclfError):
-    """AWS is to be asked, and there are no credentials, or they are incomplete."""
+    """AWS credentials are needed but missing or incomplete."""
 
     exit_code = 2
 

@@ -17,7 +17,7 @@ PRIVATE = 0o600
 """Mode of a file that only its owner may read."""
 
 _NAME_CHARS = 50
-"""Of the name of a file in that of its partial one, which the file system limits to 255 bytes."""
+"""Characters of the file name kept in its partial file name, which may have 255 bytes at most."""
 _HEX_DIGITS = 16
 
 

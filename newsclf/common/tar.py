@@ -18,7 +18,7 @@ DAMAGED = (
 """What reading a damaged archive raises; the last two are tarfile's, of odd numbers and of chains
 of headers."""
 _HEADER_LIMIT_BYTES = 1024 * 1024
-"""Of the headers before a member. PAX and GNU headers and maps of sparse files are read into
+"""Limit on the headers before a member. PAX and GNU headers and maps of sparse files are read into
 memory, and may claim any size."""
 _MEMBERS_LIMIT = 10_000
 _BLOCK_BYTES = 1024 * 1024
