@@ -37,19 +37,31 @@ def load_base(base: Base, *, max_tokens: int) -> tuple[PreTrainedModel, PreTrain
         label2id={label: i for i, label in enumerate(LABELS)},
         ignore_mismatched_sizes=True,  # a base that is a classifier of other classes
     )
-    longest = getattr(model.config, "max_position_embeddings", max_tokens)
-    tokenizer.model_max_length = min(max_tokens, longest)
+    tokenizer.model_max_length = min(max_tokens, _positions(model) or max_tokens)
     return model, tokenizer
 
 
+def _positions(model: PreTrainedModel) -> int | None:
+    """How many tokens a model has positions for; None if it takes any number.
+
+    RoBERTa, MPNet and their like count positions from the one after the padding's.
+    """
+    positions = getattr(model.config, "max_position_embeddings", None)
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            unused = 0 if module.padding_idx is None else module.padding_idx + 1
+            return min(module.num_embeddings - unused, positions or module.num_embeddings)
+    return positions
+
+
 def load_trained(
-    folder: Path, *, attention: str = "sdpa"
+    folder: Path, *, attention: str | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load the float model of a model directory, ready for inference.
 
     Args:
-        attention: transformers' name of an implementation: `sdpa` is fast, `eager` is made of
-            plain matrix products.
+        attention: transformers' name of an implementation: `eager`, which every model has, is made
+            of plain matrix products; None is the fastest that the model has.
 
     Raises:
         ModelError: the folder has no float model.

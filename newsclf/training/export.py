@@ -44,6 +44,8 @@ def export_int8(folder: Path, target: Path) -> None:
         # The tracing exporter is marked as superseded, but the graphs of its successor (torch
         # 2.13) fail in the quantiser's shape inference; decision 0007 has the measurement.
         warnings.simplefilter("ignore")
+        # Else torch prints the graph of a model that it can't export on stdout.
+        torch._C._jit_set_onnx_log_enabled(False)  # noqa: FBT003, SLF001 - the only switch
         float_file = Path(scratch) / "float.onnx"
         torch.onnx.export(
             _Logits(model, names).eval(),

@@ -143,7 +143,7 @@ def fit(
                 group["lr"] = group["peak"] * rate_factor(step, steps, settings.warmup_fraction)
             batch = collate(batch_rows, pad_token_id=pad_token_id).to(device)
             optimizer.zero_grad(set_to_none=True)
-            loss = _backward(model, batch, weights, settings.adversarial_step)
+            loss = add_gradients(model, batch, weights, settings.adversarial_step)
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_gradient_norm)
             optimizer.step()
             averaged.update_parameters(model)
@@ -175,7 +175,7 @@ def fit(
     )
 
 
-def _backward(
+def add_gradients(
     model: PreTrainedModel, batch: Batch, weights: torch.Tensor, adversarial_step: float
 ) -> float:
     """Add the gradients of a batch's loss to the parameters, and return the loss.

@@ -133,6 +133,7 @@ def train(
     parts = split(data, settings.data)
     callbacks.on_data(data, parts)
     from newsclf.training.devices import pick_device
+    from newsclf.training.rehearsal import rehearse
 
     pick_device(settings.train.device)  # before anything is written
     base = copies.base or resolve_base(settings.train.base, revision=settings.train.revision)
@@ -140,6 +141,7 @@ def train(
     with locked(work), _deleted_unless_resumable(work, settings.model):
         if not resume:
             empty(work)
+            rehearse(base, parts.train, settings.train, work, int8=request.optimize)
         started = request.model_copy(update={"data_digest": data.digest})
         write_record(work / REQUEST_FILE, started)
         result = _train_seeds(started, callbacks, data, parts, base)

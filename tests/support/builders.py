@@ -61,11 +61,51 @@ def sample_rows() -> list[tuple[str, str]]:
         return [(row["text"], row["label"]) for row in csv.DictReader(file)]
 
 
-def build_tiny_base(folder: Path) -> Path:
-    """Write a two-layer DistilBERT with random weights and a WordPiece tokenizer."""
+_SMALL: dict[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 128,
+    "pad_token_id": 0,
+}
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "distilbert": {
+        "dim": 64,
+        "hidden_dim": 128,
+        "n_layers": 2,
+        "n_heads": 4,
+        "max_position_embeddings": 128,
+    },
+    "bert": _SMALL,
+    "roberta": _SMALL,
+    "xlm-roberta": _SMALL,
+    "mpnet": _SMALL,
+    "electra": _SMALL | {"embedding_size": 32},
+    "albert": _SMALL | {"embedding_size": 32},
+    "deberta-v2": _SMALL
+    | {
+        "relative_attention": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_buckets": 32,
+        "norm_rel_ebd": "layer_norm",
+        "share_att_key": True,
+        "position_biased_input": False,
+        "type_vocab_size": 0,
+    },
+    "modernbert": _SMALL
+    | {"bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3, "sep_token_id": 3},
+    "fnet": _SMALL,
+    "t5": _SMALL,
+}
+"""Configurations of small encoders; the last two can't be exported, or trained as we train."""
+
+
+def build_tiny_base(folder: Path, architecture: str = "distilbert") -> Path:
+    """Write a two-layer encoder with random weights and a WordPiece tokenizer."""
     import torch
     from tokenizers import BertWordPieceTokenizer
-    from transformers import BertTokenizer, DistilBertConfig, DistilBertModel
+    from transformers import AutoConfig, AutoModel, BertTokenizer
 
     trainer = BertWordPieceTokenizer()
     trainer.train_from_iterator(
@@ -76,15 +116,10 @@ def build_tiny_base(folder: Path) -> Path:
     tokenizer = BertTokenizer.from_pretrained(folder)
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     torch.manual_seed(0)
-    config = DistilBertConfig(
-        vocab_size=len(tokenizer),
-        dim=64,
-        hidden_dim=128,
-        n_layers=2,
-        n_heads=4,
-        max_position_embeddings=128,
+    config = AutoConfig.for_model(
+        architecture, vocab_size=len(tokenizer), **ARCHITECTURES[architecture]
     )
-    DistilBertModel(config).save_pretrained(folder)
+    AutoModel.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

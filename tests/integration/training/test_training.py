@@ -456,7 +456,7 @@ def test_ctrl_c_before_the_first_epoch_ends_leaves_nothing_and_says_so(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(ml_train, "_backward", interrupted)
+        patched.setattr(ml_train, "add_gradients", interrupted)
         stopped = newsclf("train", "--config", config)
 
     assert stopped.exit_code == 130

@@ -1,0 +1,98 @@
+"""Rehearsal of a training: a base takes every step of the way, on a few rows, before it is trained.
+
+Architectures differ in what they support: attention kernels, positions, operators that ONNX has
+and the quantiser knows. Whatever fails, fails here, and not when the training has ended.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from newsclf.common.errors import ModelError
+from newsclf.common.settings import TrainSettings
+from newsclf.contract.labels import LABELS
+from newsclf.data.examples import Example
+from newsclf.model.directory import ONNX_FILE
+from newsclf.serving.engines.onnx_runtime import Engine
+from newsclf.training.base import Base
+from newsclf.training.batches import collate, training_rows
+from newsclf.training.classifier import classify_float, load_base, load_trained
+from newsclf.training.export import export_int8
+from newsclf.training.loop import add_gradients
+
+_ROWS = 4
+_RATE = 1e-3
+_TOLERANCE = 0.1
+"""Difference of a probability between the float and the int8 form of the untrained head."""
+
+
+def rehearse(
+    base: Base, rows: Sequence[Example], settings: TrainSettings, work: Path, *, int8: bool
+) -> None:
+    """Train a base for one step, write it, load it, and with `int8` export it and compare.
+
+    Args:
+        base: The base, which is not changed.
+        rows: Training rows, of which a few are taken, and one as long as the model reads.
+        settings: Those of the training.
+        work: Folder for scratch files, which are deleted.
+        int8: Whether an int8 file will be made of the trained model.
+
+    Raises:
+        ModelError: the base can't be used; the text says at which step.
+    """
+    examples = [*rows[:_ROWS], _longest(rows[0])]
+    texts = [example.text for example in examples]
+    model, tokenizer = load_base(base, max_tokens=settings.max_tokens)
+    with tempfile.TemporaryDirectory(dir=work, prefix="rehearsal-") as scratch:
+        folder = Path(scratch)
+        with _step(base, "a training step"):
+            batch = collate(
+                training_rows(tokenizer, examples, settings),
+                pad_token_id=tokenizer.pad_token_id or 0,
+            )
+            add_gradients(model.train(), batch, torch.ones(len(LABELS)), settings.adversarial_step)
+            torch.optim.SGD(model.parameters(), _RATE).step()
+        with _step(base, "writing and loading the model"):
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+            expected = classify_float(*load_trained(folder), texts)
+        if not int8:
+            return
+        with _step(base, "the int8 export"):
+            export_int8(folder, folder / ONNX_FILE)
+            answers = Engine(folder).classify(texts)
+    furthest = max(
+        abs(a - b)
+        for one, other in zip(expected, answers, strict=True)
+        for a, b in zip(one.scores, other.scores, strict=True)
+    )
+    if furthest > _TOLERANCE:
+        raise ModelError(
+            f"{base.name}: its int8 form answers differently, by {furthest:.2f} in a score, before"
+            " any training",
+            hint="choose another base, or train with --no-optimize",
+        )
+
+
+@contextmanager
+def _step(base: Base, name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # torch, transformers and onnxruntime raise many kinds
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(
+            f"{base.name}: cannot be used as a base, because {name} fails ({lines[0]})",
+            hint="choose another base, such as minilm or distilbert-base-uncased",
+        ) from error
+
+
+def _longest(example: Example) -> Example:
+    """A row with more words than any base reads, so that it is cut where the model's limit is."""
+    return replace(example, text=" ".join([example.text] * 600))
