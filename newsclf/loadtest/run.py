@@ -36,7 +36,7 @@ from newsclf.loadtest.report.run import report
 from newsclf.loadtest.server_figures import read_figures
 from newsclf.loadtest.stop_conditions.condition import StopCondition, StopConditions
 from newsclf.loadtest.stop_conditions.interrupt import Interrupt
-from newsclf.loadtest.stop_conditions.limits import CostLimit, Limits, RequestLimit
+from newsclf.loadtest.stop_conditions.limits import CostLimit, RequestLimit
 from newsclf.loadtest.store.records import Load, Machine, Objective, Run, Search, Summary
 from newsclf.loadtest.store.run_folder import RunFolder, file_name
 from newsclf.loadtest.subjects import Subjects
@@ -94,14 +94,14 @@ def loadtest(request: LoadtestRequest, callbacks: Callbacks) -> tuple[Path, Summ
         CheckFailedError: A limit of the request ended the run before its first point was complete.
         InterruptedRunError: Ctrl-C did.
     """
-    limits = _limits(request)
+    usd_per_hour = _usd_per_hour(request)
     texts = read_headlines(request.payloads, request.text_column)
     run = _describe(request, texts)
     _check_names(request)
     folder, run = _open_folder(request, run)
     interrupt = Interrupt()
-    request_limit = RequestLimit(limits.max_requests, sent=_sent(folder))
-    cost_limit = CostLimit(limits.max_cost_usd, limits.usd_per_hour)
+    request_limit = RequestLimit(request.max_requests, sent=_sent(folder))
+    cost_limit = CostLimit(request.max_cost_usd, usd_per_hour)
     stop = StopConditions(request_limit, cost_limit, interrupt)
     searches: list[Search] = []
     failed: list[TargetError] = []
@@ -161,8 +161,8 @@ def _sent(folder: RunFolder) -> int:
     return sum(len(run.samples(point.id)) for point in run.points)
 
 
-def _limits(request: LoadtestRequest) -> Limits:
-    """Limits of the run; what has no price is said before anything is measured."""
+def _usd_per_hour(request: LoadtestRequest) -> float:
+    """What the run costs by the hour; a missing price is an error before anything is measured."""
     region, prices = _region(request), request.prices
     path_prices(prices, region, RequestPath())
     prices.serverless_price(region)
@@ -172,7 +172,7 @@ def _limits(request: LoadtestRequest) -> Limits:
     usd_per_hour += request.subjects.recommender_usd_per_hour
     if request.max_cost_usd is not None and not usd_per_hour:
         raise ConfigError("--max-cost needs a price", hint="--price-as ml.c5.large gives it one")
-    return Limits(request.max_requests, request.max_cost_usd, usd_per_hour)
+    return usd_per_hour
 
 
 def _region(request: LoadtestRequest) -> str:

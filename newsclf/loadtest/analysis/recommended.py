@@ -48,7 +48,7 @@ def beside_ours(found: Recommendations, summary: Summary) -> RecommenderSummary:
     )
 
 
-def doubts(found: RecommenderSummary) -> Iterator[str]:
+def caveats(found: RecommenderSummary) -> Iterator[str]:
     """What a reader must know before relying on the table."""
     if found.reason is not None:
         yield f"SageMaker's Inference Recommender: {found.reason}."
@@ -61,10 +61,10 @@ def doubts(found: RecommenderSummary) -> Iterator[str]:
             f" {found.region} says why."
         )
     for row in theirs:
-        yield from _doubts_of(row)
+        yield from _caveats_of(row)
 
 
-def _doubts_of(row: RecommenderRow) -> Iterator[str]:
+def _caveats_of(row: RecommenderRow) -> Iterator[str]:
     if row.environment:
         settings = ", ".join(f"{key}={value}" for key, value in row.environment.items())
         yield (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from newsclf.common.intervals import percent
 from newsclf.costs.formulas import CostRow
 from newsclf.loadtest.analysis.deciding_points import by_instance, faster_than
-from newsclf.loadtest.analysis.recommended import doubts
+from newsclf.loadtest.analysis.recommended import caveats
 from newsclf.loadtest.report.groups import MODELS, load_words
 from newsclf.loadtest.report.tables import objective_words
 from newsclf.loadtest.store.records import PointSummary, Run, Search, Summary
@@ -131,7 +131,7 @@ def _warnings(summary: Summary) -> Iterator[str]:
             yield text.format(_some(found))
     yield from _lower_bounds(summary)
     yield from _service_warnings(summary)
-    yield from doubts(summary.recommender) if summary.recommender else ()
+    yield from caveats(summary.recommender) if summary.recommender else ()
     for s in summary.searches:
         if s.low_per_s is not None and not s.confirmed:
             yield f"The rate of {s.instance} was not confirmed by repeats: {s.note}"

@@ -8,15 +8,6 @@ from dataclasses import dataclass, field
 from newsclf.loadtest.stop_conditions.condition import StopCondition
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits that the user set for a load test; None: no limit."""
-
-    max_requests: int | None = None
-    max_cost_usd: float | None = None
-    usd_per_hour: float = 0.0
-
-
 @dataclass(slots=True)
 class RequestLimit(StopCondition):
     """The limit of --max-requests; earlier parts of a resumed run count."""

@@ -22,7 +22,7 @@ from newsclf.deploy.aws.jobs.recommender_job import plain, recommendations
 from newsclf.deploy.recommendations import Recommendations
 from newsclf.deploy.records import AwsDeployment, AwsSpec, LocalDeployment, Process, Serverless
 from newsclf.deploy.store import Deployments
-from newsclf.loadtest.analysis.recommended import beside_ours, doubts
+from newsclf.loadtest.analysis.recommended import beside_ours, caveats
 from newsclf.loadtest.report.tables import recommender_table
 from tests.conftest import Cli, Result
 from tests.support.fakeaws.fixtures import REGION
@@ -468,7 +468,7 @@ def test_its_figures_in_our_units() -> None:
 def test_figures_that_contradict_each_other_are_warned_of(
     metrics: dict[str, float], said: str | None
 ) -> None:
-    warned = "\n".join(doubts(compared(found=recommendations(answer(**metrics)))))
+    warned = "\n".join(caveats(compared(found=recommendations(answer(**metrics)))))
 
     assert (said in warned) if said else warned == ""
 
@@ -476,9 +476,9 @@ def test_figures_that_contradict_each_other_are_warned_of(
 def test_missing_figures_and_settings_of_its_own_are_said() -> None:
     tuned = recommendations(answer())[0].model_copy(update={"environment": {"OMP": "2"}})
 
-    assert "no figures of ml.c5.xlarge" in "".join(doubts(compared()))
-    assert "OMP=2" in "".join(doubts(compared(found=[tuned])))
-    assert list(doubts(compared(status="STOPPED", reason="why"))) == [
+    assert "no figures of ml.c5.xlarge" in "".join(caveats(compared()))
+    assert "OMP=2" in "".join(caveats(compared(found=[tuned])))
+    assert list(caveats(compared(status="STOPPED", reason="why"))) == [
         "SageMaker's Inference Recommender: why."
     ]
 
