@@ -1,4 +1,4 @@
-"""What the shell offers on <TAB>: names of deployments, regions, instances, and fixed values."""
+"""Shell completion of deployment names, regions, instance types and fixed values."""
 
 from __future__ import annotations
 

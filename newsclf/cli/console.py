@@ -52,7 +52,7 @@ def json_text(document: Any, encoding: str) -> str:
 
 
 def _visible_lines(message: str, *, indented: bool = False) -> str:
-    """Each line made visible; one that looks like a line of ours, or any, is indented.
+    """Escape each line; indent lines that look like ours, or all.
 
     A name of a file may hold a new line, and must not be able to add a hint.
     """
@@ -62,7 +62,7 @@ def _visible_lines(message: str, *, indented: bool = False) -> str:
 
 
 def make_streams_usable() -> None:
-    """Have stdin, stdout and stderr work whatever they are: closed, or not of Unicode.
+    """Make stdin, stdout and stderr usable even if closed or not Unicode.
 
     A character that the encoding lacks is written as its escape. A closed stream keeps its number,
     so that no file that is opened later gets it: reading stdin and writing stdout then fail, and
@@ -92,7 +92,7 @@ def drop_stdout() -> None:
 
 @contextmanager
 def _blaming_stdout() -> Iterator[None]:
-    """Say of a failure that stdout was what could not be written; a broken pipe stays one."""
+    """Attribute write failures to stdout; a broken pipe stays one."""
     try:
         yield
     except BrokenPipeError:
@@ -104,7 +104,7 @@ def _blaming_stdout() -> Iterator[None]:
 
 @contextmanager
 def _to_stdout() -> Iterator[None]:
-    """Write to stdout, and have it written when the block ends."""
+    """Write to stdout, and flush it when the block ends."""
     with _blaming_stdout():
         yield
         sys.stdout.flush()
@@ -121,7 +121,7 @@ class StdoutBytes(io.RawIOBase):
         self._escape = escape if sys.stdout.isatty() else None
 
     def writable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def write(self, data: Buffer) -> int:
@@ -133,7 +133,7 @@ class StdoutBytes(io.RawIOBase):
         return len(given)
 
     def flush(self) -> None:
-        """Have written what was given so far."""
+        """Flush what was written so far."""
         with _to_stdout():
             pass
 
@@ -228,7 +228,7 @@ class Output:
         return Group(*parts)
 
     def note(self, message: str, *, always: bool = False) -> None:
-        """Print a message on stderr; with `always`, in spite of --quiet."""
+        """Print a message on stderr; with `always`, even with --quiet."""
         if always or not self.quiet:
             with suppress(OSError):  # a stderr that takes nothing stops no work
                 self._console(stderr=True).print(
@@ -298,7 +298,7 @@ class Output:
 
     @contextmanager
     def live(self, view: Callable[[], RenderableType]) -> Iterator[Callable[[], None]]:
-        """Show something that changes, on stderr; what is yielded shows it anew.
+        """Show changing text on stderr; call the yielded function to update it.
 
         Nothing is shown when quiet or not on a terminal. Notes appear above it.
         """

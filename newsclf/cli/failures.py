@@ -1,4 +1,4 @@
-"""What ends a command, as the message, hint and exit code that the user gets."""
+"""Convert exceptions to user-facing messages, hints and exit codes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _USAGE = 2
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What is said of the end of a command."""
+    """Message, hint and exit code of a failed command."""
 
     message: str
     hint: str | None = None
@@ -67,13 +67,13 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 
 def with_examples(*examples: str) -> dict[str, Any]:
-    """What a command is registered with: our class, -h, and examples below its help."""
+    """Typer arguments of a command: our class, -h, and examples below its help."""
     lines = ["Examples:", *(f"  {example}" for example in examples)]
     return {"cls": Command, "context_settings": HELP_NAMES, "epilog": "\n".join(lines)}
 
 
 class Group(TyperGroup):
-    """A command with subcommands; without one it shows its help, which is no error."""
+    """A command with subcommands; without one it shows its help and succeeds."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help if there is nothing to parse."""
@@ -99,7 +99,7 @@ def _in_plain_words(params: list[Any]) -> list[Any]:
 
 
 def failure_of(error: BaseException, *, has_ended: bool = False) -> Failure | None:
-    """What to say of an error; None if a user cannot have caused it, so that it is a bug.
+    """The failure to show for an error; None for a bug.
 
     Args:
         error: What ended the command.
@@ -113,7 +113,7 @@ def failure_of(error: BaseException, *, has_ended: bool = False) -> Failure | No
             failure = _of_the_system(error)
         case UnicodeEncodeError():
             failure = Failure(f"{short(error.object)}: a name or text that is not Unicode")
-        case ValueError() if "UnicodeEncodeError" in str(error):  # of pydantic's JSON
+        case ValueError() if "UnicodeEncodeError" in str(error):  # from pydantic's JSON
             failure = Failure("a name of a file or folder that is not UTF-8 cannot be recorded")
         case MemoryError():
             failure = Failure("out of memory", "end other programs, or use a smaller model")
@@ -121,7 +121,7 @@ def failure_of(error: BaseException, *, has_ended: bool = False) -> Failure | No
             failure = _of_a_value(error)
         case typer.TyperException():
             failure = _of_the_usage(error)
-        # At a question; and in native code, of a module that was being loaded.
+        # Ctrl-C at a prompt, or in native code while a module was loading.
         case typer.Abort() | ImportError() | SystemError() if has_ended or _by_ctrl_c(error):
             failure = Failure("interrupted", exit_code=InterruptedRunError.exit_code)
         case typer.Abort():
@@ -157,7 +157,7 @@ def _of_the_system(error: OSError) -> Failure:
 def _option_of(error: OSError, ctx: typer.Context) -> str | None:
     """The option that names the folder, or the file, that an error is about.
 
-    Beside what was given that is the default, which an option shows in its help.
+    Options that were not given count with the default shown in their help.
     """
     failed = error.filename2 or error.filename
     if not isinstance(failed, str):
@@ -206,7 +206,7 @@ def _named(error: typer.BadParameter) -> str:
 
 
 def _of_the_usage(error: typer.TyperException) -> Failure:
-    """An option or command that does not exist, or has too much or too little behind it."""
+    """An unknown option or command, or one with too many or too few arguments."""
     message, _, guess = error.format_message().partition(" (Possible options: ")
     if guess:
         hint: str | None = f"did you mean {guess.rstrip(')').replace(', ', ' or ')}?"

@@ -13,7 +13,7 @@ from newsclf.common.errors import InterruptedRunError
 
 
 def main() -> None:
-    """Run the command line; what the user can act on is one line and a hint, with an exit code."""
+    """Run the command line; report user errors as one line and a hint, with an exit code."""
     make_streams_usable()
     with ended_by_signals() as received:
         try:

@@ -1,4 +1,4 @@
-"""Commands that a user is told to type next, with the state directory that they mean."""
+"""Suggested next commands, with --state-dir where needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMMAND = re.compile(rf"\bnewsclf (?:{'|'.join(_COMMANDS)})(?![\w-])")
 
 
 def with_state_dir(text: str, state_dir: Path | None) -> str:
-    """Add --state-dir to each command in a text that would else look in another directory.
+    """Add --state-dir to each command in a text that would otherwise use another directory.
 
     Args:
         text: Such as `newsclf status; newsclf teardown --deployment foo`.
@@ -34,7 +34,7 @@ def with_state_dir(text: str, state_dir: Path | None) -> str:
 
 
 def after_deployment(name: str, state_dir: Path, *, wired: bool = False) -> str:
-    """What is to be typed next about this deployment, and no other.
+    """Suggest the next commands for this deployment.
 
     Args:
         name: The deployment.

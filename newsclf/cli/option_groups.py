@@ -1,4 +1,4 @@
-"""Options that travel together: a dataclass among a command's parameters becomes its options.
+"""Option groups: a dataclass among a command's parameters becomes its options.
 
 A dataclass may name the panel of --help for those of its options that name none, as `PANEL`.
 """
@@ -61,7 +61,7 @@ def _options(group: Any) -> list[inspect.Parameter]:
 
 
 def _in_panel(hint: Any, panel: str | None) -> Any:
-    """The annotation of an option, in this panel of --help unless it names another."""
+    """Put an option in this panel of --help unless it names another."""
     option = hint.__metadata__[0]
     if panel is None or option.rich_help_panel is not None:
         return hint
@@ -71,7 +71,7 @@ def _in_panel(hint: Any, panel: str | None) -> Any:
 
 
 def options_given(group: Any) -> list[str]:
-    """The options of a group that have another value than their default, as they are typed."""
+    """Options of a group whose value differs from the default, as typed."""
     kind: Any = type(group)
     return [
         _typed(parameter)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what each command begins with."""
+"""Options shared by several commands, and the setup of each command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from newsclf.common.settings import Settings
 
 _GENERAL = "General options"
-"""Panel of --help for what every command has; it comes after the command's own options."""
+"""Panel of --help for options of every command, after the command's own."""
 ConfigOpt = Annotated[
     Path | None,
     typer.Option(
@@ -33,7 +33,7 @@ DEFAULT_DEPLOYMENT = "news"
 
 
 def _checked_name(name: str | None) -> str | None:
-    """Reject a text that no deployment can be called, before anything else is done."""
+    """Reject an invalid deployment name before anything else is done."""
     from newsclf.deploy.store import check_deployment_name
 
     if name is not None:
@@ -81,7 +81,7 @@ StateDirOpt = Annotated[
     typer.Option(
         "--state-dir",
         metavar="DIR",
-        help="Where deployments are recorded.",
+        help="Directory of deployment records.",
         show_default=".newsclf",
         rich_help_panel=_GENERAL,
     ),
@@ -102,7 +102,7 @@ RegionOpt = Annotated[
 ProfileOpt = Annotated[
     str | None, typer.Option("--profile", help="AWS profile.", show_default="AWS_PROFILE")
 ]
-_RULES = "What your AWS account demands"
+_RULES = "Rules of your AWS account"
 RoleOpt = Annotated[
     str | None,
     typer.Option(
@@ -127,7 +127,7 @@ TagOpt = Annotated[
     typer.Option(
         "--tag",
         metavar="KEY=VALUE",
-        help="Tag of everything that is made from now on; repeatable.",
+        help="Tag for everything created from now on; repeatable.",
         rich_help_panel=_RULES,
     ),
 ]
@@ -164,7 +164,7 @@ def start(*, as_json: bool, quiet: bool, verbose: bool) -> Output:
 
 
 def settings_from(config: Path | None, flags: dict[str, Any]) -> Settings:
-    """Settings of the file, the environment and these flags (None: not given)."""
+    """Load settings from the file, the environment and these flags (None: not given)."""
     from newsclf.common.settings import load_settings
 
     return load_settings(config, environ=os.environ, flags=flags)
@@ -185,7 +185,7 @@ class CommonOptions:
         )
 
     def settings(self, **flags: Any) -> Settings:
-        """Settings of the file, the environment and the options.
+        """Load settings from the file, the environment and the options.
 
         Args:
             flags: Settings that the command has options for; None: the option was not given.
@@ -218,7 +218,7 @@ class RegionOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleOptions:
-    """Options for what an AWS account demands of everything that is created in it."""
+    """Options for the rules of an AWS account."""
 
     role: RoleOpt = None
     permissions_boundary: BoundaryOpt = None
@@ -250,7 +250,7 @@ class ReadingOptions:
         str | None,
         typer.Option(
             metavar="CHARACTER",
-            help="What separates the fields of a CSV file, such as ';' or tab.",
+            help="Field delimiter of a CSV file, such as ';' or tab.",
             show_default="recognised",
         ),
     ] = None
@@ -320,10 +320,10 @@ class LabelledDataOptions(ReadingOptions):
 
 @contextmanager
 def naming_options(options: Mapping[str, str]) -> Iterator[None]:
-    """Show what is wrong with a record as an error of the option that its field comes from.
+    """Report an invalid record as an error of the option that set the field.
 
     Args:
-        options: Field, or path of a field → the option, where it is not named like the field.
+        options: Field, or path of a field → the option, where the names differ.
 
     Raises:
         ConfigError: A record that was made in the block is not valid.
@@ -378,7 +378,7 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str]:
 
 
 def typed(text: str) -> str:
-    """An argument as the user typed it, where the locale is not UTF-8 but the terminal is."""
+    """Decode an argument as UTF-8 even if the locale is not."""
     try:
         return os.fsencode(text).decode()
     except UnicodeError:

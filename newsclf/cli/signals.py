@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does, so that it cleans up after itself."""
+"""Make SIGTERM and SIGHUP end a command like Ctrl-C, with its clean-up."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _NUMBERS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Ended(KeyboardInterrupt):
-    """SIGTERM or SIGHUP has arrived; whatever cleans up after Ctrl-C does so now too."""
+    """Raised on SIGTERM or SIGHUP; handled like Ctrl-C."""
 
 
 class Received:
-    """The signal that ends this command, once there is one."""
+    """The signal that ended this command, if any."""
 
     def __init__(self) -> None:
         self.number: int = signal.SIGINT
@@ -29,7 +29,7 @@ class Received:
 
     @property
     def exit_code(self) -> int:
-        """What a shell calls a process that such a signal has ended."""
+        """Shell exit code of a process ended by this signal."""
         return 128 + self.number
 
 
@@ -37,7 +37,7 @@ class Received:
 def ended_by_signals() -> Iterator[Received]:
     """Have SIGTERM and SIGHUP raise in the main thread.
 
-    One that is ignored stays so, which is how `nohup` works. Only the first one raises: a terminal
+    Ignored signals stay ignored, as `nohup` needs. Only the first one raises: a terminal
     that is closed sends several, and they must not interrupt the clean-up.
     """
     received = Received()

@@ -1,1 +1,1 @@
-"""What every package may use: errors, settings, files, the machine."""
+"""Code shared by every package: errors, settings, files, the machine."""

@@ -1,4 +1,4 @@
-"""What an AWS account demands of all that is made in it: roles, permissions boundaries, tags."""
+"""Rules of an AWS account for new resources: role, permissions boundary, tags."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from newsclf.common.records import LenientRecord
 
 _MOST_TAGS = 48
-"""AWS takes 50 of a resource, two of which are newsclf's."""
+"""AWS allows 50 per resource, two of which are newsclf's."""
 _KEY_CHARS, _VALUE_CHARS = 128, 256
 _TAG_TEXT = re.compile(r"[\w .:/=+\-@]*")
 _RESERVED = ("aws:", "newsclf:")
@@ -32,7 +32,7 @@ def _policy(arn: str) -> str:
 
 
 def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Tags that every service of AWS takes.
+    """Check that every AWS service accepts these tags.
 
     Raises:
         ValueError: one is too long, reserved, or has a character that some service refuses.
@@ -55,17 +55,17 @@ def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class AccountRules(LenientRecord):
-    """A role of one's own, a boundary of the roles that are made, and tags of one's own."""
+    """The user's own role, permissions boundary and tags for what newsclf creates."""
 
     role: Annotated[str, AfterValidator(_role)] | None = None
-    """ARN of the role that all services take on; None: each gets a role that newsclf makes."""
+    """ARN of the role that all services assume; None: newsclf makes one for each."""
     permissions_boundary: Annotated[str, AfterValidator(_policy)] | None = None
-    """ARN of the policy that bounds each role that newsclf makes."""
+    """ARN of the permissions boundary of each role that newsclf makes."""
     tags: Annotated[dict[str, str], AfterValidator(checked_tags)] = {}
-    """On everything that is made and can be tagged, beside newsclf's own."""
+    """Tags for every taggable resource, in addition to newsclf's own."""
 
     def over(self, earlier: Self) -> Self:
-        """These rules; where they say nothing, the earlier ones."""
+        """Merge with earlier rules; these take precedence."""
         given = {name: value for name, value in self if value}
         return earlier.model_copy(update=given)
 

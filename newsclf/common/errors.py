@@ -50,13 +50,13 @@ class CredentialsError(NewsclfError):
 
 
 class DataError(NewsclfError):
-    """A data file can't be read or does not hold what it must."""
+    """A data file can't be read or lacks required content."""
 
     exit_code = 2
 
 
 class MissingColumnError(DataError):
-    """A data file has no column of the name that was asked for."""
+    """A data file lacks a requested column."""
 
     def __init__(self, message: str, *, hint: str, setting: str) -> None:
         super().__init__(message, hint=hint)
@@ -77,7 +77,7 @@ class MissingExtraError(NewsclfError):
 
 
 def install_command(extra: str) -> str:
-    """How to install an extra: from the clone, since newsclf is on no package index.
+    """How to install an extra: from the clone, since newsclf is not on PyPI.
 
     A package of that name on an index would be somebody else's.
     """
@@ -127,7 +127,7 @@ class CheckFailedError(NewsclfError):
 
 
 class InterruptedRunError(NewsclfError):
-    """The user interrupted a run; what it had done is kept and can be gone on with."""
+    """The user interrupted a run; its progress is kept and can be resumed."""
 
     exit_code = 130
 

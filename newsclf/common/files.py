@@ -1,4 +1,4 @@
-"""Write files whole or not at all, without following links that somebody planted."""
+"""Write files atomically, without following planted links."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def replacing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
 
 
 def is_partial_of(path: Path, name: str) -> bool:
-    """Whether a file is what `replacing` was writing for a file `name` when it was killed."""
+    """Whether a file is a partial file that `replacing` left for `name` when killed."""
     prefix = re.escape(_partial_prefix(name))
     return re.fullmatch(rf"{prefix}[0-9a-f]{{{_HEX_DIGITS}}}\.partial", path.name) is not None
 
@@ -69,7 +69,7 @@ def _partial_prefix(name: str) -> str:
 
 
 def _is_no_file(path: Path) -> bool:
-    """Whether a device, pipe or socket is there, or a link to an open stream: /dev/stdout."""
+    """Whether a path is a device, pipe or socket, or a link to an open stream."""
     try:
         mode = path.stat().st_mode
         linked = path.is_symlink() and str(path.readlink()).startswith("/proc/self/fd")
@@ -85,7 +85,7 @@ def file_digest(path: Path) -> str:
 
 
 def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
-    """Write a text as UTF-8, whole or not at all; see `replacing`."""
+    """Write a text as UTF-8 atomically; see `replacing`."""
     with replacing(path, mode=mode) as file:
         file.write(text.encode())
 

@@ -1,4 +1,4 @@
-"""How processes of this program's own interpreter are started."""
+"""Command lines for subprocesses of this Python interpreter."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def percent(fraction: float | None, decimals: int = 1) -> str:
 
 
 def share_range(ends: tuple[float, float] | None) -> str:
-    """The two ends of an interval of a share; empty without one."""
+    """Both ends of a share's interval; empty without one."""
     return f"{percent(ends[0])} to {percent(ends[1])}" if ends else ""
 
 

@@ -1,4 +1,4 @@
-"""What this machine gives this process."""
+"""CPU and GPU resources of this process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def available_cores(cpu_max: Path = _CPU_MAX) -> int:
 
 
 def cpu_name() -> str:
-    """The processor, as Linux names it; elsewhere what Python knows of it."""
+    """Processor name, from Linux or else from Python."""
     try:
         text = _CPU_INFO.read_text(encoding="utf-8")
     except OSError:

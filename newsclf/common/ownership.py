@@ -11,7 +11,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class OwnershipProblem(NamedTuple):
-    """Why a path is not to be trusted."""
+    """Reason not to trust a path."""
 
     kind: Literal["link", "kind", "owner", "mode"]
     words: str
@@ -19,7 +19,7 @@ class OwnershipProblem(NamedTuple):
 
 
 def ownership_problem(path: Path, *, folder: bool) -> OwnershipProblem | None:
-    """What makes a path unsafe to trust; None if it is safe or nothing is there.
+    """Find why a path is unsafe to trust; None if it is safe or does not exist.
 
     Args:
         folder: Whether the path must be a folder, otherwise a regular file.

@@ -1,4 +1,4 @@
-"""Base classes of records, and how a record is read from its file and written to it."""
+"""Base classes of records, and functions to read and write record files."""
 
 from __future__ import annotations
 
@@ -80,5 +80,5 @@ def read_record(
 
 
 def write_record(path: Path, record: BaseModel) -> None:
-    """Write a record as JSON, whole or not at all."""
+    """Write a record as JSON atomically."""
     write_text(path, record.model_dump_json(indent=2, by_alias=True) + "\n")

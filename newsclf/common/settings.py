@@ -1,4 +1,4 @@
-"""Settings: what the commands can be told, from a TOML file, the environment and flags.
+"""Settings of the commands, from a TOML file, the environment and flags.
 
 Precedence: flag > `NEWSCLF_<SECTION>_<FIELD>` > TOML file > default. Nothing here is global: a
 command loads its settings and hands each function the section that it needs.
@@ -33,7 +33,7 @@ Agreement = Annotated[
 _VARIABLE = "from the environment"
 _FLAG = "on the command line"
 _OPTIONS = {"source": "--data", "labels": "--label"}
-"""Options that are not called as the field that they set."""
+"""Options whose name differs from the field that they set."""
 
 
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
@@ -60,7 +60,7 @@ def _encoding(value: object) -> object:
 
 
 def _comma_separated(value: object) -> object:
-    """The list of a flag or variable, in which commas part the items."""
+    """Split the comma-separated list of a flag or variable."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
@@ -78,7 +78,7 @@ def _our_class(value: str) -> str:
 
 
 class ReadingSettings(StrictRecord):
-    """How rows are read; what is not set is recognised from the file, and said."""
+    """How rows are read; unset values are detected from the file, and reported."""
 
     text_column: str | None = None
     """Column with the headlines; by default `text`, else the only one that is called headline,
@@ -86,12 +86,12 @@ class ReadingSettings(StrictRecord):
     columns: Annotated[tuple[str, ...], BeforeValidator(_comma_separated)] = ()
     """Names of the columns of a CSV or Excel file without a header."""
     delimiter: Annotated[str | None, BeforeValidator(_delimiter)] = None
-    """What parts the fields of a CSV file: one character, or `tab`."""
+    """Field delimiter of a CSV file: one character, or `tab`."""
     encoding: Annotated[str | None, BeforeValidator(_encoding)] = None
 
 
 class DataSettings(ReadingSettings):
-    """Which labelled headlines to read, and how they are parted."""
+    """Which labelled headlines to read, and how they are split."""
 
     source: str = "phrasebank"
     """`phrasebank`, `sample`, the path of a file or folder, or the id of a Hub data set."""
@@ -103,7 +103,7 @@ class DataSettings(ReadingSettings):
     """PhraseBank: keep sentences on which at least this share of annotators agreed, percent."""
     extra_agreement: Agreement = 50
     """PhraseBank: sentences from this level up to `agreement` become extra training rows; the same
-    as `agreement` for none."""
+    as `agreement` adds none."""
     label_column: str | None = None
     """Column with the labels; by default `label`, else the only one that is called sentiment,
     class, polarity or the like."""
@@ -113,7 +113,7 @@ class DataSettings(ReadingSettings):
         tuple[float, float] | None, BeforeValidator(_comma_separated), AfterValidator(_check_rising)
     ] = None
     """Where labels are numbers on a scale: below the first is negative, above the second positive,
-    and what lies between is neutral."""
+    and values between are neutral."""
     test_fraction: Fraction = 0.2
     validation_fraction: Fraction = 0.1
     """Share of the training part that is held back for early stopping and model choice."""
@@ -172,11 +172,11 @@ class OptimizeSettings(StrictRecord):
 
 
 class AwsSettings(AccountRules, StrictRecord):
-    """What the AWS account demands of all that is made in it; each is kept with a deployment."""
+    """Rules of the AWS account, stored with each deployment."""
 
 
 def _recordable(path: Path) -> Path:
-    """Refuse names that no file, or no JSON document, can have: with NUL, or not UTF-8."""
+    """Reject names with NUL, or that are not UTF-8."""
     if re.search("[\0\ud800-\udfff]", str(path)):
         raise ValueError("a name that is not UTF-8 cannot be recorded; rename it")
     return path

@@ -26,7 +26,7 @@ SERVER_LOG = "server.log"
 GATEWAY_LOG, OLD_GATEWAY_LOG = "gateway.log", "gateway.log.1"
 KEY_FILE, SETTINGS_FILE = "api.key", "gateway.json"
 RUN_FILES = (SERVER_LOG, GATEWAY_LOG, OLD_GATEWAY_LOG, KEY_FILE, SETTINGS_FILE)
-"""All that newsclf ever writes into the folder of a deployment."""
+"""Names of all files that newsclf writes into a deployment's folder."""
 
 _PRIVATE_FOLDER = 0o700
 
@@ -43,7 +43,7 @@ class StateDir:
         return self.deployments / f"{name}.json"
 
     def lock(self, name: str) -> Path:
-        """What a command that works on a deployment locks."""
+        """Lock file of a deployment."""
         return self.deployments / f".{name}.lock"
 
     def run_folder(self, name: str) -> Path:
@@ -67,7 +67,7 @@ class StateDir:
             self._check(file, folder=False)
 
     def create(self, *parts: str) -> Path:
-        """Make a folder in the state directory, and the directory, for the user's eyes alone.
+        """Create a private folder in the state directory, and the directory itself.
 
         Returns:
             The folder.
@@ -90,7 +90,7 @@ class StateDir:
         """Remove the files that newsclf wrote into the folder of a deployment, and the folder.
 
         Returns:
-            What is left, since newsclf did not write it.
+            Files left in place because newsclf did not write them.
 
         Raises:
             StateError: a file can't be removed.
@@ -110,7 +110,7 @@ class StateDir:
         return left
 
     def remove_record(self, name: str) -> None:
-        """Remove the record of a deployment, and what a command that was killed left of one."""
+        """Remove the record of a deployment, and partial files of killed commands."""
         record = self.record(name)
         with writing(record):
             for path in [*self.deployments.glob(".*.partial"), record]:
@@ -142,7 +142,7 @@ def private_folder(folder: Path) -> Path:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an error of the file system into one that names the path and the way out.
+    """Turn a file system error into a StateError with the path and a hint.
 
     Raises:
         StateError: instead of OSError.
@@ -154,7 +154,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def open_log(path: Path) -> int:
-    """A descriptor that appends to a log which only the user may read; StateError if it can't."""
+    """Open a private log for appending; StateError if that fails."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
     with writing(path):
         descriptor = os.open(path, flags, PRIVATE)
@@ -168,11 +168,11 @@ def _make(folder: Path) -> None:
             folder.mkdir(mode=_PRIVATE_FOLDER)
         except FileExistsError:
             return
-        folder.chmod(_PRIVATE_FOLDER)  # whatever part the umask took
+        folder.chmod(_PRIVATE_FOLDER)  # the umask may have removed bits
 
 
 def unusable(path: Path, error: OSError) -> StateError:
-    """The error that names a path which the file system refuses, and the way out."""
+    """The StateError for a path that cannot be used, with a hint."""
     return StateError(
         f"{path}: cannot be used ({reason_of(error)})",
         hint="see that it can be written and has room, or name another directory with"

@@ -15,8 +15,8 @@ DAMAGED = (
     *(tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError),
     *(ValueError, RecursionError),
 )
-"""What reading a damaged archive raises; the last two are tarfile's, of odd numbers and of chains
-of headers."""
+"""Exceptions from reading a damaged archive; tarfile raises the last two for odd numbers and header
+chains."""
 _HEADER_LIMIT_BYTES = 1024 * 1024
 """Limit on the headers before a member. PAX and GNU headers and maps of sparse files are read into
 memory, and may claim any size."""
@@ -25,16 +25,16 @@ _BLOCK_BYTES = 1024 * 1024
 
 
 def members(path: Path, *, limit_bytes: int) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """The members one after the other, each with the open archive to read it from.
+    """Iterate over the members, each with the open archive to read it from.
 
     After the last one the rest of the file is read, whose checksum stands at its end.
 
     Args:
-        path: A regular file; a pipe would keep us waiting.
-        limit_bytes: Of what it unpacks to, headers and all.
+        path: A regular file; a pipe would block.
+        limit_bytes: Limit on the unpacked size, headers included.
 
     Raises:
-        DAMAGED: It is no such archive, or claims more than it may.
+        DAMAGED: It is not a .tar.gz, or exceeds a limit.
         OSError: It can't be read.
     """
     if not stat.S_ISREG(path.stat().st_mode):
@@ -56,7 +56,7 @@ def members(path: Path, *, limit_bytes: int) -> Iterator[tuple[tarfile.TarFile, 
 
 
 def _check(info: tarfile.TarInfo, number: int, limit_bytes: int) -> None:
-    if info.issparse():  # a few bytes of it stand for any size
+    if info.issparse():  # a few bytes can expand to any size
         raise tarfile.ReadError(f"{info.name} is a sparse file")
     if not 0 <= info.size <= limit_bytes:
         raise tarfile.ReadError(f"{info.name} claims to have {info.size:,} bytes")
@@ -65,7 +65,7 @@ def _check(info: tarfile.TarInfo, number: int, limit_bytes: int) -> None:
 
 
 class _Unpacked(io.RawIOBase):
-    """What a gzip stream unpacks to, up to a limit in all and another one for now."""
+    """Unpacked gzip stream with a total limit and a limit per step."""
 
     def __init__(self, packed: gzip.GzipFile, limit_bytes: int) -> None:
         super().__init__()

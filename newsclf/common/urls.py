@@ -1,4 +1,4 @@
-"""Addresses: which mean this machine, and how they are shown."""
+"""Loopback detection, and URLs safe to display."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def is_loopback(host: str) -> bool:
 
 
 def without_secrets(url: str) -> str:
-    """A URL as messages and reports may show it: without query, fragment, user and password."""
+    """A URL without query, fragment, user and password, safe to display."""
     return re.sub(r"(?<=://)[^/]*@", "", re.split(r"[?#]", url, maxsplit=1)[0])

@@ -42,7 +42,7 @@ _SHOWN_CHARACTERS = 60
 
 
 def describe_problem(problem: Mapping[str, Any]) -> str:
-    """A problem in a few words, without its place and the value.
+    """Describe a problem briefly, without its place and value.
 
     Args:
         problem: An entry of `ValidationError.errors()`.

@@ -1,4 +1,4 @@
-"""Text from outside, written so that it drives no terminal and is taken for no markup."""
+"""Escape untrusted text for terminals, JSON, Markdown and YAML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~@:$])")
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """A text with its control and direction characters, but those in `keep`, as escapes."""
+    """Escape control and direction characters, except those in `keep`."""
     return "".join(
         c if c in keep or unicodedata.category(c) not in _DRIVES_A_TERMINAL else ascii(c)[1:-1]
         for c in text
@@ -22,12 +22,12 @@ def visible(text: str, *, keep: str = "") -> str:
 
 
 def visible_value(value: object) -> object:
-    """What a template shows, made visible if it is a text; markup, a kind of text, stays."""
+    """Escape a template value if it is plain text; markup stays."""
     return visible(value) if type(value) is str else value
 
 
 def visible_json(text: str) -> str:
-    """JSON with the same content and no raw control or direction character but new lines."""
+    """Escape raw control and direction characters of JSON, except new lines."""
     return "".join(
         _escaped_for_json(c) if c != "\n" and unicodedata.category(c) in _DRIVES_A_TERMINAL else c
         for c in text
@@ -35,7 +35,7 @@ def visible_json(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """A text that Markdown shows as it is, on one line."""
+    """Escape a text for Markdown, on one line."""
     # Not every Markdown takes a backslash before <, so no tag may be left for it to find.
     return html.escape(_MARKDOWN.sub(r"\\\1", visible(text)), quote=False)
 

@@ -72,7 +72,7 @@ class CostRow(StrictRecord):
 
 
 class MonthlyCost(StrictRecord):
-    """What a month costs at rising volumes, path included, for one way of hosting."""
+    """Monthly cost of one way of hosting at rising volumes, path included."""
 
     instance: str
     requests_per_month: list[float]
@@ -89,7 +89,7 @@ over, and less memory comes with a smaller share of a CPU."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPath:
-    """What is in front of the endpoint: API Gateway and a Lambda that waits for the answer."""
+    """Path in front of the endpoint: API Gateway and a Lambda that waits for the answer."""
 
     api: ApiKind | Literal["none"] = "http"
     """none: the endpoint is called directly."""
