@@ -1,12 +1,9 @@
-"""Background processes are identified for ever, and taken for no other deployment's."""
+"""Identification of background processes and of the deployment that each belongs to."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,30 +36,6 @@ def started(tmp_path: Path) -> Iterator[Started]:
     process.stop(running)
 
 
-@pytest.fixture
-def unmarked(tmp_path: Path) -> Iterator[Started]:
-    """One that an earlier version started: without a mark, and recorded in seconds of the clock."""
-    log = tmp_path.resolve() / "server.log"
-    with process.listen(0) as listener, log.open("ab") as output:
-        port = listener.getsockname()[1]
-        child = subprocess.Popen(
-            [sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=[listener.fileno()],
-        )
-    record = {
-        "status": "ready",
-        "port": port,
-        "pid": child.pid,
-        "process_started": psutil.Process(child.pid).create_time(),
-    }
-    yield Started(psutil.Process(child.pid), Process.model_validate_json(json.dumps(record)), log)
-    child.kill()
-    child.wait()
-
-
 def shift_the_clock(monkeypatch: pytest.MonkeyPatch, by_s: float) -> None:
     """What psutil sees after the clock was set: the kernel moves the boot time along with it."""
     boot_time_s = psutil.boot_time()
@@ -80,13 +53,12 @@ def test_a_process_is_found_again(started: Started) -> None:
 
 @pytest.mark.parametrize("by_s", [-3600.0, 1.0, 86_400.0])
 def test_a_step_of_the_clock_loses_no_process(
-    started: Started, unmarked: Started, monkeypatch: pytest.MonkeyPatch, by_s: float
+    started: Started, monkeypatch: pytest.MonkeyPatch, by_s: float
 ) -> None:
     shift_the_clock(monkeypatch, by_s)
 
-    for each in (started, unmarked):
-        assert process.find(each.known, each.log) is not None
-        assert process.listening(each.known, each.log)
+    assert process.find(started.known, started.log) is not None
+    assert process.listening(started.known, started.log)
 
 
 @pytest.mark.parametrize(
