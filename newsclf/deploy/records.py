@@ -43,11 +43,11 @@ class Api(Process):
     auth: Auth
     cors_origins: tuple[str, ...] = ()
     """Origins of the web pages that may call it; none: CORS is off."""
-    runtimes: int | None = None
-    """Requests that are handled at the same time. This and the next two: None in older records."""
-    rate_per_s: float | None = None
+    runtimes: int
+    """Requests that are handled at the same time."""
+    rate_per_s: float
     """Sustained requests per second."""
-    burst: int | None = None
+    burst: int
     """Requests at once."""
 
 
@@ -80,8 +80,8 @@ class LocalDeployment(_Recorded):
 
     target: Literal["local"]
     server: Process
-    workers: int | None = None
-    """Processes of the model server; None in older records."""
+    workers: int
+    """Worker processes of the model server."""
     api: Api | None = None
 
     @property

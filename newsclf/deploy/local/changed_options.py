@@ -57,9 +57,9 @@ def _different(
 ) -> StateError:
     """The error for changed options of the server or the API, with the commands that apply them."""
     name, other = deployment.name, server or api or {}
-    workers = {"workers": deployment.workers} if deployment.workers else {}
     model = ["--model", str(deployment.model)]
-    commands = [["teardown"], ["deploy", *model, *_typed({**workers, **(server or {})})]]
+    options = {"workers": deployment.workers, **(server or {})}
+    commands = [["teardown"], ["deploy", *model, *_typed(options)]]
     if deployment.api is not None:
         kept = _known(deployment.api).items()
         changed = {key: value for key, value in kept if value != _API_DEFAULTS[key]}
@@ -80,9 +80,8 @@ def _typed(options: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
     for key, value in options.items():
         for each in (value or ["none"]) if isinstance(value, tuple) else [value]:
-            shown = "unknown" if each is None else each
             words += [
                 _OPTIONS.get(key, f"--{key}"),
-                f"{shown:.15g}" if isinstance(shown, float) else str(shown),
+                f"{each:.15g}" if isinstance(each, float) else str(each),
             ]
     return words

@@ -23,7 +23,7 @@ from newsclf.deploy.auth import Auth
 from newsclf.deploy.local import credentials
 from newsclf.deploy.local.credentials import API_SCOPE, auth_of
 from newsclf.deploy.local.target import LocalTarget
-from newsclf.deploy.records import Api, ApiRequest, LocalDeployment
+from newsclf.deploy.records import ApiRequest, LocalDeployment
 from newsclf.deploy.sigv4 import MAX_SKEW_S, Credentials, sign
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli
@@ -201,12 +201,6 @@ def test_botocore_s_expired_signature_is_refused(
     answer = httpx.post(request.url, content=BODY, headers=dict(request.headers.items()))
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "expired_signature")
-
-
-def test_state_from_before_there_was_iam_is_read() -> None:
-    old = '{"status": "ready", "port": 1, "pid": 2, "process_started": 3.5, "auth": "api-key"}'
-
-    assert Api.model_validate_json(old).auth == "api-key"
 
 
 @pytest.mark.parametrize("contents", [None, "", "a key of an earlier version\n", 'user = "x"\n'])

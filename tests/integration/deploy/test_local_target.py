@@ -116,14 +116,6 @@ def test_deploying_again_changes_nothing_while_it_runs(newsclf: Cli) -> None:
 
     assert "--workers 1" in newsclf("deploy", "--port", 9).err.partition("newsclf deploy")[2]
 
-    record = Path(".newsclf/deployments/news.json")
-    older = {
-        key: value for key, value in json.loads(record.read_text()).items() if key != "workers"
-    }
-    record.write_text(json.dumps(older))
-    assert "already running" in newsclf("deploy").err
-    assert "is up with --workers unknown; --workers 1" in newsclf("deploy", "--workers", 1).err
-
 
 @pytest.mark.usefixtures("model")
 def test_what_runs_but_does_not_answer_is_left_alone(newsclf: Cli) -> None:

@@ -258,8 +258,18 @@ def test_any_deployment_is_read_or_refused(tmp_path: Path, data: st.DataObject) 
         "model": "/model",
         "model_digest": "ab",
         "folder": "/nowhere",
-        "server": {"status": "ready", "port": 1, "pid": 1, "process_started": 1.0},
-        "api": {"status": "ready", "port": 1, "pid": 1, "process_started": 1.0, "auth": "none"},
+        "server": {"status": "ready", "port": 1, "pid": 2, "start_ticks": 1},
+        "workers": 1,
+        "api": {
+            "status": "ready",
+            "port": 1,
+            "pid": 2,
+            "start_ticks": 1,
+            "auth": "none",
+            "runtimes": 1,
+            "rate_per_s": 1.0,
+            "burst": 1,
+        },
     }
     file = tmp_path / "deployments" / "news.json"
     file.parent.mkdir(exist_ok=True, mode=0o700)

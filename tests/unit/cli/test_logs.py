@@ -31,7 +31,8 @@ def gateway_log() -> Path:
             "model_digest": "ab",
             "folder": ".newsclf/run/news",
             "server": process,
-            "api": process | {"auth": "none"},
+            "workers": 1,
+            "api": process | {"auth": "none", "runtimes": 1, "rate_per_s": 1.0, "burst": 1},
         }
     )
     recorded = Deployments(STATE)

@@ -31,7 +31,16 @@ LOCAL = {
     "model": "model",
     "model_digest": "0123456789ab",
     "server": {"status": "ready", "port": 9, "pid": None},
-    "api": {"status": "ready", "port": 9, "pid": None, "auth": "api-key"},
+    "workers": 1,
+    "api": {
+        "status": "ready",
+        "port": 9,
+        "pid": None,
+        "auth": "api-key",
+        "runtimes": 1,
+        "rate_per_s": 1.0,
+        "burst": 1,
+    },
 }
 AWS = {
     "name": "news",

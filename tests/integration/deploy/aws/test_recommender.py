@@ -399,6 +399,7 @@ def others(aws: FakeAws, trained: Path, tmp_path: Path, monkeypatch: pytest.Monk
             model_digest="0",
             folder=tmp_path,
             server=Process(status="ready", port=9),
+            workers=1,
         )
     )
     deployments.save(
