@@ -20,7 +20,7 @@ from newsclf.data.examples import LabelledData
 from newsclf.data.sources import load_data
 from newsclf.training.base import resolve_base
 from newsclf.training.classifier import load_base
-from newsclf.training.export import export_int8
+from newsclf.training.int8.export import export_int8
 
 _PHRASEBANK = Path(__file__).parents[2] / "shared" / "data" / "FinancialPhraseBank-v1.0.zip"
 

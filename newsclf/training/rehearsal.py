@@ -23,7 +23,7 @@ from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.training.base import Base
 from newsclf.training.batches import collate, training_rows
 from newsclf.training.classifier import classify_float, load_base, load_trained
-from newsclf.training.export import export_int8
+from newsclf.training.int8.export import export_int8
 from newsclf.training.loop import add_gradients
 
 _ROWS = 4
@@ -47,7 +47,8 @@ def rehearse(
     Raises:
         ModelError: the base can't be used; the text says at which step.
     """
-    examples = [*rows[:_ROWS], _longest(rows[0])]
+    # The last has more words than any base reads, so that it is cut where the limit is.
+    examples = [*rows[:_ROWS], replace(rows[0], text=" ".join([rows[0].text] * 600))]
     texts = [example.text for example in examples]
     model, tokenizer = load_base(base, max_tokens=settings.max_tokens)
     with tempfile.TemporaryDirectory(dir=work, prefix="rehearsal-") as scratch:
@@ -68,11 +69,8 @@ def rehearse(
         with _step(base, "the int8 export"):
             export_int8(folder, folder / ONNX_FILE)
             answers = Engine(folder).classify(texts)
-    furthest = max(
-        abs(a - b)
-        for one, other in zip(expected, answers, strict=True)
-        for a, b in zip(one.scores, other.scores, strict=True)
-    )
+    scores = torch.tensor([[each.scores for each in found] for found in (expected, answers)])
+    furthest = scores.diff(dim=0).abs().max().item()
     if furthest > _TOLERANCE:
         raise ModelError(
             f"{base.name}: its int8 form answers differently, by {furthest:.2f} in a score, before"
@@ -91,8 +89,3 @@ def _step(base: Base, name: str) -> Iterator[None]:
             f"{base.name}: cannot be used as a base, because {name} fails ({lines[0]})",
             hint="choose another base, such as minilm or distilbert-base-uncased",
         ) from error
-
-
-def _longest(example: Example) -> Example:
-    """A row with more words than any base reads, so that it is cut where the model's limit is."""
-    return replace(example, text=" ".join([example.text] * 600))

@@ -32,7 +32,7 @@ from newsclf.training.folder import (
     remove,
     work_folder,
 )
-from newsclf.training.optimize import Int8RejectedError, add_int8, check_rejected
+from newsclf.training.int8.optimize import Int8RejectedError, add_int8, check_rejected
 from newsclf.training.write_model import write_model
 
 if TYPE_CHECKING:

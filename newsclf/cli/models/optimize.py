@@ -45,8 +45,8 @@ def optimize(
     """Create the int8 ONNX file of a model, if it answers like the float model."""
     output = general.start()
     from newsclf.common.intervals import percent
-    from newsclf.training.optimize import optimize as run
-    from newsclf.training.parity import caveat
+    from newsclf.training.int8.optimize import optimize as run
+    from newsclf.training.int8.parity import caveat
 
     settings = general.settings(
         model=model,

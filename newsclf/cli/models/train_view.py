@@ -63,7 +63,7 @@ def show_result(
     from newsclf.common.intervals import percent
     from newsclf.data.examples import counted
     from newsclf.evaluation.baseline import baseline_of
-    from newsclf.training.parity import caveat
+    from newsclf.training.int8.parity import caveat
 
     baseline = baseline_of(result.best.data.validation)
     output.data(

@@ -239,7 +239,7 @@ def test_a_run_of_two_seeds_resumes_where_it_stopped(config: Path, newsclf: Cli)
 def test_a_seed_whose_int8_file_is_refused_is_named_after_the_table(
     config: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from newsclf.training import export
+    from newsclf.training.int8 import export
 
     real_export = export.export_int8
     monkeypatch.setattr(
@@ -362,7 +362,7 @@ def test_a_failed_parity_gate_says_both_numbers_and_leaves_what_was_there(
     config: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The quantiser goes wrong: it makes the int8 form of a model with the classes mixed up."""
-    from newsclf.training import export
+    from newsclf.training.int8 import export
 
     real_export = export.export_int8
 

@@ -8,7 +8,7 @@ from newsclf.common.settings import OptimizeSettings
 from newsclf.contract.answers import Prediction
 from newsclf.data.examples import Example
 from newsclf.model.card import Parity
-from newsclf.training import parity
+from newsclf.training.int8 import parity
 
 LIMITS = OptimizeSettings()
 SURE, UNDECIDED = Prediction((0.9, 0.06, 0.04)), Prediction((0.49, 0.45, 0.06))

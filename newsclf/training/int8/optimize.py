@@ -19,7 +19,7 @@ from newsclf.data.split import split
 from newsclf.model.card import ModelCard, Parity, read_card, write_card
 from newsclf.model.directory import ONNX_FILE, check_files, find_seeds
 from newsclf.serving.engines.onnx_runtime import FILES, Engine
-from newsclf.training import parity
+from newsclf.training.int8 import parity
 
 _SCRATCH = ".optimize-"
 _STALE = re.compile(re.escape(_SCRATCH) + "[a-z0-9_]{8}")  # as tempfile names them
@@ -97,7 +97,7 @@ def add_int8(
     """
     require_extra("torch", "transformers", "onnx", extra="train", purpose="optimizing")
     from newsclf.training.classifier import classify_float, load_trained
-    from newsclf.training.export import export_int8
+    from newsclf.training.int8.export import export_int8
 
     remove_stale(folder)
     texts = [example.text for example in validation]
