@@ -26,6 +26,7 @@ from newsclf.deploy.store import Deployments
 from newsclf.deploy.target import aws_target, read_headers, target_of
 from newsclf.loadtest.recommender import Recommend
 from newsclf.model.card import read_card
+from newsclf.reporting.text import usd
 
 if TYPE_CHECKING:
     import httpx
@@ -363,4 +364,4 @@ def _recommender_bill(prices: Mapping[str, float]) -> str:
 
 
 def _listed(prices: Mapping[str, float]) -> str:
-    return ", ".join(f"{instance} ${usd:.3f}/h" for instance, usd in prices.items())
+    return ", ".join(f"{instance} {usd(price)}/h" for instance, price in prices.items())

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from newsclf.common.intervals import percent
 from newsclf.loadtest.generator.messages import Progress
 from newsclf.loadtest.points import Callbacks
 from newsclf.loadtest.store.records import Load, PointSummary
-from newsclf.reporting.text import supported
+from newsclf.reporting.text import number, supported
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -109,7 +110,7 @@ class _Live:
         grid.add_row(
             f"{rate:8.1f}/s",
             Text(_spark([tick.ok for tick in complete]), style="cyan"),
-            f"p50 {p50:.1f}  p95 {p95:.1f}  p99 {p99:.1f} ms",
+            f"p50 {number(p50)}  p95 {number(p95)}  p99 {number(p99)} ms",
         )
         errors = Text(f"{self._failed} failed", style="red" if self._failed else "dim")
         grid.add_row(
@@ -129,6 +130,6 @@ def _line(point: PointSummary) -> str:
     figures = ", ".join(
         f"{name} {supported(point.response_ms[name])} ms" for name in ("p50", "p95", "p99")
     )
-    failed = f", {100 * point.error_fraction:.1f} % failed" if point.error_fraction else ""
+    failed = f", {percent(point.error_fraction)} failed" if point.error_fraction else ""
     verdict = "" if point.verdict == "OK" else f", {point.verdict}"
-    return f"{point.id}: {point.throughput_per_s:.1f}/s, {figures}{failed}{verdict}"
+    return f"{point.id}: {number(point.throughput_per_s)}/s, {figures}{failed}{verdict}"

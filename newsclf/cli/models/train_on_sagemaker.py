@@ -134,6 +134,7 @@ def _document(job: JobRecord) -> dict[str, object]:
 def _show_plan(output: Output, request: TrainRequest, job: JobRecord) -> None:
     """Show the job and its maximum cost."""
     from newsclf.costs.prices import prices_at
+    from newsclf.reporting.text import usd
 
     output.show(
         f"{job.name} in {job.region} of {job.account or 'an unknown account'}:"
@@ -142,7 +143,7 @@ def _show_plan(output: Output, request: TrainRequest, job: JobRecord) -> None:
     )
     if job.usd_per_hour is not None and job.most_usd is not None:
         less = ", and less by what spot capacity saves" if job.spot else ""
-        output.show(f"${job.usd_per_hour:.4f} an hour, so at most ${job.most_usd:.2f}{less}.")
+        output.show(f"{usd(job.usd_per_hour)} an hour, so at most {usd(job.most_usd)}{less}.")
         return
     try:
         book = prices_at(request.settings.state_dir)
@@ -153,8 +154,8 @@ def _show_plan(output: Output, request: TrainRequest, job: JobRecord) -> None:
         )
         return
     output.show(
-        f"Hosting on {job.instance} costs ${hosting:.4f} an hour, and training usually the same,"
-        f" so at most about ${hosting * job.max_runtime_s / 3600:.2f}."
+        f"Hosting on {job.instance} costs {usd(hosting)} an hour, and training usually the same,"
+        f" so at most about {usd(hosting * job.max_runtime_s / 3600)}."
     )
 
 
@@ -176,10 +177,13 @@ def _train(output: Output, clients: Clients, request: TrainRequest, job: JobReco
 
 
 def _bill(done: JobResult) -> str:
+    from newsclf.common.intervals import percent
+    from newsclf.reporting.text import usd
+
     if done.billable_s is None:
         return "AWS has not reported what was billed"
     bill = f"billed: {done.billable_s:.0f} s"
     if done.training_s and done.billable_s < done.training_s:
         saved = 1 - done.billable_s / done.training_s
-        bill += f" of {done.training_s:.0f} s of training, so spot saved {100 * saved:.0f} %"
-    return bill if done.usd is None else f"{bill}: ${done.usd:.4f}"
+        bill += f" of {done.training_s:.0f} s of training, so spot saved {percent(saved, 0)}"
+    return bill if done.usd is None else f"{bill}: {usd(done.usd)}"

@@ -176,7 +176,7 @@ def test_a_spot_job_that_is_taken_away_ends_with_the_weights_of_a_local_training
         assert f": {said}" in result.err
     assert "resuming from the checkpoint" in result.err
     assert "seed 0, epoch 4 of " in result.err
-    assert "billed: 60 s of 200 s of training, so spot saved 70 %: $0.0038" in result.err
+    assert "billed: 60 s of 200 s of training, so spot saved 70 %: $0.00383" in result.err
     document = json.loads(result.out)
     assert document["billable_s"] == 60
     assert document["digest"] == card.digest
@@ -249,9 +249,9 @@ def test_what_it_can_cost_is_said_before_anything_is_made(
 
     assert looked.exit_code == as_json.exit_code == unknown.exit_code == 0, looked.err
     assert "ml.m5.xlarge, for at most 2 h" in looked.out
-    assert "$0.2300 an hour, so at most $0.46." in looked.out
+    assert "$0.230 an hour, so at most $0.460." in looked.out
     assert json.loads(as_json.out)["most_usd"] == 0.23
-    assert "Hosting on ml.c5.4xlarge costs $0.8160 an hour" in unknown.out
+    assert "Hosting on ml.c5.4xlarge costs $0.816 an hour" in unknown.out
     assert all(is_reading(each.call) for each in aws.records)
     assert jobs.jobs == {}
 
