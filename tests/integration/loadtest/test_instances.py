@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Cli, Result
+from tests.support.builders import build_wheels
 from tests.support.fakeaws.server import FakeAws
 from tests.support.runs import assert_complete
 
@@ -74,6 +76,34 @@ def test_each_is_deployed_measured_and_removed(
     # Each would have been deleted by AWS itself, had this machine not come back.
     schedules = [r for r in aws.records if r.call.operation == "CreateSchedule"]
     assert len(schedules) == 2
+
+
+def test_the_model_is_packed_once_for_all_instances(
+    aws: FakeAws, newsclf: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = shutil.copytree(trained / "model", Path("model").resolve())
+    monkeypatch.setenv("NEWSCLF_MODEL", str(model))
+    requirements = build_wheels(Path(".newsclf/wheels"), "onnxruntime==1.2.3").resolve()
+    monkeypatch.setattr("newsclf.deploy.package.build.shipped_config", lambda _name: requirements)
+
+    def done(_index: int, call: Any) -> None:
+        if call.operation == "CreateEndpoint":
+            with (model / "card.json").open("a", encoding="utf-8") as card:
+                card.write("\n")  # another archive, were it packed again
+
+    aws.done = done
+
+    options = ("--concurrency", 1, "--warmup", 0, "--duration", 1, "--yes")
+    result = newsclf("loadtest", "--instances", f"{LARGE},{XLARGE}", *options)
+
+    assert_complete(result)
+    uploads = [
+        r.call.params["Key"].split("/")
+        for r in aws.records
+        if r.call.operation == "PutObject" and r.call.params["Key"].endswith("model.tar.gz")
+    ]
+    assert len(uploads) == len(deployed(aws)) == 2
+    assert len({digest for _, digest, _ in uploads}) == 1
 
 
 def test_one_that_is_refused_does_not_keep_the_other_from_being_measured(
