@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsclf.loadtest.report import tables
+from newsclf.loadtest.report.groups import load_words
 from newsclf.loadtest.report.headline import warnings
 from newsclf.loadtest.store.records import PointSummary, Search, Summary
 
@@ -127,7 +128,7 @@ def show_comparison(output: Output, before: Path, after: Path) -> None:
     output.show(table(output, title, tables.comparison_table(comparison)))
     for point in comparison.points:
         for warning in point.warnings:
-            output.note(warning)
+            output.note(f"{point.instance} {load_words(point.load)}, {warning}")
     for warning in comparison.warnings:
         output.note(f"note: {warning}")
     if comparison.unmatched:

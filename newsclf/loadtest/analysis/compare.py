@@ -1,8 +1,8 @@
-"""Two runs side by side: which loads became slower, beyond chance and beyond what matters.
+"""Comparison of two runs: loads that became slower by more than chance and the minimal effect.
 
-Changes are taken on logarithms, so that half and double are equally far. With three repeats or more
-on both sides, their spread gives the interval (Welch's t), which covers all that differs between
-repeats. With fewer, it is put together from the intervals within the points, which allow for
+Changes are computed on logarithms, so that half and double are equally far. With three repeats or
+more on both sides, their spread gives the interval (Welch's t), which covers all that differs
+between repeats. With fewer, it is computed from the intervals within the points, which allow for
 autocorrelation (MOVER: Zou and Donner, "Construction of confidence limits about effect measures",
 Statistics in Medicine 27(10), 2008).
 """
@@ -10,6 +10,7 @@ Statistics in Medicine 27(10), 2008).
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -49,10 +50,10 @@ def compare(
     the client are shown, but decide nothing.
 
     Args:
-        before: All repeats of all points.
-        after: The same of the other run.
-        names: Of the two runs.
-        minimal_effect: Relative.
+        before: Points of the first run, all repeats.
+        after: Points of the second run, all repeats.
+        names: Names of the two runs.
+        minimal_effect: Relative change below which two figures count as the same.
 
     Raises:
         DataError: the runs have no load in common.
@@ -117,7 +118,7 @@ def _compare_point(
         repeats_after=len(after),
         changes=changes,
         warnings=[
-            f"{side}, {point.id}: {point.verdict}: {'; '.join(point.reasons)}"
+            f"{side}, repeat {point.repeat}: {point.verdict}: {'; '.join(point.reasons)}"
             for side, group in (("before", before), ("after", after))
             for point in group
             if point.verdict != "OK"
@@ -157,7 +158,7 @@ class _Logs:
         return float(np.mean(self.values)) if self.values else None
 
     def half_widths(self) -> tuple[float, float]:
-        """Of the 95 % interval of the mean of the repeats, from the intervals within them."""
+        """Half widths of the 95 % interval of the mean, from the intervals within the repeats."""
         count = len(self.values)
         return math.hypot(*self.below) / count, math.hypot(*self.above) / count
 
@@ -183,19 +184,15 @@ def _change(before: _Logs, after: _Logs, confidence: float) -> Interval:
 
 def _welch(before: Sequence[float], after: Sequence[float], confidence: float) -> float:
     """Half width of Welch's interval for a difference of means."""
-    from scipy.stats import t
+    from scipy.stats import ttest_ind
 
-    parts = [float(np.var(side, ddof=1)) / len(side) for side in (before, after)]
-    if sum(parts) == 0:
-        return 0.0
-    freedom = sum(parts) ** 2 / sum(
-        part**2 / (len(side) - 1) for part, side in zip(parts, (before, after), strict=True)
-    )
-    return float(t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(sum(parts))
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # equal repeats
+        ends = ttest_ind(after, before, equal_var=False).confidence_interval(confidence)
+    return float(ends.high - ends.low) / 2
 
 
 def _stretch(confidence: float) -> float:
-    """From the half width of a 95 % interval to another confidence, by the normal distribution."""
+    """Factor from the half width of a 95 % interval to another confidence (normal distribution)."""
     from scipy.stats import norm
 
     return float(norm.ppf((1 + confidence) / 2) / norm.ppf((1 + CONFIDENCE) / 2))

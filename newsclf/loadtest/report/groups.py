@@ -90,6 +90,12 @@ def middle(values: Iterable[float]) -> float:
     return ordered[(len(ordered) - 1) // 2]
 
 
+def point_words(point: PointSummary, repeats: int) -> str:
+    """A point in the words of the tables: instance, load, and which of several repeats."""
+    repeat = f", repeat {point.repeat}" if repeats > 1 else ""
+    return f"{point.instance} ({load_words(point.load)}{repeat})"
+
+
 def load_words(load: Load) -> str:
     """A load in words, without its times."""
     if load.model == "closed":

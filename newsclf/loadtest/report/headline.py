@@ -8,14 +8,14 @@ from newsclf.common.intervals import percent
 from newsclf.costs.formulas import CostRow
 from newsclf.loadtest.analysis.deciding_points import by_instance, faster_than
 from newsclf.loadtest.analysis.recommended import caveats
-from newsclf.loadtest.report.groups import MODELS, load_words
+from newsclf.loadtest.report.groups import MODELS, load_words, point_words
 from newsclf.loadtest.report.tables import objective_words
 from newsclf.loadtest.store.records import PointSummary, Run, Search, Summary
 from newsclf.reporting.page import Card
 from newsclf.reporting.text import amount, interval, moment, number, usd
 
 _COUNT_LIMIT = 0.01
-"""A larger gap between the service's count of requests and the client's is worth a word."""
+"""A larger gap between the service's count of requests and the client's is warned about."""
 _POINT_WARNINGS: tuple[tuple[Callable[[PointSummary], bool], str], ...] = (
     (
         lambda p: p.verdict == "CLIENT-LIMITED",
@@ -127,7 +127,7 @@ def _warnings(summary: Summary) -> Iterator[str]:
         why = f" ({run.stop_reason})" if run.stop_reason else ""
         yield f"The run ended early{why}: only what was finished is shown."
     for meets, text in _POINT_WARNINGS:
-        if found := [point.id for point in points if meets(point)]:
+        if found := [point_words(point, run.repeats) for point in points if meets(point)]:
             yield text.format(_some(found))
     yield from _lower_bounds(summary)
     yield from _service_warnings(summary)
@@ -232,8 +232,8 @@ def _price(row: CostRow | None) -> str:
     return text
 
 
-def _some(ids: list[str]) -> str:
-    """The first few of some ids."""
+def _some(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
     most = 4
-    text = ", ".join(ids[:most])
-    return f"{text} and {len(ids) - most} more" if len(ids) > most else text
+    text = ", ".join(names[:most])
+    return f"{text} and {len(names) - most} more" if len(names) > most else text

@@ -122,7 +122,7 @@ def test_points_of_a_limited_client_decide_nothing_and_new_errors_do() -> None:
     assert not compare(before, limited, names=NAMES).regression
     comparison = compare(before, failing, names=NAMES)
     assert comparison.regression
-    assert comparison.points[0].warnings == ["after, p: ERRORS: 2%"]
+    assert comparison.points[0].warnings == ["after, repeat 1: ERRORS: 2%"]
 
 
 def test_loads_that_only_one_run_has_are_named() -> None:

@@ -290,7 +290,7 @@ def test_warnings_name_what_limits_the_figures(case: Case, tmp_path: Path) -> No
     text = (tmp_path / "report.md").read_text(encoding="utf-8").replace("\\", "")
     for warning in (
         "The run ended early (Ctrl-C)",
-        "At tired the client was the limit",
+        "At local (Poisson arrivals, 9/s, repeat 1) the client was the limit",
         "The rate of local was not confirmed by repeats: 1 of 3 repeats missed.",
         "competes with it for 2 cores",
         "Prices are those of ml.c5.large",
@@ -369,6 +369,22 @@ def test_more_answers_than_the_best_believable_make_it_a_lower_bound(
     [answer] = answers(found)
     assert "a lower bound" in answer.words
     assert answer.tone == "bad"
+
+
+def test_warnings_name_points_by_instance_and_load_and_never_by_id() -> None:
+    points = [
+        built_point(concurrency=users, repeat=repeat, verdict="UNSTABLE")
+        for users, repeat in ((1, 1), (8, 1), (8, 2))
+    ]
+    found = built_summary(points)
+
+    once = warnings(found.model_copy(update={"run": found.run.model_copy(update={"repeats": 1})}))
+    twice = warnings(found.model_copy(update={"run": found.run.model_copy(update={"repeats": 2})}))
+
+    one, eight = "closed loop, 1 user", "closed loop, 8 users"
+    assert any(f"At ml.c5.xlarge ({one}), ml.c5.xlarge ({eight})" in line for line in once)
+    assert any(f"ml.c5.xlarge ({eight}, repeat 2)" in line for line in twice)
+    assert not [line for line in once + twice for point in points if point.id in line]
 
 
 def test_the_best_point_is_no_lower_bound_where_none_answered_more() -> None:
