@@ -30,7 +30,7 @@ from newsclf.loadtest.store.records import PointSummary, Run, Search
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostBasis:
-    """What costs are computed for."""
+    """Assumptions of the costs."""
 
     region: str
     price_as: str | None = None
@@ -38,7 +38,7 @@ class CostBasis:
     count: int = 1
     """Instances behind the endpoint when it was measured."""
     utilisation: float = 0.5
-    """Share of its measured rate that an instance is to carry: at the peak, in monthly costs."""
+    """Share of its measured rate that an instance carries; in monthly costs, at the peak."""
     peak_factor: float = 3.0
     """Rate at the peak over the mean rate of the month."""
     minimum: int = 1
@@ -49,7 +49,7 @@ class CostBasis:
 
     @classmethod
     def of_run(cls, run: Run) -> CostBasis:
-        """What a run was started with."""
+        """Assumptions from the options of a run."""
         return cls(
             region=run.region,
             price_as=run.price_as,
@@ -62,8 +62,8 @@ class CostBasis:
 class RunCosts:
     """Costs of the points and searches of a run.
 
-    How fast serverless inference is was not measured: it is given the slowest latency that an
-    instance showed at the least concurrency. Cold starts are not counted.
+    Serverless inference is not measured: its latency is taken to be the slowest that an instance
+    showed at the least concurrency. Cold starts are not counted.
     """
 
     points: Sequence[PointSummary]
@@ -185,7 +185,7 @@ class RunCosts:
         return max(known, default=None)
 
     def _path_usd(self, measured: Measured, answers: float) -> float | None:
-        """What the path costs for so many successful requests; failed ones are paid for too."""
+        """Cost of the path for successful requests; failed ones are billed too."""
         if measured.latency_ms is None:
             return None
         requests = answers * measured.attempts_per_answer

@@ -1,4 +1,4 @@
-"""Which of the points of a run decide what an instance costs."""
+"""Points of a run that decide the cost of each instance."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from newsclf.loadtest.store.records import PointSummary, Search
 
 OK_LOWER_BOUND = "OK, lower bound"
-"""Status of an instance that can do more than its highest believable point shows."""
+"""Status of an instance whose highest reliable point is only a lower bound of its rate."""
 _LEAD = 1.03
-"""A smaller lead is within what repeats of one load differ by."""
+"""Ratio of throughputs above which one is faster; repeats of one load differ by less."""
 _STEADY_MODELS = ("closed", "constant", "poisson")
 
 
@@ -22,21 +22,20 @@ class Measured:
     instance: str
     status: str
     peak: PointSummary | None
-    """The highest throughput that was sustained: of the closed loops and the objective's rate."""
+    """Point of the highest sustained throughput: a closed loop, or the objective's rate."""
     faster: PointSummary | None
-    """A point that can't be believed, but answered more than any that can: the peak is a lower
-    bound."""
+    """An unreliable point that is faster than every reliable one: the peak is a lower bound."""
     unmeasured_above_users: int | None
-    """Beyond so many users the client was always the limit: the peak is a lower bound."""
+    """Users above which the load generator was always saturated: the peak is a lower bound."""
     search: Search | None
     rate_per_s: float | None
-    """That it can be run at: met the objective; without a search, the throughput at the peak."""
+    """Usable rate: the highest that met the objective; without a search, the peak's throughput."""
     latency_ms: float | None
-    """Mean at that rate."""
+    """Mean latency at `rate_per_s`."""
     attempts_per_answer: float
-    """At that rate: what fails is paid for too."""
+    """Requests per successful one at `rate_per_s`; failed ones are billed too."""
     alone_ms: float | None
-    """Mean with the least concurrency measured."""
+    """Mean latency at the least concurrency measured."""
 
 
 def by_instance(points: Sequence[PointSummary], searches: Sequence[Search]) -> list[Measured]:
@@ -78,7 +77,7 @@ def _measured(instance: str, points: Sequence[PointSummary], search: Search | No
 def faster_than(
     best: PointSummary, points: Sequence[PointSummary], search: Search | None
 ) -> PointSummary | None:
-    """The fastest point that can't be believed, if it clearly beats the best that can.
+    """The fastest unreliable point, if it is clearly faster than the best reliable one.
 
     The probes of a search do not count: beyond the rate that it found they are meant to fail.
     """
@@ -137,7 +136,7 @@ def _passed(points: Sequence[PointSummary], search: Search | None) -> PointSumma
 
 
 def _worst(points: Sequence[PointSummary]) -> PointSummary:
-    """A point to show when none is OK: the one that got furthest."""
+    """Point to show when none is OK: that of the highest throughput."""
     return max(points, key=lambda point: point.throughput_per_s)
 
 

@@ -1,4 +1,4 @@
-"""What one point of the search shows about the objectives, and when that is significant."""
+"""Objectives at one point of the search: misses, and the test of their significance."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Decision = Literal["pass", "fail", "inconclusive"]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many requests of a point missed an objective, late or failed."""
+    """Requests of a point that missed an objective, late or failed."""
 
     misses: int
     effective: float
-    """Independent requests that would tell as much."""
+    """Effective number of independent requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What one point of a search gave."""
+    """Result of one point of a search."""
 
     requests: int
     tallies: tuple[Tally, ...]
@@ -35,7 +35,7 @@ class ProbeResult:
     verdict: Verdict
     reasons: tuple[str, ...]
     point: str
-    """Its id."""
+    """Id of the point."""
 
 
 def probe_result(

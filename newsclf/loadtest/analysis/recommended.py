@@ -1,4 +1,4 @@
-"""The figures of SageMaker's Inference Recommender and ours, side by side. Pure functions."""
+"""Table of SageMaker's Inference Recommender's figures next to this test's."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from newsclf.loadtest.analysis.deciding_points import by_instance
 from newsclf.loadtest.store.records import Summary
 
 _FORMULA_TOLERANCE = 1e-3
-"""AWS's figures are single-precision floats."""
+"""Relative; AWS's figures are single-precision floats."""
 _LEAST_IN_FLIGHT = 0.01
-"""Far less than one user who sends again and again, whatever part of an answer is the model's."""
+"""Least plausible rate × model latency; a closed loop of one user has nearly 1."""
 
 
 def beside_ours(found: Recommendations, summary: Summary) -> RecommenderSummary:
-    """Each line of theirs, then ours of the same instance with the difference to theirs.
+    """Rows of the Recommender, each followed by this test's row of the same instance.
 
-    Where it tried an instance in several ways, ours are compared with the cheapest. Without any
-    line of theirs there is no table.
+    Where the Recommender tried an instance in several ways, changes are against the cheapest.
+    Without rows of the Recommender the table is empty.
     """
     server = {
         measured.instance: measured.peak.server if measured.peak else None
@@ -49,7 +49,7 @@ def beside_ours(found: Recommendations, summary: Summary) -> RecommenderSummary:
 
 
 def caveats(found: RecommenderSummary) -> Iterator[str]:
-    """What a reader must know before relying on the table."""
+    """Caveats of the table."""
     if found.reason is not None:
         yield f"SageMaker's Inference Recommender: {found.reason}."
     theirs = [row for row in found.rows if row.by == "Recommender"]

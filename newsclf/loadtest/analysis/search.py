@@ -1,6 +1,6 @@
 """The highest Poisson rate that meets latency objectives, as a bracket [passes, fails).
 
-What is promised of the two ends:
+Guarantees for the two ends:
 
 - A rate passes when, for each objective, fewer requests miss it than it allows, significantly: a
   one-sided binomial test on the effective number of requests (`statistics.effective_size`), made
@@ -64,10 +64,10 @@ def find_rate(
     Args:
         probe: Runs one point. What it raises ends the search.
         objectives: At least one.
-        first_rate_per_s: Such as half of what one request at a time would allow.
-        instance: Goes into the record.
-        precision: Of the lowest rate that did not pass over the highest that did, less one.
-        confidence: That a rate that passes meets the objectives, and one that fails does not.
+        first_rate_per_s: Start of the search, such as half the rate of one request at a time.
+        instance: Name for the record.
+        precision: Relative gap between the highest rate that passed and the lowest that did not.
+        confidence: Confidence that a passing rate meets the objectives and a failing one does not.
         max_points: After so many points it ends with what is known.
     """
     search = _Search(probe, list(objectives), precision, confidence, max_points)
@@ -89,7 +89,7 @@ def find_rate(
 
 
 class _EndedError(Exception):
-    """The search can't go on; says why."""
+    """The search ended early, with the reason."""
 
 
 @dataclass
@@ -101,7 +101,7 @@ class _Search:
     max_points: int
     probes: list[Probe] = field(default_factory=list)
     decided: dict[float, Decision] = field(default_factory=dict)
-    """Rate → the latest word on it."""
+    """Rate → its latest decision."""
     held: dict[float, int] = field(default_factory=dict)
     """Rate → how many repeats it has held in since it last missed."""
     points: int = 0
@@ -140,7 +140,7 @@ class _Search:
         return max(passed, default=None)
 
     def lowest(self, *, above: float | None, decisions: set[Decision]) -> float | None:
-        """The lowest rate above another that was decided so."""
+        """The lowest rate above another that has one of these decisions."""
         rates = [rate for rate, d in self.decided.items() if d in decisions]
         return min((rate for rate in rates if above is None or rate > above), default=None)
 
@@ -182,7 +182,7 @@ class _Search:
         return False
 
     def _settle(self, passed: float) -> None:
-        """A rate passed above one that had not: ask both again, and believe the second answers."""
+        """Run rates that did not pass below one that passed again; the second results count."""
         below = [r for r, d in self.decided.items() if d in {"fail", "inconclusive"} and r < passed]
         for rate in sorted(below):
             if self._decide(rate) != "pass":
@@ -261,7 +261,7 @@ class _Search:
         )
 
     def _excess(self, results: list[ProbeResult], i: int) -> float:
-        """Misses of an objective over those that it allows."""
+        """Ratio of an objective's misses to the fraction that it allows."""
         return sum(r.tallies[i].misses for r in results) / allowed_fraction(self.objectives[i])
 
 

@@ -1,4 +1,4 @@
-"""Joining what the service measured to the points of a run."""
+"""Figures of the service for the points of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 def window_of(point: Point) -> tuple[datetime, datetime]:
-    """The measured window of a point on the clock of the world, UTC."""
+    """The measured window of a point as UTC time."""
     started = datetime.fromisoformat(point.started_utc).astimezone(UTC)
     return (
         started + timedelta(seconds=point.window_begin_ns / 1e9),
@@ -21,7 +21,7 @@ def window_of(point: Point) -> tuple[datetime, datetime]:
 
 
 def server_side(point: Point, figures: Sequence[ServerFigures]) -> ServerSide | None:
-    """What the service says of a point; None if nothing was read for its minutes.
+    """Figures of the service for a point; None if it has none for its minutes.
 
     The service reports by the minute. Minutes that lie within the measured window are taken if
     there is one, else all that the window touches.

@@ -1,7 +1,7 @@
-"""Did the measured window show one steady state? Where it did not, its figures describe nothing.
+"""Steady-state tests of the measured window of a point.
 
-The window is cut into batches of equal length. Two questions are asked of them, and each answer
-needs evidence beyond chance and an effect that matters:
+The window is cut into batches of equal length. Two questions are tested on them; each answer needs
+statistical significance and an effect that matters:
 
 - Do the parts of the window agree? Its three thirds (after perf_analyzer, which compares three
   windows) must be within 10 % of each other, and with enough requests also its sixths, which shows
@@ -12,12 +12,13 @@ needs evidence beyond chance and an effect that matters:
   number of requests in the system; in a closed loop that number is fixed.
 
 The levels are stricter than the usual 5 %, because batches of a loaded queue depend on each other.
-How often a steady queue is called unsteady all the same, and what is found, is measured in
-tests/unit/loadtest/test_stability.py and told in decision 0025.
+tests/unit/loadtest/test_stability.py measures the false alarms and the power of both tests;
+decision 0025 gives the figures.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -26,9 +27,9 @@ from newsclf.loadtest.analysis.statistics import Floats, mean_number, nearest_ra
 from newsclf.loadtest.analysis.timeline import Timeline
 
 MAX_RATIO = 1.10
-"""Of the highest part to the lowest."""
+"""Highest ratio of two parts of a steady window."""
 MIN_GROWTH = 0.10
-"""Over the window, as a fraction of the mean."""
+"""Least growth over the window that counts, as a fraction of the mean."""
 MIN_FOR_GROWTH = 100
 """Good answers in the window; fewer are not judged at all."""
 MIN_FOR_PARTS = {3: 500, 6: 1000}
@@ -39,9 +40,9 @@ _GROWTH_CONFIDENCE = 0.999
 
 
 def unsteady(line: Timeline, *, open_loop: bool) -> Iterator[str]:
-    """Say in words, with figures, what was not steady in a measured window.
+    """Describe, with figures, how a measured window was not in a steady state.
 
-    Meant for loads that are themselves steady: closed, constant and Poisson.
+    For loads that are themselves steady: closed, constant and Poisson.
     """
     answered = line.measured & line.ok
     due_s, response_ms = line.due_s[answered], 1e3 * (line.end_s - line.due_s)[answered]
@@ -88,17 +89,15 @@ def _growth(what: str, batches: Floats, unit: str, edges: Floats) -> Iterator[st
 
 def _parts_differ(what: str, parts: Floats, batches: Floats, unit: str) -> Iterator[str]:
     """Compare parts of a window by the spread of the batches inside them."""
-    from scipy.stats import f
+    from scipy.stats import f_oneway
 
     both = np.concatenate([parts, batches])
     if not np.all(np.isfinite(both) & (both > 0)) or parts.max() <= MAX_RATIO * parts.min():
         return
     groups = np.log(batches).reshape(len(parts), -1)
-    means = groups.mean(axis=1)
-    between = groups.shape[1] * float(np.var(means, ddof=1))
-    within = float(np.sum((groups - means[:, None]) ** 2)) / (groups.size - len(parts))
-    level = f.ppf(1 - _PARTS_LEVEL, len(parts) - 1, groups.size - len(parts))
-    if between > level * within:
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # equal batches
+        chance = f_oneway(*groups).pvalue
+    if chance < _PARTS_LEVEL:
         figures = ", ".join(f"{value:.1f}" for value in parts)
         yield (
             f"{what} changed between the {_NAMES[len(parts)]} of the window: {figures}{unit} "

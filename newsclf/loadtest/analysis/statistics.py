@@ -1,4 +1,4 @@
-"""Percentiles, intervals and slopes that stay honest when samples depend on each other.
+"""Percentiles, intervals and slopes of autocorrelated samples.
 
 Latencies under load are autocorrelated: a request behind a long queue is followed by others behind
 the same queue. Formulas for independent samples then promise too much, so each interval here is at
@@ -30,7 +30,7 @@ BATCHES = 10
 """Schmeiser, "Batch size effects in the analysis of simulation output", Operations Research 30(3),
 1982: beyond 10 to 30 batches little is gained, and shorter ones depend on each other more."""
 _SAMPLES_PER_BATCH = 5
-"""Fewer say nothing about a batch; there is no interval from batches then."""
+"""Least samples in a batch for an interval from batch means."""
 
 
 def nearest_rank(ordered: Floats, p: float) -> float:
@@ -71,7 +71,7 @@ def percentiles(values: Floats, confidence: float = CONFIDENCE) -> dict[str, Int
 
     Args:
         values: Samples in the order of time; may be empty.
-        confidence: Of each interval.
+        confidence: Confidence of each interval.
     """
     ordered = np.sort(values)
     return {name: _percentile(ordered, values, p, confidence) for name, p in PERCENTILES.items()}
@@ -107,7 +107,7 @@ def mean(values: Sequence[float] | Floats, confidence: float = CONFIDENCE) -> In
 
 
 def effective_size(flags: npt.NDArray[np.bool_]) -> float:
-    """How many independent samples tell as much about the fraction of `flags` as these do.
+    """Effective sample size: independent samples that tell as much about the fraction of `flags`.
 
     Kish's effective size, n divided by the variance of the batch means over that of independent
     samples; never more than n (Korn and Graubard, "Confidence intervals for proportions with small
@@ -129,18 +129,16 @@ def slope(x: Floats, y: Floats, confidence: float = CONFIDENCE) -> Interval:
     Points should be means of batches: the interval takes them as independent. It is None for fewer
     than three points.
     """
-    from scipy.stats import t
+    from scipy.stats import linregress, t
 
     n = len(x)
     if n < 2:  # noqa: PLR2004
         return Interval(value=None)
-    dx = x - x.mean()
-    value = float(dx @ y / (dx @ dx))
+    line = linregress(x, y)
+    value = float(line.slope)
     if n == 2:  # noqa: PLR2004
         return Interval(value=value)
-    residuals = y - y.mean() - value * dx
-    error = math.sqrt(float(residuals @ residuals) / (n - 2) / float(dx @ dx))
-    half_width = float(t.ppf((1 + confidence) / 2, n - 2)) * error
+    half_width = float(t.ppf((1 + confidence) / 2, n - 2) * line.stderr)
     return Interval(value=value, low=value - half_width, high=value + half_width)
 
 
@@ -188,7 +186,7 @@ def _batch_means(values: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _half_width(values: Floats, confidence: float) -> float:
-    from scipy.stats import t
+    """Half width of Student's interval for a mean; `ttest_1samp` warns of equal values."""
+    from scipy.stats import sem, t
 
-    quantile = float(t.ppf((1 + confidence) / 2, len(values) - 1))
-    return quantile * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return float(t.ppf((1 + confidence) / 2, len(values) - 1) * sem(values))

@@ -1,4 +1,4 @@
-"""What the samples of a point say: counts, rates, percentiles, and whether to believe them."""
+"""Summary of a point from its samples: counts, rates, percentiles and verdict."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def summarise(
     never ended, or was never sent, counts as lasting to the end of the point.
 
     Args:
-        point: As it was run.
+        point: The point as it was run.
         samples: In the order of `intended_ns`, warm-up included.
-        max_error_fraction: Above it the verdict is ERRORS.
+        max_error_fraction: Share of failed requests above which the verdict is ERRORS.
 
     Raises:
         DataError: the samples contradict themselves.
@@ -98,7 +98,7 @@ def _count(point: Point, samples: Samples) -> dict[str, int]:
 
 
 def _error_fraction(outcomes: dict[str, int]) -> float:
-    """Of the requests that were not given up because the user wanted no more."""
+    """Share of failed requests, without those cancelled by the end of the run."""
     requests = sum(outcomes.values()) - outcomes.get(Outcome.CANCELLED.name, 0)
     return 1 - outcomes.get(Outcome.OK.name, 0) / requests if requests else 0.0
 

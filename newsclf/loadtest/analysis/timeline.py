@@ -27,11 +27,11 @@ class Timeline:
     end_s: Floats
     ok: Flags
     dropped: Flags
-    """Refused by our own full backlog: never in the system."""
+    """Dropped by the full backlog of the load generator; never sent."""
     measured: Flags
     """Due in the measured window."""
     held: Flags
-    """Due when all connections of its worker were taken: its wait is the load's doing."""
+    """Due while all connections of its worker were in use, so it was queued."""
     window: tuple[float, float]
 
     @property
@@ -41,16 +41,16 @@ class Timeline:
 
     @property
     def last_s(self) -> float:
-        """When the last thing of the point happened."""
+        """Moment of the last event of the point."""
         moments = np.concatenate([self.due_s, self.sent_s, self.end_s])
         return float(np.max(moments, initial=self.window[1], where=np.isfinite(moments)))
 
 
 def timeline(point: Point, samples: Samples) -> Timeline:
-    """Check the samples of a point, and lay them out.
+    """Convert the samples of a point to arrays, and check them.
 
     Raises:
-        DataError: they can't be what a generator saw: out of order, answered before they were
+        DataError: the samples contradict themselves: out of order, answered before they were
             sent, with an unknown outcome, or a window of no length.
     """
     window = (point.window_begin_ns / 1e9, point.window_end_ns / 1e9)
@@ -86,7 +86,7 @@ def timeline(point: Point, samples: Samples) -> Timeline:
 def _held(
     point: Point, worker: npt.NDArray[np.uint8], due_s: Floats, end_s: Floats, dropped: Flags
 ) -> Flags:
-    """Which requests were due while those before them took all connections of their worker."""
+    """Requests that were due while earlier ones used all connections of their worker."""
     held = dropped.copy()
     if point.load.model == "closed":
         return held

@@ -1,9 +1,9 @@
-"""Whether a point's figures may be believed, and if not, why, in words with figures.
+"""Verdict on a point's figures, with its reasons.
 
-    CLIENT-LIMITED   the generator was short of breath, so the figures are its own
+    CLIENT-LIMITED   load generator saturated: the figures describe the generator
     ERRORS           too many requests failed
-    UNSTABLE         there was no one state that the figures could describe
-    OK
+    UNSTABLE         no steady state
+    OK               the figures describe the server
 
 The first that applies is the verdict; all reasons are given.
 """
@@ -19,14 +19,15 @@ from newsclf.loadtest.store.samples import Outcome
 
 MAX_ERROR_FRACTION = 0.01
 MAX_CPU_FRACTION = 0.85
-"""Of one core: a worker is one thread. Locust warns at 90 %; queueing in it sets in before."""
+"""Share of one core that a worker, which is one thread, may use. Locust warns at 90 %; queueing in
+the worker sets in earlier."""
 MAX_LAG_P99_MS = 20.0
-"""Two heartbeats."""
+"""Highest p99 of the delay of a worker's heartbeats: two of their periods."""
 MAX_LATE_FRACTION = 0.01
 """perf_analyzer's limit for delayed requests."""
 MIN_SEND_DELAY_MS = 5.0
 MAX_SEND_DELAY = 0.10
-"""Of the median service time: beyond it the client's own delay colours the latency."""
+"""Highest send delay as a fraction of the median service time; more would distort the latency."""
 MAX_LITTLE_GAP = 0.03
 
 
@@ -40,10 +41,10 @@ def judge(
     """Judge a point.
 
     Args:
-        summary: Its figures; the verdict in it is not looked at.
-        point: As it was run.
-        line: Its requests.
-        max_error_fraction: Of the requests of the window.
+        summary: Figures of the point; its verdict is ignored.
+        point: The point as it was run.
+        line: Requests of the point.
+        max_error_fraction: Highest share of failed requests in the window.
 
     Returns:
         The verdict and its reasons. An OK has reasons only as warnings.
@@ -62,7 +63,7 @@ def judge(
 
 
 def _client_limits(summary: PointSummary, point: Point) -> Iterator[str]:
-    """What shows that the client, not the server, set the pace.
+    """Signs of a saturated load generator.
 
     A request that was due while all connections were taken waits for the server, so its delay is
     not held against the client; in a closed loop nothing is due before it is sent.

@@ -14,7 +14,7 @@ from newsclf.reporting.scale import Scale, logarithmic, suited
 from newsclf.reporting.text import NONE, amount, number, short, usd
 
 _TOGETHER = 3.0
-"""Lines that are nearer to each other, in pixels, hide each other."""
+"""Distance in pixels below which lines hide each other."""
 Line = list[tuple[float, float]]
 
 

@@ -22,7 +22,7 @@ _LATENCY_HEADS = (
 )
 _RATE_HEADS = ("point", "offered per s", "goodput per s", "sent in time", "late", "verdict")
 IN_TIME = 0.99
-"""A client that sends less than this share in time was the bottleneck."""
+"""Share of requests sent in time below which the load generator was saturated."""
 
 
 def latency_by_throughput(

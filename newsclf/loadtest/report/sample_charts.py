@@ -116,7 +116,7 @@ def course(key: str, point: PointSummary, samples: Samples) -> Figure:
 
 
 def _unbroken(buckets: Sequence[Bucket], name: str) -> list[list[tuple[float, float]]]:
-    """Runs of buckets with a value: a line must not cross a time without answers."""
+    """Stretches of buckets with a value, so that no line crosses a time without answers."""
     runs: list[list[tuple[float, float]]] = [[]]
     for bucket in buckets:
         value = getattr(bucket, name)

@@ -41,7 +41,7 @@ _NESTED = {
     *("load", "outcomes", "throughput_interval", "response_ms", "response_all_ms", "service_ms"),
     *("windows", "reasons", "server"),
 }
-"""Fields of a point that its line of points.csv writes in columns of their own, or leaves out."""
+"""Fields of a point that points.csv splits into several columns, or leaves out."""
 RECOMMENDER_TITLE = "SageMaker's Inference Recommender beside us"
 RECOMMENDER_NOTE = (
     "Recommender: where more and more users, each of whom sends again at once, bring no more "
@@ -91,7 +91,7 @@ def cost_table(rows: Sequence[CostRow]) -> Table:
 
 
 def month_table(months: Sequence[MonthlyCost]) -> Table:
-    """What a month costs by its requests; the cheapest way is starred, instances in brackets."""
+    """Cost of a month by its requests; the cheapest is starred, instances are in brackets."""
     least = [min(costs) for costs in zip(*(m.usd_per_month for m in months), strict=True)]
 
     def cells(month: MonthlyCost) -> Iterable[str]:
@@ -141,7 +141,7 @@ def _latency_column(name: str) -> Column[PointSummary]:
 
 
 def server_table(points: Iterable[PointSummary]) -> Table:
-    """What the service measured by itself, one row for each point of which it is known."""
+    """Figures of the service, one row for each point that has them."""
     head = (
         *("point", "instance", "minutes", "client service p50, ms", "model latency, ms"),
         *("overhead, ms", "invocations", "4xx", "5xx", "CPU, % of a core", "memory, %"),
@@ -161,7 +161,7 @@ def server_table(points: Iterable[PointSummary]) -> Table:
 
 
 def recommender_table(found: RecommenderSummary | None) -> Table:
-    """What SageMaker's Inference Recommender found, and ours of the same instance below it."""
+    """Figures of SageMaker's Inference Recommender, with this test's of the same instance below."""
     columns: list[Column[RecommenderRow]] = [
         Column("instance", _of("instance", str), "instance"),
         Column("by", _of("by", str), "by"),
@@ -211,7 +211,7 @@ def change_range(found: Interval) -> str:
 
 
 def error_words(point: PointSummary) -> str:
-    """The share of failed requests, and what became of them."""
+    """The share of failed requests, and their outcomes."""
     failed = [f"{n:,} {name}" for name, n in sorted(point.outcomes.items()) if name.upper() != "OK"]
     return " · ".join([percent(point.error_fraction), *failed])
 
@@ -231,7 +231,7 @@ def rate_words(low: float | None, high: float | None) -> str:
 
 
 def price_words(rows: Iterable[CostRow]) -> list[str]:
-    """Where the prices of the cost table come from, each source once."""
+    """Sources of the prices of the cost table, each once."""
     return list(
         dict.fromkeys(
             f"Prices of {row.price_date}, {row.price_region}, from {row.price_source}"
