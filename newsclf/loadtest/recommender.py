@@ -32,7 +32,6 @@ def recommended(
     Args:
         recommend: Starts the job; None: nothing is done.
         bodies: Requests to the endpoint.
-        folder: Folder of the run.
         goes_on: Whether to go on waiting; the job is stopped when this turns false, or if the block
             fails.
 

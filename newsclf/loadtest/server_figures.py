@@ -19,7 +19,6 @@ def read_figures(
 
     Args:
         readers: Instance → what reads its figures.
-        folder: Folder of the run.
         goes_on: Whether to go on waiting for figures that are not there yet.
 
     Returns:

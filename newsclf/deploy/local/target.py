@@ -96,8 +96,6 @@ class LocalTarget:
         it has died.
 
         Args:
-            name: Name of the deployment.
-            model: Model directory.
             port: Port to listen on; 0 takes a free one.
             workers: Worker processes; None: as recorded, else one per core.
             cores: Number of cores to pin it to (Linux only); None: all.

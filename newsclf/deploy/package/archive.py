@@ -88,7 +88,6 @@ def write_archive(
     """Write a reproducible archive: the same contents always give the same bytes.
 
     Args:
-        target: Path of the archive.
         model: The files at the root, by name.
         code: The files under `code/`, by their path there.
     """

@@ -52,7 +52,6 @@ def compare(
     Args:
         before: Points of the first run, all repeats.
         after: Points of the second run, all repeats.
-        names: Names of the two runs.
         minimal_effect: Relative change below which two figures count as the same.
 
     Raises:

@@ -71,7 +71,6 @@ def percentiles(values: Floats, confidence: float = CONFIDENCE) -> dict[str, Int
 
     Args:
         values: Samples in the order of time; may be empty.
-        confidence: Confidence of each interval.
     """
     ordered = np.sort(values)
     return {name: _percentile(ordered, values, p, confidence) for name, p in PERCENTILES.items()}
