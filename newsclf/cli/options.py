@@ -138,8 +138,9 @@ DataOpt = Annotated[
     typer.Option(
         "--data",
         metavar="SOURCE",
-        help="phrasebank, sample, a file (.csv, .jsonl, .parquet, .xlsx, .zip, …), a folder, or"
-        " a Hugging Face Hub data set: org/name.",
+        help="phrasebank, headlines, sample, a file (.csv, .jsonl, .parquet, .xlsx, .zip, …), a"
+        " folder, or a Hugging Face Hub data set: org/name. With +headlines after it, the shipped"
+        " headlines too.",
         show_default="phrasebank",
     ),
 ]

@@ -12,18 +12,23 @@ from typing import NamedTuple
 from newsclf.common.errors import DataError
 from newsclf.common.settings import DataSettings
 from newsclf.common.suggestions import did_you_mean
-from newsclf.data import hub, phrasebank, table
-from newsclf.data.examples import LabelledData
+from newsclf.data import headlines, hub, phrasebank, table
+from newsclf.data.examples import LabelledData, contradictory_texts
 from newsclf.data.formats.columnar import DATA_FILES, is_dataset_folder
 from newsclf.data.formats.opening import PACKED, file_format
+from newsclf.data.split import split
 
 _HUB_ID = re.compile(
     r"(?!\.)(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subset>[\w.-]+))?(?::(?P<split>[\w.-]+))?"
 )
 _TAKES = (
-    "--data takes phrasebank, sample, a file (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, .zip, …),"
-    " a folder, or a data set of the Hugging Face Hub (org/name)"
+    "--data takes phrasebank, headlines, sample, a file (.csv, .tsv, .jsonl, .json, .parquet,"
+    " .xlsx, .zip, …), a folder, or a data set of the Hugging Face Hub (org/name); +headlines after"
+    " it adds the shipped headlines"
 )
+_SHIPPED = ("headlines", "sample")
+_WITH_HEADLINES = "+headlines"
+"""Ends a source to which the project's own headlines are added."""
 
 
 class MissingDataError(DataError):
@@ -98,18 +103,45 @@ def load_again(
 
 
 def _load_source(settings: DataSettings, at: Path | None) -> LabelledData:
+    if settings.source.endswith(_WITH_HEADLINES):
+        source = settings.source.removesuffix(_WITH_HEADLINES)
+        own = _load_source(settings.model_copy(update={"source": source}), at)
+        return _joined(own, headlines.read(settings), settings)
     if settings.source == "phrasebank":
         return phrasebank.read(at or phrasebank.download(), settings)
-    if settings.source == "sample":
-        shipped = files("newsclf") / "data" / "sample.csv"
-        with as_file(shipped) as path:
-            return table.read(path, DataSettings(), name="newsclf sample headlines")
+    if settings.source in _SHIPPED:
+        return _shipped(settings)
     if at is None and (found := hub_data(settings.source)) is not None:
         return _from_hub(found, settings)
     path, split = (at, None) if at else _find_path(settings.source)
     if phrasebank.is_phrasebank(path):
         return phrasebank.read(path, settings)
     return table.read(path, settings, split=split)
+
+
+def _shipped(settings: DataSettings) -> LabelledData:
+    if settings.source == "headlines":
+        return headlines.read(settings)
+    with as_file(files("newsclf") / "data" / "sample.csv") as path:
+        return table.read(path, DataSettings(), name="newsclf sample headlines")
+
+
+def _joined(first: LabelledData, second: LabelledData, settings: DataSettings) -> LabelledData:
+    """Two sources as one: each is split by itself, so that the parts of both stay as they are."""
+    one, other = split(first, settings), split(second, settings)
+    examples = [*one.train, *other.train]
+    return LabelledData(
+        name=f"{first.name}; {second.name}",
+        examples=[example for example in examples if not example.extra],
+        extra=[example for example in examples if example.extra],
+        validation=[*one.validation, *other.validation],
+        test=[*one.test, *other.test],
+        digest=hashlib.sha256(f"{first.digest} {second.digest}".encode()).hexdigest(),
+        licence=f"{first.licence}; {second.licence}",
+        repeated=first.repeated + second.repeated,
+        contradictory=contradictory_texts(examples),
+        notes=(*first.notes, *second.notes),
+    )
 
 
 def data_file(settings: DataSettings) -> Path | None:
@@ -124,11 +156,12 @@ def data_file(settings: DataSettings) -> Path | None:
             "separate files for validation and test can't be sent, where a single file is needed",
             hint="leave out --validation and --test, so that parts are drawn from --data",
         )
-    if settings.source == "phrasebank":
+    source = settings.source.removesuffix(_WITH_HEADLINES)
+    if source == "phrasebank":
         return phrasebank.download()
-    if settings.source == "sample" or hub_data(settings.source) is not None:
+    if source in _SHIPPED or hub_data(source) is not None:
         return None
-    path, _ = _find_path(settings.source)
+    path, _ = _find_path(source)
     if path.is_dir():
         raise DataError(f"{path}: a folder, where a single file is needed", hint="name a file")
     return path
@@ -157,9 +190,10 @@ def _find_path(source: str) -> tuple[Path, str | None]:
         beside = [str(each) for each in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:
         beside = []
+    named = () if path.suffix else ("phrasebank", *_SHIPPED)
     raise MissingDataError(
         f"{path}: no such data file or folder",
-        hint=did_you_mean(source, ["phrasebank", "sample", *beside]) or _TAKES,
+        hint=did_you_mean(source, [*named, *beside]) or _TAKES,
     )
 
 

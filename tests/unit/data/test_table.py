@@ -172,7 +172,7 @@ def test_a_source_that_is_not_there_is_an_error(name: str) -> None:
         load_data(DataSettings(source=name))
 
     assert caught.value.hint is not None
-    assert "phrasebank, sample" in caught.value.hint
+    assert "phrasebank, headlines, sample" in caught.value.hint
 
 
 def test_a_text_file_has_no_labels(tmp_path: Path) -> None:

@@ -1,0 +1,145 @@
+"""The project's own corpus: enough of every kind, original, fixed parts, and no give-away."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+import newsclf
+from newsclf.common.settings import DataSettings
+from newsclf.contract.labels import LABELS
+from newsclf.data import phrasebank
+from newsclf.data.examples import Example, normalised
+from newsclf.data.sources import load_data
+from newsclf.data.split import split
+from tests.support.builders import REAL_PHRASEBANK, sample_rows
+
+CORPUS = Path(newsclf.__file__).with_name("data") / "headlines.csv"
+RUN = 7
+"""Words in a row that are not alike by chance."""
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, str]]:
+    with CORPUS.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_class_and_kind_has_many_rows(rows: list[dict[str, str]]) -> None:
+    shares = {label: n / len(rows) for label, n in Counter(r["label"] for r in rows).items()}
+
+    assert len(rows) >= 5_000
+    assert set(shares) == set(LABELS)
+    assert min(shares.values()) > 0.25
+    assert min(Counter(row["kind"] for row in rows).values()) >= 20
+    assert set(Counter(row["style"] for row in rows)) == {
+        "broker",
+        "company",
+        "newspaper",
+        "social",
+        "wire",
+    }
+
+
+def test_a_third_is_hard(rows: list[dict[str, str]]) -> None:
+    """Rows of a group share their frame or their company, and differ in their labels."""
+    groups = defaultdict(set)
+    for row in rows:
+        groups[row["group"]].add(row["label"])
+    contrasted = sum(len(groups[row["group"]]) > 1 for row in rows)
+
+    assert contrasted >= len(rows) / 3
+
+
+def test_groups_stay_in_one_part(rows: list[dict[str, str]]) -> None:
+    parts = defaultdict(set)
+    for row in rows:
+        parts[row["group"]].add(row["part"])
+
+    assert {len(found) for found in parts.values()} == {1}
+    shares = Counter(row["part"] for row in rows)
+    assert shares["test"] > 0.12 * len(rows)
+    assert shares["validation"] > 0.07 * len(rows)
+
+
+def test_no_headline_stands_twice(rows: list[dict[str, str]]) -> None:
+    masked = defaultdict(set)
+    for row in rows:
+        masked[re.sub(r"\d+", "0", normalised(row["text"]))].add(row["group"])
+
+    assert len({normalised(row["text"]) for row in rows}) == len(rows)
+    assert {len(groups) for groups in masked.values()} == {1}
+
+
+def test_words_do_not_give_the_label_away(rows: list[dict[str, str]]) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+
+    bag_of_words = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+        LogisticRegression(C=5, max_iter=1000),
+    )
+
+    accuracy = cross_val_score(
+        bag_of_words,
+        [row["text"] for row in rows],
+        [row["label"] for row in rows],
+        groups=[row["group"] for row in rows],
+        cv=GroupKFold(5),
+    ).mean()
+
+    assert accuracy < 0.75  # always saying neutral gives 0.37
+
+
+def test_nothing_is_taken_from_other_data(rows: list[dict[str, str]]) -> None:
+    others = [text for text, _ in sample_rows()]
+    if REAL_PHRASEBANK.is_file():
+        others += [
+            e.text for e in phrasebank.read(REAL_PHRASEBANK, DataSettings(agreement=50)).examples
+        ]
+    runs = {run for text in others for run in _runs(text)}
+
+    assert [row["text"] for row in rows if _runs(row["text"]) & runs] == []
+
+
+def test_it_is_a_source_of_its_own_with_fixed_parts(rows: list[dict[str, str]]) -> None:
+    data = load_data(DataSettings(source="headlines"))
+    parts = split(data, DataSettings(source="headlines"))
+
+    assert data.licence == "Apache-2.0"
+    assert _texts(parts.test) == {
+        row["text"] for row in rows if row["part"] == "test" and row["agreement"] == "100"
+    }
+
+
+def test_it_is_added_to_another_source_whose_parts_stay(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        writer.writerows(sample_rows())
+    own, corpus, both = (
+        split(load_data(settings), settings)
+        for source in (str(path), "headlines", f"{path}+headlines")
+        for settings in [DataSettings(source=source)]
+    )
+
+    for part in ("train", "validation", "test"):
+        together = _texts(getattr(own, part)) | _texts(getattr(corpus, part))
+        assert _texts(getattr(both, part)) == together
+
+
+def _texts(examples: object) -> set[str]:
+    assert isinstance(examples, list)
+    return {example.text for example in examples if isinstance(example, Example)}
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = "".join(c if c.isalnum() else " " for c in text.casefold()).split()
+    return {tuple(words[i : i + RUN]) for i in range(len(words) - RUN + 1)}
