@@ -57,7 +57,7 @@ def test_a_dry_run_of_a_training_says_what_hosting_costs(newsclf: Cli) -> None:
     result = newsclf(*SAGEMAKER)
 
     assert result.exit_code == 0, result.err
-    assert "Hosting on ml.m5.xlarge costs $0.2300 an hour, and training usually the same" in (
+    assert "Hosting on ml.m5.xlarge costs $0.230 an hour, and training usually the same" in (
         " ".join(result.out.split())
     )
     assert "nothing was checked in an account" in result.err
