@@ -89,7 +89,7 @@ class Subjects:
     found: Sequence[Subject]
     recommend: Recommend | None = None
     recommender_usd_per_hour: float = 0.0
-    bills: Sequence[str] = ()
+    cost_notes: Sequence[str] = ()
     """What is deployed on AWS for this load test, with its price, in words."""
 
 
@@ -257,12 +257,12 @@ class _TemporaryModel:
         """An endpoint on each instance, one after the other, and Inference Recommender."""
         found = [self._subject(each) for each in instances]
         prices = {each.hosting.instance: each.hosting.usd_per_hour for each in found}
-        bills = [f"deploys, measures and removes, one after the other: {_listed(prices)}"]
+        cost_notes = [f"deploys, measures and removes, one after the other: {_listed(prices)}"]
         if not self.request.recommender:
-            return Subjects(found, bills=bills)
-        bills.append(_recommender_bill(prices))
+            return Subjects(found, cost_notes=cost_notes)
+        cost_notes.append(_recommender_cost_note(prices))
         recommend = functools.partial(self._recommending, instances)
-        return Subjects(found, recommend, sum(prices.values()), bills)
+        return Subjects(found, recommend, sum(prices.values()), cost_notes)
 
     def _subject(self, instance: str) -> Subject:
         from newsclf.deploy.run import spec_for
@@ -350,10 +350,10 @@ def _with_recommender(request: SubjectRequest, deployment: Deployment) -> Subjec
 
     price = request.prices.hosting_usd_per_hour(instance, deployment.region)
     subject = _deployed(request, deployment)
-    return Subjects([subject], recommend, price, [_recommender_bill({instance: price})])
+    return Subjects([subject], recommend, price, [_recommender_cost_note({instance: price})])
 
 
-def _recommender_bill(prices: Mapping[str, float]) -> str:
+def _recommender_cost_note(prices: Mapping[str, float]) -> str:
     from newsclf.deploy.aws.jobs.recommender import check_instances
 
     check_instances(list(prices))

@@ -224,7 +224,7 @@ class Pool:
                 # Jobs that idle workers are about to take are not for a busy one.
                 while len(sent) < _JOBS_AHEAD and self._jobs.qsize() > self._idle:
                     self._send(self._jobs.get_nowait(), writer, sent)
-                if sent:  # else nobody waits for the answer any more
+                if sent:  # else the callers of all these jobs have given up
                     answer = await _read_message(reader, self._options.deadline_s)
                     self._answer(sent.popleft(), answer)
         except TimeoutError:
@@ -268,7 +268,7 @@ class Pool:
 
     @staticmethod
     def _send(job: _Job, writer: asyncio.StreamWriter, sent: deque[_Job]) -> None:
-        if job.answer.done():  # nobody waits for it any more
+        if job.answer.done():  # its caller has given up
             return
         body = json.dumps(job.texts).encode()
         writer.write(_HEADER.pack(len(body)) + body)

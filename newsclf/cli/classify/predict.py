@@ -150,11 +150,11 @@ def predict(
 
 
 def _headlines(given: list[str], source: str | None) -> list[str]:
-    """The headlines on the command line; none if they come from stdin or a file.
+    """The headlines given as arguments; an empty list if they come from stdin or a file.
 
     Raises:
         ConfigError: There are two sources of headlines.
-        DataError: There is none.
+        DataError: No headline was given.
     """
     from newsclf.common.errors import ConfigError, DataError
 

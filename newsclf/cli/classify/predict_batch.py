@@ -85,7 +85,7 @@ def _say_price(output: Output, clients: Clients, options: BatchOptions) -> None:
     from newsclf.deploy.aws.price_list import job_usd_per_hour
     from newsclf.reporting.text import usd
 
-    unknown = "there is none for this instance; see https://aws.amazon.com/sagemaker/pricing/"
+    unknown = "AWS lists none for this instance; see https://aws.amazon.com/sagemaker/pricing/"
     try:
         price = job_usd_per_hour(clients, options.instance, "Tsform")
     except NewsclfError as error:

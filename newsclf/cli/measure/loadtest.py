@@ -322,9 +322,9 @@ def loadtest(
             runs=settings.state_dir / "runs",
             resume=run.resume,
         )
-        for bill in subjects.bills:
-            output.note(bill)
-        if subjects.bills:
+        for note in subjects.cost_notes:
+            output.note(note)
+        if subjects.cost_notes:
             output.approve(yes=yes)
         with live(output) as callbacks:
             folder, summary = measure(request, callbacks)

@@ -75,7 +75,7 @@ def start(arguments: Sequence[str], listener: socket.socket, log: Path) -> psuti
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )
-    process.returncode = 0  # keeps Popen from warning that nobody waits for it
+    process.returncode = 0  # keeps Popen from warning that it was not waited for
     return psutil.Process(process.pid)
 
 

@@ -38,7 +38,7 @@ _now_ns = time.perf_counter_ns
 
 @dataclass(slots=True)
 class Answer:
-    """The answer to one request, or why there is none.
+    """The answer to one request, or the reason why it failed.
 
     Times are those of time.perf_counter_ns, taken where the bytes go and come and not where a
     coroutine wakes up; NEVER if the request did not get so far.

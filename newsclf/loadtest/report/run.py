@@ -25,7 +25,7 @@ def report(path: Path) -> Summary:
     Costs come from the prices that the run kept, so a later change of prices changes nothing here.
 
     Raises:
-        StateError: This is no load test, it has no complete point, or a file of it is damaged.
+        StateError: The folder is not a load test, has no complete point, or has a damaged file.
         ConfigError: A price is missing.
     """
     folder = RunFolder(path)
@@ -48,7 +48,7 @@ def compare(before: Path, after: Path) -> Comparison:
     """Say whether the second of two runs is slower than the first, at the loads that both have.
 
     Raises:
-        StateError: One is no load test, or damaged.
+        StateError: One of them is not a load test, or is damaged.
         DataError: They have no load in common.
     """
     runs = [RunFolder(path).load() for path in (before, after)]

@@ -71,7 +71,7 @@ class RunFolder:
         """Read the run.
 
         Raises:
-            StateError: This is no folder of a run, or a file of it is damaged or a link.
+            StateError: This is not the folder of a run, or a file in it is damaged or a link.
         """
         return LoadedRun(
             self,
@@ -90,7 +90,7 @@ class RunFolder:
         """What the run was asked for.
 
         Raises:
-            StateError: This is no folder of a run.
+            StateError: This is not the folder of a run.
         """
         return _read(self.path / "run.json", Run)
 

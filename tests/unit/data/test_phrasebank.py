@@ -168,7 +168,9 @@ def test_another_zip_is_an_error(tmp_path: Path) -> None:
         read(path)
 
 
-@pytest.mark.skipif(not REAL_PHRASEBANK.is_file(), reason="the real data lies beside a checkout")
+@pytest.mark.skipif(
+    not REAL_PHRASEBANK.is_file(), reason="needs PhraseBank's zip in ../shared/data"
+)
 def test_the_published_split_comes_out() -> None:
     settings = DataSettings(source=str(REAL_PHRASEBANK))
     data = phrasebank.read(REAL_PHRASEBANK, settings)

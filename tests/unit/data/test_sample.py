@@ -50,7 +50,9 @@ def test_single_words_do_not_give_the_label_away() -> None:
     assert accuracy < 0.75  # always saying neutral gives 0.50
 
 
-@pytest.mark.skipif(not REAL_PHRASEBANK.is_file(), reason="the real data lies beside a checkout")
+@pytest.mark.skipif(
+    not REAL_PHRASEBANK.is_file(), reason="needs PhraseBank's zip in ../shared/data"
+)
 def test_nothing_is_taken_from_phrasebank() -> None:
     settings = DataSettings(agreement=50)
     real = phrasebank.read(REAL_PHRASEBANK, settings).examples

@@ -25,7 +25,7 @@ def test_regions_and_registries_are_those_of_the_sagemaker_package(
 ) -> None:
     package = find_spec("sagemaker")
     if package is None:
-        pytest.skip("needs the extra `sagemaker`")
+        pytest.skip("needs: pip install '.[sagemaker]'")
     folders = [Path(each) for each in package.submodule_search_locations or ()]
     path = next(p for each in folders for p in each.glob(f"**/image_uri_config/{file}"))
     listed = json.loads(path.read_text(encoding="utf-8"))

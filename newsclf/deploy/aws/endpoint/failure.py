@@ -36,13 +36,13 @@ def interrupted(deployment: AwsDeployment, spec: AwsSpec) -> InterruptedRunError
     endpoint = next((s for s in deployment.journal if s.kind == "endpoint"), None)
     price = _price(spec.usd_per_hour and spec.usd_per_hour * spec.min_instances)
     if endpoint is None:
-        bills = "nothing of it is billed by the hour yet"
+        billing = "nothing of it is billed by the hour yet"
     elif endpoint.status == "creating":
-        bills = f"AWS continues, and the endpoint is billed ({price}) until it is deleted"
+        billing = f"AWS continues, and the endpoint is billed ({price}) until it is deleted"
     else:
-        bills = f"the endpoint is up and billed ({price})"
+        billing = f"the endpoint is up and billed ({price})"
     return InterruptedRunError(
-        f"stopped{doing}; {bills}",
+        f"stopped{doing}; {billing}",
         hint=f"newsclf status shows its state; the same newsclf deploy resumes;"
         f" newsclf teardown --deployment {name} removes it",
     )

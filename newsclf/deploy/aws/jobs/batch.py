@@ -124,7 +124,7 @@ def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest
             )
             log.info("batch job %s on %d × %s", job.name, request.count, request.instance)
             found = job.wait(at_most_s=_LONGEST_S) or {}
-        except BaseException as error:  # it would continue and be billed, with nobody waiting
+        except BaseException as error:  # the job would continue, and be billed
             with suppress(NewsclfError):
                 job.tell_to_stop()
             if isinstance(error, KeyboardInterrupt):

@@ -77,7 +77,7 @@ class TokenBucket:
         self._then_s = now_s
 
     def take(self, now_s: float) -> bool:
-        """Take a token; False if there is none."""
+        """Take a token; False if the bucket is empty."""
         grown = self._tokens + (now_s - self._then_s) * self._rate_per_s
         self._tokens = min(self._burst, grown)
         self._then_s = now_s

@@ -186,7 +186,7 @@ class _Runtime:
             with ExitStack() as until_served:
                 until_served.enter_context(connection)
                 if not await asyncio.to_thread(is_of, process, connection):
-                    if not self._has_refused:  # once: nobody may fill the log
+                    if not self._has_refused:  # once, so that strangers cannot fill the log
                         _log.warning("runtime %d: closed a foreign connection", self._index)
                     self._has_refused = True
                 elif runner.server is not None:
