@@ -2,6 +2,7 @@
 
     POST /classify  {"headline": "…"} | {"headlines": ["…"]} | {"query": {"headline": "…"}}
                     → {"predictions": [{"label", "score", "scores"}], "model": "<digest>"}
+                    with "min_confidence": 0.6 each prediction also has "uncertain": true or false
     GET  /health    → {"status": "ok", "model": "<digest>"}
     GET  /openapi.json → the OpenAPI document of the API
 
@@ -36,7 +37,7 @@ from botocore.exceptions import (
 )
 
 from lambda_src import openapi
-from newsclf.contract.answers import read_endpoint_answer
+from newsclf.contract.answers import Prediction, read_endpoint_answer
 from newsclf.contract.limits import MAX_API_BODY_BYTES
 from newsclf.contract.requests import ContractError, parse_classify, parse_json
 
@@ -127,16 +128,17 @@ def _body(event: dict[str, Any]) -> bytes:
 def _classify(body: bytes, figures: dict[str, float]) -> dict[str, Any]:
     if len(body) > MAX_API_BODY_BYTES:
         raise _ApiError(413, "too_large", f"the body is larger than {MAX_API_BODY_BYTES} bytes")
-    headlines = parse_classify(parse_json(body))
-    figures["Headlines"] = len(headlines)
+    request = parse_classify(parse_json(body))
+    figures["Headlines"] = len(request.headlines)
     started = time.perf_counter()
     try:
         # As UTF-8, so that it does not grow: a serverless endpoint takes 4 MB.
-        answer = _invoke(json.dumps({"inputs": headlines}, ensure_ascii=False).encode())
+        answer = _invoke(json.dumps({"inputs": request.headlines}, ensure_ascii=False).encode())
     finally:
         figures["ModelLatencyMs"] = 1000 * (time.perf_counter() - started)
-    predictions = _predictions(answer, len(headlines))
-    return {"predictions": predictions, "model": os.environ["MODEL_DIGEST"]}
+    predictions = _predictions(answer, len(request.headlines))
+    encoded = [prediction.as_dict(request.min_confidence) for prediction in predictions]
+    return {"predictions": encoded, "model": os.environ["MODEL_DIGEST"]}
 
 
 def _invoke(body: bytes) -> bytes:
@@ -196,12 +198,11 @@ def _translated_answer(response: Any) -> _ApiError:
     return _ApiError(502, "model_failed", "the model failed on this request")
 
 
-def _predictions(answer: bytes, count: int) -> list[dict[str, Any]]:
+def _predictions(answer: bytes, count: int) -> list[Prediction]:
     try:
-        predictions = read_endpoint_answer(parse_json(answer), count)
+        return read_endpoint_answer(parse_json(answer), count)
     except ContractError:
         raise _ApiError(502, "bad_answer", "the endpoint's answer is not of the contract") from None
-    return [prediction.as_dict() for prediction in predictions]
 
 
 def _log(request_id: str, status: int, figures: dict[str, float]) -> None:

@@ -114,6 +114,11 @@ def _object(**properties: _Schema) -> _Schema:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+def _optional(schema: _Schema, **properties: _Schema) -> _Schema:
+    """A schema of an object with properties that it may also have."""
+    return schema | {"properties": schema["properties"] | properties}
+
+
 def _schemas() -> _Schema:
     forms: dict[str, _Schema] = {
         "headline": _ref("Headline"),
@@ -130,6 +135,14 @@ def _schemas() -> _Schema:
         },
         "Request": {
             "description": "Exactly one of the three forms.",
+            "properties": {
+                "min_confidence": {
+                    "type": "number",
+                    "exclusiveMinimum": 0,
+                    "maximum": 1,
+                    "description": "Adds `uncertain` to each prediction.",
+                },
+            },
             "oneOf": [
                 {
                     "type": "object",
@@ -139,10 +152,16 @@ def _schemas() -> _Schema:
                 for name, form in forms.items()
             ],
         },
-        "Prediction": _object(
-            label={"enum": list(LABELS)},
-            score={"description": "Probability of the label.", **probability},
-            scores=_object(**dict.fromkeys(LABELS, probability)),
+        "Prediction": _optional(
+            _object(
+                label={"enum": list(LABELS)},
+                score={"description": "Probability of the label.", **probability},
+                scores=_object(**dict.fromkeys(LABELS, probability)),
+            ),
+            uncertain={
+                "type": "boolean",
+                "description": "Whether the score is below the request's `min_confidence`.",
+            },
         ),
         "Answer": _object(
             predictions=_list("Prediction"),

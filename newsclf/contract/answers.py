@@ -2,7 +2,8 @@
 
 endpoint   [[{"label": …, "score": …} × 3] …], the output of a transformers text-classification
            pipeline with top_k=None: answers of the model server and of SageMaker endpoints
-api        {"predictions": [{"label": …, "score": …, "scores": {label: score × 3}} …], …}
+api        {"predictions": [{"label": …, "score": …, "scores": {label: score × 3}} …], …}, each with
+           "uncertain": true or false if the request has "min_confidence"
 """
 
 from __future__ import annotations
@@ -37,18 +38,29 @@ class Prediction(NamedTuple):
         """Probability of the most probable class."""
         return max(self.scores)
 
+    def is_uncertain(self, min_confidence: float) -> bool:
+        """Whether even the most probable class is less probable than this."""
+        return self.score < min_confidence
+
     def as_pipeline(self) -> list[dict[str, object]]:
         """Encode for the endpoint: label and score of each class, the most probable first."""
         ranked = sorted(zip(self.scores, LABELS, strict=True), key=lambda pair: -pair[0])
         return [{"label": label, "score": score} for score, label in ranked]
 
-    def as_dict(self) -> dict[str, object]:
-        """Encode for the public API."""
-        return {
+    def as_dict(self, min_confidence: float | None = None) -> dict[str, object]:
+        """Encode for the public API.
+
+        Args:
+            min_confidence: Adds whether the prediction is less confident than this, `uncertain`.
+        """
+        document: dict[str, object] = {
             "label": self.label,
             "score": self.score,
             "scores": dict(zip(LABELS, self.scores, strict=True)),
         }
+        if min_confidence is not None:
+            document["uncertain"] = self.is_uncertain(min_confidence)
+        return document
 
 
 def read_endpoint_answer(document: object, count: int) -> list[Prediction]:

@@ -6,7 +6,7 @@ import gc
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from newsclf.contract.limits import MAX_HEADLINES
 
@@ -21,6 +21,14 @@ _MAX_BRACKETS = 100_000
 
 class ContractError(Exception):
     """A request or answer violates the contract; the message never quotes a headline."""
+
+
+class ClassifyRequest(NamedTuple):
+    """A request to the public API."""
+
+    headlines: list[str]
+    min_confidence: float | None = None
+    """Probability below which a prediction is called uncertain; None: the answer does not say."""
 
 
 def parse_json(body: bytes) -> object:
@@ -78,11 +86,11 @@ def _decode_large(text: str) -> object:
             gc.enable()
 
 
-def parse_classify(document: object) -> list[str]:
-    """Read the headlines of a request to the public API, in any of its three forms.
+def parse_classify(document: object) -> ClassifyRequest:
+    """Read a request to the public API, in any of its three forms.
 
     Raises:
-        ContractError: it has none or several of these forms, or an invalid headline.
+        ContractError: it has none or several of these forms, or an invalid headline or option.
     """
     forms = "{'headline': …}, {'headlines': […]} or {'query': {'headline': …}}"
     if not isinstance(document, dict):
@@ -97,7 +105,24 @@ def parse_classify(document: object) -> list[str]:
         value, field = value["headline"], "query.headline"
     if isinstance(value, list) != (field == "headlines"):
         raise ContractError(f"'{field}' must be a {'list' if field == 'headlines' else 'text'}")
-    return check_headlines(value, field)
+    return ClassifyRequest(check_headlines(value, field), _min_confidence(document))
+
+
+def _min_confidence(document: dict[str, Any]) -> float | None:
+    if "min_confidence" not in document:
+        return None
+    value = document["min_confidence"]
+    if problem := confidence_problem(value):
+        raise ContractError(f"'min_confidence' {problem}")
+    return float(value)
+
+
+def confidence_problem(value: object) -> str | None:
+    """Why a value can't be a minimum of confidence, or None if it can."""
+    # This excludes NaN, and also True, which is not a JSON number.
+    if type(value) in (float, int) and 0 < value <= 1:  # type: ignore[operator]
+        return None
+    return "must be a number above 0 and at most 1"
 
 
 def parse_inputs(document: object) -> tuple[list[str], bool]:

@@ -134,5 +134,5 @@ _SINKS: dict[str, Callable[[BinaryIO], AbstractContextManager[Write]]] = {
 
 
 def _cell(value: object) -> object:
-    """A value as CSV shows it: objects and lists as JSON, not as Python writes them."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    """A value as CSV shows it: objects, lists and truth as JSON, not as Python writes them."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value

@@ -33,6 +33,8 @@ _BLOCK_BYTES = 1 << 20
 Classify = Callable[[Sequence[str]], list[Prediction]]
 COLUMNS = ("predicted_label", *(f"p_{label}" for label in LABELS))
 """Columns that scoring adds to a row."""
+UNCERTAIN = "uncertain"
+"""Column that it adds too if a minimum of confidence is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,19 @@ class ClassifiedRow:
     prediction: Prediction | None
     """None for a bad row that was skipped."""
 
-    def with_columns(self) -> dict[str, object]:
-        """The row's values with COLUMNS added, which are empty for a bad row."""
-        values: dict[str, object] = dict(self.record.values) | dict.fromkeys(COLUMNS)
+    def with_columns(self, min_confidence: float | None = None) -> dict[str, object]:
+        """The row's values with COLUMNS added, which are empty for a bad row.
+
+        Args:
+            min_confidence: Adds UNCERTAIN.
+        """
+        names = _columns(min_confidence)
+        values: dict[str, object] = dict(self.record.values) | dict.fromkeys(names)
         if self.prediction is not None:
             scores = (round(score, 6) for score in self.prediction.scores)
             values |= zip(COLUMNS, (self.prediction.label, *scores), strict=True)
+            if min_confidence is not None:
+                values[UNCERTAIN] = self.prediction.is_uncertain(min_confidence)
         return values
 
 
@@ -70,6 +79,8 @@ class Tally:
     """Rows of the input so far, bad ones included."""
     labels: Counter[str] = field(default_factory=Counter)
     """Number of predictions of each label."""
+    uncertain: int = 0
+    """Predictions that are less confident than asked for."""
     bad: int = 0
     """Rows that could not be classified."""
     truncated: int = 0
@@ -95,6 +106,8 @@ class RowsRequest:
     """Count the texts that are longer than the model reads; 0 for a deployment."""
     skip_bad: bool = False
     """Count rows that cannot be classified instead of failing at the first one."""
+    min_confidence: float | None = None
+    """Probability below which a prediction is called uncertain; None: none is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +167,8 @@ def score(
     with _open_target(request) as write:
         for window in classify_rows(request.rows, classify, tally):
             if window:
-                write([row.with_columns() for row in window])
+                least = request.rows.min_confidence
+                write([row.with_columns(least) for row in window])
             on_window(tally)
     return tally
 
@@ -183,7 +197,7 @@ def classify_rows(
     records = open_records(request.source, request.reading, form=request.form)
     column = _text_column(records, request)
     tally.notes += records.notes
-    if taken := [name for name in COLUMNS if name in records.columns]:
+    if taken := [name for name in _columns(request.min_confidence) if name in records.columns]:
         raise DataError(
             f"{records.name}: it already has a column '{taken[0]}'",
             hint="rename that column, or score the original file",
@@ -211,8 +225,20 @@ def classify_rows(
             if isinstance(row, Record)
         ]
         tally.rows += len(window)
-        tally.labels.update(row.prediction.label for row in classified if row.prediction)
+        _count(tally, [row.prediction for row in classified if row.prediction], request)
         yield classified
+
+
+def _columns(min_confidence: float | None) -> tuple[str, ...]:
+    """Columns that scoring adds to a row."""
+    return COLUMNS if min_confidence is None else (*COLUMNS, UNCERTAIN)
+
+
+def _count(tally: Tally, predictions: Sequence[Prediction], request: RowsRequest) -> None:
+    tally.labels.update(prediction.label for prediction in predictions)
+    if request.min_confidence is not None:
+        least = request.min_confidence
+        tally.uncertain += sum(prediction.is_uncertain(least) for prediction in predictions)
 
 
 def expected_rows(path: Path) -> int | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -21,6 +23,7 @@ from newsclf.cli.options import (
     deployment_option,
     typed,
 )
+from newsclf.contract.requests import confidence_problem
 from newsclf.data.sink import StreamFormat
 
 if TYPE_CHECKING:
@@ -32,6 +35,35 @@ _LONGEST_PATH = 1024
 """Length of arguments up to which they are checked for being files."""
 _FEW_WORDS = 2
 """Number of one-word arguments above which they are probably one headline without quotes."""
+
+
+def _confidence(text: str | float) -> float:
+    """Read a probability.
+
+    Raises:
+        ValueError: It is not a number above 0 and at most 1.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if problem := confidence_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerOptions:
+    """Options for what is said of each headline."""
+
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            parser=_confidence,
+            metavar="P",
+            help="Flag predictions as uncertain if their highest probability is below this.",
+        ),
+    ] = None
 
 
 @grouped
@@ -78,6 +110,7 @@ def predict(
             "--skip-bad", help="Leave the scores of unusable rows empty instead of stopping."
         ),
     ] = False,
+    answers: AnswerOptions,
     reading: ReadingOptions,
     header_file: Annotated[
         Path | None,
@@ -104,6 +137,11 @@ def predict(
 
     settings = general.settings(model=model, data=reading.flags())
     if any(place is not None and place.startswith("s3://") for place in (source, target)):
+        if given := options_given(answers):
+            raise ConfigError(
+                f"{', '.join(given)}: not for a batch job, which writes the endpoint's answers",
+                hint="leave it out, or name files with --input and --output",
+            )
         name = deployment or DEFAULT_DEPLOYMENT
         predict_batch(output, settings.state_dir, name, source, target, options=batch)
         return
@@ -126,7 +164,7 @@ def predict(
         use_model=model is not None or (deployment is None and source is not None),
     )
     if texts and target is None and rows_format is None:
-        _few(output, texts, classifier)
+        _few(output, texts, classifier, answers.min_confidence)
         return
     rows = RowsRequest(
         source=_source(output, texts, source),
@@ -135,6 +173,7 @@ def predict(
         known_text_column=classifier.text_column,
         skip_bad=skip_bad,
         count_truncated=classifier.count_truncated,
+        min_confidence=answers.min_confidence,
     )
     if target is None and rows_format is None:
         predict_rows.show(output, rows, classifier)
@@ -181,7 +220,9 @@ def _headlines(given: list[str], source: str | None) -> list[str]:
     return [typed(text) for text in given]
 
 
-def _few(output: Output, texts: list[str], classifier: Classifier) -> None:
+def _few(
+    output: Output, texts: list[str], classifier: Classifier, min_confidence: float | None
+) -> None:
     """Classify the headlines of the command line together, and show them."""
     from newsclf.cli.classify import predict_rows, predict_view
     from newsclf.predict.run import predict as run
@@ -193,9 +234,12 @@ def _few(output: Output, texts: list[str], classifier: Classifier) -> None:
         )
     predicted = run(texts, classifier.classify)
     found = list(zip(texts, predicted.predictions, strict=True))
-    output.data(predict_view.document(found, predicted.latency_ms, classifier))
+    output.data(predict_view.document(found, predicted.latency_ms, classifier, min_confidence))
     for text, prediction in found:
-        output.show(*predict_view.bars(text, prediction))
+        output.show(*predict_view.bars(text, prediction, min_confidence))
+    if min_confidence is not None:
+        uncertain = sum(each.is_uncertain(min_confidence) for each in predicted.predictions)
+        predict_rows.note_uncertain(output, uncertain, len(texts), min_confidence)
     count = len(texts)
     predict_rows.note_truncated(output, classifier.count_truncated(texts))
     output.note(f"{count} headline{'s' * (count != 1)} in {predicted.latency_ms:.1f} ms")

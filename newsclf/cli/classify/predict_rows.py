@@ -38,12 +38,13 @@ def show(output: Output, rows: RowsRequest, classifier: Classifier) -> None:
         for row in window:
             if row.prediction is None:
                 continue
-            output.show(*predict_view.bars(row.text, row.prediction))
+            output.show(*predict_view.bars(row.text, row.prediction, rows.min_confidence))
             if output.as_json:
                 found.append((row.text, row.prediction))
     duration_s = time.monotonic() - started_s
-    output.data(predict_view.document(found, 1000 * duration_s, classifier) | _counts(tally))
-    _show_tally(output, tally, duration_s)
+    predicted = predict_view.document(found, 1000 * duration_s, classifier, rows.min_confidence)
+    output.data(predicted | _counts(tally, rows))
+    _show_tally(output, tally, rows, duration_s)
 
 
 def write(output: Output, request: ScoreRequest, classifier: Classifier) -> None:
@@ -67,8 +68,8 @@ def write(output: Output, request: ScoreRequest, classifier: Classifier) -> None
         "labels": {label: tally.labels[label] for label in LABELS},
         "output": str(target),
     }
-    output.data(document | _counts(tally))
-    _show_tally(output, tally, time.monotonic() - started_s, target)
+    output.data(document | _counts(tally, request.rows))
+    _show_tally(output, tally, request.rows, time.monotonic() - started_s, target)
 
 
 def stdout(stream_format: StreamFormat) -> BinaryIO:
@@ -77,13 +78,14 @@ def stdout(stream_format: StreamFormat) -> BinaryIO:
     return cast("BinaryIO", StdoutBytes(escaped))
 
 
-def _counts(tally: Tally) -> dict[str, object]:
-    return {
+def _counts(tally: Tally, rows: RowsRequest) -> dict[str, object]:
+    counts: dict[str, object] = {
         "skipped": tally.bad,
         "first_skipped": tally.first_bad,
         "truncated": tally.truncated,
         "notes": tally.notes,
     }
+    return counts if rows.min_confidence is None else counts | {"uncertain": tally.uncertain}
 
 
 @contextmanager
@@ -100,7 +102,11 @@ def _progress(output: Output, rows: RowsRequest) -> Iterator[Callable[[Tally], N
 
 
 def _show_tally(
-    output: Output, tally: Tally, duration_s: float, target: Path | None = None
+    output: Output,
+    tally: Tally,
+    request: RowsRequest,
+    duration_s: float,
+    target: Path | None = None,
 ) -> None:
     for note in tally.notes:
         output.note(f"note: {note}")
@@ -109,6 +115,9 @@ def _show_tally(
     where = f" → {target}" if target is not None else ""
     rate = f" ({tally.rows / duration_s:,.0f}/s)" if duration_s > 0 else ""
     output.note(f"{rows} in {duration_s:.1f} s{rate}: {labels}{where}")
+    if request.min_confidence is not None:
+        total = tally.labels.total()
+        note_uncertain(output, tally.uncertain, total, request.min_confidence)
     note_truncated(output, tally.truncated)
     if tally.bad:
         named = "; ".join(tally.first_bad)
@@ -123,3 +132,10 @@ def note_truncated(output: Output, count: int) -> None:
             f"note: {count:,} headline{'s are' if count > 1 else ' is'} longer than the model"
             " reads; only the beginning was classified"
         )
+
+
+def note_uncertain(output: Output, uncertain: int, total: int, min_confidence: float) -> None:
+    """Note how many predictions are less confident than asked for."""
+    output.note(
+        f"{uncertain:,} of {total:,} uncertain: no label reaches {100 * min_confidence:g} %"
+    )

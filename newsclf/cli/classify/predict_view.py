@@ -20,20 +20,26 @@ _COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
 
 
 def document(
-    found: Sequence[tuple[str, Prediction]], latency_ms: float, classifier: Classifier
+    found: Sequence[tuple[str, Prediction]],
+    latency_ms: float,
+    classifier: Classifier,
+    min_confidence: float | None,
 ) -> dict[str, object]:
     """Predictions as --json prints them, with their source."""
     return {
         "source": classifier.source,
-        "predictions": [{"headline": text, **prediction.as_dict()} for text, prediction in found],
+        "predictions": [
+            {"headline": text, **prediction.as_dict(min_confidence)} for text, prediction in found
+        ],
         "latency_ms": round(latency_ms, 3),
     }
 
 
-def bars(text: str, prediction: Prediction) -> list[RenderableType]:
+def bars(text: str, prediction: Prediction, min_confidence: float | None) -> list[RenderableType]:
     """A headline with a bar for each label, and an empty line.
 
-    The bars are plain ASCII if the encoding of stdout has no block characters.
+    The bars are plain ASCII if the encoding of stdout has no block characters. A prediction that is
+    less confident than `min_confidence` is called uncertain, in words.
     """
     from rich.table import Table
     from rich.text import Text
@@ -41,6 +47,7 @@ def bars(text: str, prediction: Prediction) -> list[RenderableType]:
     from newsclf.common.visible import visible
 
     blocks = _takes_blocks()
+    uncertain = min_confidence is not None and prediction.is_uncertain(min_confidence)
     grid = Table.grid(padding=(0, 1))
     for label, score in zip(LABELS, prediction.scores, strict=True):
         chosen = label == prediction.label
@@ -49,6 +56,7 @@ def bars(text: str, prediction: Prediction) -> list[RenderableType]:
             Text(label, style=f"bold {_COLOURS[label]}" if chosen else ""),
             Text(_bar(score, blocks=blocks), style=_COLOURS[label]),
             Text(f"{100 * score:5.1f} %", style="bold" if chosen else ""),
+            *([Text("uncertain", style="bold yellow")] if chosen and uncertain else []),
         )
     if len(text) > _SHOWN_CHARACTERS:
         text = f"{text[:_SHOWN_CHARACTERS]}… ({len(text):,} characters)"

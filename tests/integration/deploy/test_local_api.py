@@ -83,6 +83,26 @@ def test_the_api_gives_the_engine_s_scores(client: httpx.Client, trained: Path) 
     assert client.get("/health").json() == {"status": "ok", "model": many.json()["model"]}
 
 
+def test_the_api_flags_uncertain_predictions_on_request(client: httpx.Client) -> None:
+    texts = [text for text, _ in sample_rows()[:20]]
+    plain = client.post("/classify", json={"headlines": texts}).json()["predictions"]
+    least = sorted(prediction["score"] for prediction in plain)[10]
+
+    flagged = client.post("/classify", json={"headlines": texts, "min_confidence": least}).json()
+
+    assert flagged["predictions"] == [
+        prediction | {"uncertain": prediction["score"] < least} for prediction in plain
+    ]
+    assert [each["uncertain"] for each in flagged["predictions"]].count(True) > 0
+
+
+def test_predict_flags_uncertain_predictions_of_a_deployment(state: Path, newsclf: Cli) -> None:
+    asked = ["predict", "--json", "--state-dir", state, "Profit rose", "--min-confidence"]
+
+    assert json.loads(newsclf(*asked, 1).out)["predictions"][0]["uncertain"] is True
+    assert json.loads(newsclf(*asked, 0.01).out)["predictions"][0]["uncertain"] is False
+
+
 def test_predict_goes_through_the_api(
     state: Path, deployment: LocalDeployment, newsclf: Cli, trained: Path
 ) -> None:
@@ -104,6 +124,7 @@ def test_predict_goes_through_the_api(
         (b'{"headlines": []}', 400, "1 to 512"),
         (json.dumps({"headlines": ["a"] * 513}).encode(), 400, "513"),
         (b'{"headline": "\\ud800"}', 400, "surrogate"),
+        (b'{"headline": "a", "min_confidence": "0.6"}', 400, "a number above 0 and at most 1"),
         (b" " * (7 * 1024 * 1024), 413, "larger than"),
     ],
 )

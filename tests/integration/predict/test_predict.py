@@ -218,6 +218,19 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
             "it already has a column 'predicted_label'",
         ),
         (["Profit rose", "--model", "nowhere"], 3, "nowhere: not a model directory"),
+        (["Profit rose", "--min-confidence", "60"], 2, "a number above 0 and at most 1"),
+        (["Profit rose", "--min-confidence", "nan"], 2, "a number above 0 and at most 1"),
+        (["Profit rose", "--min-confidence", "high"], 2, "a number above 0 and at most 1"),
+        (
+            ["--input", "flagged.csv", "--output", "o.csv", "--min-confidence", "0.6"],
+            2,
+            "it already has a column 'uncertain'",
+        ),
+        (
+            ["--input", "s3://b/in", "--output", "s3://b/out", "--min-confidence", "0.6"],
+            2,
+            "--min-confidence: not for a batch job",
+        ),
     ],
 )
 def test_what_predict_says_when_it_cannot(
@@ -230,6 +243,7 @@ def test_what_predict_says_when_it_cannot(
     give_stdin(monkeypatch, "")
     write_csv(Path("in.csv"), [("text",), ("Profit rose",)])
     write_csv(Path("scored.csv"), [("text", "predicted_label"), ("Profit rose", "positive")])
+    write_csv(Path("flagged.csv"), [("text", "uncertain"), ("Profit rose", "no")])
     Path("empty.csv").touch()
     Path("there.csv").write_text("mine", encoding="utf-8")
 
@@ -439,3 +453,64 @@ def test_a_long_headline_does_not_fill_the_screen(newsclf: Cli) -> None:
 
     assert len(out) < 2_000
     assert "… (100,000 characters)" in out
+
+
+@pytest.mark.usefixtures("model")
+def test_uncertain_predictions_say_so_in_words(newsclf: Cli) -> None:
+    shown = newsclf("predict", "Profit rose", "Loss widened", "--min-confidence", 1)
+    plain = newsclf("predict", "Profit rose", "Loss widened")
+    certain = newsclf("predict", "Profit rose", "Loss widened", "--min-confidence", 0.3)
+
+    marked = [line for line in shown.out.splitlines() if line.endswith(" uncertain")]
+    assert [line[0] for line in marked] == ["▸", "▸"]
+    assert "2 of 2 uncertain: no label reaches 100 %" in shown.err
+    assert "uncertain" not in plain.out + plain.err
+    assert certain.out == plain.out
+    assert "0 of 2 uncertain: no label reaches 30 %" in certain.err
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_scored_file_has_a_column_for_uncertain_rows(newsclf: Cli, suffix: str) -> None:
+    texts = [text for text, _ in sample_rows()[:30]]
+    write_csv(Path("in.csv"), [("text",), *((text,) for text in texts), (" ",)])
+    plain = json.loads(newsclf("predict", *texts, "--json").out)["predictions"]
+    least = sorted(prediction["score"] for prediction in plain)[12] + 1e-9
+    out = f"out{suffix}"
+
+    result = newsclf(
+        *("predict", "--input", "in.csv", "--output", out, "--skip-bad"),
+        *("--json", "--min-confidence", least),
+    )
+
+    assert result.exit_code == 0, result.err
+    assert json.loads(result.out)["uncertain"] == 13
+    assert "13 of 30 uncertain" in result.err
+    if suffix == ".csv":
+        with Path(out).open(encoding="utf-8", newline="") as file:
+            rows: list[dict[str, object]] = list(csv.DictReader(file))
+        values: dict[bool | None, object] = {True: "true", False: "false", None: ""}
+    elif suffix == ".jsonl":
+        rows = [json.loads(line) for line in Path(out).read_text(encoding="utf-8").splitlines()]
+        values = {True: True, False: False, None: None}
+    else:
+        rows = pyarrow.parquet.read_table(out).to_pylist()
+        values = {True: True, False: False, None: None}
+    expected: list[bool | None] = [prediction["score"] < least for prediction in plain]
+    assert [row["uncertain"] for row in rows] == [values[each] for each in [*expected, None]]
+    assert list(rows[0])[-1] == "uncertain"
+
+
+@pytest.mark.usefixtures("model")
+def test_a_json_document_of_rows_counts_the_uncertain_ones(
+    newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_stdin(monkeypatch, "Profit rose\nLoss widened\n")
+    asked = json.loads(newsclf("predict", "-", "--json", "--min-confidence", 1).out)
+    give_stdin(monkeypatch, "Profit rose\nLoss widened\n")
+    plain = json.loads(newsclf("predict", "-", "--json").out)
+
+    assert asked["uncertain"] == 2
+    assert [each.pop("uncertain") for each in asked["predictions"]] == [True, True]
+    assert asked["predictions"] == plain["predictions"]
+    assert "uncertain" not in plain

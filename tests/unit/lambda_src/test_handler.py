@@ -90,6 +90,24 @@ def test_the_three_forms_are_answered(handler: ModuleType, document: object, cou
     )
 
 
+@pytest.mark.parametrize(
+    ("min_confidence", "uncertain"), [(0.69, False), (0.7, False), (0.71, True), (1, True)]
+)
+def test_predictions_below_the_confidence_asked_for_are_uncertain(
+    handler: ModuleType, min_confidence: float, *, uncertain: bool
+) -> None:
+    body = {"query": {"headline": "Profit rose"}, "min_confidence": min_confidence}
+
+    [prediction] = json.loads(answered(handler, event(body), [SCORES])["body"])["predictions"]
+
+    assert prediction == {
+        "label": "positive",
+        "score": 0.7,
+        "scores": {"negative": 0.1, "neutral": 0.2, "positive": 0.7},
+        "uncertain": uncertain,
+    }
+
+
 def test_the_endpoint_gets_the_headlines_as_inputs(handler: ModuleType) -> None:
     with Stubber(handler._client) as stub:  # noqa: SLF001 - the seam where AWS begins
         body = json.dumps([SCORES]).encode()
@@ -138,6 +156,11 @@ def test_health_needs_no_endpoint(handler: ModuleType) -> None:
         (event({"headline": 7}), 400, "'headline' must be a text, not int"),
         (event({"headline": " "}), 400, "'headline' is empty"),
         (event({"headlines": "a"}), 400, "'headlines' must be a list"),
+        (
+            event({"headline": "a", "min_confidence": 60}),
+            400,
+            "'min_confidence' must be a number above 0 and at most 1",
+        ),
         (event({"headlines": []}), 400, "1 to 512 headlines, not 0"),
         (event({"headlines": ["a"] * 513}), 400, "not 513"),
         (event({"headlines": ["a", None]}), 400, "'headlines[1]' must be a text, not null"),

@@ -60,7 +60,9 @@ values = st.recursive(
     max_leaves=5,
 )
 bodies = values | st.dictionaries(
-    st.sampled_from(["headline", "headlines", "query", "x"]), values, max_size=3
+    st.sampled_from(["headline", "headlines", "query", "min_confidence", "x"]),
+    values | st.floats(-0.5, 1.5),
+    max_size=3,
 )
 
 
@@ -90,6 +92,15 @@ def test_what_the_document_allows_is_what_the_contract_takes(body: object) -> No
         ({"headline": "\t\u2003"}, False),
         ({"headline": "\x1c\x85"}, False),
         ({"headline": "\ufeff"}, True),
+        ({"headline": "a", "min_confidence": 0.6}, True),
+        ({"headline": "a", "min_confidence": 1}, True),
+        ({"headline": "a", "min_confidence": 1.0000001}, False),
+        ({"headline": "a", "min_confidence": 0}, False),
+        ({"headline": "a", "min_confidence": 10**400}, False),
+        ({"headline": "a", "min_confidence": True}, False),
+        ({"headline": "a", "min_confidence": None}, False),
+        ({"headline": "a", "min_confidence": "0.6"}, False),
+        ({"min_confidence": 0.6}, False),
     ],
 )
 def test_both_agree_at_the_limits(body: object, *, valid: bool) -> None:
