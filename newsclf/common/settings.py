@@ -152,6 +152,9 @@ class TrainSettings(StrictRecord):
     """Length of the step by which each headline's embeddings are moved against the model, for a
     second look at it; 0 turns it off and halves the time."""
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
+    calibration: Literal["headlines", "own", "none"] = "headlines"
+    """Validation rows on which probabilities are calibrated: those of the data and of the shipped
+    headlines, those of the data alone, or none."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay per step of the moving average of weights, which is what is kept; 0 turns it off."""
     max_tokens: Annotated[int, Field(ge=8, le=512)] = 256

@@ -76,6 +76,47 @@ class Parity(LenientRecord):
         return round((1 - self.agreement) * self.rows) - self.undecided
 
 
+class CalibrationSet(LenientRecord):
+    """A set of validation rows on which a model was calibrated."""
+
+    name: str
+    rows: int
+    error_before: float
+    """Expected calibration error without calibration."""
+    error_after: float
+    """The same with a calibration that was fitted without the rows it is measured on: 5 folds."""
+
+
+class CardCalibration(LenientRecord):
+    """Calibration that is folded into the model: logits / temperature + biases."""
+
+    temperature: float = 1.0
+    biases: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """In the order of LABELS; their mean is 0."""
+    sets: list[CalibrationSet] = Field(default_factory=list)
+    """Sets that it was fitted on, each with the same weight."""
+    problem: str | None = None
+    """Why it could not be fitted; the model is then as it was trained."""
+
+    @property
+    def sentence(self) -> str:
+        """What was fitted, on what, and what that changed, as plain text."""
+        if self.problem is not None:
+            return f"Not calibrated: {self.problem}."
+        biases = ", ".join(
+            f"{label} {b:+.2f}" for label, b in zip(LABELS, self.biases, strict=True)
+        )
+        errors = " and ".join(
+            f"{each.error_before:.3f} → {each.error_after:.3f} on {each.rows:,} validation rows of"
+            f" {each.name}"
+            for each in self.sets
+        )
+        return (
+            f"Calibrated: temperature {self.temperature:.2f}, biases {biases}; expected calibration"
+            f" error {errors}, cross-fitted."
+        )
+
+
 class ModelCard(LenientRecord):
     """Everything that is needed to judge a model, and to reproduce it."""
 
@@ -92,6 +133,9 @@ class ModelCard(LenientRecord):
     device: str
     history: list[dict[str, float]]
     validation: Score
+    """Of the calibrated model."""
+    calibration: CardCalibration | None = None
+    """None: the model was not to be calibrated."""
     int8: Parity | None = None
     int8_rejected: str | None = None
     """Why the int8 file was rejected."""
@@ -183,6 +227,7 @@ def render_readme(card: ModelCard) -> str:
     settings |= {"learning_rate": card.learning_rate, "device": card.device}
     hyper_parameters = "\n".join(f"- {k}: {markdown(str(v))}" for k, v in settings.items())
     int8 = _int8_sentence(card)
+    calibration = markdown(card.calibration.sentence if card.calibration else "Not calibrated.")
     base, data = markdown(card.base.name), markdown(card.data.name)
     licence = markdown(card.data.licence or "not stated")
     test_note = (
@@ -207,6 +252,8 @@ Says whether a news headline is negative, neutral or positive for an investor. M
 {scores}
 {test_note}
 {int8}
+
+{calibration}
 
 ## Data
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 import transformers
 from safetensors import SafetensorError
+from sklearn.metrics import accuracy_score, f1_score
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -108,6 +109,14 @@ def logits_of(
         batch = tokenizer.pad({"input_ids": [token_ids[i] for i in indices]}, return_tensors="pt")
         logits[indices] = model(**batch.to(device)).logits.float().cpu()
     return logits
+
+
+def scores_of(logits: torch.Tensor, label_ids: torch.Tensor) -> tuple[float, float]:
+    """Accuracy, and macro-F1 over those classes that the rows have."""
+    predicted = logits.argmax(dim=-1)
+    classes = label_ids.unique().tolist()
+    macro_f1 = f1_score(label_ids, predicted, labels=classes, average="macro", zero_division=0)
+    return float(accuracy_score(label_ids, predicted)), float(macro_f1)
 
 
 def classify_float(

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from sklearn.metrics import accuracy_score, f1_score
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -34,7 +33,7 @@ from newsclf.training.checkpoint import (
     save_best,
     save_state,
 )
-from newsclf.training.classifier import load_base, logits_of
+from newsclf.training.classifier import load_base, logits_of, scores_of
 from newsclf.training.devices import autocast, pick_device
 from newsclf.training.schedule import default_rate, parameter_groups, rate_factor
 
@@ -223,20 +222,11 @@ def _validate(
 ) -> EpochResult:
     label_ids = torch.tensor([example.label_id for example in examples])
     logits = logits_of(model, tokenizer, [example.text for example in examples])
-    predicted = logits.argmax(dim=-1)
+    accuracy, macro_f1 = scores_of(logits, label_ids)
     return EpochResult(
         epoch=epoch,
         train_loss=train_loss,
         validation_loss=functional.cross_entropy(logits, label_ids).item(),
-        accuracy=float(accuracy_score(label_ids, predicted)),
-        macro_f1=float(
-            # over those classes only that the data have
-            f1_score(
-                label_ids,
-                predicted,
-                labels=label_ids.unique().tolist(),
-                average="macro",
-                zero_division=0,
-            )
-        ),
+        accuracy=accuracy,
+        macro_f1=macro_f1,
     )

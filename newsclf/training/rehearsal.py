@@ -22,12 +22,15 @@ from newsclf.model.directory import ONNX_FILE
 from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.training.base import Base
 from newsclf.training.batches import collate, training_rows
+from newsclf.training.calibration.fitting import Correction
+from newsclf.training.calibration.head import fold, head_of
 from newsclf.training.classifier import classify_float, load_base, load_trained
 from newsclf.training.int8.export import export_int8
 from newsclf.training.loop import add_gradients
 
 _ROWS = 4
 _RATE = 1e-3
+_CORRECTION = Correction(0.9, (0.1, -0.2, 0.1))
 _TOLERANCE = 0.1
 """Difference of a probability between the float and the int8 form of the untrained head."""
 
@@ -60,6 +63,9 @@ def rehearse(
             )
             add_gradients(model.train(), batch, torch.ones(len(LABELS)), settings.adversarial_step)
             torch.optim.SGD(model.parameters(), _RATE).step()
+        if settings.calibration != "none":
+            with _step(base, "folding a calibration into its head"):
+                fold(head_of(model, tokenizer), _CORRECTION)
         with _step(base, "writing and loading the model"):
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
@@ -85,7 +91,8 @@ def _step(base: Base, name: str) -> Iterator[None]:
         yield
     except Exception as error:  # torch, transformers and onnxruntime raise many kinds
         lines = str(error).strip().splitlines() or [type(error).__name__]
+        known = error.hint if isinstance(error, ModelError) else None
         raise ModelError(
             f"{base.name}: cannot be used as a base, because {name} fails ({lines[0]})",
-            hint="choose another base, such as minilm or distilbert-base-uncased",
+            hint=known or "choose another base, such as minilm or distilbert-base-uncased",
         ) from error

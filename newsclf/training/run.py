@@ -188,9 +188,12 @@ def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
 def _train_seeds(
     request: TrainRequest, callbacks: Callbacks, data: LabelledData, parts: Split, base: Base
 ) -> TrainResult:
+    from newsclf.training.calibration.rows import calibration_rows
+    from newsclf.training.calibration.run import calibrate
     from newsclf.training.loop import fit
 
     settings, work = request.settings, work_folder(request.settings.model)
+    calibrated_on = calibration_rows(data, parts, settings.train.calibration)
     cards, rates = [], []
     for seed in range(settings.train.seed, settings.train.seed + request.seeds):
         folder, checkpoint = work / f"seed-{seed}", work / f"seed-{seed}.checkpoint"
@@ -207,6 +210,7 @@ def _train_seeds(
             on_step=callbacks.on_step,
             on_epoch=partial(callbacks.on_epoch, seed),
         )
+        calibration = calibrate(fitted.model, fitted.tokenizer, calibrated_on)
         unfinished = work / f"seed-{seed}.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         card = write_model(
@@ -216,6 +220,8 @@ def _train_seeds(
             parts,
             base=CardBase(name=base.name, revision=base.revision),
             settings=settings.model_copy(update={"train": train_settings}),
+            calibration=calibration,
+            calibrated_on=calibrated_on,
         )
         if request.optimize:
             try:

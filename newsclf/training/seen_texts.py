@@ -26,10 +26,17 @@ SeenTexts = Mapping[str, Part]
 """Hash of a text → the part in which it stood."""
 
 
-def write_seen_texts(folder: Path, parts: Split) -> None:
-    """Write the hashes of the training and validation texts."""
+def write_seen_texts(folder: Path, parts: Split, calibrated_on: Sequence[Example] = ()) -> None:
+    """Write the hashes of the training and validation texts.
+
+    Args:
+        folder: The model directory.
+        parts: Parts of the data.
+        calibrated_on: Further rows, which count as validation texts.
+    """
+    validation = (*parts.validation, *calibrated_on)
     of_hash: dict[str, Part] = {_hash(example.text): "training" for example in parts.train}
-    of_hash |= {_hash(example.text): "validation" for example in parts.validation}
+    of_hash |= {_hash(example.text): "validation" for example in validation}
     write_text(folder / SEEN_FILE, "".join(f"{h} {part}\n" for h, part in sorted(of_hash.items())))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,11 +13,12 @@ from newsclf import __version__
 from newsclf.common.files import file_digest, write_text
 from newsclf.common.settings import Settings
 from newsclf.data.examples import LabelledData, Split, class_counts
-from newsclf.model.card import CardBase, CardData, ModelCard, Score, write_card
+from newsclf.model.card import CardBase, CardCalibration, CardData, ModelCard, Score, write_card
 from newsclf.serving.engines.tokens import count_cut
 from newsclf.training.seen_texts import write_seen_texts
 
 if TYPE_CHECKING:
+    from newsclf.training.calibration.rows import RowSet
     from newsclf.training.loop import FitResult
 
 
@@ -28,19 +30,25 @@ def write_model(
     *,
     base: CardBase,
     settings: Settings,
+    calibration: CardCalibration | None = None,
+    calibrated_on: Sequence[RowSet] = (),
 ) -> ModelCard:
-    """Write weights, tokenizer, hashes of the data, training curve, card and README to a folder."""
+    """Write weights, tokenizer, hashes of the data, training curve, card and README to a folder.
+
+    The scores in the card are those of the model as it is written, so after calibration.
+    """
     from newsclf.common.intervals import wilson_interval
     from newsclf.reporting.page import standalone
     from newsclf.training.curve import training_figure
 
     fitted.model.save_pretrained(folder)
     fitted.tokenizer.save_pretrained(folder)
-    write_seen_texts(folder, parts)
+    write_seen_texts(folder, parts, [row for each in calibrated_on for row in each.examples])
     files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
     history = [asdict(result) for result in fitted.history]
     curve = training_figure("training", history, fitted.kept.epoch)
     write_text(folder / "training.svg", standalone(curve.svg))
+    accuracy, macro_f1 = _validation_scores(fitted, parts)
     rows = len(parts.validation)
     texts = [example.text for example in (*parts.train, *parts.validation)]
     card = ModelCard(
@@ -66,14 +74,25 @@ def write_model(
         history=history,
         validation=Score(
             rows=rows,
-            accuracy=fitted.kept.accuracy,
-            accuracy_interval=wilson_interval(round(fitted.kept.accuracy * rows), rows),
-            macro_f1=fitted.kept.macro_f1,
+            accuracy=accuracy,
+            accuracy_interval=wilson_interval(round(accuracy * rows), rows),
+            macro_f1=macro_f1,
             runtime="float",
         ),
+        calibration=calibration,
         versions={"newsclf": __version__}
         | {name: version(name) for name in ("torch", "transformers", "onnxruntime")},
         files=files,
     )
     write_card(folder, card)
     return card
+
+
+def _validation_scores(fitted: FitResult, parts: Split) -> tuple[float, float]:
+    import torch
+
+    from newsclf.training.classifier import logits_of, scores_of
+
+    texts = [example.text for example in parts.validation]
+    label_ids = torch.tensor([example.label_id for example in parts.validation])
+    return scores_of(logits_of(fitted.model, fitted.tokenizer, texts), label_ids)

@@ -76,6 +76,10 @@ def show_result(
             "validation": {
                 str(card.training.seed): card.validation.model_dump() for card in result.cards
             },
+            "calibration": {
+                str(card.training.seed): card.calibration.model_dump() if card.calibration else None
+                for card in result.cards
+            },
             "baseline": baseline.model_dump(),
             **more,
         }
@@ -104,6 +108,8 @@ def show_result(
     if worthless := baseline.remark(result.best.validation.accuracy):
         output.note(worthless)
     for card in result.cards:
+        if card.calibration:
+            output.note(f"seed {card.training.seed}: {card.calibration.sentence}")
         if card.int8 and (note := caveat(card.int8, limits)):
             output.note(f"seed {card.training.seed}: int8 {note}")
     if result.best.data.cut:

@@ -1,0 +1,1 @@
+"""Calibration of a trained classifier: fitted on validation rows, and folded into its head."""
