@@ -41,6 +41,7 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
             "newsclf evaluate",
             "newsclf evaluate --data other.csv --gate accuracy=0.93",
             "newsclf evaluate --model new --compare old",
+            "newsclf evaluate --on finentity,tfns --gate unseen.macro_f1=0.75",
         ),
         optimize: ("newsclf optimize --model model",),
         package: (

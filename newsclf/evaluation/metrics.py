@@ -25,6 +25,7 @@ from newsclf.evaluation.records import (
 from newsclf.model.card import Interval
 
 _CALIBRATION_BINS = 15
+_BIN_EDGES = np.linspace(0, 1, _CALIBRATION_BINS + 1)
 _BOOTSTRAP_SAMPLES = 5_000
 _DIFFERENCES = 50
 _WORD_LIMITS = (10, 20, 30)
@@ -94,12 +95,17 @@ def class_scores(truth: Sequence[int], predicted: Sequence[int]) -> list[ClassSc
     ]
 
 
+def calibration_bins(confidence: np.ndarray) -> np.ndarray:
+    """The calibration bin of each confidence, from 0 to 14."""
+    bins = np.digitize(confidence, _BIN_EDGES, right=True) - 1
+    return np.asarray(np.clip(bins, 0, _CALIBRATION_BINS - 1))
+
+
 def calibration(truth: Sequence[int], predictions: Sequence[Prediction]) -> Calibration:
     """Expected calibration error over 15 bins of equal width (Guo et al. 2017)."""
     confidence = np.array([prediction.score for prediction in predictions])
     right = np.array([p.label_id == t for p, t in zip(predictions, truth, strict=True)])
-    edges = np.linspace(0, 1, _CALIBRATION_BINS + 1)
-    bin_of = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, _CALIBRATION_BINS - 1)
+    edges, bin_of = _BIN_EDGES, calibration_bins(confidence)
     bins = [
         CalibrationBin(
             lower=float(edges[i]),

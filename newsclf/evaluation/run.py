@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,16 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from newsclf.common.errors import (
-    CheckFailedError,
     ConfigError,
     ModelError,
     reason_of,
     require_extra,
 )
-from newsclf.common.files import write_text
 from newsclf.common.intervals import mean_std, wilson_interval
 from newsclf.common.machine import available_cores
-from newsclf.common.ownership import ownership_problem
 from newsclf.common.settings import DataSettings
 from newsclf.common.suggestions import did_you_mean
 from newsclf.common.visible import visible_json
@@ -28,6 +23,7 @@ from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import class_counts, remarks_on
 from newsclf.evaluation.baseline import baseline_of
+from newsclf.evaluation.gates import check_minimum
 from newsclf.evaluation.records import (
     ClassScore,
     Comparison,
@@ -37,6 +33,7 @@ from newsclf.evaluation.records import (
     Speed,
     Training,
 )
+from newsclf.evaluation.report_files import check_writable, write_files
 from newsclf.evaluation.rows import Model, Rows, Runtime, choose_rows
 from newsclf.model.card import Score, read_card, write_card
 from newsclf.model.directory import find_seeds
@@ -115,23 +112,12 @@ def evaluate(request: EvaluationRequest) -> Evaluated:
     folder = request.out or request.model / (
         "evaluation" if rows.part == "test" else f"evaluation-{rows.stem}"
     )
-    _check_writable(folder, inside_model=request.out is None)
+    check_writable(folder, inside_model=request.out is None)
     report = _report(model, rows, request, compare)
     _write(report, folder)
     noted = rows.part == "test" and request.out is None
     problem = _note_score(model, report.score) if noted else None
     return Evaluated(report, folder, problem, rows.labelled.notes)
-
-
-def check_gates(report: EvaluationReport) -> None:
-    """Raise CheckFailedError if a gate of the report was not met."""
-    missed = [gate for gate in report.gates if not gate.met]
-    if missed:
-        raise CheckFailedError(
-            "gate not met: "
-            + ", ".join(f"{g.metric} is {g.value:.4f}, below {g.minimum:g}" for g in missed),
-            hint="see the errors in the report; more or cleaner training data helps most",
-        )
 
 
 def _check_gate(metric: str, minimum: float) -> None:
@@ -140,12 +126,7 @@ def _check_gate(metric: str, minimum: float) -> None:
             f"--gate {metric}: not a metric",
             hint=did_you_mean(metric, GATE_METRICS) or f"metrics: {', '.join(GATE_METRICS)}",
         )
-    if not 0 <= minimum <= 1:  # also refuses NaN
-        share = minimum / 100 if 1 < minimum <= 100 else 0.9  # noqa: PLR2004 - a percentage
-        raise ConfigError(
-            f"--gate {metric}={minimum:g}: the minimum is a share, from 0 to 1",
-            hint=f"for example --gate {metric}={share:g}",
-        )
+    check_minimum(metric, minimum)
 
 
 def _open_other(path: Path) -> Model:
@@ -166,29 +147,6 @@ def _check_gate_classes(gates: Mapping[str, float], rows: Rows) -> None:
                 f"--gate {metric}: no row of {rows.labelled.name} is {label}",
                 hint=f"drop this gate, or add {label} headlines to the data",
             )
-
-
-def _check_writable(folder: Path, *, inside_model: bool) -> None:
-    """Raise ConfigError if a folder can't be written or created; leave nothing behind."""
-    # A model may come from somebody else; a folder that `--out` names is the user's own choice.
-    found = ownership_problem(folder, folder=True) if inside_model else None
-    if found is not None and found.kind == "link":
-        raise ConfigError(
-            f"{folder} {found.words}, so no report is written there",
-            hint="name another folder with --out",
-        )
-    place = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    try:
-        tempfile.TemporaryFile(dir=place).close()
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        f"{folder}: the report cannot be written there ({reason_of(error)})",
-        hint="name another folder with --out",
-    )
 
 
 def _report(
@@ -303,15 +261,7 @@ def _write(report: EvaluationReport, folder: Path) -> None:
         "report.html": render_page(report),
         "report.json": visible_json(report.model_dump_json(indent=2)) + "\n",
     }
-    new = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            write_text(folder / name, text)
-    except OSError as error:
-        if new:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise _unwritable(folder, error) from error
+    write_files(folder, files)
 
 
 def _note_score(model: Model, score: Score) -> str | None:

@@ -122,7 +122,9 @@ print(json.dumps(zipfile.ZipFile(glob.glob({str(tmp_path / "*.whl")!r})[0]).name
         "newsclf/configs/default.toml",
         "newsclf/configs/demo.toml",
         "newsclf/configs/prices.toml",
+        "newsclf/configs/unseen.toml",
         "newsclf/evaluation/report/templates/report.html.jinja",
+        "newsclf/evaluation/unseen/report/templates/report.html.jinja",
         "newsclf/py.typed",
         "lambda_src/handler.py",
     } <= names

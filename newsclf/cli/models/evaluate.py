@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import LabelledDataOptions, ModelOpt, ResultOptions, pairs
+
+if TYPE_CHECKING:
+    from newsclf.cli.console import Output
+    from newsclf.evaluation.rows import Runtime
+    from newsclf.evaluation.unseen.run import UnseenRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnseenOptions:
+    """Options for evaluating on public test sets."""
+
+    PANEL: ClassVar = "Public test sets"
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SET,…",
+            help="Public test sets to evaluate on: finentity, tfns, sentfin, semeval, fiqa, gold;"
+            " see configs/unseen.toml.",
+        ),
+    ] = None
+    sets: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder with files of these sets, under any name; others are downloaded.",
+        ),
+    ] = None
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your own test sets; see configs/unseen.toml."),
+    ] = None
+    agreement: Annotated[
+        bool,
+        typer.Option("--agreement", help="Also measure how often int8 and float agree."),
+    ] = False
 
 
 @grouped
@@ -25,6 +62,7 @@ def evaluate(
         ),
     ] = None,
     reading: LabelledDataOptions,
+    unseen: UnseenOptions,
     include_seen: Annotated[
         bool,
         typer.Option(
@@ -39,7 +77,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="METRIC=MIN",
-            help="Required minimum, such as accuracy=0.9; exit code 6 if missed; repeatable.",
+            help="Required minimum, such as accuracy=0.9, or with --on tfns.macro_f1=0.7 and"
+            " unseen.macro_f1=0.75; exit code 6 if missed; repeatable.",
         ),
     ] = None,
     compare: Annotated[
@@ -63,19 +102,41 @@ def evaluate(
 
     Columns and labels of --data default to those of the training data.
 
+    With --on, public test sets are used instead; they are downloaded when they are first needed.
+
     --quiet prints only the summary.
     """
     output = general.start()
+    settings = general.settings(model=model, data={"source": data, **reading.flags()})
+    runtime: Runtime = "float" if use_float else "int8"
+    if unseen.on is not None:
+        _check_alone({"--data": data, "--compare": compare, **reading.flags()})
+        from newsclf.evaluation.unseen.run import UnseenRequest
+
+        request = UnseenRequest(
+            model=settings.model,
+            on=[name.strip() for name in unseen.on.split(",") if name.strip()],
+            folder=unseen.sets,
+            catalogue=unseen.catalogue,
+            runtime=runtime,
+            gates=_gates(gate),
+            out=out,
+            include_seen=include_seen,
+            agreement=unseen.agreement,
+        )
+        _evaluate_unseen(output, request)
+        return
+    _check_on_is_given(unseen)
     from newsclf.cli.models.evaluate_view import show
-    from newsclf.evaluation.run import REPORTED_ERRORS, EvaluationRequest, check_gates
+    from newsclf.evaluation.gates import check_gates
+    from newsclf.evaluation.run import REPORTED_ERRORS, EvaluationRequest
     from newsclf.evaluation.run import evaluate as run
 
-    settings = general.settings(model=model, data={"source": data, **reading.flags()})
     evaluated = run(
         EvaluationRequest(
             model=settings.model,
             data=settings.data if data is not None else None,
-            runtime="float" if use_float else "int8",
+            runtime=runtime,
             gates=_gates(gate),
             compare=compare,
             out=out,
@@ -84,7 +145,46 @@ def evaluate(
         )
     )
     show(output, evaluated, errors)
-    check_gates(evaluated.report)
+    check_gates(evaluated.report.gates)
+
+
+def _evaluate_unseen(output: Output, request: UnseenRequest) -> None:
+    from newsclf.cli.models.evaluate_unseen_view import show
+    from newsclf.evaluation.gates import check_gates
+    from newsclf.evaluation.unseen.run import evaluate_unseen
+
+    evaluated = evaluate_unseen(request)
+    show(output, evaluated)
+    check_gates(evaluated.report.gates)
+
+
+def _check_alone(options: Mapping[str, object]) -> None:
+    """Raise ConfigError if an option is given that chooses or reads other data than --on."""
+    from newsclf.common.errors import ConfigError
+
+    for name, value in options.items():
+        if value is not None:
+            option = name if name.startswith("--") else f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"{option} and --on cannot be combined",
+                hint="run the command once for each of them",
+            )
+
+
+def _check_on_is_given(unseen: UnseenOptions) -> None:
+    """Raise ConfigError if an option is given that means nothing without --on."""
+    from newsclf.common.errors import ConfigError
+
+    given = {
+        "--sets": unseen.sets is not None,
+        "--catalogue": unseen.catalogue is not None,
+        "--agreement": unseen.agreement,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise ConfigError(
+                f"{option} needs --on", hint="name test sets, such as --on finentity,tfns"
+            )
 
 
 def _gates(values: list[str] | None) -> dict[str, float]:

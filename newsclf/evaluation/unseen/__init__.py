@@ -1,0 +1,1 @@
+"""Evaluation on public test sets that no model is trained on: `newsclf evaluate --on`."""
