@@ -24,6 +24,7 @@ from newsclf.data.records import Records, open_records
 from newsclf.data.sink import StreamFormat, Write, open_sink, stream_sink
 from newsclf.model.card import ModelCard
 from newsclf.model.directory import check_files
+from newsclf.predict.english import Doubt, count_doubts
 from newsclf.serving.engines.onnx_runtime import FILES, Engine
 
 _WINDOW_ROWS = 2048
@@ -81,6 +82,8 @@ class Tally:
     """Number of predictions of each label."""
     uncertain: int = 0
     """Predictions that are less confident than asked for."""
+    doubts: Counter[Doubt] = field(default_factory=Counter)
+    """Number of texts that are probably no English headlines, by reason."""
     bad: int = 0
     """Rows that could not be classified."""
     truncated: int = 0
@@ -217,6 +220,7 @@ def classify_rows(
         texts = [text for _, text in found if isinstance(text, str)]
         answers = iter(classify(texts))
         tally.truncated += request.count_truncated(texts)
+        tally.doubts += count_doubts(texts)
         classified = [
             ClassifiedRow(row, text, next(answers))
             if isinstance(text, str)

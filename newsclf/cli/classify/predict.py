@@ -225,6 +225,7 @@ def _few(
 ) -> None:
     """Classify the headlines of the command line together, and show them."""
     from newsclf.cli.classify import predict_rows, predict_view
+    from newsclf.predict.english import count_doubts
     from newsclf.predict.run import predict as run
 
     if len(texts) > _FEW_WORDS and all(len(text.split()) == 1 for text in texts):
@@ -242,6 +243,7 @@ def _few(
         predict_rows.note_uncertain(output, uncertain, len(texts), min_confidence)
     count = len(texts)
     predict_rows.note_truncated(output, classifier.count_truncated(texts))
+    predict_rows.note_doubts(output, count_doubts(texts))
     output.note(f"{count} headline{'s' * (count != 1)} in {predicted.latency_ms:.1f} ms")
 
 

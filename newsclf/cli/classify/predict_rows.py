@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +28,7 @@ from newsclf.predict.run import (
 if TYPE_CHECKING:
     from newsclf.cli.classify.predict_source import Classifier
     from newsclf.cli.console import Output
+    from newsclf.predict.english import Doubt
 
 
 def show(output: Output, rows: RowsRequest, classifier: Classifier) -> None:
@@ -83,6 +85,7 @@ def _counts(tally: Tally, rows: RowsRequest) -> dict[str, object]:
         "skipped": tally.bad,
         "first_skipped": tally.first_bad,
         "truncated": tally.truncated,
+        "doubts": tally.doubts,
         "notes": tally.notes,
     }
     return counts if rows.min_confidence is None else counts | {"uncertain": tally.uncertain}
@@ -119,6 +122,7 @@ def _show_tally(
         total = tally.labels.total()
         note_uncertain(output, tally.uncertain, total, request.min_confidence)
     note_truncated(output, tally.truncated)
+    note_doubts(output, tally.doubts)
     if tally.bad:
         named = "; ".join(tally.first_bad)
         more = " …" if tally.bad > len(tally.first_bad) else ""
@@ -131,6 +135,17 @@ def note_truncated(output: Output, count: int) -> None:
         output.note(
             f"note: {count:,} headline{'s are' if count > 1 else ' is'} longer than the model"
             " reads; only the beginning was classified"
+        )
+
+
+def note_doubts(output: Output, doubts: Counter[Doubt]) -> None:
+    """Warn of texts that are probably no English headlines."""
+    if count := doubts.total():
+        reasons = ", ".join(f"{number:,} × {doubt}" for doubt, number in doubts.most_common())
+        output.note(
+            f"note: {count:,} {'texts are' if count > 1 else 'text is'} probably no English"
+            f" headline{'s' * (count > 1)} ({reasons if count > 1 else next(iter(doubts))});"
+            f" {'their scores' if count > 1 else 'its score'} may mean little"
         )
 
 

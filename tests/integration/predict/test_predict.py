@@ -422,6 +422,23 @@ def test_a_text_that_is_too_long_is_cut_and_said(newsclf: Cli) -> None:
 
 
 @pytest.mark.usefixtures("model")
+def test_text_that_is_no_english_headline_is_classified_with_a_warning(newsclf: Cli) -> None:
+    german = "Lindauer Maschinenbau hebt nach starkem Sommer die Jahresprognose an"
+    write_csv(Path("in.csv"), [("text",), (german,), ("Profit rose",), ("<b>Profit</b>",)])
+
+    one = newsclf("predict", german)
+    english = newsclf("predict", "Profit rose")
+    table = newsclf("predict", "--input", "in.csv", "--output", "out.csv", "--json")
+
+    assert one.exit_code == 0
+    assert "1 text is probably no English headline (another language)" in one.err
+    assert "probably" not in english.err
+    assert json.loads(table.out)["doubts"] == {"another language": 1, "code or markup": 1}
+    assert "2 texts are probably no English headlines" in table.err
+    assert len(Path("out.csv").read_text(encoding="utf-8").splitlines()) == 4
+
+
+@pytest.mark.usefixtures("model")
 def test_bars_are_plain_where_the_terminal_has_no_blocks() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "newsclf", "predict", "Profit rose"],
