@@ -13,6 +13,7 @@ from newsclf.common.intervals import wilson_interval
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example
+from newsclf.evaluation.confidence import calibration_interval
 from newsclf.evaluation.records import (
     Calibration,
     CalibrationBin,
@@ -118,7 +119,8 @@ def calibration(truth: Sequence[int], predictions: Sequence[Prediction]) -> Cali
         if (inside := bin_of == i).any()
     ]
     error = sum(b.rows * abs(b.accuracy - b.confidence) for b in bins) / len(truth)
-    return Calibration(expected_error=error, bins=bins)
+    interval = calibration_interval(confidence, right)
+    return Calibration(expected_error=error, error_interval=interval, bins=bins)
 
 
 def slices(

@@ -39,8 +39,61 @@ class Calibration(LenientRecord):
 
     expected_error: float
     """Mean over rows of |accuracy − confidence| of their bin (Naeini et al. 2015)."""
+    error_interval: Interval | None = None
+    """1.96 bootstrap standard errors to either side."""
     bins: list[CalibrationBin]
     """Empty bins are left out."""
+
+
+class CoveragePoint(LenientRecord):
+    """Headlines that are answered if a confidence is asked for."""
+
+    coverage: float
+    """Their share of all headlines."""
+    rows: int
+    confidence: float
+    """The least confidence among them."""
+    errors: int
+    """How many of them are answered wrongly."""
+
+    @property
+    def risk(self) -> float:
+        """The share of wrong answers among them."""
+        return self.errors / self.rows
+
+
+class CoverageTarget(LenientRecord):
+    """The most headlines that can be answered with an accuracy."""
+
+    accuracy: float
+    """The accuracy that is wanted."""
+    point: CoveragePoint | None = None
+    """None: not even the most confident answers are that accurate."""
+    interval: Interval | None = None
+    """95 % interval of the accuracy on the headlines that are answered."""
+
+
+class RiskCoverage(LenientRecord):
+    """Error against the share of headlines answered, when the least confident are set aside."""
+
+    area: float
+    """Area under the curve: the mean error over all shares."""
+    area_at_random: float
+    """The same if confidence said nothing about errors: the error on all headlines."""
+    area_at_best: float
+    """The same if every wrong answer were less confident than every right one."""
+    points: list[CoveragePoint]
+    """At most 200, in rising order of coverage; the last one answers every headline."""
+    targets: list[CoverageTarget]
+
+    @property
+    def sentence(self) -> str:
+        """What the area says, in words."""
+        return (
+            f"Area under the risk–coverage curve: {self.area:.3f}; {self.area_at_random:.3f} if"
+            f" confidence said nothing, {self.area_at_best:.3f} if every wrong answer were less"
+            " confident than every right one."
+        )
 
 
 class Slice(LenientRecord):
@@ -215,6 +268,7 @@ class EvaluationReport(LenientRecord):
     confusion: list[list[int]]
     """Rows are true classes, columns predicted ones, in the order of `labels`."""
     calibration: Calibration
+    risk_coverage: RiskCoverage
     by_length: list[Slice]
     by_agreement: list[Slice]
     errors: list[ConfidentError]

@@ -153,6 +153,7 @@ def _report(
     model: Model, rows: Rows, request: EvaluationRequest, compare: Model | None
 ) -> EvaluationReport:
     from newsclf.evaluation import bias, metrics
+    from newsclf.evaluation.confidence import risk_coverage
 
     card, runtime = model.card, request.runtime
     classify = model.classifier(runtime)
@@ -181,6 +182,7 @@ def _report(
         classes=classes,
         confusion=metrics.confusion(truth, predicted),
         calibration=metrics.calibration(truth, predictions),
+        risk_coverage=risk_coverage(truth, predictions),
         by_length=metrics.slices(rows.examples, right, metrics.length_name),
         by_agreement=metrics.slices(rows.examples, right, metrics.agreement_name),
         errors=metrics.confident_errors(rows.examples, predictions, request.errors),

@@ -9,10 +9,13 @@ from newsclf.evaluation.records import (
     ClassScore,
     Comparison,
     ConfidentError,
+    CoveragePoint,
+    CoverageTarget,
     Difference,
     EvaluationReport,
     Flip,
     Gate,
+    RiskCoverage,
     SeedScore,
     Slice,
     Speed,
@@ -32,7 +35,25 @@ SCORE = Score(
 )
 CALIBRATION = Calibration(
     expected_error=0.031,
+    error_interval=(0.02, 0.042),
     bins=[CalibrationBin(lower=0.8, upper=0.9, rows=3, confidence=0.85, accuracy=0.7)],
+)
+RISK_COVERAGE = RiskCoverage(
+    area=0.012,
+    area_at_random=0.064,
+    area_at_best=0.002,
+    points=[
+        CoveragePoint(coverage=rows / 690, rows=rows, confidence=1 - rows / 1400, errors=errors)
+        for rows, errors in ((1, 0), (69, 0), (207, 1), (345, 4), (552, 18), (621, 30), (690, 44))
+    ],
+    targets=[
+        CoverageTarget(
+            accuracy=0.95,
+            point=CoveragePoint(coverage=0.9, rows=621, confidence=0.556, errors=30),
+            interval=(0.93, 0.966),
+        ),
+        CoverageTarget(accuracy=0.99),
+    ],
 )
 COUNTS = [[71, 1, 1], [3, 423, 12], [9, 18, 152]]
 SLICE = Slice(name=" 1–10 words", rows=5, accuracy=0.8, interval=(0.4, 0.9))
@@ -54,6 +75,7 @@ def evaluation_report() -> EvaluationReport:
         classes=[ClassScore(label="negative", precision=0.9, recall=0.8, f1=0.85, support=73)],
         confusion=COUNTS,
         calibration=CALIBRATION,
+        risk_coverage=RISK_COVERAGE,
         by_length=[SLICE],
         by_agreement=[],
         errors=[ConfidentError(text=HOSTILE, truth="neutral", predicted="positive", score=0.99)],

@@ -41,6 +41,9 @@ def _show_details(output: Output, report: EvaluationReport, errors: int) -> None
     _show(output, f"The {len(found.rows)} most confident errors", found)
     _show(output, "By class", tables.class_table(report))
     _show(output, "Confusion matrix", tables.confusion_table(report.labels, report.confusion))
+    curve = report.risk_coverage
+    title = "Answered when the least confident are set aside"
+    _show(output, title, tables.coverage_table(curve), curve.sentence)
     slices = [*report.by_length, *report.by_agreement]
     _show(output, "Accuracy by part of the data", tables.slice_table(slices))
     bias = tables.bias_table(report)

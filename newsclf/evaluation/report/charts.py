@@ -6,12 +6,18 @@ from collections.abc import Sequence
 
 from newsclf.common.intervals import Interval, percent, wilson_interval
 from newsclf.contract.labels import LABELS
-from newsclf.evaluation.records import Calibration, Slice
-from newsclf.evaluation.report.tables import bin_table, confusion_table, slice_table
+from newsclf.evaluation.records import Calibration, CoveragePoint, RiskCoverage, Slice
+from newsclf.evaluation.report.tables import (
+    bin_table,
+    calibration_range,
+    confusion_table,
+    risk_table,
+    slice_table,
+)
 from newsclf.reporting import svg
 from newsclf.reporting.figure import Figure
 from newsclf.reporting.labels import Box
-from newsclf.reporting.panel import LEFT, RIGHT, Mark, Panel, chart
+from newsclf.reporting.panel import LEFT, RIGHT, Key, Mark, Panel, chart, legend
 from newsclf.reporting.scale import Scale, Tick, linear
 
 _CELL_WIDTH, _CELL_HEIGHT = 112.0, 74.0
@@ -102,6 +108,8 @@ def reliability_figure(key: str, calibration: Calibration) -> Figure:
         lower.note(f"{b.rows:,}", middle, counts.at(b.rows) - 4, "middle")
     n = sum(b.rows for b in bins)
     subtitle = f"n = {n:,} · expected calibration error {calibration.expected_error:.3f}"
+    if calibration.error_interval:
+        subtitle += f" ({calibration_range(calibration)})"
     parts = [*upper.parts, *lower.parts]
     caption = (
         "Above the dotted diagonal the model is underconfident, below it overconfident. The larger"
@@ -109,6 +117,41 @@ def reliability_figure(key: str, calibration: Calibration) -> Figure:
         " are grey and hollow."
     )
     return chart(key, title, subtitle, bin_table(bins), parts, caption=caption)
+
+
+def risk_coverage_figure(key: str, curve: RiskCoverage) -> Figure:
+    """Draw the error among answered headlines against their share, least confident set aside."""
+    shown, overall = _tenths(curve.points), 100 * curve.area_at_random
+    ends = [wilson_interval(each.errors, each.rows) for each in shown]
+    errors = [100 * each.risk for each in curve.points if each.rows >= _FEW_ROWS]
+    x = linear([100], LEFT, RIGHT, most=6)
+    y = linear([*errors, overall, *(100 * high for _, high in ends[1:])], 300, 50)
+    keys, _ = legend([Key("error", "s0 line"), Key("if confidence said nothing", "ideal")])
+    panel = Panel(x, y, y_title="Error among the answered, %", x_title="Headlines answered, %")
+    panel.line([(0, overall), (100, overall)], "ideal")
+    panel.line([(100 * each.coverage, 100 * each.risk) for each in curve.points], "s0 line")
+    for each, (low, high) in zip(shown, ends, strict=True):
+        at, error = 100 * each.coverage, 100 * each.risk
+        panel.bars([(at, Interval(value=error, low=100 * low, high=100 * high))], "s0")
+        hint = (
+            f"{each.rows:,} headlines with a confidence of {each.confidence:.3f} or more:"
+            f" {each.errors:,} wrong, {percent(each.risk)}"
+        )
+        panel.marks([Mark(at, error, "circle", "s0")], hint)
+    subtitle = f"n = {curve.points[-1].rows:,} · area under the curve {curve.area:.3f}"
+    caption = (
+        "Headlines are answered from the most confident to the least. Where the line rises to the"
+        " right, errors are among the answers of which the model is least sure, so setting those"
+        " aside helps. Bars are 95 % intervals."
+    )
+    parts = [*keys, *panel.parts]
+    return chart(key, "Risk and coverage", subtitle, risk_table(shown), parts, caption=caption)
+
+
+def _tenths(points: Sequence[CoveragePoint]) -> list[CoveragePoint]:
+    """The points nearest to each tenth of all headlines."""
+    nearest = [min(points, key=lambda p: abs(p.coverage - k / 10)) for k in range(1, 11)]
+    return [each for i, each in enumerate(nearest) if i == 0 or each is not nearest[i - 1]]
 
 
 def slices_figure(key: str, title: str, slices: Sequence[Slice], overall: float) -> Figure:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from newsclf.common.intervals import percent, share_range
 from newsclf.evaluation.records import EvaluationReport
 from newsclf.evaluation.report import tables
-from newsclf.evaluation.report.charts import confusion_figure, reliability_figure, slices_figure
+from newsclf.evaluation.report.charts import (
+    confusion_figure,
+    reliability_figure,
+    risk_coverage_figure,
+    slices_figure,
+)
 from newsclf.reporting import page
 from newsclf.reporting.page import Card
 from newsclf.training.curve import training_figure
@@ -23,6 +28,7 @@ def render_page(report: EvaluationReport) -> str:
         charts=[
             confusion_figure("confusion", "Confusion matrix", report.confusion),
             reliability_figure("reliability", report.calibration),
+            risk_coverage_figure("risk-coverage", report.risk_coverage),
             *(
                 slices_figure(key, title, rows, report.score.accuracy)
                 for key, title, rows in (
@@ -48,7 +54,9 @@ def _cards(report: EvaluationReport) -> list[Card]:
         Card("baseline", percent(base.accuracy), f"accuracy of {base.name}"),
         Card("macro-F1", percent(score.macro_f1), f"95 %: {share_range(score.macro_f1_interval)}"),
         Card(
-            "calibration", f"{report.calibration.expected_error:.3f}", "expected calibration error"
+            "calibration",
+            f"{report.calibration.expected_error:.3f}",
+            f"expected calibration error, 95 %: {tables.calibration_range(report.calibration)}",
         ),
         Card("headlines", f"{score.rows:,}", report.part_name),
     ]

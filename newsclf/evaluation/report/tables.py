@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from newsclf.common.intervals import percent, share_range
-from newsclf.evaluation.records import CalibrationBin, Comparison, EvaluationReport, Slice
+from newsclf.evaluation.records import (
+    Calibration,
+    CalibrationBin,
+    Comparison,
+    CoveragePoint,
+    EvaluationReport,
+    RiskCoverage,
+    Slice,
+)
 from newsclf.reporting.figure import Table
 
 
@@ -17,7 +25,11 @@ def summary_table(report: EvaluationReport) -> Table:
         ("accuracy", percent(score.accuracy), share_range(score.accuracy_interval)),
         (base.name, percent(base.accuracy), ""),
         ("macro-F1", percent(score.macro_f1), share_range(score.macro_f1_interval)),
-        ("expected calibration error", f"{report.calibration.expected_error:.3f}", ""),
+        (
+            "expected calibration error",
+            f"{report.calibration.expected_error:.3f}",
+            calibration_range(report.calibration),
+        ),
     ]
     return Table(("", "value", "95 % interval"), rows)
 
@@ -75,6 +87,42 @@ def bin_table(bins: Sequence[CalibrationBin]) -> Table:
         for b in bins
     ]
     return Table(("confidence", "mean", "accuracy", "headlines"), rows)
+
+
+def calibration_range(calibration: Calibration) -> str:
+    """Both ends of the interval of the expected calibration error; empty without one."""
+    ends = calibration.error_interval
+    return f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
+
+
+def coverage_table(curve: RiskCoverage) -> Table:
+    """How many headlines can be answered with an accuracy, and from which confidence on."""
+    rows = [
+        (
+            percent(target.accuracy, 0),
+            percent(target.point.coverage),
+            f"{target.point.rows:,}",
+            f"{target.point.confidence:.3f}",
+            f"{percent(1 - target.point.risk)} ({share_range(target.interval)})",
+        )
+        if target.point
+        else (percent(target.accuracy, 0), "none", "0", "–", "–")
+        for target in curve.targets
+    ]
+    head = ("accuracy wanted", "answered", "headlines", "confidence from", "accuracy (95 %)")
+    return Table(head, rows)
+
+
+def risk_table(points: Sequence[CoveragePoint]) -> Table:
+    """Error by the share of headlines that are answered."""
+    rows = [
+        (
+            *(percent(each.coverage), f"{each.rows:,}", f"{each.confidence:.3f}"),
+            *(f"{each.errors:,}", percent(each.risk)),
+        )
+        for each in points
+    ]
+    return Table(("answered", "headlines", "confidence from", "wrong", "error"), rows)
 
 
 def slice_table(slices: Sequence[Slice]) -> Table:

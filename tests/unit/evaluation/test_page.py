@@ -95,9 +95,14 @@ def test_the_page_shows_the_figures(report: EvaluationReport) -> None:
         "25.0 %",
         "<td>3</td>",
         ">missed<",
+        "0.020 to 0.042",
+        "area under the curve 0.012",
+        "95.2 % (93.0 % to 96.6 %)",
+        "0.064 if confidence said nothing, 0.002 if every wrong answer",
     ):
         assert figure in page, figure
-    assert page.count("<svg") == 5  # two matrices, reliability, accuracy by length, training
+    # two matrices, reliability, risk and coverage, accuracy by length, training
+    assert page.count("<svg") == 6
 
 
 @pytest.mark.parametrize(
