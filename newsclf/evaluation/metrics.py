@@ -24,9 +24,8 @@ from newsclf.evaluation.records import (
     Slice,
 )
 from newsclf.model.card import Interval
+from newsclf.training.calibration.error import BINS, bin_of, expected_calibration_error
 
-_CALIBRATION_BINS = 15
-_BIN_EDGES = np.linspace(0, 1, _CALIBRATION_BINS + 1)
 _BOOTSTRAP_SAMPLES = 5_000
 _DIFFERENCES = 50
 _WORD_LIMITS = (10, 20, 30)
@@ -96,17 +95,11 @@ def class_scores(truth: Sequence[int], predicted: Sequence[int]) -> list[ClassSc
     ]
 
 
-def calibration_bins(confidence: np.ndarray) -> np.ndarray:
-    """The calibration bin of each confidence, from 0 to 14."""
-    bins = np.digitize(confidence, _BIN_EDGES, right=True) - 1
-    return np.asarray(np.clip(bins, 0, _CALIBRATION_BINS - 1))
-
-
 def calibration(truth: Sequence[int], predictions: Sequence[Prediction]) -> Calibration:
     """Expected calibration error over 15 bins of equal width (Guo et al. 2017)."""
     confidence = np.array([prediction.score for prediction in predictions])
     right = np.array([p.label_id == t for p, t in zip(predictions, truth, strict=True)])
-    edges, bin_of = _BIN_EDGES, calibration_bins(confidence)
+    edges, of_row = np.linspace(0, 1, BINS + 1), bin_of(confidence)
     bins = [
         CalibrationBin(
             lower=float(edges[i]),
@@ -115,12 +108,14 @@ def calibration(truth: Sequence[int], predictions: Sequence[Prediction]) -> Cali
             confidence=float(confidence[inside].mean()),
             accuracy=float(right[inside].mean()),
         )
-        for i in range(_CALIBRATION_BINS)
-        if (inside := bin_of == i).any()
+        for i in range(BINS)
+        if (inside := of_row == i).any()
     ]
-    error = sum(b.rows * abs(b.accuracy - b.confidence) for b in bins) / len(truth)
-    interval = calibration_interval(confidence, right)
-    return Calibration(expected_error=error, error_interval=interval, bins=bins)
+    return Calibration(
+        expected_error=expected_calibration_error(confidence, right),
+        error_interval=calibration_interval(confidence, right),
+        bins=bins,
+    )
 
 
 def slices(

@@ -15,8 +15,6 @@ from newsclf.evaluation.unseen.headlines import ConflictingHeadline
 from newsclf.evaluation.unseen.records import ConflictingAnswers, Measures
 
 _NEGATIVE, _NEUTRAL, _POSITIVE = range(len(LABELS))
-_ECE_SAMPLES = 1_000
-_NORMAL_95 = 1.96
 
 
 def measure(truth: Sequence[int], predictions: Sequence[Prediction]) -> Measures:
@@ -43,23 +41,10 @@ def share(part: int, whole: int) -> Interval:
 
 
 def calibration_error(truth: Sequence[int], predictions: Sequence[Prediction]) -> Interval:
-    """Expected calibration error, and 1.96 bootstrap standard errors to either side.
-
-    The quantiles of the bootstrap would be no interval of it: resampling adds noise to each bin, so
-    that nearly all samples have a larger error than the data.
-    """
-    value = metrics.calibration(truth, predictions).expected_error
-    confidence = np.array([each.score for each in predictions])
-    right = np.array([each.label_id == t for each, t in zip(predictions, truth, strict=True)])
-    bin_of = metrics.calibration_bins(confidence)
-    gap, rng, n = right - confidence, np.random.default_rng(0), len(truth)
-    errors = []
-    for _ in range(_ECE_SAMPLES):
-        drawn = rng.integers(n, size=n)
-        sums = np.bincount(bin_of[drawn], weights=gap[drawn], minlength=1)
-        errors.append(np.abs(sums).sum() / n)
-    margin = _NORMAL_95 * float(np.std(errors))
-    return Interval(value=value, low=max(0.0, value - margin), high=min(1.0, value + margin))
+    """Expected calibration error with its interval."""
+    found = metrics.calibration(truth, predictions)
+    low, high = found.error_interval or (None, None)
+    return Interval(value=found.expected_error, low=low, high=high)
 
 
 def mean_of(intervals: Sequence[Interval]) -> Interval:
