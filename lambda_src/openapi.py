@@ -6,7 +6,7 @@ from typing import Any
 
 from newsclf import __version__
 from newsclf.contract.labels import LABELS
-from newsclf.contract.limits import MAX_API_BODY_BYTES, MAX_HEADLINES
+from newsclf.contract.limits import MAX_API_BODY_BYTES, MAX_EXPLAINED_CHARACTERS, MAX_HEADLINES
 
 _Schema = dict[str, Any]
 _JSON = "application/json"
@@ -126,6 +126,7 @@ def _schemas() -> _Schema:
         "query": _object(headline=_ref("Headline")),
     }
     probability = {"type": "number", "minimum": 0, "maximum": 1}
+    index = {"type": "integer", "minimum": 0}
     return {
         "Headline": {
             "type": "string",
@@ -141,6 +142,15 @@ def _schemas() -> _Schema:
                     "exclusiveMinimum": 0,
                     "maximum": 1,
                     "description": "Adds `uncertain` to each prediction.",
+                },
+                "explain": {
+                    "type": "boolean",
+                    "default": False,
+                    "description": (
+                        "Adds `explanation` to each prediction. Each headline has at most"
+                        f" {MAX_EXPLAINED_CHARACTERS} characters, and headlines and words together"
+                        f" are at most {MAX_HEADLINES}."
+                    ),
                 },
             },
             "oneOf": [
@@ -161,6 +171,25 @@ def _schemas() -> _Schema:
             uncertain={
                 "type": "boolean",
                 "description": "Whether the score is below the request's `min_confidence`.",
+            },
+            explanation={
+                "type": "array",
+                "items": _ref("Word"),
+                "description": "The headline's words in order, if the request has `explain`.",
+            },
+        ),
+        "Word": _object(
+            word={"type": "string"},
+            start={**index, "description": "Index of its first character, in code points."},
+            end={**index, "description": "Index after its last character."},
+            weight={
+                "type": "number",
+                "minimum": -1,
+                "maximum": 1,
+                "description": (
+                    "How much less probable the label is without this word; negative if it is more"
+                    " probable then."
+                ),
             },
         ),
         "Answer": _object(

@@ -52,6 +52,7 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
     "Classify": {
         predict: (
             'newsclf predict "Profit rose by a third"',
+            'newsclf predict --explain --min-confidence 0.6 "Bitcoin erases its gain"',
             "newsclf predict --input headlines.csv --output scored.csv",
             "newsclf predict - < headlines.txt",
         ),

@@ -3,7 +3,8 @@
 endpoint   [[{"label": …, "score": …} × 3] …], the output of a transformers text-classification
            pipeline with top_k=None: answers of the model server and of SageMaker endpoints
 api        {"predictions": [{"label": …, "score": …, "scores": {label: score × 3}} …], …}, each with
-           "uncertain": true or false if the request has "min_confidence"
+           "uncertain": true or false if the request has "min_confidence", and with
+           "explanation": [{"word": …, "start": …, "end": …, "weight": …} …] if it has "explain"
 """
 
 from __future__ import annotations

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 MAX_HEADLINES = 512
 """Headlines that one request may hold."""
+MAX_EXPLAINED_CHARACTERS = 1000
+"""Length of a headline whose prediction can be explained. Each of its words needs a copy of it, and
+512 copies, in which JSON may take six bytes for a character, stay below the 4 MB of serverless
+endpoints."""
 MAX_BODY_BYTES = 6 * 1024 * 1024
 """Size of a request's body to a model server; the documented limit of InvokeEndpoint."""
 MAX_API_BODY_BYTES = 3_000_000

@@ -29,6 +29,8 @@ class ClassifyRequest(NamedTuple):
     headlines: list[str]
     min_confidence: float | None = None
     """Probability below which a prediction is called uncertain; None: the answer does not say."""
+    explain: bool = False
+    """Whether the answer has the weights of each headline's words."""
 
 
 def parse_json(body: bytes) -> object:
@@ -105,7 +107,8 @@ def parse_classify(document: object) -> ClassifyRequest:
         value, field = value["headline"], "query.headline"
     if isinstance(value, list) != (field == "headlines"):
         raise ContractError(f"'{field}' must be a {'list' if field == 'headlines' else 'text'}")
-    return ClassifyRequest(check_headlines(value, field), _min_confidence(document))
+    headlines = check_headlines(value, field)
+    return ClassifyRequest(headlines, _min_confidence(document), _explain(document))
 
 
 def _min_confidence(document: dict[str, Any]) -> float | None:
@@ -115,6 +118,13 @@ def _min_confidence(document: dict[str, Any]) -> float | None:
     if problem := confidence_problem(value):
         raise ContractError(f"'min_confidence' {problem}")
     return float(value)
+
+
+def _explain(document: dict[str, Any]) -> bool:
+    value = document.get("explain", False)
+    if not isinstance(value, bool):
+        raise ContractError("'explain' must be true or false")
+    return value
 
 
 def confidence_problem(value: object) -> str | None:

@@ -15,7 +15,6 @@ from typing import BinaryIO
 from newsclf.common.errors import ConfigError, DataError
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import ReadingSettings
-from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
 from newsclf.contract.requests import headline_problem
 from newsclf.data.formats.columns import TEXT_COLUMN
@@ -24,6 +23,7 @@ from newsclf.data.records import Records, open_records
 from newsclf.data.sink import StreamFormat, Write, open_sink, stream_sink
 from newsclf.model.card import ModelCard
 from newsclf.model.directory import check_files
+from newsclf.predict.answer import Answer, Asked, Classify, answer
 from newsclf.predict.english import Doubt, count_doubts
 from newsclf.serving.engines.onnx_runtime import FILES, Engine
 
@@ -31,44 +31,41 @@ _WINDOW_ROWS = 2048
 _NAMED_BAD_ROWS = 5
 _COUNTED_SUFFIXES = (".csv", ".tsv", ".jsonl", ".txt")
 _BLOCK_BYTES = 1 << 20
-Classify = Callable[[Sequence[str]], list[Prediction]]
 COLUMNS = ("predicted_label", *(f"p_{label}" for label in LABELS))
 """Columns that scoring adds to a row."""
-UNCERTAIN = "uncertain"
-"""Column that it adds too if a minimum of confidence is given."""
+UNCERTAIN, EXPLANATION = "uncertain", "explanation"
+"""Columns that it adds on request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """Predictions of a few headlines, and their latency."""
+    """Answers to a few headlines, and their latency."""
 
-    predictions: Sequence[Prediction]
+    answers: Sequence[Answer]
     latency_ms: float
     """For all of them together, without loading a model."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifiedRow:
-    """A row of the input with its prediction."""
+    """A row of the input with its answer."""
 
     record: Record
-    text: str
-    prediction: Prediction | None
+    answer: Answer | None
     """None for a bad row that was skipped."""
 
-    def with_columns(self, min_confidence: float | None = None) -> dict[str, object]:
-        """The row's values with COLUMNS added, which are empty for a bad row.
-
-        Args:
-            min_confidence: Adds UNCERTAIN.
-        """
-        names = _columns(min_confidence)
+    def with_columns(self, asked: Asked) -> dict[str, object]:
+        """The row's values with the columns of `columns_added`, which are empty for a bad row."""
+        names = columns_added(asked)
         values: dict[str, object] = dict(self.record.values) | dict.fromkeys(names)
-        if self.prediction is not None:
-            scores = (round(score, 6) for score in self.prediction.scores)
-            values |= zip(COLUMNS, (self.prediction.label, *scores), strict=True)
-            if min_confidence is not None:
-                values[UNCERTAIN] = self.prediction.is_uncertain(min_confidence)
+        if self.answer is not None:
+            prediction = self.answer.prediction
+            scores = (round(score, 6) for score in prediction.scores)
+            values |= zip(COLUMNS, (prediction.label, *scores), strict=True)
+            if asked.min_confidence is not None:
+                values[UNCERTAIN] = prediction.is_uncertain(asked.min_confidence)
+            if asked.explain:
+                values[EXPLANATION] = self.answer.weights()
         return values
 
 
@@ -84,6 +81,8 @@ class Tally:
     """Predictions that are less confident than asked for."""
     doubts: Counter[Doubt] = field(default_factory=Counter)
     """Number of texts that are probably no English headlines, by reason."""
+    unexplained: int = 0
+    """Headlines that are too long to be explained, if that was asked for."""
     bad: int = 0
     """Rows that could not be classified."""
     truncated: int = 0
@@ -92,6 +91,15 @@ class Tally:
     """Place and problem of the first few bad rows."""
     notes: list[str] = field(default_factory=list)
     """Guesses about the input, as phrases for the user."""
+
+    def add(self, answers: Sequence[Answer], asked: Asked) -> None:
+        """Count labels, and what was asked for."""
+        self.labels.update(each.prediction.label for each in answers)
+        if asked.min_confidence is not None:
+            least = asked.min_confidence
+            self.uncertain += sum(each.prediction.is_uncertain(least) for each in answers)
+        if asked.explain:
+            self.unexplained += sum(each.explanation is None for each in answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +117,8 @@ class RowsRequest:
     """Count the texts that are longer than the model reads; 0 for a deployment."""
     skip_bad: bool = False
     """Count rows that cannot be classified instead of failing at the first one."""
-    min_confidence: float | None = None
-    """Probability below which a prediction is called uncertain; None: none is."""
+    asked: Asked = field(default_factory=Asked)
+    """What is asked for about each row besides its prediction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +133,8 @@ class ScoreRequest:
     """Replace a target that exists."""
 
 
-def predict(texts: Sequence[str], classify: Classify) -> Predicted:
-    """Classify a few headlines.
+def predict(texts: Sequence[str], classify: Classify, asked: Asked) -> Predicted:
+    """Classify a few headlines, and explain the predictions if that is asked for.
 
     Raises:
         DataError: A headline cannot be used.
@@ -135,8 +143,8 @@ def predict(texts: Sequence[str], classify: Classify) -> Predicted:
         if problem := headline_problem(text):
             raise DataError(f"headline {number} of {len(texts)} {problem}", hint="leave it out")
     started = time.perf_counter()
-    predictions = classify(texts)
-    return Predicted(predictions, 1000 * (time.perf_counter() - started))
+    answers = answer(texts, classify, asked)
+    return Predicted(answers, 1000 * (time.perf_counter() - started))
 
 
 def open_model(folder: Path, card: ModelCard) -> Engine:
@@ -152,7 +160,7 @@ def open_model(folder: Path, card: ModelCard) -> Engine:
 def score(
     request: ScoreRequest, classify: Classify, on_window: Callable[[Tally], None] = lambda _: None
 ) -> Tally:
-    """Classify every row of a file or stream, and write it with COLUMNS added.
+    """Classify every row of a file or stream, and write it with columns added.
 
     Rows keep their order and columns. A target file appears when it is complete; a stream gets
     each window as soon as it is classified.
@@ -170,8 +178,7 @@ def score(
     with _open_target(request) as write:
         for window in classify_rows(request.rows, classify, tally):
             if window:
-                least = request.rows.min_confidence
-                write([row.with_columns(least) for row in window])
+                write([row.with_columns(request.rows.asked) for row in window])
             on_window(tally)
     return tally
 
@@ -200,7 +207,7 @@ def classify_rows(
     records = open_records(request.source, request.reading, form=request.form)
     column = _text_column(records, request)
     tally.notes += records.notes
-    if taken := [name for name in _columns(request.min_confidence) if name in records.columns]:
+    if taken := [name for name in columns_added(request.asked) if name in records.columns]:
         raise DataError(
             f"{records.name}: it already has a column '{taken[0]}'",
             hint="rename that column, or score the original file",
@@ -218,31 +225,23 @@ def classify_rows(
         room = _NAMED_BAD_ROWS - len(tally.first_bad)
         tally.first_bad += [f"{row.place}: {row.problem}" for row in bad[:room]]
         texts = [text for _, text in found if isinstance(text, str)]
-        answers = iter(classify(texts))
+        answers = iter(answer(texts, classify, request.asked))
         tally.truncated += request.count_truncated(texts)
         tally.doubts += count_doubts(texts)
         classified = [
-            ClassifiedRow(row, text, next(answers))
-            if isinstance(text, str)
-            else ClassifiedRow(row, "", None)
+            ClassifiedRow(row, next(answers) if isinstance(text, str) else None)
             for row, text in found
             if isinstance(row, Record)
         ]
         tally.rows += len(window)
-        _count(tally, [row.prediction for row in classified if row.prediction], request)
+        tally.add([row.answer for row in classified if row.answer], request.asked)
         yield classified
 
 
-def _columns(min_confidence: float | None) -> tuple[str, ...]:
+def columns_added(asked: Asked) -> tuple[str, ...]:
     """Columns that scoring adds to a row."""
-    return COLUMNS if min_confidence is None else (*COLUMNS, UNCERTAIN)
-
-
-def _count(tally: Tally, predictions: Sequence[Prediction], request: RowsRequest) -> None:
-    tally.labels.update(prediction.label for prediction in predictions)
-    if request.min_confidence is not None:
-        least = request.min_confidence
-        tally.uncertain += sum(prediction.is_uncertain(least) for prediction in predictions)
+    uncertain = () if asked.min_confidence is None else (UNCERTAIN,)
+    return (*COLUMNS, *uncertain, *((EXPLANATION,) if asked.explain else ()))
 
 
 def expected_rows(path: Path) -> int | None:

@@ -6,7 +6,7 @@ import io
 import math
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -29,6 +29,7 @@ from newsclf.data.sink import StreamFormat
 if TYPE_CHECKING:
     from newsclf.cli.classify.predict_source import Classifier
     from newsclf.cli.console import Output
+    from newsclf.predict.answer import Asked
 
 _STDIN = "-"
 _LONGEST_PATH = 1024
@@ -64,6 +65,13 @@ class AnswerOptions:
             help="Flag predictions as uncertain if their highest probability is below this.",
         ),
     ] = None
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Weigh the words: how much less probable the label is without each of them.",
+        ),
+    ] = False
 
 
 @grouped
@@ -133,6 +141,7 @@ def predict(
     from newsclf.cli.classify import predict_rows
     from newsclf.cli.classify.predict_source import find_classifier
     from newsclf.common.errors import ConfigError
+    from newsclf.predict.answer import Asked
     from newsclf.predict.run import RowsRequest, ScoreRequest
 
     settings = general.settings(model=model, data=reading.flags())
@@ -155,6 +164,9 @@ def predict(
             "--model and --deployment: only one of them can classify", hint="leave one of them out"
         )
     rows_format = stream_format or ("csv" if source or target else None)
+    asked = Asked(**asdict(answers))
+    if asked.explain:
+        _check_place_for_words(target, rows_format)
     texts = _headlines(headlines or [], source)
     classifier = find_classifier(
         output,
@@ -164,7 +176,7 @@ def predict(
         use_model=model is not None or (deployment is None and source is not None),
     )
     if texts and target is None and rows_format is None:
-        _few(output, texts, classifier, answers.min_confidence)
+        _few(output, texts, classifier, asked)
         return
     rows = RowsRequest(
         source=_source(output, texts, source),
@@ -173,7 +185,7 @@ def predict(
         known_text_column=classifier.text_column,
         skip_bad=skip_bad,
         count_truncated=classifier.count_truncated,
-        min_confidence=answers.min_confidence,
+        asked=asked,
     )
     if target is None and rows_format is None:
         predict_rows.show(output, rows, classifier)
@@ -220,12 +232,27 @@ def _headlines(given: list[str], source: str | None) -> list[str]:
     return [typed(text) for text in given]
 
 
-def _few(
-    output: Output, texts: list[str], classifier: Classifier, min_confidence: float | None
-) -> None:
+def _check_place_for_words(target: str | None, rows_format: StreamFormat | None) -> None:
+    """Check that explanations are shown, or written as JSON.
+
+    Raises:
+        ConfigError: They would go into a table.
+    """
+    from newsclf.common.errors import ConfigError
+
+    suffix = f".{rows_format}" if target in (None, _STDIN) else Path(target or "").suffix.lower()
+    if rows_format is not None and suffix != ".jsonl":
+        raise ConfigError(
+            f"--explain: the words of a headline do not fit into a {suffix} file",
+            hint="--format jsonl writes them to stdout, --output FILE.jsonl to a file",
+        )
+
+
+def _few(output: Output, texts: list[str], classifier: Classifier, asked: Asked) -> None:
     """Classify the headlines of the command line together, and show them."""
     from newsclf.cli.classify import predict_rows, predict_view
     from newsclf.predict.english import count_doubts
+    from newsclf.predict.run import Tally
     from newsclf.predict.run import predict as run
 
     if len(texts) > _FEW_WORDS and all(len(text.split()) == 1 for text in texts):
@@ -233,14 +260,14 @@ def _few(
             f"note: these are {len(texts)} headlines of one word each; put quotes around a"
             " headline of several words"
         )
-    predicted = run(texts, classifier.classify)
-    found = list(zip(texts, predicted.predictions, strict=True))
-    output.data(predict_view.document(found, predicted.latency_ms, classifier, min_confidence))
-    for text, prediction in found:
-        output.show(*predict_view.bars(text, prediction, min_confidence))
-    if min_confidence is not None:
-        uncertain = sum(each.is_uncertain(min_confidence) for each in predicted.predictions)
-        predict_rows.note_uncertain(output, uncertain, len(texts), min_confidence)
+    predicted = run(texts, classifier.classify, asked)
+    output.data(predict_view.document(predicted.answers, predicted.latency_ms, classifier, asked))
+    for each in predicted.answers:
+        output.show(*predict_view.answer(each, asked))
+    tally = Tally()
+    tally.add(predicted.answers, asked)
+    predict_rows.note_asked(output, asked, tally)
+    predict_rows.note_legend(output, asked)
     count = len(texts)
     predict_rows.note_truncated(output, classifier.count_truncated(texts))
     predict_rows.note_doubts(output, count_doubts(texts))

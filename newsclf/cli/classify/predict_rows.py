@@ -15,6 +15,7 @@ from newsclf.cli.console import StdoutBytes
 from newsclf.common.errors import ConfigError
 from newsclf.common.visible import visible, visible_json
 from newsclf.contract.labels import LABELS
+from newsclf.contract.limits import MAX_EXPLAINED_CHARACTERS
 from newsclf.data.sink import StreamFormat
 from newsclf.predict.run import (
     RowsRequest,
@@ -28,6 +29,7 @@ from newsclf.predict.run import (
 if TYPE_CHECKING:
     from newsclf.cli.classify.predict_source import Classifier
     from newsclf.cli.console import Output
+    from newsclf.predict.answer import Asked
     from newsclf.predict.english import Doubt
 
 
@@ -38,15 +40,17 @@ def show(output: Output, rows: RowsRequest, classifier: Classifier) -> None:
     started_s = time.monotonic()
     for window in classify_rows(rows, classifier.classify, tally):
         for row in window:
-            if row.prediction is None:
+            if row.answer is None:
                 continue
-            output.show(*predict_view.bars(row.text, row.prediction, rows.min_confidence))
+            output.show(*predict_view.answer(row.answer, rows.asked))
             if output.as_json:
-                found.append((row.text, row.prediction))
+                found.append(row.answer)
     duration_s = time.monotonic() - started_s
-    predicted = predict_view.document(found, 1000 * duration_s, classifier, rows.min_confidence)
-    output.data(predicted | _counts(tally, rows))
-    _show_tally(output, tally, rows, duration_s)
+    predicted = predict_view.document(found, 1000 * duration_s, classifier, rows.asked)
+    output.data(predicted | _counts(tally, rows.asked))
+    _show_tally(output, tally, duration_s)
+    note_asked(output, rows.asked, tally)
+    note_legend(output, rows.asked)
 
 
 def write(output: Output, request: ScoreRequest, classifier: Classifier) -> None:
@@ -70,8 +74,9 @@ def write(output: Output, request: ScoreRequest, classifier: Classifier) -> None
         "labels": {label: tally.labels[label] for label in LABELS},
         "output": str(target),
     }
-    output.data(document | _counts(tally, request.rows))
-    _show_tally(output, tally, request.rows, time.monotonic() - started_s, target)
+    output.data(document | _counts(tally, request.rows.asked))
+    _show_tally(output, tally, time.monotonic() - started_s, target)
+    note_asked(output, request.rows.asked, tally)
 
 
 def stdout(stream_format: StreamFormat) -> BinaryIO:
@@ -80,7 +85,7 @@ def stdout(stream_format: StreamFormat) -> BinaryIO:
     return cast("BinaryIO", StdoutBytes(escaped))
 
 
-def _counts(tally: Tally, rows: RowsRequest) -> dict[str, object]:
+def _counts(tally: Tally, asked: Asked) -> dict[str, object]:
     counts: dict[str, object] = {
         "skipped": tally.bad,
         "first_skipped": tally.first_bad,
@@ -88,7 +93,11 @@ def _counts(tally: Tally, rows: RowsRequest) -> dict[str, object]:
         "doubts": tally.doubts,
         "notes": tally.notes,
     }
-    return counts if rows.min_confidence is None else counts | {"uncertain": tally.uncertain}
+    if asked.min_confidence is not None:
+        counts["uncertain"] = tally.uncertain
+    if asked.explain:
+        counts["unexplained"] = tally.unexplained
+    return counts
 
 
 @contextmanager
@@ -105,11 +114,7 @@ def _progress(output: Output, rows: RowsRequest) -> Iterator[Callable[[Tally], N
 
 
 def _show_tally(
-    output: Output,
-    tally: Tally,
-    request: RowsRequest,
-    duration_s: float,
-    target: Path | None = None,
+    output: Output, tally: Tally, duration_s: float, target: Path | None = None
 ) -> None:
     for note in tally.notes:
         output.note(f"note: {note}")
@@ -118,9 +123,6 @@ def _show_tally(
     where = f" → {target}" if target is not None else ""
     rate = f" ({tally.rows / duration_s:,.0f}/s)" if duration_s > 0 else ""
     output.note(f"{rows} in {duration_s:.1f} s{rate}: {labels}{where}")
-    if request.min_confidence is not None:
-        total = tally.labels.total()
-        note_uncertain(output, tally.uncertain, total, request.min_confidence)
     note_truncated(output, tally.truncated)
     note_doubts(output, tally.doubts)
     if tally.bad:
@@ -149,8 +151,24 @@ def note_doubts(output: Output, doubts: Counter[Doubt]) -> None:
         )
 
 
-def note_uncertain(output: Output, uncertain: int, total: int, min_confidence: float) -> None:
-    """Note how many predictions are less confident than asked for."""
-    output.note(
-        f"{uncertain:,} of {total:,} uncertain: no label reaches {100 * min_confidence:g} %"
-    )
+def note_asked(output: Output, asked: Asked, tally: Tally) -> None:
+    """Note how many predictions are less confident than asked for, or could not be explained."""
+    if asked.min_confidence is not None:
+        output.note(
+            f"{tally.uncertain:,} of {tally.labels.total():,} uncertain: no label reaches"
+            f" {100 * asked.min_confidence:g} %"
+        )
+    if tally.unexplained:
+        output.note(
+            f"note: {tally.unexplained:,} of them longer than {MAX_EXPLAINED_CHARACTERS:,}"
+            " characters; their words were not weighed"
+        )
+
+
+def note_legend(output: Output, asked: Asked) -> None:
+    """Note what the numbers after words mean, if there are any."""
+    if asked.explain and not output.as_json:
+        output.note(
+            "words: (+12) the label is 12 points less probable without this word, (-3) 3 points"
+            " more"
+        )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from newsclf.cli.options import DEFAULT_DEPLOYMENT
 from newsclf.common.errors import ModelError
 from newsclf.deploy.store import Deployments
-from newsclf.predict.run import Classify, open_model
+from newsclf.predict.answer import Classify
+from newsclf.predict.run import open_model
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output

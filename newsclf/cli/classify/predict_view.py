@@ -6,48 +6,47 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from newsclf.cli.classify.predict_source import Classifier
+    from newsclf.predict.answer import Answer, Asked
 
 _BAR_CELLS = 20
 _SHOWN_CHARACTERS = 500
 _COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
+_AGAINST = "magenta"
+"""Colour of words that speak against the label; the others have the label's."""
+_STRONG_POINTS = 10
 
 
 def document(
-    found: Sequence[tuple[str, Prediction]],
-    latency_ms: float,
-    classifier: Classifier,
-    min_confidence: float | None,
+    answers: Sequence[Answer], latency_ms: float, classifier: Classifier, asked: Asked
 ) -> dict[str, object]:
-    """Predictions as --json prints them, with their source."""
+    """Answers as --json prints them, with their source."""
     return {
         "source": classifier.source,
-        "predictions": [
-            {"headline": text, **prediction.as_dict(min_confidence)} for text, prediction in found
-        ],
+        "predictions": [answer.as_dict(asked) for answer in answers],
         "latency_ms": round(latency_ms, 3),
     }
 
 
-def bars(text: str, prediction: Prediction, min_confidence: float | None) -> list[RenderableType]:
-    """A headline with a bar for each label, and an empty line.
+def answer(given: Answer, asked: Asked) -> list[RenderableType]:
+    """A headline with a bar for each label, the weights of its words, and an empty line.
 
-    The bars are plain ASCII if the encoding of stdout has no block characters. A prediction that is
-    less confident than `min_confidence` is called uncertain, in words.
+    The bars are plain ASCII if the encoding of stdout has no block characters. What colours say is
+    also said in words, signs and numbers.
     """
     from rich.table import Table
     from rich.text import Text
 
     from newsclf.common.visible import visible
 
-    blocks = _takes_blocks()
-    uncertain = min_confidence is not None and prediction.is_uncertain(min_confidence)
+    text, prediction, blocks = given.text, given.prediction, _takes_blocks()
+    least = asked.min_confidence
+    uncertain = least is not None and prediction.is_uncertain(least)
     grid = Table.grid(padding=(0, 1))
     for label, score in zip(LABELS, prediction.scores, strict=True):
         chosen = label == prediction.label
@@ -60,7 +59,26 @@ def bars(text: str, prediction: Prediction, min_confidence: float | None) -> lis
         )
     if len(text) > _SHOWN_CHARACTERS:
         text = f"{text[:_SHOWN_CHARACTERS]}… ({len(text):,} characters)"
-    return [Text(visible(text), style="bold"), grid, ""]
+    words = [_weighed_words(given)] if asked.explain else []
+    return [Text(visible(text), style="bold"), grid, *words, ""]
+
+
+def _weighed_words(given: Answer) -> RenderableType:
+    """The words in their order, each with its weight in points of the label's probability."""
+    from rich.text import Text
+
+    from newsclf.common.visible import visible
+
+    if given.explanation is None:
+        return Text("  words: not weighed, since the headline is too long")
+    line = Text("  words:")
+    for each in given.explanation:
+        points = round(100 * each.weight)
+        colour = _COLOURS[given.prediction.label] if points > 0 else _AGAINST
+        strong = "bold " if abs(points) >= _STRONG_POINTS else ""
+        marked = f"{visible(each.word)}({points:+})" if points else visible(each.word)
+        line.append(" ").append(marked, style=f"{strong}{colour}" if points else "")
+    return line
 
 
 def _takes_blocks() -> bool:

@@ -96,6 +96,43 @@ def test_the_api_flags_uncertain_predictions_on_request(client: httpx.Client) ->
     assert [each["uncertain"] for each in flagged["predictions"]].count(True) > 0
 
 
+def test_the_api_explains_on_request(
+    client: httpx.Client, deployment: LocalDeployment, trained: Path
+) -> None:
+    """Each text that an explanation takes counts as a headline of the server."""
+
+    def classified() -> float:
+        text = httpx.get(f"http://127.0.0.1:{deployment.server.port}/metrics").text
+        name = "newsclf_request_headlines_sum "
+        return float(next(each for each in text.splitlines() if each.startswith(name)).split()[1])
+
+    before = classified()
+    answer = client.post("/classify", json={"headline": "Profit – rose", "explain": True})
+    [found] = answer.json()["predictions"]
+
+    [whole, first, second] = Engine(trained / "model").classify(
+        ["Profit – rose", "rose", "Profit –"]
+    )
+    assert {name: found[name] for name in ("label", "score", "scores")} == whole.as_dict()
+    assert [(each["word"], each["start"], each["end"]) for each in found["explanation"]] == [
+        ("Profit –", 0, 8),
+        ("rose", 9, 13),
+    ]
+    expected = [whole.score - each.scores[whole.label_id] for each in (first, second)]
+    assert [each["weight"] for each in found["explanation"]] == pytest.approx(expected)
+    assert classified() - before == 3
+
+
+def test_predict_explains_through_a_deployment(state: Path, newsclf: Cli, trained: Path) -> None:
+    texts = [text for text, _ in sample_rows()[:60]]  # more than one request
+    asked = ["predict", "--json", "--explain", *texts]
+
+    here = json.loads(newsclf(*asked, "--model", trained / "model").out)["predictions"]
+    there = json.loads(newsclf(*asked, "--state-dir", state).out)["predictions"]
+
+    assert there == here
+
+
 def test_predict_flags_uncertain_predictions_of_a_deployment(state: Path, newsclf: Cli) -> None:
     asked = ["predict", "--json", "--state-dir", state, "Profit rose", "--min-confidence"]
 
@@ -125,6 +162,8 @@ def test_predict_goes_through_the_api(
         (json.dumps({"headlines": ["a"] * 513}).encode(), 400, "513"),
         (b'{"headline": "\\ud800"}', 400, "surrogate"),
         (b'{"headline": "a", "min_confidence": "0.6"}', 400, "a number above 0 and at most 1"),
+        (b'{"headline": "a", "explain": 1}', 400, "true or false"),
+        (json.dumps({"headline": "a" * 1001, "explain": True}).encode(), 400, "1000 characters"),
         (b" " * (7 * 1024 * 1024), 413, "larger than"),
     ],
 )

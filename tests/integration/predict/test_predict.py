@@ -18,7 +18,9 @@ import pytest
 
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
+from newsclf.contract.limits import MAX_HEADLINES
 from newsclf.model.card import read_card
+from newsclf.predict.answer import Asked, answer
 from newsclf.predict.run import RowsRequest, ScoreRequest, open_model, score
 from tests.conftest import Cli
 from tests.support.builders import EXTRAS, sample_rows, write_csv
@@ -231,6 +233,15 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
             2,
             "--min-confidence: not for a batch job",
         ),
+        (
+            ["--input", "s3://b/in", "--output", "s3://b/out", "--explain"],
+            2,
+            "--explain: not for a batch job",
+        ),
+        (["--input", "in.csv", "--explain"], 2, "do not fit into a .csv file"),
+        (["--input", "in.csv", "--output", "o.csv", "--explain"], 2, "into a .csv file"),
+        (["--input", "in.csv", "--output", "o.parquet", "--explain"], 2, "into a .parquet file"),
+        (["Profit rose", "--format", "tsv", "--explain"], 2, "do not fit into a .tsv file"),
     ],
 )
 def test_what_predict_says_when_it_cannot(
@@ -531,3 +542,109 @@ def test_a_json_document_of_rows_counts_the_uncertain_ones(
     assert [each.pop("uncertain") for each in asked["predictions"]] == [True, True]
     assert asked["predictions"] == plain["predictions"]
     assert "uncertain" not in plain
+
+
+@pytest.mark.usefixtures("model")
+def test_words_are_shown_in_order_with_signed_weights(newsclf: Cli) -> None:
+    texts = [text for text, _ in sample_rows()[:40]]
+    found = json.loads(newsclf("predict", *texts, "--explain", "--json").out)["predictions"]
+    strongest = max(found, key=lambda each: max(abs(w["weight"]) for w in each["explanation"]))
+
+    shown = newsclf("predict", strongest["headline"], "--explain")
+
+    assert shown.exit_code == 0, shown.err
+    for each in found:
+        pieces = [each["headline"][w["start"] : w["end"]] for w in each["explanation"]]
+        assert pieces == [w["word"] for w in each["explanation"]]
+        assert " ".join(each["headline"].split()) == " ".join(" ".join(pieces).split())
+    points = [round(100 * word["weight"]) for word in strongest["explanation"]]
+    assert any(points)
+    marked = [
+        f"{word['word']}({number:+})" if number else word["word"]
+        for word, number in zip(strongest["explanation"], points, strict=True)
+    ]
+    assert f"words: {' '.join(marked)}" in " ".join(shown.out.split())
+    assert "words: (+12) the label is 12 points less probable without this word" in shown.err
+
+
+@pytest.mark.usefixtures("model")
+def test_an_explanation_is_what_leaving_out_its_word_does(newsclf: Cli) -> None:
+    document = json.loads(newsclf("predict", "Profit rose", "--explain", "--json").out)
+    [explained] = document["predictions"]
+    plain, rest = json.loads(newsclf("predict", "Profit rose", "rose", "--json").out)["predictions"]
+
+    first, _ = explained.pop("explanation")
+    assert explained == plain
+    expected = plain["score"] - rest["scores"][plain["label"]]
+    assert first == {"word": "Profit", "start": 0, "end": 6, "weight": expected}
+
+
+@pytest.mark.usefixtures("model")
+def test_explained_words_cannot_drive_the_terminal(newsclf: Cli) -> None:
+    result = newsclf("predict", "[bold]Loss[/bold] \x1b[2Jwidened \u202eagain", "--explain")
+
+    assert "\x1b[2J" not in result.out
+    assert "\u202e" not in result.out
+    words = result.out.partition("words:")[2]
+    assert "[bold]Loss[/bold]" in words
+    assert r"\x1b[2Jwidened" in words
+
+
+@pytest.mark.usefixtures("model")
+def test_a_headline_that_is_too_long_is_classified_and_not_explained(newsclf: Cli) -> None:
+    texts = ["Profit rose", "profit " * 200, "Loss"]
+
+    shown = newsclf("predict", *texts, "--explain")
+    found = json.loads(newsclf("predict", *texts, "--explain", "--json").out)["predictions"]
+    plain = json.loads(newsclf("predict", *texts, "--json").out)["predictions"]
+
+    assert "words: not weighed, since the headline is too long" in shown.out
+    assert "1 of them longer than 1,000 characters; their words were not weighed" in shown.err
+    assert [each.pop("explanation") is None for each in found] == [False, True, False]
+    assert found == plain
+
+
+@pytest.mark.usefixtures("model")
+def test_a_file_is_explained_in_jsonl(newsclf: Cli) -> None:
+    texts = [text for text, _ in sample_rows()[:60]]
+    write_csv(Path("in.csv"), [("text",), *((text,) for text in texts), (" ",), ("x " * 600,)])
+
+    result = newsclf(
+        *("predict", "--input", "in.csv", "--output", "out.jsonl", "--skip-bad"),
+        *("--json", "--explain"),
+    )
+    few = json.loads(newsclf("predict", *texts, "--explain", "--json").out)["predictions"]
+
+    assert result.exit_code == 0, result.err
+    assert json.loads(result.out)["unexplained"] == 1
+    lines = Path("out.jsonl").read_text(encoding="utf-8").splitlines()
+    explained = [json.loads(line)["explanation"] for line in lines]
+    assert explained == [*(each["explanation"] for each in few), None, None]
+
+
+@pytest.mark.usefixtures("model")
+def test_rows_of_stdin_are_explained(newsclf: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_stdin(monkeypatch, "Profit rose\nLoss\n")
+    shown = newsclf("predict", "-", "--explain")
+    give_stdin(monkeypatch, "Profit rose\nLoss\n")
+    document = json.loads(newsclf("predict", "-", "--explain", "--json").out)
+
+    assert shown.out.count("words:") == 2
+    assert "words: (+12)" in shown.err
+    assert [len(each["explanation"]) for each in document["predictions"]] == [2, 1]
+    assert document["unexplained"] == 0
+
+
+def test_explanations_take_no_more_texts_at_a_time_than_a_request_may_hold() -> None:
+    sizes = []
+
+    def classify(texts: Sequence[str]) -> list[Prediction]:
+        sizes.append(len(texts))
+        return always_neutral(texts)
+
+    texts = ["up " * 300, "a", "up " * 211, "up " * 5, "up " * 333, *["b"] * 300]
+    answers = answer(texts, classify, Asked(explain=True))
+
+    assert [each.text for each in answers] == texts
+    assert max(sizes) <= MAX_HEADLINES
+    assert sum(sizes) == 301 + 2 + 212 + 6 + 334 + 600

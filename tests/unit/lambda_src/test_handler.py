@@ -18,7 +18,9 @@ from botocore.exceptions import (
 )
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
+from jsonschema import Draft202012Validator
 
+from lambda_src import openapi
 from newsclf.contract.limits import MAX_API_BODY_BYTES
 from tests.support.builders import LAMBDA_ENVIRONMENT
 
@@ -108,6 +110,81 @@ def test_predictions_below_the_confidence_asked_for_are_uncertain(
     }
 
 
+def scores(positive: float) -> list[dict[str, object]]:
+    """The endpoint's answer for one text."""
+    return [
+        {"label": "positive", "score": positive},
+        {"label": "negative", "score": 1 - positive},
+        {"label": "neutral", "score": 0.0},
+    ]
+
+
+def test_an_explanation_weighs_each_word_by_its_absence(handler: ModuleType) -> None:
+    body = {"headlines": ["Profit  rose !", "Up"], "explain": True, "min_confidence": 0.6}
+    rows = [scores(p) for p in (0.75, 0.25, 0.875, 0.5, 0.75)]
+    sent = {"inputs": ["Profit  rose !", "rose !", "Profit", "Up", "."]}
+    answer = json.dumps(rows).encode()
+    with Stubber(handler._client) as stub:  # noqa: SLF001 - the seam where AWS begins
+        stub.add_response(
+            "invoke_endpoint",
+            {"Body": StreamingBody(io.BytesIO(answer), len(answer))},
+            {
+                "EndpointName": "news",
+                "ContentType": "application/json",
+                "Accept": "application/json",
+                "Body": json.dumps(sent).encode(),
+            },
+        )
+        document = json.loads(handler.handle(event(body), CONTEXT)["body"])
+
+    first, second = document["predictions"]
+    assert (first["label"], first["uncertain"]) == ("positive", False)
+    assert first["explanation"] == [
+        {"word": "Profit", "start": 0, "end": 6, "weight": 0.5},
+        {"word": "rose !", "start": 8, "end": 14, "weight": -0.125},
+    ]
+    assert (second["label"], second["uncertain"]) == ("negative", True)
+    assert second["explanation"] == [{"word": "Up", "start": 0, "end": 2, "weight": 0.25}]
+    schemas = openapi.document("none")["components"]
+    answer_schema = {"$ref": "#/components/schemas/Answer", "components": schemas}
+    Draft202012Validator(answer_schema).validate(document)
+
+
+def test_the_largest_explanation_fits_a_serverless_endpoint_s_request(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+
+    def invoke(Body: bytes, **_: object) -> Answer:  # noqa: N803 - boto3's name
+        sent.append(Body)
+        return {"Body": io.BytesIO(json.dumps([SCORES] * 501).encode())}
+
+    monkeypatch.setattr(handler._client, "invoke_endpoint", invoke)  # noqa: SLF001 - as above
+    headline = "\x1c".join(["\x01"] * 500)  # JSON has six bytes for each of these characters
+
+    assert (
+        handler.handle(event({"headline": headline, "explain": True}), CONTEXT)["statusCode"] == 200
+    )
+    assert 2_900_000 < len(sent[0]) < 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("headlines", "said"),
+    [
+        (["Up", "x" * 1001], "at most 1000 characters; headline 1 has 1001"),
+        (["up " * 255, "up " * 256], "here 513 texts; a request may hold 512"),
+        (["Up"] * 512, "here 1024 texts; a request may hold 512"),
+    ],
+)
+def test_an_explanation_that_takes_too_much_is_refused(
+    handler: ModuleType, headlines: list[str], said: str
+) -> None:
+    answer = handler.handle(event({"headlines": headlines, "explain": True}), CONTEXT)
+
+    assert answer["statusCode"] == 400
+    assert said in json.loads(answer["body"])["error"]["message"]
+
+
 def test_the_endpoint_gets_the_headlines_as_inputs(handler: ModuleType) -> None:
     with Stubber(handler._client) as stub:  # noqa: SLF001 - the seam where AWS begins
         body = json.dumps([SCORES]).encode()
@@ -161,6 +238,7 @@ def test_health_needs_no_endpoint(handler: ModuleType) -> None:
             400,
             "'min_confidence' must be a number above 0 and at most 1",
         ),
+        (event({"headline": "a", "explain": "yes"}), 400, "'explain' must be true or false"),
         (event({"headlines": []}), 400, "1 to 512 headlines, not 0"),
         (event({"headlines": ["a"] * 513}), 400, "not 513"),
         (event({"headlines": ["a", None]}), 400, "'headlines[1]' must be a text, not null"),

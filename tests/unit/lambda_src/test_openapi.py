@@ -60,7 +60,7 @@ values = st.recursive(
     max_leaves=5,
 )
 bodies = values | st.dictionaries(
-    st.sampled_from(["headline", "headlines", "query", "min_confidence", "x"]),
+    st.sampled_from(["headline", "headlines", "query", "min_confidence", "explain", "x"]),
     values | st.floats(-0.5, 1.5),
     max_size=3,
 )
@@ -101,6 +101,10 @@ def test_what_the_document_allows_is_what_the_contract_takes(body: object) -> No
         ({"headline": "a", "min_confidence": None}, False),
         ({"headline": "a", "min_confidence": "0.6"}, False),
         ({"min_confidence": 0.6}, False),
+        ({"headline": "a", "explain": True}, True),
+        ({"headline": "a", "explain": False}, True),
+        ({"headline": "a", "explain": 1}, False),
+        ({"headline": "a", "explain": None}, False),
     ],
 )
 def test_both_agree_at_the_limits(body: object, *, valid: bool) -> None:

@@ -21,6 +21,7 @@ API_MODULES = (
     "newsclf/__init__.py",
     "newsclf/contract/__init__.py",
     "newsclf/contract/answers.py",
+    "newsclf/contract/explanation.py",
     "newsclf/contract/labels.py",
     "newsclf/contract/limits.py",
     "newsclf/contract/requests.py",

@@ -381,10 +381,17 @@ def test_predict_asks_the_api_with_its_credential(
     assert newsclf("wire-api", *mode).exit_code == 0
     deployed.forget()
 
-    result = newsclf("predict", "--json", "Größe & Co. +7 %", "Loss")
+    result = newsclf(
+        *("predict", "--json", "Größe & Co. +7 %", "Loss"), "--explain", "--min-confidence", 1
+    )
 
     assert result.exit_code == 0, result.err
-    assert len(json.loads(result.out)["predictions"]) == 2
+    predictions = json.loads(result.out)["predictions"]
+    assert [each["uncertain"] for each in predictions] == [True, True]
+    assert [[word["word"] for word in each["explanation"]] for each in predictions] == [
+        ["Größe &", "Co.", "+7 %"],
+        ["Loss"],
+    ]
     assert f"at {url_of()}/classify" in result.err
     assert deployed.records == []  # all but the function's call went through the API
 
