@@ -9,6 +9,8 @@ from typing import Literal
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 """Device that torch computes on."""
+Precision = Literal["auto", "float32", "bfloat16"]
+"""Number format of torch's matrix products in training; weights are always float32."""
 _CPU_INFO = Path("/proc/cpuinfo")
 _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 

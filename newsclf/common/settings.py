@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from newsclf.common.account_rules import AccountRules
 from newsclf.common.errors import ConfigError, reason_of
-from newsclf.common.machine import Device
+from newsclf.common.machine import Device, Precision
 from newsclf.common.records import StrictRecord
 from newsclf.common.suggestions import did_you_mean
 from newsclf.common.validation import describe_problem, short
@@ -160,8 +160,28 @@ class TrainSettings(StrictRecord):
     max_tokens: Annotated[int, Field(ge=8, le=512)] = 256
     """Headlines are cut to this many tokens, in training and in serving."""
     device: Device = "auto"
+    """`auto`, here and in `precision`, is what takes the least time for a step on this machine."""
+    precision: Precision = "auto"
     threads: Annotated[int, Field(ge=1)] | None = None
     """CPU threads; without it, one per core that this process may use."""
+
+
+class DistilSettings(StrictRecord):
+    """What a teacher adds to the training; decision 0073 says how the defaults were chosen."""
+
+    teacher: str | None = None
+    """A model directory, whose seeds answer with their mean; or a base, from which a teacher is
+    trained first: a Hub id, a folder, or `minilm`."""
+    unlabelled: str | None = None
+    """A file of headlines without labels, for which the teacher's answers are learnt too."""
+    unlabelled_column: str | None = None
+    """Its column with the headlines; by default found as in labelled data."""
+    unlabelled_rows: Annotated[int, Field(ge=1)] = 8000
+    """How many of its headlines are used at most, chosen at random."""
+    temperature: Annotated[float, Field(gt=0)] = 2.0
+    """Divides the logits of teacher and student where they are compared."""
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """The teacher's share of the loss of a labelled row; the label has the rest."""
 
 
 class OptimizeSettings(StrictRecord):
@@ -197,6 +217,7 @@ class Settings(StrictRecord):
     """Where deployments are recorded."""
     data: DataSettings = Field(default_factory=DataSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
+    distil: DistilSettings = Field(default_factory=DistilSettings)
     optimize: OptimizeSettings = Field(default_factory=OptimizeSettings)
     aws: AwsSettings = Field(default_factory=AwsSettings)
 

@@ -46,6 +46,34 @@ class CardData(LenientRecord):
     """Training and validation texts that are longer than the model reads."""
 
 
+class CardDistillation(LenientRecord):
+    """The teacher of the model, and the texts without labels on which it was asked."""
+
+    teacher: str
+    teacher_base: str
+    teacher_digest: str
+    teacher_models: int
+    """How many seeds the teacher has; their mean is what was learnt."""
+    temperature: float
+    weight: float
+    """The teacher's share of the loss."""
+    unlabelled: str | None = None
+    """Name of the file with texts without labels."""
+    unlabelled_digest: str | None = None
+    """SHA-256 of the file, hexadecimal."""
+    unlabelled_rows: int = 0
+    """How many of its texts were used."""
+    repeated: int = 0
+    """Texts that were left out because they repeat another one or a training text."""
+    held_out: int = 0
+    """Texts that were left out because they repeat one of the validation or test part."""
+
+    @property
+    def digest(self) -> str:
+        """Identity of the teacher and of the unlabelled texts."""
+        return f"{self.teacher_digest} {self.unlabelled_digest or ''}".strip()
+
+
 class Score(LenientRecord):
     """Accuracy and macro-F1 on one part of the data."""
 
@@ -128,6 +156,8 @@ class ModelCard(LenientRecord):
     training: TrainSettings
     learning_rate: float
     """The peak rate that was used."""
+    distillation: CardDistillation | None = None
+    """None: the model had no teacher."""
     kept_epoch: int
     epochs_run: int
     device: str
@@ -268,6 +298,7 @@ A model trained on data that may not be used commercially should not be either.
 
 Base {base}, revision {markdown_code(card.base.revision)}.
 Epoch {card.kept_epoch} of {card.epochs_run} was kept; `training.svg` shows the curve.
+{_teacher_sentence(card.distillation)}
 
 {hyper_parameters}
 
@@ -276,6 +307,22 @@ Epoch {card.kept_epoch} of {card.epochs_run} was kept; `training.svg` shows the 
 English business headlines of the kind above. The labels are an investor's view of one sentence
 without its context; figures, irony and several companies in one headline are where it fails most.
 """
+
+
+def _teacher_sentence(found: CardDistillation | None) -> str:
+    if found is None:
+        return ""
+    texts = "the training rows"
+    if found.unlabelled is not None:
+        texts += (
+            f" and {found.unlabelled_rows:,} headlines without labels, of"
+            f" {markdown(found.unlabelled)}, SHA-256 {markdown_code(found.unlabelled_digest or '')}"
+        )
+    return (
+        f"Taught by {markdown(found.teacher)}, made from {markdown(found.teacher_base)}, digest"
+        f" {markdown_code(found.teacher_digest)}, with its answers to {texts}; they are"
+        f" {percent(found.weight)} of the loss, at temperature {found.temperature:g}.\n"
+    )
 
 
 def _int8_sentence(card: ModelCard) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -28,10 +28,14 @@ class Row:
     """A tokenised headline."""
 
     token_ids: list[int]
-    target: tuple[float, ...]
-    """Probability of each of LABELS that the model should give."""
+    target: tuple[float, ...] = (0.0,) * len(LABELS)
+    """Probability of each of LABELS that the model should give; zeros without a label."""
     weight: float = 1.0
-    """Weight in the loss."""
+    """Weight of the label in the loss."""
+    taught: tuple[float, ...] = (0.0,) * len(LABELS)
+    """Logits of the teacher, if there is one."""
+    taught_weight: float = 0.0
+    """Weight of the teacher in the loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,18 @@ class Batch:
     mask: torch.Tensor
     """(n, tokens) int64: 1 for tokens, 0 for padding."""
     targets: torch.Tensor
-    """(n, 3) float32, rows sum to 1."""
+    """(n, 3) float32; rows sum to 1, or are zeros."""
     weights: torch.Tensor
     """(n,) float32."""
+    taught: torch.Tensor
+    """(n, 3) float32: logits."""
+    taught_weights: torch.Tensor
+    """(n,) float32."""
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: str) -> Batch:
         """The same batch on a device."""
-        tensors = (self.input_ids, self.mask, self.targets, self.weights)
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in tensors))
+        names = (field.name for field in fields(self))
+        return Batch(*(getattr(self, name).to(device, non_blocking=True) for name in names))
 
 
 def training_rows(
@@ -114,6 +122,8 @@ def collate(rows: Sequence[Row], *, pad_token_id: int) -> Batch:
         mask,
         torch.tensor([row.target for row in rows]),
         torch.tensor([row.weight for row in rows]),
+        torch.tensor([row.taught for row in rows]),
+        torch.tensor([row.taught_weight for row in rows]),
     )
 
 

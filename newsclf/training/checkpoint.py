@@ -49,7 +49,8 @@ class TrainingState:
     """Everything that changes while training, apart from the number of the epoch."""
 
     model: PreTrainedModel
-    averaged: AveragedModel
+    averaged: AveragedModel | None
+    """Moving average of the weights, if the settings ask for one."""
     optimizer: torch.optim.Optimizer
 
 
@@ -59,7 +60,7 @@ def save_state(folder: Path, state: TrainingState, history: Sequence[EpochResult
         torch.save(
             {
                 "model": state.model.state_dict(),
-                "averaged": state.averaged.state_dict(),
+                "averaged": state.averaged.state_dict() if state.averaged else None,
                 "optimizer": state.optimizer.state_dict(),
                 "history": [asdict(result) for result in history],
             },
@@ -86,7 +87,8 @@ def load_state(folder: Path, state: TrainingState) -> list[EpochResult]:
     with _checkpoint_errors(path):
         saved = torch.load(path, map_location="cpu", weights_only=True)
         state.model.load_state_dict(saved["model"])
-        state.averaged.load_state_dict(saved["averaged"])
+        if state.averaged is not None:
+            state.averaged.load_state_dict(saved["averaged"])
         state.optimizer.load_state_dict(saved["optimizer"])
         return _results(saved["history"])
     raise AssertionError

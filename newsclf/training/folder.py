@@ -16,12 +16,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from pydantic import Field
 
 from newsclf.common.errors import ConfigError, ModelError
 from newsclf.common.files import is_partial_of
-from newsclf.common.machine import Device
+from newsclf.common.machine import Device, Precision
 from newsclf.common.ownership import ownership_problem
 from newsclf.common.records import StrictRecord, find_record
 from newsclf.common.settings import Settings
@@ -53,6 +54,15 @@ class TrainRequest(StrictRecord):
     """Whether a model directory that is there may be replaced."""
     data_digest: str | None = None
     """SHA-256 of the data, once it has been read."""
+    lesson_digest: str | None = None
+    """Identity of the teacher and the unlabelled texts, once the teacher has answered."""
+
+    def computed_on(self, device: Device, precision: Precision | None = None) -> Self:
+        """The same request for a device, and a precision if that changes."""
+        train = self.settings.train
+        update = {"device": device, "precision": precision or train.precision}
+        settings = self.settings.model_copy(update={"train": train.model_copy(update=update)})
+        return self.model_copy(update={"settings": settings})
 
 
 def work_folder(model: Path) -> Path:
@@ -87,11 +97,9 @@ def interrupted_request(model: Path, *, device: Device | None = None) -> TrainRe
             hint="newsclf train starts one; --out names another model directory",
         )
     # The folder may have been moved, or be named from elsewhere, since.
-    train = request.settings.train
-    if device is not None:
-        train = train.model_copy(update={"device": device})
-    settings = request.settings.model_copy(update={"model": model, "train": train})
-    return request.model_copy(update={"settings": settings})
+    settings = request.settings.model_copy(update={"model": model})
+    request = request.model_copy(update={"settings": settings})
+    return request.computed_on(device) if device is not None else request
 
 
 def check_target(request: TrainRequest, target: Path, work: Path, *, resume: bool) -> None:

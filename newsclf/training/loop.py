@@ -10,7 +10,8 @@ are equal up to the order in which its kernels add.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import TrainSettings
-from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example, Split
 from newsclf.training.base import Base
-from newsclf.training.batches import Batch, Row, bucketed, collate, training_rows
+from newsclf.training.batches import Batch, bucketed, collate, training_rows
 from newsclf.training.checkpoint import (
     EpochResult,
     TrainingState,
@@ -34,8 +34,10 @@ from newsclf.training.checkpoint import (
     save_state,
 )
 from newsclf.training.classifier import load_base, logits_of, scores_of
-from newsclf.training.devices import autocast, pick_device
-from newsclf.training.schedule import default_rate, parameter_groups, rate_factor
+from newsclf.training.devices import Compute, candidates
+from newsclf.training.distil.lesson import Lesson
+from newsclf.training.loss import Loss, class_weights
+from newsclf.training.schedule import default_rate, parameter_groups, rate_factor, set_rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def fit(
     base: Base,
     settings: TrainSettings,
     *,
+    lesson: Lesson | None = None,
     checkpoint: Path,
     on_step: Callable[[StepProgress], None],
     on_epoch: Callable[[EpochResult], None],
@@ -102,6 +105,8 @@ def fit(
 
     Args:
         split: The test part is not looked at.
+        settings: Settings with a device and a precision; for `auto`, the first that there is.
+        lesson: Answers of a teacher, which are learnt beside the labels.
         checkpoint: A folder for `last.pt` and `best.safetensors`; a run that finds them resumes
             there.
 
@@ -109,24 +114,25 @@ def fit(
         ModelError: the base, or the checkpoint to resume from, can't be loaded.
     """
     torch.set_num_threads(settings.threads or available_cores())
-    device = pick_device(settings.device)
+    compute = candidates(settings)[0]
     torch.manual_seed(settings.seed)  # the new classification head starts from it
     model, tokenizer = load_base(base, max_tokens=settings.max_tokens)
     rows = training_rows(tokenizer, split.train, settings)
+    weights = class_weights(rows, settings.class_weights).to(compute.device)
+    loss = Loss(weights, lesson.settings.temperature if lesson else 1.0)
+    if lesson is not None:
+        rows = lesson.rows(rows, tokenizer)
 
-    model.to(device)  # type: ignore[arg-type] # transformers hides the signature
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
-    average: PreTrainedModel = averaged.module  # type: ignore[assignment] # a copy of model
+    model.to(compute.device)  # type: ignore[arg-type] # transformers hides the signature
+    averaged, kept_model = None, model
+    if settings.ema_decay:
+        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
+        kept_model = averaged.module  # type: ignore[assignment] # a copy of model
     peak_rate = settings.learning_rate or default_rate(model)
-    optimizer = torch.optim.AdamW(parameter_groups(model, settings, peak_rate))
+    optimizer = torch.optim.AdamW(parameter_groups(model, settings, peak_rate), fused=True)
     training = TrainingState(model, averaged, optimizer)
-    weights = class_weights(rows, settings.class_weights).to(device)
-    pad_token_id = tokenizer.pad_token_id or 0
-
-    steps_per_epoch = -(-len(rows) // settings.batch_size)
-    steps = steps_per_epoch * settings.epochs
     history = load_state(checkpoint, training)
-    rows_done, seconds = 0, 0.0
+    pace = _Pace()
 
     for epoch in range(len(history) + 1, settings.epochs + 1):
         if epochs_without_progress(history) >= settings.patience:
@@ -135,28 +141,19 @@ def fit(
         model.train()
         loss_sum = 0.0
         batches = bucketed(rows, settings.batch_size, seed=settings.seed + 7919 * epoch)
+        steps = len(batches) * settings.epochs
         for i, batch_rows in enumerate(batches):
-            started = time.perf_counter()
-            step = (epoch - 1) * steps_per_epoch + i
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * rate_factor(step, steps, settings.warmup_fraction)
-            batch = collate(batch_rows, pad_token_id=pad_token_id).to(device)
-            optimizer.zero_grad(set_to_none=True)
-            loss = add_gradients(model, batch, weights, settings.adversarial_step)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_gradient_norm)
-            optimizer.step()
-            averaged.update_parameters(model)
-
-            loss_sum += loss
-            seconds += time.perf_counter() - started
-            rows_done += len(batch_rows)
-            mean_loss, rate = loss_sum / (i + 1), rows_done / seconds
+            step = (epoch - 1) * len(batches) + i
+            set_rates(optimizer, rate_factor(step, steps, settings.warmup_fraction))
+            with pace.of(len(batch_rows)):
+                batch = collate(batch_rows, pad_token_id=tokenizer.pad_token_id or 0)
+                loss_sum += _step(training, batch.to(compute.device), loss, settings, compute)
             place = (settings.seed, epoch, settings.epochs, step + 1, steps)
-            on_step(StepProgress(*place, mean_loss, rate))
-        result = _validate(average, tokenizer, split.validation, epoch, loss_sum / len(batches))
+            on_step(StepProgress(*place, loss_sum / (i + 1), pace.rows_per_s))
+        result = _validate(kept_model, tokenizer, split.validation, epoch, loss_sum / len(batches))
         history.append(result)
         if epoch_to_keep(history, len(split.validation)) is result:
-            save_best(checkpoint, average)
+            save_best(checkpoint, kept_model)
         save_state(checkpoint, training, history)
         on_epoch(result)
 
@@ -168,14 +165,52 @@ def fit(
         tokenizer=tokenizer,
         history=history,
         kept=kept,
-        rows_per_s=rows_done / seconds if seconds else 0.0,
+        rows_per_s=pace.rows_per_s,
         learning_rate=peak_rate,
-        device=str(device),
+        device=compute.device,
     )
 
 
+@dataclass(slots=True)
+class _Pace:
+    """Rows and seconds of the steps so far."""
+
+    rows: int = 0
+    seconds: float = 0.0
+
+    @contextmanager
+    def of(self, rows: int) -> Iterator[None]:
+        """Count these rows, and the time that the block takes."""
+        started = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - started
+        self.rows += rows
+
+    @property
+    def rows_per_s(self) -> float:
+        return self.rows / self.seconds if self.seconds else 0.0
+
+
+def _step(
+    training: TrainingState, batch: Batch, loss: Loss, settings: TrainSettings, compute: Compute
+) -> float:
+    """Change the weights by the gradients of a batch; its loss before that."""
+    model = training.model
+    model.zero_grad(set_to_none=True)
+    before = add_gradients(model, batch, loss, settings.adversarial_step, compute)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_gradient_norm)
+    training.optimizer.step()
+    if training.averaged is not None:
+        training.averaged.update_parameters(model)
+    return before
+
+
 def add_gradients(
-    model: PreTrainedModel, batch: Batch, weights: torch.Tensor, adversarial_step: float
+    model: PreTrainedModel,
+    batch: Batch,
+    loss: Loss,
+    adversarial_step: float,
+    compute: Compute,
 ) -> float:
     """Add the gradients of a batch's loss to the parameters, and return the loss.
 
@@ -187,30 +222,19 @@ def add_gradients(
     embed = model.get_input_embeddings()
 
     def loss_at(embeddings: torch.Tensor) -> torch.Tensor:
-        with autocast(batch.input_ids.device):
+        with compute.autocast():
             logits = model(inputs_embeds=embeddings, attention_mask=batch.mask).logits
-        losses = functional.cross_entropy(
-            logits.float(), batch.targets, weight=weights, reduction="none"
-        )
-        return (losses * batch.weights).sum() / batch.weights.sum().clamp_min(1e-6)
+        return loss.of(logits, batch)
 
     embeddings = embed(batch.input_ids)
     embeddings.retain_grad()
-    loss = loss_at(embeddings)
-    loss.backward()
+    at_headlines = loss_at(embeddings)
+    at_headlines.backward()
     if adversarial_step and embeddings.grad is not None:
         gradient = embeddings.grad
         length = gradient.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None]
         loss_at(embed(batch.input_ids) + adversarial_step * gradient / length).backward()
-    return loss.item()
-
-
-def class_weights(rows: Sequence[Row], mode: str) -> torch.Tensor:
-    """(3,) float32: ones, or `balanced`: n / (classes · count), counting softened targets."""
-    if mode == "none":
-        return torch.ones(len(LABELS))
-    counts = torch.tensor([row.target for row in rows]).sum(dim=0)
-    return len(rows) / (len(LABELS) * counts.clamp_min(1.0))
+    return at_headlines.item()
 
 
 def _validate(

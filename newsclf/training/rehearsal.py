@@ -13,8 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from newsclf.common.errors import ModelError
+from newsclf.common.machine import available_cores
 from newsclf.common.settings import TrainSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example
@@ -25,8 +27,10 @@ from newsclf.training.batches import collate, training_rows
 from newsclf.training.calibration.fitting import Correction
 from newsclf.training.calibration.head import fold, head_of
 from newsclf.training.classifier import classify_float, load_base, load_trained
+from newsclf.training.devices import Compute, candidates, fastest
 from newsclf.training.int8.export import export_int8
 from newsclf.training.loop import add_gradients
+from newsclf.training.loss import Loss
 
 _ROWS = 4
 _RATE = 1e-3
@@ -56,23 +60,20 @@ def rehearse(
     model, tokenizer = load_base(base, max_tokens=settings.max_tokens)
     with tempfile.TemporaryDirectory(dir=work, prefix="rehearsal-") as scratch:
         folder = Path(scratch)
-        with _step(base, "a training step"):
-            batch = collate(
-                training_rows(tokenizer, examples, settings),
-                pad_token_id=tokenizer.pad_token_id or 0,
-            )
-            add_gradients(model.train(), batch, torch.ones(len(LABELS)), settings.adversarial_step)
+        with _named(base, "a training step"):
+            _step(model, tokenizer, examples, settings, candidates(settings)[0])
             torch.optim.SGD(model.parameters(), _RATE).step()
+            model.to("cpu")  # type: ignore[arg-type] # transformers hides the signature
         if settings.calibration != "none":
-            with _step(base, "folding a calibration into its head"):
+            with _named(base, "folding a calibration into its head"):
                 fold(head_of(model, tokenizer), _CORRECTION)
-        with _step(base, "writing and loading the model"):
+        with _named(base, "writing and loading the model"):
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             expected = classify_float(*load_trained(folder), texts)
         if not int8:
             return
-        with _step(base, "the int8 export"):
+        with _named(base, "the int8 export"):
             export_int8(folder, folder / ONNX_FILE)
             answers = Engine(folder).classify(texts)
     scores = torch.tensor([[each.scores for each in found] for found in (expected, answers)])
@@ -85,8 +86,46 @@ def rehearse(
         )
 
 
+def fastest_compute(base: Base, rows: Sequence[Example], settings: TrainSettings) -> Compute:
+    """Device and precision on which a training step of a base takes the least time.
+
+    Args:
+        rows: Training rows, of which one batch is taken.
+
+    Raises:
+        ConfigError: this machine doesn't have the device of the settings.
+        ModelError: the base can't be loaded, or trained on any device.
+    """
+    choices = candidates(settings)
+    if len(choices) == 1:
+        return choices[0]
+    torch.set_num_threads(settings.threads or available_cores())
+    model, tokenizer = load_base(base, max_tokens=settings.max_tokens)
+    batch = rows[: settings.batch_size]
+    with _named(base, "a training step"):
+        return fastest(choices, lambda choice: _step(model, tokenizer, batch, settings, choice))
+    raise AssertionError
+
+
+def _step(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Example],
+    settings: TrainSettings,
+    compute: Compute,
+) -> None:
+    """Put the gradients of a batch in the model's parameters."""
+    model.to(compute.device)  # type: ignore[arg-type] # transformers hides the signature
+    model.zero_grad(set_to_none=True)
+    batch = collate(
+        training_rows(tokenizer, rows, settings), pad_token_id=tokenizer.pad_token_id or 0
+    ).to(compute.device)
+    loss = Loss(torch.ones(len(LABELS), device=compute.device))
+    add_gradients(model.train(), batch, loss, settings.adversarial_step, compute)
+
+
 @contextmanager
-def _step(base: Base, name: str) -> Iterator[None]:
+def _named(base: Base, name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # torch, transformers and onnxruntime raise many kinds

@@ -19,7 +19,7 @@ from newsclf.common.records import write_record
 from newsclf.data.examples import LabelledData, Split
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
-from newsclf.model.card import CardBase, ModelCard, read_card, write_card
+from newsclf.model.card import CardBase, CardDistillation, ModelCard, read_card, write_card
 from newsclf.model.directory import SEEDS_FILE, replace_directory
 from newsclf.training.folder import (
     LOCK_FILE,
@@ -38,6 +38,7 @@ from newsclf.training.write_model import write_model
 if TYPE_CHECKING:
     from newsclf.training.base import Base
     from newsclf.training.checkpoint import EpochResult
+    from newsclf.training.distil.lesson import Lesson
     from newsclf.training.loop import StepProgress
 
 _PACKAGES = ("torch", "transformers", "onnx", "sklearn", "scipy")
@@ -51,11 +52,27 @@ class LocalCopies:
     base: Base | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What every seed is trained from."""
+
+    data: LabelledData
+    parts: Split
+    base: Base
+    lesson: Lesson | None
+
+
 class Callbacks(Protocol):
     """Receiver of a training's progress."""
 
     def on_data(self, data: LabelledData, parts: Split) -> None:
         """Called when the data have been read and split."""
+
+    def for_teacher(self, epochs: int, /) -> Callbacks:
+        """The receiver for the training of a teacher, which comes first."""
+
+    def on_lesson(self, lesson: CardDistillation) -> None:
+        """Called when a teacher has answered."""
 
     def on_step(self, now: StepProgress) -> None:
         """Called after each step."""
@@ -132,21 +149,70 @@ def train(
     data = read_data(request, at=copies.data)
     parts = split(data, settings.data)
     callbacks.on_data(data, parts)
-    from newsclf.training.devices import pick_device
-    from newsclf.training.rehearsal import rehearse
+    from newsclf.training.devices import candidates
+    from newsclf.training.distil.prepare import teacher_folder
+    from newsclf.training.rehearsal import fastest_compute, rehearse
 
-    pick_device(settings.train.device)  # before anything is written
+    candidates(settings.train)  # before anything is downloaded
     base = copies.base or resolve_base(settings.train.base, revision=settings.train.revision)
+    teacher = None
+    if settings.distil.teacher is not None:
+        teacher = teacher_folder(request, data.digest, partial(_train_teacher, callbacks, copies))
 
     with locked(work), _deleted_unless_resumable(work, settings.model):
         if not resume:
             empty(work)
-            rehearse(base, parts.train, settings.train, work, int8=request.optimize)
-        started = request.model_copy(update={"data_digest": data.digest})
+            compute = fastest_compute(base, parts.train, settings.train)
+            request = request.computed_on(compute.device, compute.precision)
+            rehearse(base, parts.train, request.settings.train, work, int8=request.optimize)
+        lesson = _lesson(request, parts, teacher) if teacher else None
+        if lesson is not None:
+            callbacks.on_lesson(lesson.card)
+        started = request.model_copy(
+            update={
+                "data_digest": data.digest,
+                "lesson_digest": lesson.card.digest if lesson else None,
+            }
+        )
         write_record(work / REQUEST_FILE, started)
-        result = _train_seeds(started, callbacks, data, parts, base)
+        result = _train_seeds(started, callbacks, _Material(data, parts, base, lesson))
         _finish(work, target, result)
     return result
+
+
+def _train_teacher(
+    callbacks: Callbacks, copies: LocalCopies, request: TrainRequest, *, resume: bool
+) -> None:
+    callbacks = callbacks.for_teacher(request.settings.train.epochs)
+    train(request, callbacks, resume=resume, copies=LocalCopies(data=copies.data))
+
+
+def _lesson(request: TrainRequest, parts: Split, teacher: Path) -> Lesson:
+    """Ask the teacher, on the device of the training.
+
+    Raises:
+        DataError: the teacher or the unlabelled texts have changed since an interrupted run.
+    """
+    from newsclf.training.devices import candidates
+    from newsclf.training.distil.lesson import prepare_lesson
+    from newsclf.training.distil.teacher import open_teacher
+
+    settings = request.settings
+    lesson = prepare_lesson(
+        open_teacher(teacher),
+        settings.distil,
+        parts,
+        candidates(settings.train)[0],
+        cache=settings.state_dir / "soft-labels",
+        seed=settings.train.seed,
+    )
+    if request.lesson_digest not in (None, lesson.card.digest):
+        raise DataError(
+            f"{teacher}: the teacher, or its unlabelled texts, have changed since the run was"
+            " interrupted",
+            hint="start again with newsclf train --overwrite",
+        )
+    return lesson
 
 
 @contextmanager
@@ -185,14 +251,13 @@ def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
     return data
 
 
-def _train_seeds(
-    request: TrainRequest, callbacks: Callbacks, data: LabelledData, parts: Split, base: Base
-) -> TrainResult:
+def _train_seeds(request: TrainRequest, callbacks: Callbacks, material: _Material) -> TrainResult:
     from newsclf.training.calibration.rows import calibration_rows
     from newsclf.training.calibration.run import calibrate
     from newsclf.training.loop import fit
 
     settings, work = request.settings, work_folder(request.settings.model)
+    data, parts, base = material.data, material.parts, material.base
     calibrated_on = calibration_rows(data, parts, settings.train.calibration)
     cards, rates = [], []
     for seed in range(settings.train.seed, settings.train.seed + request.seeds):
@@ -206,6 +271,7 @@ def _train_seeds(
             parts,
             base,
             train_settings,
+            lesson=material.lesson,
             checkpoint=checkpoint,
             on_step=callbacks.on_step,
             on_epoch=partial(callbacks.on_epoch, seed),
@@ -219,6 +285,7 @@ def _train_seeds(
             data,
             parts,
             base=CardBase(name=base.name, revision=base.revision),
+            distillation=material.lesson.card if material.lesson else None,
             settings=settings.model_copy(update={"train": train_settings}),
             calibration=calibration,
             calibrated_on=calibrated_on,

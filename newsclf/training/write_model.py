@@ -13,7 +13,15 @@ from newsclf import __version__
 from newsclf.common.files import file_digest, write_text
 from newsclf.common.settings import Settings
 from newsclf.data.examples import LabelledData, Split, class_counts
-from newsclf.model.card import CardBase, CardCalibration, CardData, ModelCard, Score, write_card
+from newsclf.model.card import (
+    CardBase,
+    CardCalibration,
+    CardData,
+    CardDistillation,
+    ModelCard,
+    Score,
+    write_card,
+)
 from newsclf.serving.engines.tokens import count_cut
 from newsclf.training.seen_texts import write_seen_texts
 
@@ -29,6 +37,7 @@ def write_model(
     parts: Split,
     *,
     base: CardBase,
+    distillation: CardDistillation | None,
     settings: Settings,
     calibration: CardCalibration | None = None,
     calibrated_on: Sequence[RowSet] = (),
@@ -67,6 +76,7 @@ def write_model(
             cut=count_cut(folder, texts)[0],
         ),
         training=settings.train,
+        distillation=distillation,
         learning_rate=fitted.learning_rate,
         kept_epoch=fitted.kept.epoch,
         epochs_run=len(history),

@@ -19,6 +19,7 @@ from filelock import FileLock
 
 if TYPE_CHECKING:
     from newsclf.data.examples import LabelledData, Split
+    from newsclf.model.card import CardDistillation
     from newsclf.training.checkpoint import EpochResult
     from newsclf.training.loop import StepProgress
 
@@ -83,6 +84,8 @@ epochs = {epochs}
 batch_size = {batch_size}
 learning_rate = {learning_rate}
 adversarial_step = 0.0
+device = "cpu"
+precision = "float32"
 threads = 1
 [optimize]
 min_agreement = 0.9
@@ -94,6 +97,13 @@ class Unwatched:
     """Receiver of a training's progress that does nothing with it."""
 
     def on_data(self, data: LabelledData, parts: Split) -> None:
+        """Ignore it."""
+
+    def for_teacher(self, _: int, /) -> Unwatched:
+        """Ignore that of the teacher, too."""
+        return self
+
+    def on_lesson(self, lesson: CardDistillation) -> None:
         """Ignore it."""
 
     def on_step(self, now: StepProgress) -> None:

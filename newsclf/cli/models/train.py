@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,11 @@ from newsclf.cli.options import (
     YesOpt,
 )
 from newsclf.common.machine import Device
+
+if TYPE_CHECKING:
+    from newsclf.common.settings import DistilSettings
+
+TEACHER_PANEL = "Teacher"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +89,22 @@ class TrainOptions:
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|MODEL",
+            help="Teacher to distil from: a model directory, or a base to train first.",
+            rich_help_panel=TEACHER_PANEL,
+        ),
+    ] = None
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Headlines without labels, on which the teacher is asked too.",
+            rich_help_panel=TEACHER_PANEL,
+        ),
+    ] = None
     optimize: Annotated[
         bool | None,
         typer.Option(
@@ -99,6 +120,10 @@ class TrainOptions:
             "test": self.test,
             "agreement": self.agreement,
         }
+
+    def distil_settings(self) -> dict[str, object]:
+        """The section `distil` of the settings."""
+        return {"teacher": self.teacher, "unlabelled": self.unlabelled}
 
     def train_settings(self) -> dict[str, object]:
         """The section `train` of the settings."""
@@ -149,7 +174,9 @@ def train(
         aws=rules.rules(),
         data=training.data_settings() | reading.flags(),
         train=training.train_settings() | {"device": device},
+        distil=training.distil_settings(),
     )
+    _check_distillation(settings.distil, on)
     if resume:
         request = interrupted_request(settings.model, device=device)
         recorded = read_job(work_folder(settings.model) / JOB_FILE)
@@ -170,6 +197,22 @@ def train(
         result = run(request, callbacks, resume=resume)
     show_result(output, result, request.settings.optimize)
     result.check_int8()
+
+
+def _check_distillation(distil: DistilSettings, on: str) -> None:
+    """Raise ConfigError for unlabelled texts without a teacher, or a teacher on SageMaker."""
+    from newsclf.common.errors import ConfigError
+
+    if distil.unlabelled is not None and distil.teacher is None:
+        raise ConfigError(
+            "--unlabelled: only with --teacher, which answers for these headlines",
+            hint="newsclf train --teacher MODEL --unlabelled FILE",
+        )
+    if distil.teacher is not None and on == "sagemaker":
+        raise ConfigError(
+            "--teacher: only on this machine",
+            hint="train the teacher with --on sagemaker and --base, then name it here: --teacher",
+        )
 
 
 def _check_applicable(on: str, only_aws: list[str], kept: list[str]) -> None:

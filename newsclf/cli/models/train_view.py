@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.common.settings import OptimizeSettings
     from newsclf.data.examples import LabelledData, Split
+    from newsclf.model.card import CardDistillation
     from newsclf.training.checkpoint import EpochResult
     from newsclf.training.folder import TrainRequest
     from newsclf.training.loop import StepProgress
@@ -127,7 +128,7 @@ def training_bar(output: Output, request: TrainRequest) -> Iterator[TrainingBar]
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
     with output.progress(
-        TextColumn("seed {task.fields[seed]}, epoch {task.fields[epoch]}"),
+        TextColumn("{task.fields[of]}seed {task.fields[seed]}, epoch {task.fields[epoch]}"),
         BarColumn(),
         TextColumn("loss {task.fields[loss]:.3f}, {task.fields[rate]:.0f} rows/s"),
         TimeRemainingColumn(),
@@ -138,15 +139,35 @@ def training_bar(output: Output, request: TrainRequest) -> Iterator[TrainingBar]
 class TrainingBar:
     """A progress bar for each seed."""
 
-    def __init__(self, output: Output, progress: Progress, epochs: int) -> None:
+    def __init__(
+        self, output: Output, progress: Progress, epochs: int, *, is_teacher: bool = False
+    ) -> None:
         self._output = output
         self._progress = progress
         self._epochs = epochs
+        self._of = "teacher, " if is_teacher else ""
         self._tasks: dict[int, TaskID] = {}
 
     def on_data(self, data: LabelledData, parts: Split) -> None:
         """Show the data."""
-        show_data(self._output, data, parts)
+        if not self._of:
+            show_data(self._output, data, parts)
+
+    def for_teacher(self, epochs: int, /) -> TrainingBar:
+        """Bars of their own for a teacher."""
+        return TrainingBar(self._output, self._progress, epochs, is_teacher=True)
+
+    def on_lesson(self, lesson: CardDistillation) -> None:
+        """Show which texts the teacher has answered for."""
+        left_out = lesson.repeated + lesson.held_out
+        self._output.note(
+            f"teacher {lesson.teacher}: it has answered for the training rows"
+            + (
+                f" and {lesson.unlabelled_rows:,} headlines of {lesson.unlabelled}"
+                * bool(lesson.unlabelled)
+            )
+            + (f" ({left_out:,} others repeat or resemble rows of the data)" * bool(left_out))
+        )
 
     def on_step(self, now: StepProgress) -> None:
         """Move the bar."""
@@ -157,7 +178,7 @@ class TrainingBar:
         }
         if now.seed not in self._tasks:
             self._tasks[now.seed] = self._progress.add_task(
-                "", total=now.steps, seed=now.seed, **fields
+                "", total=now.steps, of=self._of, seed=now.seed, **fields
             )
         self._progress.update(self._tasks[now.seed], completed=now.step, **fields)
 
@@ -166,7 +187,7 @@ class TrainingBar:
         from newsclf.common.intervals import percent
 
         self._output.note(
-            f"seed {seed}, epoch {result.epoch} of {self._epochs}:"
+            f"{self._of}seed {seed}, epoch {result.epoch} of {self._epochs}:"
             f" training loss {result.train_loss:.3f},"
             f" validation loss {result.validation_loss:.3f},"
             f" accuracy {percent(result.accuracy)}, macro-F1 {percent(result.macro_f1)}"

@@ -33,6 +33,7 @@ from newsclf.training.sagemaker.files import INPUTS
 
 if TYPE_CHECKING:
     from newsclf.data.examples import LabelledData, Split
+    from newsclf.model.card import CardDistillation
     from newsclf.training.checkpoint import EpochResult
     from newsclf.training.loop import StepProgress
 
@@ -108,6 +109,12 @@ class _Log:
         )
         for remark in remarks_on(data):
             log.info("%s", remark)
+
+    def for_teacher(self, epochs: int, /) -> _Log:
+        return _Log(self._work, self._state, epochs=epochs)
+
+    def on_lesson(self, lesson: CardDistillation) -> None:
+        log.info("teacher %s, %d unlabelled headlines", lesson.teacher, lesson.unlabelled_rows)
 
     def on_step(self, now: StepProgress) -> None:
         """Log ten times in the run."""

@@ -1,0 +1,1 @@
+"""Distillation: a small model learns what a stronger one answers, on labelled and other texts."""

@@ -1,0 +1,108 @@
+"""A trained model as a teacher: its logits for any texts, computed once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from newsclf.common.errors import ConfigError
+from newsclf.common.files import replacing
+from newsclf.contract.labels import LABELS
+from newsclf.data.examples import Example, counted
+from newsclf.model.card import ModelCard, read_card
+from newsclf.model.directory import ONNX_FILE, check_files, find_seeds
+from newsclf.training.classifier import load_trained, logits_of
+from newsclf.training.devices import Compute
+from newsclf.training.seen_texts import part_of, read_seen_texts
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """The models of a directory, one for each seed; together they answer with their mean logits."""
+
+    name: str
+    models: Sequence[tuple[Path, ModelCard]]
+
+    @property
+    def digest(self) -> str:
+        """Identity of the models: that of the card, or SHA-256 over those of several cards."""
+        digests = [card.digest for _, card in self.models]
+        if len(digests) == 1:
+            return digests[0]
+        return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
+def open_teacher(folder: Path) -> Teacher:
+    """Find the models of a directory, and check that their files are what their cards say.
+
+    Raises:
+        ModelError: it holds no model, or other files than its card describes.
+    """
+    models = [read_card(path) for path in find_seeds(folder)]
+    for path, card in models:
+        check_files(path, card.files, [name for name in card.files if name != ONNX_FILE])
+    return Teacher(str(folder), models)
+
+
+def check_unseen(teacher: Teacher, held_out: Sequence[Example]) -> None:
+    """Refuse a teacher that knows labels of the student's test part.
+
+    Raises:
+        ConfigError: the teacher was trained or validated on one of these rows.
+        ModelError: the record of its texts can't be read.
+    """
+    for path, _ in teacher.models:
+        seen = read_seen_texts(path)
+        known = sum(part_of(seen, example.text) is not None for example in held_out)
+        if known:
+            raise ConfigError(
+                f"{path}: this teacher was trained on {counted(known, 'row', 'rows')} of the part"
+                " that is held out here, so the score of its student would mean nothing",
+                hint="train the teacher on the same --data, so that both have the same parts",
+            )
+
+
+def teacher_logits(
+    teacher: Teacher, texts: Sequence[str], compute: Compute, *, cache: Path
+) -> torch.Tensor:
+    """What a teacher answers; (n, 3) float32 on the CPU.
+
+    Args:
+        compute: Device and precision to run the teacher with.
+        cache: Folder in which answers are kept, under the digest of teacher and texts.
+
+    Raises:
+        ModelError: the teacher can't be loaded.
+    """
+    key = hashlib.sha256("\0".join([teacher.digest, compute.precision, *texts]).encode())
+    path = cache / f"{key.hexdigest()}.npy"
+    found = _read(path, len(texts))
+    if found is None:
+        found = torch.stack([_logits(folder, texts, compute) for folder, _ in teacher.models])
+        found = found.mean(dim=0)
+        cache.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            np.save(file, found.numpy())
+    return found
+
+
+def _logits(folder: Path, texts: Sequence[str], compute: Compute) -> torch.Tensor:
+    model, tokenizer = load_trained(folder)
+    model.to(compute.device)  # type: ignore[arg-type] # transformers hides the signature
+    with compute.autocast():
+        return logits_of(model, tokenizer, texts)
+
+
+def _read(path: Path, texts: int) -> torch.Tensor | None:
+    """Answers of an earlier run; None if there are none, or others than these."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    usable = found.shape == (texts, len(LABELS)) and np.isfinite(found).all()
+    return torch.from_numpy(found.astype(np.float32)) if usable else None
