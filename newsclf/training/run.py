@@ -19,7 +19,7 @@ from newsclf.common.records import write_record
 from newsclf.data.examples import LabelledData, Split
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
-from newsclf.model.card import CardBase, CardDistillation, ModelCard, read_card, write_card
+from newsclf.model.card import CardDistillation, ModelCard, read_card, write_card
 from newsclf.model.directory import SEEDS_FILE, replace_directory
 from newsclf.training.folder import (
     LOCK_FILE,
@@ -33,7 +33,7 @@ from newsclf.training.folder import (
     work_folder,
 )
 from newsclf.training.int8.optimize import Int8RejectedError, add_int8, check_rejected
-from newsclf.training.write_model import write_model
+from newsclf.training.write_model import Material, write_model
 
 if TYPE_CHECKING:
     from newsclf.training.base import Base
@@ -50,16 +50,6 @@ class LocalCopies:
 
     data: Path | None = None
     base: Base | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Material:
-    """What every seed is trained from."""
-
-    data: LabelledData
-    parts: Split
-    base: Base
-    lesson: Lesson | None
 
 
 class Callbacks(Protocol):
@@ -175,7 +165,7 @@ def train(
             }
         )
         write_record(work / REQUEST_FILE, started)
-        result = _train_seeds(started, callbacks, _Material(data, parts, base, lesson))
+        result = _train_seeds(started, callbacks, Material(data, parts, base, lesson))
         _finish(work, target, result)
     return result
 
@@ -251,14 +241,14 @@ def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
     return data
 
 
-def _train_seeds(request: TrainRequest, callbacks: Callbacks, material: _Material) -> TrainResult:
+def _train_seeds(request: TrainRequest, callbacks: Callbacks, material: Material) -> TrainResult:
     from newsclf.training.calibration.rows import calibration_rows
     from newsclf.training.calibration.run import calibrate
     from newsclf.training.loop import fit
 
     settings, work = request.settings, work_folder(request.settings.model)
-    data, parts, base = material.data, material.parts, material.base
-    calibrated_on = calibration_rows(data, parts, settings.train.calibration)
+    parts = material.parts
+    calibrated_on = calibration_rows(material.data, parts, settings.train.calibration)
     cards, rates = [], []
     for seed in range(settings.train.seed, settings.train.seed + request.seeds):
         folder, checkpoint = work / f"seed-{seed}", work / f"seed-{seed}.checkpoint"
@@ -269,7 +259,7 @@ def _train_seeds(request: TrainRequest, callbacks: Callbacks, material: _Materia
         train_settings = settings.train.model_copy(update={"seed": seed})
         fitted = fit(
             parts,
-            base,
+            material.base,
             train_settings,
             lesson=material.lesson,
             checkpoint=checkpoint,
@@ -282,10 +272,7 @@ def _train_seeds(request: TrainRequest, callbacks: Callbacks, material: _Materia
         card = write_model(
             unfinished,
             fitted,
-            data,
-            parts,
-            base=CardBase(name=base.name, revision=base.revision),
-            distillation=material.lesson.card if material.lesson else None,
+            material,
             settings=settings.model_copy(update={"train": train_settings}),
             calibration=calibration,
             calibrated_on=calibrated_on,

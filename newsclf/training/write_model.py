@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,6 @@ from newsclf.model.card import (
     CardBase,
     CardCalibration,
     CardData,
-    CardDistillation,
     ModelCard,
     Score,
     write_card,
@@ -26,18 +25,27 @@ from newsclf.serving.engines.tokens import count_cut
 from newsclf.training.seen_texts import write_seen_texts
 
 if TYPE_CHECKING:
+    from newsclf.training.base import Base
     from newsclf.training.calibration.rows import RowSet
+    from newsclf.training.distil.lesson import Lesson
     from newsclf.training.loop import FitResult
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What every seed is trained from."""
+
+    data: LabelledData
+    parts: Split
+    base: Base
+    lesson: Lesson | None
 
 
 def write_model(
     folder: Path,
     fitted: FitResult,
-    data: LabelledData,
-    parts: Split,
+    material: Material,
     *,
-    base: CardBase,
-    distillation: CardDistillation | None,
     settings: Settings,
     calibration: CardCalibration | None = None,
     calibrated_on: Sequence[RowSet] = (),
@@ -50,6 +58,7 @@ def write_model(
     from newsclf.reporting.page import standalone
     from newsclf.training.curve import training_figure
 
+    data, parts, base = material.data, material.parts, material.base
     fitted.model.save_pretrained(folder)
     fitted.tokenizer.save_pretrained(folder)
     write_seen_texts(folder, parts, [row for each in calibrated_on for row in each.examples])
@@ -62,7 +71,7 @@ def write_model(
     texts = [example.text for example in (*parts.train, *parts.validation)]
     card = ModelCard(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        base=base,
+        base=CardBase(name=base.name, revision=base.revision),
         data=CardData(
             name=data.name,
             digest=data.digest,
@@ -76,7 +85,7 @@ def write_model(
             cut=count_cut(folder, texts)[0],
         ),
         training=settings.train,
-        distillation=distillation,
+        distillation=material.lesson.card if material.lesson else None,
         learning_rate=fitted.learning_rate,
         kept_epoch=fitted.kept.epoch,
         epochs_run=len(history),

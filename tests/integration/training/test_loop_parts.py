@@ -29,7 +29,8 @@ from newsclf.training.checkpoint import (
 )
 from newsclf.training.classifier import load_base
 from newsclf.training.int8.optimize import remove_stale
-from newsclf.training.loop import class_weights, epoch_to_keep, epochs_without_progress
+from newsclf.training.loop import epoch_to_keep, epochs_without_progress
+from newsclf.training.loss import class_weights
 from newsclf.training.schedule import parameter_groups, rate_factor
 
 rows_of_any_length = st.lists(

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from newsclf.common.errors import ConfigError
+from newsclf.common.machine import Device
 from newsclf.common.settings import TrainSettings
 from newsclf.training.devices import Compute, candidates, fastest
 
@@ -40,7 +41,7 @@ def test_settings_leave_what_they_do_not_name_to_be_measured() -> None:
 
 
 def test_a_device_that_torch_lacks_is_an_error() -> None:
-    missing = "mps" if torch.cuda.is_available() else "cuda"
+    missing: Device = "mps" if torch.cuda.is_available() else "cuda"
 
     with pytest.raises(ConfigError, match=f"device '{missing}' is not available"):
         candidates(TrainSettings(device=missing))
