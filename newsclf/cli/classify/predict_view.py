@@ -65,20 +65,23 @@ def answer(given: Answer, asked: Asked) -> list[RenderableType]:
 
 def _weighed_words(given: Answer) -> RenderableType:
     """The words in their order, each with its weight in points of the label's probability."""
+    from rich.table import Table
     from rich.text import Text
 
     from newsclf.common.visible import visible
 
-    if given.explanation is None:
-        return Text("  words: not weighed, since the headline is too long")
-    line = Text("  words:")
-    for each in given.explanation:
+    line = Text()
+    for each in given.explanation or ():
         points = round(100 * each.weight)
         colour = _COLOURS[given.prediction.label] if points > 0 else _AGAINST
         strong = "bold " if abs(points) >= _STRONG_POINTS else ""
         marked = f"{visible(each.word)}({points:+})" if points else visible(each.word)
-        line.append(" ").append(marked, style=f"{strong}{colour}" if points else "")
-    return line
+        line.append(" " if line else "").append(marked, style=f"{strong}{colour}" if points else "")
+    if given.explanation is None:
+        line.append("not weighed, since the headline is too long")
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(" ", "words:", line)
+    return grid
 
 
 def _takes_blocks() -> bool:
