@@ -17,7 +17,7 @@ DOCS_INSTALLED := $(DOCS_VENV)/.installed
 PIP_QUIETLY := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-dlc clean
+.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-accuracy bench-dlc clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ fix: $(INSTALLED) ## Format, and mend what can be mended by a tool.
 
 bench: $(INSTALLED) ## Measure speed, as ratios within one run.
 	$(BIN)/python -m benchmarks
+
+bench-accuracy: $(INSTALLED) ## Train teachers and students (hours), and measure them; ARGS="--sets DIR …".
+	$(BIN)/python -m benchmarks.accuracy $(ARGS)
 
 bench-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Measure the archive under SageMaker's own toolkit.
 	$(BIN)/python -m benchmarks.container

@@ -16,7 +16,7 @@ from newsclf.common.settings import TrainSettings
 from newsclf.data.examples import LabelledData, Split
 from newsclf.training.base import Base, resolve_base
 from newsclf.training.classifier import load_base
-from newsclf.training.devices import pick_device
+from newsclf.training.devices import candidates
 from newsclf.training.loop import StepProgress, fit
 
 _OUR_STEPS = 60
@@ -78,7 +78,7 @@ def _ours(data: LabelledData, base: Base, settings: TrainSettings) -> float:
 
 def _padded(data: LabelledData, base: Base) -> float:
     torch.set_num_threads(available_cores())
-    device = pick_device("auto")
+    device = candidates(TrainSettings())[0].device
     model, tokenizer = load_base(base, max_tokens=_PADDED_TOKENS)
     model.to(device).train()  # type: ignore[arg-type] # transformers hides the signature
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5)
