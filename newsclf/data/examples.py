@@ -33,6 +33,8 @@ class LabelledData:
     """Validation examples from a separate source; None: they are drawn from `examples`."""
     test: Sequence[Example] | None = None
     """Test examples from a separate source; None: they are drawn from `examples`."""
+    extra_test: Sequence[Example] | None = None
+    """Held-out examples below the chosen agreement level; None: they are drawn from `extra`."""
     digest: str
     """SHA-256 of the bytes that were read, hexadecimal."""
     licence: str | None = None
@@ -51,6 +53,8 @@ class Split:
     train: Sequence[Example]
     validation: Sequence[Example]
     test: Sequence[Example]
+    extra_test: Sequence[Example] = ()
+    """Rows below the chosen agreement level that are not trained on; the test part is without."""
 
 
 def normalised(text: str) -> str:

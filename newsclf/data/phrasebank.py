@@ -20,6 +20,7 @@ from newsclf.data.formats.opening import open_member, zip_members
 
 HUB_DATASET = "takala/financial_phrasebank"
 HUB_FILE = "data/FinancialPhraseBank-v1.0.zip"
+NAME = "Financial PhraseBank"
 LICENCE = "CC BY-NC-SA 3.0"
 _MEMBERS = {
     50: "Sentences_50Agree.txt",
@@ -97,7 +98,7 @@ def read(path: Path, settings: DataSettings) -> LabelledData:
     lowest = min(level for level in levels if level >= settings.extra_agreement)
     kept = examples(chosen, extra=False)
     return LabelledData(
-        name=f"Financial PhraseBank, agreement ≥ {settings.agreement} %",
+        name=f"{NAME}, agreement ≥ {settings.agreement} %",
         examples=kept,
         extra=examples([row for row in levels[lowest] if row[0] not in chosen_texts], extra=True),
         digest=_digest(path, raw),

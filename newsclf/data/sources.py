@@ -136,6 +136,7 @@ def _joined(first: LabelledData, second: LabelledData, settings: DataSettings) -
         extra=[example for example in examples if example.extra],
         validation=[*one.validation, *other.validation],
         test=[*one.test, *other.test],
+        extra_test=[*one.extra_test, *other.extra_test],
         digest=hashlib.sha256(f"{first.digest} {second.digest}".encode()).hexdigest(),
         licence=f"{first.licence}; {second.licence}",
         repeated=first.repeated + second.repeated,

@@ -8,6 +8,9 @@ from newsclf.common.errors import DataError, require_extra
 from newsclf.common.settings import DataSettings
 from newsclf.data.examples import Example, LabelledData, Split, class_counts, normalised
 
+_LEAST_EXTRA = 20
+"""Of fewer extra rows none is held out: they would say nothing."""
+
 
 def split(data: LabelledData, settings: DataSettings) -> Split:
     """Split a data set into three parts.
@@ -17,7 +20,9 @@ def split(data: LabelledData, settings: DataSettings) -> Split:
     179 positive and 73 negative. The validation part is drawn, by class, from the rest. A part
     that has a file of its own is taken from there whole. A row whose normalised text is also in the
     test or validation part is dropped from the parts before it, so training sees neither. The same
-    holds for the extra rows, which are used for training only.
+    holds for the extra rows, which are used for training only. A share of these, as large as the
+    test part's and drawn alike, is held out beside the test part, so that a model can also be
+    measured at the lower agreement levels that publications use.
 
     Raises:
         DataError: there are too few rows to split, or a part would lack a class.
@@ -55,8 +60,19 @@ def split(data: LabelledData, settings: DataSettings) -> Split:
                     hint=f"add rows that are '{label}', leave the class out, or split the rows"
                     " differently: NEWSCLF_DATA_SPLIT_SEED=1 newsclf train",
                 )
-    train = _without([*train, *data.extra], [*test, *validation])
-    return Split(train=train, validation=validation, test=test)
+    extra, extra_test = _extra(data, settings)
+    train = _without([*train, *extra], [*test, *validation])
+    extra_test = _without(extra_test, [*test, *validation, *train])
+    return Split(train=train, validation=validation, test=test, extra_test=extra_test)
+
+
+def _extra(data: LabelledData, settings: DataSettings) -> tuple[list[Example], list[Example]]:
+    """Extra rows to train on, and those that are held out."""
+    if data.extra_test is not None:
+        return list(data.extra), list(data.extra_test)
+    if data.test is not None or len(data.extra) < _LEAST_EXTRA:
+        return list(data.extra), []
+    return _drawn(data, data.extra, settings.test_fraction, settings.split_seed)
 
 
 def _drawn(

@@ -21,6 +21,7 @@ from newsclf.evaluation.records import (
     Comparison,
     ConfidentError,
     Difference,
+    LevelScore,
     Slice,
 )
 from newsclf.model.card import Interval
@@ -150,6 +151,31 @@ def agreement_name(example: Example) -> str | None:
     """The agreement class of a PhraseBank sentence; None for other data."""
     names = {50: "50–65 % agreed", 66: "66–74 % agreed", 75: "75–99 % agreed", 100: "all agreed"}
     return names[example.agreement] if example.agreement is not None else None
+
+
+def level_scores(examples: Sequence[Example], predicted: Sequence[int]) -> list[LevelScore]:
+    """Scores at each agreement level of the examples, each of which includes those above it."""
+    levels = sorted({e.agreement for e in examples if e.agreement is not None})
+    found = []
+    for level in levels:
+        rows = [
+            (example.label_id, label_id)
+            for example, label_id in zip(examples, predicted, strict=True)
+            if example.agreement is not None and example.agreement >= level
+        ]
+        counts = confusion(*zip(*rows, strict=True))
+        right = sum(truth == label_id for truth, label_id in rows)
+        found.append(
+            LevelScore(
+                level=level,
+                rows=len(rows),
+                accuracy=right / len(rows),
+                accuracy_interval=wilson_interval(right, len(rows)),
+                macro_f1=macro_f1_of(counts),
+                macro_f1_interval=macro_f1_interval(counts),
+            )
+        )
+    return found
 
 
 def confident_errors(

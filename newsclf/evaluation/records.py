@@ -105,6 +105,24 @@ class Slice(LenientRecord):
     interval: Interval
 
 
+class LevelScore(LenientRecord):
+    """Scores on the rows with at least some agreement of the annotators."""
+
+    level: int
+    """Lowest share of the annotators who agreed, percent."""
+    rows: int
+    accuracy: float
+    accuracy_interval: Interval
+    macro_f1: float
+    macro_f1_interval: Interval
+
+    @property
+    def name(self) -> str:
+        """The level in words."""
+        everybody = 100
+        return "all agreed" if self.level == everybody else f"at least {self.level} % agreed"
+
+
 class ConfidentError(LenientRecord):
     """A wrong prediction with a high probability."""
 
@@ -271,6 +289,10 @@ class EvaluationReport(LenientRecord):
     risk_coverage: RiskCoverage
     by_length: list[Slice]
     by_agreement: list[Slice]
+    by_level: list[LevelScore] = []
+    """Scores on PhraseBank's held-out rows at each agreement level, as publications split it; with
+    rows below the level of the training data, which no other figure counts. Empty for other data,
+    or where the model was trained on all rows below."""
     errors: list[ConfidentError]
     """The 20 with the highest confidence, or as many as were requested."""
     bias: list[Swap]

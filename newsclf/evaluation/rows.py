@@ -17,7 +17,8 @@ from newsclf.common.errors import (
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import DataSettings
 from newsclf.contract.answers import Prediction
-from newsclf.data.examples import Example, LabelledData
+from newsclf.data import headlines, phrasebank
+from newsclf.data.examples import Example, LabelledData, Split
 from newsclf.data.sources import load_again, load_data
 from newsclf.data.split import split
 from newsclf.evaluation.records import SeenRows
@@ -84,6 +85,9 @@ class Rows:
     stem: str
     """Name of the data's file, without its ending."""
     seen: SeenRows | None = None
+    at_levels: Sequence[Example] = ()
+    """PhraseBank's held-out rows of all agreement levels, if there are some below the level of the
+    training data that the model has not seen."""
 
     @property
     def truth(self) -> list[int]:
@@ -120,10 +124,21 @@ def choose_rows(
     labelled, settings = load_again(
         known.settings, digest=known.digest, source=data.source if data else None
     )
-    test = split(labelled, settings).test
+    parts = split(labelled, settings)
     if compare is not None:
-        _check_not_seen(compare, test)
-    return Rows(labelled, test, "test", Path(settings.source).stem)
+        _check_not_seen(compare, parts.test)
+    at_levels = _at_levels(model, labelled, parts)
+    return Rows(labelled, parts.test, "test", Path(settings.source).stem, at_levels=at_levels)
+
+
+def _at_levels(model: Model, labelled: LabelledData, parts: Split) -> list[Example]:
+    """PhraseBank's held-out rows of all levels; empty if none is below that of the training."""
+    if not labelled.name.startswith(phrasebank.NAME):
+        return []
+    below = without_seen(parts.extra_test, read_seen_texts(model.folder))
+    shipped = headlines.texts() if headlines.NAME in labelled.name else set()
+    own = [e for e in (*parts.test, *below) if e.text not in shipped]
+    return own if any(example.extra for example in own) else []
 
 
 def _load_other(data: DataSettings, card: ModelCard) -> LabelledData:

@@ -21,6 +21,7 @@ from newsclf.common.suggestions import did_you_mean
 from newsclf.common.visible import visible_json
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
+from newsclf.data import phrasebank
 from newsclf.data.examples import class_counts, remarks_on
 from newsclf.evaluation.baseline import baseline_of
 from newsclf.evaluation.gates import check_minimum
@@ -29,13 +30,15 @@ from newsclf.evaluation.records import (
     Comparison,
     EvaluationReport,
     Gate,
+    LevelScore,
     SeedScore,
     Speed,
     Training,
 )
 from newsclf.evaluation.report_files import check_writable, write_files
-from newsclf.evaluation.rows import Model, Rows, Runtime, choose_rows
-from newsclf.model.card import Score, read_card, write_card
+from newsclf.evaluation.rows import Classify, Model, Rows, Runtime, choose_rows
+from newsclf.evaluation.unseen.catalogue import read_catalogue
+from newsclf.model.card import ModelCard, Score, read_card, write_card
 from newsclf.model.directory import find_seeds
 from newsclf.serving.engines.tokens import count_cut
 
@@ -174,7 +177,7 @@ def _report(
         part=rows.part,
         repeated=rows.labelled.repeated,
         contradictory=rows.labelled.contradictory,
-        data_remarks=remarks_on(rows.labelled) if rows.part == "all" else [],
+        data_remarks=_data_remarks(rows, card),
         seen=rows.seen,
         cut=count_cut(model.folder, rows.texts)[0],
         score=score,
@@ -185,6 +188,7 @@ def _report(
         risk_coverage=risk_coverage(truth, predictions),
         by_length=metrics.slices(rows.examples, right, metrics.length_name),
         by_agreement=metrics.slices(rows.examples, right, metrics.agreement_name),
+        by_level=_level_scores(rows, predicted, classify),
         errors=metrics.confident_errors(rows.examples, predictions, request.errors),
         bias=bias.probe(rows.texts, predictions, classify),
         comparison=_compare(compare, rows, predicted, runtime) if compare else None,
@@ -199,6 +203,30 @@ def _report(
         seeds_accuracy=mean_std([s.score.accuracy for s in seeds]) if seeds else None,
         seeds_macro_f1=mean_std([s.score.macro_f1 for s in seeds]) if seeds else None,
     )
+
+
+def _data_remarks(rows: Rows, card: ModelCard) -> list[str]:
+    """Caveats about the data and about what the base model knows of them, as sentences."""
+    found = remarks_on(rows.labelled) if rows.part == "all" else []
+    is_phrasebank = rows.labelled.name.startswith(phrasebank.NAME)
+    if is_phrasebank and read_catalogue().has_seen(card.base.name, "phrasebank"):
+        found.append(
+            f"The base model {card.base.name} was trained on {phrasebank.NAME}, these rows"
+            " included: its scores are too high."
+        )
+    return found
+
+
+def _level_scores(rows: Rows, predicted: Sequence[int], classify: Classify) -> list[LevelScore]:
+    """Scores at each agreement level of PhraseBank."""
+    from newsclf.evaluation import metrics
+
+    if not rows.at_levels:
+        return []
+    known = dict(zip(rows.texts, predicted, strict=True))
+    more = [example.text for example in rows.at_levels if example.text not in known]
+    known |= dict(zip(more, _labels_of(classify(more)), strict=True))
+    return metrics.level_scores(rows.at_levels, [known[each.text] for each in rows.at_levels])
 
 
 def _labels_of(predictions: Sequence[Prediction]) -> list[int]:

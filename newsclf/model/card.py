@@ -167,10 +167,14 @@ class ModelCard(LenientRecord):
     calibration: CardCalibration | None = None
     """None: the model was not to be calibrated."""
     int8: Parity | None = None
+    """Without rows of the shipped headlines, if the training data holds others."""
+    int8_headlines: Parity | None = None
+    """The same comparison on the validation part of the shipped headlines."""
     int8_rejected: str | None = None
     """Why the int8 file was rejected."""
     int8_rejected_parity: Parity | None = None
     """Measurements of the rejected int8 file."""
+    int8_rejected_headlines: Parity | None = None
     test: Score | None = None
     """From the latest `newsclf evaluate` on the held-out part."""
     versions: dict[str, str]
@@ -330,14 +334,22 @@ def _int8_sentence(card: ModelCard) -> str:
         if card.int8_rejected:
             return f"There is no int8 file: {markdown(card.int8_rejected)}."
         return "There is no int8 file; `newsclf optimize` makes it."
+    told = (
+        "The int8 file `model.onnx` gives the same label as the float model on"
+        f" {_parity_words(card.int8, 'validation rows')}"
+    )
+    if card.int8_headlines not in (None, card.int8):
+        told += f", and on {_parity_words(card.int8_headlines, 'shipped headlines')}"
+    return f"{told}."
+
+
+def _parity_words(found: Parity, rows: str) -> str:
     undecided = (
-        f" (on {card.int8.undecided} of the others the float model is undecided)"
-        if card.int8.undecided
+        f" (on {found.undecided} of the others the float model is undecided)"
+        if found.undecided
         else ""
     )
     return (
-        f"The int8 file `model.onnx` gives the same label as the float model on"
-        f" {percent(card.int8.agreement)} of {card.int8.rows} validation rows{undecided}; accuracy"
-        f" there is {percent(card.int8.int8_accuracy)} against"
-        f" {percent(card.int8.float_accuracy)}."
+        f"{percent(found.agreement)} of {found.rows} {rows}{undecided}; accuracy there is"
+        f" {percent(found.int8_accuracy)} against {percent(found.float_accuracy)}"
     )

@@ -32,7 +32,13 @@ from newsclf.training.folder import (
     remove,
     work_folder,
 )
-from newsclf.training.int8.optimize import Int8RejectedError, add_int8, check_rejected
+from newsclf.training.int8.optimize import (
+    Int8RejectedError,
+    add_int8,
+    check_rejected,
+    rejected_card,
+    rejections,
+)
 from newsclf.training.write_model import Material, write_model
 
 if TYPE_CHECKING:
@@ -106,9 +112,9 @@ class TrainResult:
         check_rejected(
             self.model,
             [
-                (card.training.seed, card.int8_rejected, card.int8_rejected_parity)
+                (card.training.seed, card.int8_rejected, found)
                 for card in self.cards
-                if card.int8_rejected and card.int8_rejected_parity
+                if card.int8_rejected and (found := rejections(card))
             ],
         )
 
@@ -281,9 +287,7 @@ def _train_seeds(request: TrainRequest, callbacks: Callbacks, material: Material
             try:
                 card = add_int8(unfinished, card, parts.validation, settings.optimize)
             except Int8RejectedError as error:
-                card = card.model_copy(
-                    update={"int8_rejected": error.message, "int8_rejected_parity": error.parity}
-                )
+                card = rejected_card(card, error)
                 write_card(unfinished, card)
         replace_directory(unfinished, folder)
         shutil.rmtree(checkpoint)

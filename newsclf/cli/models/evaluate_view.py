@@ -46,6 +46,8 @@ def _show_details(output: Output, report: EvaluationReport, errors: int) -> None
     _show(output, title, tables.coverage_table(curve), curve.sentence)
     slices = [*report.by_length, *report.by_agreement]
     _show(output, "Accuracy by part of the data", tables.slice_table(slices))
+    levels = tables.level_table(report)
+    _show(output, "PhraseBank at each agreement level, rows below it held out too", levels)
     bias = tables.bias_table(report)
     _show(output, "Bias probe: labels that flip when a name is swapped", bias)
     if not bias.rows:

@@ -56,23 +56,30 @@ def optimize(
     made = [(card, card.int8) for card in cards if card.int8 is not None]
     output.data(
         [
-            {"seed": card.training.seed, "digest": card.digest, "int8": int8.model_dump()}
+            {
+                "seed": card.training.seed,
+                "digest": card.digest,
+                "int8": int8.model_dump(),
+                "int8_headlines": card.int8_headlines and card.int8_headlines.model_dump(),
+            }
             for card, int8 in made
         ]
     )
     output.show(
         output.table(
-            f"{settings.model}: int8 beside float, on validation rows",
+            f"{settings.model}: int8 beside float, on validation rows and shipped headlines",
             ["", "rows", "same label", "accuracy, float", "accuracy, int8"],
             [
                 [
-                    f"seed {card.training.seed}",
-                    int8.rows,
-                    percent(int8.agreement, 2),
-                    percent(int8.float_accuracy, 2),
-                    percent(int8.int8_accuracy, 2),
+                    f"seed {card.training.seed}, {name}",
+                    found.rows,
+                    percent(found.agreement, 2),
+                    percent(found.float_accuracy, 2),
+                    percent(found.int8_accuracy, 2),
                 ]
-                for card, int8 in made
+                for card in cards
+                for name, found in (("validation", card.int8), ("headlines", card.int8_headlines))
+                if found is not None and (name == "headlines" or found != card.int8_headlines)
             ],
         )
     )

@@ -31,11 +31,13 @@ def show_data(output: Output, data: LabelledData, parts: Split) -> None:
     output.note(
         f"{data.name}: {len(parts.train)} rows to train on, {len(parts.validation)} for"
         f" validation, {len(parts.test)} held out"
+        + (f", {len(parts.extra_test)} more with less agreement" if parts.extra_test else "")
     )
     for remark in remarks_on(data):
         output.note(remark)
-    read = (data.examples, data.extra, data.validation or (), data.test or ())
-    alike = sum(map(len, read)) - sum(map(len, (parts.train, parts.validation, parts.test)))
+    read = (data.examples, data.extra, data.validation, data.test, data.extra_test)
+    kept = (parts.train, parts.validation, parts.test, parts.extra_test)
+    alike = sum(len(rows) for rows in read if rows is not None) - sum(map(len, kept))
     if alike:
         output.note(
             f"{alike:,} rows that read like one of a later part are left out of training or"

@@ -134,6 +134,19 @@ def slice_table(slices: Sequence[Slice]) -> Table:
     return Table(("", "rows", "accuracy", "95 % interval"), rows)
 
 
+def level_table(report: EvaluationReport) -> Table:
+    """PhraseBank's held-out rows at each agreement level, as publications split it."""
+    rows = [
+        (
+            *(row.name, f"{row.rows:,}"),
+            *(percent(row.accuracy), share_range(row.accuracy_interval)),
+            *(percent(row.macro_f1), share_range(row.macro_f1_interval)),
+        )
+        for row in report.by_level
+    ]
+    return Table(("", "rows", "accuracy", "95 % interval", "macro-F1", "95 % interval"), rows)
+
+
 def bias_table(report: EvaluationReport) -> Table:
     """How often a label flips when a name is swapped; empty where nothing can be swapped."""
     rows = [

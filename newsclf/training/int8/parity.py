@@ -1,6 +1,7 @@
 """Comparison of an int8 model with the float model that it was made from.
 
-It is rejected for two reasons, both measured on validation rows: it gives another label where the
+It is rejected for two reasons, both measured on validation rows, its own and those of the shipped
+headlines: it gives another label where the
 float model was decided, or its accuracy is lower by more than chance explains. A single row
 is never a reason, since there are often only a few dozen.
 """
@@ -40,10 +41,19 @@ def measure(
     )
 
 
-def problems(parity: Parity, limits: OptimizeSettings) -> list[str]:
-    """Reasons to reject the int8 model; empty if it is good enough."""
+def problems(parity: Parity, limits: OptimizeSettings, *, by_chance: bool = False) -> list[str]:
+    """Reasons to reject the int8 model; empty if it is good enough.
+
+    Args:
+        parity: The comparison.
+        limits: When an int8 model is good enough.
+        by_chance: Whether more rows may differ, as long as chance explains them (exact binomial
+            test, 5 %): for headlines, on which models are less sure than on reports.
+    """
     found = []
     allowed = _rows_of(1 - limits.min_agreement, parity.rows)
+    if by_chance:
+        allowed = _rows_by_chance(1 - limits.min_agreement, parity.rows)
     if parity.differing > allowed:
         found.append(
             f"{parity.differing} get another label than from the float model, where at most"
@@ -92,6 +102,13 @@ def accepting_options(parities: Sequence[Parity]) -> str:
 def _rows_of(share: float, rows: int) -> int:
     """A share of the rows, at least one row, which may differ by chance."""
     return max(1, math.floor(share * rows + _ROUNDING))
+
+
+def _rows_by_chance(share: float, rows: int) -> int:
+    """The most rows that chance makes of a share, in 19 of 20 sets."""
+    from scipy import stats
+
+    return max(1, int(stats.binom.ppf(1 - _SIGNIFICANCE, rows, share)))
 
 
 def _is_less_accurate(parity: Parity, limits: OptimizeSettings) -> bool:

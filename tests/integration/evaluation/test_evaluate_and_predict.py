@@ -261,14 +261,14 @@ def test_a_card_that_cannot_be_written_is_no_error(
 def test_a_report_that_fails_half_way_leaves_nothing(
     model: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from newsclf.evaluation import run as evaluate
+    from newsclf.evaluation import report_files
 
     def full(path: Path, text: str) -> None:
         if path.name == "report.json":
             raise OSError(errno.ENOSPC, "No space left on device")
         path.write_text(text, encoding="utf-8")
 
-    monkeypatch.setattr(evaluate, "write_text", full)
+    monkeypatch.setattr(report_files, "write_text", full)
 
     result = newsclf("evaluate")
 

@@ -45,13 +45,14 @@ def test_no_normalised_text_stands_in_two_parts(
         DataSettings(split_seed=seed),
     )
 
-    train, validation, test = (
+    train, validation, test, extra_test = (
         {normalised(example.text) for example in part}
-        for part in (parts.train, parts.validation, parts.test)
+        for part in (parts.train, parts.validation, parts.test, parts.extra_test)
     )
     assert not train & test
     assert not train & validation
     assert not validation & test
+    assert not extra_test & (train | validation | test)
 
 
 def test_the_same_seed_gives_the_same_parts() -> None:
@@ -66,6 +67,37 @@ def test_extra_rows_only_train() -> None:
 
     assert [example.text for example in parts.train if example.extra] == ["An extra row"]
     assert not [e for e in [*parts.validation, *parts.test] if e.extra]
+
+
+def test_a_fifth_of_the_extra_rows_is_held_out_and_the_test_part_stays_what_it_is() -> None:
+    extra = [f"Disputed headline {i}" for i in range(100)]
+    data = labelled(numbered(100), extra)
+
+    parts = split(data, DataSettings())
+
+    assert parts.test == split(labelled(numbered(100)), DataSettings()).test
+    assert len(parts.extra_test) == 20
+    trained = [example for example in parts.train if example.extra]
+    assert {e.text for e in (*trained, *parts.extra_test)} == set(extra)
+
+
+def test_extra_rows_that_are_held_out_already_are_not_drawn_again() -> None:
+    data = labelled(numbered(100), [f"Disputed headline {i}" for i in range(100)])
+    held_out = [Example("Held out", 0, extra=True), Example("Headline number 3", 0, extra=True)]
+
+    parts = split(replace(data, extra_test=held_out), DataSettings())
+
+    assert len([example for example in parts.train if example.extra]) == 100
+    assert [example.text for example in parts.extra_test] == ["Held out"]  # the other trains
+
+
+def test_beside_a_test_file_all_extra_rows_train() -> None:
+    data = labelled(numbered(100), [f"Disputed headline {i}" for i in range(100)])
+
+    parts = split(replace(data, test=[Example("Another", 1)]), DataSettings())
+
+    assert parts.extra_test == []
+    assert len([example for example in parts.train if example.extra]) == 100
 
 
 @pytest.mark.parametrize("rows", [2, 5, 9])

@@ -166,3 +166,16 @@ def test_a_class_without_rows_is_left_out_of_macro_f1() -> None:
     assert metrics.macro_f1_interval(counts)[0] > 0.95
     neutral = metrics.class_scores(truth, predicted)[1]
     assert (neutral.precision, neutral.recall, neutral.f1, neutral.support) == (None, None, None, 0)
+
+
+def test_each_agreement_level_includes_those_above_it() -> None:
+    examples = [Example("a", 0, 100), Example("b", 1, 75), Example("c", 2, 50), Example("d", 2)]
+
+    all_agreed, most, half = reversed(metrics.level_scores(examples, [0, 0, 2, 0]))
+
+    assert [level.level for level in (half, most, all_agreed)] == [50, 75, 100]
+    assert [level.rows for level in (half, most, all_agreed)] == [3, 2, 1]
+    assert half.accuracy == pytest.approx(2 / 3)
+    assert most.accuracy == pytest.approx(1 / 2)
+    assert all_agreed.macro_f1 == 1
+    assert half.accuracy_interval[0] < half.accuracy < half.accuracy_interval[1]

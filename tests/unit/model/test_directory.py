@@ -123,3 +123,7 @@ def test_the_readme_says_what_is_known_and_what_is_not() -> None:
     assert "99.6 % of 50 validation rows" in text
     assert "| test | 50 |" in text
     assert "has not been read yet" not in text
+
+    news = Parity(rows=475, agreement=0.95, undecided=19, float_accuracy=0.6, int8_accuracy=0.59)
+    text = render_readme(build_card(int8=parity, int8_headlines=news))
+    assert "and on 95.0 % of 475 shipped headlines (on 19 of the others" in text

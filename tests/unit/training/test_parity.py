@@ -48,6 +48,19 @@ def test_rows_that_differ_are_counted_but_never_a_single_one(
     assert (parity.problems(found, LIMITS) == []) is accepted
 
 
+@pytest.mark.parametrize(
+    ("rows", "differing", "accepted"),
+    # Chance makes 9 or fewer of 1 % of 475 rows in 97 of 100 sets, 8 or fewer in 94.
+    [(475, 5, True), (475, 9, True), (475, 10, False), (20, 1, True), (20, 2, False)],
+)
+def test_on_headlines_more_rows_than_chance_explains_must_differ(
+    rows: int, differing: int, *, accepted: bool
+) -> None:
+    found = measured(rows, differing=differing, truth="int8")
+
+    assert (parity.problems(found, LIMITS, by_chance=True) == []) is accepted
+
+
 def test_a_row_on_which_the_float_model_is_undecided_does_not_count() -> None:
     found = measured(50, undecided=4)
 

@@ -6,6 +6,7 @@ from newsclf.common.intervals import Interval, percent
 from newsclf.evaluation.report.charts import confusion_figure, reliability_figure
 from newsclf.evaluation.unseen.records import UnseenReport
 from newsclf.evaluation.unseen.report import tables
+from newsclf.evaluation.unseen.report.charts import sets_figure
 from newsclf.reporting import page
 from newsclf.reporting.figure import Figure
 from newsclf.reporting.page import Card
@@ -20,6 +21,7 @@ def render_page(report: UnseenReport) -> str:
         report=report,
         tables=tables,
         cards=_cards(report),
+        sets=[sets_figure(report)],
         matrices=[
             confusion_figure(f"confusion-{each.name}", each.title, each.confusion)
             for each in report.sets
