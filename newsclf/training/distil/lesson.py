@@ -82,7 +82,7 @@ def prepare_lesson(
     training = [example.text for example in parts.train]
     found = None
     if settings.unlabelled is not None:
-        held_out = [example.text for example in (*parts.validation, *parts.test)]
+        held_out = [example.text for example in (*parts.validation, *parts.test, *parts.extra_test)]
         found = read_unlabelled(settings, training=training, held_out=held_out, seed=seed)
     texts = found.texts if found else []
     logits = teacher_logits(teacher, [*training, *texts], compute, cache=cache)
