@@ -9,7 +9,7 @@ from newsclf.common.records import LenientRecord
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import counted
 from newsclf.evaluation.baseline import Baseline
-from newsclf.model.card import Interval, Score
+from newsclf.model.card import CardCalibration, Interval, Score
 
 
 class ClassScore(LenientRecord):
@@ -287,6 +287,8 @@ class EvaluationReport(LenientRecord):
     """Rows are true classes, columns predicted ones, in the order of `labels`."""
     calibration: Calibration
     risk_coverage: RiskCoverage
+    calibrated: CardCalibration | None = None
+    """From the model's card: how it was calibrated in training."""
     by_length: list[Slice]
     by_agreement: list[Slice]
     by_level: list[LevelScore] = []

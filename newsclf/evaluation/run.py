@@ -186,6 +186,7 @@ def _report(
         confusion=metrics.confusion(truth, predicted),
         calibration=metrics.calibration(truth, predictions),
         risk_coverage=risk_coverage(truth, predictions),
+        calibrated=card.calibration,
         by_length=metrics.slices(rows.examples, right, metrics.length_name),
         by_agreement=metrics.slices(rows.examples, right, metrics.agreement_name),
         by_level=_level_scores(rows, predicted, classify),

@@ -22,7 +22,7 @@ from newsclf.evaluation.records import (
     Swap,
     Training,
 )
-from newsclf.model.card import Score
+from newsclf.model.card import CalibrationSet, CardCalibration, Score
 
 HOSTILE = "<script>alert('x')</script> & \"quotes\""
 SCORE = Score(
@@ -76,6 +76,11 @@ def evaluation_report() -> EvaluationReport:
         confusion=COUNTS,
         calibration=CALIBRATION,
         risk_coverage=RISK_COVERAGE,
+        calibrated=CardCalibration(
+            temperature=0.9,
+            biases=(0.02, -0.05, 0.03),
+            sets=[CalibrationSet(name=HOSTILE, rows=50, error_before=0.08, error_after=0.03)],
+        ),
         by_length=[SLICE],
         by_agreement=[],
         errors=[ConfidentError(text=HOSTILE, truth="neutral", predicted="positive", score=0.99)],

@@ -31,6 +31,8 @@ def show(output: Output, evaluated: Evaluated, errors: int) -> None:
     title = f"{report.model} on {report.data}, {report.part_name}, {report.score.runtime}"
     summary = tables.summary_table(report)
     output.show(output.table(title, summary.head, summary.rows), *report.remarks)
+    if report.calibrated:
+        output.note(report.calibrated.sentence)
     if evaluated.card_problem:
         output.note(f"The score is not in the model's card: {evaluated.card_problem}.")
     output.note(f"report: {evaluated.folder / 'report.html'}")

@@ -15,10 +15,12 @@ from newsclf.contract.labels import LABELS
 
 Array = NDArray[np.float64]
 
-PRIOR_DEVIATION = 0.5
-"""Standard deviation of the normal prior of log(temperature) and of each bias, around 0.
-
-Some hundred rows move the result by a few hundredths of it; a handful leaves it where it was."""
+TEMPERATURE_DEVIATION = 0.5
+"""Standard deviation of the normal prior of log(temperature) around 0: a handful of rows leaves the
+temperature near 1, and some hundred hardly notice it."""
+BIAS_DEVIATION = 0.05
+"""The same for each bias. It is narrow, since biases change labels and follow the shares of classes
+in the fitted rows, which other headlines don't have: decision 0072 has the measurement."""
 FOLDS = 5
 
 
@@ -85,12 +87,12 @@ def fit(logits: Array, labels: NDArray[np.intp], weights: Array) -> Correction:
         likelihoods = np.maximum((found * truth).sum(axis=1), np.finfo(float).tiny)
         gradient = weights[:, None] * (found - truth)
         return (
-            float(-weights @ np.log(likelihoods) + 0.5 * parameters @ parameters / variance),
+            float(-weights @ np.log(likelihoods) + 0.5 * (parameters**2 / variances).sum()),
             np.array([-(gradient * scaled).sum(), *(with_biases * gradient.sum(axis=0))])
-            + parameters / variance,
+            + parameters / variances,
         )
 
-    variance = PRIOR_DEVIATION**2
+    variances = np.array([TEMPERATURE_DEVIATION, *[BIAS_DEVIATION] * len(LABELS)]) ** 2
     start = np.zeros(1 + len(LABELS))
     found = minimize(loss, start, jac=True, method="L-BFGS-B")
     # The line search may give up where rounding hides the last gain; the minimum is found then.

@@ -96,6 +96,8 @@ def test_the_page_shows_the_figures(report: EvaluationReport) -> None:
         "<td>3</td>",
         ">missed<",
         "0.020 to 0.042",
+        "temperature 0.90, biases negative +0.02, neutral -0.05, positive +0.03",
+        "0.080 → 0.030 on 50 validation rows",
         "area under the curve 0.012",
         "95.2 % (93.0 % to 96.6 %)",
         "0.064 if confidence said nothing, 0.002 if every wrong answer",
