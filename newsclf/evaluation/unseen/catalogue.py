@@ -20,6 +20,8 @@ from newsclf.common.suggestions import did_you_mean
 CATALOGUE_FILE = "unseen.toml"
 Label = Literal["negative", "neutral", "positive"]
 Format = Literal["finentity", "tfns", "sentfin", "semeval", "fiqa", "gold"]
+MEAN = "unseen"
+"""The name, in gates, of the mean over the sets."""
 _SCORED = ("semeval", "fiqa")
 """Formats with scores instead of labels."""
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9-]*$")]
@@ -67,6 +69,10 @@ class UnseenSet(StrictRecord):
     """Another set → how many headlines the two share."""
     files: Annotated[tuple[SetFile, ...], Field(min_length=1)]
 
+    def shared_with(self, other: UnseenSet) -> int:
+        """How many headlines this set is known to share with another."""
+        return self.overlaps.get(other.name, 0) or other.overlaps.get(self.name, 0)
+
     @model_validator(mode="after")
     def _check_labels(self) -> Self:
         if (self.format in _SCORED) != (self.neutral_within is not None):
@@ -98,6 +104,8 @@ class Catalogue(StrictRecord):
         names = [each.name for each in self.sets]
         if len(set(names)) < len(names):
             raise ValueError("two sets have the same name")
+        if MEAN in names:
+            raise ValueError(f"'{MEAN}' is the name of the mean over the sets")
         return self
 
     def url(self, unseen: UnseenSet, file: SetFile) -> str:

@@ -18,7 +18,7 @@ from newsclf.evaluation.gates import check_minimum
 from newsclf.evaluation.records import Gate, SeenRows
 from newsclf.evaluation.report_files import check_writable, write_files
 from newsclf.evaluation.rows import Classify, Model, Runtime
-from newsclf.evaluation.unseen.catalogue import Catalogue, UnseenSet, read_catalogue
+from newsclf.evaluation.unseen.catalogue import MEAN, Catalogue, UnseenSet, read_catalogue
 from newsclf.evaluation.unseen.fetch import cache_folder, read_files
 from newsclf.evaluation.unseen.headlines import Headlines, read_headlines
 from newsclf.evaluation.unseen.records import (
@@ -35,8 +35,6 @@ from newsclf.model.directory import find_seeds
 from newsclf.training.seen_texts import SeenTexts, part_of, read_seen_texts, without_seen
 
 logger = logging.getLogger(__name__)
-MEAN = "unseen"
-"""The name, in gates, of the mean over the sets."""
 _REPORTED_ERRORS = 20
 
 
@@ -74,14 +72,6 @@ class UnseenEvaluated:
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
-    """One of the models that are evaluated."""
-
-    model: Model
-    classify: Classify
-
-
-@dataclass(frozen=True, slots=True)
 class _Prepared:
     """A set with the headlines that are scored."""
 
@@ -89,6 +79,8 @@ class _Prepared:
     headlines: Headlines
     examples: list[Example]
     seen: SeenRows
+    shares_with: dict[str, int]
+    """Sets before it that count in the mean and share headlines with it, and how many."""
 
 
 def evaluate_unseen(request: UnseenRequest) -> UnseenEvaluated:
@@ -111,7 +103,10 @@ def evaluate_unseen(request: UnseenRequest) -> UnseenEvaluated:
     folder = request.out or request.model / "evaluation-unseen"
     check_writable(folder, inside_model=request.out is None)
     seen: SeenTexts = {k: v for m in models for k, v in read_seen_texts(m.folder).items()}
-    prepared = [_prepare(each, catalogue, request, seen) for each in chosen]
+    prepared: list[_Prepared] = []
+    for each in chosen:
+        counted = [before.unseen for before in prepared if not before.shares_with]
+        prepared.append(_prepare(each, catalogue, request, seen, counted))
     report = _report(request, catalogue, shown, models, prepared)
     _write(report, folder)
     return UnseenEvaluated(report, folder)
@@ -132,9 +127,17 @@ def _check_gates(gates: Mapping[str, float], chosen: Sequence[UnseenSet]) -> Non
 
 
 def _prepare(
-    unseen: UnseenSet, catalogue: Catalogue, request: UnseenRequest, seen: SeenTexts
+    unseen: UnseenSet,
+    catalogue: Catalogue,
+    request: UnseenRequest,
+    seen: SeenTexts,
+    counted: Sequence[UnseenSet],
 ) -> _Prepared:
-    """Read a set, and choose the headlines that the model has not seen."""
+    """Read a set, and choose the headlines that the model has not seen.
+
+    Args:
+        counted: Sets that count in the mean so far.
+    """
     contents = read_files(catalogue, unseen, folder=request.folder, cache=request.cache)
     if unseen.use == "sealed":
         logger.warning("%s is %s", unseen.title, SEALED)
@@ -155,7 +158,8 @@ def _prepare(
         validation=parts.count("validation"),
         left_out=not request.include_seen,
     )
-    return _Prepared(unseen, headlines, examples, report)
+    shares_with = {o.name: count for o in counted if (count := unseen.shared_with(o))}
+    return _Prepared(unseen, headlines, examples, report, shares_with)
 
 
 def _report(
@@ -167,7 +171,6 @@ def _report(
 ) -> UnseenReport:
     from newsclf.evaluation.unseen import scores
 
-    names = [each.unseen.name for each in prepared]
     # One model after the other is loaded, and answers all sets.
     of_seed = [_seed_measures(each, prepared, request.runtime) for each in models[1:] and models]
     classify = shown.classifier(request.runtime)
@@ -175,7 +178,7 @@ def _report(
     sets = []
     for i, each in enumerate(prepared):
         logger.info("%s: %s headlines", each.unseen.title, f"{len(each.examples):,}")
-        found = _set_report(each, names, classify, other)
+        found = _set_report(each, classify, other)
         found = found.model_copy(
             update={
                 "known_to_base": catalogue.has_seen(shown.card.base.name, each.unseen.name),
@@ -205,9 +208,7 @@ def _other_classifier(model: Model, request: UnseenRequest) -> Classify:
     return model.classifier("float" if request.runtime == "int8" else "int8")
 
 
-def _set_report(
-    prepared: _Prepared, names: Sequence[str], classify: Classify, other: Classify | None
-) -> SetReport:
+def _set_report(prepared: _Prepared, classify: Classify, other: Classify | None) -> SetReport:
     """A set's report for one model."""
     from newsclf.evaluation import metrics
     from newsclf.evaluation.unseen import scores
@@ -217,7 +218,6 @@ def _set_report(
     predictions = classify(texts)
     truth, predicted = [each.label_id for each in examples], _labels_of(predictions)
     conflicting = classify([h.text for h in headlines.conflicting]) if headlines.conflicting else []
-    shares_with = {name: count for name, count in unseen.overlaps.items() if name in names}
     errors = metrics.confident_errors(examples, predictions, _REPORTED_ERRORS)
     return SetReport(
         **unseen.model_dump(
@@ -237,8 +237,8 @@ def _set_report(
         ),
         seen=prepared.seen,
         known_to_base=False,
-        in_mean=not shares_with,
-        shares_with=shares_with,
+        in_mean=not prepared.shares_with,
+        shares_with=prepared.shares_with,
         measures=scores.measure(truth, predictions),
         classes=metrics.class_scores(truth, predicted),
         confusion=metrics.confusion(truth, predicted),

@@ -107,6 +107,15 @@ def test_a_set_that_shares_headlines_with_another_is_left_out_of_the_mean(on: Cl
     assert report["mean"]["macro_f1"]["value"] == pytest.approx((f1["tfns"] + f1["fiqa"]) / 2)
 
 
+def test_of_sets_that_share_headlines_the_first_counts_whichever_says_so(on: Cli) -> None:
+    entries = [entry("fiqa", overlaps={"semeval": 1}), entry("semeval", overlaps={"fiqa": 1})]
+    write_catalogue(Path("sets.toml"), *entries)
+
+    on("fiqa,semeval")
+
+    assert [each["in_mean"] for each in report_of()["sets"]] == [True, False]
+
+
 def test_conflicting_headlines_are_answered_but_not_scored(on: Cli) -> None:
     on("finentity")
 

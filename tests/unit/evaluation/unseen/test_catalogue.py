@@ -90,5 +90,8 @@ def test_two_sets_of_one_name_and_a_missing_file_are_errors(tmp_path: Path) -> N
 
     with pytest.raises(ConfigError, match="two sets have the same name"):
         read_catalogue(path)
+    write_catalogue(path, entry("tfns", name="unseen"))
+    with pytest.raises(ConfigError, match="'unseen' is the name of the mean"):
+        read_catalogue(path)
     with pytest.raises(ConfigError, match="no such file"):
         read_catalogue(tmp_path / "absent.toml")
