@@ -26,16 +26,23 @@ SeenTexts = Mapping[str, Part]
 """Hash of a text → the part in which it stood."""
 
 
-def write_seen_texts(folder: Path, parts: Split, calibrated_on: Sequence[Example] = ()) -> None:
+def write_seen_texts(
+    folder: Path,
+    parts: Split,
+    calibrated_on: Sequence[Example] = (),
+    unlabelled: Sequence[str] = (),
+) -> None:
     """Write the hashes of the training and validation texts.
 
     Args:
         folder: The model directory.
         parts: Parts of the data.
         calibrated_on: Further rows, which count as validation texts.
+        unlabelled: Texts that a teacher labelled, which count as training texts.
     """
     validation = (*parts.validation, *calibrated_on)
-    of_hash: dict[str, Part] = {_hash(example.text): "training" for example in parts.train}
+    training = (*(example.text for example in parts.train), *unlabelled)
+    of_hash: dict[str, Part] = {_hash(text): "training" for text in training}
     of_hash |= {_hash(example.text): "validation" for example in validation}
     write_text(folder / SEEN_FILE, "".join(f"{h} {part}\n" for h, part in sorted(of_hash.items())))
 

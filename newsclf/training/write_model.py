@@ -61,7 +61,12 @@ def write_model(
     data, parts, base = material.data, material.parts, material.base
     fitted.model.save_pretrained(folder)
     fitted.tokenizer.save_pretrained(folder)
-    write_seen_texts(folder, parts, [row for each in calibrated_on for row in each.examples])
+    write_seen_texts(
+        folder,
+        parts,
+        [row for each in calibrated_on for row in each.examples],
+        material.lesson.texts if material.lesson else (),
+    )
     files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
     history = [asdict(result) for result in fitted.history]
     curve = training_figure("training", history, fitted.kept.epoch)

@@ -67,7 +67,7 @@ def evaluate(
         bool,
         typer.Option(
             "--include-seen",
-            help="Also score the rows of --data that the model was trained or validated on.",
+            help="Also score rows of --data or --on that the model was trained or validated on.",
         ),
     ] = False,
     use_float: Annotated[

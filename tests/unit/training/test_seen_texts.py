@@ -19,6 +19,7 @@ from newsclf.training.seen_texts import (
     without_seen,
     write_seen_texts,
 )
+from tests.support.builders import write_json
 
 PARTS = Split(
     train=[Example("Profit rose by 3 %.", 2), Example("Sales fell", 0)],
@@ -51,6 +52,17 @@ def test_a_text_is_recognised_however_it_is_written(
     seen = read_seen_texts(folder)
 
     assert part_of(seen, text) == part
+
+
+def test_texts_that_a_teacher_labelled_are_training_texts(tmp_path: Path) -> None:
+    write_seen_texts(tmp_path, PARTS, unlabelled=["Shares slid", "The board meets today"])
+    write_json(tmp_path / "card.json", {"files": {SEEN_FILE: file_digest(tmp_path / SEEN_FILE)}})
+
+    seen = read_seen_texts(tmp_path)
+
+    assert part_of(seen, "shares slid!") == "training"
+    assert part_of(seen, "The board meets today") == "validation"
+    assert part_of(seen, "Profit rose by 3 %.") == "training"
 
 
 def test_the_record_gives_no_text_away(folder: Path) -> None:
