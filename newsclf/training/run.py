@@ -52,10 +52,12 @@ _PACKAGES = ("torch", "transformers", "onnx", "sklearn", "scipy")
 
 @dataclass(frozen=True, slots=True)
 class LocalCopies:
-    """Local copies of data and base, read instead of the sources that the card names."""
+    """Local copies of what is trained from, read instead of the sources that the card names."""
 
     data: Path | None = None
     base: Base | None = None
+    teacher: Path | None = None
+    unlabelled: Path | None = None
 
 
 class Callbacks(Protocol):
@@ -151,8 +153,8 @@ def train(
 
     candidates(settings.train)  # before anything is downloaded
     base = copies.base or resolve_base(settings.train.base, revision=settings.train.revision)
-    teacher = None
-    if settings.distil.teacher is not None:
+    teacher = copies.teacher
+    if teacher is None and settings.distil.teacher is not None:
         teacher = teacher_folder(request, data.digest, partial(_train_teacher, callbacks, copies))
 
     with locked(work), _deleted_unless_resumable(work, settings.model):
@@ -161,7 +163,7 @@ def train(
             compute = fastest_compute(base, parts.train, settings.train)
             request = request.computed_on(compute.device, compute.precision)
             rehearse(base, parts.train, request.settings.train, work, int8=request.optimize)
-        lesson = _lesson(request, parts, teacher) if teacher else None
+        lesson = _lesson(request, parts, teacher, copies) if teacher else None
         if lesson is not None:
             callbacks.on_lesson(lesson.card)
         started = request.model_copy(
@@ -183,7 +185,7 @@ def _train_teacher(
     train(request, callbacks, resume=resume, copies=LocalCopies(data=copies.data))
 
 
-def _lesson(request: TrainRequest, parts: Split, teacher: Path) -> Lesson:
+def _lesson(request: TrainRequest, parts: Split, teacher: Path, copies: LocalCopies) -> Lesson:
     """Ask the teacher, on the device of the training.
 
     Raises:
@@ -195,10 +197,11 @@ def _lesson(request: TrainRequest, parts: Split, teacher: Path) -> Lesson:
 
     settings = request.settings
     lesson = prepare_lesson(
-        open_teacher(teacher),
+        open_teacher(teacher, name=settings.distil.teacher if copies.teacher else None),
         settings.distil,
         parts,
         candidates(settings.train)[0],
+        unlabelled=copies.unlabelled,
         cache=settings.state_dir / "soft-labels",
         seed=settings.train.seed,
     )

@@ -176,7 +176,7 @@ def train(
         train=training.train_settings() | {"device": device},
         distil=training.distil_settings(),
     )
-    _check_distillation(settings.distil, on)
+    _check_distillation(settings.distil)
     if resume:
         request = interrupted_request(settings.model, device=device)
         recorded = read_job(work_folder(settings.model) / JOB_FILE)
@@ -199,19 +199,14 @@ def train(
     result.check_int8()
 
 
-def _check_distillation(distil: DistilSettings, on: str) -> None:
-    """Raise ConfigError for unlabelled texts without a teacher, or a teacher on SageMaker."""
+def _check_distillation(distil: DistilSettings) -> None:
+    """Raise ConfigError for unlabelled texts without a teacher."""
     from newsclf.common.errors import ConfigError
 
     if distil.unlabelled is not None and distil.teacher is None:
         raise ConfigError(
             "--unlabelled: only with --teacher, which answers for these headlines",
             hint="newsclf train --teacher MODEL --unlabelled FILE",
-        )
-    if distil.teacher is not None and on == "sagemaker":
-        raise ConfigError(
-            "--teacher: only on this machine",
-            hint="train the teacher with --on sagemaker and --base, then name it here: --teacher",
         )
 
 

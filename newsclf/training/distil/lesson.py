@@ -63,6 +63,7 @@ def prepare_lesson(
     parts: Split,
     compute: Compute,
     *,
+    unlabelled: Path | None = None,
     cache: Path,
     seed: int,
 ) -> Lesson:
@@ -70,6 +71,7 @@ def prepare_lesson(
 
     Args:
         compute: Device and precision to run the teacher with.
+        unlabelled: A copy of the unlabelled texts, read instead of `settings.unlabelled`.
         cache: Folder in which a teacher's answers are kept.
         seed: Chooses among more unlabelled texts than the settings ask for.
 
@@ -83,7 +85,8 @@ def prepare_lesson(
     found = None
     if settings.unlabelled is not None:
         held_out = [example.text for example in (*parts.validation, *parts.test, *parts.extra_test)]
-        found = read_unlabelled(settings, training=training, held_out=held_out, seed=seed)
+        path = unlabelled or Path(settings.unlabelled)
+        found = read_unlabelled(path, settings, training=training, held_out=held_out, seed=seed)
     texts = found.texts if found else []
     logits = teacher_logits(teacher, [*training, *texts], compute, cache=cache)
     return Lesson(

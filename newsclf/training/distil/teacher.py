@@ -37,8 +37,11 @@ class Teacher:
         return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
-def open_teacher(folder: Path) -> Teacher:
+def open_teacher(folder: Path, *, name: str | None = None) -> Teacher:
     """Find the models of a directory, and check that their files are what their cards say.
+
+    Args:
+        name: The teacher's name, if the folder is a copy under another one.
 
     Raises:
         ModelError: it holds no model, or other files than its card describes.
@@ -46,7 +49,7 @@ def open_teacher(folder: Path) -> Teacher:
     models = [read_card(path) for path in find_seeds(folder)]
     for path, card in models:
         check_files(path, card.files, [name for name in card.files if name != ONNX_FILE])
-    return Teacher(str(folder), models)
+    return Teacher(name or str(folder), models)
 
 
 def check_unseen(teacher: Teacher, held_out: Sequence[Example]) -> None:

@@ -34,14 +34,18 @@ class Unlabelled:
 
 
 def read_unlabelled(
-    settings: DistilSettings, *, training: Sequence[str], held_out: Sequence[str], seed: int
+    path: Path,
+    settings: DistilSettings,
+    *,
+    training: Sequence[str],
+    held_out: Sequence[str],
+    seed: int,
 ) -> Unlabelled:
     """Read a file of headlines, and choose at most `settings.unlabelled_rows` of them at random.
 
     Raises:
         DataError: there is no such file, or none of its rows can be used.
     """
-    path = Path(settings.unlabelled or "")
     if not path.exists():
         raise DataError(
             f"{path}: no such file",

@@ -5,6 +5,8 @@
     /opt/ml/input/data/inputs/request.json    the training request
     /opt/ml/input/data/inputs/data/…          the data, unless they ship in the package
     /opt/ml/input/data/inputs/base/…          the base, unless it is on the Hub
+    /opt/ml/input/data/inputs/teacher/…       the teacher's model directory, if there is a teacher
+    /opt/ml/input/data/inputs/unlabelled/…    the headlines without labels
     /opt/ml/checkpoints/state.tar             the state of the run after its last epoch
     /opt/ml/model/                            the finished model directory
 
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 REQUEST: Final = "request.json"
 BASE_RECORD: Final = "base.json"
-DATA, BASE = "data", "base"
+DATA, BASE, TEACHER, UNLABELLED = "data", "base", "teacher", "unlabelled"
 LINE_START: Final = "newsclf: "
 """Prefix of newsclf's own lines in the log, which also has those of pip and the container."""
 _STATE: Final = "state.tar"
@@ -71,7 +73,9 @@ def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
     """Train as requested in `inputs`; resume from the checkpoint if there is one."""
     with tempfile.TemporaryDirectory(prefix="newsclf-") as scratch:
         request = TrainRequest.model_validate_json((inputs / REQUEST).read_text(encoding="utf-8"))
-        settings = request.settings.model_copy(update={"model": Path(scratch) / "model"})
+        settings = request.settings.model_copy(
+            update={"model": Path(scratch) / "model", "state_dir": Path(scratch) / "state"}
+        )
         request = request.model_copy(update={"settings": settings})
         work = work_folder(settings.model)
         begun = _restore(checkpoints / _STATE, work)
@@ -83,12 +87,15 @@ def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
 
 
 def _local_copies(inputs: Path) -> LocalCopies:
-    data = next(iter((inputs / DATA).glob("*")), None)
-    record = inputs / BASE_RECORD
-    if not record.is_file():
-        return LocalCopies(data)
-    named = json.loads(record.read_text(encoding="utf-8"))
-    return LocalCopies(data, Base(named["name"], inputs / BASE, named["revision"]))
+    data, unlabelled = (
+        next(iter((inputs / folder).glob("*")), None) for folder in (DATA, UNLABELLED)
+    )
+    teacher = inputs / TEACHER
+    base, record = None, inputs / BASE_RECORD
+    if record.is_file():
+        named = json.loads(record.read_text(encoding="utf-8"))
+        base = Base(named["name"], inputs / BASE, named["revision"])
+    return LocalCopies(data, base, teacher if teacher.is_dir() else None, unlabelled)
 
 
 class _Log:
@@ -110,8 +117,9 @@ class _Log:
         for remark in remarks_on(data):
             log.info("%s", remark)
 
-    def for_teacher(self, epochs: int, /) -> _Log:
-        return _Log(self._work, self._state, epochs=epochs)
+    def for_teacher(self, _: int, /) -> _Log:
+        """Not called: a job's teacher has been trained before."""
+        return self
 
     def on_lesson(self, lesson: CardDistillation) -> None:
         log.info("teacher %s, %d unlabelled headlines", lesson.teacher, lesson.unlabelled_rows)

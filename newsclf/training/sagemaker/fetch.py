@@ -8,6 +8,7 @@ from typing import Final
 
 from newsclf.common import tar
 from newsclf.common.errors import ModelError, reason_of
+from newsclf.common.settings import TrainSettings
 from newsclf.model.card import read_card
 from newsclf.model.directory import CARD_FILE, SEEDS_FILE, check_files, find_seeds
 from newsclf.training.folder import TrainRequest
@@ -40,6 +41,13 @@ def unpack(archive: Path, folder: Path) -> None:
         ) from error
 
 
+def _as_chosen(settings: TrainSettings, training: TrainSettings) -> TrainSettings:
+    """The requested settings with the seed, and the device and precision that the job chose."""
+    left_open = [name for name in ("device", "precision") if getattr(settings, name) == "auto"]
+    chosen = ["seed", *left_open]
+    return settings.model_copy(update={name: getattr(training, name) for name in chosen})
+
+
 def check_model(folder: Path, request: TrainRequest) -> None:
     """Check that a model is the requested one, with the files that its cards list and no others.
 
@@ -55,8 +63,10 @@ def check_model(folder: Path, request: TrainRequest) -> None:
         check_files(path, card.files, card.files)
         if card.data.digest != request.data_digest or card.data.settings != request.settings.data:
             raise ModelError(f"{path}: it was trained on other data")
-        if card.training != settings.model_copy(update={"seed": card.training.seed}):
+        if card.training != _as_chosen(settings, card.training):
             raise ModelError(f"{path}: it was trained with other settings")
+        if (card.distillation is None) != (request.settings.distil.teacher is None):
+            raise ModelError(f"{path}: it was not trained with the teacher that was asked for")
         trained.append(card.training.seed)
         others = {each.name for each in path.iterdir()} - set(card.files) - _GENERATED
         if others:

@@ -19,9 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from newsclf.common.account_rules import AccountRules
-from newsclf.common.errors import InterruptedRunError, ModelError, NewsclfError
+from newsclf.common.errors import (
+    ConfigError,
+    DataError,
+    InterruptedRunError,
+    ModelError,
+    NewsclfError,
+)
 from newsclf.common.files import write_text
 from newsclf.common.records import write_record
+from newsclf.common.settings import DistilSettings
 from newsclf.data.examples import LabelledData, Split
 from newsclf.data.sources import data_file
 from newsclf.data.split import split
@@ -36,7 +43,7 @@ from newsclf.deploy.aws.jobs.training_job import TrainingJob
 from newsclf.deploy.aws.price_list import job_usd_per_hour
 from newsclf.deploy.aws.walk.apply import ensure
 from newsclf.model.card import read_card
-from newsclf.model.directory import find_seeds, replace_directory
+from newsclf.model.directory import ONNX_FILE, find_seeds, replace_directory
 from newsclf.training.base import base_files, local_base
 from newsclf.training.folder import (
     ARCHIVE,
@@ -149,7 +156,34 @@ def prepare(request: TrainRequest) -> Prepared:
     data = read_data(request)
     parts = split(data, settings.data)
     local_base(settings.train.base)
+    _check_lesson(settings.distil, parts)
     return Prepared(request.model_copy(update={"data_digest": data.digest}), data, parts)
+
+
+def _check_lesson(distil: DistilSettings, parts: Split) -> None:
+    """Check teacher and unlabelled texts as the job will.
+
+    Raises:
+        ConfigError: the teacher is no model directory, or knows labels of the test part.
+        DataError: the unlabelled texts can't be read.
+    """
+    if distil.teacher is None:
+        return
+    from newsclf.training.distil.teacher import check_unseen, open_teacher
+
+    try:
+        teacher = open_teacher(Path(distil.teacher))
+    except ModelError as error:
+        raise ConfigError(
+            f"--teacher {error.message}",
+            hint="a job takes a teacher that has been trained: newsclf train --on sagemaker --base"
+            f" {distil.teacher} --no-optimize --out teacher, then --teacher teacher",
+        ) from error
+    check_unseen(teacher, parts.test)
+    if distil.unlabelled is not None and not Path(distil.unlabelled).is_file():
+        raise DataError(
+            f"{distil.unlabelled}: not a file", hint="a job takes a file: --unlabelled FILE"
+        )
 
 
 def train_on_sagemaker(clients: Clients, request: TrainRequest, job: JobRecord) -> JobResult:
@@ -321,6 +355,23 @@ def _uploads(request: TrainRequest, scratch: Path) -> dict[str, Path]:
         uploads[f"{INPUTS}/{container.BASE_RECORD}"] = record
         for path in base_files(base):
             uploads[f"{INPUTS}/{container.BASE}/{path.name}"] = path
+    return uploads | _lesson_uploads(settings.distil)
+
+
+def _lesson_uploads(distil: DistilSettings) -> dict[str, Path]:
+    """The teacher's float models, and the unlabelled headlines."""
+    if distil.teacher is None:
+        return {}
+    uploads = {}
+    teacher = Path(distil.teacher)
+    for path in sorted(teacher.rglob("*")):
+        place = path.relative_to(teacher)
+        kept = path.is_file() and path.name != ONNX_FILE and "evaluation" not in place.parts
+        if kept and len(place.parts) <= 2:  # noqa: PLR2004 - seed-0/card.json
+            uploads[f"{INPUTS}/{container.TEACHER}/{place.as_posix()}"] = path
+    if distil.unlabelled is not None:
+        path = Path(distil.unlabelled)
+        uploads[f"{INPUTS}/{container.UNLABELLED}/{path.name}"] = path
     return uploads
 
 

@@ -295,7 +295,6 @@ def test_a_student_is_not_resumed_with_other_texts(
         (["--teacher", "T", "--unlabelled", "gone.csv"], "gone.csv: no such file"),
         (["--teacher", "T", "--unlabelled", "numbers.csv"], "numbers.csv"),
         (["--teacher", "T", "--unlabelled", "known.csv"], "can be used"),
-        (["--teacher", "T", "--on", "sagemaker"], "--teacher: only on this machine"),
     ],
 )
 def test_a_wrong_teacher_or_file_is_named(

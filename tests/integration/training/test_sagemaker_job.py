@@ -199,6 +199,26 @@ def test_a_spot_job_that_is_taken_away_ends_with_the_weights_of_a_local_training
     assert not Path("model.partial").exists()
 
 
+def test_a_teacher_and_unlabelled_headlines_travel_with_the_job(
+    train: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSCLF_TRAIN_PRECISION", "auto")  # as by default, the job chooses
+    shutil.copytree(trained / "model", "teacher")
+    Path("news.csv").write_text("headline\nGreyfold to close its Leeds mill\n", encoding="utf-8")
+
+    result = train("--teacher", "teacher", "--unlabelled", "news.csv", "--device", "auto")
+
+    assert result.exit_code == 0, result.err
+    assert "teacher teacher, 1 unlabelled headlines" in result.err
+    card = read_card(Path("model"))[1]
+    assert card.distillation is not None
+    assert card.distillation.teacher == "teacher"
+    assert card.distillation.teacher_digest == read_card(Path("teacher"))[1].digest
+    assert card.distillation.unlabelled == "news.csv"
+    assert card.training.device == "cpu"
+    assert card.training.precision in {"float32", "bfloat16"}
+
+
 def test_the_job_is_created_with_our_bucket_role_and_command(train: Cli, jobs: Training) -> None:
     train("--spot")
 
@@ -305,11 +325,14 @@ def test_options_that_do_not_go_together(
         (("--data", "no.csv"), "no such data file"),
         (("--data", "bad.csv"), "bad.csv"),
         (("--base", "./nowhere/at all"), "not a folder with a model"),
+        (("--teacher", "minilm"), "--teacher minilm: not a model directory"),
+        (("--teacher", "TRAINED", "--unlabelled", "no.csv"), "no.csv: not a file"),
     ],
 )
 def test_bad_input_is_found_before_anything_is_asked_of_aws(
-    aws: FakeAws, train: Cli, options: tuple[str, ...], said: str
+    aws: FakeAws, train: Cli, trained: Path, options: tuple[str, ...], said: str
 ) -> None:
+    options = tuple(str(trained / "model") if each == "TRAINED" else each for each in options)
     with Path("bad.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label"), ("Up", "positive"), ("Down", "awful")])
 
@@ -465,6 +488,7 @@ CHANGES: tuple[tuple[Callable[[Path], object], str], ...] = (
     (lambda model: (model / "extra").symlink_to("/etc/passwd"), "not a plain file"),
     (lambda model: (model / "card.json").unlink(), "not a model directory"),
     (lambda model: change_card(model, "epochs", 1), "trained with other settings"),
+    (lambda model: change_card(model, "precision", "bfloat16"), "trained with other settings"),
 )
 
 
