@@ -21,6 +21,7 @@ from newsclf.cli.measure.cost import cost
 from newsclf.cli.measure.loadtest import loadtest
 from newsclf.cli.measure.prices import prices
 from newsclf.cli.measure.report import report
+from newsclf.cli.models.data import data
 from newsclf.cli.models.evaluate import evaluate
 from newsclf.cli.models.optimize import optimize
 from newsclf.cli.models.package import package
@@ -103,6 +104,7 @@ for group, commands in _GROUPS.items():
             rich_help_panel=group,
             **with_examples(*examples),
         )(command)
+app.add_typer(data, rich_help_panel="Build a classifier")
 app.add_typer(prices, rich_help_panel="Measure")
 
 

@@ -57,6 +57,16 @@ class Split:
     """Rows below the chosen agreement level that are not trained on; the test part is without."""
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Headlines of one source or of one of its parts, with or without labels."""
+
+    name: str
+    texts: Sequence[str]
+    notes: Sequence[str] = ()
+    """Guesses about the file, as phrases for the user."""
+
+
 def normalised(text: str) -> str:
     """Reduce a text to its letters and digits, case-folded, to compare headlines."""
     return "".join(character for character in text.casefold() if character.isalnum())

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from newsclf.common.errors import DataError
 from newsclf.common.settings import DataSettings
 from newsclf.common.suggestions import did_you_mean
 from newsclf.data import headlines, hub, phrasebank, table
-from newsclf.data.examples import LabelledData, contradictory_texts
+from newsclf.data.examples import Example, LabelledData, Texts, contradictory_texts
 from newsclf.data.formats.columnar import DATA_FILES, is_dataset_folder
 from newsclf.data.formats.opening import PACKED, file_format
 from newsclf.data.split import split
 
+Part = Literal["train", "validation", "test"]
+"""A part of a source; see `data.split`."""
 _HUB_ID = re.compile(
     r"(?!\.)(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subset>[\w.-]+))?(?::(?P<split>[\w.-]+))?"
 )
@@ -57,7 +60,7 @@ def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData
     """
     data = _load_source(settings, at)
     parts = {
-        name: _load_source(settings.model_copy(update={"source": source}), None)
+        name: _load_source(_with_source(settings, source), None)
         for name, source in (("validation", settings.validation), ("test", settings.test))
         if source is not None
     }
@@ -71,6 +74,54 @@ def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData
         digest=hashlib.sha256(digests.encode()).hexdigest(),
         notes=tuple(dict.fromkeys(note for each in (data, *parts.values()) for note in each.notes)),
     )
+
+
+def load_texts(settings: DataSettings) -> Texts:
+    """Read all headlines of `settings.source`, which needs no labels.
+
+    Raises:
+        DataError: there is no such file, or it can't be used.
+        DownloadError: the Hub does not deliver the data.
+        MissingExtraError: the packages that read these data are not installed.
+    """
+    source = settings.source
+    if source.endswith(_WITH_HEADLINES):
+        own = load_texts(_with_source(settings, source.removesuffix(_WITH_HEADLINES)))
+        shipped = load_texts(_with_source(settings, "headlines"))
+        return Texts(source, [*own.texts, *shipped.texts], own.notes)
+    found = hub_data(source)
+    if source in ("phrasebank", *_SHIPPED) or (found and found.id == phrasebank.HUB_DATASET):
+        return _all_texts(source, _load_source(settings, None))
+    if found is not None:
+        folder = _hub_folder(found)
+        texts = table.read_texts(folder, settings, split=found.split, subset=found.subset)
+        return replace(texts, name=source)
+    path, chosen = _find_path(source)
+    if phrasebank.is_phrasebank(path):
+        return _all_texts(path.name, phrasebank.read(path, settings))
+    return table.read_texts(path, settings, split=chosen)
+
+
+def load_part(settings: DataSettings, part: Part) -> Texts:
+    """Read the headlines of a part of labelled data.
+
+    Raises:
+        DataError: there is no such file, or it can't be used or split.
+        DownloadError: the Hub does not deliver the data.
+        MissingExtraError: the packages that read or split these data are not installed.
+    """
+    data = load_data(settings)
+    examples: Sequence[Example] = getattr(split(data, settings), part)
+    return Texts(f"{part} part of {data.name}", [each.text for each in examples], data.notes)
+
+
+def _all_texts(name: str, data: LabelledData) -> Texts:
+    several = (data.examples, data.extra, data.validation or (), data.test or ())
+    return Texts(name, [each.text for part in several for each in part], data.notes)
+
+
+def _with_source(settings: DataSettings, source: str) -> DataSettings:
+    return settings.model_copy(update={"source": source})
 
 
 def load_again(
@@ -105,7 +156,7 @@ def load_again(
 def _load_source(settings: DataSettings, at: Path | None) -> LabelledData:
     if settings.source.endswith(_WITH_HEADLINES):
         source = settings.source.removesuffix(_WITH_HEADLINES)
-        own = _load_source(settings.model_copy(update={"source": source}), at)
+        own = _load_source(_with_source(settings, source), at)
         return _joined(own, headlines.read(settings), settings)
     if settings.source == "phrasebank":
         return phrasebank.read(at or phrasebank.download(), settings)
@@ -201,6 +252,13 @@ def _find_path(source: str) -> tuple[Path, str | None]:
 def _from_hub(found: HubData, settings: DataSettings) -> LabelledData:
     if found.id == phrasebank.HUB_DATASET:
         return phrasebank.read(phrasebank.download(), settings)
+    folder = _hub_folder(found)
+    return table.read(
+        folder, settings, name=settings.source, split=found.split, subset=found.subset
+    )
+
+
+def _hub_folder(found: HubData) -> Path:
     folder = hub.download_folder(
         found.id,
         ("README.md", *DATA_FILES),
@@ -212,6 +270,4 @@ def _from_hub(found: HubData, settings: DataSettings) -> LabelledData:
             f"{found.id}: the data set holds no Parquet, CSV or JSON file",
             hint="download what it holds, write it as one of these, and pass it: --data FILE",
         )
-    return table.read(
-        folder, settings, name=settings.source, split=found.split, subset=found.subset
-    )
+    return folder

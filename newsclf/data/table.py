@@ -11,9 +11,9 @@ from newsclf.common.errors import DataError
 from newsclf.common.files import file_digest
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
-from newsclf.data.examples import Example, LabelledData, contradictory_texts
+from newsclf.data.examples import Example, LabelledData, Texts, contradictory_texts
 from newsclf.data.formats.columns import LABEL_COLUMN, TEXT_COLUMN
-from newsclf.data.formats.rows import BadRow, headline_of
+from newsclf.data.formats.rows import BadRow, Row, headline_of
 from newsclf.data.labels import LabelReader
 from newsclf.data.records import Records, open_records
 
@@ -51,16 +51,34 @@ def read(
     )
 
 
+def read_texts(
+    path: Path, settings: DataSettings, *, split: str | None = None, subset: str | None = None
+) -> Texts:
+    """Read the headlines of a table or of a text file; labels are not looked at.
+
+    Raises:
+        DataError: the file can't be used; names the line (the row, in Parquet).
+    """
+    with open_records(path, settings, split=split, subset=subset) as records:
+        column = records.column(TEXT_COLUMN, settings.text_column)
+        texts = [_text(row, column, records.name) for row in records]
+    return Texts(path.name, texts, tuple(records.notes))
+
+
+def _text(row: Row, column: str, name: str) -> str:
+    text = row if isinstance(row, BadRow) else headline_of(row, column)
+    if isinstance(text, BadRow):
+        raise text.error(name)
+    return text.strip()
+
+
 def _examples(records: Records, settings: DataSettings) -> list[Example]:
     text_column, label_column = _columns(records, settings)
     texts, labels, places = [], [], []
     for row in records:
         if isinstance(row, BadRow):
             raise row.error(records.name)
-        text = headline_of(row, text_column)
-        if isinstance(text, BadRow):
-            raise text.error(records.name)
-        texts.append(text.strip())
+        texts.append(_text(row, text_column, records.name))
         labels.append(row.values.get(label_column))
         places.append(row.place)
     reader = LabelReader(settings, records.class_names.get(label_column))

@@ -14,7 +14,7 @@ from newsclf.common.errors import DataError, DownloadError
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data import hub
-from newsclf.data.sources import hub_data, load_data
+from newsclf.data.sources import hub_data, load_data, load_texts
 from tests.support.builders import write_csv
 from tests.support.hub import serve_hub
 
@@ -216,6 +216,8 @@ def test_a_data_set_of_the_hub_is_read_and_then_found_in_the_cache(
 
     assert first == labelled("org/headlines") == ROWS
     assert labelled("org/headlines:test") == TEST_ROWS
+    texts = load_texts(DataSettings(source="org/headlines:test"))
+    assert (texts.name, list(texts.texts)) == ("org/headlines:test", [t for t, _ in TEST_ROWS])
 
 
 def test_a_hub_out_of_reach_is_said_in_one_sentence(at_hub: Callable[[str], None]) -> None:
