@@ -13,6 +13,7 @@ from newsclf.evaluation.records import (
     ClassScore,
     ConfidentError,
     Gate,
+    RiskCoverage,
     SeenRows,
 )
 
@@ -108,6 +109,8 @@ class SetReport(LenientRecord):
     confusion: list[list[int]]
     """Rows are true classes, columns predicted ones, in the order of LABELS."""
     calibration: Calibration
+    risk_coverage: RiskCoverage | None = None
+    """None for a sealed set, since a confidence read from it would be a choice made on it."""
     conflicting: ConflictingAnswers | None
     """None for a set without such headlines."""
     int8_agreement: Interval | None = None

@@ -211,9 +211,11 @@ def _other_classifier(model: Model, request: UnseenRequest) -> Classify:
 def _set_report(prepared: _Prepared, classify: Classify, other: Classify | None) -> SetReport:
     """A set's report for one model."""
     from newsclf.evaluation import metrics
+    from newsclf.evaluation.confidence import risk_coverage
     from newsclf.evaluation.unseen import scores
 
     unseen, headlines, examples = prepared.unseen, prepared.headlines, prepared.examples
+    development = unseen.use == "development"
     texts = [each.text for each in examples]
     predictions = classify(texts)
     truth, predicted = [each.label_id for each in examples], _labels_of(predictions)
@@ -243,9 +245,10 @@ def _set_report(prepared: _Prepared, classify: Classify, other: Classify | None)
         classes=metrics.class_scores(truth, predicted),
         confusion=metrics.confusion(truth, predicted),
         calibration=metrics.calibration(truth, predictions),
+        risk_coverage=risk_coverage(truth, predictions) if development else None,
         conflicting=scores.answers_to_conflicting(headlines.conflicting, conflicting),
         int8_agreement=scores.agreement(predicted, _labels_of(other(texts))) if other else None,
-        errors=errors if unseen.use == "development" else [],
+        errors=errors if development else [],
         seeds=[],
         spread={},
     )

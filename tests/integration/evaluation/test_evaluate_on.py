@@ -54,7 +54,8 @@ def test_every_set_is_scored_and_all_stand_in_one_report(on: Cli) -> None:
     assert "sentfin*" in result.out
     assert "labelled differently" in result.out
     page = Path("model/evaluation-unseen/report.html").read_text("utf-8")
-    assert page.count("<svg") == 1 + 2 * len(CONTENTS)
+    # side by side; a matrix and reliability each; risk and coverage of the two for development
+    assert page.count("<svg") == 1 + 2 * len(CONTENTS) + 2
 
 
 def test_the_page_loads_nothing_and_its_tags_are_closed(on: Cli) -> None:
@@ -87,9 +88,14 @@ def test_sealed_sets_are_announced_and_show_no_errors(on: Cli) -> None:
     tfns, semeval = report_of()["sets"]
     assert tfns["errors"]
     assert semeval["errors"] == []
+    assert tfns["risk_coverage"]["points"][-1]["coverage"] == 1
+    assert semeval["risk_coverage"] is None
     page = Path("model/evaluation-unseen/report.html").read_text("utf-8")
     assert "The semeval set is sealed: read to report, not to choose." in page
     assert "Dunmore slips" not in page
+    assert page.count(">answered at 95 %<") == 1
+    assert 'id="risk-tfns' in page
+    assert 'id="risk-semeval' not in page
 
 
 def test_a_set_that_shares_headlines_with_another_is_left_out_of_the_mean(on: Cli) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from newsclf.common.intervals import Interval, percent
-from newsclf.evaluation.report.charts import confusion_figure, reliability_figure
+from newsclf.evaluation.report.charts import (
+    confusion_figure,
+    reliability_figure,
+    risk_coverage_figure,
+)
 from newsclf.evaluation.unseen.records import UnseenReport
 from newsclf.evaluation.unseen.report import tables
 from newsclf.evaluation.unseen.report.charts import sets_figure
@@ -27,6 +31,11 @@ def render_page(report: UnseenReport) -> str:
             for each in report.sets
         ],
         reliability=[_reliability(report, i) for i in range(len(report.sets))],
+        risk=[
+            risk_coverage_figure(f"risk-{each.name}", each.risk_coverage)._replace(title=each.title)
+            for each in report.sets
+            if each.risk_coverage is not None
+        ],
     )
 
 

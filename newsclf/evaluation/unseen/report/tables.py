@@ -45,6 +45,23 @@ def interval_table(report: UnseenReport) -> Table:
     return Table(("95 % interval", *_HEADS.values()), rows)
 
 
+def coverage_table(report: UnseenReport) -> Table:
+    """How many headlines of each development set can be answered with an accuracy."""
+    curves = {each.name: each.risk_coverage for each in report.sets if each.risk_coverage}
+    rows = [
+        (
+            name,
+            f"{curve.area:.3f}",
+            f"{curve.area_at_random:.3f}",
+            *(percent(t.point.coverage) if t.point else "none" for t in curve.targets),
+        )
+        for name, curve in curves.items()
+    ]
+    targets = [t for curve in list(curves.values())[:1] for t in curve.targets]
+    accuracies = (f"answered at {percent(target.accuracy, 0)}" for target in targets)
+    return Table(("", "area", "error on all", *accuracies), rows)
+
+
 def seed_table(report: UnseenReport) -> Table:
     """Mean and deviation over the seeds; without rows for a single model."""
     rows = [
