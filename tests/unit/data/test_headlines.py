@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter, defaultdict
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data import phrasebank
 from newsclf.data.examples import Example, normalised
+from newsclf.data.overlap import overlap
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from tests.support.builders import REAL_PHRASEBANK, sample_rows
@@ -64,6 +66,17 @@ def test_groups_stay_in_one_part(rows: list[dict[str, str]]) -> None:
     shares = Counter(row["part"] for row in rows)
     assert shares["test"] > 0.12 * len(rows)
     assert shares["validation"] > 0.07 * len(rows)
+
+
+def test_no_headline_resembles_one_of_another_part(rows: list[dict[str, str]]) -> None:
+    texts = {
+        part: [row["text"] for row in rows if row["part"] == part]
+        for part in ("train", "validation", "test")
+    }
+
+    for one, other in combinations(texts, 2):
+        found = overlap(texts[one], texts[other])
+        assert [(texts[one][each.first], texts[other][each.second]) for each in found] == []
 
 
 def test_no_headline_stands_twice(rows: list[dict[str, str]]) -> None:
