@@ -96,6 +96,7 @@ def test_sealed_sets_are_announced_and_show_no_errors(on: Cli) -> None:
     assert page.count(">answered at 95 %<") == 1
     assert 'id="risk-tfns' in page
     assert 'id="risk-semeval' not in page
+    assert page.count("Somebody 2026") == page.count("CC0") == 2  # of each set, whom to cite
 
 
 def test_a_set_that_shares_headlines_with_another_is_left_out_of_the_mean(on: Cli) -> None:

@@ -131,21 +131,6 @@ def row_table(report: UnseenReport) -> Table:
     return Table(head, rows)
 
 
-def source_table(report: UnseenReport) -> Table:
-    """Where each set is from, its licence, citation and mapping."""
-    rows = [
-        (
-            f"{each.title}: {each.kind}",
-            f"github.com/{each.repository} at {each.commit[:12]}",
-            each.mapping,
-            each.licence,
-            each.citation,
-        )
-        for each in report.sets
-    ]
-    return Table(("set", "files", "labels", "licence", "citation"), rows, texts=4)
-
-
 def error_table(found: SetReport) -> Table:
     """The most confident errors on a set."""
     rows = [(e.text, e.truth, e.predicted, percent(e.score)) for e in found.errors]
