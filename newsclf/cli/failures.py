@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import re
 from dataclasses import dataclass
@@ -35,6 +36,12 @@ class Failure:
 class Command(TyperCommand):
     """A command whose errors name the options that the next command needs."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take the arguments of Typer's class."""
+        super().__init__(*args, **options)
+        if self.help:
+            self.help = _unwrapped(self.help)
+
     def get_params(self, ctx: Any) -> list[Any]:
         """Its arguments and options."""
         return _in_plain_words(super().get_params(ctx))
@@ -60,6 +67,11 @@ class Command(TyperCommand):
             raise
         except KeyboardInterrupt:
             raise InterruptedRunError("interrupted") from None
+
+
+def _unwrapped(text: str) -> str:
+    """A docstring whose paragraphs are one line each, for a terminal of any width to wrap."""
+    return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
 
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}

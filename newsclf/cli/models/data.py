@@ -80,9 +80,9 @@ def overlap(
     """Check headlines for contamination: which of B does A contain, perhaps reworded?
 
     A and B are whatever train --data takes; only parts need labels. Headlines of B are counted by
-    their strongest likeness to one of A: identical, normalised (letters and digits are), numbers
-    (all but the numbers are), near (half of the words and pairs of words are), run (seven words in
-    a row are).
+    their strongest likeness to one of A: identical; normalised, the same letters and digits;
+    numbers, the same but for numbers; near, at least half of the words and pairs of words in
+    common; run, seven words in a row in common.
     """
     output = general.start()
     from newsclf.data.overlap_report import OverlapRequest, check_share, report_overlap
