@@ -1,0 +1,1 @@
+"""News sources: fetch them, read their documents into items, and watch their health."""
