@@ -163,7 +163,7 @@ def train(
             compute = fastest_compute(base, parts.train, settings.train)
             request = request.computed_on(compute.device, compute.precision)
             rehearse(base, parts.train, request.settings.train, work, int8=request.optimize)
-        lesson = _lesson(request, parts, teacher, copies) if teacher else None
+        lesson = _lesson(request, data, parts, teacher, copies) if teacher else None
         if lesson is not None:
             callbacks.on_lesson(lesson.card)
         started = request.model_copy(
@@ -185,22 +185,28 @@ def _train_teacher(
     train(request, callbacks, resume=resume, copies=LocalCopies(data=copies.data))
 
 
-def _lesson(request: TrainRequest, parts: Split, teacher: Path, copies: LocalCopies) -> Lesson:
+def _lesson(
+    request: TrainRequest, data: LabelledData, parts: Split, teacher: Path, copies: LocalCopies
+) -> Lesson:
     """Ask the teacher, on the device of the training.
 
     Raises:
         DataError: the teacher or the unlabelled texts have changed since an interrupted run.
     """
+    from newsclf.training.calibration.rows import calibration_rows
     from newsclf.training.devices import candidates
     from newsclf.training.distil.lesson import prepare_lesson
     from newsclf.training.distil.teacher import open_teacher
 
     settings = request.settings
+    calibrated_on = calibration_rows(data, parts, settings.train.calibration)
+    own = (*parts.validation, *parts.test, *parts.extra_test)
     lesson = prepare_lesson(
         open_teacher(teacher, name=settings.distil.teacher if copies.teacher else None),
         settings.distil,
         parts,
         candidates(settings.train)[0],
+        held_out=[*own, *(row for each in calibrated_on for row in each.examples)],
         unlabelled=copies.unlabelled,
         cache=settings.state_dir / "soft-labels",
         seed=settings.train.seed,

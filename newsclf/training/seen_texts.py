@@ -31,6 +31,7 @@ def write_seen_texts(
     parts: Split,
     calibrated_on: Sequence[Example] = (),
     unlabelled: Sequence[str] = (),
+    teachers: SeenTexts | None = None,
 ) -> None:
     """Write the hashes of the training and validation texts.
 
@@ -39,10 +40,12 @@ def write_seen_texts(
         parts: Parts of the data.
         calibrated_on: Further rows, which count as validation texts.
         unlabelled: Texts that a teacher labelled, which count as training texts.
+        teachers: Texts that the teacher has seen, since it has passed on what it learnt of them.
     """
     validation = (*parts.validation, *calibrated_on)
     training = (*(example.text for example in parts.train), *unlabelled)
-    of_hash: dict[str, Part] = {_hash(text): "training" for text in training}
+    of_hash = dict(teachers or {})
+    of_hash |= {_hash(text): "training" for text in training}
     of_hash |= {_hash(example.text): "validation" for example in validation}
     write_text(folder / SEEN_FILE, "".join(f"{h} {part}\n" for h, part in sorted(of_hash.items())))
 

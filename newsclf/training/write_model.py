@@ -66,6 +66,7 @@ def write_model(
         parts,
         [row for each in calibrated_on for row in each.examples],
         material.lesson.texts if material.lesson else (),
+        material.lesson.seen if material.lesson else None,
     )
     files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
     history = [asdict(result) for result in fitted.history]

@@ -15,12 +15,13 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from newsclf.common.settings import DistilSettings
-from newsclf.data.examples import Split
+from newsclf.data.examples import Example, Split
 from newsclf.model.card import CardDistillation
 from newsclf.training.batches import Row, token_ids_of
 from newsclf.training.devices import Compute
-from newsclf.training.distil.teacher import Teacher, check_unseen, teacher_logits
+from newsclf.training.distil.teacher import Teacher, seen_by, teacher_logits
 from newsclf.training.distil.unlabelled import read_unlabelled
+from newsclf.training.seen_texts import SeenTexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Lesson:
     """Texts without labels."""
     unlabelled: torch.Tensor
     """(texts, 3) float32."""
+    seen: SeenTexts
+    """Texts on which the teacher was trained or validated."""
     card: CardDistillation
 
     def rows(self, labelled: Sequence[Row], tokenizer: PreTrainedTokenizerBase) -> list[Row]:
@@ -63,6 +66,7 @@ def prepare_lesson(
     parts: Split,
     compute: Compute,
     *,
+    held_out: Sequence[Example],
     unlabelled: Path | None = None,
     cache: Path,
     seed: int,
@@ -71,6 +75,7 @@ def prepare_lesson(
 
     Args:
         compute: Device and precision to run the teacher with.
+        held_out: Rows that no unlabelled text may resemble.
         unlabelled: A copy of the unlabelled texts, read instead of `settings.unlabelled`.
         cache: Folder in which a teacher's answers are kept.
         seed: Chooses among more unlabelled texts than the settings ask for.
@@ -80,13 +85,18 @@ def prepare_lesson(
         DataError: the unlabelled file can't be used.
         ModelError: the teacher can't be used.
     """
-    check_unseen(teacher, parts.test)
+    seen = seen_by(teacher, parts.test)
     training = [example.text for example in parts.train]
     found = None
     if settings.unlabelled is not None:
-        held_out = [example.text for example in (*parts.validation, *parts.test, *parts.extra_test)]
         path = unlabelled or Path(settings.unlabelled)
-        found = read_unlabelled(path, settings, training=training, held_out=held_out, seed=seed)
+        found = read_unlabelled(
+            path,
+            settings,
+            training=training,
+            held_out=[example.text for example in held_out],
+            seed=seed,
+        )
     texts = found.texts if found else []
     logits = teacher_logits(teacher, [*training, *texts], compute, cache=cache)
     return Lesson(
@@ -94,6 +104,7 @@ def prepare_lesson(
         training=logits[: len(training)],
         texts=texts,
         unlabelled=logits[len(training) :],
+        seen=seen,
         card=CardDistillation(
             teacher=teacher.name,
             teacher_base=teacher.models[0][1].base.name,

@@ -18,7 +18,7 @@ from newsclf.model.card import ModelCard, read_card
 from newsclf.model.directory import ONNX_FILE, check_files, find_seeds
 from newsclf.training.classifier import load_trained, logits_of
 from newsclf.training.devices import Compute
-from newsclf.training.seen_texts import part_of, read_seen_texts
+from newsclf.training.seen_texts import Part, SeenTexts, part_of, read_seen_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,17 @@ def open_teacher(folder: Path, *, name: str | None = None) -> Teacher:
     return Teacher(name or str(folder), models)
 
 
-def check_unseen(teacher: Teacher, held_out: Sequence[Example]) -> None:
-    """Refuse a teacher that knows labels of the student's test part.
+def seen_by(teacher: Teacher, held_out: Sequence[Example]) -> SeenTexts:
+    """The texts that a teacher has seen, none of which may be in the student's test part.
 
     Raises:
         ConfigError: the teacher was trained or validated on one of these rows.
         ModelError: the record of its texts can't be read.
     """
+    all_seen: dict[str, Part] = {}
     for path, _ in teacher.models:
         seen = read_seen_texts(path)
+        all_seen |= seen
         known = sum(part_of(seen, example.text) is not None for example in held_out)
         if known:
             raise ConfigError(
@@ -68,6 +70,7 @@ def check_unseen(teacher: Teacher, held_out: Sequence[Example]) -> None:
                 " that is held out here, so the score of its student would mean nothing",
                 hint="train the teacher on the same --data, so that both have the same parts",
             )
+    return all_seen
 
 
 def teacher_logits(

@@ -169,7 +169,7 @@ def _check_lesson(distil: DistilSettings, parts: Split) -> None:
     """
     if distil.teacher is None:
         return
-    from newsclf.training.distil.teacher import check_unseen, open_teacher
+    from newsclf.training.distil.teacher import open_teacher, seen_by
 
     try:
         teacher = open_teacher(Path(distil.teacher))
@@ -179,7 +179,7 @@ def _check_lesson(distil: DistilSettings, parts: Split) -> None:
             hint="a job takes a teacher that has been trained: newsclf train --on sagemaker --base"
             f" {distil.teacher} --no-optimize --out teacher, then --teacher teacher",
         ) from error
-    check_unseen(teacher, parts.test)
+    seen_by(teacher, parts.test)
     if distil.unlabelled is not None and not Path(distil.unlabelled).is_file():
         raise DataError(
             f"{distil.unlabelled}: not a file", hint="a job takes a file: --unlabelled FILE"

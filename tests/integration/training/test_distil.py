@@ -67,6 +67,7 @@ def lesson_of(parts: Split, answer: Sequence[float], *, weight: float = 1.0) -> 
         training=torch.tensor([answer] * len(parts.train)),
         texts=NEW,
         unlabelled=torch.tensor([answer] * len(NEW)),
+        seen={},
         card=CardDistillation(
             teacher="t",
             teacher_base="b",

@@ -122,3 +122,18 @@ def test_the_card_knows_columns_and_labels_unless_others_are_named(
     data = with_known_columns(load_settings(config, environ={}, flags={"data": flags}).data, card)
 
     assert (data.text_column, data.label_column, data.labels) == expected
+
+
+def test_what_a_teacher_has_seen_its_student_has_too(tmp_path: Path, folder: Path) -> None:
+    student = tmp_path / "student"
+    student.mkdir()
+    other = Split(train=[Example("The board meets today", 1)], validation=[], test=[])
+    write_seen_texts(student, other, teachers=read_seen_texts(folder))
+    files = {SEEN_FILE: file_digest(student / SEEN_FILE)}
+    write_json(student / "card.json", {"files": files})
+
+    seen = read_seen_texts(student)
+
+    assert part_of(seen, "Sales fell") == "training"
+    assert part_of(seen, "The board meets today") == "training"  # its own part comes first
+    assert part_of(seen, "Orders doubled") is None
