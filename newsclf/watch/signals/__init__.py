@@ -1,0 +1,1 @@
+"""Signals from scored headlines: entities, aggregates, alerts and exports."""
