@@ -1,0 +1,342 @@
+"""Sentiment per entity and bar, from the headlines that were known by then.
+
+At time t an event of age a weighs w = 2^(−a / half-life), and the score of an entity is
+Σ w·s / (k + Σ w). s is the mean of the event's headlines that name this entity alone, k the
+shrinkage, which keeps few events near 0. An event counts once, however many headlines tell it, from
+its beginning until it weighs less than 1/256. Without an event the score is None.
+
+Live and replayed signals are equal bit for bit: both come from the same code, and every sum is
+`math.fsum`, which rounds once, so that it depends on what is summed and not on the order. Events
+that began in the same eighth of a half-life are summed up once, with the weights they have at its
+end, and again only if one of their rows changes. docs/decisions/0078 has the choices.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
+
+from newsclf.common.records import StrictRecord
+from newsclf.watch.signals.rows import ScoredRow
+from newsclf.watch.signals.score import event_score, headline_score
+from newsclf.watch.signals.settings import SignalSettings
+
+_SPANS_PER_HALF_LIFE = 8
+_HALF_LIVES = 8
+"""After these an event no longer counts."""
+_SPANS = _SPANS_PER_HALF_LIFE * _HALF_LIVES
+_MOST_EVIDENCE = 20
+"""Headlines that are given as evidence, those that moved the score most."""
+
+
+class Coverage(NamedTuple):
+    """How many of the sources were live, as known at the time of the signal."""
+
+    live: int
+    configured: int
+
+
+class Signal(StrictRecord):
+    """Sentiment of an entity, or of all headlines, at the end of a bar."""
+
+    at: dt.datetime
+    """End of the bar, UTC; all that the signal uses was known by then."""
+    entity: str | None
+    """None: all headlines, whatever they name."""
+    score: float | None
+    """From −1 to 1; None where there is no news."""
+    weight: float
+    """Σ w, which the shrinkage is to be compared with."""
+    events: int
+    items: int
+    """Headlines of these events."""
+    sources: int
+    """Sources of these headlines."""
+    abstained: int
+    """Headlines left out because they name other entities too."""
+    sources_live: int
+    sources_configured: int
+    half_life_s: float
+    shrinkage: float
+    configuration: str
+    """Digest of the configuration."""
+
+
+class EvidenceItem(StrictRecord):
+    """A headline that a signal used."""
+
+    item: int
+    version: int
+    event: int
+    source: str
+    title: str
+    url: str | None
+    first_seen: dt.datetime
+    score: float
+    """P(positive) − P(negative)."""
+    weight: float
+    """Its part of the weight of its event."""
+    model: str | None
+
+
+class Evidence(NamedTuple):
+    """Headlines behind a signal."""
+
+    items: tuple[EvidenceItem, ...]
+    """Those that moved the score most, first."""
+    omitted: int
+    """How many others there are."""
+
+
+class Aggregate:
+    """Signals at rising times, from rows that arrive in between.
+
+    Memory is that of the rows of eight half-lives.
+    """
+
+    def __init__(
+        self, settings: SignalSettings, entities: Sequence[str], *, configuration: str
+    ) -> None:
+        """Begin without rows.
+
+        Args:
+            settings: Half-life and shrinkage.
+            entities: Names of the watch list, each of which gets a signal at each bar.
+            configuration: Digest that the signals state.
+        """
+        self._settings = settings
+        self._configuration = configuration
+        self._span_s = settings.half_life_s / _SPANS_PER_HALF_LIFE
+        self._groups = {entity: _Group() for entity in (None, *entities)}
+        self._waiting: list[tuple[float, int, ScoredRow]] = []
+        self._arrivals = count()
+        self._current: dict[int, ScoredRow] = {}
+        self._items: dict[int, set[int]] = {}
+        """Items of `_current` by span, to forget them."""
+        self._at_s = -math.inf
+
+    @property
+    def rows_kept(self) -> int:
+        """How many rows are in memory."""
+        return len(self._current) + len(self._waiting)
+
+    def add(self, row: ScoredRow) -> None:
+        """Take a row, which counts from `row.known_s` on.
+
+        Raises:
+            ValueError: It was known by a time whose signals were already computed, so these would
+                be others in a replay; or its event began after it.
+        """
+        if row.known_s <= self._at_s:
+            raise ValueError(f"item {row.item} was known before the latest signal")
+        if row.event_began_s > row.first_seen_s:
+            raise ValueError(f"event {row.event} began after its item {row.item} was seen")
+        heapq.heappush(self._waiting, (row.known_s, next(self._arrivals), row))
+
+    def at(self, at_s: float, coverage: Coverage) -> list[Signal]:
+        """The signals at a time: of all headlines, then of each entity.
+
+        Raises:
+            ValueError: The time lies before an earlier call's.
+        """
+        if at_s < self._at_s:
+            raise ValueError("signals are computed at rising times")
+        self._at_s = at_s
+        while self._waiting and self._waiting[0][0] <= at_s:
+            self._put(heapq.heappop(self._waiting)[2])
+        self._forget(self._span(at_s) - _SPANS)
+        return [self._signal(entity, coverage) for entity in self._groups]
+
+    def evidence(self, entity: str | None) -> Evidence:
+        """The headlines behind the latest signal of an entity; None: of all headlines."""
+        found = [
+            self._evidence_item(row, len(rows))
+            for span in self._groups[entity].spans.values()
+            for rows in span.events.values()
+            for row in rows.values()
+        ]
+        found.sort(key=lambda item: (-abs(item.score * item.weight), item.item))
+        return Evidence(tuple(found[:_MOST_EVIDENCE]), len(found[_MOST_EVIDENCE:]))
+
+    def _span(self, time_s: float) -> int:
+        return math.floor(time_s / self._span_s)
+
+    def _decay(self, age_s: float) -> float:
+        return math.exp2(-age_s / self._settings.half_life_s)
+
+    def _put(self, row: ScoredRow) -> None:
+        before = self._current.get(row.item)
+        if before is not None:
+            if before.version >= row.version:
+                return
+            for span, _ in self._spans_of(before):
+                span.remove(before)
+        self._current[row.item] = row
+        self._items.setdefault(self._span(row.event_began_s), set()).add(row.item)
+        if row.scores is not None:
+            for span, abstains in self._spans_of(row):
+                span.add(row, abstains=abstains)
+
+    def _spans_of(self, row: ScoredRow) -> Iterator[tuple[_Span, bool]]:
+        """Where a row is counted, and whether it abstains there since it names several entities."""
+        number = self._span(row.event_began_s)
+        yield self._groups[None].span(number), False
+        for entity in row.entities:
+            if group := self._groups.get(entity):
+                yield group.span(number), len(row.entities) > 1
+
+    def _forget(self, up_to: int) -> None:
+        for number in [number for number in self._items if number <= up_to]:
+            for item in self._items.pop(number):
+                row = self._current.get(item)
+                if row is not None and self._span(row.event_began_s) == number:
+                    del self._current[item]
+        for group in self._groups.values():
+            for number in [number for number in group.spans if number <= up_to]:
+                del group.spans[number]
+
+    def _signal(self, entity: str | None, coverage: Coverage) -> Signal:
+        weights, products, sources = [], [], set[str]()
+        events = items = abstained = 0
+        for number, span in self._groups[entity].spans.items():
+            abstained += len(span.abstained)
+            if span.events:
+                end_s = (number + 1) * self._span_s
+                total = span.total(end_s, self._decay)
+                since_end = self._decay(self._at_s - end_s)
+                weights.append(since_end * total.weight)
+                products.append(since_end * total.product)
+                sources |= total.sources
+                events += len(span.events)
+                items += total.items
+        weight = math.fsum(weights)
+        settings = self._settings
+        return Signal(
+            at=utc(self._at_s),
+            entity=entity,
+            score=math.fsum(products) / (settings.shrinkage + weight) if events else None,
+            weight=weight,
+            events=events,
+            items=items,
+            sources=len(sources),
+            abstained=abstained,
+            sources_live=coverage.live,
+            sources_configured=coverage.configured,
+            half_life_s=settings.half_life_s,
+            shrinkage=settings.shrinkage,
+            configuration=self._configuration,
+        )
+
+    def _evidence_item(self, row: ScoredRow, items_of_event: int) -> EvidenceItem:
+        return EvidenceItem(
+            item=row.item,
+            version=row.version,
+            event=row.event,
+            source=row.source,
+            title=row.title,
+            url=row.url,
+            first_seen=utc(row.first_seen_s),
+            score=headline_score(row.scores or ()),
+            weight=self._decay(self._at_s - row.event_began_s) / items_of_event,
+            model=row.model,
+        )
+
+
+def replay(
+    rows: Iterable[ScoredRow],
+    aggregate: Aggregate,
+    ends_s: Iterable[float],
+    coverage_at: Callable[[float], Coverage],
+) -> Iterator[list[Signal]]:
+    """Signals at each bar's end, as they were or would have been live.
+
+    Args:
+        rows: The record, in any order; those that were known after the last bar change nothing.
+        aggregate: A new one.
+        ends_s: Rising; see `bar_ends`.
+        coverage_at: How many sources were live at a time.
+    """
+    for row in rows:
+        aggregate.add(row)
+    for end_s in ends_s:
+        yield aggregate.at(end_s, coverage_at(end_s))
+
+
+def bar_ends(after_s: float, until_s: float, bar_s: float) -> Iterator[float]:
+    """Ends of bars after one time and up to another: multiples of a bar since 1970."""
+    for number in range(math.floor(after_s / bar_s) + 1, math.floor(until_s / bar_s) + 1):
+        yield number * bar_s
+
+
+def utc(time_s: float) -> dt.datetime:
+    """A time in seconds since 1970 as a date and time, UTC."""
+    return dt.datetime.fromtimestamp(time_s, dt.UTC)
+
+
+class _Total(NamedTuple):
+    """A span summed up, as of its end."""
+
+    weight: float
+    product: float
+    items: int
+    sources: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Span:
+    """Events of a group that began in the same eighth of a half-life."""
+
+    events: dict[int, dict[int, ScoredRow]] = field(default_factory=dict)
+    """Rows by event and item."""
+    abstained: set[int] = field(default_factory=set)
+    """Items that name several entities."""
+    _total: _Total | None = None
+
+    def add(self, row: ScoredRow, *, abstains: bool) -> None:
+        if abstains:
+            self.abstained.add(row.item)
+        else:
+            self.events.setdefault(row.event, {})[row.item] = row
+            self._total = None
+
+    def remove(self, row: ScoredRow) -> None:
+        self.abstained.discard(row.item)
+        rows = self.events.get(row.event, {})
+        if rows.pop(row.item, None) is not None:
+            self._total = None
+            if not rows:
+                del self.events[row.event]
+
+    def total(self, end_s: float, decay: Callable[[float], float]) -> _Total:
+        """The sums over its events, as they weigh at its end by their age."""
+        if self._total is None:
+            weighed = [
+                (
+                    decay(end_s - min(row.event_began_s for row in rows.values())),
+                    event_score([headline_score(row.scores or ()) for row in rows.values()]),
+                )
+                for rows in self.events.values()
+            ]
+            rows = [row for rows in self.events.values() for row in rows.values()]
+            self._total = _Total(
+                weight=math.fsum(weight for weight, _ in weighed),
+                product=math.fsum(weight * score for weight, score in weighed),
+                items=len(rows),
+                sources=frozenset(row.source for row in rows),
+            )
+        return self._total
+
+
+@dataclass(slots=True)
+class _Group:
+    """The headlines of an entity, or all, by the span in which their event began."""
+
+    spans: dict[int, _Span] = field(default_factory=dict)
+
+    def span(self, number: int) -> _Span:
+        return self.spans.setdefault(number, _Span())

@@ -1,0 +1,241 @@
+"""Tests of signals: what counts, how much, and that live and replayed ones are equal."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsclf.watch.signals.aggregate import Aggregate, Coverage, Signal, bar_ends, replay
+from newsclf.watch.signals.rows import ScoredRow
+from newsclf.watch.signals.settings import SignalSettings
+from tests.support.watch_builders import MORNING_S, scored_row
+
+HOUR_S = 3600.0
+ENTITIES = ("Apple", "Nvidia")
+SETTINGS = SignalSettings(half_life_s=HOUR_S, shrinkage=2)
+COVERAGE = Coverage(live=3, configured=4)
+
+
+def aggregate() -> Aggregate:
+    return Aggregate(SETTINGS, ENTITIES, configuration="c0ffee")
+
+
+def signals(rows: list[ScoredRow], at_s: float) -> dict[str | None, Signal]:
+    (found,) = replay(rows, aggregate(), [at_s], lambda _: COVERAGE)
+    return {signal.entity: signal for signal in found}
+
+
+@st.composite
+def records(draw: st.DrawFn) -> list[ScoredRow]:
+    """A record: events of several items, edited, retracted and scored late."""
+    rows = []
+    item = 0
+    for event in range(draw(st.integers(0, 8))):
+        began_s = MORNING_S + draw(st.integers(0, 12)) * HOUR_S + draw(st.floats(0, 100))
+        for n in range(draw(st.integers(1, 3))):
+            item += 1
+            seen_s = began_s if n == 0 else began_s + draw(st.floats(0, 20 * HOUR_S))
+            for version in range(1, draw(st.integers(1, 3)) + 1):
+                score = draw(st.floats(-1, 1)) if version < 3 else None
+                row = scored_row(
+                    item,
+                    event=event,
+                    began_s=began_s,
+                    at_s=seen_s,
+                    score=score,
+                    version=version,
+                    entities=draw(
+                        st.sampled_from([(), ("Apple",), ("Nvidia",), ENTITIES, ("Other",)])
+                    ),
+                    source=draw(st.sampled_from(["wire", "paper"])),
+                )
+                late_s = draw(st.sampled_from([0.0, 1.0, HOUR_S]))
+                rows.append(replace(row, scored_s=row.scored_s and row.scored_s + late_s))
+                seen_s += draw(st.floats(0, 5 * HOUR_S))
+    return rows
+
+
+times = st.floats(0, 40).map(lambda hours: MORNING_S + hours * HOUR_S)
+
+
+@given(records(), times)
+def test_only_what_was_known_by_then_counts(rows: list[ScoredRow], at_s: float) -> None:
+    known = [row for row in rows if row.known_s <= at_s]
+
+    assert signals(rows, at_s) == signals(known, at_s)
+
+
+@given(records(), st.lists(times, min_size=1, max_size=6), st.randoms(use_true_random=False))
+@settings(max_examples=200)
+def test_live_signals_equal_replayed_ones_bit_for_bit(
+    rows: list[ScoredRow], moments: list[float], shuffle: random.Random
+) -> None:
+    live = aggregate()
+    rows.sort(key=lambda row: row.known_s)
+    waiting = list(rows)
+    for at_s in sorted(moments):
+        while waiting and waiting[0].known_s <= at_s:
+            live.add(waiting.pop(0))
+        found = {signal.entity: signal for signal in live.at(at_s, COVERAGE)}
+        shuffle.shuffle(rows)
+        assert found == signals(rows, at_s)
+
+
+def plain_formula(rows: list[ScoredRow], entity: str | None, at_s: float) -> float | None:
+    """The score as the docstring states it, without the cut-off."""
+    latest: dict[int, ScoredRow] = {}
+    for row in rows:
+        if row.known_s <= at_s and (
+            row.item not in latest or latest[row.item].version < row.version
+        ):
+            latest[row.item] = row
+    events: dict[int, list[ScoredRow]] = {}
+    for row in latest.values():
+        if row.scores and (entity is None or row.entities == (entity,)):
+            events.setdefault(row.event, []).append(row)
+    weight = product = 0.0
+    for members in events.values():
+        w = 0.5 ** ((at_s - members[0].event_began_s) / HOUR_S)
+        weight += w
+        product += w * sum(r.scores[2] - r.scores[0] for r in members if r.scores) / len(members)
+    return product / (2 + weight) if events else None
+
+
+@given(records(), times, st.sampled_from([None, *ENTITIES]))
+def test_scores_follow_the_formula(rows: list[ScoredRow], at_s: float, entity: str | None) -> None:
+    found = signals(rows, at_s)[entity]
+    expected = plain_formula(rows, entity, at_s)
+
+    if found.score is None:
+        assert found.events == found.items == found.sources == 0
+        assert found.weight == 0
+    else:
+        assert expected is not None
+        assert found.score == pytest.approx(expected, abs=0.03)  # what the cut-off leaves out
+        assert -1 <= found.score <= 1
+    if at_s - MORNING_S <= 7 * HOUR_S:  # nothing is cut off yet
+        assert found.score == (None if expected is None else pytest.approx(expected, abs=1e-12))
+
+
+@given(records(), times, st.integers(1, 5))
+def test_copies_of_a_headline_change_no_score(
+    rows: list[ScoredRow], at_s: float, copies: int
+) -> None:
+    firsts = [row for row in rows if row.version == 1 and row.known_s == row.event_began_s]
+    again = [
+        replace(row, item=1000 * n + row.item, source="copycat")
+        for row in firsts
+        for n in range(1, copies + 1)
+    ]
+    before, after = signals(firsts, at_s)[None], signals(firsts + again, at_s)[None]
+
+    assert after.events == before.events
+    assert after.weight == before.weight
+    assert after.score == (None if before.score is None else pytest.approx(before.score))
+    assert after.items == before.items * (copies + 1)
+
+
+def test_without_news_the_score_is_missing_not_zero() -> None:
+    found = signals([scored_row(entities=("Apple",), score=0.0)], MORNING_S + 1)
+
+    assert found["Nvidia"].score is None
+    assert found["Apple"].score == 0
+    assert found["Apple"].events == 1
+
+
+def test_one_fresh_headline_is_shrunk_and_decays() -> None:
+    rows = [scored_row(entities=("Apple",), score=0.9)]
+
+    assert signals(rows, MORNING_S)["Apple"].score == pytest.approx(0.9 / 3)
+    assert signals(rows, MORNING_S + HOUR_S)["Apple"].score == pytest.approx(0.45 / 2.5)
+    assert signals(rows, MORNING_S + 9 * HOUR_S)["Apple"].score is None
+
+
+def test_a_headline_about_several_counts_for_none_of_them_but_for_all_headlines() -> None:
+    found = signals([scored_row(entities=ENTITIES)], MORNING_S)
+
+    assert [found[name].score for name in ENTITIES] == [None, None]
+    assert [found[name].abstained for name in ENTITIES] == [1, 1]
+    assert found[None].events == 1
+    assert found[None].abstained == 0
+
+
+def test_an_edit_replaces_and_a_retraction_removes_from_then_on() -> None:
+    rows = [
+        scored_row(score=0.8, entities=("Apple",)),
+        scored_row(version=2, score=-0.8, began_s=MORNING_S, at_s=MORNING_S + 60),
+        scored_row(version=3, score=None, began_s=MORNING_S, at_s=MORNING_S + 120),
+    ]
+
+    assert (signals(rows, MORNING_S + 59)["Apple"].score or 0) > 0
+    assert signals(rows, MORNING_S + 60)["Apple"].score is None
+    assert (signals(rows, MORNING_S + 60)[None].score or 0) < 0
+    assert signals(rows, MORNING_S + 120)[None].score is None
+
+
+def test_a_late_copy_does_not_make_an_old_event_new() -> None:
+    rows = [scored_row(1), scored_row(2, event=1, began_s=MORNING_S, at_s=MORNING_S + 20 * HOUR_S)]
+
+    assert signals(rows, MORNING_S + 20 * HOUR_S)[None].score is None
+
+
+def test_a_headline_counts_once_it_is_scored() -> None:
+    row = replace(scored_row(), scored_s=MORNING_S + 5)
+
+    assert signals([row], MORNING_S + 4)[None].score is None
+    assert signals([row], MORNING_S + 5)[None].events == 1
+
+
+def test_a_signal_states_how_it_was_made() -> None:
+    found = signals([scored_row(), scored_row(2, source="paper")], MORNING_S)[None]
+
+    assert (found.events, found.items, found.sources) == (2, 2, 2)
+    assert (found.sources_live, found.sources_configured) == (3, 4)
+    assert (found.half_life_s, found.shrinkage, found.configuration) == (HOUR_S, 2, "c0ffee")
+
+
+def test_rows_that_would_change_the_past_are_refused() -> None:
+    book = aggregate()
+    book.at(MORNING_S, COVERAGE)
+
+    with pytest.raises(ValueError, match="known before the latest signal"):
+        book.add(scored_row())
+    with pytest.raises(ValueError, match="began after"):
+        book.add(scored_row(at_s=MORNING_S + 1, began_s=MORNING_S + 2))
+    with pytest.raises(ValueError, match="rising"):
+        book.at(MORNING_S - 1, COVERAGE)
+
+
+def test_evidence_names_what_moved_the_score_most() -> None:
+    book = aggregate()
+    book.add(scored_row(1, score=0.1))
+    book.add(scored_row(2, score=-0.9, title="Korvath Bank warns"))
+    book.add(scored_row(3, event=2, began_s=MORNING_S, score=-0.7))
+    for item in range(4, 30):
+        book.add(scored_row(item, score=0.0))
+    book.at(MORNING_S + HOUR_S, COVERAGE)
+    found = book.evidence(None)
+
+    assert [item.item for item in found.items[:3]] == [2, 3, 1]
+    assert found.items[0].title == "Korvath Bank warns"
+    assert found.items[0].weight == pytest.approx(0.25)  # half of an event of one half-life
+    assert len(found.items) == 20
+    assert found.omitted == 9
+
+
+def test_memory_is_that_of_the_window() -> None:
+    book = aggregate()
+    for item in range(2000):
+        book.add(scored_row(item, at_s=MORNING_S + item * HOUR_S, entities=("Apple",)))
+        book.at(MORNING_S + item * HOUR_S, COVERAGE)
+
+    assert book.rows_kept < 12
+
+
+def test_bars_end_at_multiples_of_their_length() -> None:
+    assert list(bar_ends(119.0, 240.0, 60.0)) == [120.0, 180.0, 240.0]
+    assert list(bar_ends(120.0, 240.0, 60.0)) == [180.0, 240.0]
