@@ -16,6 +16,8 @@ class Stamp:
     """UTC; None where the text can't be read, or means no instant."""
     date_only: bool = False
     """Whether the text names a day without a time of day; `at` is its midnight, UTC."""
+    zone_assumed: bool = False
+    """Whether the text gives a time of day without a zone that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
