@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
 from newsclf.watch.feeds import xml_text
-from newsclf.watch.feeds.decoding import decode
+from newsclf.watch.feeds.encodings import decode
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.feeds.reading import Reading, Repair, failed, read
 from newsclf.watch.feeds.text import MAX_SUMMARY, first_sentence, plain_text
