@@ -148,14 +148,10 @@ def train(
     parts = split(data, settings.data)
     callbacks.on_data(data, parts)
     from newsclf.training.devices import candidates
-    from newsclf.training.distil.prepare import teacher_folder
     from newsclf.training.rehearsal import fastest_compute, rehearse
 
     candidates(settings.train)  # before anything is downloaded
     base = copies.base or resolve_base(settings.train.base, revision=settings.train.revision)
-    teacher = copies.teacher
-    if teacher is None and settings.distil.teacher is not None:
-        teacher = teacher_folder(request, data.digest, partial(_train_teacher, callbacks, copies))
 
     with locked(work), _deleted_unless_resumable(work, settings.model):
         if not resume:
@@ -163,8 +159,9 @@ def train(
             compute = fastest_compute(base, parts.train, settings.train)
             request = request.computed_on(compute.device, compute.precision)
             rehearse(base, parts.train, request.settings.train, work, int8=request.optimize)
-        lesson = _lesson(request, data, parts, teacher, copies) if teacher else None
-        if lesson is not None:
+        lesson = None
+        if settings.distil.teacher is not None:
+            lesson = _lesson(request, callbacks, data, parts, copies)
             callbacks.on_lesson(lesson.card)
         started = request.model_copy(
             update={
@@ -178,42 +175,50 @@ def train(
     return result
 
 
-def _train_teacher(
-    callbacks: Callbacks, copies: LocalCopies, request: TrainRequest, *, resume: bool
-) -> None:
-    callbacks = callbacks.for_teacher(request.settings.train.epochs)
-    train(request, callbacks, resume=resume, copies=LocalCopies(data=copies.data))
-
-
 def _lesson(
-    request: TrainRequest, data: LabelledData, parts: Split, teacher: Path, copies: LocalCopies
+    request: TrainRequest,
+    callbacks: Callbacks,
+    data: LabelledData,
+    parts: Split,
+    copies: LocalCopies,
 ) -> Lesson:
-    """Ask the teacher, on the device of the training.
+    """Read the unlabelled texts, train the teacher if that is asked for, and let it answer.
 
     Raises:
-        DataError: the teacher or the unlabelled texts have changed since an interrupted run.
+        ConfigError, DataError, ModelError: teacher or texts can't be used; texts are read first.
+        DataError: they have changed since an interrupted run.
     """
     from newsclf.training.calibration.rows import calibration_rows
     from newsclf.training.devices import candidates
     from newsclf.training.distil.lesson import prepare_lesson
+    from newsclf.training.distil.prepare import teacher_folder
     from newsclf.training.distil.teacher import open_teacher
+    from newsclf.training.distil.unlabelled import read_unlabelled
 
-    settings = request.settings
-    calibrated_on = calibration_rows(data, parts, settings.train.calibration)
-    own = (*parts.validation, *parts.test, *parts.extra_test)
-    lesson = prepare_lesson(
-        open_teacher(teacher, name=settings.distil.teacher if copies.teacher else None),
-        settings.distil,
-        parts,
-        candidates(settings.train)[0],
-        held_out=[*own, *(row for each in calibrated_on for row in each.examples)],
-        unlabelled=copies.unlabelled,
-        cache=settings.state_dir / "soft-labels",
-        seed=settings.train.seed,
-    )
+    settings, distil = request.settings, request.settings.distil
+    unlabelled = None
+    if distil.unlabelled is not None:
+        sets = calibration_rows(data, parts, settings.train.calibration)
+        held_out = [*parts.validation, *parts.test, *parts.extra_test]
+        unlabelled = read_unlabelled(
+            copies.unlabelled or Path(distil.unlabelled),
+            distil,
+            training=parts.train,
+            held_out=[*held_out, *(row for each in sets for row in each.examples)],
+            seed=settings.train.seed,
+        )
+
+    def train_teacher(wanted: TrainRequest, *, resume: bool) -> None:
+        watching = callbacks.for_teacher(wanted.settings.train.epochs)
+        train(wanted, watching, resume=resume, copies=LocalCopies(data=copies.data))
+
+    folder = copies.teacher or teacher_folder(request, data.digest, train_teacher)
+    teacher = open_teacher(folder, name=distil.teacher if copies.teacher else None)
+    compute, cache = candidates(settings.train)[0], settings.state_dir / "soft-labels"
+    lesson = prepare_lesson(teacher, unlabelled, distil, parts, compute, cache=cache)
     if request.lesson_digest not in (None, lesson.card.digest):
         raise DataError(
-            f"{teacher}: the teacher, or its unlabelled texts, have changed since the run was"
+            f"{folder}: the teacher, or its unlabelled texts, have changed since the run was"
             " interrupted",
             hint="start again with newsclf train --overwrite",
         )

@@ -15,12 +15,12 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from newsclf.common.settings import DistilSettings
-from newsclf.data.examples import Example, Split
+from newsclf.data.examples import Split
 from newsclf.model.card import CardDistillation
 from newsclf.training.batches import Row, token_ids_of
 from newsclf.training.devices import Compute
 from newsclf.training.distil.teacher import Teacher, seen_by, teacher_logits
-from newsclf.training.distil.unlabelled import read_unlabelled
+from newsclf.training.distil.unlabelled import Unlabelled
 from newsclf.training.seen_texts import SeenTexts
 
 
@@ -62,42 +62,26 @@ class Lesson:
 
 def prepare_lesson(
     teacher: Teacher,
+    unlabelled: Unlabelled | None,
     settings: DistilSettings,
     parts: Split,
     compute: Compute,
     *,
-    held_out: Sequence[Example],
-    unlabelled: Path | None = None,
     cache: Path,
-    seed: int,
 ) -> Lesson:
-    """Read the unlabelled texts, and ask the teacher for them and the training texts.
+    """Ask a teacher for the training texts and for unlabelled ones.
 
     Args:
         compute: Device and precision to run the teacher with.
-        held_out: Rows that no unlabelled text may resemble.
-        unlabelled: A copy of the unlabelled texts, read instead of `settings.unlabelled`.
         cache: Folder in which a teacher's answers are kept.
-        seed: Chooses among more unlabelled texts than the settings ask for.
 
     Raises:
         ConfigError: the teacher knows labels of the test part.
-        DataError: the unlabelled file can't be used.
         ModelError: the teacher can't be used.
     """
     seen = seen_by(teacher, parts.test)
     training = [example.text for example in parts.train]
-    found = None
-    if settings.unlabelled is not None:
-        path = unlabelled or Path(settings.unlabelled)
-        found = read_unlabelled(
-            path,
-            settings,
-            training=training,
-            held_out=[example.text for example in held_out],
-            seed=seed,
-        )
-    texts = found.texts if found else []
+    texts = unlabelled.texts if unlabelled else []
     logits = teacher_logits(teacher, [*training, *texts], compute, cache=cache)
     return Lesson(
         settings=settings,
@@ -112,10 +96,10 @@ def prepare_lesson(
             teacher_models=len(teacher.models),
             temperature=settings.temperature,
             weight=settings.weight,
-            unlabelled=found.name if found else None,
-            unlabelled_digest=found.digest if found else None,
+            unlabelled=unlabelled.name if unlabelled else None,
+            unlabelled_digest=unlabelled.digest if unlabelled else None,
             unlabelled_rows=len(texts),
-            repeated=found.repeated if found else 0,
-            held_out=found.held_out if found else 0,
+            repeated=unlabelled.repeated if unlabelled else 0,
+            held_out=unlabelled.held_out if unlabelled else 0,
         ),
     )

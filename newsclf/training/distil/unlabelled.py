@@ -10,6 +10,7 @@ from pathlib import Path
 from newsclf.common.errors import DataError
 from newsclf.common.files import file_digest
 from newsclf.common.settings import DistilSettings
+from newsclf.data.examples import Example
 from newsclf.data.formats.columns import TEXT_COLUMN
 from newsclf.data.formats.rows import BadRow, Record, headline_of
 from newsclf.data.overlap import distinct, near_any
@@ -37,11 +38,18 @@ def read_unlabelled(
     path: Path,
     settings: DistilSettings,
     *,
-    training: Sequence[str],
-    held_out: Sequence[str],
+    training: Sequence[Example],
+    held_out: Sequence[Example],
     seed: int,
 ) -> Unlabelled:
     """Read a file of headlines, and choose at most `settings.unlabelled_rows` of them at random.
+
+    Args:
+        path: The file.
+        settings: How many texts are wanted, and their column.
+        training: Rows that are learnt anyway.
+        held_out: Rows that no text may resemble.
+        seed: Chooses among more texts than are wanted.
 
     Raises:
         DataError: there is no such file, or none of its rows can be used.
@@ -61,7 +69,9 @@ def read_unlabelled(
                 texts.append(text)
     unusable = rows - len(texts)
     texts = [texts[i] for i in distinct(texts)]
-    near_training, near_held_out = near_any(texts, training), near_any(texts, held_out)
+    near_training, near_held_out = (
+        near_any(texts, [example.text for example in others]) for others in (training, held_out)
+    )
     usable = [
         text
         for text, in_training, is_held_out in zip(texts, near_training, near_held_out, strict=True)

@@ -25,7 +25,7 @@ from newsclf.training.distil.lesson import Lesson
 from newsclf.training.distil.teacher import open_teacher, teacher_logits
 from newsclf.training.loop import FitResult, StepProgress, fit
 from tests.conftest import Cli
-from tests.support.builders import sample_rows, write_csv
+from tests.support.builders import build_tiny_base, sample_rows, write_csv
 from tests.support.models import tiny_settings
 
 TINY = TrainSettings(
@@ -165,6 +165,24 @@ def test_a_base_is_trained_as_the_teacher_first_and_kept_beside_its_student(
     assert (found["unlabelled"], found["unlabelled_rows"]) == ("news.csv", len(NEW))
     assert card_of("model")["files"] == student["files"]
     assert "Taught by model3-teacher" in Path("model3/README.md").read_text(encoding="utf-8")
+
+
+def test_a_student_is_checked_before_its_teacher_is_trained(
+    config: Path, tiny_base: Path, newsclf: Cli
+) -> None:
+    shutil.copytree(tiny_base, "big")
+    build_tiny_base(Path("t5"), "t5")
+
+    for options, said in (
+        (["--base", "t5"], "t5: cannot be used as a base"),
+        (["--unlabelled", "gone.csv"], "gone.csv: no such file"),
+    ):
+        refused = newsclf("train", "--config", config, "--teacher", "big", *options)
+
+        assert refused.exit_code != 0
+        assert said in refused.err
+        assert "teacher, seed" not in refused.err
+        assert sorted(path.name for path in Path().glob("model*")) == []
 
 
 def test_another_teacher_in_its_place_is_not_taken_for_it(
