@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from newsclf.common.errors import DataError, reason_of, require_extra
 from newsclf.common.files import replacing
 
 Rows = Sequence[Mapping[str, object]]
+Columns = Mapping[str, type]
 StreamFormat = Literal["csv", "tsv", "jsonl"]
 """Formats that can be written to a pipe; Parquet needs a file."""
 
@@ -24,8 +26,14 @@ Write = Callable[[Rows], None]
 
 
 @contextmanager
-def open_sink(path: Path) -> Iterator[Write]:
+def open_sink(path: Path, columns: Columns | None = None) -> Iterator[Write]:
     """Open a file for rows, creating its folder; on an error nothing is left behind.
+
+    Args:
+        path: The file.
+        columns: Names and kinds of the columns (str, int, float, bool or datetime), so that a
+            column may be empty in the first rows, and the file without rows. Without it the first
+            rows decide.
 
     Raises:
         DataError: The suffix is not .csv, .tsv, .jsonl or .parquet, or the file cannot be
@@ -35,14 +43,14 @@ def open_sink(path: Path) -> Iterator[Write]:
     suffix = path.suffix.lower()
     if suffix not in _SINKS:
         raise DataError(
-            f"{path}: predictions cannot be written to a '{path.suffix}' file",
+            f"{path}: rows cannot be written to a '{path.suffix}' file",
             hint=f"name a file that ends in {', '.join(_SINKS)}",
         )
     if suffix == ".parquet":
         require_extra("pyarrow", extra="train", purpose="writing Parquet")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file, _SINKS[suffix](file) as write:
+        with replacing(path) as file, _SINKS[suffix](file, columns=columns) as write:
             yield write
     except OSError as error:
         raise DataError(
@@ -57,14 +65,17 @@ def stream_sink(stream: BinaryIO, file_format: StreamFormat) -> AbstractContextM
 
 
 @contextmanager
-def _csv_sink(file: BinaryIO, delimiter: str = ",") -> Iterator[Write]:
+def _csv_sink(
+    file: BinaryIO, columns: Columns | None = None, delimiter: str = ","
+) -> Iterator[Write]:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     writer: csv.DictWriter[str] | None = None
 
     def write(rows: Rows) -> None:
         nonlocal writer
         if writer is None:
-            writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, lineterminator="\n")
+            names = list(columns or rows[0])
+            writer = csv.DictWriter(text, names, delimiter=delimiter, lineterminator="\n")
             writer.writeheader()
         try:
             writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
@@ -82,7 +93,9 @@ def _csv_sink(file: BinaryIO, delimiter: str = ",") -> Iterator[Write]:
 
 
 @contextmanager
-def _jsonl_sink(file: BinaryIO) -> Iterator[Write]:
+def _jsonl_sink(file: BinaryIO, columns: Columns | None = None) -> Iterator[Write]:
+    del columns  # each line names its own
+
     def write(rows: Rows) -> None:
         lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
         file.write("".join(lines).encode())
@@ -92,16 +105,25 @@ def _jsonl_sink(file: BinaryIO) -> Iterator[Write]:
 
 
 @contextmanager
-def _parquet_sink(file: BinaryIO) -> Iterator[Write]:
+def _parquet_sink(file: BinaryIO, columns: Columns | None = None) -> Iterator[Write]:
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
     writer: ParquetWriter | None = None
+    kinds = {
+        str: pa.string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+        dt.datetime: pa.timestamp("us", tz="UTC"),
+    }
+    schema = columns and pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
 
     def write(rows: Rows) -> None:
         nonlocal writer
         try:
-            table = pa.Table.from_pylist(list(map(dict, rows)), schema=writer and writer.schema)
+            known = writer.schema if writer else schema
+            table = pa.Table.from_pylist(list(map(dict, rows)), schema=known)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise DataError(
                 f"a column has values of different kinds ({error})",
@@ -125,7 +147,7 @@ def _parquet_sink(file: BinaryIO) -> Iterator[Write]:
         yield write
 
 
-_SINKS: dict[str, Callable[[BinaryIO], AbstractContextManager[Write]]] = {
+_SINKS: dict[str, Callable[..., AbstractContextManager[Write]]] = {
     ".csv": _csv_sink,
     ".tsv": partial(_csv_sink, delimiter="\t"),
     ".jsonl": _jsonl_sink,

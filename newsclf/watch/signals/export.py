@@ -1,0 +1,160 @@
+"""Export signals and headlines as Parquet, CSV or JSON lines, one row each.
+
+The rows are described by docs/signals.schema.json, and so are alerts. In CSV, a text that a
+spreadsheet would take for a formula gets an apostrophe in front; docs/decisions/0078 says why here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from newsclf.common.records import StrictRecord
+from newsclf.data.sink import open_sink
+from newsclf.watch.signals.aggregate import Signal, utc
+from newsclf.watch.signals.alerts import Alert
+from newsclf.watch.signals.rows import ScoredRow
+from newsclf.watch.signals.score import headline_score
+
+SCHEMA_VERSION: Literal[1] = 1
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""First characters that make a cell a formula, also in full width."""
+_CHUNK = 10_000
+_Record = TypeVar("_Record", bound=BaseModel)
+
+
+class SignalRow(Signal):
+    """Row of an export of signals: an entity, or all headlines, and a bar."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+
+
+class ItemRow(StrictRecord):
+    """Row of an export of headlines: a version of an item, and an entity that it names.
+
+    A headline that names several has a row for each, one that names none a single row.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    item: int
+    version: int
+    event: int
+    event_began: dt.datetime
+    entity: str | None
+    abstained: bool
+    """Whether it names other entities too, and so counts for none of them."""
+    retracted: bool
+    source: str
+    title: str
+    url: str | None
+    published: dt.datetime | None
+    """As the source claims."""
+    first_seen: dt.datetime
+    scored: dt.datetime | None
+    negative: float | None
+    neutral: float | None
+    positive: float | None
+    score: float | None
+    """P(positive) − P(negative)."""
+    model: str | None
+    """Digest of the model."""
+
+
+def signal_rows(signals: Iterable[Signal]) -> Iterator[SignalRow]:
+    """One row for each entity and bar."""
+    for signal in signals:
+        yield SignalRow(**dict(signal))
+
+
+def item_rows(rows: Iterable[ScoredRow]) -> Iterator[ItemRow]:
+    """One row for each version of an item and each entity that it names."""
+    for row in rows:
+        negative, neutral, positive = row.scores or (None, None, None)
+        for entity in row.entities or (None,):
+            yield ItemRow(
+                item=row.item,
+                version=row.version,
+                event=row.event,
+                event_began=utc(row.event_began_s),
+                entity=entity,
+                abstained=len(row.entities) > 1,
+                retracted=row.scores is None,
+                source=row.source,
+                title=row.title,
+                url=row.url,
+                published=None if row.published_s is None else utc(row.published_s),
+                first_seen=utc(row.first_seen_s),
+                scored=None if row.scored_s is None else utc(row.scored_s),
+                negative=negative,
+                neutral=neutral,
+                positive=positive,
+                score=None if row.scores is None else headline_score(row.scores),
+                model=row.model,
+            )
+
+
+def export(path: Path, kind: type[_Record], records: Iterable[_Record]) -> int:
+    """Write rows to a .parquet, .csv, .tsv or .jsonl file, which appears when it is complete.
+
+    Args:
+        path: The file.
+        kind: `SignalRow` or `ItemRow`; its fields are the columns, also where there are no rows.
+        records: The rows; they are read in pieces.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        DataError: The file can't be written, or has another suffix.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    suffix = path.suffix.lower()
+    found = iter(records)
+    written = 0
+    with open_sink(path, columns=_columns(kind)) as write:
+        write([])
+        while chunk := list(islice(found, _CHUNK)):
+            write([_cells(record, suffix) for record in chunk])
+            written += len(chunk)
+    return written
+
+
+def schema() -> str:
+    """JSON Schema of both kinds of rows and of an alert, as in docs/signals.schema.json."""
+    _, found = models_json_schema(
+        [(kind, "serialization") for kind in (SignalRow, ItemRow, Alert)],
+        title="Exports and alerts of newsclf watch",
+    )
+    return json.dumps(found, indent=2, sort_keys=True) + "\n"
+
+
+def _columns(kind: type[BaseModel]) -> dict[str, type]:
+    """Fields of a record with the kind of their values, without None."""
+    hints: Mapping[str, Any] = get_type_hints(kind)
+    return {name: _value_type(hints[name]) for name in kind.model_fields}
+
+
+def _value_type(hint: Any) -> type:
+    choices = [choice for choice in get_args(hint) if choice is not type(None)]
+    first = choices[0] if choices else hint
+    return first if isinstance(first, type) else type(first)
+
+
+def _cells(record: BaseModel, suffix: str) -> dict[str, object]:
+    if suffix == ".parquet":
+        return record.model_dump()
+    cells = record.model_dump(mode="json")
+    if suffix == ".jsonl":
+        return cells
+    return {name: _without_formula(value) for name, value in cells.items()}
+
+
+def _without_formula(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
