@@ -94,7 +94,8 @@ class DataSettings(ReadingSettings):
     """Which labelled headlines to read, and how they are split."""
 
     source: str = "phrasebank"
-    """`phrasebank`, `sample`, the path of a file or folder, or the id of a Hub data set."""
+    """`phrasebank`, `headlines`, `sample`, the path of a file or folder, or the id of a Hub data
+    set; `+headlines` after it adds the shipped headlines."""
     validation: str | None = None
     """Another source, for early stopping and model choice; by default a part of `source`."""
     test: str | None = None

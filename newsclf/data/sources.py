@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -29,7 +28,7 @@ _TAKES = (
     " .xlsx, .zip, …), a folder, or a data set of the Hugging Face Hub (org/name); +headlines after"
     " it adds the shipped headlines"
 )
-_SHIPPED = ("headlines", "sample")
+_SHIPPED = {"headlines": headlines.read, "sample": headlines.read_sample}
 _WITH_HEADLINES = "+headlines"
 """Ends a source to which the project's own headlines are added."""
 
@@ -86,7 +85,7 @@ def load_texts(settings: DataSettings) -> Texts:
     """
     source = settings.source
     if source.endswith(_WITH_HEADLINES):
-        own = load_texts(_with_source(settings, source.removesuffix(_WITH_HEADLINES)))
+        own = load_texts(_with_source(settings, _added_to(source)))
         shipped = load_texts(_with_source(settings, "headlines"))
         return Texts(source, [*own.texts, *shipped.texts], own.notes)
     found = hub_data(source)
@@ -155,13 +154,13 @@ def load_again(
 
 def _load_source(settings: DataSettings, at: Path | None) -> LabelledData:
     if settings.source.endswith(_WITH_HEADLINES):
-        source = settings.source.removesuffix(_WITH_HEADLINES)
+        source = _added_to(settings.source)
         own = _load_source(_with_source(settings, source), at)
         return _joined(own, headlines.read(settings), settings)
     if settings.source == "phrasebank":
         return phrasebank.read(at or phrasebank.download(), settings)
     if settings.source in _SHIPPED:
-        return _shipped(settings)
+        return _SHIPPED[settings.source](settings)
     if at is None and (found := hub_data(settings.source)) is not None:
         return _from_hub(found, settings)
     path, split = (at, None) if at else _find_path(settings.source)
@@ -170,11 +169,15 @@ def _load_source(settings: DataSettings, at: Path | None) -> LabelledData:
     return table.read(path, settings, split=split)
 
 
-def _shipped(settings: DataSettings) -> LabelledData:
-    if settings.source == "headlines":
-        return headlines.read(settings)
-    with as_file(files("newsclf") / "data" / "sample.csv") as path:
-        return table.read(path, DataSettings(), name="newsclf sample headlines")
+def _added_to(source: str) -> str:
+    """The source to which the shipped headlines are added."""
+    other = source.removesuffix(_WITH_HEADLINES)
+    if other in _SHIPPED:
+        raise DataError(
+            f"{source} adds headlines that it holds already",
+            hint="the sample is a part of the headlines: --data headlines",
+        )
+    return other
 
 
 def _joined(first: LabelledData, second: LabelledData, settings: DataSettings) -> LabelledData:

@@ -118,7 +118,7 @@ print(json.dumps(zipfile.ZipFile(glob.glob({str(tmp_path / "*.whl")!r})[0]).name
     names = set(json.loads(listed.stdout))
 
     assert {
-        "newsclf/data/sample.csv",
+        "newsclf/data/headlines.csv",
         "newsclf/configs/default.toml",
         "newsclf/configs/demo.toml",
         "newsclf/configs/prices.toml",

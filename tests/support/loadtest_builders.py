@@ -124,8 +124,8 @@ def build_run(loads: list[Load], **changes: Any) -> Run:
             Objective(percentile=99, limit_ms=200),
         ],
         "payloads": Payloads(
-            source="sample.csv",
-            count=623,
+            source="sample",
+            count=637,
             sha256="ef" * 32,
             characters_mean=61.4,
             characters_p50=58,

@@ -14,8 +14,8 @@ from newsclf.cli.options import QuietOpt, VerboseOpt, start
 _FOLDER = Path(".newsclf/demo")
 """Default folder, which an earlier demo made, so that the next one may replace it."""
 _HEADLINES = [
-    "Operating profit rose to EUR 13.1 mn from EUR 8.7 mn a year earlier",
-    "The plant will be closed and 240 people lose their jobs",
+    "Brewer Tarnholt cuts costs and raises its profit forecast",
+    "Brewer Tarnholt cuts its profit forecast as costs rise",
 ]
 _STEPS = 7
 
@@ -29,7 +29,7 @@ def demo(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
-    """Run the full workflow on bundled data: offline, in about 3 minutes."""
+    """Run the full workflow on bundled data: offline, in about 4 minutes."""
     output = start(as_json=False, quiet=quiet, verbose=verbose)
     from newsclf.common.errors import CheckFailedError
     from newsclf.common.settings import shipped_config

@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import json
 from collections.abc import Sequence
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from newsclf.common.errors import ConfigError, DataError
 from newsclf.contract.limits import MAX_API_BODY_BYTES, MAX_BODY_BYTES
 from newsclf.contract.requests import WireFormat, headline_problem
+from newsclf.data import headlines
 from newsclf.data.formats.columns import TEXT_COLUMN
 from newsclf.data.formats.rows import Record
 from newsclf.data.records import open_records
@@ -24,14 +24,17 @@ SAMPLE_NAME = "sample"
 
 
 def read_headlines(source: Path | None, text_column: str | None) -> list[str]:
-    """Read the headlines of a data file, without blank and unreadable ones; None: of the sample.
+    """Read the headlines of a data file, without blank and unreadable ones.
+
+    Args:
+        source: The file; None: the shipped sample.
+        text_column: Its column with the headlines; None: the one with a usual name.
 
     Raises:
         DataError: the file can't be read, or has no headlines.
     """
     if source is None:
-        with as_file(files("newsclf") / "data" / "sample.csv") as path:
-            return read_headlines(path, "text")
+        return [row["text"] for row in headlines.sample_rows()]
     with open_records(source) as records:
         column = records.column(TEXT_COLUMN, text_column)
         rows = itertools.islice(records, _MAX_HEADLINES_READ)

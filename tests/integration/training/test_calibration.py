@@ -29,7 +29,7 @@ from newsclf.training.folder import TrainRequest
 from newsclf.training.run import train
 from newsclf.training.seen_texts import part_of, read_seen_texts
 from tests.conftest import Cli
-from tests.support.builders import build_tiny_base, sample_rows
+from tests.support.builders import build_tiny_base, sample_rows, write_csv
 from tests.support.models import Unwatched, tiny_settings
 
 ENCODERS = (
@@ -104,12 +104,21 @@ def test_a_model_whose_logits_are_no_numbers_is_left_as_it_is(tiny_base: Path) -
 
 @pytest.fixture(scope="module")
 def models(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A model for each value of the setting, which are alike but for their calibration."""
+    """A model for each value of the setting, which are alike but for their calibration.
+
+    Their data are none of the shipped headlines.
+    """
     folder = tmp_path_factory.mktemp("models")
+    rows = [(f"{text} again", label) for text, label in sample_rows()]
+    data = write_csv(folder / "own.csv", [("text", "label"), *rows])
     config = folder / "tiny.toml"
     config.write_text(tiny_settings(tiny_base, epochs=2), encoding="utf-8")
     for value in ("none", "own", "headlines"):
-        flags = {"model": folder / value, "train": {"calibration": value}}
+        flags = {
+            "model": folder / value,
+            "data": {"source": str(data)},
+            "train": {"calibration": value},
+        }
         train(TrainRequest(settings=load_settings(config, environ={}, flags=flags)), Unwatched())
     return {value: folder / value for value in ("none", "own", "headlines")}
 
@@ -131,8 +140,9 @@ def test_the_card_says_what_the_weights_hold(models: dict[str, Path], value: str
 
 
 def test_the_card_names_the_rows_and_none_without_calibration(models: dict[str, Path]) -> None:
-    sample = load_data(DataSettings(source="sample"))
-    own = (sample.name, len(split(sample, DataSettings(source="sample")).validation))
+    settings = read_card(models["own"])[1].data.settings
+    data = load_data(settings)
+    own = (data.name, len(split(data, settings).validation))
     corpus = headlines.read(DataSettings(source="headlines"))
     shipped = (corpus.name, len(corpus.validation or ()))
 
@@ -147,7 +157,7 @@ def test_the_card_names_the_rows_and_none_without_calibration(models: dict[str, 
 
 
 def test_the_validation_score_is_that_of_the_written_model(models: dict[str, Path]) -> None:
-    settings = DataSettings(source="sample")
+    settings = read_card(models["own"])[1].data.settings
     rows = split(load_data(settings), settings).validation
     for path in models.values():
         _, card = read_card(path)
@@ -174,7 +184,7 @@ def test_headlines_that_were_calibrated_on_count_as_seen(models: dict[str, Path]
 
 def test_the_command_says_how_it_was_calibrated(tiny_base: Path, newsclf: Cli) -> None:
     config = Path("tiny.toml")
-    config.write_text(tiny_settings(tiny_base, epochs=1), encoding="utf-8")
+    config.write_text(tiny_settings(tiny_base, epochs=1, calibration="headlines"), encoding="utf-8")
 
     result = newsclf("train", "--config", config)
 

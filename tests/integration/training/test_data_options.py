@@ -13,6 +13,9 @@ from newsclf.model.card import read_card
 from tests.conftest import Cli
 from tests.support.builders import sample_rows
 
+UNQUOTED = str.maketrans(';"', ",'")
+"""What means something in a CSV file with semicolons."""
+
 
 @pytest.mark.parametrize(
     ("options", "said"),
@@ -50,7 +53,7 @@ def test_the_hint_for_labels_is_a_command_without_a_guess(newsclf: Cli) -> None:
 
 
 def test_evaluate_says_how_it_read_a_file(trained: Path, newsclf: Cli) -> None:
-    rows = [f"{label};{text.replace(';', ',')} – Örebro" for text, label in sample_rows()[:20]]
+    rows = [f"{label};{text.translate(UNQUOTED)} – Örebro" for text, label in sample_rows()[:20]]
     Path("d.csv").write_bytes("\n".join(["label;headline", *rows]).encode("cp1252"))
 
     result = newsclf(

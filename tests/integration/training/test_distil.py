@@ -38,7 +38,12 @@ TINY = TrainSettings(
     threads=1,
 )
 CPU = Compute("cpu", "float32")
-_CORPUS = [example.text for example in load_data(DataSettings(source="headlines")).examples[:200]]
+_SAMPLE = {text for text, _ in sample_rows()}
+_CORPUS = [
+    example.text
+    for example in load_data(DataSettings(source="headlines")).examples[:200]
+    if example.text not in _SAMPLE
+]
 NEW = [_CORPUS[i] for i in distinct(_CORPUS)[:40]]
 
 
@@ -233,11 +238,14 @@ def test_more_texts_than_asked_for_are_drawn_at_random(
 
 
 def test_a_teacher_that_knows_the_test_part_is_refused(
-    config: Path, trained: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+    config: Path, trained: Path, newsclf: Cli
 ) -> None:
-    monkeypatch.setenv("NEWSCLF_DATA_SPLIT_SEED", "7")  # other parts than the teacher's
+    # The teacher's rows in a file of their own have other parts than the sample.
+    write_csv(Path("mine.csv"), [("text", "label"), *sample_rows()])
 
-    result = newsclf("train", "--config", config, "--teacher", trained / "model")
+    result = newsclf(
+        "train", "--config", config, "--data", "mine.csv", "--teacher", trained / "model"
+    )
 
     assert result.exit_code == 2
     assert "this teacher was trained on" in result.err

@@ -35,7 +35,7 @@ def test_the_whole_package_travels_and_nothing_of_this_machine(tmp_path: Path) -
         assert {info.uid for info in archive} == {0}
     modules = Path(newsclf.__file__).parent.rglob("*.py")
     assert {f"newsclf/{p.relative_to(Path(newsclf.__file__).parent)}" for p in modules} <= {*names}
-    assert "newsclf/data/sample.csv" in names
+    assert "newsclf/data/headlines.csv" in names
     assert not [name for name in names if name.endswith(".pyc") or name.startswith(("/", ".."))]
 
 

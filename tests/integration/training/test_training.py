@@ -71,7 +71,7 @@ def uninterrupted(
     return run_fit(parts, tiny_base, tmp_path_factory.mktemp("whole"))
 
 
-@pytest.mark.parametrize("step", [3, 7, 8, 15, 20], ids=lambda step: f"after step {step} of 21")
+@pytest.mark.parametrize("step", [3, 8, 9, 17, 23], ids=lambda step: f"after step {step} of 24")
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     parts: Split, tiny_base: Path, tmp_path: Path, uninterrupted: FitResult, step: int
 ) -> None:
@@ -237,10 +237,11 @@ def test_a_run_of_two_seeds_resumes_where_it_stopped(config: Path, newsclf: Cli)
 
 
 def test_a_seed_whose_int8_file_is_refused_is_named_after_the_table(
-    config: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+    config: Path, tiny_base: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from newsclf.training.int8 import export
 
+    config.write_text(tiny_settings(tiny_base), encoding="utf-8")
     real_export = export.export_int8
     monkeypatch.setattr(
         export,
@@ -359,9 +360,10 @@ def test_bad_data_leaves_nothing_behind(config: Path, newsclf: Cli) -> None:
 
 
 def test_a_failed_parity_gate_says_both_numbers_and_leaves_what_was_there(
-    config: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+    config: Path, tiny_base: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The quantiser goes wrong: it makes the int8 form of a model with the classes mixed up."""
+    config.write_text(tiny_settings(tiny_base), encoding="utf-8")
     from newsclf.training.int8 import export
 
     real_export = export.export_int8
@@ -372,8 +374,8 @@ def test_a_failed_parity_gate_says_both_numbers_and_leaves_what_was_there(
     monkeypatch.setattr(export, "export_int8", export_mixed_up)
     trained = newsclf("train", "--config", config)
     assert trained.exit_code == 6
-    assert "the int8 model was not accepted: of 50 validation rows" in trained.err
-    assert "get another label than from the float model, where at most 5 may" in trained.err
+    assert "the int8 model was not accepted: of 474 shipped headlines" in trained.err
+    assert "get another label than from the float model, where at most 58 may" in trained.err
     assert "the float model is kept" in trained.err
     assert "next: newsclf evaluate --float --model model" in trained.err
     options = re.findall(
@@ -479,7 +481,8 @@ def test_a_start_that_was_killed_does_not_block_the_next(config: Path, newsclf: 
 
 def test_caveats_about_the_data_are_shown(config: Path, newsclf: Cli) -> None:
     """Rows that repeat, contradict each other, read alike or are long, and a class that is rare."""
-    neutral = [row for row in sample_rows() if row[1] == "neutral"]
+    once = [text for text, label in sample_rows() if label == "neutral"]
+    neutral = [(text, "neutral") for text in [*once, *(f"{text} again" for text in once)]]
     positive = [row for row in sample_rows() if row[1] == "positive"]
     long = [("Profit rose " * 150 + str(i), "positive") for i in range(5)]
     rows = [*neutral, *positive[:5], *positive[:3], (neutral[0][0], "positive"), *long]

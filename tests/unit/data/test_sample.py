@@ -1,4 +1,4 @@
-"""The shipped headlines: enough, of all classes, original, and no give-away."""
+"""The shipped sample: whole groups of the corpus in the parts where they stand there."""
 
 from __future__ import annotations
 
@@ -6,63 +6,64 @@ from collections import Counter
 
 import pytest
 
+from newsclf.common.errors import DataError
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
-from newsclf.data import phrasebank
-from newsclf.data.examples import normalised
+from newsclf.data import headlines
+from newsclf.data.examples import Example
 from newsclf.data.sources import load_data
-from tests.support.builders import REAL_PHRASEBANK, sample_rows
+from newsclf.data.split import split
+
+SAMPLE = DataSettings(source="sample")
 
 
-def test_it_has_about_600_headlines_of_all_classes() -> None:
-    rows = sample_rows()
-    shares = {label: count / len(rows) for label, count in Counter(r[1] for r in rows).items()}
+def test_it_has_about_600_headlines_of_all_classes_kinds_and_styles() -> None:
+    rows = headlines.sample_rows()
+    shares = {label: n / len(rows) for label, n in Counter(r["label"] for r in rows).items()}
 
-    assert 550 <= len(rows) <= 650
+    assert len(rows) == 637
     assert set(shares) == set(LABELS)
-    assert min(shares.values()) > 0.15
+    assert min(shares.values()) > 0.25
+    for column in ("kind", "style"):
+        assert {row[column] for row in rows} == {row[column] for row in headlines.rows()}
 
 
-def test_no_headline_stands_twice() -> None:
-    rows = sample_rows()
+def test_a_group_is_in_it_whole_or_not_at_all() -> None:
+    chosen = headlines.sample_rows()
+    groups = {row["group"] for row in chosen}
 
-    assert len({normalised(text) for text, _ in rows}) == len(rows)
-    assert len(load_data(DataSettings(source="sample")).examples) == len(rows)
-
-
-def test_no_two_headlines_begin_alike() -> None:
-    openings = Counter(" ".join(text.lower().split()[:4]) for text, _ in sample_rows())
-
-    assert openings.most_common(1)[0][1] == 1
+    assert chosen == [row for row in headlines.rows() if row["group"] in groups]
 
 
-def test_single_words_do_not_give_the_label_away() -> None:
-    from sklearn.feature_extraction.text import CountVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import cross_val_score
-    from sklearn.pipeline import make_pipeline
+def test_its_parts_are_those_of_the_corpus() -> None:
+    sample = split(load_data(SAMPLE), SAMPLE)
+    corpus = DataSettings(source="headlines")
+    whole = split(load_data(corpus), corpus)
 
-    texts, labels = zip(*sample_rows(), strict=True)
-    bag_of_words = make_pipeline(CountVectorizer(), LogisticRegression(max_iter=500))
-
-    accuracy = cross_val_score(bag_of_words, texts, labels, cv=5).mean()
-
-    assert accuracy < 0.75  # always saying neutral gives 0.50
+    assert [len(each) for each in (sample.train, sample.validation, sample.test)] == [469, 71, 97]
+    for part in ("train", "validation", "test"):
+        assert _texts(getattr(sample, part)) < _texts(getattr(whole, part))
 
 
-@pytest.mark.skipif(
-    not REAL_PHRASEBANK.is_file(), reason="needs PhraseBank's zip in ../shared/data"
-)
-def test_nothing_is_taken_from_phrasebank() -> None:
-    settings = DataSettings(agreement=50)
-    real = phrasebank.read(REAL_PHRASEBANK, settings).examples
-    runs = {run for example in real for run in _runs_of_seven(example.text)}
+@pytest.mark.parametrize("agreement", [50, 100])
+def test_all_of_its_labels_agree(agreement: int) -> None:
+    data = load_data(DataSettings.model_validate({"source": "sample", "agreement": agreement}))
 
-    copied = [text for text, _ in sample_rows() if _runs_of_seven(text) & runs]
-
-    assert copied == []
+    assert data.digest == load_data(SAMPLE).digest
+    assert (len(data.examples), len(data.extra), data.licence) == (469, 0, "Apache-2.0")
 
 
-def _runs_of_seven(text: str) -> set[tuple[str, ...]]:
-    words = "".join(c if c.isalnum() else " " for c in text.casefold()).split()
-    return {tuple(words[i : i + 7]) for i in range(len(words) - 6)}
+def test_its_digest_is_not_that_of_the_corpus() -> None:
+    assert load_data(SAMPLE).digest != load_data(DataSettings(source="headlines")).digest
+
+
+@pytest.mark.parametrize("source", ["sample", "headlines"])
+def test_the_corpus_is_not_added_to_itself(source: str) -> None:
+    with pytest.raises(DataError, match="adds headlines that it holds already") as caught:
+        load_data(DataSettings(source=f"{source}+headlines"))
+
+    assert "--data headlines" in str(caught.value.hint)
+
+
+def _texts(examples: list[Example]) -> set[str]:
+    return {example.text for example in examples}
