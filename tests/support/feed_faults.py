@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from newsclf.watch.feeds.documents.reading import Repair
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.feeds.reading import Repair
 
 URL = "https://news.example.com/feeds/markets.xml"
 NOON = "2026-07-01T12:00:00+00:00"

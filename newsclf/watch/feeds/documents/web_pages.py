@@ -6,9 +6,9 @@ import re
 from urllib.parse import urljoin
 
 from newsclf.common.visible import visible
+from newsclf.watch.feeds.documents.reading import Reading, failed
+from newsclf.watch.feeds.documents.text import plain_text
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.feeds.reading import Reading, failed
-from newsclf.watch.feeds.text import plain_text
 
 _PAGE = re.compile(
     r"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?><!--.*?-->\s*)*+"

@@ -25,13 +25,14 @@ from newsclf.common.errors import ConfigError
 from newsclf.common.records import StrictRecord, read_record
 from newsclf.common.settings import shipped_config
 from newsclf.common.suggestions import did_you_mean
-from newsclf.watch.feeds.json_paths import JsonPath, compact, text_at, value_at, values_at
+from newsclf.watch.feeds.answer import Request
+from newsclf.watch.feeds.documents.json_paths import JsonPath, compact, text_at, value_at, values_at
+from newsclf.watch.feeds.documents.reading import Reading, Repair, failed, read
+from newsclf.watch.feeds.documents.syndication import MAX_ITEMS, MAX_RAW, read_feed
+from newsclf.watch.feeds.documents.text import MAX_SUMMARY, first_sentence, plain_text
+from newsclf.watch.feeds.documents.times import stamp
+from newsclf.watch.feeds.documents.web_pages import web_page
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.feeds.reading import Reading, Repair, failed, read
-from newsclf.watch.feeds.syndication import MAX_ITEMS, MAX_RAW, read_feed
-from newsclf.watch.feeds.text import MAX_SUMMARY, first_sentence, plain_text
-from newsclf.watch.feeds.times import stamp
-from newsclf.watch.feeds.web_pages import web_page
 from newsclf.watch.item import Item
 
 _FOLDER = "news"
@@ -175,18 +176,6 @@ class Vendor(StrictRecord):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VendorRequest:
-    """One GET of a news API. Its text form shows no secret."""
-
-    url: str = field(repr=False)
-    """With the key, if the vendor wants it there."""
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    shown_url: str
-    """The address without the key, for people."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a source asks a vendor for."""
 
@@ -246,9 +235,7 @@ def api_key(vendor: Vendor, *, environ: Mapping[str, str] = os.environ) -> str |
     )
 
 
-def request(
-    vendor: Vendor, wanted: Wanted, *, key: str | None, page: str | None = None
-) -> VendorRequest:
+def request(vendor: Vendor, wanted: Wanted, *, key: str | None, page: str | None = None) -> Request:
     """Build the request for a page of items.
 
     Args:
@@ -277,17 +264,15 @@ def request(
         if page is not None and paging is not None and paging.parameter is not None:
             parameters[paging.parameter] = page
     headers = dict(vendor.request.headers)
-    shown = _with(base, parameters)
     if vendor.key is not None and key:
         if vendor.key.header is not None:
             headers[vendor.key.header] = f"{vendor.key.prefix}{key}"
         elif vendor.key.parameter is not None:
             parameters[vendor.key.parameter] = key
-    return VendorRequest(
-        url=_with(base, parameters),
+    return Request(
+        url=f"{base}?{urlencode(parameters)}" if parameters else base,
         headers=headers,
         secrets=(key,) if vendor.key is not None and key else (),
-        shown_url=shown,
     )
 
 
@@ -337,10 +322,6 @@ def _time(at: dt.datetime | None, form: str) -> str | None:
         return None
     at = at.astimezone(dt.UTC)
     return str(int(at.timestamp())) if form == "epoch" else at.strftime(form)
-
-
-def _with(base: str, parameters: Mapping[str, str]) -> str:
-    return f"{base}?{urlencode(parameters)}" if parameters else base
 
 
 def _same_host(url: str, other: str) -> bool:

@@ -1,7 +1,7 @@
 """RSS, RDF, Atom and JSON Feed: read a feed document, however broken, into items.
 
 feedparser reads the XML. What is done before it (encoding, entities, forbidden characters,
-declarations) and after it (text, times, addresses) is ours; a decision record has the measurements.
+declarations) and after it (text, times, addresses) is ours; decision 0075 has the measurements.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
-from newsclf.watch.feeds import xml_text
-from newsclf.watch.feeds.encodings import decode
+from newsclf.watch.feeds.documents import xml_text
+from newsclf.watch.feeds.documents.encodings import decode
+from newsclf.watch.feeds.documents.reading import Reading, Repair, failed, read
+from newsclf.watch.feeds.documents.text import MAX_SUMMARY, first_sentence, plain_text
+from newsclf.watch.feeds.documents.times import stamp
+from newsclf.watch.feeds.documents.web_pages import web_page
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.feeds.reading import Reading, Repair, failed, read
-from newsclf.watch.feeds.text import MAX_SUMMARY, first_sentence, plain_text
-from newsclf.watch.feeds.times import stamp
-from newsclf.watch.feeds.web_pages import web_page
 from newsclf.watch.item import Item
 
 MAX_ITEMS = 5_000

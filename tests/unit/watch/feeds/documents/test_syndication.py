@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from newsclf.watch.feeds.documents.reading import Reading, Repair
+from newsclf.watch.feeds.documents.syndication import FeedMemory, read_feed
+from newsclf.watch.feeds.documents.text import plain_text
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.feeds.reading import Reading, Repair
-from newsclf.watch.feeds.syndication import FeedMemory, read_feed
-from newsclf.watch.feeds.text import plain_text
 from tests.support.feed_faults import FAULTS, URL, Fault, rss
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cf"]), max_size=30)

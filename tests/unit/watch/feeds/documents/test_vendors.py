@@ -15,9 +15,8 @@ from pydantic import ValidationError
 
 from newsclf.common.errors import ConfigError
 from newsclf.common.settings import shipped_config
-from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.feeds.reading import Reading
-from newsclf.watch.feeds.vendors import (
+from newsclf.watch.feeds.documents.reading import Reading
+from newsclf.watch.feeds.documents.vendors import (
     Vendor,
     Wanted,
     api_key,
@@ -26,6 +25,8 @@ from newsclf.watch.feeds.vendors import (
     request,
     vendor_names,
 )
+from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.feeds.redaction import Redaction
 from newsclf.watch.item import Item
 
 KEY = "s3cret/key"
@@ -312,8 +313,8 @@ def test_no_answer_raises(name: str, document: object) -> None:
 def test_a_key_goes_where_the_vendor_wants_it_and_is_shown_nowhere(name: str) -> None:
     vendor = load_vendor(name)
     found = request(vendor, WANTED, key=KEY)
-    assert KEY not in repr(found)
-    assert "s3cret" not in found.shown_url
+    assert "s3cret" not in repr(found)
+    assert "s3cret" not in Redaction(found.secrets)(found.url)
     if vendor.key is None:
         assert found.secrets == ()
         return
@@ -338,12 +339,13 @@ def test_times_in_each_form() -> None:
 def test_what_a_source_does_not_name_is_left_out_and_its_own_comes_first() -> None:
     wanted = Wanted(parameters={"limit": "50", "topics": "earnings"})
     found = request(load_vendor("alpha_vantage"), wanted, key=KEY)
-    query = parse_qs(urlsplit(found.shown_url).query)
+    query = parse_qs(urlsplit(found.url).query)
     assert query == {
         "function": ["NEWS_SENTIMENT"],
         "sort": ["LATEST"],
         "limit": ["50"],
         "topics": ["earnings"],
+        "apikey": [KEY],
     }
 
 
@@ -365,7 +367,7 @@ def test_pages_by_number_by_offset_and_by_address() -> None:
     assert answer("benzinga", full, page="7").next_page == "8"
     assert answer("benzinga", full[:99], page="7").next_page is None
     second = request(load_vendor("benzinga"), WANTED, key=KEY, page="1")
-    assert parse_qs(urlsplit(second.shown_url).query)["page"] == ["1"]
+    assert parse_qs(urlsplit(second.url).query)["page"] == ["1"]
     following = answer("massive", ARTICLES["massive"]).next_page
     assert following is not None
     address = request(load_vendor("massive"), WANTED, key=KEY, page=following).url

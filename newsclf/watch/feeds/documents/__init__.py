@@ -1,0 +1,1 @@
+"""Documents of news sources, as bytes, to items: feeds, answers of news APIs, and files."""
