@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import heapq
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
@@ -150,7 +150,8 @@ class Aggregate:
         while self._waiting and self._waiting[0][0] <= at_s:
             self._put(heapq.heappop(self._waiting)[2])
         self._forget(self._span(at_s) - _SPANS)
-        return [self._signal(entity, coverage) for entity in self._groups]
+        since_end = {n: self._decay(at_s - (n + 1) * self._span_s) for n in self._items}
+        return [self._signal(entity, coverage, since_end) for entity in self._groups]
 
     def evidence(self, entity: str | None) -> Evidence:
         """The headlines behind the latest signal of an entity; None: of all headlines."""
@@ -196,35 +197,31 @@ class Aggregate:
                 row = self._current.get(item)
                 if row is not None and self._span(row.event_began_s) == number:
                     del self._current[item]
-        for group in self._groups.values():
-            for number in [number for number in group.spans if number <= up_to]:
-                del group.spans[number]
+            for group in self._groups.values():
+                group.spans.pop(number, None)
 
-    def _signal(self, entity: str | None, coverage: Coverage) -> Signal:
-        weights, products, sources = [], [], set[str]()
-        events = items = abstained = 0
-        for number, span in self._groups[entity].spans.items():
-            abstained += len(span.abstained)
-            if span.events:
-                end_s = (number + 1) * self._span_s
-                total = span.total(end_s, self._decay)
-                since_end = self._decay(self._at_s - end_s)
-                weights.append(since_end * total.weight)
-                products.append(since_end * total.product)
-                sources |= total.sources
-                events += len(span.events)
-                items += total.items
-        weight = math.fsum(weights)
+    def _signal(
+        self, entity: str | None, coverage: Coverage, since_end: Mapping[int, float]
+    ) -> Signal:
+        """The signal of an entity; `since_end` is how far each span has decayed."""
+        spans = self._groups[entity].spans
+        totals = [
+            (since_end[number], span.total((number + 1) * self._span_s, self._decay))
+            for number, span in spans.items()
+            if span.events
+        ]
+        weight = math.fsum(decay * total.weight for decay, total in totals)
+        product = math.fsum(decay * total.product for decay, total in totals)
         settings = self._settings
         return Signal(
             at=utc(self._at_s),
             entity=entity,
-            score=math.fsum(products) / (settings.shrinkage + weight) if events else None,
+            score=product / (settings.shrinkage + weight) if totals else None,
             weight=weight,
-            events=events,
-            items=items,
-            sources=len(sources),
-            abstained=abstained,
+            events=sum(total.events for _, total in totals),
+            items=sum(total.items for _, total in totals),
+            sources=len(frozenset().union(*(total.sources for _, total in totals))),
+            abstained=sum(len(span.abstained) for span in spans.values()),
             sources_live=coverage.live,
             sources_configured=coverage.configured,
             half_life_s=settings.half_life_s,
@@ -283,6 +280,7 @@ class _Total(NamedTuple):
 
     weight: float
     product: float
+    events: int
     items: int
     sources: frozenset[str]
 
@@ -326,6 +324,7 @@ class _Span:
             self._total = _Total(
                 weight=math.fsum(weight for weight, _ in weighed),
                 product=math.fsum(weight * score for weight, score in weighed),
+                events=len(self.events),
                 items=len(rows),
                 sources=frozenset(row.source for row in rows),
             )
