@@ -73,7 +73,7 @@ class EvidenceItem(StrictRecord):
     item: int
     version: int
     event: int
-    source: str
+    sources: tuple[str, ...]
     title: str
     url: str | None
     first_seen: dt.datetime
@@ -134,8 +134,8 @@ class Aggregate:
         """
         if row.known_s <= self._at_s:
             raise ValueError(f"item {row.item} was known before the latest signal")
-        if row.event_began_s > row.first_seen_s:
-            raise ValueError(f"event {row.event} began after its item {row.item} was seen")
+        if row.event_began_s > row.known_s:
+            raise ValueError(f"event {row.event} began after its item {row.item} was known")
         heapq.heappush(self._waiting, (row.known_s, next(self._arrivals), row))
 
     def at(self, at_s: float, coverage: Coverage) -> list[Signal]:
@@ -173,7 +173,7 @@ class Aggregate:
     def _put(self, row: ScoredRow) -> None:
         before = self._current.get(row.item)
         if before is not None:
-            if before.version >= row.version:
+            if before.revision >= row.revision:
                 return
             for span, _ in self._spans_of(before):
                 span.remove(before)
@@ -234,7 +234,7 @@ class Aggregate:
             item=row.item,
             version=row.version,
             event=row.event,
-            source=row.source,
+            sources=row.sources,
             title=row.title,
             url=row.url,
             first_seen=utc(row.first_seen_s),
@@ -326,7 +326,7 @@ class _Span:
                 product=math.fsum(weight * score for weight, score in weighed),
                 events=len(self.events),
                 items=len(rows),
-                sources=frozenset(row.source for row in rows),
+                sources=frozenset(source for row in rows for source in row.sources),
             )
         return self._total
 

@@ -51,7 +51,8 @@ class ItemRow(StrictRecord):
     abstained: bool
     """Whether it names other entities too, and so counts for none of them."""
     retracted: bool
-    source: str
+    sources: str
+    """Names of the sources that show it, with commas between them."""
     title: str
     url: str | None
     published: dt.datetime | None
@@ -86,7 +87,7 @@ def item_rows(rows: Iterable[ScoredRow]) -> Iterator[ItemRow]:
                 entity=entity,
                 abstained=len(row.entities) > 1,
                 retracted=row.scores is None,
-                source=row.source,
+                sources=", ".join(row.sources),
                 title=row.title,
                 url=row.url,
                 published=None if row.published_s is None else utc(row.published_s),

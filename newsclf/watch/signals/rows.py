@@ -7,25 +7,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredRow:
-    """One version of a headline with its scores, or its retraction.
+    """A headline with its scores, or its retraction, as the record knew it from some time on.
 
     Times are in seconds since 1970.
     """
 
     item: int
+    """The headline, whatever became of its text."""
     version: int
-    """Counts the edits and the retraction of the item, upwards."""
+    """Number of its text: 1, and one more with each edit."""
+    revision: int
+    """Rises with all that became known of the item; the row with the highest counts."""
+    known_s: float
+    """When the record held all of this; no earlier signal uses it."""
     event: int
     """The group of near-duplicates to which the item belongs."""
     event_began_s: float
-    """When the first item of the event was first seen."""
-    source: str
+    """When the first item of the event was known."""
+    sources: tuple[str, ...]
+    """Those that show it, in the order in which they did."""
     title: str
     url: str | None = None
     published_s: float | None = None
     """As the source claims."""
     first_seen_s: float
-    """When this version was fetched for the first time."""
+    """When this text was fetched for the first time."""
     scored_s: float | None = None
     scores: tuple[float, float, float] | None = None
     """Probabilities of negative, neutral and positive; None for a retraction."""
@@ -33,8 +39,3 @@ class ScoredRow:
     """Digest of the model."""
     entities: tuple[str, ...] = ()
     """Those of the watch list that the title names."""
-
-    @property
-    def known_s(self) -> float:
-        """When signals may use it first: seen and scored."""
-        return max(self.first_seen_s, self.scored_s or self.first_seen_s)

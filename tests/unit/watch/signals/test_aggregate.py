@@ -54,7 +54,7 @@ def records(draw: st.DrawFn) -> list[ScoredRow]:
                     source=draw(st.sampled_from(["wire", "paper"])),
                 )
                 late_s = draw(st.sampled_from([0.0, 1.0, HOUR_S]))
-                rows.append(replace(row, scored_s=row.scored_s and row.scored_s + late_s))
+                rows.append(replace(row, known_s=row.known_s + late_s))
                 seen_s += draw(st.floats(0, 5 * HOUR_S))
     return rows
 
@@ -90,7 +90,7 @@ def plain_formula(rows: list[ScoredRow], entity: str | None, at_s: float) -> flo
     latest: dict[int, ScoredRow] = {}
     for row in rows:
         if row.known_s <= at_s and (
-            row.item not in latest or latest[row.item].version < row.version
+            row.item not in latest or latest[row.item].revision < row.revision
         ):
             latest[row.item] = row
     events: dict[int, list[ScoredRow]] = {}
@@ -127,7 +127,7 @@ def test_copies_of_a_headline_change_no_score(
 ) -> None:
     firsts = [row for row in rows if row.version == 1 and row.known_s == row.event_began_s]
     again = [
-        replace(row, item=1000 * n + row.item, source="copycat")
+        replace(row, item=1000 * n + row.item, sources=("copycat",))
         for row in firsts
         for n in range(1, copies + 1)
     ]
@@ -184,7 +184,7 @@ def test_a_late_copy_does_not_make_an_old_event_new() -> None:
 
 
 def test_a_headline_counts_once_it_is_scored() -> None:
-    row = replace(scored_row(), scored_s=MORNING_S + 5)
+    row = replace(scored_row(), known_s=MORNING_S + 5)
 
     assert signals([row], MORNING_S + 4)[None].score is None
     assert signals([row], MORNING_S + 5)[None].events == 1
@@ -196,6 +196,13 @@ def test_a_signal_states_how_it_was_made() -> None:
     assert (found.events, found.items, found.sources) == (2, 2, 2)
     assert (found.sources_live, found.sources_configured) == (3, 4)
     assert (found.half_life_s, found.shrinkage, found.configuration) == (HOUR_S, 2, "c0ffee")
+
+
+def test_the_sources_of_a_headline_are_counted_each() -> None:
+    row = replace(scored_row(), sources=("wire", "paper"))
+    found = signals([row, scored_row(2)], MORNING_S)[None]
+
+    assert (found.items, found.sources) == (2, 2)
 
 
 def test_rows_that_would_change_the_past_are_refused() -> None:

@@ -39,7 +39,7 @@ def alert(title: str = "Korvath Bank warns", entity: str | None = "Apple") -> Al
         item=7,
         version=1,
         event=7,
-        source="wire",
+        sources=("wire",),
         title=title,
         url=None,
         first_seen=utc(MORNING_S),
