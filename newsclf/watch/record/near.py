@@ -1,0 +1,186 @@
+"""Find near-duplicates among the headlines of the last 24 hours, exactly and in flat memory.
+
+Two headlines are near-duplicates if the Jaccard index of their words and pairs of adjacent words is
+at least NEAR, unless each has a number that the other lacks: `Q3` and `Q4`, `$200` and `$300`, the
+dates of two daily reports. Of n parts at most n − ⌈NEAR · n⌉ may be missing in a near-duplicate, so
+any n − ⌈NEAR · n⌉ + 1 of them, kept in an inverted index, are enough to find it (prefix filtering;
+Chaudhuri et al. 2006). Which ones are chosen changes the speed and never the answer, so an index
+that is built again from the record answers as the one that was lost. docs/decisions/0077 compares
+it with MinHash.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+from zlib import crc32
+
+NEAR = 0.5
+"""Jaccard index of words and pairs of adjacent words from which headlines tell the same event."""
+WINDOW_S = 24 * 3600
+"""How long after its beginning an event is joined by near-duplicates, seconds."""
+MIN_WORDS = 4
+"""Words that a headline needs to be recognised by its words alone."""
+_SEGMENT_S = 4 * 3600
+_COUNTERS = 1 << 16
+_WORD = re.compile(r"[^\W_]+(?:[.,][^\W_]+)*")
+
+_Parts: TypeAlias = "array[int]"
+"""Distinct checksums of the words and of the pairs of adjacent words of a headline."""
+
+
+class Near(NamedTuple):
+    """The event of the headline that resembles another one most."""
+
+    similarity: float
+    event: int
+    began_s: float
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a headline, case-folded; `1.5` and `U.S` are one word each."""
+    return _WORD.findall(text.casefold())
+
+
+def similarity(one: str, other: str) -> float:
+    """Jaccard index of the words and pairs of adjacent words of two headlines."""
+    return _jaccard(frozenset(_parts(words_of(one))), _parts(words_of(other)))
+
+
+class RecentHeadlines:
+    """Headlines of the events that began in the last 24 hours, to find near-duplicates among.
+
+    Memory is that of one window, however long it runs: events are kept by the hours in which they
+    began, and go with them.
+    """
+
+    def __init__(self) -> None:
+        self._segments: dict[int, _Segment] = {}
+        self._counters = array("I", bytes(4 * _COUNTERS))
+
+    def __len__(self) -> int:
+        """How many headlines are kept; some may be older than 24 hours."""
+        return sum(len(segment.entries) for segment in self._segments.values())
+
+    def add(self, text: str, *, event: int, began_s: float) -> None:
+        """Keep a headline of an event that began at `began_s`; one with few words is left out."""
+        words = words_of(text)
+        if len(words) < MIN_WORDS:
+            return
+        parts = _parts(words)
+        for part in parts:
+            self._counters[part % _COUNTERS] += 1
+        segment = self._segments.setdefault(int(began_s // _SEGMENT_S), _Segment())
+        segment.add(_Entry(event, began_s, parts, _numbers(words)), self._rarest(parts))
+
+    def find(self, text: str, *, at_s: float) -> Near | None:
+        """Find the event that a headline tells.
+
+        Returns:
+            The event of the most similar headline, the earliest of several; None if there is no
+            near-duplicate among those of events that began in the 24 hours before `at_s`.
+        """
+        self._forget(at_s - WINDOW_S)
+        words = words_of(text)
+        if len(words) < MIN_WORDS:
+            return None
+        parts = _parts(words)
+        sought = _Entry(0, at_s, parts, _numbers(words))
+        wanted = frozenset(parts)
+        best: Near | None = None
+        for segment in self._segments.values():
+            for entry in segment.comparable(sought):
+                found = Near(_jaccard(wanted, entry.parts), entry.event, entry.began_s)
+                if (
+                    found.similarity >= NEAR
+                    and at_s - WINDOW_S <= entry.began_s
+                    and not _other_numbers(sought, entry)
+                    and (best is None or _before(found, best))
+                ):
+                    best = found
+        return best
+
+    def _forget(self, before_s: float) -> None:
+        for number in [n for n in self._segments if (n + 1) * _SEGMENT_S <= before_s]:
+            del self._segments[number]
+
+    def _rarest(self, parts: _Parts) -> list[int]:
+        """As many parts as a near-duplicate shares one of, those that were rare so far."""
+        by_count = sorted(parts, key=lambda part: self._counters[part % _COUNTERS])
+        return by_count[: _chosen(len(parts))]
+
+
+class _Entry(NamedTuple):
+    event: int
+    began_s: float
+    parts: _Parts
+    numbers: frozenset[str]
+
+
+class _Segment:
+    """Headlines of the events that began within the same few hours, by some of their parts."""
+
+    def __init__(self) -> None:
+        self.entries: list[_Entry] = []
+        self._by_part: dict[int, int | list[int]] = {}
+
+    def add(self, entry: _Entry, chosen: list[int]) -> None:
+        number = len(self.entries)
+        self.entries.append(entry)
+        for part in chosen:
+            there = self._by_part.setdefault(part, number)
+            if isinstance(there, list):
+                there.append(number)
+            elif there != number:
+                self._by_part[part] = [there, number]
+
+    def comparable(self, sought: _Entry) -> Iterator[_Entry]:
+        """Headlines that may be near-duplicates, by their length and how many parts were met."""
+        numbers: list[int] = []
+        for part in sought.parts:
+            there = self._by_part.get(part)
+            if isinstance(there, list):
+                numbers += there
+            elif there is not None:
+                numbers.append(there)
+        size = len(sought.parts)
+        for number, met in Counter(numbers).items():
+            entry = self.entries[number]
+            other = len(entry.parts)
+            # Of the parts that were not chosen all may be shared.
+            shared_at_most = met + other - _chosen(other)
+            if shared_at_most * (1 + NEAR) >= NEAR * (size + other):
+                yield entry
+
+
+def _chosen(parts: int) -> int:
+    """As many parts of a headline as each near-duplicate has one of."""
+    return parts - math.ceil(NEAR * parts) + 1
+
+
+def _numbers(words: list[str]) -> frozenset[str]:
+    return frozenset(word for word in words if any(map(str.isdigit, word)))
+
+
+def _other_numbers(one: _Entry, other: _Entry) -> bool:
+    return bool(one.numbers - other.numbers and other.numbers - one.numbers)
+
+
+def _parts(words: list[str]) -> _Parts:
+    pairs = (" ".join(pair) for pair in pairwise(words))
+    return array("I", {crc32(part.encode()) for part in (*words, *pairs)})
+
+
+def _jaccard(one: frozenset[int], other: _Parts) -> float:
+    shared = len(one.intersection(other))
+    return shared / (len(one) + len(other) - shared or 1)
+
+
+def _before(one: Near, other: Near) -> bool:
+    """Whether a candidate comes before another: the more similar, then the earlier event."""
+    return (-one.similarity, one.event) < (-other.similarity, other.event)

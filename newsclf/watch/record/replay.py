@@ -1,0 +1,288 @@
+"""Read the record commit by commit: what was known by a time, in order."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Connection, RowMapping, Select, exists, func, select
+
+from newsclf.watch.item import Stamp
+from newsclf.watch.record.database import explained, open_to_read
+from newsclf.watch.record.rows import (
+    Alert,
+    Commit,
+    Computed,
+    Fetch,
+    Retraction,
+    Score,
+    Sighting,
+    Signal,
+    Version,
+)
+from newsclf.watch.record.schema import (
+    alerts,
+    commits,
+    configurations,
+    fetches,
+    headlines,
+    items,
+    retractions,
+    scores,
+    signals,
+    versions,
+)
+from newsclf.watch.record.times import microseconds, moment
+
+_T = TypeVar("_T")
+_AT_ONCE = 500
+"""Commits that are read in one transaction."""
+
+
+class Record:
+    """A record, open to be read, also while another process writes to it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a record.
+
+        Raises:
+            StateError: There is no such file, it can't be used, or a newer newsclf wrote it.
+            DataError: The file is damaged, or something else.
+        """
+        self.path = path
+        self._engine = open_to_read(path)
+
+    def __enter__(self) -> Self:
+        """The record, which is closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._engine.dispose()
+
+    def last_commit(self, *, until: dt.datetime | None = None) -> int:
+        """Id of the last commit, or of the last one that was known by a time; 0 without any."""
+        query = select(func.max(commits.c.id))
+        if until is not None:
+            query = query.where(commits.c.known_at <= microseconds(until))
+        with explained(self.path), self._engine.connect() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
+    def commits(
+        self, *, after: int = 0, until: dt.datetime | int | None = None
+    ) -> Iterator[Commit]:
+        """Replay the record in its order; memory does not grow with it.
+
+        Args:
+            after: Begin behind this commit.
+            until: End with what was known by this time, or with this commit, such as the basis of
+                a signal; None: with the last one that is there now.
+        """
+        last = until if isinstance(until, int) else self.last_commit(until=until)
+        while after < last:
+            upto = min(last, after + _AT_ONCE)
+            with explained(self.path), self._engine.connect() as connection:
+                found = list(_commits(connection, after, upto))
+            yield from found
+            after = upto
+
+    def unscored(self, *, model: str, engine: str, limit: int) -> list[tuple[int, str]]:
+        """Versions without a score of a model, the earliest first, each as its id and text."""
+        scored = exists().where(
+            scores.c.version_id == versions.c.id, scores.c.model == model, scores.c.engine == engine
+        )
+        query = select(versions.c.id, versions.c.text).where(~scored)
+        with explained(self.path), self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(versions.c.id).limit(limit))
+            return [(id_, text) for id_, text in rows]
+
+
+def _commits(connection: Connection, after: int, upto: int) -> Iterator[Commit]:
+    """The commits after one, up to another, with all their rows."""
+
+    def by_commit(
+        query: Select[Any], column: Any, make: Callable[[RowMapping], _T]
+    ) -> Mapping[int, tuple[_T, ...]]:
+        rows = connection.execute(
+            query.add_columns(column.c.commit_id.label("of_commit"))
+            .where(column.c.commit_id > after, column.c.commit_id <= upto)
+            .order_by(column.c.id)
+        ).mappings()
+        found: defaultdict[int, tuple[_T, ...]] = defaultdict(tuple)
+        for row in rows:
+            found[row["of_commit"]] += (make(row),)
+        return found
+
+    fetched = by_commit(select(fetches), fetches, _fetch)
+    sighted = by_commit(
+        select(items, headlines.c.event_id).join(headlines, headlines.c.id == items.c.headline_id),
+        items,
+        _sighting,
+    )
+    told = by_commit(_VERSIONS, versions, _version)
+    withdrawn = by_commit(_RETRACTIONS, retractions, _retraction)
+    scored = by_commit(select(scores), scores, _score)
+    bars = by_commit(select(signals), signals, _signal)
+    alarms = by_commit(select(alerts), alerts, _alert)
+    computed = by_commit(_computed(signals), signals, _basis)
+    computed = {**by_commit(_computed(alerts), alerts, _basis), **computed}
+    query = select(commits).where(commits.c.id > after, commits.c.id <= upto)
+    for row in connection.execute(query.order_by(commits.c.id)):
+        basis = next(iter(computed.get(row.id, ())), None)
+        yield Commit(
+            id=row.id,
+            known_at=moment(row.known_at),
+            fetch=next(iter(fetched.get(row.id, ())), None),
+            sightings=sighted.get(row.id, ()),
+            versions=told.get(row.id, ()),
+            retractions=withdrawn.get(row.id, ()),
+            scores=scored.get(row.id, ()),
+            computed=None
+            if basis is None
+            else Computed(
+                configuration=basis[0],
+                basis=basis[1],
+                signals=bars.get(row.id, ()),
+                alerts=alarms.get(row.id, ()),
+            ),
+        )
+
+
+_VERSIONS = (
+    select(
+        versions,
+        headlines.c.event_id,
+        items.c.source,
+        items.c.url,
+        items.c.tickers,
+        items.c.published_raw,
+        items.c.published_at,
+        items.c.published_date_only,
+        items.c.updated_raw,
+        items.c.updated_at,
+        items.c.updated_date_only,
+        fetches.c.fetched_at,
+        commits.c.known_at,
+    )
+    .join(headlines, headlines.c.id == versions.c.headline_id)
+    .join(items, items.c.id == versions.c.item_id)
+    .join(fetches, fetches.c.id == items.c.fetch_id)
+    .join(commits, commits.c.id == versions.c.commit_id)
+)
+_RETRACTIONS = (
+    select(retractions, headlines.c.event_id, items.c.source)
+    .join(items, items.c.id == retractions.c.item_id)
+    .outerjoin(headlines, headlines.c.id == retractions.c.headline_id)
+)
+
+
+def _computed(table: Any) -> Select[Any]:
+    return select(configurations.c.digest, table.c.basis).join(
+        configurations, configurations.c.id == table.c.configuration_id
+    )
+
+
+def _fetch(row: RowMapping) -> Fetch:
+    return Fetch(
+        source=row["source"],
+        fetched_at=moment(row["fetched_at"]),
+        monotonic_s=row["monotonic_s"],
+        outcome=row["outcome"],
+        status=row["status"],
+        server_at=moment(row["server_at"]) if row["server_at"] is not None else None,
+        body_digest=row["body_digest"],
+        body_bytes=row["body_bytes"],
+        detail=row["detail"],
+    )
+
+
+def _sighting(row: RowMapping) -> Sighting:
+    return Sighting(
+        item=row["id"],
+        headline=row["headline_id"],
+        event=row["event_id"],
+        source=row["source"],
+        title=row["title"],
+    )
+
+
+def _version(row: RowMapping) -> Version:
+    return Version(
+        id=row["id"],
+        headline=row["headline_id"],
+        event=row["event_id"],
+        number=row["number"],
+        text=row["text"],
+        source=row["source"],
+        item=row["item_id"],
+        url=row["url"],
+        tickers=tuple(json.loads(row["tickers"])),
+        published=_stamp(row, "published"),
+        updated=_stamp(row, "updated"),
+        fetched_at=moment(row["fetched_at"]),
+        known_at=moment(row["known_at"]),
+    )
+
+
+def _stamp(row: RowMapping, name: str) -> Stamp | None:
+    raw, at = row[f"{name}_raw"], row[f"{name}_at"]
+    if raw is None:
+        return None
+    return Stamp(raw, moment(at) if at is not None else None, row[f"{name}_date_only"])
+
+
+def _retraction(row: RowMapping) -> Retraction:
+    return Retraction(
+        item=row["item_id"],
+        headline=row["headline_id"],
+        event=row["event_id"],
+        source=row["source"],
+    )
+
+
+def _score(row: RowMapping) -> Score:
+    return Score(
+        row["version_id"],
+        row["model"],
+        row["engine"],
+        row["negative"],
+        row["neutral"],
+        row["positive"],
+    )
+
+
+def _signal(row: RowMapping) -> Signal:
+    return Signal(
+        entity=row["entity"],
+        bar_at=moment(row["bar_at"]),
+        value=row["value"],
+        detail=json.loads(row["detail"]),
+        evidence=tuple(json.loads(row["evidence"])),
+    )
+
+
+def _alert(row: RowMapping) -> Alert:
+    return Alert(
+        rule=row["rule"],
+        entity=row["entity"],
+        detail=json.loads(row["detail"]),
+        evidence=tuple(json.loads(row["evidence"])),
+    )
+
+
+def _basis(row: RowMapping) -> tuple[str, int]:
+    return row["digest"], row["basis"]

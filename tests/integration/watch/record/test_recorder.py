@@ -1,0 +1,295 @@
+"""Which documents make new headlines, edits, sightings and events, in a record on disk."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from newsclf.watch.item import Item, Stamp
+from newsclf.watch.record.recorder import Recorder
+from newsclf.watch.record.replay import Record
+from newsclf.watch.record.rows import Alert, Commit, Score, Signal, Version
+from tests.support.newsrecord import HOUR, START, Clock, Feeds, contents, fetch, item
+
+PROFIT = "Acme posts record profit on strong demand"
+OIL = "Oil falls as supply grows faster than demand"
+URL = "https://example.com/acme"
+
+
+@pytest.fixture
+def feeds(tmp_path: Path) -> Iterator[Feeds]:
+    found = Feeds(tmp_path / "news.db")
+    yield found
+    found.recorder.close()
+
+
+def replayed(feeds: Feeds) -> list[Commit]:
+    with Record(feeds.path) as record:
+        return list(record.commits())
+
+
+def versions(feeds: Feeds) -> list[Version]:
+    return [version for commit in replayed(feeds) for version in commit.versions]
+
+
+@pytest.mark.parametrize("restarting", [False, True])
+def test_a_headline_is_added_once_however_often_it_is_listed(
+    feeds: Feeds, *, restarting: bool
+) -> None:
+    first = feeds.deliver("wire", item(PROFIT, id="g1", url=URL), item(OIL, id="g2"))
+    assert (first.headlines, first.events, len(first.versions)) == (2, 2, 2)
+    for _ in range(3):
+        feeds.clock.pass_(30 * HOUR)
+        if restarting:
+            feeds.restart()
+        again = feeds.deliver("wire", item(OIL, id="g2"), item(PROFIT, id="g1", url=URL))
+        assert (again.headlines, again.edits, again.versions) == (0, 0, ())
+    rows = contents(feeds.path)
+    assert {name: len(rows[name]) for name in ("fetches", "items", "headlines")} == {
+        "fetches": 4,
+        "items": 2,
+        "headlines": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        item(PROFIT, id="g1", url=f"{URL}?utm_source=rss"),
+        item(PROFIT, id="changed", url=f"{URL}/amp"),
+        item(PROFIT, id="changed", url="https://example.com/other"),
+        item(PROFIT, url=URL),
+        item(PROFIT.upper()),
+        item(f"REFILE-{PROFIT}", url="https://example.com/other"),
+    ],
+)
+@pytest.mark.parametrize("source", ["wire", "other"])
+def test_the_same_article_is_recognised_by_identifier_address_or_words(
+    feeds: Feeds, again: Item, source: str
+) -> None:
+    feeds.deliver("wire", item(PROFIT, id="g1", url=URL))
+    feeds.clock.pass_(HOUR)
+    feeds.restart()
+    added = feeds.deliver(source, again)
+    assert (added.headlines, added.events) == (0, 0)
+
+
+def test_an_edit_is_a_version_and_a_second_source_with_other_words_is_none(feeds: Feeds) -> None:
+    feeds.deliver("wire", item(PROFIT, id="g1", url=URL))
+    assert feeds.deliver("portal", item("Acme: a record year", id="p", url=URL)).versions == ()
+    edit = feeds.deliver("wire", item("Acme posts record loss", id="g1", url=URL))
+    assert (edit.headlines, edit.edits) == (0, 1)
+    back = feeds.deliver("wire", item(PROFIT, id="g1", url=URL))
+    assert (back.headlines, back.edits) == (0, 1)
+    found = versions(feeds)
+    assert [(each.number, each.text) for each in found] == [
+        (1, PROFIT),
+        (2, "Acme posts record loss"),
+        (3, PROFIT),
+    ]
+    assert {each.headline for each in found} == {1}
+    assert {each.event for each in found} == {1}
+
+
+def test_an_edit_with_another_identifier_is_recognised_by_the_address(feeds: Feeds) -> None:
+    feeds.deliver("wire", item(PROFIT, id="g1", url=URL))
+    edit = feeds.deliver("wire", item("Acme posts record loss", id="g1-edited", url=URL))
+    assert (edit.headlines, edit.edits) == (0, 1)
+
+
+def test_a_correction_that_changes_one_sign_is_a_version(feeds: Feeds) -> None:
+    feeds.deliver("wire", item("Acme earned 1.5 dollars a share", id="g1"))
+    edit = feeds.deliver("wire", item("CORRECTED-Acme earned 15 dollars a share", id="g1"))
+    assert edit.edits == 1
+
+
+def test_two_sources_that_follow_each_other_make_one_version_of_an_edit(feeds: Feeds) -> None:
+    for text in (PROFIT, "Acme posts record loss on weak demand"):
+        for source in ("wire", "portal"):
+            feeds.deliver(source, item(text, id=f"{source}-1", url=URL))
+            feeds.deliver(source, item(text, id=f"{source}-1", url=URL))
+    assert [each.number for each in versions(feeds)] == [1, 2]
+
+
+def test_an_identifier_that_all_items_share_hides_none(feeds: Feeds) -> None:
+    everything = [item(PROFIT, id="N/A", url=URL), item(OIL, id="N/A", url=f"{URL}-2")]
+    assert feeds.deliver("wire", *everything).headlines == 2
+    gold = item("Gold steadies before the decision on rates", id="N/A", url=f"{URL}-3")
+    assert feeds.deliver("wire", gold, *everything).headlines == 1
+    assert feeds.deliver("wire", everything[1]).headlines == 0
+    copper = item("Copper slides while the dollar gains", id="N/A", url=f"{URL}-4")
+    assert feeds.deliver("wire", copper).headlines == 1
+    added = feeds.deliver("wire", gold, copper, *everything)
+    assert (added.headlines, added.versions) == (0, ())
+
+
+def test_a_feed_of_one_item_that_uses_its_identifier_again_hides_none(feeds: Feeds) -> None:
+    feeds.deliver("wire", item(PROFIT, id="latest", url=URL))
+    assert feeds.deliver("wire", item(OIL, id="latest", url=f"{URL}-2")).headlines == 1
+    assert feeds.deliver("wire", item(OIL, id="latest", url=f"{URL}-2")).headlines == 0
+    assert feeds.deliver("wire", item(PROFIT, id="latest", url=URL)).headlines == 0
+
+
+def test_words_identify_a_headline_for_24_hours_only(feeds: Feeds) -> None:
+    feeds.deliver("wire", item(PROFIT, id="g1", url=URL))
+    feeds.clock.pass_(24 * HOUR)
+    assert feeds.deliver("other", item(PROFIT, id="o1", url=f"{URL}-2")).headlines == 0
+    feeds.clock.pass_(dt.timedelta(seconds=1))
+    later = feeds.deliver("third", item(PROFIT, id="t1", url=f"{URL}-3"))
+    assert (later.headlines, later.events) == (1, 1)
+
+
+@pytest.mark.parametrize("restarting", [False, True])
+def test_near_duplicates_tell_one_event(feeds: Feeds, *, restarting: bool) -> None:
+    feeds.deliver("wire", item(PROFIT, id="g1"))
+    feeds.clock.pass_(2 * HOUR)
+    if restarting:
+        feeds.restart()
+    near = item("UPDATE 2-Acme posts record profit on very strong demand", id="o1")
+    added = feeds.deliver("other", near, item(OIL, id="o2"))
+    assert (added.headlines, added.events) == (2, 1)
+    assert [each.event for each in versions(feeds)] == [1, 1, 2]
+
+
+def test_a_near_duplicate_in_the_same_document_joins_as_well(feeds: Feeds) -> None:
+    added = feeds.deliver("wire", item(PROFIT, id="1"), item(f"{PROFIT} in Europe", id="2"))
+    assert (added.headlines, added.events) == (2, 1)
+
+
+def test_a_retraction_is_recorded_once_and_names_what_it_withdraws(feeds: Feeds) -> None:
+    feeds.deliver("wire", item(PROFIT, id="g1", url=URL))
+    withdrawn = item("", id="g1", retracted=True)
+    assert feeds.deliver("wire", withdrawn).retractions == 1
+    feeds.restart()
+    assert feeds.deliver("wire", withdrawn, item(PROFIT, id="g1", url=URL)).retractions == 0
+    (found,) = [each for commit in replayed(feeds) for each in commit.retractions]
+    assert (found.headline, found.event, found.source) == (1, 1, "wire")
+
+
+def test_a_retraction_that_comes_before_its_item_is_not_lost(feeds: Feeds) -> None:
+    feeds.deliver("wire", item("", id="g1", retracted=True))
+    added = feeds.deliver("wire", item(PROFIT, id="g1"))
+    assert (added.headlines, added.retractions) == (1, 1)
+    found = [each for commit in replayed(feeds) for each in commit.retractions]
+    assert [each.headline for each in found] == [None, 1]
+
+
+def test_a_retraction_by_another_source_withdraws_nothing(feeds: Feeds) -> None:
+    feeds.deliver("wire", item(PROFIT, id="g1"))
+    feeds.deliver("other", item("", id="g1", retracted=True))
+    (found,) = [each for commit in replayed(feeds) for each in commit.retractions]
+    assert found.headline is None
+
+
+def test_an_item_without_a_title_is_kept_and_is_no_headline(feeds: Feeds) -> None:
+    assert feeds.deliver("wire", item("–", id="g1", raw="<item/>")).headlines == 0
+    assert len(contents(feeds.path)["items"]) == 1
+    assert feeds.deliver("wire", item(PROFIT, id="g1")).headlines == 1
+
+
+def test_the_clocks_of_an_item_come_back_as_they_were(feeds: Feeds) -> None:
+    published = Stamp("Mon, 02 Mar 2026 11:00:00 +0100", START + HOUR)
+    updated = Stamp("2. März", None, date_only=True)
+    feeds.clock.pass_(dt.timedelta(microseconds=1))
+    feeds.recorder.add_fetch(
+        fetch("wire", START, status=200, server_at=START - HOUR, body_digest="ab", body_bytes=3),
+        [item(PROFIT, id="g1", published=published, updated=updated, tickers=("ACME", "X"))],
+    )
+    (commit,) = replayed(feeds)
+    (version,) = commit.versions
+    assert (version.published, version.updated) == (published, updated)
+    assert (version.fetched_at, version.known_at) == (START, feeds.clock.now)
+    assert version.published_at == START, "a date in the future is no date"
+    assert version.tickers == ("ACME", "X")
+    assert commit.fetch == fetch(
+        "wire", START, status=200, server_at=START - HOUR, body_digest="ab", body_bytes=3
+    )
+
+
+def test_fetches_without_items_are_recorded_too(feeds: Feeds) -> None:
+    feeds.recorder.add_fetch(fetch("wire", status=304))
+    (commit,) = replayed(feeds)
+    assert commit.fetch is not None
+    assert commit.fetch.status == 304
+
+
+def test_a_clock_that_is_put_back_does_not_put_the_record_back(feeds: Feeds) -> None:
+    feeds.deliver("wire", item(PROFIT, id="g1"))
+    feeds.clock.pass_(-HOUR)
+    feeds.deliver("wire", item(OIL, id="g2"))
+    first, second = replayed(feeds)
+    assert first.known_at == second.known_at
+    assert second.fetch is not None
+    assert second.fetch.fetched_at == START - HOUR
+
+
+def test_scores_are_kept_once_for_each_model_and_engine(feeds: Feeds) -> None:
+    ((version, _),) = feeds.deliver("wire", item(PROFIT, id="g1")).versions
+    with Record(feeds.path) as record:
+        assert record.unscored(model="m1", engine="int8", limit=9) == [(version, PROFIT)]
+    score = Score(version, "m1", "int8", 0.1, 0.2, 0.1 + 0.2 + 0.4)
+    assert feeds.recorder.add_scores([score, score]) == 1
+    feeds.restart()
+    assert feeds.recorder.add_scores([score._replace(negative=0.5)]) == 0
+    assert feeds.recorder.add_scores([score._replace(model="m2")]) == 1
+    found = [each for commit in replayed(feeds) for each in commit.scores]
+    assert found == [score, score._replace(model="m2")]
+    with Record(feeds.path) as record:
+        assert record.unscored(model="m1", engine="int8", limit=9) == []
+        assert record.unscored(model="m1", engine="float", limit=9) == [(version, PROFIT)]
+
+
+def test_signals_and_alerts_come_back_with_what_they_were_computed_from(feeds: Feeds) -> None:
+    feeds.deliver("wire", item(PROFIT, id="g1"))
+    signal = Signal(entity="Acme", bar_at=START, value=0.1 + 0.2, detail={"n": 1}, evidence=(1,))
+    empty = Signal(entity="Beta", bar_at=START, value=None, detail={"n": 0})
+    alert = Alert(rule="above 0.3", entity="Acme", detail={"was": 0.1}, evidence=(1,))
+    compute = partial(
+        Recorder.add_computed,
+        configuration=("digest", "half_life_s = 60"),
+        basis=feeds.recorder.last_commit,
+    )
+    assert compute(feeds.recorder, new_signals=[signal, empty], new_alerts=[alert]) == 3
+    feeds.restart()
+    assert compute(feeds.recorder, new_signals=[signal]) == 0, "the bar is there"
+    computed = replayed(feeds)[1].computed
+    assert computed is not None
+    assert (computed.configuration, computed.basis) == ("digest", 1)
+    assert computed.signals == (signal, empty)
+    assert computed.alerts == (alert,)
+
+
+def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
+    key = "k3y/with+signs"
+    path = tmp_path / "news.db"
+    feeds = Feeds(path, clock=Clock(), secrets=[key, ""])
+    feeds.recorder.add_fetch(
+        fetch("wire", detail=f"your key {key} has no more calls"),
+        [
+            item(
+                f"{PROFIT} {key}",
+                id=key,
+                url="https://example.com/a?token=k3y%2Fwith%2Bsigns",
+                summary=key,
+                published=Stamp(key, None),
+                tickers=(key,),
+                raw='{"next": "k3y/with+signs"}',
+            )
+        ],
+    )
+    feeds.recorder.close()
+    stored = b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert b"k3y" not in stored
+    assert b"[redacted]" in stored
+
+
+def test_characters_that_no_database_takes_stop_nothing(feeds: Feeds) -> None:
+    odd = item("Acme \ud83d posts \x00 record profit", id="\udfff", raw="\ud800")
+    assert feeds.deliver("wire", odd).headlines == 1
+    assert feeds.deliver("wire", odd).headlines == 0
+    (version,) = versions(feeds)
+    assert "posts" in version.text
