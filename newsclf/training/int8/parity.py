@@ -86,6 +86,9 @@ def caveat(parity: Parity, limits: OptimizeSettings) -> str | None:
     accepted += " differs" if differing == 1 else " differ"
     if parity.differing <= allowed:
         return f"{accepted}, where the float model is undecided"
+    if parity.differing > 1:
+        share = 100 * (1 - limits.min_agreement)
+        return f"{accepted}, as chance may where {share:g} % do"
     return f"{accepted}, which a set this small always allows; too few rows to judge"
 
 

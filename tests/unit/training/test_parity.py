@@ -121,3 +121,11 @@ def test_an_accepted_model_that_agrees_on_too_few_rows_gets_a_caveat(
 
     assert parity.problems(found, LIMITS) == []
     assert parity.caveat(found, LIMITS) == said
+
+
+def test_a_model_that_chance_lets_pass_says_so() -> None:
+    found = measured(475, differing=9, truth="int8")
+
+    assert parity.caveat(found, LIMITS) == (
+        "accepted: 9 of 475 rows differ, as chance may where 1 % do"
+    )
