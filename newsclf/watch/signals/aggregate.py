@@ -264,6 +264,11 @@ def replay(
         yield aggregate.at(end_s, coverage_at(end_s))
 
 
+def window_s(settings: SignalSettings) -> float:
+    """How long an event counts at most."""
+    return _HALF_LIVES * settings.half_life_s
+
+
 def bar_ends(after_s: float, until_s: float, bar_s: float) -> Iterator[float]:
     """Ends of bars after one time and up to another: multiples of a bar since 1970."""
     for number in range(math.floor(after_s / bar_s) + 1, math.floor(until_s / bar_s) + 1):
