@@ -28,6 +28,7 @@ def scored_row(  # noqa: PLR0913 - what a row has
     return ScoredRow(
         item=item,
         version=version,
+        version_id=100 * item + version,
         event=item if event is None else event,
         event_began_s=at_s if began_s is None else began_s,
         revision=version,

@@ -72,6 +72,7 @@ class EvidenceItem(StrictRecord):
 
     item: int
     version: int
+    version_id: int
     event: int
     sources: tuple[str, ...]
     title: str
@@ -233,6 +234,7 @@ class Aggregate:
         return EvidenceItem(
             item=row.item,
             version=row.version,
+            version_id=row.version_id,
             event=row.event,
             sources=row.sources,
             title=row.title,

@@ -124,6 +124,7 @@ class Intake:
         return ScoredRow(
             item=id_,
             version=version.number,
+            version_id=version.id,
             revision=headline.revision,
             known_s=at_s,
             event=headline.event,

@@ -16,6 +16,8 @@ class ScoredRow:
     """The headline, whatever became of its text."""
     version: int
     """Number of its text: 1, and one more with each edit."""
+    version_id: int
+    """Of this text, in the record."""
     revision: int
     """Rises with all that became known of the item; the row with the highest counts."""
     known_s: float

@@ -16,6 +16,7 @@ SETTINGS = AlertSettings(enter=0.4, leave=0.25, cool_down_s=600, min_events=3, m
 ITEM = EvidenceItem(
     item=7,
     version=1,
+    version_id=701,
     event=7,
     sources=("wire",),
     title="Korvath Bank warns",

@@ -38,6 +38,7 @@ def alert(title: str = "Korvath Bank warns", entity: str | None = "Apple") -> Al
     item = EvidenceItem(
         item=7,
         version=1,
+        version_id=701,
         event=7,
         sources=("wire",),
         title=title,

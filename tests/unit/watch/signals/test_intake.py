@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from newsclf.watch.record.rows import Commit, Retraction, Score, Sighting, Version
-
 from newsclf.watch.item import Stamp
+from newsclf.watch.record.rows import Commit, Retraction, Score, Sighting, Version
 from newsclf.watch.signals.entities import EntityMatcher, WatchedEntity
 from newsclf.watch.signals.intake import Intake
 from newsclf.watch.signals.rows import ScoredRow
@@ -87,6 +86,7 @@ def test_a_headline_is_a_row_once_it_is_scored() -> None:
     assert row == ScoredRow(
         item=1,
         version=1,
+        version_id=101,
         revision=1,
         known_s=morning_s + 120,
         event=1,

@@ -1,0 +1,42 @@
+"""Entries of the record for signals and alerts, and back."""
+
+from __future__ import annotations
+
+from newsclf.watch.record import rows as record
+from newsclf.watch.signals.aggregate import Evidence, Signal
+from newsclf.watch.signals.alerts import Alert
+
+ALL_HEADLINES = ""
+"""Stands in the record for the entity of signals on all headlines; no entity is named so."""
+_RULE = "score"
+
+
+def signal_entry(signal: Signal, evidence: Evidence) -> record.Signal:
+    """A signal as the record keeps it, with the texts that moved it most."""
+    return record.Signal(
+        entity=ALL_HEADLINES if signal.entity is None else signal.entity,
+        bar_at=signal.at,
+        value=signal.score,
+        detail=signal.model_dump(mode="json"),
+        evidence=[item.version_id for item in evidence.items],
+    )
+
+
+def alert_entry(alert: Alert) -> record.Alert:
+    """An alert as the record keeps it."""
+    return record.Alert(
+        rule=_RULE,
+        entity=ALL_HEADLINES if alert.entity is None else alert.entity,
+        detail=alert.model_dump(mode="json"),
+        evidence=[item.version_id for item in alert.evidence],
+    )
+
+
+def signal_of(entry: record.Signal) -> Signal:
+    """The signal of an entry, equal to the one that was recorded."""
+    return Signal.model_validate(entry.detail)
+
+
+def alert_of(entry: record.Alert) -> Alert | None:
+    """The alert of an entry; None if it is not about a score, but about a source."""
+    return Alert.model_validate(entry.detail) if entry.rule == _RULE else None
