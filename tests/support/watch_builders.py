@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from newsclf.watch.signals.aggregate import Signal, utc
+from newsclf.watch.signals.aggregate import Evidence, EvidenceItem, Signal, utc
+from newsclf.watch.signals.alerts import Alert, alerts_at
 from newsclf.watch.signals.rows import ScoredRow
+from newsclf.watch.signals.settings import AlertSettings
 
 MORNING_S = 1_790_000_000.0
 """A time in September 2026."""
@@ -68,3 +70,24 @@ def signal(
         shrinkage=2,
         configuration="c0ffee",
     )
+
+
+def alert(title: str = "Korvath Bank warns", entity: str | None = "Apple") -> Alert:
+    """A negative alert with one headline as its evidence."""
+    item = EvidenceItem(
+        item=7,
+        version=1,
+        version_id=701,
+        event=7,
+        sources=("wire",),
+        title=title,
+        url=None,
+        first_seen=utc(MORNING_S),
+        score=-0.9,
+        weight=1.0,
+        model=None,
+    )
+    _, (found,) = alerts_at(
+        {}, [signal(-0.6, entity=entity)], AlertSettings(), lambda _: Evidence((item,), 0)
+    )
+    return found
