@@ -42,7 +42,9 @@ class Delivery(StrictRecord):
 class Channel(Protocol):
     """Where alerts go."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What its deliveries are recorded under."""
 
     async def deliver(self, alert: Alert) -> Delivery:
         """Send an alert and say what became of it."""

@@ -136,6 +136,25 @@ def outbox_of(channels: Sequence[Scripted], count: int) -> list[Delivery]:
     return recorded
 
 
+def test_a_command_is_a_channel(tmp_path: Path) -> None:
+    recorded: list[Delivery] = []
+    script = "import sys; open(sys.argv[1], 'w').close()"
+    command = Command(
+        name="script",
+        arguments=[sys.executable, "-c", script, str(tmp_path / "ran")],
+        environ={},
+    )
+
+    async def send() -> None:
+        async with Outbox([command], recorded.append) as outbox:
+            outbox.send(alert())
+            await outbox.settle_of("script")
+
+    asyncio.run(send())
+    assert (tmp_path / "ran").exists()
+    assert [found.delivered for found in recorded] == [True]
+
+
 def test_a_channel_that_hangs_delays_no_other() -> None:
     hangs = asyncio.Event()
     recorded = outbox_of([Scripted("slow", lambda _: hangs), Scripted("quick", lambda _: None)], 3)
