@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -216,22 +215,6 @@ def load_vendor(name: str, *, folder: Path | None = None) -> Vendor:
         error=ConfigError,
         hint="configs/news/ has descriptions that show the form",
         follow=True,
-    )
-
-
-def api_key(vendor: Vendor, *, environ: Mapping[str, str] = os.environ) -> str | None:
-    """The key for a vendor from its environment variable; None for one that needs no key.
-
-    Raises:
-        ConfigError: The variable is not set.
-    """
-    if vendor.key is None:
-        return None
-    if found := environ.get(vendor.key.environment, "").strip():
-        return found
-    raise ConfigError(
-        f"{vendor.title}: the environment variable {vendor.key.environment} is not set",
-        hint="set it to your API key, or name a file with key_file in watch.toml",
     )
 
 
