@@ -20,9 +20,9 @@ from newsclf import __version__
 from newsclf.common.errors import ConfigError, reason_of
 from newsclf.common.files import read_regular
 from newsclf.common.urls import is_loopback
-from newsclf.watch.feeds.addresses import refusal_of_url
-from newsclf.watch.feeds.connections import AddressRefusedError, CheckedBackend, Resolver
-from newsclf.watch.feeds.http_headers import retry_after_s
+from newsclf.watch.feeds.fetching.addresses import refusal_of_url
+from newsclf.watch.feeds.fetching.connections import AddressRefusedError, CheckedBackend, Resolver
+from newsclf.watch.feeds.fetching.http_headers import retry_after_s
 from newsclf.watch.signals.aggregate import utc
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.delivery import Delivery, alert_body

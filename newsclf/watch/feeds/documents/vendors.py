@@ -24,13 +24,13 @@ from newsclf.common.errors import ConfigError
 from newsclf.common.records import StrictRecord, read_record
 from newsclf.common.settings import shipped_config
 from newsclf.common.suggestions import did_you_mean
-from newsclf.watch.feeds.answer import Request
 from newsclf.watch.feeds.documents.json_paths import JsonPath, compact, text_at, value_at, values_at
 from newsclf.watch.feeds.documents.reading import Reading, Repair, failed, read
 from newsclf.watch.feeds.documents.syndication import MAX_ITEMS, MAX_RAW, read_feed
 from newsclf.watch.feeds.documents.text import MAX_SUMMARY, first_sentence, plain_text
 from newsclf.watch.feeds.documents.times import stamp
 from newsclf.watch.feeds.documents.web_pages import web_page
+from newsclf.watch.feeds.fetching.answer import Request
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
 

@@ -24,8 +24,8 @@ from newsclf.watch.feeds.documents.vendors import (
     request,
     vendor_names,
 )
+from newsclf.watch.feeds.fetching.redaction import Redaction
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.feeds.redaction import Redaction
 from newsclf.watch.item import Item
 
 KEY = "s3cret/key"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsclf.watch.feeds.addresses import refusal_of_address, refusal_of_url
+from newsclf.watch.feeds.fetching.addresses import refusal_of_address, refusal_of_url
 
 PRIVATE = [
     ("10.1.2.3", "private"),

@@ -18,13 +18,25 @@ import httpx
 
 from newsclf import __version__
 from newsclf.common.errors import ConfigError, reason_of
-from newsclf.watch.feeds.addresses import refusal_of_url
-from newsclf.watch.feeds.answer import KEPT_HEADERS, Failure, Fetched, Request, Times, Validators
-from newsclf.watch.feeds.connections import AddressRefusedError, CheckedBackend, Resolver
-from newsclf.watch.feeds.decoding import ACCEPTED, Decoder, TooLargeError, UndecodableError
-from newsclf.watch.feeds.http_headers import fresh_for_s, http_date, retry_after_s, server_now
+from newsclf.watch.feeds.fetching.addresses import refusal_of_url
+from newsclf.watch.feeds.fetching.answer import (
+    KEPT_HEADERS,
+    Failure,
+    Fetched,
+    Request,
+    Times,
+    Validators,
+)
+from newsclf.watch.feeds.fetching.connections import AddressRefusedError, CheckedBackend, Resolver
+from newsclf.watch.feeds.fetching.decoding import ACCEPTED, Decoder, TooLargeError, UndecodableError
+from newsclf.watch.feeds.fetching.http_headers import (
+    fresh_for_s,
+    http_date,
+    retry_after_s,
+    server_now,
+)
+from newsclf.watch.feeds.fetching.redaction import Redaction
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.feeds.redaction import Redaction
 
 _REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
 _FOR_GOOD = frozenset({301, 308})
@@ -431,7 +443,10 @@ def _outcome_of_status(status: int, *, with_key: bool) -> _FailedError | None:
 
 
 def _outcome_of_page(visit: _Visit) -> _FailedError | None:
-    """The failure that a page for browsers came instead of a document."""
+    """The failure that a challenge for browsers came, or nothing at all.
+
+    Other web pages are left to the reader, which finds the feed that they name.
+    """
     status = visit.status or 0
     marked = {"cf-mitigated", "x-amzn-waf-action"} & visit.all_headers.keys()
     page = _HTML.match(visit.body[:_SNIFFED_BYTES])
@@ -441,12 +456,9 @@ def _outcome_of_page(visit: _Visit) -> _FailedError | None:
         return _FailedError(Outcome.BLOCKED, reason)
     if not httpx.codes.is_success(status):
         return None
-    if page:
-        reason = f"a page for browsers came instead of the document (HTTP {status})"
-        return _FailedError(Outcome.BLOCKED, reason)
-    if not visit.body.strip():
-        refused = status == httpx.codes.ACCEPTED  # as some firewalls answer robots
-        outcome = Outcome.BLOCKED if refused else Outcome.MALFORMED
+    accepted = status == httpx.codes.ACCEPTED  # as some firewalls answer robots
+    if not visit.body.strip() or (accepted and page):
+        outcome = Outcome.BLOCKED if accepted else Outcome.MALFORMED
         return _FailedError(outcome, f"answered without a document (HTTP {status})")
     return None
 

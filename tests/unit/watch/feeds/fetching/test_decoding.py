@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsclf.watch.feeds.decoding import Decoder, TooLargeError, UndecodableError
+from newsclf.watch.feeds.fetching.decoding import Decoder, TooLargeError, UndecodableError
 
 
 def raw_deflate(body: bytes) -> bytes:

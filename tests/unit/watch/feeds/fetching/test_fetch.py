@@ -15,8 +15,8 @@ import httpcore
 import pytest
 
 from newsclf.common.errors import ConfigError
-from newsclf.watch.feeds.answer import Failure, Fetched, Request, Validators
-from newsclf.watch.feeds.fetch import Fetcher, Limits, user_agent
+from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request, Validators
+from newsclf.watch.feeds.fetching.fetch import Fetcher, Limits, user_agent
 from newsclf.watch.feeds.outcome import Outcome
 from tests.support.feedserver import RSS, FeedServer, Reply, feed_server, redirect, reply
 
@@ -204,16 +204,23 @@ def test_a_refusal_of_a_request_with_a_key_is_about_the_key() -> None:
         reply(HTML, status="403 Forbidden"),
         reply(HTML, status="503 Service Unavailable"),
         reply(b"", status="403 Forbidden", CF_Mitigated="challenge"),
-        reply(b"\xef\xbb\xbf\n <!-- hello --> <HTML lang=en><p>Accept cookies</p></HTML>"),
-        reply(b'<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0"><html/>'),
+        reply(b"<html><title>Home</title></html>", status="202 Accepted"),
+        reply(b"\xef\xbb\xbf\n <!-- hello --> <HTML lang=en><p>Enable JavaScript</p></HTML>"),
+        reply(b'<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C//DTD"><html>captcha</html>'),
     ],
 )
-def test_pages_for_browsers_are_recognised(blocked: Reply) -> None:
+def test_challenges_for_browsers_are_recognised(blocked: Reply) -> None:
     assert failure(blocked).outcome is Outcome.BLOCKED
 
 
 def test_a_page_that_says_not_found_is_no_challenge() -> None:
     assert failure(reply(HTML, status="404 Not Found")).outcome is Outcome.GONE
+
+
+def test_other_web_pages_are_left_to_the_reader() -> None:
+    page = b"<html><title>Home</title></html>"
+
+    assert document(reply(page)).body == page
 
 
 def test_html_inside_a_feed_is_a_feed() -> None:

@@ -7,7 +7,7 @@ import asyncio
 import httpcore
 import pytest
 
-from newsclf.watch.feeds.connections import AddressRefusedError, CheckedBackend
+from newsclf.watch.feeds.fetching.connections import AddressRefusedError, CheckedBackend
 
 DEAD = ["93.184.215.14", "93.184.215.15"]
 

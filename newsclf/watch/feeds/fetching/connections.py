@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpcore
 
-from newsclf.watch.feeds.addresses import IPAddress, refusal_of_address
+from newsclf.watch.feeds.fetching.addresses import IPAddress, refusal_of_address
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 """Takes a host and a port; returns addresses as text, preferred first. Raises OSError."""

@@ -1,0 +1,1 @@
+"""Fetch a source over HTTP: politely, within limits, and from public addresses only."""
