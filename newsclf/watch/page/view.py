@@ -96,7 +96,7 @@ class Classification(StrictRecord):
                 "probabilities": prediction.scores,
                 "words": [
                     Word(start=word.start, end=word.end, weight=word.weight)
-                    for word in sorted(strongest)
+                    for word in sorted(strongest, key=lambda word: word.start)
                 ],
             }
         )

@@ -174,7 +174,7 @@ function linesThrough(points) {
 }
 
 function markerShape(marker, x, y) {
-  const paths = { positive: "M0 -4.5L4 3H-4Z", negative: "M0 4.5L4 -3H-4Z", neutral: "M-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0 -5 0" };
+  const paths = { positive: "M0 -4.5L4 3H-4Z", negative: "M0 4.5L4 -3H-4Z", neutral: "M-3.2 0a3.2 3.2 0 1 0 6.4 0a3.2 3.2 0 1 0 -6.4 0" };
   const at = `translate(${x.toFixed(1)} ${y.toFixed(1)})`;
   const shape = makeSvg("path", { class: `marker ${marker.label}`, d: paths[marker.label], transform: at });
   shape.append(makeSvg("title", {}, `${clock(new Date(marker.at))} ${signed(marker.score)} ${marker.title}`));

@@ -75,7 +75,7 @@ def test_a_signal_is_between_minus_one_and_one(value: float) -> None:
 
 
 def test_a_prediction_keeps_its_strongest_words_in_the_order_of_the_text() -> None:
-    words = [WordWeight("w", i, i + 1, i / 1000) for i in range(200)]
+    words = [WordWeight(f"word {-i}", i, i + 1, i / 1000) for i in range(200)]
 
     found = Classification.of(Prediction((0.1, 0.2, 0.7)), words)
 
