@@ -36,6 +36,8 @@ def lock(path: Path) -> BaseFileLock:
     """
     from filelock import FileLock, Timeout
 
+    if not path.parent.is_dir():  # which the lock would make
+        raise _unusable(path, "its folder does not exist")
     beside = path.with_name(f"{path.name}.lock")
     _check_ownership(beside)
     taken = FileLock(beside, timeout=0, mode=PRIVATE)

@@ -1,0 +1,74 @@
+"""A recorder that is killed loses nothing that it had recorded, and records nothing twice."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from newsclf.watch.record.database import check
+from newsclf.watch.record.replay import Record
+from tests.support import killed_recorder
+from tests.support.newsrecord import contents
+
+DOCUMENTS = 8
+
+
+def record(path: Path, *, fatal: int) -> tuple[int, list[int]]:
+    """Run the process; its exit status, and the documents that it said it had recorded."""
+    command = [sys.executable, killed_recorder.__file__, path, DOCUMENTS, fatal]
+    done = subprocess.run(
+        [*map(str, command)], stdout=subprocess.PIPE, check=False, cwd=Path.cwd(), timeout=60
+    )
+    return done.returncode, [int(line) for line in done.stdout.split()]
+
+
+def headlines(path: Path) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    with Record(path) as replayed:
+        for commit in replayed.commits():
+            for version in commit.versions:
+                found.setdefault(version.headline, []).append(version.text)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_generated_statements_again_and_again(tmp_path: Path, seed: int) -> None:
+    whole = tmp_path / "whole.db"
+    assert record(whole, fatal=0) == (0, list(range(DOCUMENTS)))
+    path = tmp_path / "news.db"
+    rng = random.Random(seed)  # noqa: S311 - moments, not secrets
+    for fatal in [rng.randrange(1, 12), *(rng.randrange(1, 160) for _ in range(3))]:
+        status, acknowledged = record(path, fatal=fatal)
+        assert status in (0, -signal.SIGKILL)
+        if not acknowledged:
+            continue
+        check(path)
+        fetched = {row[3] for row in contents(path)["fetches"]}
+        assert len(fetched) >= len(acknowledged), "what was recorded is there"
+    assert record(path, fatal=0) == (0, list(range(DOCUMENTS)))
+    check(path)
+    once = {texts[0]: texts for texts in headlines(whole).values()}
+    again = {texts[0]: texts for texts in headlines(path).values()}
+    assert again.keys() == once.keys()
+    assert len(headlines(path)) == len(once), "no headline twice"
+    assert all(set(once[first]) <= set(again[first]) for first in once), "no edit is lost"
+
+
+def test_killed_between_two_transactions(tmp_path: Path) -> None:
+    path = tmp_path / "news.db"
+    command = [sys.executable, killed_recorder.__file__, str(path), "100000", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for _ in range(5):
+            last = int(process.stdout.readline())
+        process.kill()
+    check(path)
+    with Record(path) as replayed:
+        times = [commit.fetch.monotonic_s for commit in replayed.commits() if commit.fetch]
+    assert times[: last + 1] == list(map(float, range(last + 1)))
+    assert len(times) == len(set(times))
