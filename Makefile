@@ -74,7 +74,7 @@ test-lowest: ## Run the unit tests with the oldest versions that pyproject.toml 
 test-load: $(INSTALLED) ## Run the long simulations and load tests.
 	$(BIN)/python -m pytest -m load
 
-test-browser: $(INSTALLED) ## Open the load test's report in Chromium, which must be installed.
+test-browser: $(INSTALLED) ## Open the reports and the page of watch in Chromium, which must be installed.
 	$(BIN)/python -m pytest tests/e2e/browser
 
 test-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Test the archive under SageMaker's own toolkit and Java.

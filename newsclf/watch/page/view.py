@@ -28,12 +28,21 @@ MAX_EVIDENCE = 20
 """Headlines behind an alert."""
 
 
+_UNSHOWN = dict.fromkeys(
+    [*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd"
+)
+"""Control characters, and those that change the direction of the text after them."""
+
+
 def _shown_text(value: object) -> object:
-    """Cut a long text, and replace lone surrogates, which no JSON in UTF-8 can hold."""
+    """Cut a long text, and replace what can't be shown: lone surrogates, controls.
+
+    One character stands for one, so that the places of words remain.
+    """
     if not isinstance(value, str):
         return value
     whole = value if len(value) <= MAX_TEXT_CHARACTERS else f"{value[: MAX_TEXT_CHARACTERS - 1]}…"
-    return whole.encode("utf-8", "replace").decode()
+    return whole.encode("utf-8", "replace").decode().translate(_UNSHOWN)
 
 
 def _link(value: object) -> object:

@@ -126,7 +126,7 @@ function updateCard(card, name, entity) {
   card.gauge.setAttribute("aria-valuetext", signal === null ? "no news" : `${signed(signal)}, ${word}`);
   const basis = [counted(events, "event"), counted(items, "headline"), counted(sources, "source")];
   if (abstentions > 0) basis.push(`${abstentions} left out`);
-  card.basis.textContent = basis.join(" · ");
+  card.basis.textContent = basis.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
   card.basis.title = abstentions > 0 ? "Left out: headlines that name several entities" : "";
   card.line.replaceChildren(...timeLine(name, entity));
 }
@@ -166,7 +166,7 @@ function linesThrough(points) {
       const last = run[1] === "h0.1" ? first : run[run.length - 1].split(" ")[0];
       const path = `M${run[0]}${run[1] === "h0.1" ? run[1] : run.slice(1).map((p) => `L${p}`).join("")}`;
       drawn.push(makeSvg("path", { class: "area", d: `${path}L${last} ${HIGH / 2}L${first} ${HIGH / 2}Z` }));
-      drawn.push(makeSvg("path", { class: "signal", d: path }));
+      drawn.push(makeSvg("path", { class: run[1] === "h0.1" ? "signal single" : "signal", d: path }));
       run = [];
     }
   }

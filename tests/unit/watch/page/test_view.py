@@ -37,6 +37,12 @@ def test_a_long_text_is_cut() -> None:
     assert shown.title.endswith("x…")
 
 
+def test_characters_that_would_turn_the_page_around_are_replaced_one_for_one() -> None:
+    shown = headline(title="a\u202eb\x00c\u2066d\n\u200de\U0001f600")
+
+    assert shown.title == "a\ufffdb\ufffdc\ufffdd\ufffd\u200de\U0001f600"
+
+
 @pytest.mark.parametrize("url", ["https://news.example/a?b=c#d", "http://[::1]/", "HTTP://A.b/"])
 def test_a_web_address_stays(url: str) -> None:
     assert headline(url=url).url == url
