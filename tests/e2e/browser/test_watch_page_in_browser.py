@@ -184,6 +184,11 @@ def test_the_list_stays_bounded_in_a_flood(chromium: str, tmp_path: Path) -> Non
         assert await tab.evaluate(ROWS) == 200
         count = await tab.evaluate("document.getElementById('count').textContent")
         assert count == "200 of the last 500 headlines"
+        for number in range(150):
+            hub.publish(alert(id=f"alert-{number}"))
+        earlier = "document.querySelector('#older:not([hidden]) > summary')?.textContent"
+        await tab.until(f"{earlier} === '95 earlier'")
+        assert await tab.evaluate("document.querySelectorAll('#alerts > li').length") == 5
 
     assert visited(chromium, tmp_path, hub, use).complaints == []
 

@@ -140,7 +140,8 @@ function showEntityOptions() {
   const names = new Set([...entities.keys()].filter((name) => name !== null));
   if (filterEntity !== "") names.add(filterEntity);
   const sorted = [...names].sort((a, b) => a.localeCompare(b));
-  if (select.options.length !== sorted.length + 1) {
+  const before = Array.from(select.options, (option) => option.value);
+  if (["", ...sorted].join("\0") !== before.join("\0")) {
     const options = sorted.map((name) => make("option", { value: name }, name));
     select.replaceChildren(make("option", { value: "" }, "All"), ...options);
   }
