@@ -27,6 +27,7 @@ _TRACKING = re.compile(
     re.VERBOSE,
 )
 _AMP_VALUES = frozenset(("output=amp", "view=amp", "mode=amp", "src=rss", "source=rss", "from=rss"))
+_HOST = re.compile(r"[\w.:%-]+", re.ASCII)
 _HOST_PREFIX = re.compile(r"(?:www\d?|m|mobile|amp)\.(?=[^.]+\.[^.])")
 _AMP_CACHES = re.compile(r"(?:[^.]+\.)*cdn\.ampproject\.org|(?:www\.)?google\.[a-z.]+")
 _AMP_CACHE_PATH = re.compile(r"/(?:[acvri]|amp)/(s/)?(?=[^/]+\.[^/]+)")
@@ -81,6 +82,12 @@ def canonical_url(url: str) -> str | None:
     if parts is None:
         return None
     host, port = (parts.hostname or "").rstrip("."), parts.port
+    try:
+        host = host.encode("idna").decode()  # as a browser would; é and its composed form are one
+    except UnicodeError:
+        return None
+    if not _HOST.fullmatch(host):
+        return None
     while found := _HOST_PREFIX.match(host):
         host = host[found.end() :]
     if port is not None and port not in _DEFAULT_PORTS.values():

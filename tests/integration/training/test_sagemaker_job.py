@@ -156,11 +156,14 @@ def test_a_spot_job_that_is_taken_away_ends_with_the_weights_of_a_local_training
     training = aws.sagemaker.training
     training.interruptions = 1
     write_csv(Path("headlines.csv"), [("text", "label"), *sample_rows()])
+    here, there = Path("here"), Path("model")
+    config = trained / "tiny.toml"
+    at_home = newsclf("train", "--config", config, "--data", "headlines.csv", "--out", here)
+    assert at_home.exit_code == 0, at_home.err
 
     result = train("--data", "headlines.csv", "--spot", "--max-runtime", "30m", "--json")
 
     assert result.exit_code == 0, result.err
-    here, there = trained / "model", Path("model")
     assert sorted(p.name for p in there.iterdir()) == sorted(p.name for p in here.iterdir())
     expected = load_file(here / "model.safetensors")
     got = load_file(there / "model.safetensors")

@@ -67,7 +67,10 @@ def test_order_of_parameters_and_case_of_escapes_do_not_matter() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "tag:example.com,2026:1", "mailto:a@example.com", "/news/1", "http://[::1", "x" * 99],
+    [
+        *("", "tag:example.com,2026:1", "mailto:a@example.com", "/news/1", "http://[::1", "x" * 99),
+        *("https://\ud800/a", "https:// /a", "https://a|b/", f"https://{'x' * 64}.example/a"),
+    ],
 )
 def test_what_is_no_address_of_the_web_has_no_canonical_form(url: str) -> None:
     assert canonical_url(url) is None
