@@ -45,7 +45,7 @@ class Tab:
     async def send(self, method: str, **parameters: object) -> dict[str, Any]:
         """Call a method of the protocol."""
         self._number += 1
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answers[self._number] = answer
         call = {"id": self._number, "method": method, "params": parameters}
         await self._socket.send_str(json.dumps(call))

@@ -23,7 +23,8 @@ OTHER_SCRIPTS = ("Russian", "Arabic", "Chinese", "Hindi")
 
 @pytest.mark.parametrize("language", HEADLINES)
 def test_headlines_in_other_languages_are_recognised(language: str) -> None:
-    expected = "another script" if language.startswith(OTHER_SCRIPTS) else "another language"
+    other_script = language.startswith(OTHER_SCRIPTS)
+    expected: Doubt = "another script" if other_script else "another language"
 
     found = [doubt_about(text) for text in HEADLINES[language]]
 
