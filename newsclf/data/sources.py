@@ -24,7 +24,7 @@ _HUB_ID = re.compile(
     r"(?!\.)(?P<id>[\w.-]+/[\w.-]+)(?:/(?P<subset>[\w.-]+))?(?::(?P<split>[\w.-]+))?"
 )
 _TAKES = (
-    "--data takes phrasebank, headlines, sample, a file (.csv, .tsv, .jsonl, .json, .parquet,"
+    "a source is phrasebank, headlines, sample, a file (.csv, .tsv, .jsonl, .json, .parquet,"
     " .xlsx, .zip, …), a folder, or a data set of the Hugging Face Hub (org/name); +headlines after"
     " it adds the shipped headlines"
 )

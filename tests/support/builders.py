@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from newsclf.common.settings import DataSettings, TrainSettings
@@ -20,6 +21,9 @@ from newsclf.data import headlines
 from newsclf.model.card import CardBase, CardData, ModelCard, Score, write_card
 
 REAL_PHRASEBANK = Path(__file__).parents[3] / "shared" / "data" / "FinancialPhraseBank-v1.0.zip"
+needs_phrasebank = pytest.mark.skipif(
+    not REAL_PHRASEBANK.is_file(), reason="needs PhraseBank's zip in ../shared/data"
+)
 """The real data, where a checkout lies beside it; its licence forbids shipping it."""
 LAMBDA_ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
@@ -97,6 +101,8 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "t5": _SMALL,
 }
 """Configurations of small encoders; the last two can't be exported, or trained as we train."""
+ENCODERS = tuple(name for name in ARCHITECTURES if name not in {"fnet", "t5"})
+"""Architectures that can be trained."""
 
 
 def build_tiny_base(folder: Path, architecture: str = "distilbert") -> Path:

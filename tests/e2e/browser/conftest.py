@@ -11,19 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.chromium import FLAGS
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--enable-logging=stderr",
-)
+_FLAGS = (*FLAGS, "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr")
 _BROWSER = "not an origin"
 """Who asks for what no page asked for, such as Chromium's search for updates."""
 

@@ -29,20 +29,9 @@ from newsclf.training.folder import TrainRequest
 from newsclf.training.run import train
 from newsclf.training.seen_texts import part_of, read_seen_texts
 from tests.conftest import Cli
-from tests.support.builders import build_tiny_base, sample_rows, write_csv
+from tests.support.builders import ENCODERS, build_tiny_base, sample_rows, write_csv
 from tests.support.models import Unwatched, tiny_settings
 
-ENCODERS = (
-    "distilbert",
-    "bert",
-    "roberta",
-    "xlm-roberta",
-    "mpnet",
-    "electra",
-    "albert",
-    "deberta-v2",
-    "modernbert",
-)
 TEXTS = [text for text, _ in sample_rows()[:8]]
 CORRECTION = Correction(0.6, (0.4, -0.7, 0.3))
 

@@ -15,24 +15,13 @@ from newsclf.training.base import Base
 from newsclf.training.classifier import load_base
 from newsclf.training.rehearsal import rehearse
 from tests.conftest import Cli
-from tests.support.builders import build_tiny_base, sample_rows
+from tests.support.builders import ENCODERS, build_tiny_base, sample_rows
 from tests.support.models import tiny_settings
 
-USABLE = (
-    "distilbert",
-    "bert",
-    "roberta",
-    "xlm-roberta",
-    "mpnet",
-    "electra",
-    "albert",
-    "deberta-v2",
-    "modernbert",
-)
 ROWS = [Example(text, LABELS.index(label)) for text, label in sample_rows()[:6]]
 
 
-@pytest.mark.parametrize("architecture", USABLE)
+@pytest.mark.parametrize("architecture", ENCODERS)
 def test_an_encoder_goes_the_whole_way(tmp_path: Path, architecture: str) -> None:
     base = Base(architecture, build_tiny_base(tmp_path / "base", architecture), "local")
     work = tmp_path / "work"

@@ -18,7 +18,7 @@ from newsclf.data.examples import Example, normalised
 from newsclf.data.overlap import overlap
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
-from tests.support.builders import REAL_PHRASEBANK, sample_rows, write_csv
+from tests.support.builders import REAL_PHRASEBANK, needs_phrasebank, sample_rows, write_csv
 
 CORPUS = Path(newsclf.__file__).with_name("data") / "headlines.csv"
 RUN = 7
@@ -109,9 +109,7 @@ def test_words_do_not_give_the_label_away(rows: list[dict[str, str]]) -> None:
     assert accuracy < 0.75  # always saying neutral gives 0.37
 
 
-@pytest.mark.skipif(
-    not REAL_PHRASEBANK.is_file(), reason="needs PhraseBank's zip in ../shared/data"
-)
+@needs_phrasebank
 def test_nothing_is_taken_from_phrasebank(rows: list[dict[str, str]]) -> None:
     real = phrasebank.read(REAL_PHRASEBANK, DataSettings(agreement=50)).examples
     runs = {run for example in real for run in _runs(example.text)}

@@ -13,7 +13,7 @@ from newsclf.data import phrasebank
 from newsclf.data.examples import class_counts
 from newsclf.data.formats import opening
 from newsclf.data.split import split
-from tests.support.builders import REAL_PHRASEBANK, build_phrasebank
+from tests.support.builders import REAL_PHRASEBANK, build_phrasebank, needs_phrasebank
 
 ROW = ("Profit rose", "positive")
 
@@ -168,9 +168,7 @@ def test_another_zip_is_an_error(tmp_path: Path) -> None:
         read(path)
 
 
-@pytest.mark.skipif(
-    not REAL_PHRASEBANK.is_file(), reason="needs PhraseBank's zip in ../shared/data"
-)
+@needs_phrasebank
 def test_the_published_split_comes_out() -> None:
     settings = DataSettings(source=str(REAL_PHRASEBANK))
     data = phrasebank.read(REAL_PHRASEBANK, settings)

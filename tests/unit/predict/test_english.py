@@ -12,7 +12,7 @@ import newsclf
 from newsclf.common.settings import DataSettings
 from newsclf.data import phrasebank
 from newsclf.predict.english import LONGEST_CHARACTERS, Doubt, count_doubts, doubt_about
-from tests.support.builders import REAL_PHRASEBANK
+from tests.support.builders import REAL_PHRASEBANK, needs_phrasebank
 
 CORPUS = Path(newsclf.__file__).parent / "data" / "headlines.csv"
 HEADLINES: dict[str, list[str]] = json.loads(
@@ -90,9 +90,7 @@ def test_shipped_headlines_are_left_alone() -> None:
     assert count_doubts(texts).total() < 0.003 * len(texts)
 
 
-@pytest.mark.skipif(
-    not REAL_PHRASEBANK.is_file(), reason="needs PhraseBank's zip in ../shared/data"
-)
+@needs_phrasebank
 def test_phrasebank_is_left_alone() -> None:
     examples = phrasebank.read(REAL_PHRASEBANK, DataSettings(agreement=50)).examples
 

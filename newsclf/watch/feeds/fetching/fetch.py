@@ -44,7 +44,7 @@ _ERROR_BODY_BYTES = 64 << 10
 """Of an answer that is an error; a vendor's message is shorter."""
 _SNIFFED_BYTES = 2048
 _HTML = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?><!--.*?-->\s*)*+<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _CHALLENGE = re.compile(

@@ -18,6 +18,9 @@ from newsclf.evaluation.unseen.headlines import Headlines, read_headlines
 from tests.support.unseen_builders import CONTENTS, entry, finentity, table
 
 REAL_SETS = Path(__file__).parents[5] / "shared" / "data" / "unseen"
+needs_real_sets = pytest.mark.skipif(
+    not REAL_SETS.is_dir(), reason="needs the public test sets in ../shared/data/unseen"
+)
 """The real files, where a checkout lies beside them; their licences forbid shipping them."""
 
 
@@ -166,9 +169,7 @@ def test_an_unknown_label_is_an_error_with_a_way_out() -> None:
     assert "left_out" in (raised.value.hint or "")
 
 
-@pytest.mark.skipif(
-    not REAL_SETS.is_dir(), reason="needs the public test sets in ../shared/data/unseen"
-)
+@needs_real_sets
 @pytest.mark.parametrize(
     ("name", "counts", "conflicting", "repaired"),
     [
@@ -195,9 +196,7 @@ def test_real_sets_have_the_known_counts(
     assert found.repaired == repaired
 
 
-@pytest.mark.skipif(
-    not REAL_SETS.is_dir(), reason="needs the public test sets in ../shared/data/unseen"
-)
+@needs_real_sets
 def test_the_real_overlap_is_that_of_the_catalogue(tmp_path: Path) -> None:
     catalogue = read_catalogue()
     texts = []
