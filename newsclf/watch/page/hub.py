@@ -15,6 +15,7 @@ import json
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -132,6 +133,7 @@ class Hub:
         self._number = 0
         self._recent: deque[tuple[int, bytes]] = deque(maxlen=max_waiting)
         self._pages: set[Subscription] = set()
+        self._listeners: list[Callable[[Change], None]] = []
         self._headlines: OrderedDict[str, Headline] = OrderedDict()
         self._entities: OrderedDict[str | None, _Entity] = OrderedDict()
         self._sources: OrderedDict[str, SourceHealth] = OrderedDict()
@@ -166,6 +168,25 @@ class Hub:
             page.put(message)
             if page.is_dropped:
                 self._pages.discard(page)
+        for callback in tuple(self._listeners):
+            callback(change)
+
+    @contextmanager
+    def listen(self, callback: Callable[[Change], None]) -> Iterator[None]:
+        """Call a function with each change of this block, once the state includes it.
+
+        Args:
+            callback: Must return at once and raise nothing, since the publisher waits for it.
+        """
+        self._listeners.append(callback)
+        try:
+            yield
+        finally:
+            self._listeners.remove(callback)
+
+    def now(self) -> dt.datetime:
+        """The time on this watch's clock."""
+        return self._clock()
 
     def subscribe(self, last_id: str | None = None) -> Subscription:
         """Add a page, which gets the state first, then each change.

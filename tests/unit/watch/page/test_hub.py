@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.page import hub as hubs
-from newsclf.watch.page.hub import Hub, Subscription, TooManyPagesError
+from newsclf.watch.page.hub import Change, Hub, Subscription, TooManyPagesError
 from newsclf.watch.page.view import SourceHealth
 from tests.support.watch_page import alert, headline, hub_with, morning, signal
 
@@ -42,6 +43,29 @@ def test_a_page_gets_the_state_then_each_change() -> None:
     assert state["watched"]["model"] == "models/minilm"
     assert [name for name, _, _ in changes] == ["signal", "alert"]
     assert read(page) == []
+
+
+def test_a_listener_gets_each_change_once_the_state_has_it() -> None:
+    hub = hub_with([headline(1)])
+    heard: list[tuple[Change, int]] = []
+
+    with hub.listen(lambda change: heard.append((change, len(hub.state().headlines)))):
+        hub.publish(headline(2))
+        hub.publish(alert())
+    hub.publish(headline(3))
+
+    assert heard == [(headline(2), 2), (alert(), 2)]
+
+
+def test_a_listener_may_end_while_others_are_called() -> None:
+    hub = hub_with()
+    heard: list[Change] = []
+    with ExitStack() as first, hub.listen(heard.append):
+        first.enter_context(hub.listen(lambda _: first.close()))
+        hub.publish(headline(1))
+        hub.publish(headline(2))
+
+    assert heard == [headline(1), headline(2)]
 
 
 def test_the_state_is_what_the_changes_add_up_to() -> None:
