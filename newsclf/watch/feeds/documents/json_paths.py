@@ -1,4 +1,4 @@
-"""Paths into JSON documents, such as `results`, `source.name` and `stocks[].name`."""
+"""Paths into JSON documents, such as `results`, `source.name`, `stocks[].name` and `*`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _check(path: str) -> str:
 
 
 JsonPath = Annotated[str, AfterValidator(_check)]
-"""Names of fields with dots between them; `[]` after a name goes through its list. The empty path
-is the document."""
+"""Names of fields with dots between them; `[]` after a name goes through its list, `*` is any name.
+The empty path is the document."""
 
 
 def values_at(document: Any, path: str) -> Iterator[Any]:
@@ -30,11 +30,12 @@ def values_at(document: Any, path: str) -> Iterator[Any]:
         return
     step, _, rest = path.partition(".")
     name = step.removesuffix("[]")
-    if not isinstance(document, dict) or name not in document:
+    if not isinstance(document, dict):
         return
-    found = document[name]
-    for each in found if step.endswith("[]") and isinstance(found, list) else [found]:
-        yield from values_at(each, rest)
+    chosen = document if name == "*" else document.keys() & {name}
+    for found in (document[each] for each in chosen):
+        for each in found if step.endswith("[]") and isinstance(found, list) else [found]:
+            yield from values_at(each, rest)
 
 
 def value_at(document: Any, path: str | None) -> Any:

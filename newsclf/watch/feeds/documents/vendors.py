@@ -36,6 +36,7 @@ from newsclf.watch.item import Item
 
 _FOLDER = "news"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_EPOCH = "epoch"
 _MAX_ID = 2_000
 _OK = 200
 _KEY_PARAMETERS = {"api_key", "api_token", "apikey", "key", "token"}
@@ -86,7 +87,8 @@ class RequestForm(StrictRecord):
     headers: dict[str, str] = Field(default_factory=dict)
     ticker_separator: str = ","
     time_format: str = "%Y-%m-%dT%H:%M:%SZ"
-    """strftime form of `{since}` and `{until}`, in UTC; `epoch` for seconds since 1970."""
+    """strftime form of `{since}` and `{until}`, in UTC; `epoch` for seconds since 1970. One without
+    hours asks for the day before `{since}` too: some news is listed after its day is over."""
 
 
 class Paging(StrictRecord):
@@ -98,6 +100,8 @@ class Paging(StrictRecord):
     first: int = 1
     size: Annotated[int, Field(ge=1)] = 100
     """Items of a full page; one with fewer is the last."""
+    size_path: JsonPath | None = None
+    """Where the answer says how many that are, if it depends on the plan."""
     path: JsonPath | None = None
     """Where the answer has the address of the next page."""
     end_status: int | None = None
@@ -157,7 +161,10 @@ class Vendor(StrictRecord):
     pages: Annotated[tuple[str, ...], Field(min_length=1)]
     """Documentation that it follows."""
     checked: dt.date
-    """Day on which those pages were read."""
+    """Day on which this description was compared,"""
+    checked_by: Literal["documentation", "client library", "digest", "not verified"]
+    """with this: the vendor's documentation, a client that is in use, what others made of the
+    documentation, or nothing. Stored copies, not the service itself."""
     terms: str
     """Limits and terms of use, as far as they were found."""
     form: Literal["json", "feed"] = "json"
@@ -239,9 +246,9 @@ def request(vendor: Vendor, wanted: Wanted, *, key: str | None, page: str | None
     if page is not None and paging is not None and paging.kind == "next_url":
         if not _same_host(page, vendor.request.url):
             raise ConfigError(f"{vendor.title}: its next page is on another host")
-        parts = urlsplit(page)
+        own, parts = urlsplit(vendor.request.url), urlsplit(page)
         parameters = dict(parse_qsl(parts.query))
-        base = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+        base = urlunsplit((own.scheme, own.netloc, parts.path, "", ""))
     else:
         base, parameters = vendor.request.url, _parameters(vendor.request, wanted)
         if page is not None and paging is not None and paging.parameter is not None:
@@ -289,7 +296,7 @@ def _parameters(form: RequestForm, wanted: Wanted) -> dict[str, str]:
         "ticker": wanted.tickers[0] if wanted.tickers else None,
         "tickers": form.ticker_separator.join(wanted.tickers) or None,
         "query": wanted.query,
-        "since": _time(wanted.since, form.time_format),
+        "since": _time(wanted.since, form.time_format, margin=_margin(form.time_format)),
         "until": _time(wanted.until, form.time_format),
     }
     filled = {}
@@ -300,19 +307,32 @@ def _parameters(form: RequestForm, wanted: Wanted) -> dict[str, str]:
     return {**filled, **wanted.parameters}
 
 
-def _time(at: dt.datetime | None, form: str) -> str | None:
+def _margin(form: str) -> dt.timedelta:
+    return dt.timedelta(days=0 if form == _EPOCH or "%H" in form else 1)
+
+
+def _time(
+    at: dt.datetime | None, form: str, *, margin: dt.timedelta = dt.timedelta()
+) -> str | None:
     if at is None:
         return None
-    at = at.astimezone(dt.UTC)
-    return str(int(at.timestamp())) if form == "epoch" else at.strftime(form)
+    at = at.astimezone(dt.UTC) - margin
+    return str(int(at.timestamp())) if form == _EPOCH else at.strftime(form)
 
 
 def _same_host(url: str, other: str) -> bool:
+    """Whether an address is one of the vendor's; some write the port of https into it."""
+    known = urlsplit(other)
     try:
         parts = urlsplit(url)
+        port = parts.port or 443
     except ValueError:
         return False
-    return parts.scheme == "https" and parts.netloc == urlsplit(other).netloc
+    return (
+        parts.scheme == "https"
+        and "@" not in parts.netloc
+        and (parts.hostname, port) == (known.hostname, known.port or 443)
+    )
 
 
 def read_answer(
@@ -353,7 +373,7 @@ def read_answer(
 
 
 def _read_json(document: Any, vendor: Vendor, *, page: str | None) -> Reading:
-    lists = (value_at(document, path) for path in vendor.items)
+    lists = (value for path in vendor.items for value in values_at(document, path))
     listed = next((each for each in lists if isinstance(each, list)), None)
     if listed is None:
         return failed(Outcome.MALFORMED, f"the answer of {vendor.title} has no list of items")
@@ -396,7 +416,7 @@ def _with_next(
     if paging.kind == "next_url":
         found = text_at(document, paging.path)
         following = _without_key(found) if _same_host(found, vendor.request.url) else None
-    elif count >= paging.size:
+    elif count >= _full_page(paging, document):
         step = paging.size if paging.kind == "offset" else 1
         following = str(int(page if page is not None else paging.first) + step)
     return Reading(
@@ -408,6 +428,12 @@ def _with_next(
         ttl_s=reading.ttl_s,
         next_page=following,
     )
+
+
+def _full_page(paging: Paging, document: Any) -> int:
+    found = value_at(document, paging.size_path)
+    usable = isinstance(found, int) and not isinstance(found, bool) and found >= 1
+    return found if usable else paging.size
 
 
 def _without_key(url: str) -> str:

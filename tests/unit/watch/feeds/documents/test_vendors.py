@@ -155,7 +155,7 @@ ARTICLES: dict[str, object] = {
     },
     "massive": {
         "count": 1,
-        "next_url": "https://api.massive.com/v2/reference/news?cursor=YWJj&apiKey=s3cret",
+        "next_url": "https://api.massive.com:443/v2/reference/news?cursor=YWJj&apiKey=s3cret",
         "request_id": "r",
         "status": "OK",
         "results": [
@@ -182,7 +182,7 @@ ARTICLES: dict[str, object] = {
             "publishedDate": "2026-07-01T12:00:00Z",
             "crawlDate": "2026-07-01T12:00:04.5Z",
             "source": "example.com",
-            "tickers": ["ABC"],
+            "tickers": ["abc"],
             "tags": ["Stock"],
         }
     ],
@@ -196,17 +196,19 @@ def test_an_article_of_each_vendor(name: str) -> None:
     assert item.summary == "It rose."
     assert item.url == "https://news.example.com/1"
     assert time_of(item) == NOON
-    assert item.tickers == (() if name in ("newsapi", "gnews") else ("ABC",))
+    given = {"newsapi": (), "gnews": (), "tiingo": ("abc",)}
+    assert item.tickers == given.get(name, ("ABC",))
     assert (item.id is None) == (name in ("newsapi", "alpha_vantage"))
     assert "https://news.example.com/1" in json.loads(item.raw).values()
 
 
 def test_benzinga_withdraws() -> None:
     removed = [{"id": 123456, "updated": "Wed, 01 Jul 2026 08:05:00 -0400"}, {"updated": "x"}]
-    for place in ("removed", "items"):
+    for place in ("removed", "items", "whatever it is called"):
         found = answer("benzinga_removed", {place: removed})
         assert [(item.id, item.retracted) for item in found.items] == [("123456", True)]
     assert answer("benzinga_removed", {"removed": []}).outcome is Outcome.EMPTY
+    assert answer("benzinga_removed", {"ok": True}).outcome is Outcome.MALFORMED
 
 
 def test_a_filing_of_edgar() -> None:
@@ -238,14 +240,34 @@ def test_a_filing_of_edgar() -> None:
         ("newsapi", 426, {"status": "error", "code": "maximumResultsReached"}, Outcome.EMPTY),
         ("newsapi", 200, {"status": "error", "code": "unexpectedError"}, Outcome.FAILED),
         ("gnews", 403, {"errors": ["You have reached your request limit"]}, Outcome.QUOTA),
-        ("gnews", 401, {"errors": ["No API key"]}, Outcome.CREDENTIALS),
+        ("gnews", 401, {"errors": ["Your API key is invalid."]}, Outcome.CREDENTIALS),
+        ("gnews", 400, {"errors": ["Your API key is missing."]}, Outcome.CREDENTIALS),
         ("gnews", 400, {"errors": {"q": "The query is required."}}, Outcome.FAILED),
         ("finnhub", 429, {"error": "API limit reached."}, Outcome.QUOTA),
         ("finnhub", 403, {"error": "You don't have access to this resource."}, Outcome.CREDENTIALS),
         ("finnhub", 401, {"error": "Invalid API key"}, Outcome.CREDENTIALS),
+        ("finnhub", 429, {"error": "Slow down."}, Outcome.QUOTA),
+        ("finnhub", 200, {"error": "Symbol not supported"}, Outcome.FAILED),
         ("alpha_vantage", 200, {"Note": "25 requests per day"}, Outcome.QUOTA),
         ("alpha_vantage", 200, {"Information": "Our standard API rate limit is 25"}, Outcome.QUOTA),
-        ("alpha_vantage", 200, {"Information": "a premium endpoint"}, Outcome.CREDENTIALS),
+        (
+            "alpha_vantage",
+            200,
+            {
+                "Information": "Please consider spreading out your free API requests more "
+                "sparingly (1 request per second). Subscribe to lift the free key rate limit "
+                "(25 requests per day) and instantly unlock all premium endpoints"
+            },
+            Outcome.QUOTA,
+        ),
+        (
+            "alpha_vantage",
+            200,
+            {"Information": "This is a premium endpoint. Subscribe to unlock all of them"},
+            Outcome.CREDENTIALS,
+        ),
+        ("alpha_vantage", 200, {"Information": "The demo API key is"}, Outcome.CREDENTIALS),
+        ("alpha_vantage", 200, {"Information": "Please come back later."}, Outcome.QUOTA),
         ("alpha_vantage", 200, {"Information": "No articles found."}, Outcome.EMPTY),
         (
             "alpha_vantage",
@@ -256,21 +278,60 @@ def test_a_filing_of_edgar() -> None:
         ("alpha_vantage", 200, {"Error Message": "Invalid API call."}, Outcome.FAILED),
         ("benzinga", 429, None, Outcome.QUOTA),
         ("benzinga", 401, "not authorised", Outcome.CREDENTIALS),
-        ("benzinga", 500, {}, Outcome.FAILED),
+        ("benzinga", 403, {"message": "Forbidden"}, Outcome.CREDENTIALS),
+        ("benzinga", 402, {"message": "Request Failed"}, Outcome.FAILED),
+        (
+            "benzinga",
+            404,
+            {"ok": False, "errors": [{"code": "no_data_found", "id": "not_found"}]},
+            Outcome.EMPTY,
+        ),
+        ("benzinga", 404, {"message": "no such endpoint"}, Outcome.GONE),
+        ("benzinga", 500, {"ok": False, "errors": [{"code": "server_error"}]}, Outcome.FAILED),
+        ("benzinga_removed", 200, {"ok": False, "errors": [{"code": "x"}]}, Outcome.FAILED),
         ("marketaux", 402, {"error": {"code": "usage_limit_reached"}}, Outcome.QUOTA),
         ("marketaux", 429, {"error": {"code": "rate_limit_reached"}}, Outcome.QUOTA),
         ("marketaux", 401, {"error": {"code": "invalid_api_token"}}, Outcome.CREDENTIALS),
-        ("marketaux", 200, {"error": {"code": "maintenance_mode"}}, Outcome.FAILED),
+        (
+            "marketaux",
+            403,
+            {"error": {"code": "endpoint_access_restricted"}},
+            Outcome.CREDENTIALS,
+        ),
+        ("marketaux", 400, {"error": {"code": "malformed_parameters"}}, Outcome.FAILED),
+        ("marketaux", 503, {"error": {"code": "maintenance_mode"}}, Outcome.FAILED),
         (
             "massive",
             429,
             {"status": "ERROR", "error": "exceeded the maximum requests"},
             Outcome.QUOTA,
         ),
+        ("massive", 429, None, Outcome.QUOTA),
+        (
+            "massive",
+            200,
+            {"status": "ERROR", "message": "exceeded the maximum requests per minute"},
+            Outcome.QUOTA,
+        ),
         ("massive", 403, {"status": "NOT_AUTHORIZED", "message": "upgrade"}, Outcome.CREDENTIALS),
+        ("massive", 403, {"error": "You are not entitled to this data."}, Outcome.CREDENTIALS),
         ("massive", 401, {"status": "ERROR", "error": "Unknown API Key"}, Outcome.CREDENTIALS),
         ("tiingo", 200, {"detail": "Please supply a token"}, Outcome.CREDENTIALS),
-        ("tiingo", 429, {"detail": "over your hourly request limit"}, Outcome.QUOTA),
+        ("tiingo", 403, {"detail": "Invalid token."}, Outcome.CREDENTIALS),
+        (
+            "tiingo",
+            403,
+            {"detail": "You do not have permission to access the News API"},
+            Outcome.CREDENTIALS,
+        ),
+        (
+            "tiingo",
+            200,
+            {"detail": "Error: You have run over your hourly request allocation."},
+            Outcome.QUOTA,
+        ),
+        ("tiingo", 429, {"detail": "Come back later."}, Outcome.QUOTA),
+        ("tiingo", 200, {"detail": "Not found."}, Outcome.FAILED),
         ("sec_edgar", 403, None, Outcome.BLOCKED),
         ("tiingo", 404, None, Outcome.GONE),
         ("tiingo", 200, {"results": []}, Outcome.MALFORMED),
@@ -325,7 +386,8 @@ def test_a_key_goes_where_the_vendor_wants_it_and_is_shown_nowhere(name: str) ->
 
 def test_times_in_each_form() -> None:
     expected = {
-        "finnhub": ("from", "2026-07-01"),
+        "finnhub": ("from", "2026-06-30"),  # news of a day's end may be listed on the next
+        "tiingo": ("startDate", "2026-06-30"),
         "alpha_vantage": ("time_from", "20260701T1200"),
         "benzinga": ("updatedSince", "1782907200"),
         "massive": ("published_utc.gte", "2026-07-01T12:00:00Z"),
@@ -333,6 +395,11 @@ def test_times_in_each_form() -> None:
     for name, (parameter, text) in expected.items():
         query = parse_qs(urlsplit(request(load_vendor(name), WANTED, key=KEY).url).query)
         assert query[parameter] == [text]
+
+
+def test_until_is_the_day_itself() -> None:
+    query = parse_qs(urlsplit(request(load_vendor("finnhub"), WANTED, key=KEY).url).query)
+    assert query["to"] == ["2026-07-01"]
 
 
 def test_what_a_source_does_not_name_is_left_out_and_its_own_comes_first() -> None:
@@ -364,17 +431,32 @@ def test_pages_by_number_by_offset_and_by_address() -> None:
     assert answer("benzinga", full[:99], page="7").next_page is None
     second = request(load_vendor("benzinga"), WANTED, key=KEY, page="1")
     assert parse_qs(urlsplit(second.url).query)["page"] == ["1"]
+    page = {"data": full[:3], "meta": {"returned": 3, "limit": 3}}  # of a plan with three articles
+    assert answer("marketaux", page).next_page == "2"
+    assert answer("marketaux", page | {"data": full[:2]}).next_page is None
+    assert answer("marketaux", {"data": full[:99]}).next_page is None
+    assert answer("marketaux", {"data": full, "meta": {"limit": None}}).next_page == "2"
     following = answer("massive", ARTICLES["massive"]).next_page
     assert following is not None
     address = request(load_vendor("massive"), WANTED, key=KEY, page=following).url
     assert address == "https://api.massive.com/v2/reference/news?cursor=YWJj"
 
 
-def test_a_next_page_on_another_host_is_not_asked_for() -> None:
-    document = {"results": [], "next_url": "https://evil.example.com/?cursor=1"}
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example.com/?cursor=1",
+        "https://api.massive.com:8443/?cursor=1",
+        "https://api.massive.com:x/?cursor=1",
+        "https://someone@api.massive.com/?cursor=1",
+        "http://api.massive.com/?cursor=1",
+    ],
+)
+def test_a_next_page_on_another_host_is_not_asked_for(address: str) -> None:
+    document = {"results": [], "next_url": address}
     assert answer("massive", document).next_page is None
     with pytest.raises(ConfigError, match="another host"):
-        request(load_vendor("massive"), WANTED, key=KEY, page="https://evil.example.com/")
+        request(load_vendor("massive"), WANTED, key=KEY, page=address)
 
 
 def test_an_unknown_vendor_and_ones_own(tmp_path: Path) -> None:
@@ -400,3 +482,10 @@ def test_a_description_is_checked() -> None:
     ):
         with pytest.raises(ValidationError):
             Vendor.model_validate(tomllib.loads(wrong))
+
+
+def test_marketaux_sorts_by_time_also_a_search() -> None:
+    query = parse_qs(urlsplit(request(load_vendor("marketaux"), WANTED, key=KEY).url).query)
+    assert query["search"] == ["abc profit"]
+    assert query["sort"] == ["published_on"]
+    assert "limit" not in query  # as many as the plan has
