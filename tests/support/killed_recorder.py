@@ -3,7 +3,7 @@
     python killed_recorder.py FILE DOCUMENTS STATEMENT
 
 Before its statement of that number (0: never) the process kills itself with SIGKILL. It prints the
-number of each document that was recorded.
+number of each document that was recorded. Each document raises an alert, which is sent to CHANNEL.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Engine, event
 
 from newsclf.watch.item import Item
 from newsclf.watch.record.recorder import Recorder
-from newsclf.watch.record.rows import Fetch, Score
+from newsclf.watch.record.rows import Alert, Delivery, Fetch, Score
 
 START = dt.datetime(2026, 3, 2, 9, 30, tzinfo=dt.UTC)
+CHANNEL = "hook"
 _SUBJECTS = ("Acme", "Korvath Bank", "Oil", "Gold", "Copper", "Norland", "Tessel", "Wheat")
 
 
@@ -61,10 +62,19 @@ def main() -> None:
         for number in range(documents):
             clock = START + dt.timedelta(minutes=number)
             fetch = Fetch(source="wire", fetched_at=clock, monotonic_s=float(number), outcome="ok")
-            added = recorder.add_fetch(fetch, document(number))
+            added = recorder.add_fetch(fetch, document(number), live_until=lambda _: START)
             print(number, flush=True)  # noqa: T201 - the test reads it
             recorder.add_scores(
                 [Score(version, "m", "int8", 0.25, 0.5, 0.25) for version, _ in added.versions]
+            )
+            alert = f"alert {number}"
+            recorder.add_computed(
+                configuration=("digest", ""),
+                basis=recorder.last_commit,
+                new_alerts=[Alert(id=alert, rule="score", entity="", detail={"id": alert})],
+            )
+            recorder.add_delivery(
+                Delivery(alert=alert, channel=CHANNEL, delivered=True, attempts=1)
             )
 
 

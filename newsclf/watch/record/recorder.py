@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -16,18 +16,19 @@ from sqlalchemy import Connection, Table, func, insert, select
 
 from newsclf.common.errors import StateError
 from newsclf.watch.item import Item
-from newsclf.watch.record.assign import Assigner, Row
+from newsclf.watch.record.assign import Assigner, NewRows, Row
 from newsclf.watch.record.database import explained, lock, open_to_write
 from newsclf.watch.record.identity import keys_of, story_text
 from newsclf.watch.record.known import look_up
 from newsclf.watch.record.near import WINDOW_S, RecentHeadlines
 from newsclf.watch.record.redaction import Redaction
-from newsclf.watch.record.rows import Alert, Fetch, Score, Signal
+from newsclf.watch.record.rows import Alert, Delivery, Fetch, Score, Signal
 from newsclf.watch.record.schema import (
     METADATA,
     alerts,
     commits,
     configurations,
+    deliveries,
     events,
     fetches,
     headlines,
@@ -55,6 +56,9 @@ class Added:
     retractions: int = 0
     versions: tuple[tuple[int, str], ...] = ()
     """Id and text of each new version, to be scored."""
+    published: tuple[dt.datetime, ...] = ()
+    """When the new headlines were published, as the source claims, UTC: of those that state a time
+    of day, in the order of the document."""
 
 
 class Recorder:
@@ -123,8 +127,21 @@ class Recorder:
         """Id of the last commit: the basis of what is computed now."""
         return self._ids["commits"]
 
-    def add_fetch(self, fetch: Fetch, items: Sequence[Item] = ()) -> Added:
+    def add_fetch(
+        self,
+        fetch: Fetch,
+        items: Sequence[Item] = (),
+        *,
+        live_until: Callable[[Added], dt.datetime | None] | None = None,
+    ) -> Added:
         """Record an attempt to read a source, and of its items those that are new or changed.
+
+        Args:
+            fetch: The attempt.
+            items: Those of the document.
+            live_until: Judges the source by what is new, in time for the same commit: until when
+                signals may count on it (None: it is not live). What it raises undoes the commit.
+                It must not call the recorder. Without it `fetch.live_until` stands.
 
         Raises:
             StateError: The disk is full, or the file can't be written.
@@ -142,20 +159,16 @@ class Recorder:
                 next_id=self._next_id,
             )
             rows = assigner.assign(items, keys)
+            added = _added(commit, rows)
+            until = fetch.live_until if live_until is None else live_until(added)
+            fetch = replace(fetch, live_until=until, items=len(items))
             fetch_id = self._next_id("fetches")
-            self._insert(connection, fetches, [_fetch_row(fetch, fetch_id, len(items))])
+            self._insert(connection, fetches, [_fetch_row(fetch, fetch_id)])
             for row in rows.items:
                 row["fetch_id"] = fetch_id
             for table in _TABLES:
                 self._insert(connection, METADATA.tables[table], getattr(rows, table))
-        return Added(
-            commit=commit,
-            headlines=len(rows.headlines),
-            events=len(rows.events),
-            edits=len(rows.versions) - len(rows.headlines),
-            retractions=len(rows.retractions),
-            versions=tuple((int(str(row["id"])), str(row["text"])) for row in rows.versions),
-        )
+        return added
 
     def add_scores(self, new: Sequence[Score]) -> int:
         """Record scores; a version that this model and engine have scored keeps its score.
@@ -196,7 +209,7 @@ class Recorder:
             basis: The last commit that they use.
             new_signals: Signals. One that is there already, of the same configuration, entity and
                 bar, is left as it is.
-            new_alerts: Alerts.
+            new_alerts: Alerts. One whose id is there already is left as it is.
 
         Returns:
             How many signals and alerts were added.
@@ -217,12 +230,28 @@ class Recorder:
                 )
                 if connection.execute(there).first() is None:
                     signal_rows.append(self._redacted_row("signals", row))
-            alert_rows = [
-                self._redacted_row("alerts", asdict(alert) | shared) for alert in new_alerts
-            ]
+            alert_rows = {}
+            for alert in new_alerts:
+                row = asdict(alert) | shared
+                alert_id = row["alert_id"] = self._redaction.text(row.pop("id"))
+                known = select(alerts.c.id).where(alerts.c.alert_id == alert_id)
+                if alert_id not in alert_rows and connection.execute(known).first() is None:
+                    alert_rows[alert_id] = self._redacted_row("alerts", row)
             self._insert(connection, signals, signal_rows)
-            self._insert(connection, alerts, alert_rows)
+            self._insert(connection, alerts, list(alert_rows.values()))
         return len(signal_rows) + len(alert_rows)
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """Record what became of sending an alert to a channel.
+
+        Raises:
+            StateError: The disk is full, or the file can't be written.
+        """
+        row = asdict(self._redaction.row(delivery))
+        row["alert_id"] = row.pop("alert")
+        with self._commit() as (connection, _):
+            row["id"] = self._next_id("deliveries")
+            self._insert(connection, deliveries, [row])
 
     @contextmanager
     def _commit(self, *, at_least: dt.datetime | None = None) -> Iterator[tuple[Connection, int]]:
@@ -300,11 +329,32 @@ class Recorder:
             )
 
 
-def _fetch_row(fetch: Fetch, fetch_id: int, items: int) -> Row:
-    server_at = microseconds(fetch.server_at) if fetch.server_at is not None else None
+def _added(commit: int, rows: NewRows) -> Added:
+    first = {row["item_id"] for row in rows.versions if row["number"] == 1}
+    published = (
+        row["published_at"]
+        for row in rows.items
+        if row["id"] in first and not row["published_date_only"]
+    )
+    return Added(
+        commit=commit,
+        headlines=len(rows.headlines),
+        events=len(rows.events),
+        edits=len(rows.versions) - len(rows.headlines),
+        retractions=len(rows.retractions),
+        versions=tuple((int(str(row["id"])), str(row["text"])) for row in rows.versions),
+        published=tuple(moment(int(str(at))) for at in published if at is not None),
+    )
+
+
+def _fetch_row(fetch: Fetch, fetch_id: int) -> Row:
     return asdict(fetch) | {
         "id": fetch_id,
         "fetched_at": microseconds(fetch.fetched_at),
-        "server_at": server_at,
-        "items": items,
+        "server_at": _microseconds_if_known(fetch.server_at),
+        "live_until": _microseconds_if_known(fetch.live_until),
     }
+
+
+def _microseconds_if_known(at: dt.datetime | None) -> int | None:
+    return microseconds(at) if at is not None else None

@@ -9,9 +9,9 @@ from typing import TypeVar
 from urllib.parse import quote, quote_plus
 
 from newsclf.watch.item import Item, Stamp
-from newsclf.watch.record.rows import Fetch
+from newsclf.watch.record.rows import Delivery, Fetch
 
-_Row = TypeVar("_Row", Fetch, Item)
+_Row = TypeVar("_Row", Delivery, Fetch, Item)
 _REPLACEMENT = "[redacted]"
 
 
@@ -46,7 +46,7 @@ class Redaction:
         return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
     def row(self, row: _Row) -> _Row:
-        """An item or a fetch without secrets, also in the times as the source wrote them."""
+        """An item, fetch or delivery without secrets, also in times as the source wrote them."""
         changes: dict[str, object] = {}
         for field in dataclasses.fields(row):
             value = getattr(row, field.name)

@@ -1,23 +1,25 @@
-"""Read the record commit by commit: what was known by a time, in order."""
+"""Read the record: commit by commit, as it became known, and what goes on after a restart."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, exists, func, select
+from sqlalchemy import Connection, RowMapping, ScalarSelect, Select, exists, func, select
 
 from newsclf.watch.item import Stamp
 from newsclf.watch.record.database import explained, open_to_read
 from newsclf.watch.record.rows import (
     Alert,
+    Attempt,
     Commit,
     Computed,
+    Delivery,
     Fetch,
     Retraction,
     Score,
@@ -29,6 +31,8 @@ from newsclf.watch.record.schema import (
     alerts,
     commits,
     configurations,
+    deliveries,
+    events,
     fetches,
     headlines,
     items,
@@ -76,11 +80,11 @@ class Record:
 
     def last_commit(self, *, until: dt.datetime | None = None) -> int:
         """Id of the last commit, or of the last one that was known by a time; 0 without any."""
-        query = select(func.max(commits.c.id))
+        query = _LATEST_COMMIT
         if until is not None:
             query = query.where(commits.c.known_at <= microseconds(until))
         with explained(self.path), self._engine.connect() as connection:
-            return int(connection.execute(query).scalar() or 0)
+            return connection.execute(query).scalar() or 0
 
     def commits(
         self, *, after: int = 0, until: dt.datetime | int | None = None
@@ -110,6 +114,122 @@ class Record:
             rows = connection.execute(query.order_by(versions.c.id).limit(limit))
             return [(id_, text) for id_, text in rows]
 
+    def attempts(self, source: str, *, limit: int) -> list[Attempt]:
+        """The last attempts to read a source, in the order of their times."""
+        last = (
+            select(
+                fetches.c.commit_id,
+                fetches.c.fetched_at,
+                fetches.c.outcome,
+                fetches.c.detail,
+                fetches.c.status,
+                fetches.c["items"],
+            )
+            .where(fetches.c.source == source)
+            .order_by(fetches.c.fetched_at.desc(), fetches.c.id.desc())
+            .limit(limit)
+        )
+        of_last = last.with_only_columns(fetches.c.commit_id).subquery()
+        new = (
+            select(versions.c.commit_id, items.c.published_at, items.c.published_date_only)
+            .join(of_last, of_last.c.commit_id == versions.c.commit_id)
+            .join(items, items.c.id == versions.c.item_id)
+            .where(versions.c.number == 1)
+            .order_by(versions.c.id)
+        )
+        with explained(self.path), self._engine.connect() as connection, connection.begin():
+            rows = connection.execute(last).all()
+            claims: defaultdict[int, list[dt.datetime | None]] = defaultdict(list)
+            for commit, at, date_only in connection.execute(new):
+                is_time = at is not None and not date_only
+                claims[commit].append(moment(at) if is_time else None)
+        return [
+            Attempt(
+                at=moment(at),
+                outcome=outcome,
+                detail=detail,
+                status=status,
+                items=listed,
+                headlines=len(claims.get(commit, ())),
+                published=tuple(claim for claim in claims.get(commit, ()) if claim is not None),
+            )
+            for commit, at, outcome, detail, status, listed in reversed(rows)
+        ]
+
+    def asked_at(self, sources: Collection[str], *, since: dt.datetime) -> list[dt.datetime]:
+        """When any of some sources was asked from a time on, ascending: for daily quotas."""
+        query = select(fetches.c.fetched_at).where(
+            fetches.c.source.in_(sources), fetches.c.fetched_at >= microseconds(since)
+        )
+        with explained(self.path), self._engine.connect() as connection:
+            return sorted(map(moment, connection.execute(query).scalars()))
+
+    def window_start(self, since: dt.datetime) -> tuple[int, int]:
+        """Where to begin, to have all that became known from a time on.
+
+        Returns:
+            Id of the last commit that was known before, for `commits(after=…)`, and id of the last
+            event in the commits up to it; 0 for each that is not there.
+        """
+        commit = _LATEST_COMMIT.where(commits.c.known_at < microseconds(since))
+        event = select(events.c.id).order_by(events.c.commit_id.desc(), events.c.id.desc()).limit(1)
+        with explained(self.path), self._engine.connect() as connection:
+            last = connection.execute(commit).scalar() or 0
+            in_it = event.where(events.c.commit_id <= last)
+            return last, connection.execute(in_it).scalar() or 0
+
+    def last_bar(self, configuration: str) -> dt.datetime | None:
+        """End of the last bar with signals of a configuration, given by its digest."""
+        query = (
+            select(signals.c.bar_at)
+            .where(signals.c.configuration_id == _configuration_id(configuration))
+            .order_by(signals.c.bar_at.desc())
+            .limit(1)
+        )
+        with explained(self.path), self._engine.connect() as connection:
+            last = connection.execute(query).scalar()
+        return moment(last) if last is not None else None
+
+    def alerts(self, configuration: str) -> list[Alert]:
+        """Alerts of a configuration, given by its digest, in the order in which they came."""
+        return self._alerts(
+            select(alerts).where(alerts.c.configuration_id == _configuration_id(configuration))
+        )
+
+    def undelivered(self, channel: str, *, since: dt.datetime) -> list[Alert]:
+        """Alerts of any configuration that were to be sent to a channel when the watch ended.
+
+        Args:
+            channel: Its name.
+            since: Alerts that were known before are left out.
+
+        Returns:
+            Those of which nothing is on record for the channel, neither that they were delivered
+            nor that they were given up, in the order in which they came.
+        """
+        settled = exists().where(
+            deliveries.c.alert_id == alerts.c.alert_id, deliveries.c.channel == channel
+        )
+        before = _LATEST_COMMIT.where(commits.c.known_at < microseconds(since)).scalar_subquery()
+        return self._alerts(
+            select(alerts).where(alerts.c.commit_id > func.coalesce(before, 0), ~settled)
+        )
+
+    def _alerts(self, query: Select[Any]) -> list[Alert]:
+        with explained(self.path), self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(alerts.c.commit_id, alerts.c.id)).mappings()
+            return [_alert(row) for row in rows]
+
+
+_LATEST_COMMIT = (
+    select(commits.c.id).order_by(commits.c.known_at.desc(), commits.c.id.desc()).limit(1)
+)
+"""Commits are in the order of their times, so the index of times has the last one at its end."""
+
+
+def _configuration_id(digest: str) -> ScalarSelect[Any]:
+    return select(configurations.c.id).where(configurations.c.digest == digest).scalar_subquery()
+
 
 def _commits(connection: Connection, after: int, upto: int) -> Iterator[Commit]:
     """The commits after one, up to another, with all their rows."""
@@ -138,6 +258,7 @@ def _commits(connection: Connection, after: int, upto: int) -> Iterator[Commit]:
     scored = by_commit(select(scores), scores, _score)
     bars = by_commit(select(signals), signals, _signal)
     alarms = by_commit(select(alerts), alerts, _alert)
+    sent = by_commit(select(deliveries), deliveries, _delivery)
     computed = by_commit(_computed(signals), signals, _basis)
     computed = {**by_commit(_computed(alerts), alerts, _basis), **computed}
     query = select(commits).where(commits.c.id > after, commits.c.id <= upto)
@@ -159,6 +280,7 @@ def _commits(connection: Connection, after: int, upto: int) -> Iterator[Commit]:
                 signals=bars.get(row.id, ()),
                 alerts=alarms.get(row.id, ()),
             ),
+            delivery=next(iter(sent.get(row.id, ())), None),
         )
 
 
@@ -203,11 +325,17 @@ def _fetch(row: RowMapping) -> Fetch:
         monotonic_s=row["monotonic_s"],
         outcome=row["outcome"],
         status=row["status"],
-        server_at=moment(row["server_at"]) if row["server_at"] is not None else None,
+        server_at=_moment_if_known(row["server_at"]),
         body_digest=row["body_digest"],
         body_bytes=row["body_bytes"],
         detail=row["detail"],
+        live_until=_moment_if_known(row["live_until"]),
+        items=row["items"],
     )
+
+
+def _moment_if_known(at: int | None) -> dt.datetime | None:
+    return moment(at) if at is not None else None
 
 
 def _sighting(row: RowMapping) -> Sighting:
@@ -242,7 +370,7 @@ def _stamp(row: RowMapping, name: str) -> Stamp | None:
     raw, at = row[f"{name}_raw"], row[f"{name}_at"]
     if raw is None:
         return None
-    return Stamp(raw, moment(at) if at is not None else None, row[f"{name}_date_only"])
+    return Stamp(raw, _moment_if_known(at), row[f"{name}_date_only"])
 
 
 def _retraction(row: RowMapping) -> Retraction:
@@ -277,10 +405,21 @@ def _signal(row: RowMapping) -> Signal:
 
 def _alert(row: RowMapping) -> Alert:
     return Alert(
+        id=row["alert_id"],
         rule=row["rule"],
         entity=row["entity"],
         detail=json.loads(row["detail"]),
         evidence=tuple(json.loads(row["evidence"])),
+    )
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    return Delivery(
+        alert=row["alert_id"],
+        channel=row["channel"],
+        delivered=row["delivered"],
+        attempts=row["attempts"],
+        problem=row["problem"],
     )
 
 

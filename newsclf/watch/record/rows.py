@@ -31,6 +31,29 @@ class Fetch:
     body_bytes: int | None = None
     detail: str | None = None
     """What went wrong, in words."""
+    live_until: dt.datetime | None = None
+    """Until when, as judged with this answer, signals may count on the source without another one;
+    None if it was not live."""
+    items: int = 0
+    """In the document; the recorder counts them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt to read a source and what was new in it: what its health is judged by."""
+
+    at: dt.datetime
+    """When it ended."""
+    outcome: str
+    """A value of `feeds.outcome.Outcome`."""
+    detail: str | None
+    status: int | None
+    items: int
+    """In the document."""
+    headlines: int
+    """Headlines that were not known before."""
+    published: tuple[dt.datetime, ...]
+    """When these were published, as the source claims, UTC; only times of day, no mere dates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +138,26 @@ class Signal:
 class Alert:
     """A signal crossed a threshold, or a source fell silent."""
 
+    id: str
+    """The same whenever this alert is computed or sent again."""
     rule: str
     entity: str
     detail: dict[str, object]
     evidence: Sequence[int] = ()
     """Ids of the versions behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of sending an alert to a channel."""
+
+    alert: str
+    """Its id."""
+    channel: str
+    delivered: bool
+    attempts: int
+    problem: str | None = None
+    """Why the last attempt failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,3 +184,4 @@ class Commit:
     retractions: tuple[Retraction, ...] = ()
     scores: tuple[Score, ...] = ()
     computed: Computed | None = None
+    delivery: Delivery | None = None

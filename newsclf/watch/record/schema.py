@@ -10,6 +10,7 @@
     scores          probabilities of a version by a model
     configurations  what signals and alerts were computed with
     signals, alerts
+    deliveries      what became of sending an alert to a channel
 
 Each row belongs to a commit, and commits are in the order of their times, so what was known at a
 time is a prefix of the record. Times are microseconds since 1970, UTC. SQLite refuses UPDATE,
@@ -58,6 +59,7 @@ fetches = _table(
     Column("body_bytes", Integer),
     Column("items", Integer),
     Column("detail", Text),
+    Column("live_until", BigInteger),
 )
 events = _table("events")
 headlines = _table("headlines", Column("event_id", Integer))
@@ -114,11 +116,20 @@ signals = _table(
 alerts = _table(
     "alerts",
     Column("configuration_id", Integer),
+    Column("alert_id", Text),
     Column("basis", Integer),
     Column("rule", Text),
     Column("entity", Text),
     Column("detail", Text),
     Column("evidence", Text),
+)
+deliveries = _table(
+    "deliveries",
+    Column("alert_id", Text),
+    Column("channel", Text),
+    Column("delivered", Boolean),
+    Column("attempts", Integer),
+    Column("problem", Text),
 )
 
 APPLICATION_ID = 0x4E434C46
@@ -134,9 +145,9 @@ CREATE TABLE fetches (
   id INTEGER PRIMARY KEY, commit_id INTEGER NOT NULL UNIQUE REFERENCES commits,
   source TEXT NOT NULL, fetched_at INTEGER NOT NULL, monotonic_s REAL NOT NULL, server_at INTEGER,
   outcome TEXT NOT NULL, status INTEGER, body_digest TEXT, body_bytes INTEGER,
-  items INTEGER NOT NULL, detail TEXT
+  items INTEGER NOT NULL, detail TEXT, live_until INTEGER
 ) STRICT;
-CREATE INDEX fetches_by_source ON fetches (source);
+CREATE INDEX fetches_by_source ON fetches (source, fetched_at);
 
 CREATE TABLE events (
   id INTEGER PRIMARY KEY, commit_id INTEGER NOT NULL REFERENCES commits
@@ -200,19 +211,27 @@ CREATE TABLE signals (
   basis INTEGER NOT NULL, entity TEXT NOT NULL, bar_at INTEGER NOT NULL, value REAL,
   detail TEXT NOT NULL,
   evidence TEXT NOT NULL,
-  UNIQUE (configuration_id, entity, bar_at), CHECK (basis < commit_id)
+  UNIQUE (configuration_id, bar_at, entity), CHECK (basis < commit_id)
 ) STRICT;
 CREATE INDEX signals_by_commit ON signals (commit_id);
 
 CREATE TABLE alerts (
   id INTEGER PRIMARY KEY, commit_id INTEGER NOT NULL REFERENCES commits,
   configuration_id INTEGER NOT NULL REFERENCES configurations,
+  alert_id TEXT NOT NULL UNIQUE,
   basis INTEGER NOT NULL, rule TEXT NOT NULL, entity TEXT NOT NULL,
   detail TEXT NOT NULL,
   evidence TEXT NOT NULL,
   CHECK (basis < commit_id)
 ) STRICT;
 CREATE INDEX alerts_by_commit ON alerts (commit_id);
+
+CREATE TABLE deliveries (
+  id INTEGER PRIMARY KEY, commit_id INTEGER NOT NULL UNIQUE REFERENCES commits,
+  alert_id TEXT NOT NULL, channel TEXT NOT NULL, delivered INTEGER NOT NULL,
+  attempts INTEGER NOT NULL, problem TEXT
+) STRICT;
+CREATE INDEX deliveries_by_alert ON deliveries (alert_id, channel);
 """
 
 # What INSERT OR REPLACE would take the place of; it deletes without a DELETE trigger.
@@ -226,8 +245,9 @@ _FIRST_UNIQUE = {
     "retractions": ("id", "item_id"),
     "scores": ("id", "version_id model engine"),
     "configurations": ("id", "digest"),
-    "signals": ("id", "configuration_id entity bar_at"),
-    "alerts": ("id",),
+    "signals": ("id", "configuration_id bar_at entity"),
+    "alerts": ("id", "alert_id"),
+    "deliveries": ("id", "commit_id"),
 }
 
 

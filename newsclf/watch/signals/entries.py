@@ -1,10 +1,11 @@
-"""Entries of the record for signals and alerts, and back."""
+"""Entries of the record for signals, alerts and their deliveries, and back."""
 
 from __future__ import annotations
 
 from newsclf.watch.record import rows as record
 from newsclf.watch.signals.aggregate import Evidence, Signal
 from newsclf.watch.signals.alerts import Alert
+from newsclf.watch.signals.delivery import Delivery
 
 ALL_HEADLINES = ""
 """Stands in the record for the entity of signals on all headlines; no entity is named so."""
@@ -25,11 +26,17 @@ def signal_entry(signal: Signal, evidence: Evidence) -> record.Signal:
 def alert_entry(alert: Alert) -> record.Alert:
     """An alert as the record keeps it."""
     return record.Alert(
+        id=alert.id,
         rule=_RULE,
         entity=ALL_HEADLINES if alert.entity is None else alert.entity,
         detail=alert.model_dump(mode="json"),
         evidence=[item.version_id for item in alert.evidence],
     )
+
+
+def delivery_entry(delivery: Delivery) -> record.Delivery:
+    """What became of an alert, as the record keeps it."""
+    return record.Delivery(**delivery.model_dump())
 
 
 def signal_of(entry: record.Signal) -> Signal:

@@ -13,7 +13,7 @@ import pytest
 from newsclf.watch.record.database import check
 from newsclf.watch.record.replay import Record
 from tests.support import killed_recorder
-from tests.support.newsrecord import contents
+from tests.support.newsrecord import START, contents
 
 DOCUMENTS = 8
 
@@ -36,6 +36,14 @@ def headlines(path: Path) -> dict[int, list[str]]:
     return found
 
 
+def alerts(path: Path) -> tuple[list[str], list[str], list[str]]:
+    """Ids of the alerts that were raised, that were delivered, and that are still to be sent."""
+    with Record(path) as replayed:
+        delivered = [commit.delivery.alert for commit in replayed.commits() if commit.delivery]
+        due = replayed.undelivered(killed_recorder.CHANNEL, since=START)
+        return [a.id for a in replayed.alerts("digest")], delivered, [a.id for a in due]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_at_generated_statements_again_and_again(tmp_path: Path, seed: int) -> None:
     whole = tmp_path / "whole.db"
@@ -48,8 +56,12 @@ def test_killed_at_generated_statements_again_and_again(tmp_path: Path, seed: in
         if not acknowledged:
             continue
         check(path)
-        fetched = {row[3] for row in contents(path)["fetches"]}
-        assert len(fetched) >= len(acknowledged), "what was recorded is there"
+        fetched = contents(path)["fetches"]
+        assert len({row[3] for row in fetched}) >= len(acknowledged), "what was recorded is there"
+        assert all(row[-1] is not None for row in fetched), "no fetch without its judgement"
+        raised, delivered, due = alerts(path)
+        assert {*raised} == {*delivered, *due}, "no alert is lost"
+        assert len(due) <= 1
     assert record(path, fatal=0) == (0, list(range(DOCUMENTS)))
     check(path)
     once = {texts[0]: texts for texts in headlines(whole).values()}
@@ -57,6 +69,9 @@ def test_killed_at_generated_statements_again_and_again(tmp_path: Path, seed: in
     assert again.keys() == once.keys()
     assert len(headlines(path)) == len(once), "no headline twice"
     assert all(set(once[first]) <= set(again[first]) for first in once), "no edit is lost"
+    raised, delivered, due = alerts(path)
+    assert raised == [f"alert {number}" for number in range(DOCUMENTS)], "no alert twice"
+    assert ({*delivered}, due) == ({*raised}, [])
 
 
 def test_killed_between_two_transactions(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def test_the_clocks_of_an_item_come_back_as_they_were(feeds: Feeds) -> None:
     assert version.published_at == START, "a date in the future is no date"
     assert version.tickers == ("ACME", "X")
     assert commit.fetch == fetch(
-        "wire", START, status=200, server_at=START - HOUR, body_digest="ab", body_bytes=3
+        "wire", START, status=200, server_at=START - HOUR, body_digest="ab", body_bytes=3, items=1
     )
 
 
@@ -247,7 +247,7 @@ def test_signals_and_alerts_come_back_with_what_they_were_computed_from(feeds: F
     feeds.deliver("wire", item(PROFIT, id="g1"))
     signal = Signal(entity="Acme", bar_at=START, value=0.1 + 0.2, detail={"n": 1}, evidence=(1,))
     empty = Signal(entity="Beta", bar_at=START, value=None, detail={"n": 0})
-    alert = Alert(rule="above 0.3", entity="Acme", detail={"was": 0.1}, evidence=(1,))
+    alert = Alert(id="a1", rule="above 0.3", entity="Acme", detail={"was": 0.1}, evidence=(1,))
     compute = partial(
         Recorder.add_computed,
         configuration=("digest", "half_life_s = 60"),
@@ -256,6 +256,7 @@ def test_signals_and_alerts_come_back_with_what_they_were_computed_from(feeds: F
     assert compute(feeds.recorder, new_signals=[signal, empty], new_alerts=[alert]) == 3
     feeds.restart()
     assert compute(feeds.recorder, new_signals=[signal]) == 0, "the bar is there"
+    assert compute(feeds.recorder, new_alerts=[alert, alert]) == 0, "the alert is there"
     computed = replayed(feeds)[1].computed
     assert computed is not None
     assert (computed.configuration, computed.basis) == ("digest", 1)
