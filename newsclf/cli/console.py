@@ -166,6 +166,16 @@ class Output:
             with _to_stdout():
                 sys.stdout.write(json_text(document, sys.stdout.encoding) + "\n")
 
+    def lines(self, text: str) -> None:
+        """Print whole lines as they are, and flush them."""
+        with _to_stdout():
+            sys.stdout.write(text)
+
+    @property
+    def console(self) -> Console:
+        """The console of stdout, for what `show` can't do."""
+        return self._console()
+
     def show(self, *parts: RenderableType) -> None:
         """Print tables and texts for people on stdout, unless JSON was asked for."""
         if not self.as_json:

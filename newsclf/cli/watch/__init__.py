@@ -1,0 +1,1 @@
+"""Command that watches live news, its terminal view and its streams."""
