@@ -17,6 +17,8 @@ class Reply:
     pieces: Iterable[bytes]
     hang: bool = False
     """Whether the connection stays open and silent; else it is closed."""
+    every_s: float = 0.0
+    """Pause after each piece, in servers that can be slow."""
 
 
 @dataclass
@@ -75,7 +77,7 @@ async def feed_server(replies: Mapping[str, Reply]) -> AsyncIterator[FeedServer]
             for piece in found.pieces:
                 writer.write(piece)
                 await writer.drain()
-                await asyncio.sleep(0)  # an endless reply lets the client take its turn
+                await asyncio.sleep(found.every_s)  # an endless reply lets the client take its turn
                 server.sent_bytes += len(piece)
             if found.hang:
                 await reader.read()  # until the client has had enough

@@ -84,6 +84,9 @@ class Assigner:
         before = self.known.listed.get(keys.listing)
         if before is not None and _is_another(before, item, keys):
             return keys.fallback, None
+        if before is None:
+            others = (self.known.listed.get(key) for key in keys.others)
+            before = next((each for each in others if each and each.content == keys.content), None)
         return keys.listing, before
 
     def _headline(self, keys: Keys, before: Listed | None) -> int | None:

@@ -57,6 +57,8 @@ class Keys(NamedTuple):
     """The item in the documents of its source, by the best identifier that it has."""
     fallback: bytes
     """The same without trust in the source's identifier alone."""
+    others: tuple[bytes, ...]
+    """The item in documents with other neighbours, who decide what identifies it."""
     retraction: bytes
     """The withdrawal of the item by its source."""
     url: bytes | None
@@ -118,15 +120,18 @@ def keys_of(source: str, items: Sequence[Item]) -> list[Keys]:
     found = []
     for item, id_, url, text in zip(items, ids, urls, texts, strict=True):
         own_url = "" if url in shared_urls else url
-        cautious: tuple[str, ...] = ("id+url", id_, own_url) if own_url else ("id+text", id_, text)
-        if not id_:
-            cautious = ("url", own_url) if own_url else ("text", text)
+        worded = ("id+text", id_, text) if id_ else ("text", text)
+        cautious = worded
+        if own_url:
+            cautious = ("id+url", id_, own_url) if id_ else ("url", own_url)
         named = ("id", id_) if id_ and id_ not in shared_ids else cautious
+        alone = ("id", id_) if id_ else ("url", url)
         enough = len(words_of(story_text(item.title))) >= MIN_WORDS
         found.append(
             Keys(
                 listing=_digest(source, *named),
                 fallback=_digest(source, *cautious),
+                others=(_digest(source, *alone), _digest(source, *worded)),
                 retraction=_digest(source, "retraction", id_ or own_url or text),
                 url=_digest("url", own_url) if own_url else None,
                 text=_digest("text", text) if enough or not (id_ or own_url) else None,
@@ -205,7 +210,7 @@ def _canonical_query(query: str) -> str:
 
 def _escaped(text: str) -> str:
     """Percent-encoding in one form: needless escapes undone, needed ones in capitals."""
-    return quote(_ESCAPE.sub(_unescaped, text), safe="%/:=&?@!$'()*+,;~[]|", errors="replace")
+    return quote(_ESCAPE.sub(_unescaped, text), safe="%/:=&?@!$'()*+,;~[]|", errors="surrogatepass")
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -62,7 +62,9 @@ def look_up(connection: Connection, source: str, keys: Sequence[Keys], *, now: i
             the 24 hours after it was first seen.
     """
     known = Known()
-    listing_keys = {key for each in keys for key in (each.listing, each.fallback, each.retraction)}
+    listing_keys = {
+        key for each in keys for key in (each.listing, each.fallback, each.retraction, *each.others)
+    }
     for row in _latest(connection, items.c.listing_key, listing_keys):
         known.listed[row["listing_key"]] = Listed(
             row["headline_id"], row["title"], row["url_key"], row["content_key"]

@@ -127,6 +127,22 @@ def test_an_identifier_that_all_items_share_hides_none(feeds: Feeds) -> None:
     assert (added.headlines, added.versions) == (0, ())
 
 
+@pytest.mark.parametrize("identifier", [None, "N/A"])
+@pytest.mark.parametrize("url", [None, URL, "https://news.example.com/"])
+@pytest.mark.parametrize("begins_alone", [True, False])
+def test_an_item_is_known_whatever_others_the_document_has(
+    feeds: Feeds, identifier: str | None, url: str | None, *, begins_alone: bool
+) -> None:
+    zinc, tin = (item(text, id=identifier, url=url) for text in ("Zinc slumps", "Tin soars"))
+    if begins_alone:
+        assert feeds.deliver("wire", zinc).headlines == 1
+    added = feeds.deliver("wire", tin, zinc)
+    assert (added.headlines, added.edits) == (1 if begins_alone else 2, 0)
+    for window in ([zinc], [zinc, tin], [tin, zinc], [zinc]):
+        added = feeds.deliver("wire", *window)
+        assert (added.headlines, added.versions) == (0, ())
+
+
 def test_a_feed_of_one_item_that_uses_its_identifier_again_hides_none(feeds: Feeds) -> None:
     feeds.deliver("wire", item(PROFIT, id="latest", url=URL))
     assert feeds.deliver("wire", item(OIL, id="latest", url=f"{URL}-2")).headlines == 1

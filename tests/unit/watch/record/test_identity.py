@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsclf.watch.item import Item
@@ -86,6 +86,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=14).map("".join))
+@example("amp/\ud800")
 def test_a_canonical_address_is_its_own_canonical_form(rest: str) -> None:
     found = canonical_url(f"https://{rest}")
     if found is not None:
