@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from newsclf.cli import colours
 from newsclf.contract.labels import LABELS
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 _BAR_CELLS = 20
 _SHOWN_CHARACTERS = 500
-_COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
-_AGAINST = "magenta"
-"""Colour of words that speak against the label; the others have the label's."""
 _STRONG_POINTS = 10
 
 
@@ -52,8 +50,8 @@ def answer(given: Answer, asked: Asked) -> list[RenderableType]:
         chosen = label == prediction.label
         grid.add_row(
             (">", "▸")[blocks] if chosen else " ",
-            Text(label, style=f"bold {_COLOURS[label]}" if chosen else ""),
-            Text(_bar(score, blocks=blocks), style=_COLOURS[label]),
+            Text(label, style=f"bold {colours.LABELS[label]}" if chosen else ""),
+            Text(_bar(score, blocks=blocks), style=colours.LABELS[label]),
             Text(f"{100 * score:5.1f} %", style="bold" if chosen else ""),
             *([Text("uncertain", style="bold yellow")] if chosen and uncertain else []),
         )
@@ -73,7 +71,7 @@ def _weighed_words(given: Answer) -> RenderableType:
     line = Text()
     for each in given.explanation or ():
         points = round(100 * each.weight)
-        colour = _COLOURS[given.prediction.label] if points > 0 else _AGAINST
+        colour = colours.LABELS[given.prediction.label] if points > 0 else colours.AGAINST
         strong = "bold " if abs(points) >= _STRONG_POINTS else ""
         marked = f"{visible(each.word)}({points:+})" if points else visible(each.word)
         line.append(" " if line else "").append(marked, style=f"{strong}{colour}" if points else "")

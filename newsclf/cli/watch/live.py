@@ -15,9 +15,10 @@ from newsclf.cli.watch.lines import LineQueue, beside
 from newsclf.cli.watch.log import Log
 from newsclf.cli.watch.screen import render
 from newsclf.watch.page.hub import Change, Hub
+from newsclf.watch.page.view import State
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
     from rich.live import Live
 
 _LEAST_S = 0.25
@@ -128,7 +129,7 @@ class _Drawing:
             is_last = self._ended.is_set()
             self.changed.clear()
             # A terminal that is stopped (Ctrl-S) must not keep sources from being read.
-            await asyncio.to_thread(self._live.update, self._view(), refresh=True)
+            await asyncio.to_thread(self._draw, self._hub.state())
             await _wait(self._ended, _LEAST_S)
             if not self._ended.is_set():
                 await _wait(self.changed, _MOST_S - _LEAST_S)
@@ -138,15 +139,16 @@ class _Drawing:
         self._ended.set()
         self.changed.set()
 
-    def _view(self) -> RenderableType:
+    def _draw(self, state: State) -> None:
         size = self._console.size
-        return render(
-            self._hub.state(),
+        view = render(
+            state,
             width=size.width,
             height=size.height,
             ascii_only=self._console.options.ascii_only,
             note=self._notes.last,
         )
+        self._live.update(view, refresh=True)
 
     def _write(self, text: str) -> None:
         self._console.file.write(text)

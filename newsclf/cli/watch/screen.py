@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from newsclf.cli import colours
 from newsclf.cli.watch.cells import (
     ASCII,
     GAP,
@@ -33,10 +34,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-COLOURS = {"negative": "red", "neutral": "blue", "positive": "green"}
-_AGAINST = "magenta"
-"""Colour of words that speak against the label, as in `predict --explain`."""
 _MARKED_FROM = 0.05
+"""Weight from which a word is marked, as on the page."""
 _MOST_MARKED = 6
 _SIDE_BY_SIDE = 120
 """Width from which signals and sources stand side by side."""
@@ -257,7 +256,7 @@ class _View:
         sign = self._signs.labels[alert.direction]
         name = "all headlines" if alert.entity is None else safe(alert.entity, self._signs)
         is_raised = alert.kind == "raised"
-        style = f"bold {COLOURS[alert.direction]}" if is_raised else "dim"
+        style = f"bold {colours.LABELS[alert.direction]}" if is_raised else "dim"
         # The word first: a long name may be cut.
         return text_of((f"{sign} {alert.kind} {name}", style))
 
@@ -309,7 +308,7 @@ class _View:
         share = f"{round(100 * max(found.probabilities))} %"
         word = f"{found.label:8} " if is_written_out else ""
         sign = self._signs.labels[found.label]
-        return text_of((f"{sign} {word}{share:>4}", COLOURS[found.label]))
+        return text_of((f"{sign} {word}{share:>4}", colours.LABELS[found.label]))
 
     def _title(self, headline: Headline) -> Text:
         """The title with its marks, and with the words that matter most to its label."""
@@ -426,8 +425,8 @@ def _strongest(headline: Headline) -> Iterable[Word]:
 def _style(word: Word, headline: Headline) -> str:
     """Words for the label are bold, those against it are not: also without colours."""
     if word.weight < 0 or headline.classification is None:
-        return f"underline {_AGAINST}"
-    return f"bold underline {COLOURS[headline.classification.label]}"
+        return f"underline {colours.AGAINST}"
+    return f"bold underline {colours.LABELS[headline.classification.label]}"
 
 
 def _titled(title: str, shown: int, of: int) -> str:

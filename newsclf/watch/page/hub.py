@@ -224,11 +224,13 @@ class Hub:
 
     def state(self) -> State:
         """All that a page shows now."""
-        return State(
+        # Made some times a second, of records that are valid: to check all points again would take
+        # most of a second for a long watch list.
+        return State.model_construct(
             watched=self._watched,
             headlines=tuple(self._headlines.values()),
             entities=tuple(
-                EntityState(
+                EntityState.model_construct(
                     current=entity.current,
                     points=tuple(entity.points),
                     markers=tuple(entity.markers.values()),

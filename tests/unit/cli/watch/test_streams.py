@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import sys
@@ -222,6 +223,58 @@ def test_a_terminal_is_left_as_it_was_after_an_error() -> None:
         asyncio.run(run())
     assert "\x1b[?7h" in terminal.getvalue()
     assert "\x1b[?1049l" in terminal.getvalue()
+
+
+class StoppedTerminal(Terminal):
+    """A terminal that takes nothing after its first drawing until it goes on (Ctrl-S, Ctrl-Q)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_stopped, self.goes_on = threading.Event(), threading.Event()
+
+    def write(self, text: str) -> int:
+        """Wait, if a view is drawn."""
+        if "newsclf watch" in text:
+            self.is_stopped.set()
+            self.goes_on.wait(10)
+        return super().write(text)
+
+
+def test_a_stopped_terminal_does_not_stop_the_watch() -> None:
+    terminal = StoppedTerminal()
+    console = Console(file=terminal, width=80, height=24, force_terminal=True, _environ={})
+
+    async def run() -> None:
+        hub = hub_with()
+        async with live_view(hub, console):
+            await asyncio.to_thread(terminal.is_stopped.wait, 10)
+            hub.publish(headline(1))
+            assert "recalls" not in terminal.getvalue()
+            terminal.goes_on.set()
+
+    asyncio.run(run())
+    assert "recalls" in terminal.getvalue()
+
+
+class ClosedTerminal(Terminal):
+    """A terminal that is closed when a view is drawn."""
+
+    def write(self, text: str) -> int:
+        """Fail as Linux does."""
+        if "newsclf watch" in text:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().write(text)
+
+
+def test_a_closed_terminal_cancels_the_watch_and_is_reported() -> None:
+    console = Console(file=ClosedTerminal(), force_terminal=True, _environ={})
+
+    async def run() -> None:
+        async with live_view(hub_with(), console):
+            await asyncio.Event().wait()
+
+    with pytest.raises(OSError, match="Input/output error"):
+        asyncio.run(run())
 
 
 def test_notes_are_shown_on_the_last_line_and_again_afterwards(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.page import hub as hubs
 from newsclf.watch.page.hub import Change, Hub, Subscription, TooManyPagesError
-from newsclf.watch.page.view import SourceHealth
+from newsclf.watch.page.view import SourceHealth, State
 from tests.support.watch_page import alert, headline, hub_with, morning, signal
 
 
@@ -82,6 +82,7 @@ def test_the_state_is_what_the_changes_add_up_to() -> None:
         "Example vendor",
     ]
     assert len(state.alerts) == 3
+    assert State.model_validate(dict(state), strict=True) == state
 
 
 def test_an_edit_replaces_its_headline_in_its_place() -> None:
