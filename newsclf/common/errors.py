@@ -69,10 +69,10 @@ class MissingExtraError(NewsclfError):
 
     exit_code = 2
 
-    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, *, extra: str | None, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed",
-            hint=install_command(extra),
+            hint=f"pip install {package}" if extra is None else install_command(extra),
         )
 
 
@@ -141,8 +141,14 @@ def reason_of(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def require_extra(*packages: str, extra: str, purpose: str) -> None:
-    """Raise MissingExtraError unless every package can be imported. Imports none of them."""
+def require_extra(*packages: str, extra: str | None, purpose: str) -> None:
+    """Raise MissingExtraError unless every package can be imported. Imports none of them.
+
+    Args:
+        packages: Their names, for imports as for pip.
+        extra: What to install; None: the package alone, which is enough for the purpose.
+        purpose: What they are needed for.
+    """
     for package in packages:
         if find_spec(package) is None:
             raise MissingExtraError(package, extra=extra, purpose=purpose)

@@ -47,7 +47,7 @@ def open_sink(path: Path, columns: Columns | None = None) -> Iterator[Write]:
             hint=f"name a file that ends in {', '.join(_SINKS)}",
         )
     if suffix == ".parquet":
-        require_extra("pyarrow", extra="train", purpose="writing Parquet")
+        require_extra("pyarrow", extra=None, purpose="writing Parquet")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file, _SINKS[suffix](file, columns=columns) as write:

@@ -32,7 +32,7 @@ def read_columnar(stream: IO[bytes], name: str, form: str) -> Found:
         MissingExtraError: pyarrow is not installed.
     """
     kind = "Parquet" if form == ".parquet" else "Arrow"
-    require_extra("pyarrow", extra="train", purpose=f"reading {kind} files")
+    require_extra("pyarrow", extra=None, purpose=f"reading {kind} files")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

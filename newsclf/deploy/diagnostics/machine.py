@@ -25,6 +25,7 @@ _EXTRAS = {
     "api": "wire-api, and everything on AWS",
     "loadtest": "loadtest",
     "sagemaker": "train --on sagemaker",
+    "watch": "watch",
 }
 """Commands that need each extra."""
 _HUB = "https://huggingface.co"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from newsclf.common.errors import DataError
+from newsclf.common.errors import DataError, MissingExtraError
 from newsclf.data.sink import StreamFormat, open_sink, stream_sink
 
 
@@ -25,6 +26,17 @@ def test_objects_in_a_cell_are_json(tmp_path: Path, suffix: str, delimiter: str)
     assert json.loads(row["tags"]) == {"a": 1}
     assert json.loads(row["days"]) == ["Mo", None]
     assert row["id"] == "7"
+
+
+def test_parquet_asks_for_pyarrow_and_not_for_all_that_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = tmp_path / "out.parquet"
+    with pytest.raises(MissingExtraError, match="writing Parquet needs") as caught, open_sink(path):
+        pass
+    assert caught.value.hint == "pip install pyarrow"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_at_the_partial_file_s_old_name_is_not_followed(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def test_with_everything_allowed_it_says_so(aws: FakeAws, newsclf: Cli, trained:
         "Python",
         "extra train",
         "extra api",
+        "extra watch",
         "model",
         "AWS",
         "credentials",
