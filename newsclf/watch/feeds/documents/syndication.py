@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
@@ -24,6 +25,8 @@ from newsclf.watch.item import Item
 
 MAX_ITEMS = 5_000
 """Items of one document; the largest feeds of publishers have some hundreds."""
+MAX_TAGS = 200_000
+"""Tags of one document, of which broken ones take 0.1 ms each; 5,000 items have half of them."""
 MAX_RAW = 100_000
 """Characters of an item that are kept as its raw text."""
 _MAX_ID = 2_000
@@ -98,10 +101,8 @@ def read_feed(
         return _read_json_feed(text, repairs, place=place, at_most=at_most)
     if page := web_page(text, url):
         return page
-    if xml_text.declares_entities(text):
-        return failed(
-            Outcome.HOSTILE, "the document declares XML entities of its own, so it was not read"
-        )
+    if refused := _refusal(text):
+        return refused
     root = xml_text.root_name(text)
     if text[0] != "<" or not _is_feed(root):
         text = xml_text.without_leading_text(text)
@@ -112,6 +113,17 @@ def read_feed(
         return failed(Outcome.MALFORMED, f"not a feed: the document {what}")
     memory = memory or FeedMemory()
     return _read_xml(text, root, repairs, place=place, at_most=at_most, memory=memory)
+
+
+def _refusal(text: str) -> Reading | None:
+    """Why a document of XML is not read; None if it is."""
+    if xml_text.declares_entities(text):
+        return failed(
+            Outcome.HOSTILE, "the document declares XML entities of its own, so it was not read"
+        )
+    if xml_text.has_more_tags(text, MAX_TAGS):
+        return failed(Outcome.TOO_LARGE, f"the document has more than {MAX_TAGS:,} tags")
+    return None
 
 
 def _is_feed(root: str | None) -> bool:
@@ -133,6 +145,9 @@ def _read_xml(
     wanted = {span.start for span in new.values()}
     old = [span for span in spans.found if span.start not in wanted]
     parsed = _parse(xml_text.without_spans(text, old))
+    if parsed is None:
+        around = _parse(xml_text.without_spans(text, spans.found))
+        parsed = {"feed": {}, **(around or {}), "bozo": True}
     feed, version = parsed["feed"], parsed.get("version") or ""
     place = replace(place, base=_absolute(_text(feed.get("link")), place.base) or place.base)
     context = (xml_text.root_tag(text), version, place)
@@ -172,7 +187,7 @@ def _mended(text: str, repairs: set[Repair]) -> str:
     known = xml_text.with_known_references(cleaned)
     if known != cleaned:
         repairs.add(Repair.ENTITIES)
-    return known
+    return xml_text.without_excessive_attributes(known)
 
 
 def _one_by_one(entries: list[str], root_tag: str, root: str) -> Iterator[tuple[_Entry, str]]:
@@ -180,9 +195,11 @@ def _one_by_one(entries: list[str], root_tag: str, root: str) -> Iterator[tuple[
     channel, end = ("<channel>", "</channel>") if root.lower() == "rss" else ("", "")
     name = root_tag[1:].split(maxsplit=1)[0].rstrip(">")
     for raw in entries:
-        found = _parse(f"{root_tag}{channel}{raw}{end}</{name}>")["entries"]
-        if found:
-            yield found[0], raw
+        for tried in (raw, xml_text.without_prefixed_tags(raw)):
+            parsed = _parse(f"{root_tag}{channel}{tried}{end}</{name}>")
+            if parsed and parsed["entries"]:
+                yield parsed["entries"][0], raw
+                break
 
 
 def _dated(entry: _Entry, version: str) -> _Entry:
@@ -192,15 +209,31 @@ def _dated(entry: _Entry, version: str) -> _Entry:
     return entry
 
 
-def _parse(text: str) -> dict[str, Any]:
-    import feedparser
+@cache
+def _feedparser() -> Any:
+    """The library feedparser, without its search for mail addresses in the names of authors.
 
-    parsed: dict[str, Any] = feedparser.parse(
-        text.encode("utf-8", "replace"),
-        response_headers={"content-type": "application/xml; charset=utf-8"},
-        resolve_relative_uris=False,
-        sanitize_html=False,
-    )
+    No item needs them, and its time grows with the square of a name's length: one of a megabyte
+    would keep the whole program from running for hours.
+    """
+    import feedparser
+    from feedparser.mixin import _FeedParserMixin
+
+    _FeedParserMixin._sync_author_detail = lambda *_: None  # noqa: SLF001
+    return feedparser
+
+
+def _parse(text: str) -> dict[str, Any] | None:
+    """What feedparser finds; None where it raises, as for coordinates in an odd place."""
+    try:
+        parsed: dict[str, Any] = _feedparser().parse(
+            text.encode("utf-8", "replace"),
+            response_headers={"content-type": "application/xml; charset=utf-8"},
+            resolve_relative_uris=False,
+            sanitize_html=False,
+        )
+    except Exception:  # noqa: BLE001 - whatever a source can make it raise
+        return None
     return parsed
 
 

@@ -20,7 +20,7 @@ _TAGS = (
     "title tr track tt u ul var video wbr"
 )
 _MARKUP = re.compile(
-    rf"</?(?:{'|'.join(_TAGS.split())})(?:\s[^<>]{{0,4000}}|/)?>|<!--.{{0,4000}}?-->",
+    rf"</?(?:{'|'.join(_TAGS.split())})(?:\s[^<>]{{0,4000}}|/)?>|<!--.*?(?:-->|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
 _UNSEEN = re.compile(

@@ -9,6 +9,7 @@ import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 _LITERAL = r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)"
 """CDATA and comments, in which nothing has a meaning."""
@@ -33,6 +34,12 @@ _ITEM_TAG = re.compile(
     r"(?P<attributes>[^<>]*)>",
     re.DOTALL,
 )
+_TAG_OR_LITERAL = re.compile(rf"(?P<literal>{_LITERAL})|<", re.DOTALL)
+_PREFIXED_TAG = re.compile(r"</?[A-Za-z_][\w.-]*+:[^<>]*+>")
+_LONG_TAG = re.compile(
+    r"""(?P<name><[A-Za-z_][^\s<>"'/=]*+)(?P<attributes>(?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+)>"""
+)
+_MOST_ATTRIBUTES = 100
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
 
@@ -85,6 +92,38 @@ def with_known_references(text: str) -> str:
         return "&amp;"
 
     return _REFERENCE.sub(known, text)
+
+
+def without_excessive_attributes(text: str) -> str:
+    """The text without the attributes of tags that have more than anything of a feed needs.
+
+    The time that Python's reader takes for a tag grows with the square of their number, and
+    nothing else of the program can run meanwhile.
+    """
+
+    def limited(found: re.Match[str]) -> str:
+        given = found["attributes"]
+        if (
+            given.count("=") <= _MOST_ATTRIBUTES
+            or len(_ATTRIBUTE.findall(given)) <= _MOST_ATTRIBUTES
+        ):
+            return found[0]
+        return f"{found['name']}{'/' if given.endswith('/') else ''}>"
+
+    return _LONG_TAG.sub(limited, text)
+
+
+def without_prefixed_tags(text: str) -> str:
+    """The text without the tags of extensions such as `gml:pos`; what they enclose stays."""
+    return _PREFIXED_TAG.sub("", text)
+
+
+def has_more_tags(text: str, number: int) -> bool:
+    """Whether a document has more tags than a number, closing ones included."""
+    if text.count("<") <= number:
+        return False
+    tags = (found for found in _TAG_OR_LITERAL.finditer(text) if not found["literal"])
+    return next(islice(tags, number, None), None) is not None
 
 
 @dataclass(frozen=True, slots=True)

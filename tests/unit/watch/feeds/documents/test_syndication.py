@@ -16,6 +16,7 @@ from newsclf.watch.feeds.documents.text import plain_text
 from newsclf.watch.feeds.outcome import Outcome
 from tests.support.feed_faults import FAULTS, URL, Fault, rss
 
+_ONE = "<title>Profit rose</title><guid>a</guid>"
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cf"]), max_size=30)
 
 
@@ -38,6 +39,39 @@ def test_a_fault_of_real_feeds(fault: Fault) -> None:
         stamps = [item.published for item in found.items]
         found_times = [each.at.isoformat() if each and each.at else None for each in stamps]
         assert found_times == list(fault.times)
+
+
+@pytest.mark.parametrize(
+    "costly",
+    [
+        f"<author>{'a' * 500_000}@b</author>",
+        f"<a {' '.join(f'a{n}=' + repr(str(n)) for n in range(100_000))}/>",
+        f"<a x='>' {' '.join(f'a{n}=' + repr(str(n)) for n in range(100_000))}/>",
+        f"<description>{'&lt;!--' * 100_000}</description>",
+        f"<description>{'&lt;script&gt;' * 50_000}</description>",
+    ],
+)
+def test_no_text_takes_the_square_of_its_length(costly: str) -> None:
+    # If it did, this would not end within the hour.
+    for where in (rss(f"{_ONE}{costly}"), rss(_ONE, head=costly)):
+        assert [item.title for item in read(where).items] == ["Profit rose"]
+
+
+@pytest.mark.parametrize("close", ["</a>", ""])
+def test_a_document_with_millions_of_tags_is_not_read(close: str) -> None:
+    found = read(rss(f"{_ONE}{'<a>' * 1_000_000}{close * 1_000_000}"))
+    assert found.outcome is Outcome.TOO_LARGE
+    literal = rss(f"{_ONE}<description><![CDATA[{'<b>' * 1_000_000}]]></description>")
+    assert [item.title for item in read(literal).items] == ["Profit rose"]
+
+
+def test_what_the_parser_stumbles_over_costs_nothing_else() -> None:
+    where = '<gml:pos xmlns:gml="http://www.opengis.net/gml">1 2</gml:pos>'
+    broken = read(rss(f"{_ONE}{where}", "<title>Sales fell</title>"))
+    assert [item.title for item in broken.items] == ["Profit rose", "Sales fell"]
+    assert broken.outcome is Outcome.REPAIRED
+    outside = read(rss(f"{_ONE}<link>/a/1</link>", head=where))
+    assert [item.url for item in outside.items] == ["https://news.example.com/a/1"]
 
 
 @given(st.binary(max_size=300))
