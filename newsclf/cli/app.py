@@ -29,6 +29,7 @@ from newsclf.cli.models.train import train
 from newsclf.cli.setup.demo import demo
 from newsclf.cli.setup.doctor import doctor
 from newsclf.cli.setup.policy import policy
+from newsclf.cli.watch.watch import watch
 
 Examples = tuple[str, ...]
 _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
@@ -106,6 +107,7 @@ for group, commands in _GROUPS.items():
         )(command)
 app.add_typer(data, rich_help_panel="Build a classifier")
 app.add_typer(prices, rich_help_panel="Measure")
+app.add_typer(watch, rich_help_panel="Classify")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so

@@ -33,8 +33,11 @@ class Failure:
     exit_code: int = 1
 
 
-class Command(TyperCommand):
-    """A command whose errors name the options that the next command needs."""
+class _Common:
+    """What a command and a group of commands have in common."""
+
+    help: str | None
+    epilog: str | None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Take the arguments of Typer's class."""
@@ -42,14 +45,10 @@ class Command(TyperCommand):
         if self.help:
             self.help = _unwrapped(self.help)
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Its arguments and options."""
-        return _in_plain_words(super().get_params(ctx))
-
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print its help, and the epilog with its line breaks: examples are there to be copied."""
         epilog, self.epilog = self.epilog, None
-        super().format_help(ctx, formatter)
+        super().format_help(ctx, formatter)  # type: ignore[misc]
         self.epilog = epilog
         if epilog:
             typer.echo(f" {epilog.replace(chr(10), chr(10) + ' ')}\n")
@@ -57,16 +56,25 @@ class Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            return super().invoke(ctx)  # type: ignore[misc]
         except NewsclfError as error:
             if error.hint:
                 error.hint = with_state_dir(error.hint, ctx.params.get("state_dir"))
             raise
         except OSError as error:
-            error.option = _option_of(error, ctx)  # type: ignore[attr-defined]
+            if not hasattr(error, "option"):  # a subcommand knows better than its group
+                error.option = _option_of(error, ctx)  # type: ignore[attr-defined]
             raise
         except KeyboardInterrupt:
             raise InterruptedRunError("interrupted") from None
+
+
+class Command(_Common, TyperCommand):
+    """A command whose errors name the options that the next command needs."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its arguments and options."""
+        return _in_plain_words(super().get_params(ctx))
 
 
 def _unwrapped(text: str) -> str:
@@ -84,12 +92,12 @@ def with_examples(*examples: str) -> dict[str, Any]:
     return {"cls": Command, "context_settings": HELP_NAMES, "epilog": "\n".join(lines)}
 
 
-class Group(TyperGroup):
-    """A command with subcommands; without one it shows its help and succeeds."""
+class Group(_Common, TyperGroup):
+    """A command with subcommands; without arguments it shows its help, unless it runs by itself."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help if there is nothing to parse."""
-        if not args:
+        if not args and not self.invoke_without_command:
             typer.echo(ctx.get_help())
             ctx.exit()
         return super().parse_args(ctx, args)

@@ -28,6 +28,8 @@ class Log:
         return _alert(change) if isinstance(change, Alert) else None
 
     def _headline(self, headline: Headline) -> str | None:
+        if headline.classification is None:  # it comes again with one
+            return None
         line = _headline(headline)
         is_known = self._headlines.get(headline.id) == line
         self._headlines[headline.id] = line
@@ -49,7 +51,7 @@ class Log:
 
 def _headline(headline: Headline) -> str:
     found = headline.classification
-    label = f"{found.label} {round(100 * max(found.probabilities))} %" if found else "unclassified"
+    label = f"{found.label} {round(100 * max(found.probabilities))} %" if found else ""
     entities = f" [{visible(', '.join(headline.entities))}]" if headline.entities else ""
     marks = [
         mark

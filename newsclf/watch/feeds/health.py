@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import statistics
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from newsclf.watch.feeds.outcome import Outcome
@@ -13,6 +14,8 @@ from newsclf.watch.feeds.rhythm import Rhythm, Span, rhythm_of
 
 _HISTORY = dt.timedelta(days=56)
 """What a rhythm is learned from: eight weeks have each hour of the week eight times."""
+ATTEMPTS = 1000
+"""Attempts that count at most: most of a day of the busiest source."""
 _SHORTEST_PAUSE = dt.timedelta(hours=1)
 _POLLS_IN_A_PAUSE = 3
 _FAILURES_UNTIL_DOWN = 3
@@ -51,6 +54,8 @@ class SourceHealth:
     """Of the last attempt, or `stale`; None before the first."""
     live: bool
     """Whether signals may count on the source. One or two failures in between don't matter."""
+    live_until: dt.datetime | None = None
+    """Until when that holds without another answer; None if it isn't live."""
     words: str
     """Verdict for people."""
     attempts: int = 0
@@ -93,12 +98,15 @@ def health_of(observations: Sequence[Observation], *, now: dt.datetime) -> Sourc
     outcome = last.outcome
     if not failures and _is_stale(good, arrivals, rhythm, missed):
         outcome = Outcome.STALE
-    paused = now - last.at > _longest_pause([o.at for o in recent])
+    until = last.at + _longest_pause([o.at for o in recent])
+    paused = now > until
     down = failures >= _FAILURES_UNTIL_DOWN or outcome in _DEFINITE
+    live = bool(good) and not (paused or down or outcome is Outcome.STALE)
     lags_s = sorted(max(0.0, (o.at - p).total_seconds()) for o in good[1:] for p in o.published)
     health = SourceHealth(
         outcome=outcome,
-        live=bool(good) and not (paused or down or outcome is Outcome.STALE),
+        live=live,
+        live_until=until if live else None,
         words="",
         attempts=len(recent),
         failures=failures,
@@ -114,6 +122,27 @@ def health_of(observations: Sequence[Observation], *, now: dt.datetime) -> Sourc
         moved_to=_moved_to(recent),
     )
     return _with_words(health, last, paused=paused)
+
+
+class History:
+    """What the attempts to read a source found, of which the latest count."""
+
+    def __init__(self, observations: Iterable[Observation] = ()) -> None:
+        """Begin with what is known, in the order of time."""
+        self._observations = deque(observations, maxlen=ATTEMPTS)
+
+    @property
+    def last(self) -> Observation | None:
+        """The latest attempt."""
+        return self._observations[-1] if self._observations else None
+
+    def add(self, observation: Observation) -> None:
+        """Take in one more attempt, which ended after the others."""
+        self._observations.append(observation)
+
+    def health(self, *, now: dt.datetime) -> SourceHealth:
+        """Judge the source."""
+        return health_of(self._observations, now=now)
 
 
 def _arrivals(good: Sequence[Observation]) -> list[dt.datetime]:

@@ -104,15 +104,23 @@ class Record:
             yield from found
             after = upto
 
-    def unscored(self, *, model: str, engine: str, limit: int) -> list[tuple[int, str]]:
-        """Versions without a score of a model, the earliest first, each as its id and text."""
-        scored = exists().where(
-            scores.c.version_id == versions.c.id, scores.c.model == model, scores.c.engine == engine
-        )
-        query = select(versions.c.id, versions.c.text).where(~scored)
+    def unscored(self) -> list[tuple[int, str]]:
+        """Versions that no model has scored, the earliest first, each as its id and text."""
+        scored = exists().where(scores.c.version_id == versions.c.id)
+        query = select(versions.c.id, versions.c.text).where(~scored).order_by(versions.c.id)
         with explained(self.path), self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(versions.c.id).limit(limit))
-            return [(id_, text) for id_, text in rows]
+            return [(id_, text) for id_, text in connection.execute(query)]
+
+    def configurations(self) -> list[str]:
+        """Contents of the configurations of signals, the one that was used last at the end."""
+        query = (
+            select(configurations.c.content)
+            .join(signals, signals.c.configuration_id == configurations.c.id)
+            .group_by(configurations.c.id)
+            .order_by(func.max(signals.c.id))
+        )
+        with explained(self.path), self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
 
     def attempts(self, source: str, *, limit: int) -> list[Attempt]:
         """The last attempts to read a source, in the order of their times."""

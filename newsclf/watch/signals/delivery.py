@@ -19,6 +19,9 @@ from newsclf.common.errors import reason_of
 from newsclf.common.records import StrictRecord
 from newsclf.common.visible import visible
 from newsclf.watch.signals.alerts import Alert
+from newsclf.watch.signals.source_alerts import SourceAlert
+
+AnyAlert = Alert | SourceAlert
 
 _COMMAND_LIMIT_S = 30.0
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -46,23 +49,27 @@ class Channel(Protocol):
     def name(self) -> str:
         """What its deliveries are recorded under."""
 
-    async def deliver(self, alert: Alert) -> Delivery:
+    async def deliver(self, alert: AnyAlert) -> Delivery:
         """Send an alert and say what became of it."""
 
 
-def alert_line(alert: Alert) -> str:
+def alert_line(alert: AnyAlert) -> str:
     """An alert on one line, safe for a terminal, with the headline that moved it most."""
+    when = f"{alert.at:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(alert, SourceAlert):
+        state = "is silent" if alert.kind == "silent" else "is back"
+        return visible(f"{when} source {alert.source} {state}: {alert.words}")
     about = "all headlines" if alert.entity is None else alert.entity
     found = alert.signal
     score = "no news" if found.score is None else f"{found.score:+.2f}"
     moved = f": {alert.evidence[0].title}" if alert.evidence else ""
     return visible(
-        f"{alert.at:%Y-%m-%d %H:%M:%S} UTC {alert.direction} alert {alert.kind} on {about}, "
+        f"{when} {alert.direction} alert {alert.kind} on {about}, "
         f"{score} ({found.events} events, {found.sources} sources){moved}"
     )
 
 
-def alert_body(alert: Alert) -> bytes:
+def alert_body(alert: AnyAlert) -> bytes:
     """An alert as it is sent: JSON, of the published schema."""
     return alert.model_dump_json().encode()
 
@@ -77,7 +84,7 @@ class Command:
     environ: Mapping[str, str]
     limit_s: float = _COMMAND_LIMIT_S
 
-    async def deliver(self, alert: Alert) -> Delivery:
+    async def deliver(self, alert: AnyAlert) -> Delivery:
         """Run the command; after its time limit it is killed with all that it started."""
         problem = await self._problem(alert)
         return Delivery(
@@ -88,7 +95,7 @@ class Command:
             problem=problem,
         )
 
-    async def _problem(self, alert: Alert) -> str | None:
+    async def _problem(self, alert: AnyAlert) -> str | None:
         kept = {name: self.environ[name] for name in _KEPT_VARIABLES if name in self.environ}
         try:
             process = await asyncio.create_subprocess_exec(
@@ -119,14 +126,15 @@ class Command:
 class Outbox:
     """Queues of alerts, one for each channel, so that a slow channel delays no other.
 
-    Use it as an asynchronous context manager; leaving it gives up what is still queued, on record.
+    Use it as an asynchronous context manager. What is still queued at its end has no delivery on
+    record, and so is sent when the watch goes on.
     """
 
     def __init__(self, channels: Sequence[Channel], record: Callable[[Delivery], None]) -> None:
         """Take the channels, and what is called with what became of each alert."""
         self._channels = channels
         self._record = record
-        self._queues: dict[str, asyncio.Queue[Alert]] = {}
+        self._queues: dict[str, asyncio.Queue[AnyAlert]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -141,13 +149,12 @@ class Outbox:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for name, queue in self._queues.items():
-            while not queue.empty():
-                self._fail(queue.get_nowait(), name, "the watch ended before its turn")
 
-    def send(self, alert: Alert) -> None:
-        """Queue an alert for each channel; returns at once."""
+    def send(self, alert: AnyAlert, *, to: str | None = None) -> None:
+        """Queue an alert for a channel, or for each; returns at once."""
         for name, queue in self._queues.items():
+            if to not in (None, name):
+                continue
             try:
                 queue.put_nowait(alert)
             except asyncio.QueueFull:
@@ -157,20 +164,17 @@ class Outbox:
         """Wait until everything queued so far for a channel was delivered or given up."""
         await self._queues[channel].join()
 
-    async def _deliver_all(self, channel: Channel, queue: asyncio.Queue[Alert]) -> None:
+    async def _deliver_all(self, channel: Channel, queue: asyncio.Queue[AnyAlert]) -> None:
         while True:
             alert = await queue.get()
             try:
                 self._record(await channel.deliver(alert))
-            except asyncio.CancelledError:
-                self._fail(alert, channel.name, "the watch ended while it was sent")
-                raise
             except Exception as error:  # noqa: BLE001 - one alert must not stop those behind it
                 self._fail(alert, channel.name, f"an unexpected {type(error).__name__}")
             finally:
                 queue.task_done()
 
-    def _fail(self, alert: Alert, channel: str, problem: str) -> None:
+    def _fail(self, alert: AnyAlert, channel: str, problem: str) -> None:
         self._record(
             Delivery(alert=alert.id, channel=channel, delivered=False, attempts=0, problem=problem)
         )

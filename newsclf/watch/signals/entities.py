@@ -21,6 +21,7 @@ from newsclf.watch.signals.symbols import Symbol, SymbolTable, read_symbol, writ
 _LONGEST_ACRONYM = 5
 _SHORTEST_SURE_TICKER = 3
 """A ticker of one or two letters (F, ON, GM) is more often something else."""
+_FEW_WORDS = 2
 _LONG_WORD = 4
 """Letters from which a word tells by its first letter whether a headline is in Title Case."""
 
@@ -32,7 +33,8 @@ _STARTS_A_SENTENCE = frozenset('.:;?!"“”|–—')
 _WORDS_AFTER_A_COMPANY = """
 inc incorporated corp corporation co ltd limited plc llc holdings ag nv shares stock ceo cfo coo
 chief chairman investors shareholders says said reports reported posts posted beats misses unveils
-launches sues acquires names hires appoints
+launches launched sues sued acquires acquired buys bought names hires hired appoints wins won warns
+warned agrees agreed expects plans faces recalls
 """
 _WORDS_BEFORE_A_COMPANY = """
 maker automaker carmaker chipmaker drugmaker giant retailer chain parent rival lender insurer bank
@@ -198,7 +200,10 @@ def _forms(entities: Sequence[WatchedEntity], symbols: dict[Symbol, str]) -> Ite
                     f"watch list: {owners[tokens]} and {entity.name} share the name {name!r}",
                     hint="make one entity of them, or leave the name with one",
                 )
-            needs_cue = all(token.casefold() in ordinary_words() for token in tokens)
+            # Three ordinary words in a row with capitals, as in Delta Air Lines, are a name.
+            needs_cue = len(tokens) <= _FEW_WORDS and all(
+                token.casefold() in ordinary_words() for token in tokens
+            )
             yield _Form(entity.name, tokens, is_ticker=False, needs_cue=needs_cue)
     for symbol, name in symbols.items():
         tokens = tuple(token.text for token in _tokens(symbol.code))
@@ -292,7 +297,7 @@ def _is_beside_a_company(
 
 def _has_company_word(before: Sequence[str], after: Sequence[str]) -> bool:
     """Whether one of the words beside a name goes with companies: `shares of`, `Inc`."""
-    if after and after[0] in _AFTER_A_COMPANY:
+    if after and (after[0] in _AFTER_A_COMPANY or after[1:] == ["its"]):  # Apple raises its …
         return True
     if not before:
         return False

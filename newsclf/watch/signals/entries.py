@@ -6,10 +6,12 @@ from newsclf.watch.record import rows as record
 from newsclf.watch.signals.aggregate import Evidence, Signal
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.delivery import Delivery
+from newsclf.watch.signals.source_alerts import SourceAlert
 
 ALL_HEADLINES = ""
 """Stands in the record for the entity of signals on all headlines; no entity is named so."""
-_RULE = "score"
+_SCORE, _SOURCE = "score", "source"
+"""Rules of alerts."""
 
 
 def signal_entry(signal: Signal, evidence: Evidence) -> record.Signal:
@@ -27,10 +29,20 @@ def alert_entry(alert: Alert) -> record.Alert:
     """An alert as the record keeps it."""
     return record.Alert(
         id=alert.id,
-        rule=_RULE,
+        rule=_SCORE,
         entity=ALL_HEADLINES if alert.entity is None else alert.entity,
         detail=alert.model_dump(mode="json"),
         evidence=[item.version_id for item in alert.evidence],
+    )
+
+
+def source_alert_entry(alert: SourceAlert) -> record.Alert:
+    """An alert on a source as the record keeps it."""
+    return record.Alert(
+        id=alert.id,
+        rule=_SOURCE,
+        entity=alert.source,
+        detail=alert.model_dump(mode="json"),
     )
 
 
@@ -44,6 +56,7 @@ def signal_of(entry: record.Signal) -> Signal:
     return Signal.model_validate(entry.detail)
 
 
-def alert_of(entry: record.Alert) -> Alert | None:
-    """The alert of an entry; None if it is not about a score, but about a source."""
-    return Alert.model_validate(entry.detail) if entry.rule == _RULE else None
+def alert_of(entry: record.Alert) -> Alert | SourceAlert:
+    """The alert of an entry."""
+    kind = Alert if entry.rule == _SCORE else SourceAlert
+    return kind.model_validate(entry.detail)

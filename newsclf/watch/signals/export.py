@@ -22,6 +22,7 @@ from newsclf.watch.signals.aggregate import Signal, utc
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.rows import ScoredRow
 from newsclf.watch.signals.score import headline_score
+from newsclf.watch.signals.source_alerts import SourceAlert
 
 SCHEMA_VERSION: Literal[1] = 1
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -128,9 +129,9 @@ def export(path: Path, kind: type[_Record], records: Iterable[_Record]) -> int:
 
 
 def schema() -> str:
-    """JSON Schema of both kinds of rows and of an alert, as in docs/signals.schema.json."""
+    """JSON Schema of both kinds of rows and of alerts, as in docs/signals.schema.json."""
     _, found = models_json_schema(
-        [(kind, "serialization") for kind in (SignalRow, ItemRow, Alert)],
+        [(kind, "serialization") for kind in (SignalRow, ItemRow, Alert, SourceAlert)],
         title="Exports and alerts of newsclf watch",
     )
     return json.dumps(found, indent=2, sort_keys=True) + "\n"

@@ -60,6 +60,11 @@ class Intake:
         self._of_event: dict[int, list[int]] = {}
         self._unscored: dict[int, Version] = {}
 
+    @property
+    def unscored(self) -> list[tuple[int, str]]:
+        """Versions of the window without scores of this model, with their texts."""
+        return [(id_, version.text) for id_, version in self._unscored.items()]
+
     def rows(self, commit: Commit) -> list[ScoredRow]:
         """What a commit adds: headlines scored, shown by another source, edited or withdrawn.
 

@@ -24,8 +24,7 @@ from newsclf.watch.feeds.fetching.addresses import refusal_of_url
 from newsclf.watch.feeds.fetching.connections import AddressRefusedError, CheckedBackend, Resolver
 from newsclf.watch.feeds.fetching.http_headers import retry_after_s
 from newsclf.watch.signals.aggregate import utc
-from newsclf.watch.signals.alerts import Alert
-from newsclf.watch.signals.delivery import Delivery, alert_body
+from newsclf.watch.signals.delivery import AnyAlert, Delivery, alert_body
 
 _ATTEMPTS = 5
 _FIRST_WAIT_S = 1.0
@@ -174,7 +173,7 @@ class Webhook:
         """Without the secret, and the address, which is often a secret by itself."""
         return f"Webhook({self.name!r})"
 
-    async def deliver(self, alert: Alert) -> Delivery:
+    async def deliver(self, alert: AnyAlert) -> Delivery:
         """Send an alert, in at most five attempts of at most ten seconds each."""
         body = alert_body(alert)
         attempt = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import io
 import re
 import sqlite3
 import time
@@ -16,9 +15,10 @@ from typing import Any
 import pytest
 
 from newsclf.watch.configuration import WatchSettings
-from newsclf.watch.feeds.documents.files import read_lines
+from newsclf.watch.feeds.documents.files import read_line
 from newsclf.watch.feeds.documents.vendors import load_vendor, vendor_names
 from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.item import Item
 from newsclf.watch.record.rows import Score
 from newsclf.watch.signals.aggregate import Evidence
 from newsclf.watch.signals.entries import signal_entry
@@ -51,8 +51,10 @@ def test_the_settings_are_valid() -> None:
 
 def test_the_lines_of_a_file_are_read() -> None:
     (text,) = blocks("json")
-    news, withdrawn = read_lines(io.BytesIO(text.encode()), skip=lambda bad: pytest.fail(str(bad)))
+    news, withdrawn = (read_line(line.encode(), "line 1") for line in text.splitlines())
 
+    assert isinstance(news, Item)
+    assert isinstance(withdrawn, Item)
     assert (news.id, news.tickers) == ("a1", ("AAPL",))
     assert withdrawn.retracted
 

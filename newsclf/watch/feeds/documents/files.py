@@ -1,16 +1,15 @@
-"""Headlines from files and pipes: JSON lines, in a file, a folder of files, or standard input."""
+"""Headlines of one's own: JSON lines, in a file, a folder of files, or standard input."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from newsclf.common.errors import DataError, reason_of
+from newsclf.data.formats.json_rows import from_line
 from newsclf.data.formats.rows import BadRow, Record
-from newsclf.data.records import open_records
 from newsclf.watch.feeds.documents.syndication import MAX_RAW
 from newsclf.watch.feeds.documents.text import MAX_SUMMARY, plain_text
 from newsclf.watch.feeds.documents.times import stamp
@@ -27,34 +26,37 @@ _TICKERS = ("tickers", "symbols", "ticker", "symbol")
 _HINT = 'write one object per line, such as {"title": "…", "published": "2026-07-01T12:00:00Z"}'
 
 
-def read_lines(
-    source: Path | BinaryIO, *, skip: Callable[[BadRow], None], zone: ZoneInfo | None = None
-) -> Iterator[Item]:
-    """Read the items of a file, of the files of a folder in the order of their names, or a pipe.
+def read_line(line: bytes, place: str, *, zone: ZoneInfo | None = None) -> Item | BadRow | None:
+    """Read the item of a line.
 
-    Each line is an object with `title`, and what else there is of `id`, `url`, `summary`,
-    `published`, `updated`, `tickers` (a list, or a text with commas) and `retracted`; usual other
-    names of these are known. Lines of a pipe are read as they come.
+    It is an object with `title`, and what else there is of `id`, `url`, `summary`, `published`,
+    `updated`, `tickers` (a list, or a text with commas) and `retracted`; usual other names of these
+    are known.
 
     Args:
-        source: What to read.
-        skip: Called with each line that can't be used.
+        line: JSON in UTF-8.
+        place: Where it is, such as `line 7`.
         zone: Where times without a zone are from; by default UTC.
 
-    Raises:
-        DataError: There is nothing there, or it can't be read.
+    Returns:
+        The item, or why there is none; None for an empty line.
     """
-    for each in _files(source) if isinstance(source, Path) else [source]:
-        with open_records(each, form=".jsonl") as rows:
-            for row in rows:
-                found = row if isinstance(row, BadRow) else _item(row, zone)
-                if isinstance(found, BadRow):
-                    skip(found)
-                else:
-                    yield found
+    try:
+        text = line.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        return BadRow(place, "it is not in UTF-8", _HINT)
+    if not text:
+        return None
+    row = from_line(place, text)
+    return row if isinstance(row, BadRow) else _item(row, zone)
 
 
-def _files(source: Path) -> list[Path]:
+def files_of(source: Path) -> list[Path]:
+    """The file itself, or the files of a folder in the order of their names.
+
+    Raises:
+        DataError: The folder can't be read, or has no such files.
+    """
     if not source.is_dir():
         return [source]
     try:

@@ -106,6 +106,8 @@ class Paging(StrictRecord):
     """Where the answer has the address of the next page."""
     end_status: int | None = None
     """HTTP status for a page beyond the last."""
+    oldest_first: bool = False
+    """Whether the newest items are on the last page, so that all are asked for."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

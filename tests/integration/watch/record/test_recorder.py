@@ -246,7 +246,7 @@ def test_a_clock_that_is_put_back_does_not_put_the_record_back(feeds: Feeds) -> 
 def test_scores_are_kept_once_for_each_model_and_engine(feeds: Feeds) -> None:
     ((version, _),) = feeds.deliver("wire", item(PROFIT, id="g1")).versions
     with Record(feeds.path) as record:
-        assert record.unscored(model="m1", engine="int8", limit=9) == [(version, PROFIT)]
+        assert record.unscored() == [(version, PROFIT)]
     score = Score(version, "m1", "int8", 0.1, 0.2, 0.1 + 0.2 + 0.4)
     assert feeds.recorder.add_scores([score, score]) == 1
     feeds.restart()
@@ -255,8 +255,7 @@ def test_scores_are_kept_once_for_each_model_and_engine(feeds: Feeds) -> None:
     found = [each for commit in replayed(feeds) for each in commit.scores]
     assert found == [score, score._replace(model="m2")]
     with Record(feeds.path) as record:
-        assert record.unscored(model="m1", engine="int8", limit=9) == []
-        assert record.unscored(model="m1", engine="float", limit=9) == [(version, PROFIT)]
+        assert record.unscored() == []
 
 
 def test_signals_and_alerts_come_back_with_what_they_were_computed_from(feeds: Feeds) -> None:

@@ -155,7 +155,8 @@ def test_a_replay_computes_every_signal_and_alert_again_bit_for_bit(
     assert recorded_signals == [signal for signals, _ in computed.values() for signal in signals]
     assert recorded_alerts == [alert for _, alerts in computed.values() for alert in alerts]
     assert any(alert for alert in recorded_alerts)
-    assert states_after(alert for alert in recorded_alerts if alert) == replayed.states
+    on_scores = [alert for alert in recorded_alerts if isinstance(alert, Alert)]
+    assert states_after(on_scores) == replayed.states
 
 
 def test_a_bar_of_a_record_that_ends_there_is_that_of_the_whole(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.delivery import (
+    AnyAlert,
     Command,
     Delivery,
     Outbox,
@@ -111,11 +112,11 @@ def test_a_command_that_does_not_exist() -> None:
 class Scripted:
     """A channel whose deliveries are given by a function."""
 
-    def __init__(self, name: str, deliver: Callable[[Alert], object]) -> None:
+    def __init__(self, name: str, deliver: Callable[[AnyAlert], object]) -> None:
         self.name = name
         self._deliver = deliver
 
-    async def deliver(self, sent: Alert) -> Delivery:
+    async def deliver(self, sent: AnyAlert) -> Delivery:
         """Deliver once the event that the function returns is set, if it is one."""
         answer = self._deliver(sent)
         if isinstance(answer, asyncio.Event):
@@ -161,16 +162,13 @@ def test_a_channel_that_hangs_delays_no_other() -> None:
 
     assert [found.channel for found in recorded[:3]] == ["quick"] * 3
     assert all(found.delivered for found in recorded[:3])
-    assert [found.problem for found in recorded[3:]] == [
-        "the watch ended while it was sent",
-        *["the watch ended before its turn"] * 2,
-    ]
+    assert recorded[3:] == []  # so that the slow channel gets them when the watch goes on
 
 
 def test_an_alert_that_breaks_its_channel_stops_none_behind_it() -> None:
     turns = iter([True, False, False])
 
-    def deliver(_: Alert) -> None:
+    def deliver(_: AnyAlert) -> None:
         if next(turns):
             raise RuntimeError("a bug")
 
@@ -185,7 +183,7 @@ def test_a_queue_has_an_end() -> None:
     recorded = outbox_of(
         [Scripted("slow", lambda _: hangs), Scripted("quick", lambda _: None)], 1000
     )
-    assert len(recorded) == 2000
+    assert len(recorded) == 1000
 
     recorded = outbox_of([Scripted("quick", lambda _: None)], 1001)
     assert [found.problem for found in recorded if not found.delivered] == [

@@ -1,0 +1,81 @@
+"""Options of `newsclf watch` and its subcommands, and what they need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from newsclf.common.settings import Settings
+    from newsclf.watch.configuration import WatchSettings
+
+FileOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="Sources, watch list, signals and alerts, in TOML.",
+        show_default="watch.toml",
+    ),
+]
+RecordOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Record of what was seen, and when.",
+        show_default=".newsclf/watch/record.db",
+    ),
+]
+_FILE = Path("watch.toml")
+
+
+def require_watch() -> None:
+    """Raise MissingExtraError unless the extra `watch` is installed."""
+    from newsclf.common.errors import require_extra
+
+    require_extra("feedparser", "sqlalchemy", extra="watch", purpose="watch")
+
+
+def settings_file(given: Path | None) -> Path:
+    """The watch.toml to read, or to write."""
+    return given if given is not None else _FILE
+
+
+def read_settings(given: Path | None) -> tuple[WatchSettings, Path]:
+    """What to watch, and the folder to which its paths are relative.
+
+    Raises:
+        ConfigError: The file is missing, or can't be used.
+    """
+    from newsclf.common.errors import ConfigError
+    from newsclf.watch.configuration import load_watch
+
+    path = settings_file(given)
+    if given is None and not path.exists():
+        raise ConfigError(
+            f"{path}: no such file in this folder",
+            hint="newsclf watch --init writes one to start from; --file names another",
+        )
+    return load_watch(path), path.parent
+
+
+def record_path(given: Path | None, settings: Settings, *, make: bool) -> Path:
+    """The record's file.
+
+    Args:
+        given: By --record; its folder must exist.
+        settings: With the state directory, for the default.
+        make: Make the default's folder, so that the file can be made.
+
+    Raises:
+        StateError: The folder can't be made, or could have been written by somebody else.
+    """
+    from newsclf.common.state_dir import private_folder
+
+    if given is not None:
+        return given
+    folder = settings.state_dir / "watch"
+    return (private_folder(folder) if make else folder) / "record.db"

@@ -1,0 +1,184 @@
+"""The command `newsclf watch replay`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsclf.cli.option_groups import grouped
+from newsclf.cli.options import OverwriteOpt, StateOptions
+from newsclf.cli.watch.options import RecordOpt, read_settings, record_path, require_watch
+
+if TYPE_CHECKING:
+    from newsclf.cli.console import Output
+    from newsclf.watch.replaying import Bar
+    from newsclf.watch.signals.aggregate import Signal
+
+
+def _time(text: str | dt.datetime) -> dt.datetime:
+    """Read a time; one without a zone is UTC.
+
+    Raises:
+        ValueError: It is no time.
+    """
+    if isinstance(text, dt.datetime):
+        return text
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text}: expected a time such as 2026-11-26T12:00, in UTC, or with +01:00"
+        raise ValueError(message) from None
+    return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
+
+
+@grouped
+def replay(
+    *,
+    until: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            parser=_time,
+            metavar="TIME",
+            help="Use nothing that became known later, such as 2026-11-26T12:00 (UTC).",
+            show_default="all that is recorded",
+        ),
+    ] = None,
+    record: RecordOpt = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="Compute what the signals would have been with this watch.toml.",
+            show_default="what they were computed with",
+        ),
+    ] = None,
+    signals: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the signals to a .parquet, .csv, .tsv or .jsonl file.",
+        ),
+    ] = None,
+    items: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the headlines with their scores and entities to such a file.",
+        ),
+    ] = None,
+    overwrite: OverwriteOpt = False,
+    general: StateOptions,
+) -> None:
+    """Compute the signals of a record again, as of a time, and compare them bit for bit."""
+    output = general.start()
+    require_watch()
+    from newsclf.common.errors import CheckFailedError, ConfigError
+    from newsclf.watch.record.replay import Record
+    from newsclf.watch.replaying import compute, headlines, last_configuration
+    from newsclf.watch.replaying import replay as recompute
+    from newsclf.watch.run import configuration_of
+    from newsclf.watch.signals.export import ItemRow, SignalRow, export, item_rows, signal_rows
+
+    for path in (signals, items):
+        if path is not None and path.exists() and not overwrite:
+            raise ConfigError(
+                f"{path} already exists", hint="add --overwrite, or name another file"
+            )
+    until = min(until, _now()) if until is not None else None
+    with Record(record_path(record, general.settings(), make=False)) as known:
+        used = last_configuration(known)
+        if file is None:
+            configuration = used
+            bars = recompute(known, configuration, until=until)
+        else:
+            settings, _ = read_settings(file)
+            configuration = configuration_of(settings, used.model, used.engine)
+            bars = compute(known, configuration, until=until or _now())
+        totals = _Totals()
+        values = totals.signals_of(bars)
+        if signals is not None:
+            count = export(signals, SignalRow, signal_rows(values))
+            output.note(f"wrote {count:,} signals to {signals}")
+        else:
+            deque(values, maxlen=0)
+        if items is not None:
+            rows = headlines(known, configuration, until=until)
+            count = export(items, ItemRow, item_rows(rows))
+            output.note(f"wrote {count:,} rows of headlines to {items}")
+    _show(output, totals)
+    if totals.differing:
+        raise CheckFailedError(
+            f"{totals.differing} of {totals.signals} signals differ from those recorded",
+            hint="another version of newsclf may have computed them; --signals writes those of now",
+        )
+
+
+@dataclass(slots=True)
+class _Totals:
+    """Counts of the bars so far, and the last of them."""
+
+    bars: int = 0
+    signals: int = 0
+    alerts: int = 0
+    compared: int = 0
+    differing: int = 0
+    last: Bar | None = None
+
+    def signals_of(self, bars: Iterator[Bar]) -> Iterator[Signal]:
+        """The signals of bars, which are counted on the way."""
+        for bar in bars:
+            self.bars += 1
+            self.signals += len(bar.signals)
+            self.alerts += len(bar.alerts)
+            self.compared += len(bar.recorded or ())
+            self.differing += bar.differences
+            self.last = bar
+            yield from bar.signals
+
+
+def _show(output: Output, totals: _Totals) -> None:
+    last = totals.last
+    output.data(
+        {
+            "bars": totals.bars,
+            "signals": totals.signals,
+            "alerts": totals.alerts,
+            "compared": totals.compared,
+            "differing": totals.differing,
+            "last": [signal.model_dump(mode="json") for signal in last.signals] if last else [],
+        }
+    )
+    if last is None:
+        output.note("there are no bars by that time")
+        return
+    rows = [
+        (
+            "all headlines" if signal.entity is None else signal.entity,
+            "no news" if signal.score is None else f"{signal.score:+.3f}",
+            signal.events,
+            signal.sources,
+            signal.abstained,
+            f"{signal.sources_live} of {signal.sources_configured}",
+        )
+        for signal in last.signals
+    ]
+    columns = ("entity", "score", "events", "sources", "abstained", "sources live")
+    title = f"Signals at {last.at:%Y-%m-%d %H:%M:%S} UTC"
+    output.show(output.table(title, columns, rows, optional=("abstained", "sources live")))
+    bars = f"{totals.bars:,} bar{'s' * (totals.bars != 1)}"
+    if totals.compared and not totals.differing:
+        output.note(f"{totals.compared:,} signals of {bars} computed again: all equal bit for bit")
+    elif not totals.compared:
+        output.note(f"{totals.signals:,} signals of {bars}, {totals.alerts:,} alerts")
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,290 @@
+"""From answers to signals: what each answer, each set of scores and each bar adds to the record.
+
+Everything that is shown, computed or sent follows from the record's commits, which are taken in
+their order. So a watch that was killed goes on where its record ends. Nothing here waits or runs by
+itself, and one thread uses it; `run.py` does the rest.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from newsclf.contract.answers import Prediction
+from newsclf.watch.feeds.asking import Answered
+from newsclf.watch.feeds.health import ATTEMPTS, History, Observation, SourceHealth
+from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.page.hub import Change
+from newsclf.watch.page.view import Headline
+from newsclf.watch.record.recorder import Added, Recorder
+from newsclf.watch.record.replay import Record
+from newsclf.watch.record.rows import Commit, Fetch, Score
+from newsclf.watch.showing import Shown, source_health
+from newsclf.watch.signals.aggregate import Aggregate, bar_ends, utc, window_s
+from newsclf.watch.signals.alerts import Alert, alerts_at, states_after
+from newsclf.watch.signals.configuration import Configuration
+from newsclf.watch.signals.coverage import Sources
+from newsclf.watch.signals.delivery import Delivery
+from newsclf.watch.signals.entities import EntityMatcher
+from newsclf.watch.signals.entries import (
+    alert_entry,
+    alert_of,
+    delivery_entry,
+    signal_entry,
+    source_alert_entry,
+)
+from newsclf.watch.signals.intake import Intake
+from newsclf.watch.signals.source_alerts import SourceAlert, silent_after, source_alerts
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step brought."""
+
+    changes: list[Change] = field(default_factory=list)
+    alerts: list[Alert | SourceAlert] = field(default_factory=list)
+    """To be sent; they are in the record."""
+    new: Added | None = None
+    """What an answer added."""
+
+
+class Chain:
+    """A record and all that is computed from it."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        record: Record,
+        configuration: Configuration,
+        *,
+        now: Callable[[], dt.datetime],
+    ) -> None:
+        """Go on where a record ends.
+
+        Args:
+            recorder: Writes the record.
+            record: Reads the same.
+            configuration: What signals are computed with.
+            now: The wall clock, UTC.
+
+        Raises:
+            StateError: The record can't be read.
+            DataError: It is damaged.
+        """
+        self._recorder = recorder
+        self._record = record
+        self._configuration = configuration
+        self._now = now
+        self.shown = Shown(configuration)
+        self._aggregate = Aggregate(
+            configuration.signals, configuration.entities, configuration=configuration.digest
+        )
+        self._sources = Sources(configuration.sources)
+        self._history = {name: self._history_of(name) for name in configuration.sources}
+        self._health: dict[str, SourceHealth] = {}
+        recorded = [alert_of(entry) for entry in record.alerts(configuration.digest)]
+        self._alert_states = states_after(a for a in recorded if isinstance(a, Alert))
+        self._silent = silent_after(a for a in recorded if isinstance(a, SourceAlert))
+        self._unscored: OrderedDict[int, str] = OrderedDict(record.unscored())
+        self._last_bar_s = now().timestamp()
+        self._after, last_event = record.window_start(
+            now() - dt.timedelta(seconds=window_s(configuration.signals))
+        )
+        self._intake = Intake(
+            EntityMatcher(configuration.watchlist),
+            model=configuration.model,
+            engine=configuration.engine,
+            window_s=window_s(configuration.signals),
+            last_event=last_event,
+        )
+
+    @property
+    def unscored(self) -> int:
+        """Headlines that wait for their scores."""
+        return len(self._unscored)
+
+    def health(self, source: str) -> SourceHealth | None:
+        """State of a source after its last answer; None before the first."""
+        return self._health.get(source)
+
+    def restore(self) -> list[Change]:
+        """Take in what the record holds of the window; returns what is to be shown of it."""
+        points: list[Change] = []
+        for commit in self._new_commits():
+            points += [c for c in self._take(commit) if not isinstance(c, Headline)]
+        for name, history in self._history.items():
+            if history.last is not None:
+                found = self._health[name] = history.health(now=history.last.at)
+                if self._sources.at(history.last.at)[name] is None:  # asked before the window
+                    self._sources.add_verdict(name, history.last.at, found.live_until)
+        return [*self._shown_sources(self._health), *self.shown.headlines, *points]
+
+    @property
+    def headlines_of_others(self) -> int:
+        """Headlines of the window that other models have scored, so that they don't count."""
+        return sum(version not in self._unscored for version, _ in self._intake.unscored)
+
+    def rescore(self) -> None:
+        """Have this model score the headlines of the window that others have scored."""
+        self._unscored.update(self._intake.unscored)
+
+    def add_answer(self, source: str, answered: Answered) -> Step:
+        """Record what a source answered.
+
+        Raises:
+            StateError: The record can't be written.
+        """
+        fetch = Fetch(
+            source=source,
+            fetched_at=answered.at,
+            monotonic_s=answered.monotonic_s,
+            outcome=answered.outcome,
+            status=answered.status,
+            server_at=answered.server_at,
+            body_digest=answered.body_digest,
+            body_bytes=answered.body_bytes,
+            detail=answered.detail,
+        )
+        history = self._history[source]
+
+        def live_until(added: Added) -> dt.datetime | None:
+            history.add(_observation(answered, added))
+            self._health[source] = history.health(now=answered.at)
+            return self._health[source].live_until
+
+        new = self._recorder.add_fetch(fetch, answered.items, live_until=live_until)
+        self._unscored.update(new.versions)
+        sources = self._shown_sources({source: self._health[source]})
+        return Step(changes=[*self._advance(), *sources], new=new)
+
+    def to_score(self, at_most: int) -> list[tuple[int, str]]:
+        """Versions without scores and their texts, those that came first."""
+        return list(islice(self._unscored.items(), at_most))
+
+    def add_scores(self, versions: Sequence[int], predictions: Sequence[Prediction]) -> Step:
+        """Record the scores of versions.
+
+        Raises:
+            StateError: The record can't be written.
+        """
+        scored_by = self._configuration.model, self._configuration.engine
+        scores = [
+            Score(version, *scored_by, *prediction.scores)
+            for version, prediction in zip(versions, predictions, strict=True)
+        ]
+        self._recorder.add_scores(scores)
+        for version in versions:
+            self._unscored.pop(version, None)
+        return Step(changes=self._advance())
+
+    def leave_out(self, version: int) -> None:
+        """Take a version that can't be scored off the list."""
+        self._unscored.pop(version, None)
+
+    def next_bar(self) -> dt.datetime:
+        """End of the next bar."""
+        bar_s = self._configuration.signals.bar_s
+        return utc(next(bar_ends(self._last_bar_s, self._last_bar_s + 2 * bar_s, bar_s)))
+
+    def bar(self) -> Step:
+        """Record the signals of the last bar that has ended, and the alerts that follow.
+
+        Bars in between are left out, such as those of a night for which the machine slept; a replay
+        can compute them. A bar has ended once the clock is past it: nothing more can then be
+        recorded as known by its end.
+
+        Raises:
+            StateError: The record can't be written.
+        """
+        now_s = self._now().timestamp()
+        ends_s = list(bar_ends(self._last_bar_s, now_s, self._configuration.signals.bar_s))
+        if not ends_s or ends_s[-1] == now_s:
+            return Step()
+        self._last_bar_s = ends_s[-1]
+        at = utc(self._last_bar_s)
+        basis = self._recorder.last_commit
+        signals = self._aggregate.at(self._last_bar_s, self._sources.coverage(at))
+        evidence = self._aggregate.evidence
+        states, alerts = alerts_at(
+            self._alert_states, signals, self._configuration.alerts, evidence
+        )
+        on_sources = source_alerts(self._silent, self._health_at(at), at)
+        self._recorder.add_computed(
+            configuration=(self._configuration.digest, self._configuration.content),
+            basis=basis,
+            new_signals=[signal_entry(signal, evidence(signal.entity)) for signal in signals],
+            new_alerts=[*map(alert_entry, alerts), *map(source_alert_entry, on_sources)],
+        )
+        self._alert_states = states
+        self._silent |= silent_after(on_sources)
+        changed = {alert.source: self._health[alert.source] for alert in on_sources}
+        return Step(
+            changes=[*self._advance(), *self._shown_sources(changed)],
+            alerts=[*alerts, *on_sources],
+        )
+
+    def unsent(self, channel: str, *, since: dt.datetime) -> list[Alert | SourceAlert]:
+        """Alerts that a channel should have got when the watch ended."""
+        return [alert_of(entry) for entry in self._record.undelivered(channel, since=since)]
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """Record what became of an alert.
+
+        Raises:
+            StateError: The record can't be written.
+        """
+        self._recorder.add_delivery(delivery_entry(delivery))
+        self._advance()
+
+    def _advance(self) -> list[Change]:
+        return [change for commit in self._new_commits() for change in self._take(commit)]
+
+    def _new_commits(self) -> Iterator[Commit]:
+        for commit in self._record.commits(after=self._after):
+            self._after = commit.id
+            yield commit
+
+    def _take(self, commit: Commit) -> list[Change]:
+        for row in self._intake.rows(commit):
+            self._aggregate.add(row)
+        self._sources.add(commit)
+        return self.shown.changes(commit)
+
+    def _history_of(self, source: str) -> History:
+        return History(
+            Observation(
+                at=attempt.at,
+                outcome=Outcome(attempt.outcome),
+                reason=attempt.detail or "",
+                items=attempt.items,
+                new=attempt.headlines,
+                published=attempt.published,
+            )
+            for attempt in self._record.attempts(source, limit=ATTEMPTS)
+        )
+
+    def _health_at(self, at: dt.datetime) -> dict[str, SourceHealth]:
+        """The health of each source; judged again where its last verdict holds no more."""
+        for source, found in self._health.items():
+            if found.live_until is not None and found.live_until < at:
+                self._health[source] = self._history[source].health(now=at)
+        return self._health
+
+    @staticmethod
+    def _shown_sources(health: Mapping[str, SourceHealth]) -> list[Change]:
+        return [source_health(name, found) for name, found in health.items()]
+
+
+def _observation(answered: Answered, added: Added) -> Observation:
+    return Observation(
+        at=answered.at,
+        outcome=answered.outcome,
+        reason=answered.detail or "",
+        items=len(answered.items),
+        new=added.headlines,
+        published=added.published,
+        moved_to=answered.moved_to,
+    )

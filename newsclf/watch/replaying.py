@@ -1,0 +1,151 @@
+"""Compute signals again from the record, as they were, or as others would have been."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from newsclf.common.errors import StateError
+from newsclf.watch.record.replay import Record
+from newsclf.watch.record.rows import Commit
+from newsclf.watch.signals.aggregate import Aggregate, Signal, bar_ends, utc, window_s
+from newsclf.watch.signals.alerts import Alert, States, alerts_at
+from newsclf.watch.signals.configuration import Configuration
+from newsclf.watch.signals.coverage import Sources
+from newsclf.watch.signals.entities import EntityMatcher
+from newsclf.watch.signals.entries import signal_of
+from newsclf.watch.signals.intake import Intake
+from newsclf.watch.signals.rows import ScoredRow
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Signals at the end of a bar, computed again."""
+
+    at: dt.datetime
+    signals: Sequence[Signal]
+    alerts: Sequence[Alert]
+    recorded: Sequence[Signal] | None = None
+    """Those that were recorded then; None if others are computed."""
+
+    @property
+    def differences(self) -> int:
+        """How many signals are not, to the last bit, what was recorded."""
+        if self.recorded is None:
+            return 0
+        again = {signal.entity: signal for signal in self.signals}
+        return sum(again.get(signal.entity) != signal for signal in self.recorded)
+
+
+def configurations(record: Record) -> list[Configuration]:
+    """What the signals of a record were computed with, in the order in which it was used."""
+    return [Configuration.model_validate_json(each) for each in record.configurations()]
+
+
+def last_configuration(record: Record) -> Configuration:
+    """What the latest signals of a record were computed with.
+
+    Raises:
+        StateError: It has no signals.
+    """
+    found = configurations(record)
+    if not found:
+        raise StateError(
+            f"{record.path}: there are no signals in it yet", hint="newsclf watch computes them"
+        )
+    return found[-1]
+
+
+def replay(
+    record: Record, configuration: Configuration, *, until: dt.datetime | None = None
+) -> Iterator[Bar]:
+    """The bars of which the record has signals of a configuration, computed again.
+
+    Args:
+        record: What was known, and when.
+        configuration: Of the signals.
+        until: Nothing that became known later is used.
+    """
+    computer = _Computer(configuration)
+    for commit in record.commits(until=until):
+        computed = commit.computed
+        if computed is not None and computed.configuration == configuration.digest:
+            recorded = [signal_of(entry) for entry in computed.signals]
+            if recorded:
+                yield computer.bar(recorded[0].at.timestamp(), recorded)
+        computer.take(commit)
+
+
+def compute(record: Record, configuration: Configuration, *, until: dt.datetime) -> Iterator[Bar]:
+    """Every bar from the first commit on, with what was known by its end.
+
+    Args:
+        record: What was known, and when.
+        configuration: What to compute with, whether it was ever used or not.
+        until: No later bar is computed.
+    """
+    computer = _Computer(configuration)
+    bar_s = configuration.signals.bar_s
+    last_s: float | None = None
+    for commit in record.commits(until=until):
+        known_s = commit.known_at.timestamp()
+        # A bar that ends with this commit's microsecond has it.
+        for end_s in bar_ends(last_s, math.nextafter(known_s, 0), bar_s) if last_s else ():
+            last_s = end_s
+            yield computer.bar(end_s)
+        last_s = known_s if last_s is None else last_s
+        computer.take(commit)
+    for end_s in bar_ends(last_s, until.timestamp(), bar_s) if last_s else ():
+        yield computer.bar(end_s)
+
+
+class _Computer:
+    """Signals and alerts of a configuration, from commits in their order."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._intake = _intake(configuration, window_s(configuration.signals))
+        self._aggregate = Aggregate(
+            configuration.signals, configuration.entities, configuration=configuration.digest
+        )
+        self._sources = Sources(configuration.sources)
+        self._states: States = {}
+
+    def take(self, commit: Commit) -> None:
+        for row in self._intake.rows(commit):
+            self._aggregate.add(row)
+        self._sources.add(commit)
+
+    def bar(self, end_s: float, recorded: Sequence[Signal] | None = None) -> Bar:
+        at = utc(end_s)
+        signals = self._aggregate.at(end_s, self._sources.coverage(at))
+        self._states, alerts = alerts_at(
+            self._states, signals, self._configuration.alerts, self._aggregate.evidence
+        )
+        return Bar(at, signals, alerts, recorded)
+
+
+def headlines(
+    record: Record, configuration: Configuration, *, until: dt.datetime | None
+) -> Iterator[ScoredRow]:
+    """Each text of each headline as it was last known, with its scores by a configuration's model.
+
+    They are held in memory until the record has been read.
+    """
+    intake = _intake(configuration, math.inf)
+    found: dict[tuple[int, int], ScoredRow] = {}
+    for commit in record.commits(until=until):
+        for row in intake.rows(commit):
+            found[row.item, row.version] = row
+    yield from found.values()
+
+
+def _intake(configuration: Configuration, window_s: float) -> Intake:
+    return Intake(
+        EntityMatcher(configuration.watchlist),
+        model=configuration.model,
+        engine=configuration.engine,
+        window_s=window_s,
+    )

@@ -1,0 +1,406 @@
+"""Run a watch: ask the sources, score what is new, compute signals, and send alerts.
+
+One thread works on the record (`chain.py`); sources, classifier, page and deliveries wait for
+neither it nor each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, ParamSpec, TypeVar
+
+from newsclf.common.errors import NewsclfError
+from newsclf.contract.answers import Prediction
+from newsclf.contract.explanation import WordWeight
+from newsclf.contract.requests import headline_problem
+from newsclf.predict.answer import Asked, Classify, answer
+from newsclf.watch.chain import Chain, Step
+from newsclf.watch.channels import make_channels
+from newsclf.watch.configuration import WatchSettings
+from newsclf.watch.feeds.asking import Answered
+from newsclf.watch.feeds.fetching.connections import SystemResolver
+from newsclf.watch.feeds.fetching.fetch import Fetcher, user_agent
+from newsclf.watch.feeds.following import Files, Pipe
+from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.feeds.polling import Polled, Poller, Quota, Timing
+from newsclf.watch.feeds.schedule import DAY_S, Heard, wait_s
+from newsclf.watch.page.hub import Hub
+from newsclf.watch.page.view import Watched
+from newsclf.watch.record.recorder import Recorder
+from newsclf.watch.record.replay import Record
+from newsclf.watch.signals.configuration import Configuration
+from newsclf.watch.signals.delivery import Delivery, Outbox
+from newsclf.watch.sources import AskedSource, Sources, make_sources, sharing
+
+log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+_BATCH = 64
+"""Headlines that are classified together, and recorded in one commit."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+"""Pauses while the classifier fails."""
+_BEHIND_S = 0.01
+"""Past the end of a bar when it is computed."""
+_EXPLAIN_EVERY_S = 0.2
+_RECORD_QUIET_EVERY_S = 60.0
+"""Between two entries that a file has nothing new."""
+_LONGEST_LAST_WAIT_S = 60.0
+_LOOK_AT_CLOCK_EVERY_S = 30.0
+_RESENT_FOR = dt.timedelta(days=1)
+"""Alerts older than this are not sent any more after a restart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """What scores the headlines."""
+
+    classify: Classify
+    name: str
+    """Name of the deployment, or model directory."""
+    digest: str
+    """Of the model."""
+    engine: str
+    """What computes the scores, such as `onnxruntime int8`."""
+    explains: bool
+    """Whether the words of every headline may be weighed, which takes some 15 predictions each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchRequest:
+    """What to watch, and with what."""
+
+    settings: WatchSettings
+    folder: Path
+    """Where watch.toml is."""
+    record: Path
+    """The record; its folder exists."""
+    classifier: Classifier
+    environ: Mapping[str, str] = field(repr=False)
+    stdin: BinaryIO
+    allow_private: bool = False
+    """Whether sources and the webhook may be on this machine and its networks."""
+    rescore: bool = False
+    """Score the headlines that count and were scored by another model."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What its signals are computed with."""
+        return configuration_of(self.settings, self.classifier.digest, self.classifier.engine)
+
+
+def configuration_of(settings: WatchSettings, model: str, engine: str) -> Configuration:
+    """What signals are computed with, by a watch.toml and a model."""
+    return Configuration(
+        signals=settings.signals,
+        alerts=settings.alerts,
+        watchlist=settings.entities,
+        sources=tuple(source.name for source in settings.sources),
+        model=model,
+        engine=engine,
+    )
+
+
+@asynccontextmanager
+async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
+    """Open a watch with what its record holds; `Watch.run` goes on from there.
+
+    Raises:
+        ConfigError: Something that watch.toml names is missing.
+        StateError: The record can't be used, or another watch writes to it.
+        DataError: The record is damaged.
+    """
+    async with AsyncExitStack() as stack:
+        resolver = SystemResolver()
+        stack.callback(resolver.close)
+        fetcher = Fetcher(
+            user_agent(request.settings.contact),
+            resolver=resolver,
+            allow_private=request.allow_private,
+        )
+        sources = make_sources(
+            request.settings,
+            fetcher,
+            folder=request.folder,
+            environ=request.environ,
+            stdin=request.stdin,
+            now=_now,
+        )
+        channels = make_channels(
+            request.settings.delivery,
+            folder=request.folder,
+            environ=request.environ,
+            resolver=resolver,
+            allow_private=request.allow_private,
+        )
+        recorder = stack.enter_context(Recorder(request.record, now=_now, secrets=sources.secrets))
+        record = stack.enter_context(Record(request.record))
+        # One thread, so that steps come one after the other, and end before the files close.
+        thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="record"))
+        chain = Chain(recorder, record, request.configuration, now=_now)
+        watch = Watch(request, chain, sources, thread)
+        watch.outbox = await stack.enter_async_context(Outbox(channels, watch.delivered))
+        await watch.restore(record, [channel.name for channel in channels])
+        yield watch
+
+
+class Watch:
+    """A watch, opened by `opened`."""
+
+    def __init__(
+        self, request: WatchRequest, chain: Chain, sources: Sources, thread: ThreadPoolExecutor
+    ) -> None:
+        self._request = request
+        self._chain = chain
+        self._sources = sources
+        self._thread = thread
+        self._polled: list[Polled] = []
+        self._news = asyncio.Event()
+        """Set while there may be headlines to score."""
+        self._all_scored = asyncio.Event()
+        self.outbox: Outbox
+        self.hub = Hub(
+            Watched(
+                model=request.classifier.name,
+                digest=request.classifier.digest,
+                half_life_s=request.settings.signals.half_life_s,
+                started=_now(),
+            ),
+            clock=_now,
+        )
+
+    async def restore(self, record: Record, channels: Sequence[str]) -> None:
+        """Take in what the record holds, and send what a killed watch had still to send."""
+        for change in await self._do(self._chain.restore):
+            self.hub.publish(change)
+        if self._request.rescore:
+            await self._do(self._chain.rescore)
+        self._polled = await self._do(self._schedule, record)
+        for channel in channels:
+            for alert in await self._do(self._chain.unsent, channel, since=_now() - _RESENT_FOR):
+                self.outbox.send(alert, to=channel)
+        self._news.set()
+
+    @property
+    def headlines_of_other_models(self) -> int:
+        """Headlines that would count if this model had scored them."""
+        return self._chain.headlines_of_others
+
+    async def run(self) -> None:
+        """Watch for ever, or until standard input ends if it is the only source.
+
+        Raises:
+            StateError: The record can't be written.
+        """
+        follow = [self._follow(name, source) for name, source in self._sources.followed.items()]
+        finite = not self._polled and all(
+            isinstance(source, Pipe) for source in self._sources.followed.values()
+        )
+        endless: list[Coroutine[Any, Any, None]] = [self._score(), self._bars()]
+        if self._request.classifier.explains:
+            endless.append(self._explain())
+        if self._polled:
+            poller = Poller(
+                self._polled,
+                self._ask,
+                Timing(clock=time.monotonic, sleep=asyncio.sleep, chance=random.random),
+            )
+            endless.append(poller.run(self._take))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(each) for each in endless]
+                following = [tasks.create_task(each) for each in follow]
+                if finite:
+                    await asyncio.gather(*following)
+                    await self._finish()
+                    for task in running:
+                        task.cancel()
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+
+    async def explain(self, headline: str) -> tuple[Prediction, Sequence[WordWeight]]:
+        """Classify a headline that is not of a source, and weigh its words; nothing is recorded.
+
+        Raises:
+            NewsclfError: The classifier can't.
+        """
+        classify = self._request.classifier.classify
+        [found] = await asyncio.to_thread(answer, [headline], classify, Asked(explain=True))
+        return found.prediction, found.explanation or ()
+
+    async def _finish(self) -> None:
+        """Score what is left, and wait for the signals if their bar ends soon."""
+        await self._all_scored.wait()
+        end = await self._do(self._chain.next_bar)
+        if (end - _now()).total_seconds() <= _LONGEST_LAST_WAIT_S:
+            await _until(end)
+            await self._bar()
+
+    async def _ask(self, name: str) -> tuple[Heard, Answered]:
+        """Ask a source once."""
+        health = await self._do(self._chain.health, name)
+        usual_gap_s = health.usual_gap_s if health else None
+        answered = await self._sources.asked[name].asked.ask(usual_gap_s=usual_gap_s)
+        before = health.failures if health else 0
+        heard = Heard(
+            outcome=answered.outcome,
+            failures=0 if answered.outcome.delivers else before + 1,
+            retry_after_s=answered.retry_after_s,
+            fresh_for_s=answered.fresh_for_s,
+            ttl_s=answered.ttl_s,
+            usual_gap_s=usual_gap_s,
+        )
+        return heard, answered
+
+    async def _take(self, name: str, answered: Answered) -> None:
+        """Record an answer; only then does the source build on it."""
+        step = await self._do(self._chain.add_answer, name, answered)
+        answered.kept()
+        self._show(step)
+        self._news.set()
+
+    async def _follow(self, name: str, source: Files | Pipe) -> None:
+        """Record what comes; that nothing came, from time to time."""
+        recorded_s = -_RECORD_QUIET_EVERY_S
+        async for answered in source.answers():
+            quiet = answered.outcome is Outcome.OK and not answered.items
+            if not quiet or time.monotonic() - recorded_s >= _RECORD_QUIET_EVERY_S:
+                recorded_s = time.monotonic()
+                await self._take(name, answered)
+
+    async def _score(self) -> None:
+        """Score what is new; while the classifier fails, it waits and tries again."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            self._news.clear()
+            waiting = await self._do(self._chain.to_score, _BATCH)
+            if not waiting:
+                self._all_scored.set()
+                await self._news.wait()
+                self._all_scored.clear()
+                continue
+            for version in [v for v, text in waiting if headline_problem(text)]:
+                await self._do(self._chain.leave_out, version)
+            usable = [(version, text) for version, text in waiting if not headline_problem(text)]
+            try:
+                texts = [text for _, text in usable]
+                found = await asyncio.to_thread(self._request.classifier.classify, texts)
+            except NewsclfError as error:
+                log.warning("%s; trying again in %.0f s", error.message, pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                continue
+            pause_s = _FIRST_PAUSE_S
+            versions = [version for version, _ in usable]
+            self._show(await self._do(self._chain.add_scores, versions, found))
+
+    async def _bars(self) -> None:
+        while True:
+            await _until(await self._do(self._chain.next_bar))
+            await self._bar()
+
+    async def _bar(self) -> None:
+        """Compute signals and send alerts; both are in the record by then."""
+        step = await self._do(self._chain.bar)
+        self._show(step)
+        for alert in step.alerts:
+            self.outbox.send(alert)
+
+    async def _explain(self) -> None:
+        """Weigh the words of what is shown, the newest first, while nothing waits for a score."""
+        tried: set[int] = set()
+        while True:
+            await asyncio.sleep(_EXPLAIN_EVERY_S)
+            await self._all_scored.wait()
+            found = await self._do(self._chain.shown.unexplained, tried)
+            if found is None:
+                continue
+            version, text = found
+            tried.add(version)
+            with suppress(NewsclfError):  # the headline is shown without
+                _, words = await self.explain(text)
+                change = await self._do(self._chain.shown.explained, version, words)
+                if change is not None:
+                    self.hub.publish(change)
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Record what became of an alert."""
+        self._thread.submit(self._chain.add_delivery, delivery).add_done_callback(_log_problem)
+
+    def _show(self, step: Step) -> None:
+        for change in step.changes:
+            self.hub.publish(change)
+
+    def _schedule(self, record: Record) -> list[Polled]:
+        """When each source is asked first, so that a restart asks nothing twice."""
+        now, now_s = _now(), time.monotonic()
+        quotas = {
+            name: Quota(
+                name=name,
+                per_day=per_day,
+                asked_at_s=tuple(
+                    now_s - (now - at).total_seconds()
+                    for at in record.asked_at(
+                        sharing(self._sources, name), since=now - dt.timedelta(seconds=DAY_S)
+                    )
+                ),
+            )
+            for name, per_day in self._sources.per_day.items()
+        }
+        return [
+            Polled(
+                name=name,
+                host=source.asked.host,
+                pace=source.pace,
+                quota=quotas[source.quota] if source.quota is not None else None,
+                first_in_s=self._first_in_s(name, source, now),
+            )
+            for name, source in self._sources.asked.items()
+        ]
+
+    def _first_in_s(self, name: str, source: AskedSource, now: dt.datetime) -> float:
+        health = self._chain.health(name)
+        if health is None or health.last_attempt is None:
+            return 0.0
+        outcome = health.outcome if health.failures and health.outcome else Outcome.OK
+        heard = Heard(outcome=outcome, failures=health.failures, usual_gap_s=health.usual_gap_s)
+        since_s = (now - health.last_attempt).total_seconds()
+        return max(0.0, wait_s(source.pace, heard, chance=random.random()) - since_s)  # noqa: S311
+
+    async def _do(self, function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+        """Call a function in the record's thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, partial(function, *arguments, **named))
+
+
+async def _until(at: dt.datetime) -> None:
+    """Wait until the wall clock, which may be set meanwhile, is past a time."""
+    while (left_s := (at - _now()).total_seconds() + _BEHIND_S) > 0:  # noqa: ASYNC110 - a clock
+        await asyncio.sleep(min(left_s, _LOOK_AT_CLOCK_EVERY_S))
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _log_problem(done: Future[None]) -> None:
+    if not done.cancelled() and (problem := done.exception()) is not None:
+        log.warning("a delivery could not be recorded (%s)", problem)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ended a watch; others only followed from it."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found

@@ -1,0 +1,201 @@
+"""What each commit of the record changes on the page and in the terminal."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from newsclf.contract.answers import Prediction
+from newsclf.contract.explanation import WordWeight
+from newsclf.watch.feeds import health
+from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.page.hub import MAX_HEADLINES, Change
+from newsclf.watch.page.view import (
+    Alert,
+    AlertEvidence,
+    Classification,
+    EntitySignal,
+    Headline,
+    SourceHealth,
+)
+from newsclf.watch.record.rows import Commit, Retraction, Score, Sighting, Version
+from newsclf.watch.signals.aggregate import Signal
+from newsclf.watch.signals.alerts import Alert as ScoreAlert
+from newsclf.watch.signals.configuration import Configuration
+from newsclf.watch.signals.entities import EntityMatcher
+from newsclf.watch.signals.entries import alert_of, signal_of
+
+_EXPLAINED = 60
+"""Headlines whose words are weighed, the newest."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    headline: Headline
+    version: int
+    sources: set[str]
+    """Those that still show it."""
+
+
+class Shown:
+    """The newest headlines as they are shown, brought up to date commit by commit."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        """Begin with none.
+
+        Args:
+            configuration: Whose scores, signals and alerts are shown.
+        """
+        self._configuration = configuration.digest
+        self._matcher = EntityMatcher(configuration.watchlist)
+        self._scored_by = (configuration.model, configuration.engine)
+        self._entries: OrderedDict[int, _Entry] = OrderedDict()
+        """By headline."""
+        self._headline_of: dict[int, int] = {}
+        """By the version of its latest text."""
+
+    @property
+    def headlines(self) -> list[Headline]:
+        """All, oldest first."""
+        return [entry.headline for entry in self._entries.values()]
+
+    def changes(self, commit: Commit) -> list[Change]:
+        """Take in the next commit; returns what it changes."""
+        changed: dict[int, None] = {}
+        for version in commit.versions:
+            self._put(version)
+            changed[version.headline] = None
+        for sighting in commit.sightings:
+            changed |= dict.fromkeys(self._seen(sighting))
+        for retraction in commit.retractions:
+            changed |= dict.fromkeys(self._retracted(retraction))
+        for score in commit.scores:
+            changed |= dict.fromkeys(self._scored(score))
+        found: list[Change] = [self._entries[id_].headline for id_ in changed]
+        if commit.computed is not None and commit.computed.configuration == self._configuration:
+            found += [entity_signal(signal_of(entry)) for entry in commit.computed.signals]
+            alerts = (alert_of(entry) for entry in commit.computed.alerts)
+            found += [score_alert(alert) for alert in alerts if isinstance(alert, ScoreAlert)]
+        return found
+
+    def explained(self, version: int, words: Sequence[WordWeight]) -> Headline | None:
+        """A headline with the weights of its words; None if it has another text by now."""
+        id_ = self._headline_of.get(version)
+        if id_ is None or (found := self._entries[id_].headline.classification) is None:
+            return None
+        explained = Classification.of(Prediction(found.probabilities), words)
+        return self._update(id_, classification=explained)
+
+    def unexplained(self, tried: Container[int]) -> tuple[int, str] | None:
+        """Version and text of the newest headline whose words have not been weighed.
+
+        Only the last few are looked at.
+
+        Args:
+            tried: Versions that are passed over.
+        """
+        for entry in islice(reversed(self._entries.values()), _EXPLAINED):
+            found = entry.headline.classification
+            if found is not None and not found.words and entry.version not in tried:
+                return entry.version, entry.headline.title
+        return None
+
+    def _put(self, version: Version) -> None:
+        before = self._entries.pop(version.headline, None)
+        if before is not None:
+            del self._headline_of[before.version]
+        named = self._matcher.mentions(version.text, version.tickers).named
+        headline = Headline(
+            id=str(version.headline),
+            first_seen=before.headline.first_seen if before else version.fetched_at,
+            source=version.source,
+            title=version.text,
+            url=version.url,
+            entities=named,
+            event=str(version.event),
+            abstained=len(named) > 1,
+            edited=version.number > 1,
+        )
+        sources = before.sources if before else set()
+        self._entries[version.headline] = _Entry(headline, version.id, sources | {version.source})
+        self._headline_of[version.id] = version.headline
+        if len(self._entries) > MAX_HEADLINES:
+            _, oldest = self._entries.popitem(last=False)
+            del self._headline_of[oldest.version]
+
+    def _seen(self, sighting: Sighting) -> Iterator[int]:
+        entry = self._entries.get(sighting.headline)
+        if entry is not None:
+            entry.sources.add(sighting.source)
+            if entry.headline.retracted:
+                self._update(sighting.headline, retracted=False)
+                yield sighting.headline
+
+    def _retracted(self, retraction: Retraction) -> Iterator[int]:
+        id_ = retraction.headline
+        if id_ is not None and (entry := self._entries.get(id_)) is not None:
+            entry.sources.discard(retraction.source)
+            if not entry.sources:
+                self._update(id_, retracted=True)
+                yield id_
+
+    def _scored(self, score: Score) -> Iterator[int]:
+        id_ = self._headline_of.get(score.version)
+        if id_ is not None and (score.model, score.engine) == self._scored_by:
+            prediction = Prediction((score.negative, score.neutral, score.positive))
+            self._update(id_, classification=Classification.of(prediction))
+            yield id_
+
+    def _update(self, id_: int, **values: object) -> Headline:
+        entry = self._entries[id_]
+        entry.headline = entry.headline.model_copy(update=values)
+        return entry.headline
+
+
+def entity_signal(signal: Signal) -> EntitySignal:
+    """A signal as it is shown."""
+    return EntitySignal(
+        entity=signal.entity,
+        at=signal.at,
+        signal=signal.score,
+        events=signal.events,
+        items=signal.items,
+        sources=signal.sources,
+        abstentions=signal.abstained,
+    )
+
+
+def score_alert(alert: ScoreAlert) -> Alert:
+    """An alert as it is shown."""
+    return Alert(
+        id=alert.id,
+        kind=alert.kind,
+        direction=alert.direction,
+        entity=alert.entity,
+        at=alert.at,
+        signal=alert.signal.score,
+        evidence=tuple(
+            AlertEvidence(
+                headline=str(item.item),
+                title=item.title,
+                source=", ".join(item.sources),
+                score=item.score,
+            )
+            for item in alert.evidence
+        ),
+    )
+
+
+def source_health(name: str, found: health.SourceHealth) -> SourceHealth:
+    """State of a source as it is shown."""
+    return SourceHealth(
+        name=name,
+        verdict=found.outcome or Outcome.STALE,
+        words=found.words,
+        last_success=found.last_success,
+        last_new_item=found.last_new,
+        items=found.new_items,
+        lag_s=found.lag_median_s,
+    )
