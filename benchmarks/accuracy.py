@@ -3,26 +3,26 @@
     python -m benchmarks.accuracy --phrasebank ZIP --teacher BASE --unlabelled FILE --sets DIR
 
 For each seed and each source of labels a teacher is fine-tuned and a MiniLM learns from it, all by
-`newsclf train`. Models and scores are kept in --models, so an interrupted run goes on where it
-stopped, and what is there is not made again. Sealed sets are read with --sealed only.
+`newsclf train`. Scores are appended to docs/accuracy.jsonl, a line for each model, and what is
+there is not measured again: so seeds may be added on another day and another machine. Models are
+kept in --models; an interrupted training goes on where it stopped. Sealed sets are read with
+--sealed only.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import datetime as dt
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import Any, Literal
 
 from newsclf.common.intervals import mean_std
 from newsclf.common.settings import DataSettings
@@ -30,11 +30,22 @@ from newsclf.contract.labels import LABELS
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
 
-DEVELOPMENT = ("finentity", "tfns")
-SEALED = ("sentfin", "semeval", "fiqa", "gold")
+RECORD = Path(__file__).parent.parent / "docs/accuracy.jsonl"
+STUDENT = Path(__file__).parent.parent / "configs/student.toml"
+SETS = {
+    "development": ("finentity", "tfns"),
+    "sealed": ("sentfin", "semeval", "fiqa", "gold"),
+}
 _WITHOUT_MEAN = "fiqa"
 """It shares headlines with SemEval."""
 SIZES = ("teacher", "student")
+LABEL_SOURCES = {
+    "phrasebank": "PhraseBank",
+    "headlines": "shipped headlines",
+    "both": "both",
+}
+_MEASURES = ("macro_f1", "polar_found", "sign", "ece")
+Use = Literal["development", "sealed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +62,45 @@ class Job:
         return f"{self.labels}-{self.size}-{self.seed}"
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of one model: a line of the record."""
+
+    labels: str
+    size: str
+    seed: int
+    use: Use
+    """Of the sets."""
+    date: str
+    base: str
+    runtime: str
+    """`int8` or `float`."""
+    phrasebank: Mapping[str, float]
+    """Accuracy and expected calibration error on the 690 rows of its test part."""
+    sets: Mapping[str, Mapping[str, float]]
+    """Measures of each public set."""
+
+    @property
+    def job(self) -> Job:
+        """Its model."""
+        return Job(self.labels, self.size, self.seed)
+
+
 def main() -> None:
     """Train what is missing, evaluate, and print the table."""
     asked = _arguments()
-    sources = {
-        "phrasebank": asked.phrasebank,
-        "headlines": "headlines",
-        "both": f"{asked.phrasebank}+headlines",
-    }
-    asked.models.mkdir(parents=True, exist_ok=True)
-    held_out = _write_held_out(asked.phrasebank, asked.models)
-    for job in _jobs(asked):
-        if not asked.table:
-            _train(job, sources[job.labels], asked)
-            _evaluate(job, held_out, DEVELOPMENT, asked)
-            if asked.sealed:
-                _evaluate(job, held_out, SEALED, asked)
-    Console(width=140).print(_table(asked))
+    uses: tuple[Use, ...] = ("development", "sealed") if asked.sealed else ("development",)
+    if not asked.table:
+        asked.models.mkdir(parents=True, exist_ok=True)
+        held_out = _write_held_out(asked.phrasebank, asked.models)
+        for job in _jobs(asked):
+            done = {(scores.job, scores.use) for scores in read_record()}
+            missing = [use for use in uses if (job, use) not in done]
+            if missing:
+                _train(job, asked)
+            for use in missing:
+                _append(_evaluate(job, held_out, use, asked))
+    sys.stdout.write(table(read_record()))
 
 
 def _arguments() -> argparse.Namespace:
@@ -77,9 +110,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--unlabelled", type=Path, help="headlines that the teacher is asked about")
     parser.add_argument("--sets", type=Path, help="folder with the public test sets")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--labels", nargs="*", default=["phrasebank", "headlines", "both"])
+    parser.add_argument("--labels", nargs="*", default=list(LABEL_SOURCES))
     parser.add_argument("--models", type=Path, default=Path(".newsclf/accuracy"))
-    parser.add_argument("--config", type=Path, help="settings of the trainings")
     parser.add_argument("--sealed", action="store_true", help="read the sealed sets, at the end")
     parser.add_argument("--table", action="store_true", help="only print what was measured")
     return parser.parse_args()
@@ -103,47 +135,63 @@ def _write_held_out(phrasebank: str, folder: Path) -> Path:
     return path
 
 
-def _train(job: Job, source: str, asked: argparse.Namespace) -> None:
+def _train(job: Job, asked: argparse.Namespace) -> None:
     target = asked.models / job.name
     if target.exists():
         return
+    source = {
+        "phrasebank": asked.phrasebank,
+        "headlines": "headlines",
+        "both": f"{asked.phrasebank}+headlines",
+    }[job.labels]
     options = ["--data", source, "--seed", str(job.seed), "--out", str(target)]
-    if asked.config is not None:
-        options += ["--config", str(asked.config)]
+    environment = {}
     if job.size == "teacher":
         # What `train --teacher BASE` does before its student; decision 0073.
         options += ["--base", asked.teacher, "--epochs", "4", "--no-optimize"]
         environment = {"NEWSCLF_TRAIN_ADVERSARIAL_STEP": "0"}
     else:
         teacher = asked.models / Job(job.labels, "teacher", job.seed).name
-        options += ["--base", "minilm", "--teacher", str(teacher)]
+        if not teacher.exists():
+            _train(Job(job.labels, "teacher", job.seed), asked)
+        options += ["--config", str(STUDENT), "--teacher", str(teacher)]
         options += ["--unlabelled", str(asked.unlabelled)] if asked.unlabelled else []
-        environment = {}
     if target.with_name(f"{target.name}.partial").exists():
         options = ["--resume", "--out", str(target)]
     _newsclf("train", *options, **environment)
 
 
-def _evaluate(job: Job, held_out: Path, sets: Sequence[str], asked: argparse.Namespace) -> None:
+def _evaluate(job: Job, held_out: Path, use: Use, asked: argparse.Namespace) -> Scores:
     model = asked.models / job.name
-    target = _scores_path(job, sets, asked)
-    if target.exists():
-        return
     common = ["--model", str(model), "--json", *(["--float"] if job.size == "teacher" else [])]
+    common += ["--out", str(model.with_name(f"{model.name}-report"))]
     folder = ["--sets", str(asked.sets)] if asked.sets else []
-    report = model.with_name(f"{model.name}-report")
-    found = {
-        "unseen": _newsclf("evaluate", *common, "--on", ",".join(sets), *folder, "--out", report),
-        "phrasebank": _newsclf("evaluate", *common, "--data", held_out, "--out", report),
-    }
-    target.write_text(
-        json.dumps({name: json.loads(text) for name, text in found.items()}), encoding="utf-8"
+    unseen = json.loads(_newsclf("evaluate", *common, "--on", ",".join(SETS[use]), *folder))
+    phrasebank = json.loads(_newsclf("evaluate", *common, "--data", held_out))
+    return scores_of(job, use, unseen, phrasebank)
+
+
+def scores_of(
+    job: Job, use: Use, unseen: Mapping[str, Any], phrasebank: Mapping[str, Any]
+) -> Scores:
+    """The line of the record, from what `evaluate --json` prints."""
+    return Scores(
+        labels=job.labels,
+        size=job.size,
+        seed=job.seed,
+        use=use,
+        date=dt.datetime.now(dt.UTC).date().isoformat(),
+        base=Path(unseen["base"]).name,
+        runtime=unseen["runtime"],
+        phrasebank={
+            "accuracy": phrasebank["score"]["accuracy"],
+            "ece": phrasebank["calibration"]["expected_error"],
+        },
+        sets={
+            each["name"]: {name: each["measures"][name]["value"] for name in _MEASURES}
+            for each in unseen["sets"]
+        },
     )
-
-
-def _scores_path(job: Job, sets: Sequence[str], asked: argparse.Namespace) -> Path:
-    kind = "sealed" if sets == SEALED else "development"
-    return Path(asked.models / f"{job.name}-{kind}.json")
 
 
 def _newsclf(*arguments: object, **environment: str) -> str:
@@ -154,56 +202,59 @@ def _newsclf(*arguments: object, **environment: str) -> str:
     return done.stdout
 
 
-def _table(asked: argparse.Namespace) -> Table:
-    sets = (*DEVELOPMENT, *(SEALED if asked.sealed else ()))
-    table = Table("labels", "model", "seeds", "PhraseBank", "ECE", *sets, title="Accuracy")
-    for name in ("mean", "polar found", "sign", "ECE of sets"):
-        table.add_column(name)
-    for labels in asked.labels:
+def read_record() -> list[Scores]:
+    """The lines of docs/accuracy.jsonl."""
+    if not RECORD.exists():
+        return []
+    return [Scores(**json.loads(line)) for line in RECORD.read_text("utf-8").splitlines()]
+
+
+def _append(scores: Scores) -> None:
+    with RECORD.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(scores)) + "\n")
+
+
+def table(record: Sequence[Scores]) -> str:
+    """The table in Markdown: means over seeds and their deviation."""
+    heads = ["labels", "model", "seeds", "PhraseBank", "ECE"]
+    uses = sorted({scores.use for scores in record})
+    names = [name for use in uses for name in SETS[use]]
+    heads += [*names, "mean", "polar found", "sign", "ECE of the sets"]
+    lines = [heads, ["---"] * len(heads)]
+    for labels, shown in LABEL_SOURCES.items():
         for size in SIZES:
-            rows = [
-                row
-                for seed in range(asked.seeds)
-                if (row := _scores(Job(labels, size, seed), asked)) is not None
-            ]
-            if rows:
-                columns = [[row[name] for row in rows] for name in rows[0]]
-                table.add_row(labels, size, str(len(rows)), *map(_cell, columns))
-    return table
+            found = _by_seed(record, labels, size)
+            if found:
+                cells = map(_cell, zip(*found, strict=True))
+                lines.append([shown, size, str(len(found)), *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _by_seed(record: Sequence[Scores], labels: str, size: str) -> list[list[float]]:
+    """The figures of each seed of which all sets of the table were read."""
+    uses = {scores.use for scores in record}
+    seeds: dict[int, dict[Use, Scores]] = {}
+    for scores in record:
+        if (scores.labels, scores.size) == (labels, size):
+            seeds.setdefault(scores.seed, {})[scores.use] = scores
+    return [_figures(seeds[seed]) for seed in sorted(seeds) if seeds[seed].keys() == uses]
+
+
+def _figures(by_use: Mapping[Use, Scores]) -> list[float]:
+    phrasebank = by_use["development"].phrasebank
+    sets = {name: found for use in sorted(by_use) for name, found in by_use[use].sets.items()}
+    counted = [found for name, found in sets.items() if name != _WITHOUT_MEAN]
+    return [
+        phrasebank["accuracy"],
+        phrasebank["ece"],
+        *(found["macro_f1"] for found in sets.values()),
+        *(fmean(found[measure] for found in counted) for measure in _MEASURES),
+    ]
 
 
 def _cell(values: Sequence[float]) -> str:
-    if len(values) == 1:
-        return f"{values[0]:.3f}"
-    found = mean_std(values)
-    return f"{found.mean:.3f} ± {found.deviation:.3f}"
-
-
-def _scores(job: Job, asked: argparse.Namespace) -> dict[str, float] | None:
-    """The row of a model; None if it has not been evaluated."""
-    kinds = (DEVELOPMENT, SEALED) if asked.sealed else (DEVELOPMENT,)
-    paths = [_scores_path(job, sets, asked) for sets in kinds]
-    if not all(path.exists() for path in paths):
-        return None
-    documents = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    phrasebank = documents[0]["phrasebank"]
-    sets: dict[str, Any] = {
-        each["name"]: each["measures"] for found in documents for each in found["unseen"]["sets"]
-    }
-    counted = [measures for name, measures in sets.items() if name != _WITHOUT_MEAN]
-
-    def mean(measure: str) -> float:
-        return fmean(measures[measure]["value"] for measures in counted)
-
-    return {
-        "PhraseBank": phrasebank["score"]["accuracy"],
-        "ECE": phrasebank["calibration"]["expected_error"],
-        **{name: measures["macro_f1"]["value"] for name, measures in sets.items()},
-        "mean": mean("macro_f1"),
-        "polar found": mean("polar_found"),
-        "sign": mean("sign"),
-        "ECE of sets": mean("ece"),
-    }
+    found = mean_std(values) if len(values) > 1 else None
+    return f"{found.mean:.3f} ± {found.deviation:.3f}" if found else f"{values[0]:.3f}"
 
 
 if __name__ == "__main__":
