@@ -1,0 +1,1 @@
+"""Label headlines with an LLM or by hand, and measure the labels before they train anything."""
