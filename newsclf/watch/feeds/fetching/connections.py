@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpcore
 
@@ -121,6 +123,89 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
             address, refusal = next(iter(refusals.items()))
             raise AddressRefusedError(f"the address {address} is {refusal}")
         return permitted[:_MOST_ADDRESSES]
+
+
+class HeadersTooLongError(Exception):
+    """An answer does not come to its body; the text says how much came before."""
+
+
+class LimitedHeaders(httpcore.AsyncNetworkBackend):
+    """Network backend of one request, which bounds what comes before the body of its answer.
+
+    httpcore passes over interim answers (1xx), however many there are.
+
+    Args:
+        network: Makes the connection.
+        at_most_bytes: Before the body.
+    """
+
+    def __init__(self, network: httpcore.AsyncNetworkBackend, *, at_most_bytes: int) -> None:
+        self._network = network
+        self._at_most_bytes = at_most_bytes
+        self._came_bytes = 0
+        self.complete = False
+        """Set when the headers have come: the body has its own limits."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect, and count what comes."""
+        connect = self._network.connect_tcp
+        stream = await connect(host, port, timeout, local_address, socket_options)
+        return _CountedStream(stream, self.came)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await self._network.sleep(seconds)
+
+    def came(self, size: int) -> None:
+        """Count what came. Raises HeadersTooLongError."""
+        self._came_bytes += size
+        # What has come may hold the beginning of the body; that more is read shows that it doesn't.
+        if not self.complete and self._came_bytes - size > self._at_most_bytes:
+            raise HeadersTooLongError(f"more than {self._at_most_bytes:,} bytes of headers")
+
+
+class _CountedStream(httpcore.AsyncNetworkStream):
+    def __init__(self, stream: httpcore.AsyncNetworkStream, came: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._came = came
+
+    async def read(
+        self,
+        max_bytes: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+    ) -> bytes:
+        data = await self._stream.read(max_bytes, timeout)
+        self._came(len(data))
+        return data
+
+    async def write(
+        self,
+        buffer: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+    ) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return _CountedStream(stream, self._came)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 def _getaddrinfo(host: str, port: int) -> list[str]:

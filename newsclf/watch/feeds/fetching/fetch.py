@@ -27,7 +27,13 @@ from newsclf.watch.feeds.fetching.answer import (
     Times,
     Validators,
 )
-from newsclf.watch.feeds.fetching.connections import AddressRefusedError, CheckedBackend, Resolver
+from newsclf.watch.feeds.fetching.connections import (
+    AddressRefusedError,
+    CheckedBackend,
+    HeadersTooLongError,
+    LimitedHeaders,
+    Resolver,
+)
 from newsclf.watch.feeds.fetching.decoding import ACCEPTED, Decoder, TooLargeError, UndecodableError
 from newsclf.watch.feeds.fetching.http_headers import (
     fresh_for_s,
@@ -72,6 +78,8 @@ class Limits:
     """Until the first byte, and from each to the next."""
     whole_s: float = 60.0
     """The request with all redirects."""
+    headers_bytes: int = 128 << 10
+    """Of one answer, with the interim answers before it."""
     wire_bytes: int = 8 << 20
     decoded_bytes: int = 32 << 20
     redirects: int = 5
@@ -173,10 +181,11 @@ class Fetcher:
             "read": self._limits.silence_s,
             "write": self._limits.silence_s,
         }
+        network = LimitedHeaders(self._backend, at_most_bytes=self._limits.headers_bytes)
         try:
             async with (
                 httpcore.AsyncHTTPConnection(
-                    origin=url.origin, ssl_context=self._tls, network_backend=self._backend
+                    origin=url.origin, ssl_context=self._tls, network_backend=network
                 ) as connection,
                 connection.stream(
                     "GET",
@@ -185,7 +194,10 @@ class Fetcher:
                     extensions={"timeout": time_outs},
                 ) as response,
             ):
+                network.complete = True
                 yield response
+        except HeadersTooLongError as problem:
+            raise _FailedError(Outcome.TOO_LARGE, str(problem)) from None
         except AddressRefusedError as problem:
             reason = f"{visit.whose_address}: {problem}"
             raise _FailedError(visit.refused, reason) from None

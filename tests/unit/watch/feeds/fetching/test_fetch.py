@@ -229,6 +229,22 @@ def test_html_inside_a_feed_is_a_feed() -> None:
     assert document(reply(feed)).body == feed
 
 
+def test_interim_answers_are_passed_over_but_not_without_end() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+    ordinary = Reply([interim * 3, *reply().pieces])
+
+    assert document(ordinary).body == RSS
+    found = failure(Reply(itertools.repeat(interim * 100)))
+    assert found.outcome is Outcome.TOO_LARGE
+    assert "headers" in found.reason
+
+
+def test_a_large_body_is_no_long_header() -> None:
+    body = b"<rss>" + b" " * 500_000 + b"</rss>"
+
+    assert document(reply(body)).body == body
+
+
 # --- redirects ------------------------------------------------------------------------------------
 
 
