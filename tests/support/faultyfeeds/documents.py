@@ -141,9 +141,9 @@ TEXTS = (
     Fault(
         name="not-well-formed",
         row=14,
-        stages=(_NOT_WELL_FORMED, _NOT_WELL_FORMED),
+        stages=(_NOT_WELL_FORMED,),
         headlines=told("Thistle Brewery taps new markets", "Thistle Brewery bottles up losses"),
-        outcomes=frozenset({Outcome.REPAIRED, Outcome.OK}),  # told while it is new
+        outcomes=_REPAIRED,
     ),
     _said(
         "not-a-feed",

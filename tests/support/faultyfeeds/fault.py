@@ -22,6 +22,8 @@ class Asked:
     """Where the fault's addresses are, such as `http://127.0.0.1:4711/moved`."""
     elsewhere: str
     """Another server, which should not be asked for anything but what a redirect leads to."""
+    file: str
+    """URI of a file of this machine."""
     complain: Callable[[str], None]
     """Takes a phrase about what is wrong with the request."""
 
@@ -61,6 +63,8 @@ class Fault:
     """Items that are recorded: one for each first showing and each change; None: unchecked."""
     user: str | None = None
     """`name:password` in the address of the feed."""
+    patience: bool = False
+    """Whether it takes hours until everything has been shown."""
     ends: bool = True
     """Whether each attempt ends before the time-outs do."""
 

@@ -15,6 +15,9 @@ _HEAD = b"HTTP/1.1 200 OK\r\n"
 _BOMB = "".join(
     f'<!ENTITY {one} "{f"&{other};" * 10}">' for other, one in itertools.pairwise("abcdefghijk")
 )
+_ATTRIBUTES = " ".join(f'a{n}="{n}"' for n in range(50_000))
+_NAME = f"{'a' * 500_000}@example.com"
+_GML = 'xmlns:gml="http://www.opengis.net/gml"'
 _NOT_READ = frozenset({Outcome.HOSTILE})
 _UNREACHABLE = frozenset({Outcome.UNREACHABLE})
 _TOO_LARGE = frozenset({Outcome.TOO_LARGE})
@@ -25,9 +28,10 @@ def _declares(declarations: str, title: str) -> str:
     return rss(item(title, guid="1"), prolog=prolog)
 
 
-def _external(kind: str) -> Stage:
+def _external(kind: str, *, of_a_file: bool = False) -> Stage:
     def answer(asked: Asked) -> Reply:
-        declared = f'<!ENTITY {kind} SYSTEM "{asked.elsewhere}/entity">'
+        address = asked.file if of_a_file else f"{asked.elsewhere}/entity"
+        declared = f'<!ENTITY {kind} SYSTEM "{address}">'
         use = "%x;" if kind.startswith("%") else ""
         return reply(_declares(declared + use, "Alder &x; bridges").encode(), Content_Type=XML)
 
@@ -39,7 +43,7 @@ def _external_dtd(asked: Asked) -> Reply:
     prolog += f'<?xml-stylesheet type="text/xsl" href="{asked.elsewhere}/style.xsl"?>'
     body = rss(
         item("Bramble Fences holds the line", guid="1", link=f"{asked.elsewhere}/article"),
-        '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/hostname"'
+        f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{asked.file}"'
         ' parse="text"/><title>Bramble Fences includes nothing</title>',
         prolog=prolog,
     )
@@ -91,12 +95,7 @@ HOSTILE = (
         frozenset({Outcome.MALFORMED}),
         30,
     ),
-    _once(
-        "file-as-an-entity",
-        _declares('<!ENTITY x SYSTEM "file:///etc/hostname">', "Alder &x;"),
-        _NOT_READ,
-        30,
-    ),
+    _once("file-as-an-entity", _external("x", of_a_file=True), _NOT_READ, 30),
     _once("address-as-an-entity", _external("x"), _NOT_READ, 30),
     _once("address-as-a-parameter-entity", _external("% x"), _NOT_READ, 30),
     Fault(
@@ -109,12 +108,27 @@ HOSTILE = (
         name="deep",
         stages=(
             rss(
-                item("Clover Fields lies deep", guid="1", more="<a>" * 100_000 + "</a>" * 100_000),
+                item("Clover Fields lies deep", guid="1", more="<a>" * 20_000 + "</a>" * 20_000),
                 item("Clover Fields lies flat", guid="2"),
             ),
         ),
         headlines=told("Clover Fields lies deep", "Clover Fields lies flat"),
     ),
+    Fault(
+        name="costly",
+        stages=(
+            rss(
+                item("Daisy Chains has attributes", guid="1", more=f"<a {_ATTRIBUTES}/>"),
+                item("Daisy Chains has an author", guid="2", more=f"<author>{_NAME}</author>"),
+                item("Daisy Chains has a place", guid="3", more=f"<gml:pos {_GML}>1 2</gml:pos>"),
+            ),
+        ),
+        outcomes=frozenset({Outcome.REPAIRED}),
+        headlines=told(
+            "Daisy Chains has attributes", "Daisy Chains has an author", "Daisy Chains has a place"
+        ),
+    ),
+    _once("millions-of-tags", rss("<a>" * 1_000_000), _TOO_LARGE),
     _once("deep-json", '{"items": ' + "[" * 200_000, frozenset({Outcome.MALFORMED})),
     _once(
         "json-of-one-number", '{"items": [' + "9" * 20_000 + "]}", frozenset({Outcome.MALFORMED})
@@ -122,12 +136,7 @@ HOSTILE = (
     _once("gzip-bomb", _gzip_bomb, _TOO_LARGE, 29),
     _once("endless", _endless, _TOO_LARGE, 29),
     _once("headers-for-ever", _headers_for_ever, _UNREACHABLE),
-    Fault(
-        name="interim-answers-for-ever",
-        stages=(_interim_for_ever,),
-        outcomes=_UNREACHABLE,
-        ends=False,
-    ),
+    _once("interim-answers-for-ever", _interim_for_ever, _TOO_LARGE),
     Fault(name="drips-for-ever", stages=(_drips_for_ever,), outcomes=_UNREACHABLE, ends=False),
     Fault(name="silent", stages=(Reply([], hang=True),), outcomes=_UNREACHABLE, ends=False),
     Fault(

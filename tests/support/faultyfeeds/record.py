@@ -36,7 +36,7 @@ class Told:
                 sorted(tuple(v.text for v in each) for each in self.headlines.values()),
                 sorted(fault.headlines),
             ),
-            "outcomes": (self.outcomes, fault.outcomes),
+            "outcomes": (self._outcomes(fault), fault.outcomes),
             "withdrawn": (
                 {each[0].text for n, each in self.headlines.items() if n in self.withdrawn},
                 fault.withdrawn,
@@ -59,6 +59,11 @@ class Told:
         if fault.rows is not None:
             pairs["rows"] = (self.rows, fault.rows)
         return {what: pair for what, pair in pairs.items() if pair[0] != pair[1]}
+
+    def _outcomes(self, fault: Fault) -> set[Outcome]:
+        """What became of the attempts, but for answers that a document has not changed."""
+        unchanged = any(outcome.delivers for outcome in fault.outcomes - {Outcome.OK})
+        return self.outcomes - {Outcome.OK} if unchanged else self.outcomes
 
 
 def told_by(record: Record) -> dict[str, Told]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from threading import Event, Thread
+from pathlib import Path
+from threading import Condition, Event, Thread
 
 from tests.support.faultyfeeds.fault import Asked, Fault, answer_of
 from tests.support.feedserver import Reply, reply
+
+_FIRST_HOST = 256
+"""Hosts are 127.0.1.0 and those behind it: each source is on its own, as sources are."""
 
 
 @dataclass
@@ -20,6 +25,8 @@ class FaultyFeeds:
     faults: tuple[Fault, ...]
     agent: str
     """What each request should name in its User-Agent."""
+    secret_file: str
+    """URI of a file that no source should learn of."""
     port: int = 0
     elsewhere_port: int = 0
     requests: list[str] = field(default_factory=list)
@@ -34,25 +41,36 @@ class FaultyFeeds:
     _repeated: set[str] = field(default_factory=set)
     _answering: set[asyncio.Task[object]] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop | None = None
+    _came: Condition = field(default_factory=Condition)
 
-    @property
-    def url(self) -> str:
-        """URL of the server, without a path."""
-        return f"http://127.0.0.1:{self.port}"
+    def host_of(self, fault: Fault) -> str:
+        """Host of a feed: one for each, where all of 127.0.0.0/8 is this machine."""
+        if sys.platform != "linux":
+            return "127.0.0.1"
+        number = _FIRST_HOST + self.faults.index(fault)
+        return f"127.0.{number >> 8}.{number & 0xFF}"
+
+    def server_of(self, fault: Fault) -> str:
+        """Address of the server of a feed, without a path."""
+        return f"http://{self.host_of(fault)}:{self.port}"
 
     def url_of(self, fault: Fault) -> str:
         """Address of a feed."""
         user = f"{fault.user}@" if fault.user else ""
-        return f"http://{user}127.0.0.1:{self.port}{fault.path}"
+        return f"http://{user}{self.host_of(fault)}:{self.port}{fault.path}"
+
+    def wait_for(self, requests: int) -> None:
+        """Wait until that many requests came in all."""
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.requests) >= requests, timeout=60)
 
     @property
     def unfinished(self) -> list[str]:
-        """Names of the faults whose last stage has not been asked for, or may not be recorded."""
+        """Names of the faults whose last stage has not been asked for."""
         return [
             fault.name
             for fault in self.faults
             if self._stages.get(fault.name, -1) < len(fault.stages) - 1
-            or fault.name in self._repeated
         ]
 
     def client_died(self) -> None:
@@ -75,7 +93,9 @@ class FaultyFeeds:
     def reply_to(self, head: str) -> Reply:
         """The answer to a request."""
         _, target, _ = head.split(maxsplit=2)
-        self.requests.append(target)
+        with self._came:
+            self.requests.append(target)
+            self._came.notify_all()
         name, _, place = target.removeprefix("/").partition("/")
         fault = next((each for each in self.faults if each.name == name), None)
         if fault is None or (place != "feed" and place not in fault.places):
@@ -85,8 +105,9 @@ class FaultyFeeds:
         headers = {field.lower(): value.strip() for field, _, value in lines}
         asked = Asked(
             headers,
-            f"{self.url}/{name}",
+            f"{self.server_of(fault)}/{name}",
             f"http://127.0.0.1:{self.elsewhere_port}",
+            self.secret_file,
             lambda words: self.complaints.append(f"{target}: {words}"),
         )
         if self.agent not in headers.get("user-agent", ""):
@@ -129,14 +150,16 @@ class FaultyFeeds:
     async def serve(self, started: Event, stop: asyncio.Event) -> None:
         """Listen until told to stop."""
         self._loop = asyncio.get_running_loop()
-        feeds = await asyncio.start_server(self.answer, "127.0.0.1", 0)
         other = await asyncio.start_server(self.answer_elsewhere, "127.0.0.1", 0)
-        self.port = feeds.sockets[0].getsockname()[1]
         self.elsewhere_port = other.sockets[0].getsockname()[1]
+        first, *more = sorted({self.host_of(fault) for fault in self.faults})
+        feeds = await asyncio.start_server(self.answer, first, 0)
+        self.port = feeds.sockets[0].getsockname()[1]
+        others = await asyncio.start_server(self.answer, more, self.port) if more else feeds
         started.set()
         await stop.wait()
-        feeds.close()
-        other.close()
+        for server in (feeds, others, other):
+            server.close()
 
 
 async def _send(sent: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -161,14 +184,17 @@ async def _until_gone(reader: asyncio.StreamReader) -> None:
 
 
 @contextmanager
-def faulty_feeds(faults: Iterable[Fault], *, agent: str) -> Iterator[FaultyFeeds]:
+def faulty_feeds(
+    faults: Iterable[Fault], *, agent: str, secret_file: Path
+) -> Iterator[FaultyFeeds]:
     """Run the server.
 
     Args:
         faults: What it serves, each below its name.
         agent: What each request should name in its User-Agent, such as the contact.
+        secret_file: A file that hostile sources try to read.
     """
-    server = FaultyFeeds(tuple(faults), agent)
+    server = FaultyFeeds(tuple(faults), agent, secret_file.as_uri())
     started, stops = Event(), []
 
     async def run() -> None:
