@@ -33,7 +33,7 @@ from tests.support.faultyfeeds.server import FaultyFeeds, faulty_feeds
 CONTACT = "ops@example.com"
 SECRET = "CANARY-of-a-file"
 SPEED = 5
-MEMORY_MIB = 1_000
+MEMORY_MIB = 600
 WATCHED = tuple(fault for fault in FAULTS if not fault.patience)
 """Those that show all they have within a minute of the clock."""
 
