@@ -15,7 +15,7 @@ from newsclf.common.records import LenientRecord
 from newsclf.common.settings import DataSettings
 from newsclf.data.examples import Texts
 from newsclf.data.overlap import KINDS, Kind, Match, overlap
-from newsclf.data.sources import Part, load_part, load_texts
+from newsclf.data.sources import WITH_HEADLINES, Part, load_part, load_texts
 
 _COLUMNS = ("kind", "similarity", "first_row", "second_row", "first_text", "second_text")
 
@@ -78,10 +78,10 @@ def report_overlap(request: OverlapRequest) -> OverlapReport:
 
     Raises:
         DataError: a source can't be read, or the file can't be written.
-        ConfigError: the file exists, or is not called .csv.
+        ConfigError: the file exists, is one of the sources, or is not called .csv.
     """
     if request.output is not None:
-        _check_output(request.output, overwrite=request.overwrite)
+        _check_output(request, request.output)
     if request.parts is None:
         first, second = load_texts(request.first), load_texts(request.second)
     else:
@@ -127,12 +127,18 @@ def _pair(match: Match, first: Texts, second: Texts) -> Pair:
     )
 
 
-def _check_output(path: Path, *, overwrite: bool) -> None:
+def _check_output(request: OverlapRequest, path: Path) -> None:
     if path.suffix.lower() != ".csv":
         raise ConfigError(
             f"{path}: the pairs are written as CSV", hint="name a file that ends in .csv"
         )
-    if path.exists() and not overwrite:
+    for source in (request.first.source, request.second.source):
+        compared = Path(source.removesuffix(WITH_HEADLINES))
+        if compared.exists() and path.exists() and path.samefile(compared):
+            raise ConfigError(
+                f"{path} is one of the compared files", hint="name another file with --output"
+            )
+    if path.exists() and not request.overwrite:
         raise ConfigError(
             f"{path} already exists", hint="add --overwrite, or name another file with --output"
         )

@@ -29,7 +29,7 @@ _TAKES = (
     " it adds the shipped headlines"
 )
 _SHIPPED = {"headlines": headlines.read, "sample": headlines.read_sample}
-_WITH_HEADLINES = "+headlines"
+WITH_HEADLINES = "+headlines"
 """Ends a source to which the project's own headlines are added."""
 
 
@@ -84,7 +84,7 @@ def load_texts(settings: DataSettings) -> Texts:
         MissingExtraError: the packages that read these data are not installed.
     """
     source = settings.source
-    if source.endswith(_WITH_HEADLINES):
+    if source.endswith(WITH_HEADLINES):
         own = load_texts(_with_source(settings, _added_to(source)))
         shipped = load_texts(_with_source(settings, "headlines"))
         return Texts(source, [*own.texts, *shipped.texts], own.notes)
@@ -153,7 +153,7 @@ def load_again(
 
 
 def _load_source(settings: DataSettings, at: Path | None) -> LabelledData:
-    if settings.source.endswith(_WITH_HEADLINES):
+    if settings.source.endswith(WITH_HEADLINES):
         source = _added_to(settings.source)
         own = _load_source(_with_source(settings, source), at)
         return _joined(own, headlines.read(settings), settings)
@@ -171,7 +171,7 @@ def _load_source(settings: DataSettings, at: Path | None) -> LabelledData:
 
 def _added_to(source: str) -> str:
     """The source to which the shipped headlines are added."""
-    other = source.removesuffix(_WITH_HEADLINES)
+    other = source.removesuffix(WITH_HEADLINES)
     if other in _SHIPPED:
         raise DataError(
             f"{source} adds headlines that it holds already",
@@ -211,7 +211,7 @@ def data_file(settings: DataSettings) -> Path | None:
             "separate files for validation and test can't be sent, where a single file is needed",
             hint="leave out --validation and --test, so that parts are drawn from --data",
         )
-    source = settings.source.removesuffix(_WITH_HEADLINES)
+    source = settings.source.removesuffix(WITH_HEADLINES)
     if source == "phrasebank":
         return phrasebank.download()
     if source in _SHIPPED or hub_data(source) is not None:

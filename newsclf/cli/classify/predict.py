@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import shlex
 import sys
@@ -180,9 +181,9 @@ def predict(
         return
     rows = RowsRequest(
         source=_source(output, texts, source),
-        form=".txt" if texts or source is None else None,
+        form=".jsonl" if texts else ".txt" if source is None else None,
         reading=settings.data,
-        known_text_column=classifier.text_column,
+        known_text_column=None if texts else classifier.text_column,
         skip_bad=skip_bad,
         count_truncated=classifier.count_truncated,
         asked=asked,
@@ -222,7 +223,7 @@ def _headlines(given: list[str], source: str | None) -> list[str]:
     if source is not None or _STDIN in given:
         return []
     for each in given:
-        if len(each) < _LONGEST_PATH and Path(each).is_file():
+        if _is_file(each):
             raise ConfigError(
                 f"{each} is a file, not a headline",
                 hint=f"newsclf predict --input {shlex.quote(each)}",
@@ -230,6 +231,13 @@ def _headlines(given: list[str], source: str | None) -> list[str]:
     if not given and sys.stdin.isatty():
         raise DataError("no headline was given", hint='newsclf predict "Profit rose by a third"')
     return [typed(text) for text in given]
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return len(text) < _LONGEST_PATH and Path(text).is_file()
+    except OSError:  # such as a name that is too long for a file
+        return False
 
 
 def _check_place_for_words(target: str | None, rows_format: StreamFormat | None) -> None:
@@ -276,8 +284,8 @@ def _few(output: Output, texts: list[str], classifier: Classifier, asked: Asked)
 
 def _source(output: Output, texts: list[str], source: str | None) -> Path | BinaryIO:
     """The headlines of the command line as a stream, else the file, else stdin."""
-    if texts:
-        return io.BytesIO("\n".join(texts).encode("utf-8", "surrogatepass"))
+    if texts:  # as JSON, since a headline may hold a line end or end like sentence@label
+        return io.BytesIO("\n".join(json.dumps({"text": text}) for text in texts).encode())
     if source not in (None, _STDIN):
         return Path(source or "")
     if sys.stdin.isatty():

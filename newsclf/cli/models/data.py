@@ -85,6 +85,7 @@ def overlap(
     common; run, seven words in a row in common.
     """
     output = general.start()
+    from newsclf.data.examples import counted
     from newsclf.data.overlap_report import OverlapRequest, check_share, report_overlap
 
     flags = reading.flags()
@@ -102,7 +103,7 @@ def overlap(
     )
     _show(output, found)
     if target is not None:
-        output.note(f"{found.contained:,} pairs → {target}")
+        output.note(f"{counted(found.contained, 'pair', 'pairs')} → {target}")
     if fail_above is not None:
         check_share(found, fail_above)
 

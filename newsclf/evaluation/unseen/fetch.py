@@ -123,7 +123,7 @@ def _get(url: str, file: SetFile) -> bytes:
                 received += chunk
                 if len(received) > file.bytes:
                     raise _failed(url, file, f"more than its {file.bytes:,} bytes arrived")
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last two: a bad host
         raise _failed(url, file, reason_of(error)) from error
     return bytes(received)
 

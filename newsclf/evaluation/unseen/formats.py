@@ -27,6 +27,8 @@ class NoSuchFormatError(ValueError):
     """A file is not of the form that its catalogue entry says."""
 
 
+_KINDS = {str: "text", list: "list", dict: "object"}
+"""Types of JSON and CSV values, in words."""
 _ENTITY = re.compile(r"""(?P<q>['"])(?P<name>.+?)(?P=q): '(?P<label>\w+)'""")
 
 
@@ -40,7 +42,15 @@ def read_rows(content: bytes, form: Format) -> list[RawRow]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise NoSuchFormatError(f"not UTF-8 (byte {error.start:,})") from error
-    return list(_READERS[form](text))
+    rows = list(_READERS[form](text))
+    for number, row in _numbered(rows):
+        try:
+            row.text.encode()
+        except UnicodeEncodeError as error:  # JSON can escape half of a surrogate pair
+            raise NoSuchFormatError(
+                f"row {number:,}: its text holds half of a surrogate pair, which is no character"
+            ) from error
+    return rows
 
 
 def _finentity(text: str) -> Iterator[RawRow]:
@@ -85,7 +95,7 @@ def _sentfin(text: str) -> Iterator[RawRow]:
         given, broken = _field(row, "Decisions", str, number), False
         try:
             labels = tuple(_labels_of(ast.literal_eval(given), number))
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
             broken, labels = True, _repaired_labels(given, number)
         yield RawRow(_field(row, "Title", str, number), labels, broken)
 
@@ -120,7 +130,7 @@ def _json(text: str, kind: type) -> Any:
     except (ValueError, RecursionError) as error:
         raise NoSuchFormatError(f"broken JSON ({error})") from error
     if not isinstance(document, kind):
-        raise NoSuchFormatError(f"its JSON is not a {kind.__name__}")
+        raise NoSuchFormatError(f"its JSON is no {_KINDS[kind]}")
     return document
 
 
@@ -144,7 +154,7 @@ def _numbered(items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
 def _field(item: object, name: str, kind: type, number: int) -> Any:
     value = item.get(name) if isinstance(item, Mapping) else None
     if not isinstance(value, kind):
-        raise NoSuchFormatError(f"row {number:,}: no {kind.__name__} '{name}'")
+        raise NoSuchFormatError(f"row {number:,}: no {_KINDS[kind]} '{name}'")
     return value
 
 

@@ -145,11 +145,15 @@ def _prepare(
     parts = [part_of(seen, example.text) for example in headlines.agreeing]
     new = without_seen(headlines.agreeing, seen)
     examples = headlines.agreeing if request.include_seen else new
+    if not headlines.agreeing:
+        raise DataError(
+            f"{unseen.title}: none of its {headlines.rows:,} rows is a headline with one label",
+            hint="leave this set out of --on",
+        )
     if not examples:
         raise DataError(
-            f"{unseen.title}: no headline is left to score: of {headlines.rows:,} rows"
-            f" {len(headlines.agreeing):,} are headlines with one label, and the model was trained"
-            " or validated on all of these",
+            f"{unseen.title}: no headline is left to score: the model was trained or validated on"
+            f" all {len(headlines.agreeing):,} headlines with one label",
             hint="leave this set out of --on, or score them all the same with --include-seen",
         )
     report = SeenRows(

@@ -75,6 +75,19 @@ def test_all_pairs_are_written(newsclf: Cli) -> None:
     assert newsclf(*arguments, "--output", "found/pairs.csv", "--overwrite").exit_code == 0
 
 
+@pytest.mark.parametrize("first", ["train.csv", "train.csv+headlines", "test.txt"])
+def test_a_compared_file_is_never_overwritten(newsclf: Cli, first: str) -> None:
+    before = Path("train.csv").read_bytes()
+
+    result = newsclf(
+        *("data", "overlap", first, "./train.csv", "--output", "train.csv", "--overwrite")
+    )
+
+    assert result.exit_code == 2
+    assert "train.csv is one of the compared files" in result.err
+    assert Path("train.csv").read_bytes() == before
+
+
 def test_a_file_without_pairs_has_a_header(newsclf: Cli) -> None:
     Path("test.txt").write_text("Gold slides\nCopper gains\n", encoding="utf-8")
 

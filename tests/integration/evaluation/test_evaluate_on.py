@@ -159,6 +159,22 @@ def test_a_set_of_which_the_model_has_seen_all_is_an_error(on: Cli) -> None:
     assert not Path("model/evaluation-unseen").exists()
 
 
+def test_a_set_without_headlines_is_an_error_that_blames_no_training(newsclf: Cli) -> None:
+    build_model(Path("model"))
+    content = b"text,label\n"
+    write_catalogue(Path("sets.toml"), entry("tfns", content))
+    Path("sets").mkdir()
+    Path("sets/tfns.csv").write_bytes(content)
+
+    result = newsclf(
+        *("evaluate", "--on", "tfns", "--sets", "sets", "--catalogue", "sets.toml"),
+    )
+
+    assert result.exit_code == 2
+    assert "The tfns set: none of its 0 rows is a headline with one label" in result.err
+    assert "--include-seen" not in result.err
+
+
 def test_a_base_that_is_known_to_have_seen_a_set_is_named(newsclf: Cli) -> None:
     base = CardBase(name="Somebody/Finbert", revision="1")
     build_model(Path("model"), base=base)

@@ -352,6 +352,23 @@ def test_headlines_on_the_command_line_can_be_rows_too(newsclf: Cli) -> None:
 
 
 @pytest.mark.usefixtures("model")
+def test_rows_of_the_command_line_are_the_headlines_as_they_are(newsclf: Cli) -> None:
+    given = ["Profit rose@positive", "Two\nlines", "text", "Loss of €5 mn"]
+
+    result = newsclf("predict", *given, "--format", "jsonl")
+
+    assert [json.loads(line)["text"] for line in result.out.splitlines()] == given
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("length", [256, 400, 1023, 5000])
+def test_a_headline_may_be_longer_than_a_file_s_name(newsclf: Cli, length: int) -> None:
+    result = newsclf("predict", "Profit rose".ljust(length, "!"))
+
+    assert result.exit_code == 0
+
+
+@pytest.mark.usefixtures("model")
 def test_a_table_comes_through_stdin(newsclf: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     give_stdin(monkeypatch, '{"id": 7, "headline": "Profit rose"}\n')
 

@@ -158,6 +158,14 @@ def test_without_an_answer_the_error_says_how_to_do_without(tmp_path: Path, serv
     assert raised.value.hint == "put a copy of finentity.dat into a folder and pass it: --sets DIR"
 
 
+@pytest.mark.parametrize("host", ["http://[::1", "http://a..b", "http://a\tb", "https://"])
+def test_a_host_that_is_none_is_an_error(tmp_path: Path, host: str) -> None:
+    catalogue = catalogue_of(tmp_path, "finentity", host=host)
+
+    with pytest.raises(DownloadError, match="could not be downloaded"):
+        read_files(catalogue, catalogue.sets[0], folder=None, cache=tmp_path / "cache")
+
+
 def test_a_cache_that_cannot_be_written_does_not_stop_the_evaluation(
     tmp_path: Path, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:

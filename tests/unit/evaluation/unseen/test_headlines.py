@@ -89,7 +89,8 @@ def test_sentfin_dicts_that_an_apostrophe_breaks_are_repaired_and_counted() -> N
 
 
 @pytest.mark.parametrize(
-    "broken", ["{'Acme': 'positive'", "{'A's': 'up', oops}", "[1]", "{'A': 1}"]
+    "broken",
+    ["{'Acme': 'positive'", "{'A's': 'up', oops}", "[1]", "{'A': 1}", "{[]: 'up'}", "-" * 99_999],
 )
 def test_sentfin_dicts_that_cannot_be_repaired_are_an_error_that_names_the_row(broken: str) -> None:
     content = table(("Title", "Decisions"), [("Acme", "{'Acme': 'positive'}"), ("Bad", broken)])
@@ -141,11 +142,12 @@ def test_no_row_is_lost_and_no_headline_comes_twice(form: str) -> None:
     ("form", "content", "said"),
     [
         ("finentity", b"{", "broken JSON"),
-        ("finentity", b"{}", "not a list"),
+        ("finentity", b"{}", "its JSON is no list"),
         ("finentity", b'[{"content": "a"}]', "row 1: no list 'annotations'"),
+        ("finentity", b'[{"content": "\\ud800", "annotations": []}]', "row 1: its text holds half"),
         ("finentity", b"[1]", "row 1: no list 'annotations'"),
         ("tfns", b"headline,label\na,1\n", "no column text"),
-        ("tfns", b"text,label\na\n", "row 1: no str 'label'"),
+        ("tfns", b"text,label\na\n", "row 1: no text 'label'"),
         ("gold", b"News\tPrice\n", "no column Price Sentiment"),
         ("semeval", b'[{"title": "a", "sentiment": 2}]', "row 1: 'sentiment' is not a score"),
         ("semeval", b'[{"title": "a", "sentiment": "?"}]', "row 1: 'sentiment' is not a score"),
