@@ -27,7 +27,7 @@ class NoSuchFormatError(ValueError):
     """A file is not of the form that its catalogue entry says."""
 
 
-_KINDS = {str: "text", list: "list", dict: "object"}
+_KINDS: Mapping[type, str] = {str: "text", list: "list", dict: "object"}
 """Types of JSON and CSV values, in words."""
 _ENTITY = re.compile(r"""(?P<q>['"])(?P<name>.+?)(?P=q): '(?P<label>\w+)'""")
 
