@@ -54,7 +54,7 @@ _BEHIND_S = 0.01
 """Past the end of a bar when it is computed."""
 _EXPLAIN_EVERY_S = 0.2
 _RECORD_QUIET_EVERY_S = 60.0
-"""Between two entries that a file has nothing new."""
+"""Between two entries that a file has nothing new, or still can't be read."""
 _LONGEST_LAST_WAIT_S = 60.0
 _LOOK_AT_CLOCK_EVERY_S = 30.0
 _RESENT_FOR = dt.timedelta(days=1)
@@ -270,12 +270,14 @@ class Watch:
         self._news.set()
 
     async def _follow(self, name: str, source: Files | Pipe) -> None:
-        """Record what comes; that nothing came, from time to time."""
+        """Record what comes; that nothing came, or the same failure, from time to time."""
         recorded_s = -_RECORD_QUIET_EVERY_S
+        last: tuple[Outcome, str | None] | None = None
         async for answered in source.answers():
-            quiet = answered.outcome is Outcome.OK and not answered.items
-            if not quiet or time.monotonic() - recorded_s >= _RECORD_QUIET_EVERY_S:
-                recorded_s = time.monotonic()
+            said = (answered.outcome, answered.detail)
+            new = answered.items or said != last
+            if new or time.monotonic() - recorded_s >= _RECORD_QUIET_EVERY_S:
+                recorded_s, last = time.monotonic(), said
                 await self._take(name, answered)
 
     async def _score(self) -> None:

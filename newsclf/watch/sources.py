@@ -70,7 +70,7 @@ def make_sources(
     secrets: list[str] = []
     for source in settings.sources:
         if source.path == STDIN:
-            followed[source.name] = Pipe(stdin, zone=source.zone, now=now)
+            followed[source.name] = Pipe(stdin, zone=source.zone, now=now, every_s=source.every_s)
         elif source.path is not None:
             path = folder / source.path
             followed[source.name] = Files(path, zone=source.zone, every_s=source.every_s, now=now)

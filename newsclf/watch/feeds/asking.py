@@ -199,8 +199,10 @@ class NewsApi:
         self._monotonic = monotonic
         self._newest: dt.datetime | None = None
         """The latest time of publication that an item claimed."""
+        self._known: frozenset[str] = frozenset()
+        """Digests of the items of the last first page, and of the pages behind it, before this."""
         self._seen: frozenset[str] = frozenset()
-        """Digests of the items of the last first page, and of the pages behind it."""
+        """Those of this first page, and of the pages behind it so far."""
         self._page: str | None = None
         self._pages = 0
 
@@ -243,8 +245,10 @@ class NewsApi:
         digests = frozenset(_digest(item) for item in reading.items)
         paging = self._vendor.paging
         oldest_first = paging is not None and paging.oldest_first
-        only_news = bool(self._seen) and bool(digests) and not digests & self._seen
-        self._seen = digests if page is None else self._seen | digests
+        if page is None:
+            self._known, self._seen = self._seen or self._known, frozenset()
+        only_news = bool(self._known and digests - self._seen) and not digests & self._known
+        self._seen |= digests
         stamps = [stamp for item in reading.items for stamp in (item.published, item.updated)]
         claimed = [stamp.at for stamp in stamps if stamp and stamp.at]
         if claimed:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import gzip
-import itertools
+import io
+import stat
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from newsclf.common.errors import DataError, reason_of
@@ -23,9 +27,12 @@ from newsclf.data.formats.rows import BadRow
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.documents.files import files_of, read_line
 from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.item import Item
 
 EVERY_S = 2.0
 """Interval at which files are looked at, unless the source says another."""
+_OPEN_EVERY_S = 60.0
+"""Interval at which a pipe without news is said to be open."""
 _AT_ONCE = 500
 """Lines that are handed over together."""
 _UNTAKEN = 500
@@ -35,17 +42,34 @@ _COMPRESSED = ".gz"
 
 
 @dataclass(frozen=True, slots=True)
+class _Line:
+    """A line, and the place behind it."""
+
+    number: int
+    """From 1."""
+    text: bytes | None
+    """None: it is too long."""
+    ended: bool
+    """Whether its end has been written."""
+    offset: int
+    """Of what follows it."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Place:
     """How far a file has been read."""
 
     file: tuple[int, int] = (0, 0)
     """Device and inode."""
+    size: int = 0
+    """Of the file, when it was read."""
     offset: int = 0
     lines: int = 0
 
-
-_Line = tuple[int, bytes]
-"""Its number, from 1, and its text."""
+    def behind(self, line: _Line) -> _Place:
+        """The place behind a line; what comes after one without an end belongs to it."""
+        lines = line.number if line.ended else line.number - 1
+        return _Place(self.file, self.size, line.offset, lines)
 
 
 class Files:
@@ -75,50 +99,69 @@ class Files:
         self._now = now
         self._sleep = sleep
         self._places: dict[Path, _Place] = {}
+        self._looked_at: dict[Path, tuple[int, ...]] = {}
+        """What each file was when all of it had been read."""
 
     async def answers(self) -> AsyncIterator[Answered]:
         """What was added, without end: an answer for each handful, at least one for each look."""
         while True:
+            looked = self._answered([], "")
             try:
-                looked = self._answered([], "")
-                for file in await asyncio.to_thread(files_of, self._path):
-                    while (found := await asyncio.to_thread(self._added, file))[0]:
+                files = await asyncio.to_thread(files_of, self._path)
+            except DataError as error:
+                files, looked = [], self._answered([], "", problem=error.message)
+            for file in files:
+                try:
+                    added = self._added(file)
+                    while found := await asyncio.to_thread(next, added, None):
                         lines, place = found
                         yield await asyncio.to_thread(self._answered, lines, file.name)
                         # Behind the answer: what was not taken is read again.
                         self._places[file] = place
-                yield looked
-            except DataError as error:
-                yield self._answered([], "", problem=error.message)
+                except DataError as error:  # the other files can be read
+                    looked = self._answered([], "", problem=error.message)
+            yield looked
             await self._sleep(self._every_s)
 
     def _answered(self, lines: list[_Line], name: str, problem: str | None = None) -> Answered:
         return _answered(self._now(), lines, self._zone, name=name, problem=problem)
 
-    def _added(self, file: Path) -> tuple[list[_Line], _Place]:
-        """A handful of whole lines that were added to a file, and the place behind them."""
+    def _added(self, file: Path) -> Iterator[tuple[list[_Line], _Place]]:
+        """Handfuls of lines that were added to a file, and the places behind them."""
         before = self._places.get(file, _Place())
-        opened = gzip.open if file.name.lower().endswith(_COMPRESSED) else open
         try:
-            status = file.stat()
-            identity = (status.st_dev, status.st_ino)
-            if before.file != identity or (opened is open and status.st_size < before.offset):
-                before = _Place(identity)
+            found = file.stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise DataError(f"{file}: it is not a regular file")
+            state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            if state == self._looked_at.get(file):
+                return
+            place = _Place(state[:2], found.st_size)
+            if place.file == before.file and place.size >= before.size:
+                place = replace(before, size=place.size)
+            opened = gzip.open if file.name.lower().endswith(_COMPRESSED) else open
             with opened(file, "rb") as stream:
-                stream.seek(before.offset)
-                lines = list(itertools.islice(_whole_lines(stream), _AT_ONCE))
-        except (OSError, EOFError) as error:
+                stream.seek(place.offset)
+                lines = _lines(stream, place)
+                whole = takewhile(lambda line: line.ended or _is_item(line), lines)
+                while handful := list(islice(whole, _AT_ONCE)):
+                    place = place.behind(handful[-1])
+                    yield handful, place
+            self._looked_at[file] = state
+        except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{file}: {reason_of(error)}") from error
-        numbered = list(enumerate(lines, start=before.lines + 1))
-        offset = before.offset + sum(map(len, lines))
-        return numbered, _Place(identity, offset, before.lines + len(lines))
 
 
 class Pipe:
     """Standard input, until it ends."""
 
     def __init__(
-        self, stream: BinaryIO, *, zone: ZoneInfo | None, now: Callable[[], dt.datetime]
+        self,
+        stream: BinaryIO,
+        *,
+        zone: ZoneInfo | None,
+        now: Callable[[], dt.datetime],
+        every_s: float | None = None,
     ) -> None:
         """Begin with the next line.
 
@@ -126,42 +169,77 @@ class Pipe:
             stream: Of JSON lines.
             zone: Where times without a zone are from.
             now: The wall clock.
+            every_s: Interval at which to say that it is open, though nothing came.
         """
-        self._stream = stream
+        # Python ends with a fatal error while a thread reads from the buffer of standard input.
+        self._raw: Any = getattr(stream, "raw", stream)
         self._zone = zone
         self._now = now
+        self._every_s = every_s if every_s is not None else _OPEN_EVERY_S
 
     async def answers(self) -> AsyncIterator[Answered]:
         """What comes, until the stream ends."""
         loop = asyncio.get_running_loop()
         room = threading.Semaphore(_UNTAKEN)
         arrived: asyncio.Queue[_Line | None] = asyncio.Queue()
+        problem: str | None = None
 
         def read() -> None:
-            try:
-                for line in enumerate(iter(lambda: self._stream.readline(_LONGEST_LINE), b""), 1):
-                    room.acquire()
-                    loop.call_soon_threadsafe(arrived.put_nowait, line)
+            nonlocal problem
+            with suppress(RuntimeError):  # the event loop has ended
+                stream: io.BufferedReader = io.BufferedReader(self._raw)
+                try:
+                    for line in _lines(stream, _Place()):
+                        room.acquire()
+                        loop.call_soon_threadsafe(arrived.put_nowait, line)
+                except (OSError, ValueError) as error:
+                    problem = f"standard input: {reason_of(error)}"
+                stream.detach()  # else it is closed with this buffer
                 loop.call_soon_threadsafe(arrived.put_nowait, None)
-            except RuntimeError:  # the event loop has ended
-                pass
 
         # Not of a pool: a read that never returns must not keep the program from ending.
         threading.Thread(target=read, name="stdin", daemon=True).start()
         ended = False
         while not ended:
-            lines = [await arrived.get()]
-            while not arrived.empty() and len(lines) < _AT_ONCE:
-                lines.append(arrived.get_nowait())
-            ended = lines[-1] is None
-            found = [line for line in lines if line is not None]
-            yield _answered(self._now(), found, self._zone, name="stdin")
-            room.release(len(found) or 1)
+            found = []
+            with suppress(TimeoutError):
+                found.append(await asyncio.wait_for(arrived.get(), self._every_s))
+            while not arrived.empty() and len(found) < _AT_ONCE:
+                found.append(arrived.get_nowait())
+            ended = None in found
+            lines = [line for line in found if line is not None]
+            said = problem if ended else None
+            if lines or said is None:
+                yield _answered(self._now(), lines, self._zone, name="stdin")
+            if said is not None:
+                yield _answered(self._now(), [], self._zone, name="stdin", problem=said)
+            for _ in lines:
+                room.release()
 
 
-def _whole_lines(stream: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines with their ends: one that is still being written is left for the next look."""
-    return itertools.takewhile(lambda line: line.endswith(b"\n"), stream)
+def _lines(stream: io.BufferedIOBase, place: _Place) -> Iterator[_Line]:
+    """The lines from a place on; of one that is too long nothing is kept."""
+    number, offset = place.lines, place.offset
+    while text := stream.readline(_LONGEST_LINE):
+        size, end = len(text), text
+        while end and not end.endswith(b"\n"):
+            end = stream.readline(_LONGEST_LINE)
+            size += len(end)
+        number, offset = number + 1, offset + size
+        whole = size <= _LONGEST_LINE
+        yield _Line(number, text if whole else None, bool(end), offset)
+
+
+def _is_item(line: _Line) -> bool:
+    """Whether a line whose end has not been written is complete all the same."""
+    return line.text is not None and isinstance(read_line(line.text, ""), Item)
+
+
+def _read(line: _Line, name: str, zone: ZoneInfo | None) -> Item | BadRow | None:
+    place = f"{name}, line {line.number}"
+    if line.text is None:
+        return BadRow(place, "it is longer than 1 MiB", "write one headline per line")
+    return read_line(line.text, place, zone=zone)
 
 
 def _answered(
@@ -172,7 +250,7 @@ def _answered(
     name: str,
     problem: str | None = None,
 ) -> Answered:
-    read = [read_line(line, f"{name}, line {number}", zone=zone) for number, line in lines]
+    read = [_read(line, name, zone) for line in lines]
     items = tuple(found for found in read if found is not None and not isinstance(found, BadRow))
     bad = [found for found in read if isinstance(found, BadRow)]
     outcome, detail = Outcome.OK, None

@@ -57,9 +57,9 @@ def files_of(source: Path) -> list[Path]:
     Raises:
         DataError: The folder can't be read, or has no such files.
     """
-    if not source.is_dir():
-        return [source]
     try:
+        if not source.is_dir():
+            return [source]
         names = sorted(each for each in source.iterdir() if each.name.lower().endswith(_ENDINGS))
     except OSError as error:
         raise DataError(f"{source}: {reason_of(error)}") from error
