@@ -10,12 +10,12 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 import httpx
 
-from newsclf.common.errors import StateError, reason_of
+from newsclf.common.errors import ConfigError, StateError, reason_of
 from newsclf.common.files import read_regular, write_private
 from newsclf.common.state_dir import writing
 from newsclf.deploy.sigv4 import Credentials, Scope, sign
@@ -33,6 +33,18 @@ class ApiKey(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the header."""
         request.headers["x-api-key"] = self._key
+        yield request
+
+
+class BearerToken(httpx.Auth):
+    """Puts a token into each request, as OpenAI and most other services want their keys."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header."""
+        request.headers["authorization"] = f"Bearer {self._token}"
         yield request
 
 
@@ -97,6 +109,39 @@ def read_key(path: Path, *, hint: str) -> str:
     if key is None:
         raise StateError(f"{path}: not what newsclf wire-api writes", hint=hint)
     return key[1]
+
+
+def read_secret(
+    environ: Mapping[str, str],
+    *,
+    what: str,
+    variable: str | None = None,
+    file: Path | None = None,
+) -> bytes:
+    """A secret, from an environment variable or a file.
+
+    Args:
+        what: What it is, for the message of an error, such as `the webhook's secret`.
+
+    Raises:
+        ConfigError: It is missing or empty, or the file can't be read.
+    """
+    if variable is not None:
+        secret = environ.get(variable, "").strip().encode(errors="surrogateescape")
+        where, hint = f"the environment variable {variable}", f"set {variable}"
+    elif file is not None:
+        where, hint = f"{file}", "write it to the file"
+        try:
+            secret = read_regular(file, at_most_bytes=_MAX_KEY_FILE_BYTES, follow=True).strip()
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read ({reason_of(error)})", hint=hint) from error
+    else:
+        raise ConfigError(
+            f"{what} is missing", hint="name an environment variable or a file that holds it"
+        )
+    if not secret:
+        raise ConfigError(f"{what} is missing: {where} is empty", hint=hint)
+    return secret
 
 
 def create_key(path: Path) -> str:

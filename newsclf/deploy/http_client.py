@@ -27,3 +27,24 @@ def client_for(
         timeout=timeout_s,
         trust_env=not is_loopback(httpx.URL(url).host),
     )
+
+
+def async_client_for(
+    url: str,
+    *,
+    timeout_s: float,
+    connections: int,
+    auth: httpx.Auth | None = None,
+) -> httpx.AsyncClient:
+    """An asynchronous client for requests to the host of a URL; otherwise like `client_for`.
+
+    Args:
+        timeout_s: The longest silence, while connecting, sending or receiving.
+        connections: How many it may open.
+    """
+    return httpx.AsyncClient(
+        auth=auth,
+        timeout=timeout_s,
+        limits=httpx.Limits(max_connections=connections),
+        trust_env=not is_loopback(httpx.URL(url).host),
+    )

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from newsclf.common.errors import ConfigError
+from newsclf.deploy.credentials import read_secret
 from newsclf.watch.configuration import DeliverySettings, WebhookSettings
 from newsclf.watch.feeds.fetching.connections import Resolver
 from newsclf.watch.signals.delivery import Channel, Command
-from newsclf.watch.signals.webhook import Webhook, post_to, read_secret
+from newsclf.watch.signals.webhook import Webhook, post_to
 
 
 def make_channels(
@@ -43,6 +44,7 @@ def make_channels(
         file = settings.webhook.secret_file
         secret = read_secret(
             environ,
+            what="the webhook's secret",
             variable=settings.webhook.secret_env,
             file=folder / file if file is not None else None,
         )

@@ -52,4 +52,4 @@ def test_http_clients_are_made_in_one_place() -> None:
         if (clients := clients_made_in(path))
     }
 
-    assert made == {"newsclf/deploy/http_client.py": {"httpx.Client"}}
+    assert made == {"newsclf/deploy/http_client.py": {"httpx.Client", "httpx.AsyncClient"}}

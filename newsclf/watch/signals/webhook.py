@@ -13,16 +13,14 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from newsclf import __version__
-from newsclf.common.errors import ConfigError, reason_of
-from newsclf.common.files import read_regular
+from newsclf.common.errors import ConfigError
 from newsclf.common.urls import is_loopback
+from newsclf.deploy.http_headers import retry_after_s
 from newsclf.watch.feeds.fetching.addresses import refusal_of_url
 from newsclf.watch.feeds.fetching.connections import AddressRefusedError, CheckedBackend, Resolver
-from newsclf.watch.feeds.fetching.http_headers import retry_after_s
 from newsclf.watch.signals.aggregate import utc
 from newsclf.watch.signals.delivery import AnyAlert, Delivery, alert_body
 
@@ -31,7 +29,6 @@ _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
 _ATTEMPT_LIMIT_S = 10.0
 _TRY_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
-_LONGEST_SECRET_BYTES = 4096
 
 
 class Answer(NamedTuple):
@@ -106,32 +103,6 @@ def signature(secret: bytes, timestamp: str, body: bytes) -> str:
     """The value of `Newsclf-Signature`."""
     digest = hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256)
     return f"v1={digest.hexdigest()}"
-
-
-def read_secret(
-    environ: Mapping[str, str], *, variable: str | None = None, file: Path | None = None
-) -> bytes:
-    """The secret that signs webhooks, from an environment variable or a file.
-
-    Raises:
-        ConfigError: It is missing or empty, or the file can't be read.
-    """
-    if variable is not None:
-        secret = environ.get(variable, "").strip().encode()
-        where, hint = f"the environment variable {variable}", f"set {variable}"
-    elif file is not None:
-        where, hint = f"{file}", "write the secret to it"
-        try:
-            secret = read_regular(file, at_most_bytes=_LONGEST_SECRET_BYTES, follow=True).strip()
-        except OSError as error:
-            raise ConfigError(f"{file}: cannot be read ({reason_of(error)})", hint=hint) from error
-    else:
-        raise ConfigError(
-            "a webhook needs a secret to sign with", hint="name a variable or a file that holds it"
-        )
-    if not secret:
-        raise ConfigError(f"the webhook's secret is missing: {where} is empty", hint=hint)
-    return secret
 
 
 def check_webhook_url(url: str, *, allow_private: bool) -> None:

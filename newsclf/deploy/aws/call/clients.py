@@ -121,6 +121,24 @@ class Clients:
         with aws_errors(f"opening {service}", permission=f"{service}:*"):
             return self._client(service)
 
+    def single_attempt_client(
+        self, service: str, *, read_timeout_s: float, connections: int
+    ) -> Any:
+        """A new client that sends each request once, for calls that are billed one by one.
+
+        Args:
+            read_timeout_s: The longest silence.
+            connections: How many threads may call it at once.
+        """
+        config = Config(
+            connect_timeout=10,
+            read_timeout=read_timeout_s,
+            max_pool_connections=connections,
+            retries={"total_max_attempts": 1},
+        )
+        with aws_errors(f"opening {service}", permission=f"{service}:*"):
+            return self.session.client(service, config=config)
+
     def call(
         self, service: str, operation: str, *, doing: str | None = None, **arguments: Any
     ) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 _PREFIX = {
     "apigatewayv2": "apigateway",
+    "bedrock-runtime": "bedrock",
     "resourcegroupstaggingapi": "tag",
     "sagemaker-runtime": "sagemaker",
     "service-quotas": "servicequotas",
 }
 """boto3's name of a service → IAM's, where they differ."""
 _ACTION = {
+    ("bedrock-runtime", "converse"): "bedrock:InvokeModel",
     ("budgets", "create_budget"): "budgets:ModifyBudget",
     ("budgets", "delete_budget"): "budgets:ModifyBudget",
     ("budgets", "describe_budget"): "budgets:ViewBudget",

@@ -18,6 +18,12 @@ import httpx
 
 from newsclf import __version__
 from newsclf.common.errors import ConfigError, reason_of
+from newsclf.deploy.http_headers import (
+    fresh_for_s,
+    http_date,
+    retry_after_s,
+    server_now,
+)
 from newsclf.watch.feeds.fetching.addresses import refusal_of_url
 from newsclf.watch.feeds.fetching.answer import (
     KEPT_HEADERS,
@@ -35,12 +41,6 @@ from newsclf.watch.feeds.fetching.connections import (
     Resolver,
 )
 from newsclf.watch.feeds.fetching.decoding import ACCEPTED, Decoder, TooLargeError, UndecodableError
-from newsclf.watch.feeds.fetching.http_headers import (
-    fresh_for_s,
-    http_date,
-    retry_after_s,
-    server_now,
-)
 from newsclf.watch.feeds.fetching.redaction import Redaction
 from newsclf.watch.feeds.outcome import Outcome
 

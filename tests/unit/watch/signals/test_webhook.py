@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -20,7 +19,6 @@ from newsclf.watch.signals.webhook import (
     UnansweredError,
     Webhook,
     check_webhook_url,
-    read_secret,
 )
 from tests.support.watch_builders import alert
 
@@ -162,20 +160,3 @@ def test_addresses_that_alerts_may_be_sent_to(url: str, *, allow_private: bool) 
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="webhook"):
         check_webhook_url(url, allow_private=False)
-
-
-def test_the_secret_is_from_the_environment_or_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    file.write_text("correct horse\n", encoding="utf-8")
-
-    assert read_secret({"HOOK": "correct horse"}, variable="HOOK") == SECRET
-    assert read_secret({}, file=file) == SECRET
-    file.write_text("\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match="the environment variable HOOK is empty"):
-        read_secret({}, variable="HOOK")
-    with pytest.raises(ConfigError, match="needs a secret"):
-        read_secret({})
-    with pytest.raises(ConfigError, match="is empty"):
-        read_secret({}, file=file)
-    with pytest.raises(ConfigError, match="no such file"):
-        read_secret({}, file=tmp_path / "missing")

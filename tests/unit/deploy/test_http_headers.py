@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsclf.watch.feeds.fetching.http_headers import fresh_for_s, http_date, retry_after_s
+from newsclf.deploy.http_headers import fresh_for_s, http_date, retry_after_s
 
 NOW = dt.datetime(2026, 11, 26, 12, 0, 0, tzinfo=dt.UTC)
 SLOW_CLOCK = {

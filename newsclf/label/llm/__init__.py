@@ -1,0 +1,1 @@
+"""Labels by large language models: prompt, clients, prices, budget, and a journal."""

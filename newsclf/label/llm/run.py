@@ -1,0 +1,593 @@
+"""Ask models for the labels of headlines: votes, retries, a limit on cost, and a total.
+
+Each model is asked in a closed loop: a number of requests at a time, each followed by the next. The
+first request to a model goes alone, so that a wrong key, a wrong name or a parameter that the
+server does not take shows once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from newsclf.common.errors import (
+    ConfigError,
+    NewsclfError,
+    RequestRejectedError,
+    ServiceError,
+)
+from newsclf.common.records import StrictRecord
+from newsclf.data.labelled import Vote
+from newsclf.label.llm.answers import Failure, read_label
+from newsclf.label.llm.budget import Budget
+from newsclf.label.llm.journal import Answer, Journal, PaidAnswer, key_of
+from newsclf.label.llm.model import (
+    MOST_RAW_CHARACTERS,
+    Model,
+    NotTakenError,
+    Reply,
+    Sampling,
+    UnansweredError,
+)
+from newsclf.label.llm.prices import Price, estimated_usage
+from newsclf.label.llm.prompt import Message, Prompt
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 60.0
+_LONGEST_RETRY_AFTER_S = 600.0
+_FAILURES_IN_A_ROW = 10
+"""Headlines in a row without an answer after which a model is given up."""
+_SEVERAL_VOTES_TEMPERATURE = 0.7
+"""At 0, a model mostly gives each headline the same vote again."""
+_RESUMES: Final = "run the same command again; it goes on where this one stopped"
+
+
+class LlmSettings(StrictRecord):
+    """How models are asked."""
+
+    votes: Annotated[int, Field(ge=1, le=100)] = 1
+    """Per headline; with several models they take turns."""
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    """Requests at a time to each model."""
+    attempts: Annotated[int, Field(ge=1, le=20)] = 6
+    """Requests for a vote, at most, until there is an answer."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """None: 0 for a single vote of each model, 0.7 for several."""
+    max_tokens: Annotated[int, Field(ge=8, le=100_000)] = 64
+    """Tokens that an answer may have; models that reason need some thousands."""
+    max_cost_usd: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
+    """What all runs with one journal may cost together."""
+
+    def sampling(self, models: int) -> Sampling:
+        """How each of that many models chooses its words."""
+        several = self.votes > models
+        usual = _SEVERAL_VOTES_TEMPERATURE if several else 0.0
+        temperature = usual if self.temperature is None else self.temperature
+        return Sampling(temperature=temperature, max_tokens=self.max_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class LlmAnnotator:
+    """A model and what it costs."""
+
+    model: Model
+    price: Price
+
+
+class LlmTotals(StrictRecord):
+    """What a run brought and cost."""
+
+    headlines: int
+    """Different ones."""
+    requests: int
+    """Sent, whatever came of them."""
+    retries: int
+    """Those of them that repeated one without an answer."""
+    answered: int
+    """Votes that were asked for in this run, failures included."""
+    cached: int
+    """Votes that earlier runs have paid for."""
+    failed: dict[str, int]
+    """Votes without a label, by reason; those of earlier runs included."""
+    not_asked: int
+    """Votes that no request was sent for, because it might have exceeded the limit on cost."""
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+    """Of this run, by the tokens that the servers counted."""
+    unreported_usd: Decimal
+    """What requests of this run may have cost beyond that, at most: those for which the server
+    said nothing, as when an answer was cut off."""
+    spent_usd: Decimal
+    """What all runs with this journal may have cost, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlmProgress:
+    """How far a run is."""
+
+    done: int
+    """Votes."""
+    total: int
+    cached: int
+    failed: int
+    spent_usd: Decimal
+    """In this run, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlmVotes:
+    """The votes of all models, and what they cost."""
+
+    votes: dict[str, tuple[Vote, ...]]
+    """Headline → its votes, failures included. There are fewer than asked for where the limit on
+    cost was reached."""
+    totals: LlmTotals
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How a run waits; tests replace it."""
+
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+    """Random number from 0 to 1."""
+    now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class LlmEstimate:
+    """What a run will cost."""
+
+    requests: int
+    cached: int
+    """Votes that earlier runs have paid for."""
+    input_tokens: int
+    """At 4 bytes a token."""
+    output_tokens: int
+    usd: Decimal
+    most_usd: Decimal
+    """If each byte is a token and each answer as long as it may be; without repeated requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A vote of a model on a headline."""
+
+    text: str
+    place: int
+    """Among the votes on the headline."""
+    number: int
+    """Among the model's votes on the headline."""
+
+
+def estimate(
+    texts: Iterable[str],
+    annotators: Sequence[LlmAnnotator],
+    prompt: Prompt,
+    settings: LlmSettings,
+    journal: Journal,
+) -> LlmEstimate:
+    """Estimate what a run will cost, without what earlier runs have paid for.
+
+    Raises:
+        ConfigError: There are more models than votes.
+    """
+    sampling = _sampling(annotators, settings)
+    requests = cached = input_tokens = output_tokens = 0
+    usd = most_usd = Decimal(0)
+    for index, annotator in enumerate(annotators):
+        name = annotator.model.name
+        for wanted in _wanted(texts, index, len(annotators), settings.votes):
+            key = key_of(name, prompt.digest, sampling, wanted.text, wanted.number)
+            if journal.find(key):
+                cached += 1
+                continue
+            message = prompt.message(wanted.text)
+            usage = estimated_usage(message)
+            requests += 1
+            input_tokens += usage.input_tokens
+            output_tokens += usage.output_tokens
+            usd += annotator.price.of(usage)
+            most_usd += annotator.price.most(message, sampling)
+    return LlmEstimate(requests, cached, input_tokens, output_tokens, usd, most_usd)
+
+
+async def annotate(
+    texts: Iterable[str],
+    annotators: Sequence[LlmAnnotator],
+    prompt: Prompt,
+    settings: LlmSettings,
+    journal: Journal,
+    *,
+    on_progress: Callable[[LlmProgress], None] = lambda _: None,
+    waiting: Waiting | None = None,
+) -> LlmVotes:
+    """Ask models for the labels of headlines.
+
+    Args:
+        texts: Headlines; one that occurs twice is asked for once.
+        annotators: The models, each with its own name.
+        prompt: Instructions and examples.
+        settings: How they are asked.
+        journal: Where answers are kept and looked up.
+        on_progress: Called after each vote.
+        waiting: How to wait.
+
+    Raises:
+        ConfigError: There are more models than votes, or one is there twice.
+        RequestRejectedError: A model takes no request: its key or name is wrong, for instance.
+        ServiceError: A model can't be reached, fails all the time, or asks to wait for long.
+        DataError: The journal can't be written.
+    """
+    run = _Run(
+        annotators,
+        prompt,
+        settings,
+        journal,
+        on_progress=on_progress,
+        waiting=waiting or Waiting(),
+    )
+    return await run.run(list(dict.fromkeys(texts)))
+
+
+def _sampling(annotators: Sequence[LlmAnnotator], settings: LlmSettings) -> Sampling:
+    """How the models choose their words; ConfigError if they can't all have a vote."""
+    names = [annotator.model.name for annotator in annotators]
+    repeated = next((name for name, count in Counter(names).items() if count > 1), None)
+    if repeated:
+        raise ConfigError(f"{repeated} is named twice", hint="--votes asks a model more than once")
+    if not annotators or settings.votes < len(annotators):
+        raise ConfigError(
+            f"{settings.votes} votes by {len(annotators)} models: each needs at least one",
+            hint=f"--votes {len(annotators)}" if annotators else "name a model with --llm",
+        )
+    return settings.sampling(len(annotators))
+
+
+def _wanted(texts: Iterable[str], index: int, models: int, votes: int) -> Iterator[_Wanted]:
+    """The votes of a model, headline by headline, so that what a limit cuts off is whole ones."""
+    for text in dict.fromkeys(texts):
+        for number, place in enumerate(range(index, votes, models)):
+            yield _Wanted(text, place, number)
+
+
+@dataclass
+class _Lane:
+    """What a run knows of one model."""
+
+    annotator: LlmAnnotator
+    answered: bool = False
+    """Whether the model has answered anything."""
+    failed_in_a_row: int = 0
+    holds: int = 0
+    """Requests that the server has asked to wait."""
+    is_free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.is_free.set()
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.annotator.model.name
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What a request costs and brings; until it ends, its worst case."""
+
+    most_usd: Decimal
+    reported: bool = False
+    """Whether the server said what it bills."""
+    answer: Answer | None = None
+    cost_usd: Decimal = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cost_usd = self.most_usd
+
+
+class _Run:
+    """One call of `annotate`."""
+
+    def __init__(
+        self,
+        annotators: Sequence[LlmAnnotator],
+        prompt: Prompt,
+        settings: LlmSettings,
+        journal: Journal,
+        *,
+        on_progress: Callable[[LlmProgress], None],
+        waiting: Waiting,
+    ) -> None:
+        self._annotators = annotators
+        self._prompt = prompt
+        self._settings = settings
+        self._sampling = _sampling(annotators, settings)
+        self._journal = journal
+        self._on_progress = on_progress
+        self._waiting = waiting
+        self._budget = Budget(settings.max_cost_usd, journal.spent_usd)
+        self._before_usd = journal.spent_usd
+        self._votes: dict[str, dict[int, Vote]] = {}
+        self._total = 0
+        self._counts: Counter[str] = Counter()
+        self._cost_usd = Decimal(0)
+        self._unreported_usd = Decimal(0)
+        self._error: NewsclfError | None = None
+
+    async def run(self, texts: Sequence[str]) -> LlmVotes:
+        """Ask for all votes."""
+        self._votes = {text: {} for text in texts}
+        self._total = len(texts) * self._settings.votes
+        lanes = [_Lane(annotator) for annotator in self._annotators]
+        wanted = [list(self._uncached(lane, i, texts)) for i, lane in enumerate(lanes)]
+        if self._counts["cached"]:
+            self._report()
+        async with asyncio.TaskGroup() as group:
+            for lane, of_lane in zip(lanes, wanted, strict=True):
+                group.create_task(self._ask_model(lane, iter(of_lane)))
+        if self._error is not None:
+            raise self._error
+        votes = {
+            text: tuple(vote for _, vote in sorted(found.items()))
+            for text, found in self._votes.items()
+        }
+        return LlmVotes(votes, self._totals())
+
+    def _uncached(self, lane: _Lane, index: int, texts: Sequence[str]) -> Iterator[_Wanted]:
+        """The votes of a model that no earlier run has paid for; the others are taken."""
+        for wanted in _wanted(texts, index, len(self._annotators), self._settings.votes):
+            found = self._journal.find(self._key(lane, wanted))
+            if found is None:
+                yield wanted
+            else:
+                self._counts["cached"] += 1
+                self._take(wanted, _vote(found))
+
+    async def _ask_model(self, lane: _Lane, wanted: Iterator[_Wanted]) -> None:
+        await self._work(lane, wanted, at_most=1)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._settings.concurrency):
+                group.create_task(self._work(lane, wanted))
+
+    async def _work(
+        self, lane: _Lane, wanted: Iterator[_Wanted], at_most: int | None = None
+    ) -> None:
+        """Ask for one vote after another, until there are no more or the run must end."""
+        done = 0
+        while self._error is None and done != at_most:
+            vote = next(wanted, None)
+            if vote is None:
+                return
+            try:
+                await self._ask(lane, vote)
+            except NewsclfError as error:
+                # What is on its way to the models is paid for, so it ends before the run does.
+                self._error = self._error or error
+            done += 1
+
+    async def _ask(self, lane: _Lane, wanted: _Wanted) -> None:
+        """Ask for one vote, as often as it takes."""
+        message = self._prompt.message(wanted.text)
+        problem: UnansweredError | None = None
+        for attempt in range(1, self._settings.attempts + 1):
+            await lane.is_free.wait()
+            if self._error is not None:
+                return
+            try:
+                vote = await self._attempt(lane, wanted, message, repeated=attempt > 1)
+            except UnansweredError as error:
+                log.info("%s: %s (attempt %d)", lane.name, error.problem, attempt)
+                problem = error
+                await self._back_off(lane, error, attempt)
+                continue
+            if vote is None:
+                self._counts["not_asked"] += 1
+            else:
+                self._counts["answered"] += 1
+                self._take(wanted, vote)
+                self._report()
+            return
+        if problem is not None:
+            self._give_up(lane, wanted, problem)
+
+    async def _attempt(
+        self, lane: _Lane, wanted: _Wanted, message: Message, *, repeated: bool
+    ) -> Vote | None:
+        """Send one request.
+
+        Returns:
+            The vote; None if the request might exceed the limit on cost.
+
+        Raises:
+            UnansweredError: There is no answer.
+            RequestRejectedError: The model takes no request.
+            ServiceError: The model bills more than it can.
+        """
+        most_usd = lane.annotator.price.most(message, self._sampling)
+        if not await self._budget.reserve(most_usd):
+            return None
+        sent = _Sent(most_usd)
+        try:
+            if self._error is not None:
+                sent.cost_usd = Decimal(0)
+                return None
+            asked = self._journal.add_asked(most_usd)
+            self._counts["requests"] += 1
+            self._counts["retries"] += repeated
+            try:
+                return await self._send(lane, wanted, message, sent)
+            finally:
+                # Also when the run is cancelled: then the worst case counts, as after a kill.
+                self._journal.add_ended(
+                    asked, sent.cost_usd, reported=sent.reported, answer=sent.answer
+                )
+        finally:
+            await self._settle(sent)
+
+    async def _send(self, lane: _Lane, wanted: _Wanted, message: Message, sent: _Sent) -> Vote:
+        """Send a request whose cost was set aside, and note what it brought and cost."""
+        try:
+            reply = await lane.annotator.model.ask(message, self._sampling)
+        except UnansweredError as error:
+            if not error.billed:
+                sent.cost_usd = Decimal(0)
+            raise
+        except NotTakenError as error:
+            sent.cost_usd = Decimal(0)
+            problem = f"{lane.name}: {error.problem}"
+            if error.always or not lane.answered:
+                raise RequestRejectedError(problem, hint=error.hint) from None
+            log.info("%s", problem)
+            return self._failure(lane, "rejected")
+        lane.answered, lane.failed_in_a_row = True, 0
+        if reply.usage is not None:
+            sent.cost_usd, sent.reported = lane.annotator.price.of(reply.usage), True
+            self._counts["input_tokens"] += reply.usage.input_tokens
+            self._counts["output_tokens"] += reply.usage.output_tokens
+        sent.answer = self._answer(lane, wanted, reply)
+        if sent.cost_usd > sent.most_usd and self._budget.is_limited:
+            self._error = self._error or _over_limit(lane.name, reply)
+        return _vote(PaidAnswer(answer=sent.answer, cost_usd=sent.cost_usd))
+
+    async def _settle(self, sent: _Sent) -> None:
+        if sent.reported:
+            self._cost_usd += sent.cost_usd
+        else:
+            self._unreported_usd += sent.cost_usd
+        await self._budget.settle(sent.most_usd, sent.cost_usd)
+
+    async def _back_off(self, lane: _Lane, error: UnansweredError, attempt: int) -> None:
+        """Wait before the next attempt; if the server asks for it, the whole lane does."""
+        if attempt == self._settings.attempts:
+            return
+        asked_s = error.retry_after_s or 0.0
+        if asked_s > _LONGEST_RETRY_AFTER_S:
+            raise ServiceError(
+                f"{lane.name} asks to wait {asked_s / 60:.0f} minutes: {error.problem}",
+                hint=f"then {_RESUMES}",
+            )
+        back_off_s = self._waiting.jitter() * min(_FIRST_WAIT_S * 2**attempt, _LONGEST_WAIT_S)
+        if not asked_s:
+            await self._waiting.sleep(back_off_s)
+            return
+        lane.holds += 1
+        lane.is_free.clear()
+        try:
+            await self._waiting.sleep(max(asked_s, back_off_s))
+        finally:
+            lane.holds -= 1
+            if not lane.holds:
+                lane.is_free.set()
+
+    def _give_up(self, lane: _Lane, wanted: _Wanted, problem: UnansweredError) -> None:
+        """Take a vote that no attempt has brought for failed, or end the run."""
+        lane.failed_in_a_row += 1
+        if not lane.answered or lane.failed_in_a_row >= _FAILURES_IN_A_ROW:
+            raise ServiceError(f"{lane.name}: {problem.problem}", hint=_RESUMES)
+        self._counts["answered"] += 1
+        self._take(wanted, self._failure(lane, problem.failure))
+        self._report()
+
+    def _answer(self, lane: _Lane, wanted: _Wanted, reply: Reply) -> Answer:
+        label, failure = (None, reply.failure) if reply.failure else read_label(reply.raw)
+        return Answer(
+            key=self._key(lane, wanted),
+            annotator=lane.name,
+            prompt=self._prompt.digest,
+            at=self._waiting.now(),
+            raw=reply.raw[:MOST_RAW_CHARACTERS],
+            label=label,
+            failure=failure,
+            input_tokens=reply.usage.input_tokens if reply.usage else None,
+            output_tokens=reply.usage.output_tokens if reply.usage else None,
+        )
+
+    def _failure(self, lane: _Lane, failure: Failure) -> Vote:
+        """A vote without an answer; it is asked for again in the next run."""
+        return Vote(
+            annotator=lane.name,
+            kind="llm",
+            label=None,
+            at=self._waiting.now(),
+            failure=failure,
+            prompt=self._prompt.digest,
+        )
+
+    def _key(self, lane: _Lane, wanted: _Wanted) -> str:
+        digest = self._prompt.digest
+        return key_of(lane.name, digest, self._sampling, wanted.text, wanted.number)
+
+    def _take(self, wanted: _Wanted, vote: Vote) -> None:
+        self._votes[wanted.text][wanted.place] = vote
+        self._counts["failed"] += vote.failure is not None
+
+    def _report(self) -> None:
+        self._on_progress(
+            LlmProgress(
+                done=self._counts["answered"] + self._counts["cached"],
+                total=self._total,
+                cached=self._counts["cached"],
+                failed=self._counts["failed"],
+                spent_usd=self._budget.spent_usd - self._before_usd,
+            )
+        )
+
+    def _totals(self) -> LlmTotals:
+        failed = Counter[str](
+            vote.failure
+            for votes in self._votes.values()
+            for vote in votes.values()
+            if vote.failure is not None
+        )
+        return LlmTotals(
+            headlines=len(self._votes),
+            failed=dict(failed.most_common()),
+            cost_usd=self._cost_usd,
+            unreported_usd=self._unreported_usd,
+            spent_usd=self._budget.spent_usd,
+            requests=self._counts["requests"],
+            retries=self._counts["retries"],
+            answered=self._counts["answered"],
+            cached=self._counts["cached"],
+            not_asked=self._counts["not_asked"],
+            input_tokens=self._counts["input_tokens"],
+            output_tokens=self._counts["output_tokens"],
+        )
+
+
+def _vote(paid: PaidAnswer) -> Vote:
+    answer = paid.answer
+    return Vote(
+        annotator=answer.annotator,
+        kind="llm",
+        label=answer.label,
+        at=answer.at,
+        raw=answer.raw,
+        failure=answer.failure,
+        prompt=answer.prompt,
+        cost_usd=float(paid.cost_usd),
+    )
+
+
+def _over_limit(name: str, reply: Reply) -> ServiceError:
+    usage = reply.usage
+    counted = f"{usage.input_tokens:,} + {usage.output_tokens:,}" if usage else ""
+    return ServiceError(
+        f"{name} bills more tokens than a request and its answer can have ({counted}), so no limit"
+        " on cost can be kept",
+        hint="its answer may exceed --max-tokens: set a limit at the provider, then leave out"
+        " --max-cost",
+    )
