@@ -1,0 +1,261 @@
+"""From answers to signals and alerts: the same with restarts as without, and as in a replay."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from newsclf.contract.answers import Prediction
+from newsclf.watch.chain import Chain, Step
+from newsclf.watch.feeds.asking import Answered
+from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.item import Item
+from newsclf.watch.record.recorder import Recorder
+from newsclf.watch.record.replay import Record
+from newsclf.watch.record.rows import Alert as AlertEntry
+from newsclf.watch.record.rows import Signal as SignalEntry
+from newsclf.watch.replaying import replay
+from newsclf.watch.signals.alerts import Alert
+from newsclf.watch.signals.configuration import Configuration
+from newsclf.watch.signals.entities import WatchedEntity
+from newsclf.watch.signals.entries import alert_of
+from newsclf.watch.signals.settings import AlertSettings, SignalSettings
+from newsclf.watch.signals.source_alerts import SourceAlert
+from tests.support.newsrecord import START, Clock
+
+SOURCES = ("wire", "paper")
+BAR_S = 60
+SUBJECTS = ("Nvidia", "Vodafone", "Nvidia and Vodafone", "Copper")
+WORDS = ("orders", "margin", "rises", "falls", "guidance", "plant", "strike", "buyback", "court")
+
+
+def configuration(model: str = "5f" * 32) -> Configuration:
+    return Configuration(
+        signals=SignalSettings(half_life_s=600, shrinkage=1, bar_s=BAR_S),
+        alerts=AlertSettings(enter=0.2, leave=0.1, cool_down_s=120, min_events=1),
+        watchlist=(WatchedEntity(name="Nvidia"), WatchedEntity(name="Vodafone")),
+        sources=SOURCES,
+        model=model,
+        engine="a test",
+    )
+
+
+class Watching:
+    """A chain with its record and clock, which can be ended and go on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.clock = Clock(START + dt.timedelta(seconds=BAR_S / 2))
+        self.sent: list[Alert | SourceAlert] = []
+        self._open(configuration())
+
+    def _open(self, used: Configuration) -> None:
+        self.recorder = Recorder(self.path, now=self.clock)
+        self.record = Record(self.path)
+        self.chain = Chain(self.recorder, self.record, used, now=self.clock)
+        self.chain.restore()
+
+    def close(self) -> None:
+        """End, as a kill does: nothing more is written."""
+        self.record.close()
+        self.recorder.close()
+
+    def restart(self, used: Configuration | None = None) -> None:
+        """End, and go on."""
+        self.close()
+        self._open(used or configuration())
+
+    def deliver(self, source: str, *items: Item, outcome: Outcome = Outcome.OK) -> Step:
+        """Take the answer of a source."""
+        return self.chain.add_answer(
+            source,
+            Answered(outcome=outcome, items=items, at=self.clock.now, monotonic_s=0.0),
+        )
+
+    def score(self, at_most: int = 100) -> list[str]:
+        """Score what waits; returns its texts."""
+        waiting = self.chain.to_score(at_most)
+        if waiting:
+            self.chain.add_scores([v for v, _ in waiting], [predicted(text) for _, text in waiting])
+        return [text for _, text in waiting]
+
+    def pass_(self, seconds: float) -> Step:
+        """Let time pass, and compute the bar that ended."""
+        self.clock.pass_(dt.timedelta(seconds=seconds))
+        step = self.chain.bar()
+        self.sent += step.alerts
+        return step
+
+    def computed(self) -> tuple[list[SignalEntry], list[AlertEntry]]:
+        """All signals and alerts on record."""
+        found = [c.computed for c in self.record.commits() if c.computed is not None]
+        return [s for c in found for s in c.signals], [a for c in found for a in c.alerts]
+
+
+@pytest.fixture
+def watching(tmp_path: Path) -> Iterator[Watching]:
+    found = Watching(tmp_path / "record.db")
+    yield found
+    found.close()
+
+
+def predicted(text: str) -> Prediction:
+    """Probabilities that depend on the text alone."""
+    positive = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 2**32
+    return Prediction((1 - positive, 0.0, positive))
+
+
+# --- restarts and replays
+
+
+class Moment(NamedTuple):
+    """What happens, and how long after the last."""
+
+    after_s: float
+    source: str
+    outcome: Outcome
+    items: Sequence[tuple[int, str, bool]]
+    """Id, title, and whether it is withdrawn."""
+    scores: int
+    restarts: bool
+
+
+ITEMS = st.tuples(
+    st.integers(0, 9),
+    st.builds(
+        lambda subject, words: " ".join([subject, *words]),
+        st.sampled_from(SUBJECTS),
+        st.permutations(WORDS).map(lambda words: words[:6]),
+    ),
+    st.integers(0, 9).map(lambda n: n == 0),
+)
+MOMENTS = st.builds(
+    Moment,
+    after_s=st.one_of(st.floats(0.001, 90), st.sampled_from([60, 1200, 5000, 30_000])),
+    source=st.sampled_from(SOURCES),
+    outcome=st.sampled_from([Outcome.OK, Outcome.OK, Outcome.OK, Outcome.FAILED, Outcome.GONE]),
+    items=st.lists(ITEMS, max_size=3),
+    scores=st.sampled_from([0, 1, 100]),
+    restarts=st.integers(0, 2).map(lambda n: n == 0),
+)
+
+
+def lived(folder: Path, moments: Sequence[Moment], *, restarts: bool) -> Watching:
+    found = Watching(folder / f"{restarts}.db")
+    for moment in moments:
+        found.pass_(moment.after_s)
+        items = [
+            Item(title=title, id=str(number), retracted=withdrawn)
+            for number, title, withdrawn in moment.items
+            if moment.outcome is Outcome.OK
+        ]
+        found.deliver(moment.source, *items, outcome=moment.outcome)
+        found.score(moment.scores)
+        if restarts and moment.restarts:
+            found.restart()
+    found.pass_(BAR_S)
+    return found
+
+
+@settings(max_examples=8, phases=[Phase.generate])
+@given(moments=st.lists(MOMENTS, min_size=3, max_size=10))
+def test_restarts_change_no_signal_and_no_alert_and_a_replay_computes_the_same(
+    moments: list[Moment],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        once, often = (lived(Path(folder), moments, restarts=each) for each in (False, True))
+
+        assert often.computed() == once.computed()
+        assert often.sent == once.sent
+        assert [alert_of(entry) for entry in once.computed()[1]] == once.sent
+        bars = list(replay(often.record, configuration()))
+        assert sum(len(bar.recorded or ()) for bar in bars) == len(once.computed()[0])
+        assert [bar.differences for bar in bars] == [0] * len(bars)
+        on_scores = [alert for alert in once.sent if isinstance(alert, Alert)]
+        assert [alert for bar in bars for alert in bar.alerts] == on_scores
+        once.close()
+        often.close()
+
+
+def test_bars_of_a_night_asleep_are_left_out(watching: Watching) -> None:
+    watching.pass_(BAR_S)
+    watching.pass_(8 * 3600)
+
+    times = sorted({signal.bar_at for signal in watching.computed()[0]})
+
+    assert [(b - a).total_seconds() for a, b in itertools.pairwise(times)] == [8 * 3600]
+
+
+def test_a_bar_has_not_ended_before_the_clock_is_past_it(watching: Watching) -> None:
+    end = watching.chain.next_bar()
+    watching.pass_((end - watching.clock.now).total_seconds())
+    assert watching.computed()[0] == []
+
+    watching.pass_(1e-6)
+    assert {signal.bar_at for signal in watching.computed()[0]} == {end}
+
+
+# --- scores
+
+
+def test_headlines_left_unscored_by_a_kill_are_scored_after_it(watching: Watching) -> None:
+    watching.deliver("wire", Item(title="Nvidia rises"), Item(title="Nvidia falls"))
+    assert watching.score(1) == ["Nvidia rises"]
+
+    watching.restart()
+
+    assert watching.chain.unscored == 1
+    assert watching.score() == ["Nvidia falls"]
+    assert watching.score() == []
+
+
+def test_another_model_scores_nothing_again_unless_it_is_told_to(watching: Watching) -> None:
+    other = configuration(model="00" * 32)
+    watching.deliver("wire", Item(title="Nvidia rises"))
+    watching.score()
+    watching.pass_(BAR_S)
+
+    watching.restart(other)
+    assert (watching.chain.unscored, watching.chain.headlines_of_others) == (0, 1)
+    watching.pass_(BAR_S)
+    watching.chain.rescore()
+    assert watching.score() == ["Nvidia rises"]
+    watching.pass_(BAR_S)
+
+    values = [s.value for s in watching.computed()[0] if s.entity == "Nvidia"]
+    assert values[1] is None
+    assert values[0] is not None
+    assert values[2] is not None
+    assert watching.chain.headlines_of_others == 0
+
+
+# --- sources
+
+
+def kinds(watching: Watching) -> list[tuple[str, str]]:
+    return [(each.source, each.kind) for each in watching.sent if isinstance(each, SourceAlert)]
+
+
+def test_a_source_that_falls_silent_and_comes_back_is_told_once_each(watching: Watching) -> None:
+    for outcome in [Outcome.OK, *[Outcome.FAILED] * 5, *[Outcome.OK] * 2]:
+        watching.deliver("wire", outcome=outcome)
+        watching.pass_(BAR_S)
+        watching.restart()
+
+    assert kinds(watching) == [("wire", "silent"), ("wire", "back")]
+
+
+def test_a_source_that_was_never_live_is_told_after_three_failures(watching: Watching) -> None:
+    for failures in range(1, 5):
+        watching.deliver("wire", outcome=Outcome.UNREACHABLE)
+        watching.pass_(BAR_S)
+        assert kinds(watching) == [("wire", "silent")] * (failures >= 3)
