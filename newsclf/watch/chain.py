@@ -15,8 +15,7 @@ from itertools import islice
 
 from newsclf.contract.answers import Prediction
 from newsclf.watch.feeds.asking import Answered
-from newsclf.watch.feeds.health import ATTEMPTS, History, Observation, SourceHealth
-from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.feeds.health import Observation, SourceHealth, recorded_history
 from newsclf.watch.page.hub import Change
 from newsclf.watch.page.view import Headline
 from newsclf.watch.record.recorder import Added, Recorder
@@ -83,7 +82,9 @@ class Chain:
             configuration.signals, configuration.entities, configuration=configuration.digest
         )
         self._sources = Sources(configuration.sources)
-        self._history = {name: self._history_of(name) for name in configuration.sources}
+        self._history = {
+            name: recorded_history(record, name, now=now()) for name in configuration.sources
+        }
         self._health: dict[str, SourceHealth] = {}
         recorded = [alert_of(entry) for entry in record.alerts(configuration.digest)]
         self._alert_states = states_after(a for a in recorded if isinstance(a, Alert))
@@ -252,19 +253,6 @@ class Chain:
             self._aggregate.add(row)
         self._sources.add(commit)
         return self.shown.changes(commit)
-
-    def _history_of(self, source: str) -> History:
-        return History(
-            Observation(
-                at=attempt.at,
-                outcome=Outcome(attempt.outcome),
-                reason=attempt.detail or "",
-                items=attempt.items,
-                new=attempt.headlines,
-                published=attempt.published,
-            )
-            for attempt in self._record.attempts(source, limit=ATTEMPTS)
-        )
 
     def _health_at(self, at: dt.datetime) -> dict[str, SourceHealth]:
         """The health of each source; judged again where its last verdict holds no more."""

@@ -50,7 +50,7 @@ class Feeds:
 
 def fetch(source: str, at: dt.datetime = START, **more: Any) -> Fetch:
     return Fetch(
-        source=source, fetched_at=at, monotonic_s=at.timestamp() % 1e5, outcome="ok", **more
+        source=source, fetched_at=at, monotonic_s=at.timestamp() % 1e5, **{"outcome": "ok", **more}
     )
 
 

@@ -9,23 +9,39 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.feeds.rhythm import Rhythm, Span, rhythm_of
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-_HISTORY = dt.timedelta(days=56)
-"""What a rhythm is learned from: eight weeks have each hour of the week eight times."""
-ATTEMPTS = 1000
-"""Attempts that count at most: most of a day of the busiest source."""
-_SHORTEST_PAUSE = dt.timedelta(hours=1)
-_POLLS_IN_A_PAUSE = 3
+from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.feeds.rhythm import Floats, Rhythm, Spans, counted, rhythm_of
+from newsclf.watch.record.replay import Record
+from newsclf.watch.record.rows import Attempt, Hour, SourcePast
+
+_LATEST_KEPT = 200
+"""Attempts that are kept one by one; of those before, what each hour had counts."""
+_ARRIVALS_KEPT = 1000
+"""Latest answers with something new whose times are kept, for the gaps between them."""
+_LAGS_KEPT = 100
+"""Latest answers with something new whose delays are kept."""
+_WEEKS = 8
+"""What a rhythm is learned from: they have each hour of the week eight times."""
+_HOUR_S = 3600.0
+_HISTORY_S = _WEEKS * 7 * 24 * _HOUR_S
+_SHORTEST_PAUSE_S = 3600.0
+"""Two attempts in one hour have no pause between them, so that the hour's first and last count."""
+_ATTEMPTS_IN_A_PAUSE = 3
+_NEIGHBOURS = 5
+"""Hours with attempts, to either side, that tell how long a pause is usual at a time."""
 _FAILURES_UNTIL_DOWN = 3
 _SAYS_MOVED = 3
-_QUIET_WITHOUT_RHYTHM = dt.timedelta(days=7)
+_QUIET_WITHOUT_RHYTHM_S = 7 * 86_400.0
 _GAPS_WITHOUT_RHYTHM = 3
 """Of the longest gap, where arrivals are too few for a rhythm."""
-_QUIET_WITHOUT_ITEMS = dt.timedelta(days=1)
+_QUIET_WITHOUT_ITEMS_S = 86_400.0
 _DEFINITE = frozenset({Outcome.GONE, Outcome.CREDENTIALS, Outcome.HOSTILE})
 """Errors that another attempt does not mend."""
+_FIRST, _LAST, _HEADLINES, _ARRIVALS, _FIRST_ARRIVAL = range(5)
+"""Columns of the table of hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +74,10 @@ class SourceHealth:
     """Until when that holds without another answer; None if it isn't live."""
     words: str
     """Verdict for people."""
-    attempts: int = 0
     failures: int = 0
-    """In a row, up to now."""
+    """In a row, up to now, of the last 200 attempts."""
     new_items: int = 0
+    """In eight weeks."""
     last_attempt: dt.datetime | None = None
     last_success: dt.datetime | None = None
     last_new: dt.datetime | None = None
@@ -72,112 +88,246 @@ class SourceHealth:
     missed: float | None = None
     """Arrivals that the rhythm expected since the last one, while the source was watched."""
     lag_median_s: float | None = None
-    """From published to seen, without the items of the first document."""
+    """From published to seen, of the last 100 answers with something new after the first."""
     lag_p95_s: float | None = None
     moved_to: str | None = None
     """New address, if the last three answers named the same."""
 
 
-def health_of(observations: Sequence[Observation], *, now: dt.datetime) -> SourceHealth:
+def health_of(observations: Iterable[Observation], *, now: dt.datetime) -> SourceHealth:
     """Judge a source by its history.
 
     Args:
         observations: In the order of their times, none after `now`. The last eight weeks count.
         now: The moment to judge, in UTC.
     """
-    recent = [o for o in observations if o.at >= now - _HISTORY]
-    if not recent:
-        return SourceHealth(outcome=None, live=False, words="not asked yet")
-    good = [o for o in recent if o.outcome.delivers]
-    arrivals, spans = _arrivals(good), _watched(good)
-    rhythm = rhythm_of(arrivals, spans)
-    missed = rhythm.expected(spans, arrivals[-1]) if rhythm else None
-    failures = _failures(recent)
-    last = recent[-1]
-    last_new = arrivals[-1] if arrivals else None
-    outcome = last.outcome
-    if not failures and _is_stale(good, arrivals, rhythm, missed):
-        outcome = Outcome.STALE
-    until = last.at + _longest_pause([o.at for o in recent])
-    paused = now > until
-    down = failures >= _FAILURES_UNTIL_DOWN or outcome in _DEFINITE
-    live = bool(good) and not (paused or down or outcome is Outcome.STALE)
-    lags_s = sorted(max(0.0, (o.at - p).total_seconds()) for o in good[1:] for p in o.published)
-    health = SourceHealth(
-        outcome=outcome,
-        live=live,
-        live_until=until if live else None,
-        words="",
-        attempts=len(recent),
-        failures=failures,
-        new_items=sum(o.new for o in recent),
-        last_attempt=last.at,
-        last_success=good[-1].at if good else None,
-        last_new=last_new,
-        silent_s=(now - last_new).total_seconds() if last_new else None,
-        usual_gap_s=rhythm.usual_gap_s if rhythm else None,
-        missed=missed,
-        lag_median_s=statistics.median(lags_s) if lags_s else None,
-        lag_p95_s=lags_s[int(0.95 * (len(lags_s) - 1))] if lags_s else None,
-        moved_to=_moved_to(recent),
+    history = History()
+    for observation in observations:
+        history.add(observation)
+    return history.health(now=now)
+
+
+def recorded_history(record: Record, source: str, *, now: dt.datetime) -> History:
+    """The history of a source as a record has it.
+
+    Raises:
+        StateError: The record can't be read.
+        DataError: It is damaged.
+    """
+    past = record.past(
+        source,
+        since=_since(now),
+        answers=[outcome.value for outcome in Outcome if outcome.delivers],
+        latest=_LATEST_KEPT,
+        arrivals=_ARRIVALS_KEPT,
+        newest=_LAGS_KEPT,
     )
-    return _with_words(health, last, paused=paused)
+    return History(past)
 
 
 class History:
-    """What the attempts to read a source found, of which the latest count."""
+    """What the attempts to read a source found, in memory that does not grow with them.
 
-    def __init__(self, observations: Iterable[Observation] = ()) -> None:
-        """Begin with what is known, in the order of time."""
-        self._observations = deque(observations, maxlen=ATTEMPTS)
+    The rhythm takes, of each hour, the first and the last answer and how many had something new:
+    between two answers in one hour there is no pause. Of the latest attempts more is kept.
+    """
+
+    def __init__(self, past: SourcePast | None = None) -> None:
+        """Begin with what is known."""
+        past = past or SourcePast()
+        self._latest = deque(map(_observed, past.latest), maxlen=_LATEST_KEPT)
+        self._arrivals = np.array([at.timestamp() for at in past.arrivals])
+        self._lags_s = deque(map(_lags_s, map(_observed, past.newest)), maxlen=_LAGS_KEPT)
+        self._first = _First.of(_observed(past.first)) if past.first is not None else None
+        self._hours = np.array([_hour_row(hour) for hour in past.hours]).reshape(-1, 5)
 
     @property
     def last(self) -> Observation | None:
         """The latest attempt."""
-        return self._observations[-1] if self._observations else None
+        return self._latest[-1] if self._latest else None
 
     def add(self, observation: Observation) -> None:
         """Take in one more attempt, which ended after the others."""
-        self._observations.append(observation)
+        self._latest.append(observation)
+        if not observation.outcome.delivers:
+            return
+        at = observation.at.timestamp()
+        arrived = self._first is not None and observation.new > 0
+        if self._first is None:
+            self._first = _First.of(observation)
+        if arrived:
+            self._arrivals = np.append(self._arrivals[1 - _ARRIVALS_KEPT :], at)
+            self._lags_s.append(_lags_s(observation))
+        # A clock that was put back must not begin an hour again.
+        if not len(self._hours) or at // _HOUR_S > self._hours[-1, _FIRST] // _HOUR_S:
+            since = at // _HOUR_S * _HOUR_S - _HISTORY_S
+            kept = self._hours[self._hours[:, _FIRST] >= since]
+            self._hours = np.vstack([kept, [[at, at, 0, 0, np.nan]]])
+        hour = self._hours[-1]
+        hour[_LAST] = max(hour[_LAST], at)
+        hour[_HEADLINES] += observation.new
+        hour[_ARRIVALS] += arrived
+        if arrived and np.isnan(hour[_FIRST_ARRIVAL]):
+            hour[_FIRST_ARRIVAL] = at
 
     def health(self, *, now: dt.datetime) -> SourceHealth:
         """Judge the source."""
-        return health_of(self._observations, now=now)
+        since = _since(now)
+        recent = [o for o in self._latest if o.at >= since]
+        if not recent:
+            return SourceHealth(outcome=None, live=False, words="not asked yet")
+        watched = self._watched(since.timestamp())
+        rhythm = missed = None
+        if watched.count > 0 and len(watched.arrivals):
+            rhythm = rhythm_of(
+                watched.arrivals, watched.spans, counts=watched.counts, first=watched.first_arrival
+            )
+        if rhythm is not None:
+            missed = rhythm.expected(watched.spans, float(watched.arrivals[-1]))
+        last_new_s = float(watched.arrivals[-1]) if len(watched.arrivals) else None
+        failures = _failures(recent)
+        last = recent[-1]
+        outcome = last.outcome
+        if not failures and _is_stale(watched, recent, rhythm, missed):
+            outcome = Outcome.STALE
+        until = last.at + dt.timedelta(seconds=_longest_pause_s([o.at for o in recent]))
+        paused = now > until
+        down = failures >= _FAILURES_UNTIL_DOWN or outcome in _DEFINITE
+        live = len(watched.hours) > 0 and not (paused or down or outcome is Outcome.STALE)
+        lags_s = sorted(
+            lag_s for at, lags in self._lags_s if at >= since.timestamp() for lag_s in lags
+        )
+        health = SourceHealth(
+            outcome=outcome,
+            live=live,
+            live_until=until if live else None,
+            words="",
+            failures=failures,
+            new_items=int(watched.hours[:, _HEADLINES].sum()),
+            last_attempt=last.at,
+            last_success=_moment(watched.hours[-1, _LAST]) if len(watched.hours) else None,
+            last_new=_moment(last_new_s) if last_new_s is not None else None,
+            silent_s=now.timestamp() - last_new_s if last_new_s is not None else None,
+            usual_gap_s=rhythm.usual_gap_s if rhythm else None,
+            missed=missed,
+            lag_median_s=statistics.median(lags_s) if lags_s else None,
+            lag_p95_s=lags_s[int(0.95 * (len(lags_s) - 1))] if lags_s else None,
+            moved_to=_moved_to(recent),
+        )
+        return _with_words(health, last, paused=paused)
+
+    def _watched(self, since: float) -> _Watched:
+        """What counts from a time on, with what the first document told of the time before it."""
+        hours = self._hours[self._hours[:, _FIRST] >= since]
+        arrivals = self._arrivals[self._arrivals >= since]
+        spans = _spans(hours)
+        with_news = hours[hours[:, _ARRIVALS] > 0]
+        counts = counted(with_news[:, _FIRST], with_news[:, _ARRIVALS])
+        first_arrival = float(with_news[0, _FIRST_ARRIVAL]) if len(with_news) else None
+        if self._first is not None and self._first.at >= since and len(self._first.claimed):
+            claimed = self._first.claimed
+            first_arrival = float(claimed[0])
+            counts += counted(claimed)
+            arrivals = np.concatenate([claimed, arrivals])[-_ARRIVALS_KEPT:]
+            spans = np.vstack([[[claimed[0], self._first.at]], spans])
+        if first_arrival is not None:
+            counts -= counted(np.array([first_arrival]))
+        return _Watched(hours, spans, arrivals, counts, first_arrival)
 
 
-def _arrivals(good: Sequence[Observation]) -> list[dt.datetime]:
-    """When something new came: by its own account for the first document, then as it was seen."""
-    if not good:
-        return []
-    first, *later = good
-    claimed = sorted({p for p in first.published if p <= first.at})
-    claimed = [p for p in claimed if p >= claimed[-1] - _HISTORY]
-    return claimed + [o.at for o in later if o.new]
-
-
-def _watched(good: Sequence[Observation]) -> list[Span]:
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    hours: Floats
+    spans: Spans
     """When the source was watched: not while newsclf was off, or could not read it."""
-    if not good:
-        return []
-    times = [o.at for o in good]
-    longest = _longest_pause(times)
-    claimed = [p for p in good[0].published if p <= times[0]]
-    before = [(min(claimed), times[0])] if claimed else []
-    spans: list[Span] = before
-    for a, b in itertools.pairwise(times):
-        if spans and spans[-1][1] == a and b - a <= longest:
-            spans[-1] = (spans[-1][0], b)
-        elif b - a <= longest:
-            spans.append((a, b))
-    return spans
+    arrivals: Floats
+    """When something new came: by its own account for the first document, then as it was seen."""
+    counts: Floats
+    """Of all arrivals after the first, in each hour of the week."""
+    first_arrival: float | None
+
+    @property
+    def count(self) -> float:
+        """Arrivals after the first."""
+        return float(self.counts.sum())
 
 
-def _longest_pause(times: Sequence[dt.datetime]) -> dt.timedelta:
-    """Time between two attempts beyond which the source was not watched."""
+@dataclass(frozen=True, slots=True)
+class _First:
+    """The first answer, whose items were all new and tell of the time before it."""
+
+    at: float
+    claimed: Floats
+    """When they were published, as they say: up to eight weeks before the last of them."""
+
+    @classmethod
+    def of(cls, observation: Observation) -> _First:
+        at = observation.at.timestamp()
+        claimed = np.unique([p.timestamp() for p in observation.published if p <= observation.at])
+        if len(claimed):
+            claimed = claimed[claimed >= claimed[-1] - _HISTORY_S]
+        return cls(at, claimed)
+
+
+def _since(now: dt.datetime) -> dt.datetime:
+    """From when on attempts count: for eight weeks, in whole hours."""
+    return now.replace(minute=0, second=0, microsecond=0) - dt.timedelta(weeks=_WEEKS)
+
+
+def _observed(attempt: Attempt) -> Observation:
+    return Observation(
+        at=attempt.at,
+        outcome=Outcome(attempt.outcome),
+        reason=attempt.detail or "",
+        items=attempt.items,
+        new=attempt.headlines,
+        published=attempt.published,
+    )
+
+
+def _hour_row(hour: Hour) -> list[float]:
+    arrived = hour.first_arrival.timestamp() if hour.first_arrival is not None else np.nan
+    counts = [hour.headlines, hour.arrivals]
+    return [hour.first.timestamp(), hour.last.timestamp(), *counts, arrived]
+
+
+def _lags_s(observation: Observation) -> tuple[float, list[float]]:
+    lags = [max(0.0, (observation.at - p).total_seconds()) for p in observation.published]
+    return observation.at.timestamp(), lags
+
+
+def _moment(seconds: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(float(seconds), dt.UTC)
+
+
+def _spans(hours: Floats) -> Spans:
+    """From the first answer of each hour to the last, and on to the next unless there was a pause.
+
+    How long a pause is usual is learned from the hours around it, since how often a source is asked
+    may have been changed.
+    """
+    if not len(hours):
+        return np.empty((0, 2))
+    apart_s = hours[1:, _FIRST] - hours[:-1, _LAST]
+    paused = apart_s > _SHORTEST_PAUSE_S
+    if paused.any():
+        padded = np.pad(apart_s, _NEIGHBOURS, constant_values=np.inf)
+        around = sliding_window_view(padded, 2 * _NEIGHBOURS + 1)[paused]
+        around = np.sort(around, axis=1)
+        middle = (np.isfinite(around).sum(axis=1) - 1) // 2
+        usual_s = around[np.arange(len(around)), middle]
+        paused[paused] = apart_s[paused] > _ATTEMPTS_IN_A_PAUSE * usual_s
+    start = hours[np.concatenate([[True], paused]), _FIRST]
+    end = hours[np.concatenate([paused, [True]]), _LAST]
+    return np.stack([start, end], axis=1)
+
+
+def _longest_pause_s(times: Sequence[dt.datetime]) -> float:
+    """Time after an attempt beyond which the source is not watched any more."""
     if len(times) < 2:  # noqa: PLR2004 - a pause has two ends
-        return _SHORTEST_PAUSE
+        return _SHORTEST_PAUSE_S
     usual = statistics.median((b - a).total_seconds() for a, b in itertools.pairwise(times))
-    return max(_SHORTEST_PAUSE, dt.timedelta(seconds=_POLLS_IN_A_PAUSE * usual))
+    return max(_SHORTEST_PAUSE_S, _ATTEMPTS_IN_A_PAUSE * usual)
 
 
 def _failures(recent: Sequence[Observation]) -> int:
@@ -185,21 +335,22 @@ def _failures(recent: Sequence[Observation]) -> int:
 
 
 def _is_stale(
-    good: Sequence[Observation],
-    arrivals: Sequence[dt.datetime],
+    watched: _Watched,
+    recent: Sequence[Observation],
     rhythm: Rhythm | None,
     missed: float | None,
 ) -> bool:
-    until = good[-1].at
+    until = float(watched.hours[-1, _LAST])
     if rhythm is not None and missed is not None:
         return missed > rhythm.alarming
-    if arrivals:
-        gaps = [b - a for a, b in itertools.pairwise(arrivals)]
-        quiet = max([_QUIET_WITHOUT_RHYTHM, *(_GAPS_WITHOUT_RHYTHM * gap for gap in gaps)])
-        return until - arrivals[-1] > quiet
-    if any(o.items for o in good):  # items without times, nothing new since
-        return until - good[0].at > _QUIET_WITHOUT_RHYTHM
-    return until - good[0].at > _QUIET_WITHOUT_ITEMS
+    if len(watched.arrivals):
+        gaps_s = _GAPS_WITHOUT_RHYTHM * np.diff(watched.arrivals)
+        quiet_s = max(_QUIET_WITHOUT_RHYTHM_S, float(gaps_s.max(initial=0.0)))
+        return until - float(watched.arrivals[-1]) > quiet_s
+    watched_s = until - float(watched.hours[0, _FIRST])
+    if any(o.items for o in recent):  # items without times, nothing new since
+        return watched_s > _QUIET_WITHOUT_RHYTHM_S
+    return watched_s > _QUIET_WITHOUT_ITEMS_S
 
 
 def _moved_to(recent: Sequence[Observation]) -> str | None:

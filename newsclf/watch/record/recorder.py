@@ -161,7 +161,7 @@ class Recorder:
             rows = assigner.assign(items, keys)
             added = _added(commit, rows)
             until = fetch.live_until if live_until is None else live_until(added)
-            fetch = replace(fetch, live_until=until, items=len(items))
+            fetch = replace(fetch, live_until=until, items=len(items), headlines=added.headlines)
             fetch_id = self._next_id("fetches")
             self._insert(connection, fetches, [_fetch_row(fetch, fetch_id)])
             for row in rows.items:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, RowMapping, ScalarSelect, Select, exists, func, select
+from sqlalchemy import Connection, Row, RowMapping, ScalarSelect, Select, case, exists, func, select
 
 from newsclf.watch.item import Stamp
 from newsclf.watch.record.database import explained, open_to_read
@@ -21,13 +21,16 @@ from newsclf.watch.record.rows import (
     Computed,
     Delivery,
     Fetch,
+    Hour,
     Retraction,
     Score,
     Sighting,
     Signal,
+    SourcePast,
     Version,
 )
 from newsclf.watch.record.schema import (
+    HOUR,
     alerts,
     commits,
     configurations,
@@ -44,6 +47,7 @@ from newsclf.watch.record.schema import (
 from newsclf.watch.record.times import microseconds, moment
 
 _T = TypeVar("_T")
+_HOUR = 3_600_000_000
 _AT_ONCE = 500
 """Commits that are read in one transaction."""
 
@@ -122,52 +126,70 @@ class Record:
         with explained(self.path), self._engine.connect() as connection:
             return list(connection.execute(query).scalars())
 
-    def attempts(self, source: str, *, limit: int) -> list[Attempt]:
-        """The last attempts to read a source, in the order of their times."""
-        last = (
-            select(
-                fetches.c.commit_id,
-                fetches.c.fetched_at,
-                fetches.c.outcome,
-                fetches.c.detail,
-                fetches.c.status,
-                fetches.c["items"],
-            )
-            .where(fetches.c.source == source)
-            .order_by(fetches.c.fetched_at.desc(), fetches.c.id.desc())
-            .limit(limit)
-        )
-        of_last = last.with_only_columns(fetches.c.commit_id).subquery()
-        new = (
-            select(versions.c.commit_id, items.c.published_at, items.c.published_date_only)
-            .join(of_last, of_last.c.commit_id == versions.c.commit_id)
-            .join(items, items.c.id == versions.c.item_id)
-            .where(versions.c.number == 1)
-            .order_by(versions.c.id)
-        )
+    def past(
+        self,
+        source: str,
+        *,
+        since: dt.datetime,
+        answers: Collection[str],
+        latest: int,
+        arrivals: int,
+        newest: int,
+    ) -> SourcePast:
+        """What is known of a source, by which its health is judged.
+
+        Args:
+            source: Its name.
+            since: What was before does not count; a whole hour.
+            answers: Outcomes that are answers.
+            latest: Attempts that are read in whole.
+            arrivals: Answers with something new of which the times are read.
+            newest: Answers with something new that are read in whole.
+        """
+        of_source = select(fetches).where(fetches.c.source == source)
+        answered = of_source.where(fetches.c.outcome.in_(answers))
+        hour = microseconds(since) // _HOUR
+        forwards = HOUR, fetches.c.fetched_at
+        backwards = HOUR.desc(), fetches.c.fetched_at.desc()
         with explained(self.path), self._engine.connect() as connection, connection.begin():
-            rows = connection.execute(last).all()
-            claims: defaultdict[int, list[dt.datetime | None]] = defaultdict(list)
-            for commit, at, date_only in connection.execute(new):
-                is_time = at is not None and not date_only
-                claims[commit].append(moment(at) if is_time else None)
-        return [
-            Attempt(
-                at=moment(at),
-                outcome=outcome,
-                detail=detail,
-                status=status,
-                items=listed,
-                headlines=len(claims.get(commit, ())),
-                published=tuple(claim for claim in claims.get(commit, ()) if claim is not None),
+            first = connection.execute(answered.order_by(*forwards).limit(1)).first()
+            new = (fetches.c.headlines > 0) & (fetches.c.id != (first.id if first else 0))
+            arrived = answered.where(hour <= HOUR, new).order_by(*backwards)
+            recent = of_source.where(hour <= HOUR).order_by(*backwards, fetches.c.id.desc())
+            at = fetches.c.fetched_at
+            by_hour = (
+                answered.with_only_columns(
+                    func.min(at),
+                    func.max(at),
+                    func.sum(fetches.c.headlines),
+                    func.count(case((new, 1))),
+                    func.min(case((new, at))),
+                )
+                .where(hour <= HOUR)
+                .group_by(fetches.c.source, HOUR)
+                .order_by(HOUR)
             )
-            for commit, at, outcome, detail, status, listed in reversed(rows)
-        ]
+            times = connection.execute(arrived.with_only_columns(at).limit(arrivals)).scalars()
+            return SourcePast(
+                first=_attempts(connection, [first])[0] if first else None,
+                hours=tuple(
+                    Hour(moment(start), moment(end), headlines, count, _moment_if_known(new_at))
+                    for start, end, headlines, count, new_at in connection.execute(by_hour)
+                ),
+                arrivals=tuple(map(moment, reversed(times.all()))),
+                newest=_attempts(connection, connection.execute(arrived.limit(newest)).all()),
+                latest=tuple(
+                    _attempt(row)
+                    for row in reversed(connection.execute(recent.limit(latest)).all())
+                ),
+            )
 
     def asked_at(self, sources: Collection[str], *, since: dt.datetime) -> list[dt.datetime]:
         """When any of some sources was asked from a time on, ascending: for daily quotas."""
         query = select(fetches.c.fetched_at).where(
-            fetches.c.source.in_(sources), fetches.c.fetched_at >= microseconds(since)
+            fetches.c.source.in_(sources),
+            microseconds(since) // _HOUR <= HOUR,
+            fetches.c.fetched_at >= microseconds(since),
         )
         with explained(self.path), self._engine.connect() as connection:
             return sorted(map(moment, connection.execute(query).scalars()))
@@ -233,6 +255,36 @@ _LATEST_COMMIT = (
     select(commits.c.id).order_by(commits.c.known_at.desc(), commits.c.id.desc()).limit(1)
 )
 """Commits are in the order of their times, so the index of times has the last one at its end."""
+
+
+def _attempts(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[Attempt, ...]:
+    """Attempts, the latest first, in the order of their times, with the claims of what was new."""
+    query = (
+        select(versions.c.commit_id, items.c.published_at)
+        .join(items, items.c.id == versions.c.item_id)
+        .where(
+            versions.c.commit_id.in_([row.commit_id for row in rows]),
+            versions.c.number == 1,
+            items.c.published_at.is_not(None),
+            ~items.c.published_date_only,
+        )
+        .order_by(versions.c.id)
+    )
+    claims: defaultdict[int, list[dt.datetime]] = defaultdict(list)
+    for commit, at in connection.execute(query):
+        claims[commit].append(moment(at))
+    return tuple(_attempt(row, claims[row.commit_id]) for row in reversed(rows))
+
+
+def _attempt(row: Row[Any], published: Sequence[dt.datetime] = ()) -> Attempt:
+    return Attempt(
+        at=moment(row.fetched_at),
+        outcome=row.outcome,
+        detail=row.detail,
+        items=row.items,
+        headlines=row.headlines,
+        published=tuple(published),
+    )
 
 
 def _configuration_id(digest: str) -> ScalarSelect[Any]:
@@ -339,6 +391,7 @@ def _fetch(row: RowMapping) -> Fetch:
         detail=row["detail"],
         live_until=_moment_if_known(row["live_until"]),
         items=row["items"],
+        headlines=row["headlines"],
     )
 
 

@@ -36,6 +36,8 @@ class Fetch:
     None if it was not live."""
     items: int = 0
     """In the document; the recorder counts them."""
+    headlines: int = 0
+    """Those that were not known before; the recorder counts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +49,40 @@ class Attempt:
     outcome: str
     """A value of `feeds.outcome.Outcome`."""
     detail: str | None
-    status: int | None
     items: int
     """In the document."""
     headlines: int
     """Headlines that were not known before."""
-    published: tuple[dt.datetime, ...]
-    """When these were published, as the source claims, UTC; only times of day, no mere dates."""
+    published: tuple[dt.datetime, ...] = ()
+    """When these were published, as the source claims, UTC; only times of day, no mere dates. Read
+    only where it counts."""
+
+
+class Hour(NamedTuple):
+    """The answers of a source in one hour of the clock, UTC."""
+
+    first: dt.datetime
+    last: dt.datetime
+    headlines: int
+    """That were not known before."""
+    arrivals: int
+    """Answers with such headlines, without the very first answer of the source."""
+    first_arrival: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePast:
+    """What was recorded of a source: in whole for the latest attempts, in sums for those before."""
+
+    first: Attempt | None = None
+    """Its first answer of all."""
+    hours: tuple[Hour, ...] = ()
+    arrivals: tuple[dt.datetime, ...] = ()
+    """When answers after the first had headlines that were not known before; the latest."""
+    newest: tuple[Attempt, ...] = ()
+    """The latest of these."""
+    latest: tuple[Attempt, ...] = ()
+    """The latest attempts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

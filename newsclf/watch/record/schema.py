@@ -31,6 +31,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    literal_column,
 )
 
 METADATA = MetaData()
@@ -58,9 +59,12 @@ fetches = _table(
     Column("body_digest", Text),
     Column("body_bytes", Integer),
     Column("items", Integer),
+    Column("headlines", Integer),
     Column("detail", Text),
     Column("live_until", BigInteger),
 )
+HOUR = literal_column("fetches.fetched_at / 3600000000", Integer)
+"""Of the clock, as an index has it; SQLite finds that by the same words only."""
 events = _table("events")
 headlines = _table("headlines", Column("event_id", Integer))
 items = _table(
@@ -145,9 +149,11 @@ CREATE TABLE fetches (
   id INTEGER PRIMARY KEY, commit_id INTEGER NOT NULL UNIQUE REFERENCES commits,
   source TEXT NOT NULL, fetched_at INTEGER NOT NULL, monotonic_s REAL NOT NULL, server_at INTEGER,
   outcome TEXT NOT NULL, status INTEGER, body_digest TEXT, body_bytes INTEGER,
-  items INTEGER NOT NULL, detail TEXT, live_until INTEGER
+  items INTEGER NOT NULL, headlines INTEGER NOT NULL, detail TEXT, live_until INTEGER
 ) STRICT;
-CREATE INDEX fetches_by_source ON fetches (source, fetched_at);
+CREATE INDEX fetches_by_hour ON fetches (
+  source, fetched_at / 3600000000, fetched_at, outcome, headlines
+);
 
 CREATE TABLE events (
   id INTEGER PRIMARY KEY, commit_id INTEGER NOT NULL REFERENCES commits

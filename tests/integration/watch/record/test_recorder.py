@@ -222,7 +222,14 @@ def test_the_clocks_of_an_item_come_back_as_they_were(feeds: Feeds) -> None:
     assert version.published_at == START, "a date in the future is no date"
     assert version.tickers == ("ACME", "X")
     assert commit.fetch == fetch(
-        "wire", START, status=200, server_at=START - HOUR, body_digest="ab", body_bytes=3, items=1
+        "wire",
+        START,
+        status=200,
+        server_at=START - HOUR,
+        body_digest="ab",
+        body_bytes=3,
+        items=1,
+        headlines=1,
     )
 
 

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsclf.watch.feeds.health import Observation, health_of
+from newsclf.watch.feeds.health import History, Observation, SourceHealth, recorded_history
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item, Stamp
 from newsclf.watch.record.recorder import Added, Recorder
 from newsclf.watch.record.replay import Record
-from newsclf.watch.record.rows import Alert, Attempt, Commit, Delivery, Signal
+from newsclf.watch.record.rows import Alert, Commit, Delivery, Signal
 from tests.support.newsrecord import HOUR, START, Clock, Feeds, contents, fetch, item
 
+MINUTE = dt.timedelta(minutes=1)
 PROFIT = "Acme posts record profit on strong demand"
 SUBJECTS = ("Acme", "Korvath Bank", "Oil", "Gold", "Copper")
 SOURCES = ("wire", "portal", "agency")
@@ -55,38 +56,24 @@ def the_only_fetch(feeds: Feeds) -> Commit:
 
 
 @settings(max_examples=30)
-@given(STEPS, st.integers(1, 5), st.integers(-60, 2_000))
+@given(STEPS, st.integers(-60, 2_000))
 def test_a_restart_reads_what_was_seen_live(
-    steps: list[tuple[str, list[int], bool, int]], limit: int, minutes: int
+    steps: list[tuple[str, list[int], bool, int]], minutes: int
 ) -> None:
     since = START + dt.timedelta(minutes=minutes)
-    live: dict[str, list[Attempt]] = {source: [] for source in SOURCES}
+    asked: dict[str, list[dt.datetime]] = {source: [] for source in SOURCES}
     with tempfile.TemporaryDirectory() as folder:
         feeds = Feeds(Path(folder) / "news.db")
         for source, stories, edited, passing in steps:
             feeds.clock.pass_(dt.timedelta(minutes=passing, microseconds=1))
             now = feeds.clock.now
             document = [story(number, now, edited=edited) for number in stories]
-            added = feeds.recorder.add_fetch(fetch(source, now, status=200), document)
-            live[source].append(
-                Attempt(
-                    at=now,
-                    outcome="ok",
-                    detail=None,
-                    status=200,
-                    items=len(stories),
-                    headlines=added.headlines,
-                    published=added.published,
-                )
-            )
+            feeds.recorder.add_fetch(fetch(source, now, status=200), document)
+            asked[source].append(now)
         feeds.recorder.close()
-        in_order = {name: sorted(each, key=lambda a: a.at) for name, each in live.items()}
         with Record(feeds.path) as record:
-            for source in SOURCES:
-                assert record.attempts(source, limit=limit) == in_order[source][-limit:]
-                assert record.attempts(source, limit=99) == in_order[source]
-            asked = [a.at for name in SOURCES[:2] for a in live[name] if a.at >= since]
-            assert record.asked_at(SOURCES[:2], since=since) == sorted(asked)
+            of_two = [at for name in SOURCES[:2] for at in asked[name] if at >= since]
+            assert record.asked_at(SOURCES[:2], since=since) == sorted(of_two)
             commit, event = record.window_start(since)
             events_until_then = set()
             for each in record.commits():
@@ -96,37 +83,81 @@ def test_a_restart_reads_what_was_seen_live(
             assert event == max(events_until_then, default=0)
 
 
-def test_attempts_tell_the_health_of_a_source_as_before(feeds: Feeds) -> None:
-    seen = []
-    for number in range(5):
-        feeds.clock.pass_(HOUR)
-        added = feeds.deliver("wire", story(number, feeds.clock.now, edited=False))
-        seen.append(
-            Observation(
-                at=feeds.clock.now,
-                outcome=Outcome.OK,
-                items=1,
-                new=added.headlines,
-                published=added.published,
-            )
-        )
+def observed(at: dt.datetime, outcome: Outcome, items: int, added: Added) -> Observation:
+    return Observation(
+        at=at, outcome=outcome, items=items, new=added.headlines, published=added.published
+    )
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([Outcome.OK, Outcome.OK, Outcome.REPAIRED, Outcome.FAILED]),
+            st.lists(st.integers(0, 4), max_size=3),
+            st.sampled_from([1, 5, 50, 100, 5_000, 40_000]),  # minutes until then
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(1, 12),
+)
+def test_a_source_is_judged_after_a_restart_as_before(
+    attempts: list[tuple[Outcome, list[int], int]], restart_after: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        feeds = Feeds(Path(folder) / "news.db")
+        live, again = History(), History()
+        for number, (outcome, stories, minutes) in enumerate(attempts):
+            if number == restart_after:
+                with Record(feeds.path) as record:
+                    again = recorded_history(record, "wire", now=feeds.clock.now)
+            feeds.clock.pass_(dt.timedelta(minutes=minutes))
+            now = feeds.clock.now
+            document = [story(each, now, edited=bool(number % 2)) for each in stories]
+            document = document if outcome.delivers else []
+            added = feeds.recorder.add_fetch(fetch("wire", now, outcome=outcome), document)
+            for history in (live, again):
+                history.add(observed(now, outcome, len(document), added))
+            assert again.health(now=now) == live.health(now=now)
+        feeds.recorder.close()
+        with Record(feeds.path) as record:
+            again = recorded_history(record, "wire", now=feeds.clock.now)
+            for days in (0, 1, 30, 55, 57):
+                later = feeds.clock.now + dt.timedelta(days=days)
+                assert again.health(now=later) == live.health(now=later)
+
+
+def test_of_a_busy_source_little_is_read(feeds: Feeds) -> None:
+    """As many answers with something new as are read one by one, and more."""
+    live = History()
+    for number in range(1_300):
+        feeds.clock.pass_(7 * MINUTE)
+        now = feeds.clock.now
+        published = Stamp("raw", now - number % 50 * MINUTE)
+        document = [item(f"{PROFIT} {number}", id=f"g{number}", published=published)]
+        added = feeds.recorder.add_fetch(fetch("wire", now), document)
+        live.add(observed(now, Outcome.OK, 1, added))
     with Record(feeds.path) as record:
-        again = [
-            Observation(
-                at=attempt.at,
-                outcome=Outcome(attempt.outcome),
-                reason=attempt.detail or "",
-                items=attempt.items,
-                new=attempt.headlines,
-                published=attempt.published,
-            )
-            for attempt in record.attempts("wire", limit=100)
-        ]
-        assert record.attempts("other", limit=100) == []
-    assert again == seen
-    now = feeds.clock.now
-    assert health_of(again, now=now) == health_of(seen, now=now)
-    assert health_of(again, now=now).lag_median_s == HOUR.total_seconds()
+        again = recorded_history(record, "wire", now=feeds.clock.now)
+        past = record.past("wire", since=START, answers=["ok"], latest=3, arrivals=2, newest=1)
+        assert recorded_history(record, "other", now=START).health(now=START) == never_asked()
+    found = live.health(now=feeds.clock.now)
+    assert again.health(now=feeds.clock.now) == found
+    for history in (live, again):
+        later = feeds.clock.now + 20 * MINUTE
+        history.add(Observation(at=later, outcome=Outcome.OK, items=1))
+    assert again.health(now=later) == live.health(now=later)
+    assert live.health(now=later).missed == pytest.approx(20 / 7, rel=0.5)
+    assert (found.new_items, found.usual_gap_s) == (1_300, 420)
+    assert (len(past.latest), len(past.arrivals), len(past.newest)) == (3, 2, 1)
+    assert past.first is not None
+    assert past.first.at == START + 7 * MINUTE
+    assert sum(hour.arrivals for hour in past.hours) == 1_299
+
+
+def never_asked() -> SourceHealth:
+    return SourceHealth(outcome=None, live=False, words="not asked yet")
 
 
 def test_published_are_the_times_of_new_headlines_that_state_one(feeds: Feeds) -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsclf.watch.feeds.rhythm import HOURS_OF_WEEK, Rhythm, rhythm_of
+from newsclf.watch.feeds.rhythm import HOURS_OF_WEEK, Rhythm, Spans, counted
+from newsclf.watch.feeds.rhythm import rhythm_of as rhythm_of_seconds
 
 MONDAY = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -33,6 +34,14 @@ def arrivals(
     rng = np.random.default_rng(seed)
     hours = [MONDAY + n * HOUR for n in range(weeks * HOURS_OF_WEEK)]
     return sorted(h + u * HOUR for h in hours for u in rng.random(rng.poisson(per_hour(h))))
+
+
+def seconds(*spans: tuple[dt.datetime, dt.datetime]) -> Spans:
+    return np.array([(a.timestamp(), b.timestamp()) for a, b in spans]).reshape(-1, 2)
+
+
+def rhythm_of(at: list[dt.datetime], spans: list[tuple[dt.datetime, dt.datetime]]) -> Rhythm | None:
+    return rhythm_of_seconds(np.array([a.timestamp() for a in at]), seconds(*spans))
 
 
 def rhythm(at: list[dt.datetime], weeks: int) -> Rhythm:
@@ -64,11 +73,11 @@ def test_a_usual_weekend_is_not_alarming_and_a_silent_day_is() -> None:
     found = rhythm(at, 3)
     monday = MONDAY + 3 * WEEK
 
-    weekend = [(at[-1], monday + 8 * HOUR)]
-    day = [(monday + 8 * HOUR, monday + 14 * HOUR)]
+    weekend = seconds((at[-1], monday + 8 * HOUR))
+    day = seconds((monday + 8 * HOUR, monday + 14 * HOUR))
 
-    assert found.expected(weekend, at[-1]) < found.alarming
-    assert found.expected(day, monday) > found.alarming
+    assert found.expected(weekend, at[-1].timestamp()) < found.alarming
+    assert found.expected(day, monday.timestamp()) > found.alarming
 
 
 def test_the_first_weekend_counts_a_quarter() -> None:
@@ -86,7 +95,10 @@ def test_false_alarms_are_rare(seed: int) -> None:
     found = rhythm(known, 4)
     later = [a for a in at if a >= MONDAY + 4 * WEEK]
 
-    alarms = sum(found.expected([(a, b)], a) > found.alarming for a, b in itertools.pairwise(later))
+    alarms = sum(
+        found.expected(seconds((a, b)), a.timestamp()) > found.alarming
+        for a, b in itertools.pairwise(later)
+    )
 
     assert alarms <= 3  # in 56 days, of about 1,600 gaps; 0.56 are expected of a known rate
 
@@ -114,9 +126,24 @@ def test_more_watching_is_more_expected(
     times = [MONDAY + dt.timedelta(seconds=s) for s in ends]
     spans = list(zip(times[::2], times[1::2], strict=False))
     found = rhythm_of(sorted(MONDAY + dt.timedelta(seconds=s) for s in offsets), spans)
-    since = MONDAY + dt.timedelta(seconds=since_s)
+    since = (MONDAY + dt.timedelta(seconds=since_s)).timestamp()
 
     if found is not None:
         assert min(found.per_hour) >= 0
         assert found.alarming >= 3
-        assert 0 <= found.expected(spans[:-1], since) <= found.expected(spans, since)
+        fewer, more = seconds(*spans[:-1]), seconds(*spans)
+        assert 0 <= found.expected(fewer, since) <= found.expected(more, since)
+
+
+def test_of_a_busy_source_the_latest_arrivals_and_the_number_of_the_others_suffice() -> None:
+    at = np.array([a.timestamp() for a in arrivals(office_hours, 4)])
+    spans = seconds((MONDAY, MONDAY + 4 * WEEK))
+
+    all_ = rhythm_of_seconds(at, spans)
+    few = rhythm_of_seconds(at[-400:], spans, counts=counted(at[1:]), first=float(at[0]))
+
+    assert all_ is not None
+    assert few is not None
+    assert np.array_equal(few.per_hour, all_.per_hour)
+    assert few.usual_gap_s == pytest.approx(all_.usual_gap_s, rel=0.2)
+    assert few.alarming == pytest.approx(all_.alarming, rel=0.2)
