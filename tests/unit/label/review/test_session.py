@@ -128,7 +128,7 @@ def test_two_sessions_of_one_person_share_the_work(path: Path) -> None:
         assert shown(other) == FIRST  # it was on the screen already
         other.label("positive")
         one.label("neutral")
-        assert shown(one) != shown(other) or other.progress().labelled == 2
+        assert one.progress().labelled == 2
         assert one.votes()[FIRST] == (vote("positive", "ana"),), "the last one counts"
 
 
