@@ -40,7 +40,7 @@ $(DOCS_INSTALLED): constraints.txt
 	$(DOCS_VENV)/bin/python -m pip install $(PIP_QUIETLY) -c constraints.txt mkdocs-material
 	@touch $@
 
-demo: $(INSTALLED) ## Train, evaluate and predict with what ships in the package.
+demo: $(INSTALLED) ## Run the full workflow, from training to a watch, with what ships in the package.
 	$(BIN)/newsclf demo
 
 test-fast: $(INSTALLED) ## Run the unit and architecture tests: what to run while writing.

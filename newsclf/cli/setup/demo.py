@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from newsclf.cli.options import QuietOpt, VerboseOpt, start
+
+if TYPE_CHECKING:
+    from newsclf.cli.setup.demo_news import Picture
 
 _FOLDER = Path(".newsclf/demo")
 """Default folder, which an earlier demo made, so that the next one may replace it."""
@@ -17,7 +21,7 @@ _HEADLINES = [
     "Brewer Tarnholt cuts costs and raises its profit forecast",
     "Brewer Tarnholt cuts its profit forecast as costs rise",
 ]
-_STEPS = 7
+_STEPS = 9
 
 
 def demo(
@@ -29,16 +33,20 @@ def demo(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
-    """Run the full workflow on bundled data: offline, in about 4 minutes."""
+    """Run the full workflow on bundled data: offline, in about 5 minutes."""
     output = start(as_json=False, quiet=quiet, verbose=verbose)
-    from newsclf.common.errors import CheckFailedError
+    from newsclf.common.errors import CheckFailedError, ConfigError, require_extra
     from newsclf.common.settings import shipped_config
     from newsclf.common.state_dir import private_folder
 
-    model, state = out / "model", out / "state"
+    # The watch comes last, so what it lacks is said at once.
+    require_extra("feedparser", "sqlalchemy", extra="demo", purpose="the demo")
+    model, state, news = out / "model", out / "state", out / "watch"
     config = shipped_config("demo.toml")
     if out == _FOLDER:  # its contents are replaced, so it must not be a link
         private_folder(out)
+    elif news.exists():
+        raise ConfigError(f"{news} already exists", hint="choose another folder with --out")
     out.mkdir(parents=True, exist_ok=True)
     program: Any = context.find_root().command
     steps = itertools.count(1)
@@ -65,14 +73,42 @@ def demo(
             output.note(f"{error.message}; {error.hint}")
     finally:
         run("teardown --state-dir", state, quiet=quiet)
+    picture = _watch(run, news, model, quiet=quiet)
     report = max(state.glob("runs/*/report.html"), default=None)
     output.note(
         f"\nReports: {model / 'evaluation' / 'report.html'}"
         f"{f' and {report}' if report is not None else ''}\n"
+        f"{_seen(picture, news, model)}\n"
+        "Watch real feeds and names of your own: newsclf watch --init\n"
         "Train on the real data: newsclf train --data phrasebank --base minilm\n"
         "Try this model on a headline of your own:\n"
         f'  newsclf predict --model {shlex.quote(str(model))} "your headline"'
     )
+
+
+def _watch(run: Callable[..., None], folder: Path, model: Path, *, quiet: bool) -> Picture:
+    """Watch headlines that appear in files, then compute the signals again from the record."""
+    from newsclf.cli.setup.demo_news import DURATION, appearing, free_port, prepare
+
+    prepare(folder)
+    file, record, port = folder / "watch.toml", folder / "record.db", free_port()
+    with appearing(folder, port) as picture:
+        run(
+            f"watch --page --port {port} --duration {DURATION}",
+            *("--file", file, "--record", record, "--model", model),
+            quiet=quiet,
+        )
+    run("watch replay --record", record, "--signals", folder / "signals.csv", quiet=quiet)
+    return picture
+
+
+def _seen(picture: Picture, folder: Path, model: Path) -> str:
+    """Where the picture of the page is, or how to open the page."""
+    if picture.problem is None:
+        return f"Page of the watch: {picture.file}"
+    files = ["--file", folder / "watch.toml", "--record", folder / "record.db", "--model", model]
+    command = shlex.join(["newsclf", "watch", "--page", *map(str, files)])
+    return f"There is no picture of the page: {picture.problem}. To open the page:\n  {command}"
 
 
 def _run(program: Any, *arguments: str) -> None:

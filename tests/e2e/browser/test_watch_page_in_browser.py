@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.page.hub import Hub
+from newsclf.watch.page.hub import Change, Hub
+from newsclf.watch.page.picture import take_picture
 from newsclf.watch.page.server import serving
 from newsclf.watch.page.view import SourceHealth, Word
 from tests.support.chromium import Tab, open_browser
@@ -248,3 +249,19 @@ def test_every_control_has_a_name_and_its_focus_is_seen(chromium: str, tmp_path:
         assert await tab.evaluate(outline) == "solid"
 
     assert visited(chromium, tmp_path, hub_with(morning()), use).complaints == []
+
+
+def test_the_picture_of_a_page_shows_what_its_stream_brought(chromium: str, tmp_path: Path) -> None:
+    async def picture(name: str, changes: list[Change]) -> int:
+        file = tmp_path / name
+        async with serving(hub_with(changes), explain) as address:
+            await asyncio.to_thread(take_picture, chromium, address, file, width=1000, height=900)
+        with Image.open(file) as image:
+            assert image.size == (1000, 900)
+            colours = image.convert("RGB").getcolors(maxcolors=1 << 24)
+        return len(colours or ())
+
+    empty = asyncio.run(picture("empty.png", []))
+    lively = asyncio.run(picture("lively.png", morning()))
+
+    assert lively > 2 * empty
