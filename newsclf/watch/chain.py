@@ -148,6 +148,7 @@ class Chain:
             body_digest=answered.body_digest,
             body_bytes=answered.body_bytes,
             detail=answered.detail,
+            retry_after_s=answered.retry_after_s,
         )
         history = self._history[source]
 

@@ -17,13 +17,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, ParamSpec, TypeVar
+from typing import Any, BinaryIO, NamedTuple, ParamSpec, TypeVar
 
 from newsclf.common.errors import NewsclfError
 from newsclf.contract.answers import Prediction
 from newsclf.contract.explanation import WordWeight
 from newsclf.contract.requests import headline_problem
-from newsclf.predict.answer import Asked, Classify, answer
+from newsclf.predict.answer import Answer, Asked, Classify, answer
 from newsclf.watch.chain import Chain, Step
 from newsclf.watch.channels import make_channels
 from newsclf.watch.configuration import WatchSettings
@@ -38,6 +38,7 @@ from newsclf.watch.page.hub import Hub
 from newsclf.watch.page.view import Watched
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
+from newsclf.watch.record.rows import Fetch
 from newsclf.watch.signals.configuration import Configuration
 from newsclf.watch.signals.delivery import Delivery, Outbox
 from newsclf.watch.sources import AskedSource, Sources, make_sources, sharing
@@ -147,23 +148,31 @@ async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
         record = stack.enter_context(Record(request.record))
         # One thread, so that steps come one after the other, and end before the files close.
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="record"))
+        # Not of the pool that parses documents: a hostile one may take its threads for a while.
+        classifying = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="classify"))
         chain = Chain(recorder, record, request.configuration, now=_now)
-        watch = Watch(request, chain, sources, thread)
+        watch = Watch(request, chain, sources, _Threads(thread, classifying))
         watch.outbox = await stack.enter_async_context(Outbox(channels, watch.delivered))
         await watch.restore(record, [channel.name for channel in channels])
         yield watch
+
+
+class _Threads(NamedTuple):
+    record: ThreadPoolExecutor
+    """One thread, for all that touches the record."""
+    classifier: ThreadPoolExecutor
 
 
 class Watch:
     """A watch, opened by `opened`."""
 
     def __init__(
-        self, request: WatchRequest, chain: Chain, sources: Sources, thread: ThreadPoolExecutor
+        self, request: WatchRequest, chain: Chain, sources: Sources, threads: _Threads
     ) -> None:
         self._request = request
         self._chain = chain
         self._sources = sources
-        self._thread = thread
+        self._threads = threads
         self._polled: list[Polled] = []
         self._news = asyncio.Event()
         """Set while there may be headlines to score."""
@@ -234,8 +243,7 @@ class Watch:
         Raises:
             NewsclfError: The classifier can't.
         """
-        classify = self._request.classifier.classify
-        [found] = await asyncio.to_thread(answer, [headline], classify, Asked(explain=True))
+        [found] = await self._classify([headline], Asked(explain=True))
         return found.prediction, found.explanation or ()
 
     async def _finish(self) -> None:
@@ -295,8 +303,7 @@ class Watch:
                 await self._do(self._chain.leave_out, version)
             usable = [(version, text) for version, text in waiting if not headline_problem(text)]
             try:
-                texts = [text for _, text in usable]
-                found = await asyncio.to_thread(self._request.classifier.classify, texts)
+                found = await self._classify([text for _, text in usable], Asked())
             except NewsclfError as error:
                 log.warning("%s; trying again in %.0f s", error.message, pause_s)
                 await asyncio.sleep(pause_s)
@@ -304,7 +311,8 @@ class Watch:
                 continue
             pause_s = _FIRST_PAUSE_S
             versions = [version for version, _ in usable]
-            self._show(await self._do(self._chain.add_scores, versions, found))
+            predictions = [each.prediction for each in found]
+            self._show(await self._do(self._chain.add_scores, versions, predictions))
 
     async def _bars(self) -> None:
         while True:
@@ -337,7 +345,9 @@ class Watch:
 
     def delivered(self, delivery: Delivery) -> None:
         """Record what became of an alert."""
-        self._thread.submit(self._chain.add_delivery, delivery).add_done_callback(_log_problem)
+        self._threads.record.submit(self._chain.add_delivery, delivery).add_done_callback(
+            _log_problem
+        )
 
     def _show(self, step: Step) -> None:
         for change in step.changes:
@@ -365,24 +375,34 @@ class Watch:
                 host=source.asked.host,
                 pace=source.pace,
                 quota=quotas[source.quota] if source.quota is not None else None,
-                first_in_s=self._first_in_s(name, source, now),
+                first_in_s=self._first_in_s(source, record.last_fetch(name), now),
             )
             for name, source in self._sources.asked.items()
         ]
 
-    def _first_in_s(self, name: str, source: AskedSource, now: dt.datetime) -> float:
-        health = self._chain.health(name)
-        if health is None or health.last_attempt is None:
+    def _first_in_s(self, source: AskedSource, last: Fetch | None, now: dt.datetime) -> float:
+        """What is left of the wait after the last answer, if the record has one."""
+        if last is None:
             return 0.0
-        outcome = health.outcome if health.failures and health.outcome else Outcome.OK
-        heard = Heard(outcome=outcome, failures=health.failures, usual_gap_s=health.usual_gap_s)
-        since_s = (now - health.last_attempt).total_seconds()
+        health = self._chain.health(last.source)
+        heard = Heard(
+            outcome=Outcome(last.outcome),
+            failures=health.failures if health else 0,
+            retry_after_s=last.retry_after_s,
+            usual_gap_s=health.usual_gap_s if health else None,
+        )
+        since_s = (now - last.fetched_at).total_seconds()
         return max(0.0, wait_s(source.pace, heard, chance=random.random()) - since_s)  # noqa: S311
 
     async def _do(self, function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
         """Call a function in the record's thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, partial(function, *arguments, **named))
+        call = partial(function, *arguments, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._threads.record, call)
+
+    async def _classify(self, texts: Sequence[str], asked: Asked) -> list[Answer]:
+        """Answers of the classifier. Raises NewsclfError."""
+        call = partial(answer, texts, self._request.classifier.classify, asked)
+        return await asyncio.get_running_loop().run_in_executor(self._threads.classifier, call)
 
 
 async def _until(at: dt.datetime) -> None:

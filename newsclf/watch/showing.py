@@ -73,7 +73,9 @@ class Shown:
             changed |= dict.fromkeys(self._retracted(retraction))
         for score in commit.scores:
             changed |= dict.fromkeys(self._scored(score))
-        found: list[Change] = [self._entries[id_].headline for id_ in changed]
+        found: list[Change] = [
+            self._entries[id_].headline for id_ in changed if id_ in self._entries
+        ]
         if commit.computed is not None and commit.computed.configuration == self._configuration:
             found += [entity_signal(signal_of(entry)) for entry in commit.computed.signals]
             alerts = (alert_of(entry) for entry in commit.computed.alerts)

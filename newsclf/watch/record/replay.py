@@ -184,6 +184,15 @@ class Record:
                 ),
             )
 
+    def last_fetch(self, source: str) -> Fetch | None:
+        """The last attempt to read a source."""
+        query = select(fetches).where(fetches.c.source == source)
+        newest_first = (HOUR.desc(), fetches.c.fetched_at.desc(), fetches.c.id.desc())
+        last = query.order_by(*newest_first).limit(1)
+        with explained(self.path), self._engine.connect() as connection:
+            row = connection.execute(last).mappings().first()
+        return _fetch(row) if row is not None else None
+
     def asked_at(self, sources: Collection[str], *, since: dt.datetime) -> list[dt.datetime]:
         """When any of some sources was asked from a time on, ascending: for daily quotas."""
         query = select(fetches.c.fetched_at).where(
@@ -389,6 +398,7 @@ def _fetch(row: RowMapping) -> Fetch:
         body_digest=row["body_digest"],
         body_bytes=row["body_bytes"],
         detail=row["detail"],
+        retry_after_s=row["retry_after_s"],
         live_until=_moment_if_known(row["live_until"]),
         items=row["items"],
         headlines=row["headlines"],

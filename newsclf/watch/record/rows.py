@@ -31,6 +31,8 @@ class Fetch:
     body_bytes: int | None = None
     detail: str | None = None
     """What went wrong, in words."""
+    retry_after_s: float | None = None
+    """How long the server asks to be left alone, from its answer on."""
     live_until: dt.datetime | None = None
     """Until when, as judged with this answer, signals may count on the source without another one;
     None if it was not live."""

@@ -61,6 +61,7 @@ fetches = _table(
     Column("items", Integer),
     Column("headlines", Integer),
     Column("detail", Text),
+    Column("retry_after_s", Float),
     Column("live_until", BigInteger),
 )
 HOUR = literal_column("fetches.fetched_at / 3600000000", Integer)
@@ -149,7 +150,8 @@ CREATE TABLE fetches (
   id INTEGER PRIMARY KEY, commit_id INTEGER NOT NULL UNIQUE REFERENCES commits,
   source TEXT NOT NULL, fetched_at INTEGER NOT NULL, monotonic_s REAL NOT NULL, server_at INTEGER,
   outcome TEXT NOT NULL, status INTEGER, body_digest TEXT, body_bytes INTEGER,
-  items INTEGER NOT NULL, headlines INTEGER NOT NULL, detail TEXT, live_until INTEGER
+  items INTEGER NOT NULL, headlines INTEGER NOT NULL, detail TEXT, retry_after_s REAL,
+  live_until INTEGER
 ) STRICT;
 CREATE INDEX fetches_by_hour ON fetches (
   source, fetched_at / 3600000000, fetched_at, outcome, headlines

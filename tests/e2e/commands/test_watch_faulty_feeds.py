@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from newsclf.watch.feeds.asking import Feed
@@ -80,11 +81,16 @@ def watching(folder: Path, model: Path) -> Iterator[subprocess.Popen[bytes]]:
                 process.wait()
 
 
-def ended(process: subprocess.Popen[bytes]) -> float:
-    """Wait for a process; the most memory it had, in MiB."""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss / (1 << 10 if sys.platform == "linux" else 1 << 20)
+def memory_mib(process: subprocess.Popen[bytes]) -> float:
+    """The most memory that a process has had so far; off Linux, what it has.
+
+    Not `ru_maxrss`, which counts what the process that started it had.
+    """
+    status = Path(f"/proc/{process.pid}/status")
+    if not status.exists():
+        return float(psutil.Process(process.pid).memory_info().rss / (1 << 20))
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"))
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def differences(told: dict[str, Told], server: FaultyFeeds) -> dict[str, object]:
@@ -114,14 +120,15 @@ def watched(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     secret = folder / "secret"
     secret.write_text(SECRET, encoding="utf-8")
     rng = random.Random(0)  # noqa: S311 - moments, not secrets
-    memory_mib = []
+    memory = []
     with faulty_feeds(WATCHED, agent=CONTACT, secret_file=secret) as server:
         (folder / "watch.toml").write_text(settings_of(server), encoding="utf-8")
         for _ in range(3):
             with watching(folder, trained / "model") as process:
                 server.wait_for(len(server.requests) + rng.randrange(1, 2 * len(WATCHED)))
+                memory.append(memory_mib(process))
                 process.kill()
-                memory_mib.append(ended(process))
+                process.wait()
             server.client_died()
         with watching(folder, trained / "model") as process:
             limit_s = time.monotonic() + 180
@@ -130,9 +137,10 @@ def watched(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
                 if time.monotonic() > limit_s:
                     break  # the tests say what is missing
                 server.wait_for(len(server.requests) + 1)
+            memory.append(memory_mib(process))
             process.send_signal(signal.SIGINT)
-            memory_mib.append(ended(process))
-        yield Watched(folder, server, read(record), max(memory_mib))
+            process.wait()
+        yield Watched(folder, server, read(record), max(memory))
 
 
 @pytest.mark.parametrize("fault", WATCHED, ids=lambda fault: fault.name)

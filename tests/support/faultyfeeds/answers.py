@@ -298,9 +298,9 @@ SIZES = (
     Fault(
         name="flood",
         row=29,
-        stages=(_flood(0, 450), _flood(450, 450)),
-        headlines=told(*(f"Ivory Coast lot {n} sold at auction {n}" for n in range(900))),
-        rows=900,
+        stages=(_flood(0, 600), _flood(600, 600)),
+        headlines=told(*(f"Ivory Coast lot {n} sold at auction {n}" for n in range(1200))),
+        rows=1200,
     ),
     _once("slow", None, _slowly, "Jasmine Tea brews slowly"),
     _once(

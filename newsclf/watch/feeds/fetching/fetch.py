@@ -81,7 +81,7 @@ class Limits:
     headers_bytes: int = 128 << 10
     """Of one answer, with the interim answers before it."""
     wire_bytes: int = 8 << 20
-    decoded_bytes: int = 32 << 20
+    decoded_bytes: int = 16 << 20
     redirects: int = 5
 
 
