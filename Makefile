@@ -98,6 +98,7 @@ fix: $(INSTALLED) ## Format, and mend what can be mended by a tool.
 
 bench: $(INSTALLED) ## Measure speed, as ratios within one run.
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.watch page
 
 bench-accuracy: $(INSTALLED) ## Train teachers and students (hours), and measure them; ARGS="--sets DIR …".
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)

@@ -29,7 +29,7 @@ from newsclf.watch.feeds.documents.files import files_of, read_line
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
 
-EVERY_S = 2.0
+EVERY_S = 0.25
 """Interval at which files are looked at, unless the source says another."""
 _OPEN_EVERY_S = 60.0
 """Interval at which a pipe without news is said to be open."""
