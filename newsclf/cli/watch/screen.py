@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from newsclf.cli import colours
-from newsclf.cli.watch.cells import (
+from newsclf.cli.cells import (
     ASCII,
     GAP,
     UNICODE,

@@ -1,7 +1,7 @@
-"""Lines of an exact width: what a table of the live view of `watch` is made of.
+"""Lines of an exact width, of which the views that fill a terminal are made.
 
-What comes from feeds is text, never markup, and can't drive the terminal. No line is wider than it
-may be, whatever is in it, and none is wrapped.
+What comes from outside is text, never markup, and can't drive the terminal. No line is wider than
+it may be, whatever is in it, and none is wrapped.
 """
 
 from __future__ import annotations
