@@ -32,7 +32,12 @@ Agreement = Annotated[
 
 _VARIABLE = "from the environment"
 _FLAG = "on the command line"
-_OPTIONS = {"source": "--data", "labels": "--label"}
+_OPTIONS = {
+    "source": "--data",
+    "labels": "--label",
+    "file": "--extra",
+    "weight": "--extra-weight",
+}
 """Options whose name differs from the field that they set."""
 
 
@@ -167,6 +172,15 @@ class TrainSettings(StrictRecord):
     """CPU threads; without it, one per core that this process may use."""
 
 
+class LabelledSettings(StrictRecord):
+    """Headlines that `newsclf label` has labelled, to train on beside the main data."""
+
+    file: str | None = None
+    """The labelled file; its audit lies beside it and must have met its gate."""
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Weight of its rows in the loss; rows of the main data have 1."""
+
+
 class DistilSettings(StrictRecord):
     """What a teacher adds to the training; decision 0073 says how the defaults were chosen."""
 
@@ -218,6 +232,7 @@ class Settings(StrictRecord):
     """Where deployments are recorded."""
     data: DataSettings = Field(default_factory=DataSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)
+    labelled: LabelledSettings = Field(default_factory=LabelledSettings)
     distil: DistilSettings = Field(default_factory=DistilSettings)
     optimize: OptimizeSettings = Field(default_factory=OptimizeSettings)
     aws: AwsSettings = Field(default_factory=AwsSettings)

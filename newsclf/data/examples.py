@@ -20,6 +20,8 @@ class Example:
     """Lowest share of annotators who agreed, percent (50, 66, 75 or 100); PhraseBank only."""
     extra: bool = False
     """A training row below the chosen agreement level, which gets a smaller weight."""
+    weight: float = 1.0
+    """Weight in the loss of a training row that is not `extra`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,34 @@ class CardData(LenientRecord):
     """Training and validation texts that are longer than the model reads."""
 
 
+class CardExtra(LenientRecord):
+    """A labelled file that was trained on beside the data, and how good its labels are."""
+
+    name: str
+    digest: str
+    """SHA-256 of the file, hexadecimal."""
+    rows: dict[str, int]
+    """Rows per class that were used; they are counted in `CardData.train`, too."""
+    weight: float
+    """Weight of its rows in the loss."""
+    unlabelled: int
+    """Rows without a label."""
+    repeated: int
+    """Rows that were left out because they repeat another one or a training row."""
+    held_out: int
+    """Rows that were left out because they repeat one of the validation or test part."""
+    gold_rows: int
+    """Hidden rows of known label, on which the labels were measured."""
+    gold_name: str
+    accuracy: float
+    accuracy_interval: Interval
+    kappa: float
+    """Cohen's, against the known labels."""
+    kappa_interval: Interval
+    gate: dict[str, float]
+    """Least value of each figure that was asked for."""
+
+
 class CardDistillation(LenientRecord):
     """The teacher of the model, and the texts without labels on which it was asked."""
 
@@ -156,6 +184,8 @@ class ModelCard(LenientRecord):
     training: TrainSettings
     learning_rate: float
     """The peak rate that was used."""
+    extra: CardExtra | None = None
+    """None: no labelled file was used beside the data."""
     distillation: CardDistillation | None = None
     """None: the model had no teacher."""
     kept_epoch: int
@@ -297,7 +327,7 @@ A model trained on data that may not be used commercially should not be either.
 | part | {" | ".join(LABELS)} |
 |---|{"---|" * len(LABELS)}
 {counts}
-
+{_extra_sentence(card.extra)}
 ## Training
 
 Base {base}, revision {markdown_code(card.base.revision)}.
@@ -311,6 +341,20 @@ Epoch {card.kept_epoch} of {card.epochs_run} was kept; `training.svg` shows the 
 English business headlines of the kind above. The labels are an investor's view of one sentence
 without its context; figures, irony and several companies in one headline are where it fails most.
 """
+
+
+def _extra_sentence(found: CardExtra | None) -> str:
+    if found is None:
+        return ""
+    gate = ", ".join(f"{name} {minimum:g}" for name, minimum in found.gate.items())
+    return (
+        f"\n{sum(found.rows.values()):,} of the training rows are from {markdown(found.name)},"
+        f" SHA-256 {markdown_code(found.digest)}, with the weight {found.weight:g}. Its labels were"
+        f" measured on {found.gold_rows:,} hidden rows of {markdown(found.gold_name)}: accuracy"
+        f" {percent(found.accuracy)} ({share_range(found.accuracy_interval)}), Cohen's kappa"
+        f" {found.kappa:.2f} ({found.kappa_interval[0]:.2f} to {found.kappa_interval[1]:.2f}); the"
+        f" gate was {markdown(gate)}.\n"
+    )
 
 
 def _teacher_sentence(found: CardDistillation | None) -> str:

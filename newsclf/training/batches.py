@@ -72,7 +72,7 @@ def training_rows(
         smoothing = settings.label_smoothing
         if example.agreement is not None:
             smoothing = settings.agreement_smoothing.get(example.agreement, smoothing)
-        weight = settings.extra_weight if example.extra else 1.0
+        weight = settings.extra_weight if example.extra else example.weight
         rows.append(Row(token_ids, soft_target(example.label_id, smoothing), weight))
     return rows
 

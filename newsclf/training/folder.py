@@ -54,6 +54,8 @@ class TrainRequest(StrictRecord):
     """Whether a model directory that is there may be replaced."""
     data_digest: str | None = None
     """SHA-256 of the data, once it has been read."""
+    extra_digest: str | None = None
+    """SHA-256 of the labelled file that is trained on beside the data, once it has been read."""
     lesson_digest: str | None = None
     """Identity of the teacher and the unlabelled texts, once the teacher has answered."""
 

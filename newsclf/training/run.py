@@ -7,7 +7,7 @@ import shutil
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,10 +16,11 @@ from newsclf.common.errors import DataError, InterruptedRunError, require_extra
 from newsclf.common.files import write_text
 from newsclf.common.intervals import MeanStd, mean_std
 from newsclf.common.records import write_record
-from newsclf.data.examples import LabelledData, Split
+from newsclf.data.examples import LabelledData, Split, class_counts
+from newsclf.data.extra import read_extra
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
-from newsclf.model.card import CardDistillation, ModelCard, read_card, write_card
+from newsclf.model.card import CardDistillation, CardExtra, ModelCard, read_card, write_card
 from newsclf.model.directory import SEEDS_FILE, replace_directory
 from newsclf.training.folder import (
     LOCK_FILE,
@@ -58,6 +59,8 @@ class LocalCopies:
     base: Base | None = None
     teacher: Path | None = None
     unlabelled: Path | None = None
+    labelled: Path | None = None
+    """The labelled file, with its audit beside it."""
 
 
 class Callbacks(Protocol):
@@ -65,6 +68,9 @@ class Callbacks(Protocol):
 
     def on_data(self, data: LabelledData, parts: Split) -> None:
         """Called when the data have been read and split."""
+
+    def on_extra(self, extra: CardExtra) -> None:
+        """Called when a labelled file has been read."""
 
     def for_teacher(self, epochs: int, /) -> Callbacks:
         """The receiver for the training of a teacher, which comes first."""
@@ -147,6 +153,10 @@ def train(
     data = read_data(request, at=copies.data)
     parts = split(data, settings.data)
     callbacks.on_data(data, parts)
+    extra = None
+    if settings.labelled.file is not None:
+        parts, extra = with_extra(request, data, parts, at=copies.labelled)
+        callbacks.on_extra(extra)
     from newsclf.training.devices import candidates
     from newsclf.training.rehearsal import fastest_compute, rehearse
 
@@ -166,11 +176,12 @@ def train(
         started = request.model_copy(
             update={
                 "data_digest": data.digest,
+                "extra_digest": extra.digest if extra else None,
                 "lesson_digest": lesson.card.digest if lesson else None,
             }
         )
         write_record(work / REQUEST_FILE, started)
-        result = _train_seeds(started, callbacks, Material(data, parts, base, lesson))
+        result = _train_seeds(started, callbacks, Material(data, parts, base, extra, lesson))
         _finish(work, target, result)
     return result
 
@@ -210,7 +221,8 @@ def _lesson(
 
     def train_teacher(wanted: TrainRequest, *, resume: bool) -> None:
         watching = callbacks.for_teacher(wanted.settings.train.epochs)
-        train(wanted, watching, resume=resume, copies=LocalCopies(data=copies.data))
+        theirs = LocalCopies(data=copies.data, labelled=copies.labelled)
+        train(wanted, watching, resume=resume, copies=theirs)
 
     folder = copies.teacher or teacher_folder(request, data.digest, train_teacher)
     teacher = open_teacher(folder, name=distil.teacher if copies.teacher else None)
@@ -259,6 +271,55 @@ def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
             hint="start again with newsclf train --overwrite",
         )
     return data
+
+
+def with_extra(
+    request: TrainRequest, data: LabelledData, parts: Split, *, at: Path | None = None
+) -> tuple[Split, CardExtra]:
+    """The parts with the rows of the request's labelled file at the end of the training part.
+
+    Args:
+        at: A copy of the file, and beside it of its audit, to read instead.
+
+    Raises:
+        CheckFailedError: its labels did not meet their gate.
+        DataError: file or audit can't be used, or the file has changed since the request was made.
+    """
+    from newsclf.training.calibration.rows import calibration_rows
+
+    settings = request.settings.labelled
+    path = at or Path(str(settings.file))
+    sets = calibration_rows(data, parts, request.settings.train.calibration)
+    held_out = [*parts.validation, *parts.test, *parts.extra_test]
+    found = read_extra(
+        path,
+        weight=settings.weight,
+        training=parts.train,
+        held_out=[*held_out, *(row for each in sets for row in each.examples)],
+    )
+    audit = found.audit
+    if request.extra_digest not in (None, audit.file_sha256):
+        raise DataError(
+            f"{path}: the labelled file has changed since the run was interrupted",
+            hint="start again with newsclf train --overwrite",
+        )
+    card = CardExtra(
+        name=found.name,
+        digest=audit.file_sha256,
+        rows=class_counts(found.examples),
+        weight=settings.weight,
+        unlabelled=found.unlabelled,
+        repeated=found.repeated,
+        held_out=found.held_out,
+        gold_rows=audit.gold_rows,
+        gold_name=audit.gold_name,
+        accuracy=audit.score.accuracy.value,
+        accuracy_interval=(audit.score.accuracy.low, audit.score.accuracy.high),
+        kappa=audit.score.kappa.value,
+        kappa_interval=(audit.score.kappa.low, audit.score.kappa.high),
+        gate=audit.gate,
+    )
+    return replace(parts, train=[*parts.train, *found.examples]), card
 
 
 def _train_seeds(request: TrainRequest, callbacks: Callbacks, material: Material) -> TrainResult:

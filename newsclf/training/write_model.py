@@ -17,6 +17,7 @@ from newsclf.model.card import (
     CardBase,
     CardCalibration,
     CardData,
+    CardExtra,
     ModelCard,
     Score,
     write_card,
@@ -37,7 +38,9 @@ class Material:
 
     data: LabelledData
     parts: Split
+    """Rows of a labelled file are at the end of the training part."""
     base: Base
+    extra: CardExtra | None
     lesson: Lesson | None
 
 
@@ -91,6 +94,7 @@ def write_model(
             cut=count_cut(folder, texts)[0],
         ),
         training=settings.train,
+        extra=material.extra,
         distillation=material.lesson.card if material.lesson else None,
         learning_rate=fitted.learning_rate,
         kept_epoch=fitted.kept.epoch,

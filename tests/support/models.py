@@ -19,7 +19,7 @@ from filelock import FileLock
 
 if TYPE_CHECKING:
     from newsclf.data.examples import LabelledData, Split
-    from newsclf.model.card import CardDistillation
+    from newsclf.model.card import CardDistillation, CardExtra
     from newsclf.training.checkpoint import EpochResult
     from newsclf.training.loop import StepProgress
 
@@ -107,6 +107,9 @@ class Unwatched:
     """Receiver of a training's progress that does nothing with it."""
 
     def on_data(self, data: LabelledData, parts: Split) -> None:
+        """Ignore it."""
+
+    def on_extra(self, extra: CardExtra) -> None:
         """Ignore it."""
 
     def for_teacher(self, _: int, /) -> Unwatched:

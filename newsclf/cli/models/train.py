@@ -25,7 +25,7 @@ from newsclf.cli.options import (
 from newsclf.common.machine import Device
 
 if TYPE_CHECKING:
-    from newsclf.common.settings import DistilSettings
+    from newsclf.common.settings import DistilSettings, LabelledSettings
 
 TEACHER_PANEL = "Teacher"
 
@@ -89,6 +89,23 @@ class TrainOptions:
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
+    extra: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Labelled file of newsclf label to train on too, if its labels met their gate.",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+    extra_weight: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0…1",
+            help="Weight of the rows of --extra in the loss; others have 1.",
+            show_default="0.5",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
     teacher: Annotated[
         str | None,
         typer.Option(
@@ -120,6 +137,10 @@ class TrainOptions:
             "test": self.test,
             "agreement": self.agreement,
         }
+
+    def labelled_settings(self) -> dict[str, object]:
+        """The section `labelled` of the settings."""
+        return {"file": self.extra, "weight": self.extra_weight}
 
     def distil_settings(self) -> dict[str, object]:
         """The section `distil` of the settings."""
@@ -174,9 +195,11 @@ def train(
         aws=rules.rules(),
         data=training.data_settings() | reading.flags(),
         train=training.train_settings() | {"device": device},
+        labelled=training.labelled_settings(),
         distil=training.distil_settings(),
     )
     _check_distillation(settings.distil)
+    _check_extra(training.extra_weight, settings.labelled)
     if resume:
         request = interrupted_request(settings.model, device=device)
         recorded = read_job(work_folder(settings.model) / JOB_FILE)
@@ -207,6 +230,17 @@ def _check_distillation(distil: DistilSettings) -> None:
         raise ConfigError(
             "--unlabelled: only with --teacher, which answers for these headlines",
             hint="newsclf train --teacher MODEL --unlabelled FILE",
+        )
+
+
+def _check_extra(weight: float | None, labelled: LabelledSettings) -> None:
+    """Raise ConfigError for a weight without a labelled file."""
+    from newsclf.common.errors import ConfigError
+
+    if weight is not None and labelled.file is None:
+        raise ConfigError(
+            "--extra-weight: only with --extra, whose rows have this weight",
+            hint="newsclf train --extra labelled.jsonl --extra-weight 0.5",
         )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.common.settings import OptimizeSettings
     from newsclf.data.examples import LabelledData, Split
-    from newsclf.model.card import CardDistillation
+    from newsclf.model.card import CardDistillation, CardExtra
     from newsclf.training.checkpoint import EpochResult
     from newsclf.training.folder import TrainRequest
     from newsclf.training.loop import StepProgress
@@ -52,6 +52,31 @@ def show_data(output: Output, data: LabelledData, parts: Split) -> None:
             )
     if data.licence:
         output.note(f"Licence of the data: {data.licence}")
+
+
+def show_extra(output: Output, extra: CardExtra) -> None:
+    """Show how many rows of a labelled file are used, and how good its labels are."""
+    from newsclf.common.intervals import percent, share_range
+    from newsclf.data.examples import counted
+
+    left_out = [
+        words
+        for count, words in (
+            (extra.unlabelled, f"{extra.unlabelled:,} have no label"),
+            (extra.repeated, f"{extra.repeated:,} repeat or resemble others"),
+            (extra.held_out, f"{extra.held_out:,} resemble a validation or test row"),
+        )
+        if count
+    ]
+    output.note(
+        f"{extra.name}: {counted(sum(extra.rows.values()), 'more row', 'more rows')} to train on,"
+        f" with the weight {extra.weight:g}" + (f" ({', '.join(left_out)})" * bool(left_out))
+    )
+    output.note(
+        f"{extra.name}: on {extra.gold_rows:,} gold rows its labels have an accuracy of"
+        f" {percent(extra.accuracy)} ({share_range(extra.accuracy_interval)}) and a kappa of"
+        f" {extra.kappa:.2f}"
+    )
 
 
 def show_result(
@@ -154,6 +179,11 @@ class TrainingBar:
         """Show the data."""
         if not self._of:
             show_data(self._output, data, parts)
+
+    def on_extra(self, extra: CardExtra) -> None:
+        """Show how many rows of a labelled file are used, and how good its labels are."""
+        if not self._of:
+            show_extra(self._output, extra)
 
     def for_teacher(self, epochs: int, /) -> TrainingBar:
         """Bars of their own for a teacher."""

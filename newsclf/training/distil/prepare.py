@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from newsclf.common.errors import ConfigError, InterruptedRunError
-from newsclf.common.settings import TrainSettings
-from newsclf.model.card import read_card
+from newsclf.common.files import file_digest
+from newsclf.common.settings import LabelledSettings, TrainSettings
+from newsclf.model.card import CardExtra, read_card
 from newsclf.model.directory import CARD_FILE, SEEDS_FILE
 from newsclf.training.base import resolve_base
 from newsclf.training.folder import (
@@ -53,16 +54,18 @@ def teacher_folder(request: TrainRequest, data_digest: str, train: Callable[...,
     folder = wanted.settings.model
     if folder.exists() and not request.overwrite:
         _, card = read_card(folder)
-        same = card.base.name == base.name and card.data.digest == data_digest
+        same = (
+            card.base.name == base.name
+            and card.data.digest == data_digest
+            and _same_extra(card.extra, request.settings.labelled)
+        )
         if same and _recipe(card.training) == _recipe(wanted.settings.train):
             return folder
         raise ConfigError(
             f"{folder} is a teacher with other data or settings",
             hint=f"--teacher {folder} takes it as it is, --overwrite trains it again",
         )
-    resumed = has_progress(work_folder(folder)) and _recipe(
-        interrupted_request(folder).settings.train
-    ) == _recipe(wanted.settings.train)
+    resumed = has_progress(work_folder(folder)) and _continues(interrupted_request(folder), wanted)
     try:
         train(wanted, resume=resumed)
     except InterruptedRunError as error:
@@ -94,6 +97,18 @@ def teacher_request(request: TrainRequest) -> TrainRequest:
     return request.model_copy(
         update={"settings": settings.model_copy(update=update), "seeds": 1, "optimize": False}
     )
+
+
+def _same_extra(found: CardExtra | None, wanted: LabelledSettings) -> bool:
+    """Whether a teacher has learnt from the labelled file that the student gets."""
+    if found is None or wanted.file is None:
+        return found is None and wanted.file is None
+    return (found.digest, found.weight) == (file_digest(Path(wanted.file)), wanted.weight)
+
+
+def _continues(interrupted: TrainRequest, wanted: TrainRequest) -> bool:
+    one, other = interrupted.settings, wanted.settings
+    return _recipe(one.train) == _recipe(other.train) and one.labelled == other.labelled
 
 
 def _recipe(settings: TrainSettings) -> dict[str, object]:

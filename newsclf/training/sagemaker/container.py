@@ -7,6 +7,7 @@
     /opt/ml/input/data/inputs/base/…          the base, unless it is on the Hub
     /opt/ml/input/data/inputs/teacher/…       the teacher's model directory, if there is a teacher
     /opt/ml/input/data/inputs/unlabelled/…    the headlines without labels
+    /opt/ml/input/data/inputs/labelled/…      the labelled file, and its audit
     /opt/ml/checkpoints/state.tar             the state of the run after its last epoch
     /opt/ml/model/                            the finished model directory
 
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Final
 from newsclf.common.errors import NewsclfError
 from newsclf.common.files import write_text
 from newsclf.data.examples import remarks_on
+from newsclf.data.labelled import audit_path
 from newsclf.training.base import Base
 from newsclf.training.folder import LOCK_FILE, TrainRequest, work_folder
 from newsclf.training.run import LocalCopies, TrainResult, train
@@ -35,13 +37,14 @@ from newsclf.training.sagemaker.files import INPUTS
 
 if TYPE_CHECKING:
     from newsclf.data.examples import LabelledData, Split
-    from newsclf.model.card import CardDistillation
+    from newsclf.model.card import CardDistillation, CardExtra
     from newsclf.training.checkpoint import EpochResult
     from newsclf.training.loop import StepProgress
 
 REQUEST: Final = "request.json"
 BASE_RECORD: Final = "base.json"
-DATA, BASE, TEACHER, UNLABELLED = "data", "base", "teacher", "unlabelled"
+DATA, BASE, TEACHER = "data", "base", "teacher"
+UNLABELLED, LABELLED = "unlabelled", "labelled"
 LINE_START: Final = "newsclf: "
 """Prefix of newsclf's own lines in the log, which also has those of pip and the container."""
 _STATE: Final = "state.tar"
@@ -95,7 +98,10 @@ def _local_copies(inputs: Path) -> LocalCopies:
     if record.is_file():
         named = json.loads(record.read_text(encoding="utf-8"))
         base = Base(named["name"], inputs / BASE, named["revision"])
-    return LocalCopies(data, base, teacher if teacher.is_dir() else None, unlabelled)
+    labelled = next(
+        (path for path in (inputs / LABELLED).glob("*") if audit_path(path).is_file()), None
+    )
+    return LocalCopies(data, base, teacher if teacher.is_dir() else None, unlabelled, labelled)
 
 
 class _Log:
@@ -116,6 +122,9 @@ class _Log:
         )
         for remark in remarks_on(data):
             log.info("%s", remark)
+
+    def on_extra(self, extra: CardExtra) -> None:
+        log.info("%d more rows to train on, of %s", sum(extra.rows.values()), extra.name)
 
     def for_teacher(self, _: int, /) -> _Log:
         """Not called: a job's teacher has been trained before."""

@@ -65,6 +65,8 @@ def check_model(folder: Path, request: TrainRequest) -> None:
             raise ModelError(f"{path}: it was trained on other data")
         if card.training != _as_chosen(settings, card.training):
             raise ModelError(f"{path}: it was trained with other settings")
+        if (card.extra.digest if card.extra else None) != request.extra_digest:
+            raise ModelError(f"{path}: it was not trained with the labelled file that was named")
         if (card.distillation is None) != (request.settings.distil.teacher is None):
             raise ModelError(f"{path}: it was not trained with the teacher that was asked for")
         trained.append(card.training.seed)

@@ -30,6 +30,7 @@ from newsclf.common.files import write_text
 from newsclf.common.records import write_record
 from newsclf.common.settings import DistilSettings
 from newsclf.data.examples import LabelledData, Split
+from newsclf.data.labelled import audit_path, read_audit
 from newsclf.data.sources import data_file
 from newsclf.data.split import split
 from newsclf.deploy.aws.call.clients import Clients
@@ -58,7 +59,7 @@ from newsclf.training.folder import (
     remove,
     work_folder,
 )
-from newsclf.training.run import TrainResult, read_data
+from newsclf.training.run import TrainResult, read_data, with_extra
 from newsclf.training.sagemaker import container, source
 from newsclf.training.sagemaker.create import create_job
 from newsclf.training.sagemaker.fetch import MOST_BYTES, check_model, unpack
@@ -149,15 +150,19 @@ def prepare(request: TrainRequest) -> Prepared:
 
     Raises:
         ConfigError: the model directory or an interrupted run is in the way, or there is no base.
-        DataError, DownloadError: the data can't be used.
+        DataError, DownloadError: the data, or a labelled file, can't be used.
+        CheckFailedError: the labels of the labelled file did not meet their gate.
     """
     settings = request.settings
     check_target(request, settings.model.resolve(), work_folder(settings.model), resume=False)
     data = read_data(request)
     parts = split(data, settings.data)
     local_base(settings.train.base)
+    digests = {"data_digest": data.digest}
+    if settings.labelled.file is not None:
+        digests["extra_digest"] = with_extra(request, data, parts)[1].digest
     _check_lesson(settings.distil, parts)
-    return Prepared(request.model_copy(update={"data_digest": data.digest}), data, parts)
+    return Prepared(request.model_copy(update=digests), data, parts)
 
 
 def _check_lesson(distil: DistilSettings, parts: Split) -> None:
@@ -355,6 +360,15 @@ def _uploads(request: TrainRequest, scratch: Path) -> dict[str, Path]:
         uploads[f"{INPUTS}/{container.BASE_RECORD}"] = record
         for path in base_files(base):
             uploads[f"{INPUTS}/{container.BASE}/{path.name}"] = path
+    if settings.labelled.file is not None:
+        labelled = Path(settings.labelled.file)
+        if read_audit(labelled).file_sha256 != request.extra_digest:
+            raise DataError(
+                f"{labelled}: the labelled file has changed since the job was recorded",
+                hint="start again with newsclf train --overwrite",
+            )
+        for path in (labelled, audit_path(labelled)):
+            uploads[f"{INPUTS}/{container.LABELLED}/{path.name}"] = path
     return uploads | _lesson_uploads(settings.distil)
 
 

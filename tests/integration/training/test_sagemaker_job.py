@@ -31,6 +31,7 @@ from tests.support.fakeaws.requests import Call
 from tests.support.fakeaws.scenario import is_reading
 from tests.support.fakeaws.server import FakeAws, Snapshot
 from tests.support.fakeaws.training import Training
+from tests.support.labelled_builders import row_of, write_labelled_file
 
 RECORD = Path("model.partial/job.json")
 HEADLINE = "Profit rose by a third"
@@ -220,6 +221,19 @@ def test_a_teacher_and_unlabelled_headlines_travel_with_the_job(
     assert card.distillation.unlabelled == "news.csv"
     assert card.training.device == "cpu"
     assert card.training.precision in {"float32", "bfloat16"}
+
+
+def test_a_labelled_file_travels_with_the_job_and_its_audit(train: Cli) -> None:
+    rows = [row_of("Greyfold to close its Leeds mill", "negative", "negative")]
+    file = write_labelled_file(Path("labelled.jsonl"), rows)
+
+    result = train("--extra", file)
+
+    assert result.exit_code == 0, result.err
+    assert "1 more rows to train on, of labelled.jsonl" in result.err
+    card = read_card(Path("model"))[1]
+    assert card.extra is not None
+    assert (card.extra.name, card.extra.digest) == ("labelled.jsonl", file_digest(file))
 
 
 def test_the_job_is_created_with_our_bucket_role_and_command(train: Cli, jobs: Training) -> None:
