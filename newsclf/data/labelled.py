@@ -49,10 +49,11 @@ class LabelledRow(StrictRecord):
     schema_version: Literal[1] = 1
     text: str
     label: Label | None
-    """Of most votes; a person's counts before any LLM's. None for a tie, or without votes."""
+    """Of most votes; a person's counts before any LLM's. None for a tie, for less than half of the
+    votes, or without votes."""
     agreement: int | None
     """Share of the votes for the label, percent, as PhraseBank has it: the highest of 50, 66, 75
-    and 100 that is reached; None without a label."""
+    and 100 that is reached; None without a label, and for a single vote."""
     votes: tuple[Vote, ...]
     source: str | None = None
     """Where the headline is from."""
@@ -71,7 +72,9 @@ class AnnotatorScore(StrictRecord):
 
     annotator: str
     rows: int
+    """Rows of known label to which it gave one."""
     failures: int
+    """Rows of known label to which it gave none; they don't count in the figures."""
     accuracy: Measured
     kappa: Measured
     """Cohen's, against the known labels."""

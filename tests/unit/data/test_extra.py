@@ -14,7 +14,7 @@ from tests.support.labelled_builders import row_of, write_labelled_file
 
 TRAINING = [Example("Kelmo opens a third plant in the north of Spain", 2)]
 HELD_OUT = [Example("Vantor's net loss widened to EUR 4.1 mn from EUR 1.2 mn", 0)]
-NEW = "Harbour Foods names Ines Dahl as its next finance chief"
+NEW = "Harbour Foods names Irma Dahl as its next finance chief"
 
 
 def test_rows_keep_their_agreement_and_get_the_weight(tmp_path: Path) -> None:
