@@ -34,13 +34,18 @@ def teacher_folder(request: TrainRequest, data_digest: str, train: Callable[...,
         train: Run a training request, or with `resume=True` resume it.
 
     Raises:
-        ConfigError: the teacher is neither a model directory nor a base, or `MODEL-teacher` is
-            another teacher.
+        ConfigError: the teacher is neither a model directory nor a base, or would be replaced by
+            its student, or `MODEL-teacher` is another teacher.
         DataError, DownloadError, ModelError: the teacher can't be trained.
         InterruptedRunError: Ctrl-C while it was trained.
     """
     name = str(request.settings.distil.teacher)
     if any((Path(name) / file).is_file() for file in (CARD_FILE, SEEDS_FILE)):
+        if Path(name).resolve() == request.settings.model.resolve():
+            raise ConfigError(
+                f"--teacher {name}: the student would replace its teacher",
+                hint="name another directory for the student with --out",
+            )
         return Path(name)
     try:
         base = resolve_base(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from newsclf.common.errors import ConfigError
-from newsclf.common.files import replacing
+from newsclf.common.errors import ConfigError, reason_of
+from newsclf.common.files import read_regular, replacing
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example, counted
 from newsclf.model.card import ModelCard, read_card
@@ -19,6 +20,9 @@ from newsclf.model.directory import ONNX_FILE, check_files, find_seeds
 from newsclf.training.classifier import load_trained, logits_of
 from newsclf.training.devices import Compute
 from newsclf.training.seen_texts import Part, SeenTexts, part_of, read_seen_texts
+
+logger = logging.getLogger(__name__)
+_CHECKSUM_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +90,18 @@ def teacher_logits(
         ModelError: the teacher can't be loaded.
     """
     key = hashlib.sha256("\0".join([teacher.digest, compute.precision, *texts]).encode())
-    path = cache / f"{key.hexdigest()}.npy"
+    path = cache / key.hexdigest()
     found = _read(path, len(texts))
     if found is None:
         found = torch.stack([_logits(folder, texts, compute) for folder, _ in teacher.models])
         found = found.mean(dim=0)
-        cache.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            np.save(file, found.numpy())
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                answers = found.numpy().tobytes()
+                file.write(_checksum(path, answers) + answers)
+        except OSError as error:  # the answers are there all the same
+            logger.warning("%s: the teacher's answers cannot be kept (%s)", path, reason_of(error))
     return found
 
 
@@ -105,10 +113,18 @@ def _logits(folder: Path, texts: Sequence[str], compute: Compute) -> torch.Tenso
 
 
 def _read(path: Path, texts: int) -> torch.Tensor | None:
-    """Answers of an earlier run; None if there are none, or others than these."""
+    """Answers of an earlier run; None if there are none, or damaged ones, or others than these."""
+    expected = _CHECKSUM_BYTES + texts * len(LABELS) * np.dtype(np.float32).itemsize
     try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        content = read_regular(path, at_most_bytes=expected, follow=True)
+    except OSError:
         return None
-    usable = found.shape == (texts, len(LABELS)) and np.isfinite(found).all()
-    return torch.from_numpy(found.astype(np.float32)) if usable else None
+    checksum, answers = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
+    if len(content) != expected or checksum != _checksum(path, answers):
+        return None
+    return torch.from_numpy(np.frombuffer(answers, np.float32).reshape(texts, -1).copy())
+
+
+def _checksum(path: Path, answers: bytes) -> bytes:
+    """SHA-256 of answers and their file's name, so that another teacher's are not taken either."""
+    return hashlib.sha256(path.name.encode() + answers).digest()

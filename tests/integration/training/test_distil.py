@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -267,18 +266,51 @@ def test_several_seeds_teach_with_their_mean(config: Path, newsclf: Cli, tmp_pat
 
 
 def test_answers_are_kept_and_damaged_ones_asked_for_again(trained: Path, tmp_path: Path) -> None:
-    teacher, cache = open_teacher(trained / "model"), tmp_path / "cache"
+    shutil.copytree(trained / "model", tmp_path / "copy")
+    teacher, cache = open_teacher(tmp_path / "copy"), tmp_path / "cache"
     answers = teacher_logits(teacher, NEW, CPU, cache=cache)
     (kept,) = cache.iterdir()
+    content = kept.read_bytes()
 
-    np.save(kept, answers.numpy() + 1)
-    assert torch.equal(teacher_logits(teacher, NEW, CPU, cache=cache), answers + 1)
+    # An answer that came from elsewhere would fail: the teacher is away.
+    (tmp_path / "copy").rename(tmp_path / "away")
+    assert torch.equal(teacher_logits(teacher, NEW, CPU, cache=cache), answers)
+    (tmp_path / "away").rename(tmp_path / "copy")
 
-    kept.write_bytes(kept.read_bytes()[:100])
-    assert torch.equal(teacher_logits(teacher, NEW, CPU, cache=cache), answers)
-    np.save(kept, answers.numpy()[:3])
-    assert torch.equal(teacher_logits(teacher, NEW, CPU, cache=cache), answers)
+    flipped = bytes([*content[:-1], content[-1] ^ 1])
+    for damaged in (content[:100], content + b"x", flipped, b"PK" + content, b""):
+        kept.write_bytes(damaged)
+        assert torch.equal(teacher_logits(teacher, NEW, CPU, cache=cache), answers)
+    assert kept.read_bytes() == content
+
     assert len(teacher_logits(teacher, NEW[1:], CPU, cache=cache)) == len(NEW) - 1
+    (other,) = set(cache.iterdir()) - {kept}
+    other.write_bytes(content)
+    assert len(teacher_logits(teacher, NEW[1:], CPU, cache=cache)) == len(NEW) - 1
+
+
+def test_answers_that_cannot_be_kept_do_not_stop_the_training(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+
+    found = teacher_logits(open_teacher(trained / "model"), NEW, CPU, cache=tmp_path / "file" / "c")
+
+    assert len(found) == len(NEW)
+    assert "the teacher's answers cannot be kept" in caplog.text
+
+
+def test_a_student_does_not_replace_its_teacher(config: Path, trained: Path, newsclf: Cli) -> None:
+    shutil.copytree(trained / "model", "mine")
+    before = Path("mine/card.json").read_bytes()
+
+    result = newsclf(
+        *("train", "--config", config, "--teacher", "./mine", "--out", "mine", "--overwrite")
+    )
+
+    assert result.exit_code == 2
+    assert "the student would replace its teacher" in result.err
+    assert Path("mine/card.json").read_bytes() == before
 
 
 def test_a_student_is_not_resumed_with_other_texts(
