@@ -9,9 +9,10 @@ from pathlib import Path
 import transformers
 
 from benchmarks.headlines import Result, untrained_model
+from newsclf.common.machine import available_cores
 from newsclf.data.examples import LabelledData
-from newsclf.model.card import read_card
-from newsclf.predict.run import RowsRequest, ScoreRequest, open_model, score
+from newsclf.predict.run import RowsRequest, ScoreRequest, score
+from newsclf.serving.engines.onnx_runtime import Engine
 
 _OUR_ROWS = 3000
 _PIPELINE_ROWS = 300
@@ -28,7 +29,7 @@ def against_pipeline(data: LabelledData, scratch: Path) -> Result:
 
     started = time.perf_counter()
     request = ScoreRequest(rows=RowsRequest(source=source), target=scratch / "scored.csv")
-    score(request, open_model(*read_card(model)).classify)
+    score(request, Engine(model, threads=available_cores()).classify)
     ours_s = time.perf_counter() - started
 
     pipeline = transformers.pipeline("text-classification", str(model))

@@ -175,7 +175,7 @@ def run(
         raise
     except KeyboardInterrupt:
         pass
-    output.note(f"the record is in {request.record}; newsclf watch goes on from there")
+    output.note(f"the record is in {request.record}; the same command goes on from there")
 
 
 def _refuse_options_before(context: typer.Context) -> None:

@@ -386,10 +386,9 @@ def _words_of_silence(health: SourceHealth) -> str:
 def _words_of_life(health: SourceHealth) -> str:
     if health.silent_s is None:
         return "live: nothing new yet"
-    words = f"live: last new {duration(health.silent_s)} ago"
     if health.usual_gap_s is not None:
-        words += f", usually every {duration(health.usual_gap_s)}"
-    return words
+        return f"live: something new every {duration(health.usual_gap_s)}"
+    return "live"  # since when is shown beside it, and goes on while the words stand still
 
 
 def duration(seconds: float) -> str:

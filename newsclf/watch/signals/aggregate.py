@@ -151,22 +151,30 @@ class Aggregate:
         while self._waiting and self._waiting[0][0] <= at_s:
             self._put(heapq.heappop(self._waiting)[2])
         self._forget(self._span(at_s) - _SPANS)
-        since_end = {n: self._decay(at_s - (n + 1) * self._span_s) for n in self._items}
+        since_end = {n: self._decay(at_s - self._end_s(n)) for n in self._items}
         return [self._signal(entity, coverage, since_end) for entity in self._groups]
 
     def evidence(self, entity: str | None) -> Evidence:
         """The headlines behind the latest signal of an entity; None: of all headlines."""
+        totals = [
+            span.total(self._end_s(number), self._decay)
+            for number, span in self._groups[entity].spans.items()
+            if span.events
+        ]
         found = [
-            self._evidence_item(row, len(rows))
-            for span in self._groups[entity].spans.values()
-            for rows in span.events.values()
-            for row in rows.values()
+            self._evidence_item(row, items_of_event)
+            for total in totals
+            for row, items_of_event in total.strongest
         ]
         found.sort(key=lambda item: (-abs(item.score * item.weight), item.item))
-        return Evidence(tuple(found[:_MOST_EVIDENCE]), len(found[_MOST_EVIDENCE:]))
+        items = sum(total.items for total in totals)
+        return Evidence(tuple(found[:_MOST_EVIDENCE]), max(0, items - _MOST_EVIDENCE))
 
     def _span(self, time_s: float) -> int:
         return math.floor(time_s / self._span_s)
+
+    def _end_s(self, span: int) -> float:
+        return (span + 1) * self._span_s
 
     def _decay(self, age_s: float) -> float:
         return math.exp2(-age_s / self._settings.half_life_s)
@@ -207,7 +215,7 @@ class Aggregate:
         """The signal of an entity; `since_end` is how far each span has decayed."""
         spans = self._groups[entity].spans
         totals = [
-            (since_end[number], span.total((number + 1) * self._span_s, self._decay))
+            (since_end[number], span.total(self._end_s(number), self._decay))
             for number, span in spans.items()
             if span.events
         ]
@@ -290,6 +298,9 @@ class _Total(NamedTuple):
     events: int
     items: int
     sources: frozenset[str]
+    strongest: tuple[tuple[ScoredRow, int], ...]
+    """Rows that may be among the evidence, each with the number of items of its event. As they all
+    fade alike, the strongest of a span remain so."""
 
 
 @dataclass(slots=True)
@@ -327,13 +338,20 @@ class _Span:
                 )
                 for rows in self.events.values()
             ]
-            rows = [row for rows in self.events.values() for row in rows.values()]
+            rows = [(row, len(rows)) for rows in self.events.values() for row in rows.values()]
+
+            def strength(found: tuple[ScoredRow, int]) -> tuple[float, int]:
+                row, items = found
+                score = headline_score(row.scores or ())
+                return -abs(score) * decay(end_s - row.event_began_s) / items, row.item
+
             self._total = _Total(
                 weight=math.fsum(weight for weight, _ in weighed),
                 product=math.fsum(weight * score for weight, score in weighed),
                 events=len(self.events),
                 items=len(rows),
-                sources=frozenset(source for row in rows for source in row.sources),
+                sources=frozenset(source for row, _ in rows for source in row.sources),
+                strongest=tuple(heapq.nsmallest(_MOST_EVIDENCE, rows, key=strength)),
             )
         return self._total
 

@@ -56,7 +56,7 @@ def test_a_source_with_news_is_live() -> None:
 
     assert found.live
     assert found.outcome is Outcome.OK
-    assert found.words.startswith("live: last new ")
+    assert found.words.startswith("live")
     assert found.new_items == sum(o.new for o in history)
     assert found.usual_gap_s is not None
     assert 300 <= found.usual_gap_s <= 900
