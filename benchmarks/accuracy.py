@@ -31,11 +31,11 @@ from newsclf.data.sources import load_data
 from newsclf.data.split import split
 
 RECORD = Path(__file__).parent.parent / "docs/accuracy.jsonl"
-STUDENT = Path(__file__).parent.parent / "configs/student.toml"
 SETS = {
-    "development": ("finentity", "tfns"),
-    "sealed": ("sentfin", "semeval", "fiqa", "gold"),
+    "development": {"finentity": "FinEntity", "tfns": "TFNS"},
+    "sealed": {"sentfin": "SEntFiN", "semeval": "SemEval", "fiqa": "FiQA", "gold": "gold"},
 }
+"""Names of the sets, as `--on` takes them and as the table shows them."""
 _WITHOUT_MEAN = "fiqa"
 """It shares headlines with SemEval."""
 SIZES = ("teacher", "student")
@@ -154,7 +154,7 @@ def _train(job: Job, asked: argparse.Namespace) -> None:
         teacher = asked.models / Job(job.labels, "teacher", job.seed).name
         if not teacher.exists():
             _train(Job(job.labels, "teacher", job.seed), asked)
-        options += ["--config", str(STUDENT), "--teacher", str(teacher)]
+        options += ["--base", "minilm", "--teacher", str(teacher), "--epochs", "5"]
         options += ["--unlabelled", str(asked.unlabelled)] if asked.unlabelled else []
     if target.with_name(f"{target.name}.partial").exists():
         options = ["--resume", "--out", str(target)]
@@ -218,7 +218,7 @@ def table(record: Sequence[Scores]) -> str:
     """The table in Markdown: means over seeds and their deviation."""
     heads = ["labels", "model", "seeds", "PhraseBank", "ECE"]
     uses = sorted({scores.use for scores in record})
-    names = [name for use in uses for name in SETS[use]]
+    names = [title for use in uses for title in SETS[use].values()]
     heads += [*names, "mean", "polar found", "sign", "ECE of the sets"]
     lines = [heads, ["---"] * len(heads)]
     for labels, shown in LABEL_SOURCES.items():

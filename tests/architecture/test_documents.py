@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import newsclf
+from benchmarks.accuracy import read_record, table
 from newsclf.common.settings import load_settings
 from tests.conftest import Cli
 
@@ -124,3 +125,9 @@ def test_the_command_reference_is_what_the_commands_say() -> None:
     spec.loader.exec_module(made)
 
     assert made.FILE.read_text(encoding="utf-8") == made.reference(), "type: make docs"
+
+
+def test_the_table_of_accuracy_is_what_was_recorded() -> None:
+    assert table(read_record()) in (ROOT / "docs/results.md").read_text(encoding="utf-8"), (
+        "python -m benchmarks.accuracy --table prints it"
+    )
