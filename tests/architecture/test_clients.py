@@ -52,4 +52,8 @@ def test_http_clients_are_made_in_one_place() -> None:
         if (clients := clients_made_in(path))
     }
 
-    assert made == {"newsclf/deploy/http_client.py": {"httpx.Client", "httpx.AsyncClient"}}
+    assert made == {
+        "newsclf/deploy/http_client.py": {"httpx.Client", "httpx.AsyncClient"},
+        # Speaks to a browser that it started, over WebSockets, which httpx lacks.
+        "newsclf/watch/page/picture.py": {"aiohttp.ClientSession"},
+    }
