@@ -12,58 +12,37 @@ too many pages are open or too many headlines wait. No headline is logged.
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from aiohttp import web
 
-from newsclf.common.errors import ConfigError, NewsclfError
+from newsclf.common.errors import NewsclfError
 from newsclf.contract.answers import Prediction
 from newsclf.contract.explanation import WordWeight
 from newsclf.contract.limits import MAX_EXPLAINED_CHARACTERS
-from newsclf.contract.requests import ContractError, check_headlines, parse_json
-from newsclf.serving.request_limits import (
-    RefusedError,
-    check_same_site,
-    error_response,
-    make_runner,
-    media_type,
+from newsclf.contract.requests import ContractError, check_headlines
+from newsclf.serving.local_page import (
+    check_json_of_page,
+    make_page_app,
+    read_json,
+    serving_page,
 )
+from newsclf.serving.request_limits import RefusedError, check_same_site
 from newsclf.watch.page.document import document
 from newsclf.watch.page.hub import MAX_PAGES, Hub, Subscription, TooManyPagesError
 from newsclf.watch.page.view import Classification
 
 HEARTBEAT_S = 10.0
-MAX_CLASSIFY_BYTES = 16 * 1024
 MAX_CLASSIFYING = 4
 """Headlines from the box that may be classified, or wait for it, at a time."""
 
-_LOOPBACK = "127.0.0.1"
-_NAMES = ("localhost", _LOOPBACK, "[::1]")
-_HTTP_PORT = 80
-"""The port that a Host leaves out."""
-_BODY_WITHIN_S = 10.0
 _CLASSIFY_WITHIN_S = 30.0
 _WRITE_WITHIN_S = 20.0
 """Time for a page to take a message; after it the connection is closed."""
-_DRAIN_S = 2.0
-_MAX_CONNECTIONS = 64
 _RETRY_MS = 2000
 """Time after which a browser connects again."""
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-_NOTHING_ALLOWED = "default-src 'none'; frame-ancestors 'none'"
-_log = logging.getLogger(__name__)
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Explain = Callable[[str], Awaitable[tuple[Prediction, Sequence[WordWeight]]]]
 """Classify a headline and weigh its words; a NewsclfError is shown on the page."""
 
@@ -80,26 +59,8 @@ async def serving(hub: Hub, explain: Explain, *, port: int = 0) -> AsyncIterator
     Raises:
         ConfigError: the port is in use or may not be opened.
     """
-    try:
-        listener = socket.create_server((_LOOPBACK, port))
-    except OSError as error:
-        raise ConfigError(
-            f"{_LOOPBACK}:{port}: the port cannot be opened ({os.strerror(error.errno or 0)})",
-            hint="port 0 takes a free one",
-        ) from None
-    port = listener.getsockname()[1]
-    runner = make_runner(
-        make_app(hub, explain, port),
-        shutdown_timeout_s=_DRAIN_S,
-        max_connections=_MAX_CONNECTIONS,
-    )
-    try:
-        await runner.setup()
-        await web.SockSite(runner, listener).start()
-        yield f"http://{_LOOPBACK}:{port}/"
-    finally:
-        await runner.cleanup()
-        listener.close()
+    async with serving_page(partial(make_app, hub, explain), port=port) as address:
+        yield address
 
 
 def make_app(
@@ -114,34 +75,14 @@ def make_app(
         heartbeat_s: Time without a change after which a page is told that all is well.
     """
     page = _Page(hub, explain, heartbeat_s)
-    hosts = _hosts(port)
-
-    @web.middleware
-    async def guarded(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        try:
-            _check_host(request, hosts)
-            return await handler(request)
-        except web.HTTPRequestEntityTooLarge:
-            return error_response(_too_large())
-        except web.HTTPException:
-            return error_response(RefusedError(404, "not_found", "no such page"))
-        except ContractError as error:
-            return error_response(RefusedError(400, "bad_request", str(error)))
-        except RefusedError as error:
-            return error_response(error)
-
-    async def with_headers(_: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(_HEADERS)
-        response.headers.setdefault("Content-Security-Policy", _NOTHING_ALLOWED)
 
     async def close(_: web.Application) -> None:
         hub.close()
 
-    app = web.Application(middlewares=[guarded], client_max_size=MAX_CLASSIFY_BYTES)
+    app = make_page_app(port)
     app.router.add_get("/", page.show)
     app.router.add_get("/events", page.events, allow_head=False)
     app.router.add_post("/classify", page.classify)
-    app.on_response_prepare.append(with_headers)
     app.on_shutdown.append(close)
     return app
 
@@ -154,13 +95,7 @@ class _Page:
         self._classifying = 0
 
     async def show(self, _: web.Request) -> web.Response:
-        html, policy = document()
-        return web.Response(
-            body=html,
-            content_type="text/html",
-            charset="utf-8",
-            headers={"Content-Security-Policy": policy},
-        )
+        return document().response()
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         check_same_site(request)
@@ -190,14 +125,12 @@ class _Page:
                 await response.write(messages or self._hub.heartbeat())
 
     async def classify(self, request: web.Request) -> web.Response:
-        check_same_site(request)
-        if media_type(request) != "application/json":  # a form of another page sends no JSON
-            raise RefusedError(415, "unsupported_media_type", "send application/json")
+        check_json_of_page(request)
         if self._classifying >= MAX_CLASSIFYING:
             raise RefusedError(503, "overloaded", "other headlines are being classified")
         self._classifying += 1
         try:
-            headline = _headline(await _read(request))
+            headline = _headline(await read_json(request))
             async with asyncio.timeout(_CLASSIFY_WITHIN_S):
                 found = Classification.of(*await self._explain(headline))
         except TimeoutError:
@@ -209,46 +142,15 @@ class _Page:
         return web.json_response(text=found.model_dump_json())
 
 
-async def _read(request: web.Request) -> bytes:
-    if (request.content_length or 0) > MAX_CLASSIFY_BYTES:
-        raise _too_large()
-    try:
-        async with asyncio.timeout(_BODY_WITHIN_S):
-            return await request.read()
-    except TimeoutError:
-        message = f"the body did not come within {_BODY_WITHIN_S:g} s"
-        raise RefusedError(408, "request_timeout", message) from None
-
-
-def _headline(body: bytes) -> str:
+def _headline(given: object) -> str:
     """Read the headline of a request.
 
     Raises:
         ContractError: the body is not {"headline": "…"}, or the headline is blank or too long.
     """
-    given = parse_json(body)
     if not isinstance(given, dict) or given.keys() != {"headline"}:
         raise ContractError("the body must be {'headline': …}")
     [headline] = check_headlines([given["headline"]], "headline")
     if len(headline) > MAX_EXPLAINED_CHARACTERS:
         raise ContractError(f"a headline has at most {MAX_EXPLAINED_CHARACTERS} characters")
     return headline
-
-
-def _too_large() -> RefusedError:
-    return RefusedError(413, "too_large", f"the body is larger than {MAX_CLASSIFY_BYTES} bytes")
-
-
-def _hosts(port: int) -> frozenset[str]:
-    """Values of Host under which this server is called."""
-    with_port = {f"{name}:{port}" for name in _NAMES}
-    return frozenset(with_port | set(_NAMES) if port == _HTTP_PORT else with_port)
-
-
-def _check_host(request: web.Request, hosts: frozenset[str]) -> None:
-    """Refuse a request under another name, as of a web page whose name was pointed to this machine.
-
-    Stricter than the check of the model server: only a browser calls, and it names the port.
-    """
-    if request.headers.get("Host", "").lower() not in hosts:
-        raise RefusedError(403, "forbidden", "this page has another address")

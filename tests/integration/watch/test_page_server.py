@@ -14,9 +14,10 @@ import pytest
 from newsclf.common.errors import ConfigError, ModelError
 from newsclf.contract.answers import Prediction
 from newsclf.contract.explanation import WordWeight
+from newsclf.serving.local_page import MAX_BODY_BYTES
 from newsclf.watch.page import hub as hubs
 from newsclf.watch.page.hub import Hub
-from newsclf.watch.page.server import MAX_CLASSIFY_BYTES, MAX_CLASSIFYING, Explain, serving
+from newsclf.watch.page.server import MAX_CLASSIFYING, Explain, serving
 from tests.support.watch_page import explain, headline, hub_with, morning
 
 _T = TypeVar("_T")
@@ -175,7 +176,7 @@ def test_a_headline_is_classified_and_explained() -> None:
         (b'{"headline": NaN}', 400),
         (b"\xff", 400),
         (json.dumps({"headline": "x" * 1001}).encode(), 400),
-        (b" " * (MAX_CLASSIFY_BYTES + 1), 413),
+        (b" " * (MAX_BODY_BYTES + 1), 413),
     ],
 )
 def test_a_bad_body_is_refused(body: bytes, status: int) -> None:

@@ -1,32 +1,12 @@
-// Elements, times and numbers. Data reaches the page as text only, never as markup.
+// Links, times and numbers.
 
-const SIGNS = { positive: "▲", neutral: "●", negative: "▼" };
 const ALL_HEADLINES = "All headlines";
-
-function byId(id) {
-  return document.getElementById(id);
-}
-
-/** Make an element; children are elements or texts, and properties without a value are left out. */
-function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (value !== undefined && value !== null) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
-  return element;
-}
 
 function makeSvg(tag, properties = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(properties)) element.setAttribute(name, value);
   element.append(...children);
   return element;
-}
-
-/** Text from a feed: its direction must not reorder what stands around it. */
-function isolated(text) {
-  return make("bdi", {}, text);
 }
 
 /** A link to an article; plain text unless the address is http or https. */

@@ -1,0 +1,1 @@
+"""Local web page on which people review headlines."""
