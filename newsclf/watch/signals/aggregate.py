@@ -14,11 +14,11 @@ end, and again only if one of their rows changes. docs/decisions/0078 has the ch
 from __future__ import annotations
 
 import datetime as dt
-import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from heapq import heappop, heappush, nsmallest
+from itertools import chain, count
 from typing import NamedTuple
 
 from newsclf.common.records import StrictRecord
@@ -137,7 +137,7 @@ class Aggregate:
             raise ValueError(f"item {row.item} was known before the latest signal")
         if row.event_began_s > row.known_s:
             raise ValueError(f"event {row.event} began after its item {row.item} was known")
-        heapq.heappush(self._waiting, (row.known_s, next(self._arrivals), row))
+        heappush(self._waiting, (row.known_s, next(self._arrivals), row))
 
     def at(self, at_s: float, coverage: Coverage) -> list[Signal]:
         """The signals at a time: of all headlines, then of each entity.
@@ -149,7 +149,7 @@ class Aggregate:
             raise ValueError("signals are computed at rising times")
         self._at_s = at_s
         while self._waiting and self._waiting[0][0] <= at_s:
-            self._put(heapq.heappop(self._waiting)[2])
+            self._put(heappop(self._waiting)[2])
         self._forget(self._span(at_s) - _SPANS)
         since_end = {n: self._decay(at_s - self._end_s(n)) for n in self._items}
         return [self._signal(entity, coverage, since_end) for entity in self._groups]
@@ -303,12 +303,48 @@ class _Total(NamedTuple):
     fade alike, the strongest of a span remain so."""
 
 
+class _EventFigures(NamedTuple):
+    """What an event adds to its span, as of the span's end."""
+
+    weight: float
+    product: float
+    sources: frozenset[str]
+    strengths: tuple[tuple[float, int, ScoredRow, int], ...]
+    """For each of its rows minus its share of the product, its item, the row, and the number of
+    items of the event: in the order of evidence."""
+
+
+@dataclass(slots=True)
+class _Event:
+    """What happened, as several headlines tell it."""
+
+    rows: dict[int, ScoredRow] = field(default_factory=dict)
+    """By item."""
+    figures: _EventFigures | None = None
+    """None after a change."""
+
+    def summed(self, end_s: float, decay: Callable[[float], float]) -> _EventFigures:
+        if self.figures is None:
+            rows = list(self.rows.values())
+            scores = [headline_score(row.scores or ()) for row in rows]
+            weight = decay(end_s - min(row.event_began_s for row in rows))
+            self.figures = _EventFigures(
+                weight=weight,
+                product=weight * event_score(scores),
+                sources=frozenset(source for row in rows for source in row.sources),
+                strengths=tuple(
+                    (-abs(score) * weight / len(rows), row.item, row, len(rows))
+                    for row, score in zip(rows, scores, strict=True)
+                ),
+            )
+        return self.figures
+
+
 @dataclass(slots=True)
 class _Span:
     """Events of a group that began in the same eighth of a half-life."""
 
-    events: dict[int, dict[int, ScoredRow]] = field(default_factory=dict)
-    """Rows by event and item."""
+    events: dict[int, _Event] = field(default_factory=dict)
     abstained: set[int] = field(default_factory=set)
     """Items that name several entities."""
     _total: _Total | None = None
@@ -317,41 +353,33 @@ class _Span:
         if abstains:
             self.abstained.add(row.item)
         else:
-            self.events.setdefault(row.event, {})[row.item] = row
-            self._total = None
+            event = self.events.setdefault(row.event, _Event())
+            event.rows[row.item] = row
+            event.figures = self._total = None
 
     def remove(self, row: ScoredRow) -> None:
         self.abstained.discard(row.item)
-        rows = self.events.get(row.event, {})
-        if rows.pop(row.item, None) is not None:
-            self._total = None
-            if not rows:
+        event = self.events.get(row.event)
+        if event is not None and event.rows.pop(row.item, None) is not None:
+            event.figures = self._total = None
+            if not event.rows:
                 del self.events[row.event]
 
     def total(self, end_s: float, decay: Callable[[float], float]) -> _Total:
         """The sums over its events, as they weigh at its end by their age."""
         if self._total is None:
-            weighed = [
-                (
-                    decay(end_s - min(row.event_began_s for row in rows.values())),
-                    event_score([headline_score(row.scores or ()) for row in rows.values()]),
-                )
-                for rows in self.events.values()
-            ]
-            rows = [(row, len(rows)) for rows in self.events.values() for row in rows.values()]
-
-            def strength(found: tuple[ScoredRow, int]) -> tuple[float, int]:
-                row, items = found
-                score = headline_score(row.scores or ())
-                return -abs(score) * decay(end_s - row.event_began_s) / items, row.item
-
+            # Copies arrive for hours: in each bar most spans change, but few of their events.
+            figures = [event.summed(end_s, decay) for event in self.events.values()]
+            strengths = chain.from_iterable(each.strengths for each in figures)
             self._total = _Total(
-                weight=math.fsum(weight for weight, _ in weighed),
-                product=math.fsum(weight * score for weight, score in weighed),
-                events=len(self.events),
-                items=len(rows),
-                sources=frozenset(source for row, _ in rows for source in row.sources),
-                strongest=tuple(heapq.nsmallest(_MOST_EVIDENCE, rows, key=strength)),
+                weight=math.fsum(each.weight for each in figures),
+                product=math.fsum(each.product for each in figures),
+                events=len(figures),
+                items=sum(len(each.strengths) for each in figures),
+                sources=frozenset().union(*(each.sources for each in figures)),
+                strongest=tuple(
+                    (row, items) for _, _, row, items in nsmallest(_MOST_EVIDENCE, strengths)
+                ),
             )
         return self._total
 
