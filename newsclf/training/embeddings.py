@@ -14,14 +14,17 @@ from newsclf.training.classifier import load_base
 
 _BATCH = 32
 _MAX_TOKENS = 128
+_LAYERS = 4
 
 
 @torch.inference_mode()
 def embeddings(base: Base, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Mean of the last layer over the tokens of each headline, scaled to length 1.
+    """Means of the last four layers over the tokens of each headline, each scaled to length 1.
+
+    The last layer of a base knows what a headline is about; those before it keep more of its tone.
 
     Returns:
-        (texts, width of the base).
+        (texts, 4 × width of the base, or less if it has fewer layers).
 
     Raises:
         ModelError: the base can't be loaded.
@@ -29,11 +32,12 @@ def embeddings(base: Base, texts: Sequence[str]) -> NDArray[np.float32]:
     model, tokenizer = load_base(base, max_tokens=_MAX_TOKENS)
     encoder = model.base_model.eval()
     token_ids = token_ids_of(tokenizer, texts) if texts else []
-    found = torch.empty(len(texts), model.config.hidden_size)
+    layers = min(_LAYERS, model.config.num_hidden_layers)
+    found = torch.empty(len(texts), layers, model.config.hidden_size)
     for indices in in_length_order(token_ids, _BATCH):
         batch = tokenizer.pad({"input_ids": [token_ids[i] for i in indices]}, return_tensors="pt")
         mask = batch["attention_mask"].unsqueeze(-1)
-        hidden = encoder(**batch).last_hidden_state
-        mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
-        found[indices] = torch.nn.functional.normalize(mean, dim=-1)
-    return np.asarray(found.numpy())
+        hidden = encoder(**batch, output_hidden_states=True).hidden_states[-layers:]
+        means = [(each * mask).sum(dim=1) / mask.sum(dim=1) for each in hidden]
+        found[indices] = torch.nn.functional.normalize(torch.stack(means, dim=1), dim=-1)
+    return np.asarray(found.flatten(1).numpy())
