@@ -374,7 +374,7 @@ class Watch:
                 name=name,
                 host=source.asked.host,
                 pace=source.pace,
-                quota=quotas[source.quota] if source.quota is not None else None,
+                quota=quotas.get(source.quota) if source.quota is not None else None,
                 first_in_s=self._first_in_s(source, record.last_fetch(name), now),
             )
             for name, source in self._sources.asked.items()

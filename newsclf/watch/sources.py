@@ -27,7 +27,7 @@ class AskedSource:
     asked: Asked
     pace: Pace
     quota: str | None = None
-    """What it shares with other sources: the allowance of an API key."""
+    """What it shares with other sources: the allowance of an API key, which may be unlimited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Sources:
     asked: Mapping[str, AskedSource]
     followed: Mapping[str, Files | Pipe]
     per_day: Mapping[str, int]
-    """Requests in 24 hours that each quota allows."""
+    """Requests in 24 hours that each quota allows; those of other quotas are not counted."""
     secrets: tuple[str, ...] = field(repr=False)
     """API keys, and what in the addresses of feeds may be one."""
 
@@ -68,6 +68,7 @@ def make_sources(
     followed: dict[str, Files | Pipe] = {}
     per_day: dict[str, int] = {}
     secrets: list[str] = []
+    first_of_key: dict[tuple[str | None, str | None], str] = {}
     for source in settings.sources:
         if source.path == STDIN:
             followed[source.name] = Pipe(stdin, zone=source.zone, now=now, every_s=source.every_s)
@@ -88,9 +89,8 @@ def make_sources(
             api = NewsApi(
                 vendor, source.wanted, fetcher, host=_host(vendor.request.url), key=key, now=now
             )
-            quota = None
+            quota = first_of_key.setdefault((source.api, key), source.name)
             if source.per_day is not None:
-                quota = f"{source.api} {source.key_file or source.key_env or ''}"
                 allowed = max(1, int(source.per_day))
                 per_day[quota] = min(allowed, per_day.get(quota, allowed))
             asked[source.name] = AskedSource(api, _pace(source), quota)

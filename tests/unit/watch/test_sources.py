@@ -1,0 +1,215 @@
+"""The sources and channels of a watch.toml: keys, quotas, paths, and what must stay secret."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from newsclf.common.errors import ConfigError
+from newsclf.watch.channels import make_channels
+from newsclf.watch.configuration import WatchSettings, load_watch
+from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request
+from newsclf.watch.feeds.fetching.connections import SystemResolver
+from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.signals.delivery import Channel
+from newsclf.watch.sources import Sources, keys_in, make_sources, sharing
+from tests.support.newsrecord import Clock
+
+KEY = "s3cret-key-of-a-plan"
+_HEAD = 'schema_version = 1\ncontact = "a@example.com"\n'
+_FEED = _HEAD + '[[sources]]\nname = "Wire"\nfeed = "https://news.example.com/rss"\n'
+
+
+class Unasked:
+    """A fetcher that must not be used: making sources asks nothing."""
+
+    async def fetch(self, request: Request) -> Fetched | Failure:
+        """Fail the test."""
+        raise AssertionError(request)
+
+
+def settings_of(folder: Path, text: str) -> WatchSettings:
+    path = folder / "watch.toml"
+    path.write_text(text)
+    return load_watch(path)
+
+
+def sources_of(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Sources:
+    return make_sources(
+        settings_of(folder, text),
+        Unasked(),
+        folder=folder,
+        environ=environ or {},
+        stdin=io.BytesIO(),
+        now=Clock(),
+    )
+
+
+def api(name: str, *more: str) -> str:
+    lines = ["[[sources]]", f'name = "{name}"', 'api = "finnhub"', 'tickers = ["ABC"]', *more, ""]
+    return "\n".join(lines)
+
+
+def channels_of(
+    folder: Path, delivery: str, environ: Mapping[str, str] | None = None
+) -> list[Channel]:
+    resolver = SystemResolver()
+    try:
+        return make_channels(
+            settings_of(folder, _FEED + delivery).delivery,
+            folder=folder,
+            environ=environ or {},
+            resolver=resolver,
+            allow_private=False,
+        )
+    finally:
+        resolver.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ("", "the environment variable FINNHUB_API_KEY has no API key"),
+        ('key_env = "OTHER"', "the environment variable OTHER has no API key"),
+        ('key_file = "key"', "key can't be read"),
+    ],
+)
+def test_a_missing_key_is_named_with_its_source(tmp_path: Path, line: str, missing: str) -> None:
+    with pytest.raises(ConfigError, match=f"source Chips: .*{missing}") as raised:
+        sources_of(tmp_path, _HEAD + api("Chips", line))
+    assert raised.value.hint
+
+
+def test_an_empty_key_file_has_no_key(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("\n")
+    with pytest.raises(ConfigError, match=r"source Chips: the key file .*key has no API key"):
+        sources_of(tmp_path, _HEAD + api("Chips", 'key_file = "key"'))
+
+
+@pytest.mark.parametrize("named", ["", 'key_env = "FINNHUB_API_KEY"', 'key_file = "key"'])
+def test_sources_of_one_key_share_the_smallest_quota_that_one_of_them_names(
+    tmp_path: Path, named: str
+) -> None:
+    (tmp_path / "key").write_text(KEY)
+    found = sources_of(
+        tmp_path,
+        _HEAD + api("A", "per_day = 100") + api("B", "per_day = 40", named) + api("C"),
+        {"FINNHUB_API_KEY": KEY},
+    )
+    [(quota, per_day)] = found.per_day.items()
+    assert per_day == 40
+    assert sharing(found, quota) == ["A", "B", "C"]
+    assert KEY not in quota
+
+
+def test_sources_of_different_keys_have_quotas_of_their_own(tmp_path: Path) -> None:
+    found = sources_of(
+        tmp_path,
+        _HEAD + api("A", "per_day = 100") + api("B", "per_day = 40", 'key_env = "OTHER"'),
+        {"FINNHUB_API_KEY": KEY, "OTHER": f"{KEY}-2"},
+    )
+    assert sorted(found.per_day.values()) == [40, 100]
+    assert [sharing(found, quota) for quota in found.per_day] == [["A"], ["B"]]
+
+
+def test_keys_and_what_may_be_one_in_the_address_of_a_feed_are_secrets(tmp_path: Path) -> None:
+    feed = (
+        f"https://user:pass-of-a-user@news.example.com/rss?lang=en-GB&token={KEY}&format=json2024"
+    )
+    text = f'{_HEAD}[[sources]]\nname = "Wire"\nfeed = "{feed}"\n' + api("Chips")
+    found = sources_of(tmp_path, text, {"FINNHUB_API_KEY": "another-key"})
+    assert set(found.secrets) == {"pass-of-a-user", KEY, "another-key"}
+    assert not any(secret in repr(found) for secret in found.secrets)
+
+
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ("apikey=0123456789", ("0123456789",)),
+        ("access_token=0123456789&q=markets-today", ("0123456789",)),
+        ("id=0123456789", ("0123456789",)),
+        ("video=0123456789", ()),
+        ("key=short", ()),
+    ],
+)
+def test_which_parameters_may_be_keys(query: str, keys: tuple[str, ...]) -> None:
+    assert keys_in(f"https://news.example.com/rss?{query}") == keys
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("settings", "elsewhere"):
+        (tmp_path / place).mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    folder = Path("../settings")
+    (folder / "news.jsonl").write_text(json.dumps({"title": "Profit rose"}) + "\n")
+    (folder / "key").write_text(KEY)
+    text = '[[sources]]\nname = "Own"\npath = "news.jsonl"\n'
+
+    found = sources_of(folder, _HEAD + text + api("Chips", 'key_file = "key"'))
+
+    async def first() -> tuple[Outcome, list[str]]:
+        answers = found.followed["Own"].answers()
+        answered = await anext(answers)
+        return answered.outcome, [item.title for item in answered.items]
+
+    assert asyncio.run(first()) == (Outcome.OK, ["Profit rose"])
+    assert found.secrets == (KEY,)
+
+
+# --- channels
+
+_WEBHOOK = '[delivery.webhook]\nurl_env = "HOOK"\nsecret_env = "SIGNS"\n'
+
+
+def test_no_delivery_is_no_channel(tmp_path: Path) -> None:
+    assert channels_of(tmp_path, "") == []
+
+
+def test_a_command_and_a_webhook_are_channels(tmp_path: Path) -> None:
+    found = channels_of(
+        tmp_path,
+        '[delivery]\ncommand = ["notify"]\n' + _WEBHOOK,
+        {"HOOK": " https://hooks.example.com/T0 \n", "SIGNS": KEY},
+    )
+    assert [channel.name for channel in found] == ["command", "webhook"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "missing"),
+    [
+        ({"SIGNS": KEY}, "the webhook's address is missing: the environment variable HOOK"),
+        ({"SIGNS": KEY, "HOOK": " "}, "the webhook's address is missing"),
+        ({"HOOK": "https://hooks.example.com/T0"}, "the webhook's secret is missing: .* SIGNS"),
+    ],
+)
+def test_what_a_webhook_lacks_is_named(
+    tmp_path: Path, environ: dict[str, str], missing: str
+) -> None:
+    with pytest.raises(ConfigError, match=missing) as raised:
+        channels_of(tmp_path, _WEBHOOK, environ)
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "address",
+    [f"http://hooks.example.com/{KEY}", f"ftp://hooks.example.com/{KEY}", f"hooks/{KEY}", "https:"],
+)
+def test_an_address_that_cannot_be_used_is_not_repeated(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ConfigError, match="webhook") as raised:
+        channels_of(tmp_path, _WEBHOOK, {"HOOK": address, "SIGNS": KEY})
+    assert KEY not in f"{raised.value.message}{raised.value.hint}"
+
+
+def test_a_secret_file_is_relative_to_the_file(tmp_path: Path) -> None:
+    delivery = '[delivery.webhook]\nurl = "https://hooks.example.com/T0"\nsecret_file = "signs"\n'
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    with pytest.raises(ConfigError, match=r"settings/signs: cannot be read \(no such file"):
+        channels_of(folder, delivery)
+    (folder / "signs").write_text(KEY)
+    assert [channel.name for channel in channels_of(folder, delivery)] == ["webhook"]
