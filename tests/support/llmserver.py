@@ -139,6 +139,7 @@ class Llm:
     """Parameters that it takes; others are refused as OpenAI and Bedrock do."""
     key: str | None = None
     retry_after: str = "7"
+    output_tokens: int = OUTPUT_TOKENS
     port: int = 0
     done: list[Done] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -172,7 +173,7 @@ class Llm:
         """Decide on a request, and note it."""
         deed = self.script(text, self._asked[text])
         self._asked[text] += 1
-        self.done.append(Done(text, deed, size_bytes // 4, OUTPUT_TOKENS))
+        self.done.append(Done(text, deed, size_bytes // 4, self.output_tokens))
         return deed
 
 
@@ -244,8 +245,8 @@ async def _openai(llm: Llm, request: web.Request) -> web.StreamResponse:
         ],
         "usage": {
             "prompt_tokens": len(raw) // 4,
-            "completion_tokens": OUTPUT_TOKENS,
-            "total_tokens": len(raw) // 4 + OUTPUT_TOKENS,
+            "completion_tokens": llm.output_tokens,
+            "total_tokens": len(raw) // 4 + llm.output_tokens,
         },
     }
     if deed == "no usage":
@@ -265,23 +266,31 @@ async def _bedrock(llm: Llm, request: web.Request) -> web.StreamResponse:
     if deed in _BEDROCK_ERRORS:
         status, code = _BEDROCK_ERRORS[deed]
         return _aws_error(status, code, "not now", headers=_retry_after(llm, deed))
+    document = bedrock_answer(llm, deed, text, len(raw) // 4, with_tool="toolConfig" in body)
+    return await _send(request, deed, document)
+
+
+def bedrock_answer(
+    llm: Llm, deed: Deed, text: str, input_tokens: int, *, with_tool: bool
+) -> dict[str, Any]:
+    """The answer of Converse."""
     said = _content(llm, deed, text)
     part: dict[str, Any] = {"text": said}
-    if "toolConfig" in body and deed in ("answer", "outside", "no usage"):
+    if with_tool and deed in ("answer", "outside", "no usage"):
         part = {"toolUse": {"toolUseId": "t1", "name": "label", "input": json.loads(said)}}
     document = {
         "output": {"message": {"role": "assistant", "content": [part]}},
         "stopReason": _BEDROCK_STOPS.get(deed, "tool_use" if "toolUse" in part else "end_turn"),
         "usage": {
-            "inputTokens": len(raw) // 4,
-            "outputTokens": OUTPUT_TOKENS,
-            "totalTokens": len(raw) // 4 + OUTPUT_TOKENS,
+            "inputTokens": input_tokens,
+            "outputTokens": llm.output_tokens,
+            "totalTokens": input_tokens + llm.output_tokens,
         },
         "metrics": {"latencyMs": 1},
     }
     if deed == "no usage":
         del document["usage"]
-    return await _send(request, deed, document)
+    return document
 
 
 def _content(llm: Llm, deed: Deed, text: str) -> str:

@@ -43,6 +43,8 @@ _FAILURES: Final[dict[str, Failure]] = {
     "malformed_tool_use": "wrong form",
 }
 """Reason for which a model stopped → what is wrong with its answer. The others are in order."""
+_REQUIRED: Final = {"output", "stopReason"}
+"""Parts of every answer."""
 _RATE_LIMIT: Final = frozenset(("ThrottlingException", "TooManyRequestsException"))
 _BUSY: Final = frozenset(
     ("InternalServerException", "ModelNotReadyException", "ServiceUnavailableException")
@@ -150,6 +152,8 @@ class BedrockModel:
             hint = error.hint or f"check the model's identifier ({self.model}) and the region"
             always = code not in _OF_THE_HEADLINE
             raise NotTakenError(error.message, hint=hint, always=always) from None
+        if not answer.keys() >= _REQUIRED:  # botocore takes JSON that ends early for an empty one
+            raise UnansweredError("the answer ends early", "cut off", billed=True)
         return answer
 
 

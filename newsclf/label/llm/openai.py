@@ -78,7 +78,7 @@ def _checked_url(base_url: str, *, with_key: bool) -> httpx.URL:
         url = httpx.URL(base_url.rstrip("/"))
     except httpx.InvalidURL:
         url = httpx.URL()
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", url.host):
         raise ConfigError(
             f"{visible(base_url.rpartition('@')[2])}: not the address of a server",
             hint=f"write it as {OPENAI_URL}, without /chat/completions",

@@ -293,6 +293,17 @@ def test_a_limit_that_is_enough_stops_nothing(tmp_path: Path) -> None:
     assert found.totals.cost_usd == free.cost_usd
 
 
+def test_a_server_that_ignores_the_length_of_answers_is_found_out_at_once(tmp_path: Path) -> None:
+    llm = Llm(TRUTH, output_tokens=5000)
+    with pytest.raises(ServiceError, match="bills more tokens than a request"):
+        run([llm], tmp_path / "journal", max_cost_usd=Decimal(1))
+    assert len(llm.done) == 1
+
+    without = run([llm], tmp_path / "journal")
+    assert without.totals.cached == 1
+    assert without.totals.spent_usd == llm.billed_usd(*PRICE)
+
+
 def test_the_estimate_is_near_what_is_billed(tmp_path: Path) -> None:
     llm = Llm(TRUTH)
     model = OpenAiModel("http://127.0.0.1:9/v1", "m0")
