@@ -17,6 +17,7 @@ from newsclf.cli.deployments.status import status
 from newsclf.cli.deployments.teardown import teardown
 from newsclf.cli.deployments.wire_api import wire_api
 from newsclf.cli.failures import HELP_NAMES, Group, with_examples
+from newsclf.cli.label.label import label
 from newsclf.cli.measure.cost import cost
 from newsclf.cli.measure.loadtest import loadtest
 from newsclf.cli.measure.prices import prices
@@ -49,6 +50,13 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
         package: (
             "newsclf package model --out model.tar.gz",
             "newsclf package --check model.tar.gz",
+        ),
+    },
+    "Label": {
+        label: (
+            "newsclf label headlines.csv --llm gpt-4.1-mini --votes 3 --max-cost 2",
+            "newsclf label headlines.csv --human ana",
+            "newsclf label --audit labelled.jsonl",
         ),
     },
     "Classify": {

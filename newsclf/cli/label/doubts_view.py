@@ -1,0 +1,44 @@
+"""Show the rows of a labelled file whose label is doubted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from newsclf.cli.console import Output
+    from newsclf.data.labelled import Label
+
+_SHOWN = 20
+
+
+def show_doubts(output: Output, path: Path, *, base: str, seed: int) -> None:
+    """Rank the rows of a labelled file by how much their label is doubted, and show the first."""
+    from newsclf.common.settings import DataSettings
+    from newsclf.contract.labels import LABELS
+    from newsclf.data.sources import load_data
+    from newsclf.label.doubts import doubts
+
+    rows_of_file = load_data(DataSettings(source=str(path))).examples
+    texts = [row.text for row in rows_of_file]
+    labels = [cast("Label", LABELS[row.label_id]) for row in rows_of_file]
+    found = doubts(texts, labels, base=base, seed=seed)
+    output.data(
+        [
+            {
+                "row": each.row + 1,
+                "headline": texts[each.row],
+                "label": each.label,
+                "suggested": each.suggested,
+                "probability": round(each.probability, 4),
+            }
+            for each in found
+        ]
+    )
+    rows = [
+        (texts[each.row][:80], each.label, each.suggested, f"{100 * each.probability:.0f} %")
+        for each in found[:_SHOWN]
+    ]
+    columns = ("headline", "label", "rather", "probability")
+    output.show(output.table(f"Labels of {path.name} that are most doubted", columns, rows))
+    output.note(f"{len(found):,} rows ranked; --json prints all of them")

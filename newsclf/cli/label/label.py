@@ -1,0 +1,348 @@
+"""The command `newsclf label`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import typer
+
+from newsclf.cli.option_groups import grouped
+from newsclf.cli.options import ResultOptions
+from newsclf.cli.signals import Ended
+from newsclf.contract.labels import LABELS
+
+if TYPE_CHECKING:
+    from newsclf.cli.console import Output
+    from newsclf.data.examples import Example
+    from newsclf.data.labelled import Audit, Measured, Vote
+    from newsclf.label.labelling import Task
+    from newsclf.label.llm.prompt import Prompt
+    from newsclf.label.llm.run import LlmVotes
+    from newsclf.label.review.session import Session
+
+_EXAMPLES = 6
+"""Rows of the training part that a prompt shows with their label."""
+_PORT = 8091
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlmOptions:
+    """Options of labelling with an LLM."""
+
+    PANEL: ClassVar = "Labels of an LLM"
+    llm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Ask MODEL of OpenAI, MODEL@https://HOST/v1, or bedrock:MODEL; repeatable.",
+        ),
+    ] = None
+    key_env: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Environment variable with the API key.",
+            show_default="OPENAI_API_KEY",
+        ),
+    ] = None
+    key_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File with the API key.")
+    ] = None
+    votes: Annotated[int, typer.Option(min=1, max=100, help="Votes on each headline.")] = 1
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=256, help="Requests to a model at a time.")
+    ] = 8
+    max_cost: Annotated[
+        str | None,
+        typer.Option(metavar="USD", help="What all runs into this file may cost together."),
+    ] = None
+    price: Annotated[
+        str | None,
+        typer.Option(
+            "--price-per-million",
+            metavar="IN,OUT",
+            help="USD for a million tokens of prompts and of answers.",
+            show_default="by configs/llm_prices.toml",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HumanOptions:
+    """Options of labelling by hand."""
+
+    PANEL: ClassVar = "Labels of a person"
+    human: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Label by hand, under this name; the most useful first."),
+    ] = None
+    page: Annotated[
+        bool, typer.Option("--page", help="On a web page of this machine, not in the terminal.")
+    ] = False
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")
+    ] = _PORT
+    show: Annotated[
+        bool, typer.Option("--show", help="Show the labels of others before one's own decision.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustOptions:
+    """Options of what the labels are measured by."""
+
+    PANEL: ClassVar = "Trust"
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="SOURCE",
+            help="Labelled data to train with: hidden rows and examples come from its training"
+            " part, and what resembles its validation and test part is not labelled.",
+        ),
+    ] = "headlines"
+    gold_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of hidden rows of known label.")
+    ] = 0.1
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIGURE=MIN",
+            help="Least accuracy, kappa, alpha or recall on the hidden rows, below which no"
+            " training takes the file.",
+            show_default="kappa=0.7",
+        ),
+    ] = None
+
+
+@grouped
+def label(
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Headlines to label.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Labelled file.")
+    ] = Path("labelled.jsonl"),
+    text_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column with the headlines.")
+    ] = None,
+    audit: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Rank the rows of a labelled file by doubt, and end."),
+    ] = None,
+    base: Annotated[
+        str,
+        typer.Option(metavar="MODEL", help="What reads the rows to doubt: a model or a base."),
+    ] = "minilm",
+    seed: Annotated[int, typer.Option(min=0, help="Chooses hidden rows and order.")] = 0,
+    llm: LlmOptions,
+    human: HumanOptions,
+    trust: TrustOptions,
+    general: ResultOptions,
+) -> None:
+    """Label headlines with an LLM or by hand, and measure the labels on hidden rows.
+
+    Hidden rows of known label are mixed in; accuracy and kappa on them are the file's audit, which
+    newsclf train --extra asks for. A run that was ended goes on where it stopped, and pays for
+    nothing twice.
+    """
+    output = general.start()
+    from newsclf.common.errors import ConfigError
+    from newsclf.common.settings import DataSettings
+    from newsclf.label.firewall import held_out_texts
+    from newsclf.label.gate import check_gate, parse_gate
+    from newsclf.label.gold import gold_source
+    from newsclf.label.labelling import joined, read_task, votes_of_models, write_labels
+    from newsclf.label.llm.prompt import make_prompt
+    from newsclf.label.review.journal import read_votes
+
+    if audit is not None:
+        from newsclf.cli.label.doubts_view import show_doubts
+
+        show_doubts(output, audit, base=base, seed=seed)
+        return
+    if file is None or not (llm.llm or human.human):
+        raise ConfigError(
+            "nothing to label" if file is None else f"{file}: who labels it?",
+            hint="newsclf label headlines.csv --llm MODEL, or --human NAME",
+        )
+    gate = parse_gate(trust.gate or ["kappa=0.7"])
+    source = gold_source(DataSettings(source=trust.data))
+    examples = _examples(source.examples)
+    shown = [example.text for example in examples]
+    task = read_task(
+        file,
+        text_column=text_column,
+        held_out=held_out_texts([DataSettings(source=trust.data)]),
+        gold=source,
+        gold_share=trust.gold_share,
+        seed=seed,
+        shown=shown,
+    )
+    _note_task(output, task)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    journal = out.with_name(f"{out.name}.review")
+    by_models: Mapping[str, Sequence[Vote]] = votes_of_models(out)
+    if llm.llm:
+        by_models = _ask_models(output, task, llm, make_prompt(examples), out)
+    if human.human:
+        _review(output, task, by_models, human, journal)
+    by_people = read_votes(journal) if journal.exists() else {}
+    found = write_labels(out, task, joined(by_models, by_people), gate=gate, source=file.name)
+    _show(output, out, found)
+    check_gate(found, out)
+
+
+def _examples(rows: Sequence[Example]) -> list[Example]:
+    """Short rows of each class in turn: they cost least."""
+    shortest = sorted(rows, key=lambda row: (len(row.text), row.text))
+    by_class = [[row for row in shortest if row.label_id == i] for i in range(len(LABELS))]
+    return [row for together in zip(*by_class, strict=False) for row in together][:_EXAMPLES]
+
+
+def _note_task(output: Output, task: Task) -> None:
+    headlines = len(task.mixed.texts) - len(task.mixed.gold)
+    left_out = {
+        "without a headline": task.unusable,
+        "repeated": task.repeated,
+        "like held-out headlines": task.firewall,
+    }
+    without = ", ".join(f"{count:,} {why}" for why, count in left_out.items() if count)
+    output.note(
+        f"{headlines:,} of {task.rows:,} headlines to label"
+        + (f" ({without})" if without else "")
+        + f", and {len(task.mixed.gold):,} hidden rows of known label from the {task.mixed.gold_name}"
+    )
+
+
+def _ask_models(
+    output: Output, task: Task, options: LlmOptions, prompt: Prompt, out: Path
+) -> dict[str, tuple[Vote, ...]]:
+    """Ask the models for their votes, within the limit on cost."""
+    from newsclf.label.llm.journal import Journal
+    from newsclf.label.llm.naming import Connecting, KeySource, open_models
+    from newsclf.label.llm.prices import load_prices, price_from
+    from newsclf.label.llm.run import LlmAnnotator, LlmSettings, annotate, estimate
+
+    settings = LlmSettings(
+        votes=options.votes,
+        concurrency=options.concurrency,
+        max_cost_usd=_usd(options.max_cost),
+    )
+    given = options.key_env is not None or options.key_file is not None
+    keys = [KeySource(variable=options.key_env, file=options.key_file)] if given else []
+    connecting = Connecting(connections=options.concurrency)
+    models = open_models(options.llm or [], keys, os.environ, connecting)
+    table = load_prices()
+    annotators = [
+        LlmAnnotator(
+            model,
+            price_from(options.price)
+            if options.price is not None
+            else table.price(model.model, model.provider),
+        )
+        for model in models
+    ]
+
+    async def ask() -> LlmVotes:
+        try:
+            return await annotate(task.mixed.texts, annotators, prompt, settings, journal)
+        finally:
+            for model in models:
+                await model.close()
+
+    with Journal(out.with_name(f"{out.name}.answers")) as journal:
+        expected = estimate(task.mixed.texts, annotators, prompt, settings, journal)
+        output.note(
+            f"{expected.requests:,} requests ({expected.cached:,} votes are paid for already),"
+            f" about ${expected.usd:.4f}, at most ${expected.most_usd:.4f} if none is repeated"
+        )
+        found = asyncio.run(ask())
+    totals = found.totals
+    failed = ", ".join(f"{count:,} {reason}" for reason, count in totals.failed.items())
+    output.note(
+        f"{totals.answered:,} votes for ${totals.cost_usd:.4f}"
+        + (f"; without a label: {failed}" if failed else "")
+        + (f"; {totals.not_asked:,} not asked for, within --max-cost" if totals.not_asked else "")
+    )
+    return found.votes
+
+
+def _usd(text: str | None) -> Decimal | None:
+    from newsclf.common.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        value = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        raise ConfigError(f"--max-cost {text}: expected USD, such as 2.50")
+    return value
+
+
+def _review(
+    output: Output,
+    task: Task,
+    by_models: Mapping[str, Sequence[Vote]],
+    options: HumanOptions,
+    journal: Path,
+) -> None:
+    """Let a person decide, until they quit."""
+    from newsclf.cli.label.review import check_terminal, review_in_terminal
+    from newsclf.cli.label.screen import summary
+    from newsclf.common.visible import visible
+    from newsclf.label.review.page.server import serving_review
+    from newsclf.label.review.queue import ReviewItem
+    from newsclf.label.review.session import Session
+
+    if not options.page:
+        check_terminal(output.console)
+    items = [ReviewItem(text, tuple(by_models.get(text, ()))) for text in task.mixed.texts]
+
+    async def serve(session: Session) -> None:
+        async with serving_review(session, port=options.port) as address:
+            output.note(f"the page is at {address}; Ctrl-C ends the review", always=True)
+            await asyncio.Event().wait()
+
+    with Session(items, journal, options.human or "", show=options.show) as session:
+        if options.page:
+            try:
+                asyncio.run(serve(session))
+            except Ended:
+                raise
+            except KeyboardInterrupt:
+                pass
+        else:
+            review_in_terminal(session, output.console)
+        output.note(visible(summary(session.progress())))
+
+
+def _show(output: Output, out: Path, audit: Audit) -> None:
+    output.data(audit.model_dump(mode="json"))
+
+    def cell(found: Measured) -> str:
+        return f"{found.value:.3f} ({found.low:.3f}\u2013{found.high:.3f})"  # en dash
+
+    scores = [audit.score, *(audit.annotators if len(audit.annotators) > 1 else ())]
+    rows = [
+        (score.annotator, score.rows, score.failures, cell(score.accuracy), cell(score.kappa))
+        for score in scores
+    ]
+    columns = ("annotator", "rows", "no label", "accuracy", "kappa")
+    title = f"Labels on {audit.gold_rows:,} hidden rows of known label"
+    output.show(output.table(title, columns, rows))
+    if audit.alpha is not None:
+        output.show(f"Krippendorff's alpha between annotators: {cell(audit.alpha)}")
+    output.note(
+        f"wrote {audit.rows:,} labelled headlines to {out}"
+        + (f", and {audit.undecided:,} without a label" if audit.undecided else "")
+    )
