@@ -127,9 +127,9 @@ def label(
         Path | None,
         typer.Argument(metavar="[FILE]", help="Headlines to label.", show_default=False),
     ] = None,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="Labelled file.")
-    ] = Path("labelled.jsonl"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Labelled file.")] = Path(
+        "labelled.jsonl"
+    ),
     text_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column with the headlines.")
     ] = None,
@@ -218,7 +218,7 @@ def _note_task(output: Output, task: Task) -> None:
     output.note(
         f"{headlines:,} of {task.rows:,} headlines to label"
         + (f" ({without})" if without else "")
-        + f", and {len(task.mixed.gold):,} hidden rows of known label from the {task.mixed.gold_name}"
+        + f", and {len(task.mixed.gold):,} hidden rows of known label ({task.mixed.gold_name})"
     )
 
 
