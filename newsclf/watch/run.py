@@ -302,6 +302,8 @@ class Watch:
             for version in [v for v, text in waiting if headline_problem(text)]:
                 await self._do(self._chain.leave_out, version)
             usable = [(version, text) for version, text in waiting if not headline_problem(text)]
+            if not usable:
+                continue
             try:
                 found = await self._classify([text for _, text in usable], Asked())
             except NewsclfError as error:
