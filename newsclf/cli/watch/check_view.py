@@ -56,7 +56,7 @@ def check(output: Output, settings: WatchSettings, folder: Path, *, allow_privat
     if failed:
         raise CheckFailedError(
             f"{len(failed)} of {count} sources can't be read: {', '.join(failed)}",
-            hint="mend or remove them in watch.toml; newsclf watch asks them again and again",
+            hint="mend or remove them in watch.toml; a watch goes on trying them",
         )
 
 
