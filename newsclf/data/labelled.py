@@ -151,7 +151,7 @@ def read_audit(path: Path) -> Audit:
     """Read the audit of a labelled file, and check that it is of the file as it is now.
 
     Raises:
-        DataError: There is none, or the file was changed after it.
+        DataError: The audit is missing, or the file was changed after it.
     """
     audit = read_record(
         audit_path(path),

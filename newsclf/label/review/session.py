@@ -79,7 +79,7 @@ class Session:
 
         Args:
             items: What to review; of a text that is repeated the first one is taken.
-            journal: File of all decisions, of any number of people; made if there is none.
+            journal: File of all decisions, of any number of people; made if it is missing.
             annotator: Name of the person.
             show: Whether others' labels are shown before the person's own decision.
             clock: The time now, UTC.

@@ -114,7 +114,7 @@ TEXTS = (
         _CYRILLIC,
     ),
     _said(
-        "encoding-nobody-names",
+        "encoding-without-a-name",
         9,
         _typed(rss(item("Rémy – café “noir” prices rise", guid="1")).encode("cp1252"), "text/xml"),
         "Rémy – café “noir” prices rise",

@@ -39,7 +39,7 @@ def read_line(line: bytes, place: str, *, zone: ZoneInfo | None = None) -> Item 
         zone: Where times without a zone are from; by default UTC.
 
     Returns:
-        The item, or why there is none; None for an empty line.
+        The item, or why the line has no item; None for an empty line.
     """
     try:
         text = line.decode("utf-8-sig").strip()

@@ -39,12 +39,12 @@ def values_at(document: Any, path: str) -> Iterator[Any]:
 
 
 def value_at(document: Any, path: str | None) -> Any:
-    """The first value at a path; None where there is none, or no path."""
+    """The first value at a path; None without one, or without a path."""
     return None if path is None else next(values_at(document, path), None)
 
 
 def text_at(document: Any, path: str | None) -> str:
-    """The text at a path; empty where there is none."""
+    """The text at a path; empty without one."""
     found = value_at(document, path)
     return found if isinstance(found, str) else ""
 
