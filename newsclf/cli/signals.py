@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, TypeVar
 
 _NUMBERS = (signal.SIGTERM, signal.SIGHUP)
+_T = TypeVar("_T")
 
 
 class Ended(KeyboardInterrupt):
@@ -60,3 +62,43 @@ def ended_by_signals() -> Iterator[Received]:
     finally:
         for number in mine:
             signal.signal(number, signal.SIG_DFL)
+
+
+def run_async(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine, which SIGTERM and SIGHUP cancel as Ctrl-C does, so that it cleans up.
+
+    The handler of `ended_by_signals` would raise in whatever task is running, which need not be the
+    one that the others wait for.
+
+    Raises:
+        Ended: After the coroutine has ended.
+    """
+    import asyncio
+
+    handlers = {number: signal.getsignal(number) for number in _NUMBERS}
+    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
+    arrived: list[int] = []
+
+    async def run() -> _T:
+        task = asyncio.current_task()
+
+        def end(number: int) -> None:
+            arrived.append(number)
+            if task is not None:
+                task.cancel()
+
+        for number in ours:
+            asyncio.get_running_loop().add_signal_handler(number, end, number)
+        return await coroutine
+
+    try:
+        return asyncio.run(run())
+    except asyncio.CancelledError:
+        if arrived:
+            raise Ended from None
+        raise
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+        if arrived:
+            signal.raise_signal(arrived[0])  # its own handler knows what follows

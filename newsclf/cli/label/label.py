@@ -14,7 +14,7 @@ import typer
 
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import ResultOptions
-from newsclf.cli.signals import Ended
+from newsclf.cli.signals import Ended, run_async
 from newsclf.contract.labels import LABELS
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def _ask_models(
             f"{expected.requests:,} requests ({expected.cached:,} votes are paid for already),"
             f" about ${expected.usd:.4f}, at most ${expected.most_usd:.4f} if none is repeated"
         )
-        found = asyncio.run(ask())
+        found = run_async(ask())
     totals = found.totals
     failed = ", ".join(f"{count:,} {reason}" for reason, count in totals.failed.items())
     output.note(
@@ -316,7 +316,7 @@ def _review(
     with Session(items, journal, options.human or "", show=options.show) as session:
         if options.page:
             try:
-                asyncio.run(serve(session))
+                run_async(serve(session))
             except Ended:
                 raise
             except KeyboardInterrupt:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from newsclf.cli.signals import run_async
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -25,9 +26,7 @@ def check(output: Output, settings: WatchSettings, folder: Path, *, allow_privat
 
     count = len(settings.sources)
     output.note(f"trying {count} source{'s' * (count != 1)}; nothing is recorded")
-    found = asyncio.run(
-        run(settings, folder=folder, environ=os.environ, allow_private=allow_private)
-    )
+    found = run_async(run(settings, folder=folder, environ=os.environ, allow_private=allow_private))
     now = dt.datetime.now(dt.UTC)
     output.data([_document(each) for each in found])
     output.show(

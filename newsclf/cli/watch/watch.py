@@ -17,7 +17,7 @@ from newsclf.cli.durations import duration_from
 from newsclf.cli.failures import HELP_NAMES, Group, with_examples
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import ModelOpt, OverwriteOpt, StateOptions, deployment_option
-from newsclf.cli.signals import Ended
+from newsclf.cli.signals import Ended, run_async
 from newsclf.cli.watch.options import (
     FileOpt,
     RecordOpt,
@@ -170,7 +170,7 @@ def run(
         rescore=rescore,
     )
     try:
-        asyncio.run(_watch(output, request, page, duration_s))
+        run_async(_watch(output, request, page, duration_s))
     except Ended:
         raise
     except KeyboardInterrupt:

@@ -209,7 +209,8 @@ def test_a_head_must_be_whole_in_time_whatever_comes_of_it_meanwhile() -> None:
                 await asyncio.sleep(0.02)
 
         dripping = asyncio.create_task(drip())
-        assert await reader.read() == b""
+        with suppress(ConnectionResetError):  # if a byte arrives once it is closed
+            assert await reader.read() == b""
         dripping.cancel()
         writer.close()
 
