@@ -37,10 +37,10 @@ class Signs:
     axis: str
     bar: str
     half_left: str
-    """A half cell that begins a bar to the left; empty where there are no half cells."""
+    """A half cell that begins a bar to the left; empty if the terminal lacks it."""
     half_right: str
     levels: str
-    """Of a time line, from the lowest; empty where there are none."""
+    """Of a time line, from the lowest; empty if the terminal lacks them."""
 
 
 UNICODE = Signs(

@@ -160,7 +160,8 @@ def note_asked(output: Output, asked: Asked, tally: Tally) -> None:
         )
     if tally.unexplained:
         output.note(
-            f"note: {tally.unexplained:,} of them longer than {MAX_EXPLAINED_CHARACTERS:,}"
+            f"note: {tally.unexplained:,} of them {'are' if tally.unexplained > 1 else 'is'}"
+            f" longer than {MAX_EXPLAINED_CHARACTERS:,}"
             " characters; their words were not weighed"
         )
 

@@ -102,7 +102,7 @@ def _publish(folder: Path, ended: Event) -> bool:
 
 
 def _take(file: Path, port: int) -> str | None:
-    """Take the picture; returns why there is none."""
+    """Take the picture; returns why that failed, or None."""
     from newsclf.watch.page.picture import find_browser, take_picture
 
     browser = find_browser()

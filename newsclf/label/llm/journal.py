@@ -121,7 +121,7 @@ class Journal:
             raise
 
     def __enter__(self) -> Self:
-        """Enter."""
+        """The journal, which is closed at the end of the block."""
         return self
 
     def __exit__(

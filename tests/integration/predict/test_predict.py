@@ -616,7 +616,7 @@ def test_a_headline_that_is_too_long_is_classified_and_not_explained(newsclf: Cl
     plain = json.loads(newsclf("predict", *texts, "--json").out)["predictions"]
 
     assert "words: not weighed, since the headline is too long" in shown.out
-    assert "1 of them longer than 1,000 characters; their words were not weighed" in shown.err
+    assert "1 of them is longer than 1,000 characters; their words were not weighed" in shown.err
     assert [each.pop("explanation") is None for each in found] == [False, True, False]
     assert found == plain
 
