@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from newsclf.common.errors import DataError
+from newsclf.contract.requests import headline_problem
 from newsclf.data.formats.columns import TEXT_COLUMN
 from newsclf.data.formats.rows import BadRow, Record, headline_of
 from newsclf.data.labelled import Audit, Vote, read_labelled, write_audit, write_labelled
@@ -29,35 +31,78 @@ Votes = Mapping[str, Sequence[Vote]]
 
 
 @dataclass(frozen=True, slots=True)
+class Headlines:
+    """Headlines that somebody wants labels for."""
+
+    name: str
+    """Where they are from, for messages and for each labelled row."""
+    texts: Sequence[str]
+    unusable: int = 0
+    """How many more there are without a text, or with one that is too long."""
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return len(self.texts) + self.unusable
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Headlines for annotators, with hidden rows of known label among them."""
 
     mixed: Mixed
-    rows: int
-    """Rows of the file."""
-    unusable: int
-    """Rows without a headline, or with one that is too long."""
+    headlines: Headlines
     repeated: int
     """Headlines that repeat, or nearly repeat, another one."""
     firewall: int
     """Headlines that stand in, or resemble, a validation or test part."""
 
 
-def read_task(
-    path: Path,
+def read_headlines(source: Path | BinaryIO, *, text_column: str | None) -> Headlines:
+    """Read headlines from a file or from a stream.
+
+    Args:
+        source: Any file or stream that `predict` reads.
+        text_column: Its column with the headlines; by default found as in labelled data.
+
+    Raises:
+        DataError: There is no such file, or it can't be read.
+    """
+    if isinstance(source, Path) and not source.exists():
+        raise DataError(f"{source}: no such file", hint="name a file of headlines to label")
+    unusable, texts = 0, []
+    with open_records(source) as records:
+        column = records.column(TEXT_COLUMN, text_column)
+        for row in records:
+            text = headline_of(row, column) if isinstance(row, Record) else row
+            if isinstance(text, BadRow):
+                unusable += 1
+            else:
+                texts.append(text)
+    name = source.name if isinstance(source, Path) else records.name
+    return Headlines(name, texts, unusable)
+
+
+def usable_headlines(name: str, texts: Iterable[str]) -> Headlines:
+    """Headlines that are there already, without those that can't be classified."""
+    given = list(texts)
+    usable = [text for text in given if headline_problem(text) is None]
+    return Headlines(name, usable, len(given) - len(usable))
+
+
+def make_task(
+    headlines: Headlines,
     *,
-    text_column: str | None,
     held_out: Sequence[str],
     gold: GoldSource,
     gold_share: float,
     seed: int,
     shown: Sequence[str] = (),
 ) -> Task:
-    """Read headlines, leave out those that may not be labelled, and mix in rows of known label.
+    """Leave out headlines that may not be labelled, and mix in rows of known label.
 
     Args:
-        path: Any file that `predict` reads.
-        text_column: Its column with the headlines; by default found as in labelled data.
+        headlines: What there is to label.
         held_out: Headlines of validation and test parts.
         gold: Where the rows of known label are chosen from.
         gold_share: How many there are, as a share of all.
@@ -65,30 +110,20 @@ def read_task(
         shown: Headlines that annotators are shown with their label.
 
     Raises:
-        DataError: There is no such file, or none of its rows may be labelled.
+        DataError: None of the headlines may be labelled, or there are too few rows of known label.
     """
-    if not path.exists():
-        raise DataError(f"{path}: no such file", hint="name a file of headlines to label")
-    rows, texts = 0, []
-    with open_records(path) as records:
-        column = records.column(TEXT_COLUMN, text_column)
-        for row in records:
-            rows += 1
-            text = headline_of(row, column) if isinstance(row, Record) else row
-            if not isinstance(text, BadRow):
-                texts.append(text)
+    texts = headlines.texts
     once = [texts[i] for i in distinct(texts)]
     kept = passed(once, held_out)
     if not kept.kept:
         raise DataError(
-            f"{path}: none of its {rows:,} rows may be labelled: {kept.count:,} resemble held-out"
-            f" headlines, {rows - len(texts):,} have none"
+            f"{headlines.name}: none of {headlines.rows:,} rows may be labelled: {kept.count:,}"
+            f" resemble held-out headlines, {headlines.unusable:,} have none"
         )
     chosen = [once[i] for i in kept.kept]
     return Task(
         mixed=mixed(chosen, gold, share=gold_share, seed=seed, shown=shown),
-        rows=rows,
-        unusable=rows - len(texts),
+        headlines=headlines,
         repeated=len(texts) - len(once),
         firewall=kept.count,
     )
@@ -115,9 +150,7 @@ def joined(*votes: Votes) -> dict[str, tuple[Vote, ...]]:
     return {text: tuple(vote for each in votes for vote in each.get(text, ())) for text in texts}
 
 
-def write_labels(
-    out: Path, task: Task, votes: Votes, *, gate: Mapping[str, float], source: str
-) -> Audit:
+def write_labels(out: Path, task: Task, votes: Votes, *, gate: Mapping[str, float]) -> Audit:
     """Write a labelled file with its hidden rows and its audit.
 
     Args:
@@ -125,14 +158,13 @@ def write_labels(
         task: What annotators got.
         votes: What they said.
         gate: Least value of each figure that it names.
-        source: Name of the file that the headlines are from.
 
     Raises:
         OSError: A file can't be written.
     """
     of_headlines, of_gold = task.mixed.separated(votes)
     rows = [
-        labelled_row(text, of_headlines.get(text, ()), source=source)
+        labelled_row(text, of_headlines.get(text, ()), source=task.headlines.name)
         for text in task.mixed.texts
         if text not in task.mixed.gold
     ]

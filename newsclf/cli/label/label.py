@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from newsclf.cli.label.headlines import WatchOptions, find_headlines, reads_stdin
 from newsclf.cli.option_groups import grouped
-from newsclf.cli.options import ResultOptions
+from newsclf.cli.options import StateOptions
 from newsclf.cli.signals import Ended, run_async
 from newsclf.contract.labels import LABELS
 
@@ -125,7 +126,9 @@ def label(
     *,
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Headlines to label.", show_default=False),
+        typer.Argument(
+            metavar="[FILE]", help="Headlines to label, or - for stdin.", show_default=False
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Labelled file.")] = Path(
         "labelled.jsonl"
@@ -142,10 +145,11 @@ def label(
         typer.Option(metavar="MODEL", help="What reads the rows to doubt: a model or a base."),
     ] = "minilm",
     seed: Annotated[int, typer.Option(min=0, help="Chooses hidden rows and order.")] = 0,
+    watch: WatchOptions,
     llm: LlmOptions,
     human: HumanOptions,
     trust: TrustOptions,
-    general: ResultOptions,
+    general: StateOptions,
 ) -> None:
     """Label headlines with an LLM or by hand, and measure the labels on hidden rows.
 
@@ -159,7 +163,7 @@ def label(
     from newsclf.label.firewall import held_out_texts
     from newsclf.label.gate import check_gate, parse_gate
     from newsclf.label.gold import gold_source
-    from newsclf.label.labelling import joined, read_task, votes_of_models, write_labels
+    from newsclf.label.labelling import joined, make_task, votes_of_models, write_labels
     from newsclf.label.llm.prompt import make_prompt
     from newsclf.label.review.journal import read_votes
 
@@ -168,18 +172,20 @@ def label(
 
         show_doubts(output, audit, base=base, seed=seed)
         return
-    if file is None or not (llm.llm or human.human):
+    if not (llm.llm or human.human):
         raise ConfigError(
-            "nothing to label" if file is None else f"{file}: who labels it?",
+            "who labels the headlines?",
             hint="newsclf label headlines.csv --llm MODEL, or --human NAME",
         )
+    if human.human and not human.page:
+        _check_keyboard(output, file)
     gate = parse_gate(trust.gate or ["kappa=0.7"])
+    headlines = find_headlines(output, general.settings(), file, watch, text_column=text_column)
     source = gold_source(DataSettings(source=trust.data))
     examples = _examples(source.examples)
     shown = [example.text for example in examples]
-    task = read_task(
-        file,
-        text_column=text_column,
+    task = make_task(
+        headlines,
         held_out=held_out_texts([DataSettings(source=trust.data)]),
         gold=source,
         gold_share=trust.gold_share,
@@ -195,9 +201,22 @@ def label(
     if human.human:
         _review(output, task, by_models, human, journal)
     by_people = read_votes(journal) if journal.exists() else {}
-    found = write_labels(out, task, joined(by_models, by_people), gate=gate, source=file.name)
+    found = write_labels(out, task, joined(by_models, by_people), gate=gate)
     _show(output, out, found)
     check_gate(found, out)
+
+
+def _check_keyboard(output: Output, file: Path | None) -> None:
+    """Raise ConfigError unless a person can press keys, before an LLM is paid."""
+    from newsclf.cli.label.review import check_terminal
+    from newsclf.common.errors import ConfigError
+
+    if reads_stdin(file):
+        raise ConfigError(
+            "--human reads keys from stdin, so headlines can't come from there",
+            hint="name a file of headlines, or add --page",
+        )
+    check_terminal(output.console)
 
 
 def _examples(rows: Sequence[Example]) -> list[Example]:
@@ -210,13 +229,13 @@ def _examples(rows: Sequence[Example]) -> list[Example]:
 def _note_task(output: Output, task: Task) -> None:
     headlines = len(task.mixed.texts) - len(task.mixed.gold)
     left_out = {
-        "without a headline": task.unusable,
+        "without a headline": task.headlines.unusable,
         "repeated": task.repeated,
         "like held-out headlines": task.firewall,
     }
     without = ", ".join(f"{count:,} {why}" for why, count in left_out.items() if count)
     output.note(
-        f"{headlines:,} of {task.rows:,} headlines to label"
+        f"{headlines:,} of {task.headlines.rows:,} headlines to label"
         + (f" ({without})" if without else "")
         + f", and {len(task.mixed.gold):,} hidden rows of known label ({task.mixed.gold_name})"
     )
@@ -297,15 +316,13 @@ def _review(
     journal: Path,
 ) -> None:
     """Let a person decide, until they quit."""
-    from newsclf.cli.label.review import check_terminal, review_in_terminal
+    from newsclf.cli.label.review import review_in_terminal
     from newsclf.cli.label.screen import summary
     from newsclf.common.visible import visible
     from newsclf.label.review.page.server import serving_review
     from newsclf.label.review.queue import ReviewItem
     from newsclf.label.review.session import Session
 
-    if not options.page:
-        check_terminal(output.console)
     items = [ReviewItem(text, tuple(by_models.get(text, ()))) for text in task.mixed.texts]
 
     async def serve(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,11 +33,27 @@ RecordOpt = Annotated[
 _FILE = Path("watch.toml")
 
 
-def require_watch() -> None:
+def utc_time(text: str | dt.datetime) -> dt.datetime:
+    """Read a time; one without a zone is UTC.
+
+    Raises:
+        ValueError: It is no time.
+    """
+    if isinstance(text, dt.datetime):
+        return text
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text}: expected a time such as 2026-11-26T12:00, in UTC, or with +01:00"
+        raise ValueError(message) from None
+    return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
+
+
+def require_watch(purpose: str = "watch") -> None:
     """Raise MissingExtraError unless the extra `watch` is installed."""
     from newsclf.common.errors import require_extra
 
-    require_extra("feedparser", "sqlalchemy", extra="watch", purpose="watch")
+    require_extra("feedparser", "sqlalchemy", extra="watch", purpose=purpose)
 
 
 def settings_file(given: Path | None) -> Path:

@@ -13,28 +13,18 @@ import typer
 
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import OverwriteOpt, StateOptions
-from newsclf.cli.watch.options import RecordOpt, read_settings, record_path, require_watch
+from newsclf.cli.watch.options import (
+    RecordOpt,
+    read_settings,
+    record_path,
+    require_watch,
+    utc_time,
+)
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.watch.replaying import Bar
     from newsclf.watch.signals.aggregate import Signal
-
-
-def _time(text: str | dt.datetime) -> dt.datetime:
-    """Read a time; one without a zone is UTC.
-
-    Raises:
-        ValueError: It is no time.
-    """
-    if isinstance(text, dt.datetime):
-        return text
-    try:
-        at = dt.datetime.fromisoformat(text)
-    except ValueError:
-        message = f"{text}: expected a time such as 2026-11-26T12:00, in UTC, or with +01:00"
-        raise ValueError(message) from None
-    return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
 
 
 @grouped
@@ -43,7 +33,7 @@ def replay(
     until: Annotated[
         dt.datetime | None,
         typer.Option(
-            parser=_time,
+            parser=utc_time,
             metavar="TIME",
             help="Use nothing that became known later, such as 2026-11-26T12:00 (UTC).",
             show_default="all that is recorded",

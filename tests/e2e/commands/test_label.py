@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from newsclf.data.split import split
 from newsclf.label.gold import gold_path
 from tests.conftest import Cli
 from tests.support.llmserver import Llm, llm_server
+from tests.support.newsrecord import HOUR, Feeds, item
 
 HEADLINES = 90
 
@@ -62,9 +65,25 @@ def headlines(truth: dict[str, str]) -> Path:
     return path
 
 
-def asked(llm: Llm, path: Path, *more: str) -> list[str]:
+@pytest.fixture
+def record(truth: dict[str, str]) -> Path:
+    """A record of a watch: at 9:30 a headline that is edited, one that is withdrawn, and others."""
+    path = Path("news.db")
+    edited, *texts = [*truth][:HEADLINES]
+    feeds = Feeds(path)
+    feeds.deliver("wire", item("Acme is about to say something", id="edited"))
+    feeds.deliver("wire", item("Globex makes a mistake", id="withdrawn"))
+    feeds.deliver("wire", *(item(text, id=str(i)) for i, text in enumerate(texts)))
+    feeds.clock.pass_(HOUR)
+    feeds.deliver("wire", item(edited, id="edited"))
+    feeds.deliver("wire", item("", id="withdrawn", retracted=True))
+    feeds.recorder.close()
+    return path
+
+
+def asked(llm: Llm, *more: object) -> list[str]:
     price = ["--price-per-million", "1,2"]
-    return ["label", str(path), "--llm", f"test@{llm.url}", *price, *more]
+    return ["label", *map(str, more), "--llm", f"test@{llm.url}", *price]
 
 
 def test_a_good_model_labels_and_its_file_meets_the_gate(
@@ -128,12 +147,65 @@ def test_likely_errors_are_ranked(newsclf: Cli, headlines: Path, truth: dict[str
     assert sum(wrong[:half]) > sum(wrong[half:])
 
 
+def test_headlines_of_a_watch_are_labelled_as_they_read_last(
+    newsclf: Cli, record: Path, truth: dict[str, str]
+) -> None:
+    texts = [*truth][:HEADLINES]
+    with serving(Llm(truth)) as llm:
+        watch = [*asked(llm, "--from", "watch"), "--record", str(record), "--gate", "kappa=0"]
+        result = newsclf(*watch)
+        assert result.exit_code == 0, result.err
+        requests = len(llm.done)
+        rows = list(read_labelled(Path("labelled.jsonl")))
+        later = newsclf(*watch, "--since", "2026-03-02T10:00")
+
+    assert {row.text for row in rows} <= set(texts)
+    assert len(rows) > HEADLINES / 2, "all but those that resemble others"
+    assert {row.source for row in rows} == {"watch"}
+    assert "1 of 1 headlines" in later.err
+    assert [row.text for row in read_labelled(Path("labelled.jsonl"))] == texts[:1]
+    assert len(llm.done) <= requests + 1, "nothing but a hidden row is new"
+
+
+def test_headlines_of_a_watch_as_of_a_time(
+    newsclf: Cli, record: Path, truth: dict[str, str]
+) -> None:
+    before = ["Acme is about to say something", "Globex makes a mistake"]
+    with serving(Llm(truth | dict.fromkeys(before, "neutral"))) as llm:
+        watch = [*asked(llm, "--from", "watch"), "--record", str(record), "--gate", "kappa=0"]
+        result = newsclf(*watch, "--until", "2026-03-02T10:00")
+        assert result.exit_code == 0, result.err
+        nothing = newsclf(*watch, "--until", "2026-03-01")
+
+    assert {row.text for row in read_labelled(Path("labelled.jsonl"))} >= set(before)
+    assert "no headlines in that time" in nothing.err
+
+
+def test_headlines_from_stdin(
+    newsclf: Cli, truth: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [*truth][:HEADLINES]
+    stdin = io.TextIOWrapper(io.BytesIO("\n".join(texts).encode()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with serving(Llm(truth)) as llm:
+        result = newsclf(*asked(llm, "-"))
+
+    assert result.exit_code == 0, result.err
+    rows = list(read_labelled(Path("labelled.jsonl")))
+    assert {row.source for row in rows} == {"stdin"}
+    assert {row.text for row in rows} <= set(texts)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["label"], "nothing to label"),
-        (["label", "news.csv"], "who labels it?"),
-        (["label", "none.csv", "--human", "ana"], "no such file"),
+        (["label", "--llm", "m"], "nothing to label"),
+        (["label", "news.csv"], "who labels the headlines?"),
+        (["label", "none.csv", "--llm", "m"], "no such file"),
+        (["label", "news.csv", "--from", "watch", "--llm", "m"], "news.csv and --from watch"),
+        (["label", "news.csv", "--since", "2026-03-02", "--llm", "m"], "--since is of the record"),
+        (["label", "--from", "watch", "--llm", "m"], "record.db"),
+        (["label", "-", "--human", "ana"], "reads keys from stdin"),
         (["label", "news.csv", "--llm", "m", "--max-cost", "much"], "--max-cost much"),
         (["label", "news.csv", "--llm", "m", "--gate", "kapa=1"], "kappa"),
         (["label", "news.csv", "--human", "ana"], "not a terminal"),

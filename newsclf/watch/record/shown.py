@@ -1,0 +1,48 @@
+"""The headlines that sources show, by the record: the last text of each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from newsclf.watch.record.replay import Record
+
+
+@dataclass(slots=True)
+class _Headline:
+    """What is known of a headline so far."""
+
+    text: str
+    known_at: dt.datetime
+    sources: set[str] = field(default_factory=set)
+    """Those that show it."""
+
+
+def shown_texts(
+    record: Record, *, since: dt.datetime | None = None, until: dt.datetime | None = None
+) -> list[str]:
+    """The last text of each headline that a source shows, in the order in which they were known.
+
+    A headline that all of its sources have withdrawn is left out. All texts are held in memory.
+
+    Args:
+        record: What was known, and when.
+        since: Texts that were known before are left out.
+        until: Nothing that became known later is used.
+    """
+    found: dict[int, _Headline] = {}
+    for commit in record.commits(until=until):
+        for version in commit.versions:
+            headline = found.setdefault(version.headline, _Headline(version.text, commit.known_at))
+            headline.text, headline.known_at = version.text, commit.known_at
+        for sighting in commit.sightings:
+            if sighting.headline in found:
+                found[sighting.headline].sources.add(sighting.source)
+        for retraction in commit.retractions:
+            if retraction.headline is not None and retraction.headline in found:
+                found[retraction.headline].sources.discard(retraction.source)
+    return [
+        headline.text
+        for headline in found.values()
+        if headline.sources and (since is None or headline.known_at >= since)
+    ]
