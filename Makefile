@@ -17,7 +17,7 @@ DOCS_INSTALLED := $(DOCS_VENV)/.installed
 PIP_QUIETLY := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-accuracy bench-dlc clean
+.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-accuracy bench-label bench-dlc clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ bench: $(INSTALLED) ## Measure speed, as ratios within one run.
 
 bench-accuracy: $(INSTALLED) ## Train teachers and students (hours), and measure them; ARGS="--sets DIR …".
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)
+
+bench-label: $(INSTALLED) ## Train with and without an LLM's labels (half an hour), and compare; ARGS="--sets DIR …".
+	$(BIN)/python -m benchmarks.label $(ARGS)
 
 bench-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Measure the archive under SageMaker's own toolkit.
 	$(BIN)/python -m benchmarks.container

@@ -68,6 +68,11 @@ def macro_f1_interval(counts: Sequence[Sequence[int]]) -> Interval:
     return (float(low), float(high))
 
 
+def macro_f1s_of(matrices: np.ndarray) -> np.ndarray:
+    """Macro-F1 of resamples of the same rows, shape (resamples, 3, 3) → (resamples)."""
+    return _macro_f1(matrices, matrices.sum(axis=-1) > 0)
+
+
 def _macro_f1(matrices: np.ndarray, present: np.ndarray) -> np.ndarray:
     """Macro-F1 of confusion matrices over the classes of a mask, shape (…, 3, 3) → (…)."""
     right = np.diagonal(matrices, axis1=-2, axis2=-1)

@@ -23,19 +23,18 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from newsclf.common.errors import ConfigError, DataError, require_extra
+from newsclf.common.errors import DataError, require_extra
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data import headlines
 from newsclf.data.examples import Example, normalised
 from newsclf.data.labelled import Label
-from newsclf.model.directory import CARD_FILE, SEEDS_FILE, find_model
+from newsclf.label.reading import embedded, is_model
 
 LEAST_ROWS = 50
 _LEAST_OF_CLASS = 5
@@ -81,20 +80,13 @@ def doubts(
         MissingExtraError: the packages that train are not installed.
     """
     require_extra("torch", "transformers", "sklearn", extra="train", purpose="doubting labels")
-    from newsclf.training.base import resolve_base
-    from newsclf.training.embeddings import embeddings
-
     _check_enough(labels)
     known: Sequence[Example] = ()
-    if any((Path(base) / name).is_file() for name in (CARD_FILE, SEEDS_FILE)):
-        folder = find_model(Path(base))
-        _check_unseen(folder, texts)
-        base = str(folder)
-    else:
+    if not is_model(base):
         own = {normalised(text) for text in texts}
         shipped = headlines.read(DataSettings(source="headlines")).examples
         known = [each for each in shipped if normalised(each.text) not in own]
-    features = embeddings(resolve_base(base), [*texts, *(each.text for each in known)])
+    features = embedded(texts, base, known=[each.text for each in known])
     rows = len(texts)
     return ranked(
         features[:rows],
@@ -143,20 +135,6 @@ def ranked(
         )
         for row in np.argsort(margins, kind="stable")
     ]
-
-
-def _check_unseen(model: Path, texts: Sequence[str]) -> None:
-    """Raise ConfigError if a model has learnt the labels of some headlines by heart."""
-    from newsclf.training.seen_texts import part_of, read_seen_texts
-
-    seen = read_seen_texts(model)
-    learnt = sum(part_of(seen, text) == "training" for text in texts)
-    if learnt:
-        raise ConfigError(
-            f"{model}: it was trained on {learnt:,} of the {len(texts):,} headlines, so it would"
-            " believe their labels",
-            hint="name a model that was trained on others, or a base such as minilm",
-        )
 
 
 def _check_enough(labels: Sequence[Label]) -> None:

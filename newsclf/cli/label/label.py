@@ -140,11 +140,30 @@ def label(
         Path | None,
         typer.Option(metavar="FILE", help="Rank the rows of a labelled file by doubt, and end."),
     ] = None,
+    worth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Say what 1,000 more labels like those of a labelled file, or of any data that"
+            " train takes, would bring at what cost, and end.",
+        ),
+    ] = None,
+    price_per_label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USD",
+            help="Price of a label, for --worth.",
+            show_default="what the file's labels have cost",
+        ),
+    ] = None,
     base: Annotated[
         str,
-        typer.Option(metavar="MODEL", help="What reads the rows to doubt: a model or a base."),
+        typer.Option(
+            metavar="MODEL",
+            help="What reads the rows for --audit and --worth: a model or a base.",
+        ),
     ] = "minilm",
-    seed: Annotated[int, typer.Option(min=0, help="Chooses hidden rows and order.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses hidden rows, order, and folds.")] = 0,
     watch: WatchOptions,
     llm: LlmOptions,
     human: HumanOptions,
@@ -171,6 +190,11 @@ def label(
         from newsclf.cli.label.doubts_view import show_doubts
 
         show_doubts(output, audit, base=base, seed=seed)
+        return
+    if worth is not None:
+        from newsclf.cli.label.worth_view import show_worth
+
+        show_worth(output, worth, base=base, price=price_per_label, seed=seed)
         return
     if not (llm.llm or human.human):
         raise ConfigError(
