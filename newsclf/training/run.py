@@ -40,6 +40,7 @@ from newsclf.training.int8.optimize import (
     rejected_card,
     rejections,
 )
+from newsclf.training.seen_texts import SEEN_FILE, SeenTexts, seen_by_origin
 from newsclf.training.write_model import Material, write_model
 
 if TYPE_CHECKING:
@@ -162,6 +163,9 @@ def train(
 
     candidates(settings.train)  # before anything is downloaded
     base = copies.base or resolve_base(settings.train.base, revision=settings.train.revision)
+    seen: SeenTexts = {}
+    if (base.folder / SEEN_FILE).is_file():  # the base is itself a model of ours
+        seen = seen_by_origin(base.folder, parts.test, role="base")
 
     with locked(work), _deleted_unless_resumable(work, settings.model):
         if not resume:
@@ -173,6 +177,7 @@ def train(
         if settings.distil.teacher is not None:
             lesson = _lesson(request, callbacks, data, parts, copies)
             callbacks.on_lesson(lesson.card)
+            seen = {**seen, **lesson.seen}
         started = request.model_copy(
             update={
                 "data_digest": data.digest,
@@ -181,7 +186,7 @@ def train(
             }
         )
         write_record(work / REQUEST_FILE, started)
-        result = _train_seeds(started, callbacks, Material(data, parts, base, extra, lesson))
+        result = _train_seeds(started, callbacks, Material(data, parts, base, extra, lesson, seen))
         _finish(work, target, result)
     return result
 

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
-from newsclf.common.errors import ModelError, reason_of
+from newsclf.common.errors import ConfigError, ModelError, reason_of
 from newsclf.common.files import write_text
-from newsclf.data.examples import Example, Split, normalised
+from newsclf.data.examples import Example, Split, counted, normalised
 from newsclf.model.directory import check_files, read_digests
 
 SEEN_FILE = "seen-texts.txt"
@@ -31,7 +31,7 @@ def write_seen_texts(
     parts: Split,
     calibrated_on: Sequence[Example] = (),
     unlabelled: Sequence[str] = (),
-    teachers: SeenTexts | None = None,
+    others: SeenTexts | None = None,
 ) -> None:
     """Write the hashes of the training and validation texts.
 
@@ -40,11 +40,11 @@ def write_seen_texts(
         parts: Parts of the data.
         calibrated_on: Further rows, which count as validation texts.
         unlabelled: Texts that a teacher labelled, which count as training texts.
-        teachers: Texts that the teacher has seen, since it has passed on what it learnt of them.
+        others: Texts that base or teacher have seen, which pass on what they learnt of them.
     """
     validation = (*parts.validation, *calibrated_on)
     training = (*(example.text for example in parts.train), *unlabelled)
-    of_hash = dict(teachers or {})
+    of_hash = dict(others or {})
     of_hash |= {_hash(text): "training" for text in training}
     of_hash |= {_hash(example.text): "validation" for example in validation}
     write_text(folder / SEEN_FILE, "".join(f"{h} {part}\n" for h, part in sorted(of_hash.items())))
@@ -66,6 +66,29 @@ def read_seen_texts(folder: Path) -> SeenTexts:
             f"{folder / SEEN_FILE}: cannot be read ({reason_of(error)})",
             hint="copy the directory again, or newsclf train",
         ) from error
+
+
+def seen_by_origin(folder: Path, held_out: Sequence[Example], *, role: str) -> SeenTexts:
+    """The texts that a model has seen, none of which may be in the test part of what comes of it.
+
+    Args:
+        folder: The model directory.
+        held_out: The test part.
+        role: What the model is to the new one: its teacher, or its base.
+
+    Raises:
+        ConfigError: the model was trained or validated on one of these rows.
+        ModelError: the record of its texts can't be read.
+    """
+    seen = read_seen_texts(folder)
+    known = sum(part_of(seen, example.text) is not None for example in held_out)
+    if known:
+        raise ConfigError(
+            f"{folder}: this {role} was trained on {counted(known, 'row', 'rows')} of the part"
+            " that is held out here, so the score of what it passes on would mean nothing",
+            hint=f"train the {role} on the same --data, so that both have the same parts",
+        )
+    return seen
 
 
 def part_of(seen: SeenTexts, text: str) -> Part | None:

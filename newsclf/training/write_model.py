@@ -23,7 +23,7 @@ from newsclf.model.card import (
     write_card,
 )
 from newsclf.serving.engines.tokens import count_cut
-from newsclf.training.seen_texts import write_seen_texts
+from newsclf.training.seen_texts import SeenTexts, write_seen_texts
 
 if TYPE_CHECKING:
     from newsclf.training.base import Base
@@ -42,6 +42,8 @@ class Material:
     base: Base
     extra: CardExtra | None
     lesson: Lesson | None
+    seen: SeenTexts
+    """Texts that base and teacher have seen."""
 
 
 def write_model(
@@ -69,7 +71,7 @@ def write_model(
         parts,
         [row for each in calibrated_on for row in each.examples],
         material.lesson.texts if material.lesson else (),
-        material.lesson.seen if material.lesson else None,
+        material.seen,
     )
     files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
     history = [asdict(result) for result in fitted.history]
@@ -97,6 +99,7 @@ def write_model(
         extra=material.extra,
         distillation=material.lesson.card if material.lesson else None,
         learning_rate=fitted.learning_rate,
+        student=fitted.student,
         kept_epoch=fitted.kept.epoch,
         epochs_run=len(history),
         device=fitted.device,

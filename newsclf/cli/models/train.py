@@ -122,6 +122,15 @@ class TrainOptions:
             rich_help_panel=TEACHER_PANEL,
         ),
     ] = None
+    student: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYERSxWIDTH",
+            help="Keep so many layers of the base, such as 3x384; newsclf optimize has this too.",
+            show_default="all layers",
+            rich_help_panel=TEACHER_PANEL,
+        ),
+    ] = None
     optimize: Annotated[
         bool | None,
         typer.Option(
@@ -148,7 +157,7 @@ class TrainOptions:
 
     def train_settings(self) -> dict[str, object]:
         """The section `train` of the settings."""
-        names = ("base", "seed", "epochs", "batch_size", "learning_rate")
+        names = ("base", "student", "seed", "epochs", "batch_size", "learning_rate")
         return {name: getattr(self, name) for name in names}
 
 

@@ -91,6 +91,7 @@ def teacher_request(request: TrainRequest) -> TrainRequest:
         update={
             "base": settings.distil.teacher,
             "revision": None,
+            "student": None,
             "learning_rate": None,
             "epochs": min(_EPOCHS, settings.train.epochs),
             "adversarial_step": 0.0,

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from newsclf.common.errors import ConfigError, reason_of
+from newsclf.common.errors import reason_of
 from newsclf.common.files import read_regular, replacing
 from newsclf.contract.labels import LABELS
-from newsclf.data.examples import Example, counted
+from newsclf.data.examples import Example
 from newsclf.model.card import ModelCard, read_card
 from newsclf.model.directory import ONNX_FILE, check_files, find_seeds
 from newsclf.training.classifier import load_trained, logits_of
 from newsclf.training.devices import Compute
-from newsclf.training.seen_texts import Part, SeenTexts, part_of, read_seen_texts
+from newsclf.training.seen_texts import Part, SeenTexts, seen_by_origin
 
 logger = logging.getLogger(__name__)
 _CHECKSUM_BYTES = 32
@@ -65,15 +65,7 @@ def seen_by(teacher: Teacher, held_out: Sequence[Example]) -> SeenTexts:
     """
     all_seen: dict[str, Part] = {}
     for path, _ in teacher.models:
-        seen = read_seen_texts(path)
-        all_seen |= seen
-        known = sum(part_of(seen, example.text) is not None for example in held_out)
-        if known:
-            raise ConfigError(
-                f"{path}: this teacher was trained on {counted(known, 'row', 'rows')} of the part"
-                " that is held out here, so the score of its student would mean nothing",
-                hint="train the teacher on the same --data, so that both have the same parts",
-            )
+        all_seen |= seen_by_origin(path, held_out, role="teacher")
     return all_seen
 
 

@@ -128,7 +128,7 @@ def test_what_a_teacher_has_seen_its_student_has_too(tmp_path: Path, folder: Pat
     student = tmp_path / "student"
     student.mkdir()
     other = Split(train=[Example("The board meets today", 1)], validation=[], test=[])
-    write_seen_texts(student, other, teachers=read_seen_texts(folder))
+    write_seen_texts(student, other, others=read_seen_texts(folder))
     files = {SEEN_FILE: file_digest(student / SEEN_FILE)}
     write_json(student / "card.json", {"files": files})
 
