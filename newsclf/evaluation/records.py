@@ -178,6 +178,25 @@ class Comparison(LenientRecord):
     only_other_right: int
     p_value: float
     """Probability of a split of the disagreements at least as uneven, if both were equally good."""
+    gain: float = 0.0
+    """Accuracy of this model minus that of the other."""
+    gain_interval: Interval | None = None
+    """95 % interval of the difference between matched shares (Agresti and Min 2005)."""
+    remarks: list[str] = []
+    """Which of the two has learnt extra rows, and what else their trainings differ in."""
+
+    @property
+    def verdict(self) -> str:
+        """What the test says, in words."""
+        low, high = self.gain_interval or (self.gain, self.gain)
+        figures = (
+            f"{100 * self.gain:+.1f} points of accuracy against {self.other}"
+            f" (95 %: {100 * low:+.1f} to {100 * high:+.1f}); McNemar's exact test: {self.p_words}"
+        )
+        chance = 0.05
+        if self.p_value >= chance:
+            return f"{figures}, so that it may be chance."
+        return f"{figures}, so that it is {'better' if self.gain > 0 else 'worse'}."
 
     @property
     def p_words(self) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from newsclf.common.errors import (
     ConfigError,
-    ModelError,
     reason_of,
     require_extra,
 )
@@ -24,6 +23,7 @@ from newsclf.contract.labels import LABELS
 from newsclf.data import phrasebank
 from newsclf.data.examples import class_counts, remarks_on
 from newsclf.evaluation.baseline import baseline_of
+from newsclf.evaluation.comparison import compared, open_other
 from newsclf.evaluation.gates import check_minimum
 from newsclf.evaluation.records import (
     ClassScore,
@@ -109,7 +109,7 @@ def evaluate(request: EvaluationRequest) -> Evaluated:
     """
     require_extra("sklearn", "scipy", "jinja2", extra="train", purpose="evaluating")
     model = Model.open(request.model)
-    compare = _open_other(request.compare) if request.compare else None
+    compare = open_other(request.compare) if request.compare else None
     rows = choose_rows(model, request.data, compare=compare, include_seen=request.include_seen)
     _check_gate_classes(request.gates, rows)
     folder = request.out or request.model / (
@@ -130,15 +130,6 @@ def _check_gate(metric: str, minimum: float) -> None:
             hint=did_you_mean(metric, GATE_METRICS) or f"metrics: {', '.join(GATE_METRICS)}",
         )
     check_minimum(metric, minimum)
-
-
-def _open_other(path: Path) -> Model:
-    try:
-        return Model.open(path)
-    except ModelError as error:
-        raise ModelError(
-            f"--compare {error.message}", hint="name another model directory with --compare DIR"
-        ) from error
 
 
 def _check_gate_classes(gates: Mapping[str, float], rows: Rows) -> None:
@@ -192,7 +183,7 @@ def _report(
         by_level=_level_scores(rows, predicted, classify),
         errors=metrics.confident_errors(rows.examples, predictions, request.errors),
         bias=bias.probe(rows.texts, predictions, classify),
-        comparison=_compare(compare, rows, predicted, runtime) if compare else None,
+        comparison=_compare(model, compare, rows, predicted, runtime) if compare else None,
         training=Training(rows=card.data.train, history=card.history, kept_epoch=card.kept_epoch),
         speed=Speed(
             model_bytes=model.weights(runtime).stat().st_size,
@@ -243,11 +234,11 @@ def _gates(gates: Mapping[str, float], score: Score, classes: Sequence[ClassScor
     return [Gate(metric=metric, minimum=low, value=values[metric]) for metric, low in gates.items()]
 
 
-def _compare(other: Model, rows: Rows, predicted: Sequence[int], runtime: Runtime) -> Comparison:
-    from newsclf.evaluation import metrics
-
+def _compare(
+    model: Model, other: Model, rows: Rows, predicted: Sequence[int], runtime: Runtime
+) -> Comparison:
     others = _labels_of(other.classifier(runtime)(rows.texts))
-    return metrics.compare(rows.examples, predicted, others, other=other.name)
+    return compared(model, other, rows.examples, predicted, others)
 
 
 def _score(truth: Sequence[int], predicted: Sequence[int], runtime: Runtime) -> Score:

@@ -83,7 +83,11 @@ def evaluate(
     ] = None,
     compare: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Second model to compare with, by McNemar's test."),
+        typer.Option(
+            metavar="DIR",
+            help="Second model to compare with by McNemar's test, such as one that was trained"
+            " without --extra; also with --on.",
+        ),
     ] = None,
     errors: Annotated[
         int, typer.Option(min=0, help="Number of errors to print; the report lists at least 20.")
@@ -110,7 +114,7 @@ def evaluate(
     settings = general.settings(model=model, data={"source": data, **reading.flags()})
     runtime: Runtime = "float" if use_float else "int8"
     if unseen.on is not None:
-        _check_alone({"--data": data, "--compare": compare, **reading.flags()})
+        _check_alone({"--data": data, **reading.flags()})
         from newsclf.evaluation.unseen.run import UnseenRequest
 
         request = UnseenRequest(
@@ -123,6 +127,7 @@ def evaluate(
             out=out,
             include_seen=include_seen,
             agreement=unseen.agreement,
+            compare=compare,
         )
         _evaluate_unseen(output, request)
         return

@@ -30,6 +30,7 @@ def show(output: Output, evaluated: UnseenEvaluated) -> None:
         _show(output, "Agreement of int8 and float", tables.agreement_table(report))
         _show(output, "Intervals", tables.interval_table(report))
         _show(output, "Seeds", tables.seed_table(report))
+    _show(output, "Against a second model", tables.comparison_table(report), *report.compared)
     _show(output, "Gates", tables.gate_table(report))
     title = f"{report.model} on unseen test sets, {report.runtime}"
     scores = tables.score_table(report)
@@ -37,7 +38,7 @@ def show(output: Output, evaluated: UnseenEvaluated) -> None:
     output.note(f"report: {evaluated.folder / 'report.html'}")
 
 
-def _show(output: Output, title: str, table: Table) -> None:
-    """Show a table that has rows."""
+def _show(output: Output, title: str, table: Table, *lines: str) -> None:
+    """Show a table that has rows, and lines below it."""
     if table.rows:
-        output.show(output.table(title, table.head, table.rows), "")
+        output.show(output.table(title, table.head, table.rows), *lines, "")

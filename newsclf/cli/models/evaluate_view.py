@@ -64,8 +64,8 @@ def _show_details(output: Output, report: EvaluationReport, errors: int) -> None
             output,
             f"Against {other.other}",
             tables.comparison_table(report, other),
-            f"{other.differing:,} headlines get different labels; McNemar's exact test:"
-            f" {other.p_words}",
+            f"{other.differing:,} headlines get different labels. {other.verdict}",
+            *other.remarks,
         )
 
 

@@ -11,6 +11,7 @@ from newsclf.data.examples import counted
 from newsclf.evaluation.records import (
     Calibration,
     ClassScore,
+    Comparison,
     ConfidentError,
     Gate,
     RiskCoverage,
@@ -19,6 +20,7 @@ from newsclf.evaluation.records import (
 
 SEALED = "sealed: read to report, not to choose"
 MEASURES = ("accuracy", "macro_f1", "polar_found", "sign", "ece")
+_CHANCE = 0.05
 GATED = MEASURES[:-1]
 """Measures of which more is better."""
 
@@ -115,6 +117,8 @@ class SetReport(LenientRecord):
     """None for a set without such headlines."""
     int8_agreement: Interval | None = None
     """Share of headlines to which int8 and float give the same label; None: not measured."""
+    comparison: Comparison | None = None
+    """With a second model on the same headlines; of a sealed set without the headlines."""
     errors: list[ConfidentError]
     """The most confident ones; none of a sealed set, since reading them would guide choices."""
     seeds: list[SeedMeasures]
@@ -133,7 +137,7 @@ class SetReport(LenientRecord):
         found = [f"{self.title} is {SEALED}."] if self.use == "sealed" else []
         if self.known_to_base:
             found.append(f"The base model was trained on {self.title}: these scores are too high.")
-        if self.seen.training or self.seen.validation:
+        if self.seen.training or self.seen.validation or self.seen.by_other:
             found.append(f"{self.title}: {self.seen.sentence}")
         for other, count in self.shares_with.items():
             shared = f"{counted(count, 'headline', 'headlines')} with {other}"
@@ -183,6 +187,17 @@ class UnseenReport(LenientRecord):
     def remarks(self) -> list[str]:
         """Caveats for readers of the scores, as sentences."""
         return [remark for each in self.sets for remark in each.remarks]
+
+    @property
+    def compared(self) -> list[str]:
+        """What readers of the comparison with a second model must know, as sentences."""
+        found = [each.comparison for each in self.sets if each.comparison is not None]
+        if not found:
+            return []
+        sets = counted(len(found), "set", "sets")
+        told = sum(each.p_value < _CHANCE for each in found)
+        tests = f"McNemar's exact test finds a difference on {told} of {sets} at p < 0.05."
+        return [tests, *found[0].remarks]
 
     def mean_value(self, measure: str) -> float | None:
         """The mean of a measure over the sets, and over the seeds where there are several."""

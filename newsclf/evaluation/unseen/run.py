@@ -14,6 +14,7 @@ from newsclf.common.suggestions import did_you_mean
 from newsclf.common.visible import visible_json
 from newsclf.contract.answers import Prediction
 from newsclf.data.examples import Example
+from newsclf.evaluation.comparison import compared, open_other
 from newsclf.evaluation.gates import check_minimum
 from newsclf.evaluation.records import Gate, SeenRows
 from newsclf.evaluation.report_files import check_writable, write_files
@@ -61,6 +62,8 @@ class UnseenRequest:
     """Also score headlines that the model was trained or validated on."""
     agreement: bool = False
     """Also measure how often int8 and float give the same label."""
+    compare: Path | None = None
+    """A second model, for McNemar's test on each set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +103,18 @@ def evaluate_unseen(request: UnseenRequest) -> UnseenEvaluated:
     _check_gates(request.gates, chosen)
     models = [Model.open(folder) for folder in find_seeds(request.model)]
     shown = Model.open(request.model)
+    compare = open_other(request.compare) if request.compare else None
     folder = request.out or request.model / "evaluation-unseen"
     check_writable(folder, inside_model=request.out is None)
     seen: SeenTexts = {k: v for m in models for k, v in read_seen_texts(m.folder).items()}
+    seen_by_other = read_seen_texts(compare.folder) if compare else {}
     prepared: list[_Prepared] = []
     for each in chosen:
         counted = [before.unseen for before in prepared if not before.shares_with]
-        prepared.append(_prepare(each, catalogue, request, seen, counted))
+        prepared.append(_prepare(each, catalogue, request, (seen, seen_by_other), counted))
     report = _report(request, catalogue, shown, models, prepared)
+    if compare is not None:
+        report = _with_comparison(report, prepared, shown, compare)
     _write(report, folder)
     return UnseenEvaluated(report, folder)
 
@@ -130,21 +137,24 @@ def _prepare(
     unseen: UnseenSet,
     catalogue: Catalogue,
     request: UnseenRequest,
-    seen: SeenTexts,
+    seen_by: tuple[SeenTexts, SeenTexts],
     counted: Sequence[UnseenSet],
 ) -> _Prepared:
     """Read a set, and choose the headlines that the model has not seen.
 
     Args:
+        seen_by: Texts that the model and the one to compare it with have seen.
         counted: Sets that count in the mean so far.
     """
     contents = read_files(catalogue, unseen, folder=request.folder, cache=request.cache)
     if unseen.use == "sealed":
         logger.warning("%s is %s", unseen.title, SEALED)
     headlines = read_headlines(unseen, contents)
+    seen, seen_by_other = seen_by
     parts = [part_of(seen, example.text) for example in headlines.agreeing]
     new = without_seen(headlines.agreeing, seen)
-    examples = headlines.agreeing if request.include_seen else new
+    new_to_both = without_seen(new, seen_by_other)
+    examples = headlines.agreeing if request.include_seen else new_to_both
     if not headlines.agreeing:
         raise DataError(
             f"{unseen.title}: none of its {headlines.rows:,} rows is a headline with one label",
@@ -160,6 +170,7 @@ def _prepare(
         rows=len(headlines.agreeing),
         training=parts.count("training"),
         validation=parts.count("validation"),
+        by_other=len(new) - len(new_to_both),
         left_out=not request.include_seen,
     )
     shares_with = {o.name: count for o in counted if (count := unseen.shared_with(o))}
@@ -256,6 +267,22 @@ def _set_report(prepared: _Prepared, classify: Classify, other: Classify | None)
         seeds=[],
         spread={},
     )
+
+
+def _with_comparison(
+    report: UnseenReport, prepared: Sequence[_Prepared], model: Model, other: Model
+) -> UnseenReport:
+    """The report with McNemar's test of a second model on each set."""
+    classify, others = (each.classifier(report.runtime) for each in (model, other))
+    sets = []
+    for found, each in zip(report.sets, prepared, strict=True):
+        texts = [example.text for example in each.examples]
+        answers = _labels_of(classify(texts)), _labels_of(others(texts))
+        comparison = compared(model, other, each.examples, *answers)
+        if each.unseen.use == "sealed":
+            comparison = comparison.model_copy(update={"differences": []})
+        sets.append(found.model_copy(update={"comparison": comparison}))
+    return report.model_copy(update={"sets": sets})
 
 
 def _labels_of(predictions: Sequence[Prediction]) -> list[int]:

@@ -145,6 +145,52 @@ def test_headlines_that_the_model_was_trained_on_are_counted_and_left_out(on: Cl
     assert sum(map(sum, report_of()["sets"][0]["confusion"])) == 4
 
 
+def test_two_models_are_compared_on_each_set(on: Cli) -> None:
+    build_model(Path("other"))
+
+    result = on("finentity,semeval", "--compare", "other")
+
+    assert result.exit_code == 0, result.err
+    finentity, semeval = report_of()["sets"]
+    for each in (finentity, semeval):
+        found, rows = each["comparison"], sum(map(sum, each["confusion"]))
+        assert found["other"] == "other"
+        assert sum(map(sum, found["confusion"])) == rows
+        gain = (found["only_this_right"] - found["only_other_right"]) / rows
+        assert found["gain"] == pytest.approx(gain)
+        assert gain == pytest.approx(
+            each["measures"]["accuracy"]["value"] - found["other_accuracy"]
+        )
+        low, high = found["gain_interval"]
+        assert low <= gain <= high
+    assert len(finentity["comparison"]["differences"]) == finentity["comparison"]["differing"]
+    assert semeval["comparison"]["differences"] == []  # it is sealed
+    assert "McNemar's exact test finds a difference on 0 of 2 sets" in result.out
+    page = Path("model/evaluation-unseen/report.html").read_text("utf-8")
+    assert "Against a second model" in page
+    on("finentity")
+    assert report_of()["sets"][0]["comparison"] is None
+
+
+def test_headlines_that_the_other_model_has_learnt_are_left_out_for_both(on: Cli) -> None:
+    seen = [Example("Brolly plc warns on profit, and cuts its DIVIDEND!", 0)]
+    build_model(Path("other"), seen=seen)
+
+    result = on("finentity", "--compare", "other")
+
+    [found] = report_of()["sets"]
+    assert (found["seen"]["by_other"], sum(map(sum, found["confusion"]))) == (1, 3)
+    assert sum(map(sum, found["comparison"]["confusion"])) == 3
+    assert "(1 of them by the other model only) and are left out" in result.out
+
+
+def test_a_second_model_that_is_not_there_is_named(on: Cli) -> None:
+    result = on("finentity", "--compare", "nope")
+
+    assert result.exit_code == 3
+    assert result.err.startswith("error: --compare nope")
+
+
 def test_a_set_of_which_the_model_has_seen_all_is_an_error(on: Cli) -> None:
     shutil.rmtree("model")
     texts = [row.split(",")[0] for row in CONTENTS["tfns"].decode().splitlines()[1:]]
@@ -275,7 +321,6 @@ def test_int8_and_float_are_compared_when_asked(trained: Path, newsclf: Cli) -> 
         (("--on", "finentiti"), "did you mean finentity?"),
         (("--on", ","), "--on: names no test set"),
         (("--on", "tfns", "--data", "x.csv"), "--data and --on cannot be combined"),
-        (("--on", "tfns", "--compare", "model"), "--compare and --on cannot be combined"),
         (("--on", "tfns", "--text-column", "a"), "--text-column and --on cannot be combined"),
         (("--on", "tfns", "--sets", "absent"), "absent: no such folder"),
         (("--on", "tfns", "--catalogue", "absent.toml"), "absent.toml: no such file"),

@@ -125,6 +125,33 @@ def test_mcnemar_by_hand() -> None:
     assert comparison.other_accuracy == pytest.approx(0.4)
 
 
+def test_the_interval_of_a_gain_is_that_of_matched_shares() -> None:
+    # 20 rows of 100 are right with the first model only, 10 with the other only.
+    rows = [Example(str(i), 0) for i in range(100)]
+    this = [0] * 20 + [1] * 10 + [0] * 70
+    other = [1] * 20 + [0] * 10 + [0] * 70
+
+    found = metrics.compare(rows, this, other, other="b")
+
+    assert found.gain == pytest.approx(0.1)
+    assert found.gain_interval == pytest.approx((-0.0072, 0.2033), abs=5e-4)
+    assert found.verdict == (
+        "+10.0 points of accuracy against b (95 %: -0.7 to +20.3); McNemar's exact test: p = 0.099,"
+        " so that it may be chance."
+    )
+
+
+def test_a_verdict_says_which_is_better() -> None:
+    rows = [Example(str(i), 0) for i in range(100)]
+
+    assert metrics.compare(rows, [0] * 100, [1] * 9 + [0] * 91, other="b").verdict.endswith(
+        "p = 0.004, so that it is better."
+    )
+    assert metrics.compare(rows, [1] * 9 + [0] * 91, [0] * 100, other="b").verdict.endswith(
+        "p = 0.004, so that it is worse."
+    )
+
+
 def test_a_tiny_probability_is_not_written_in_full() -> None:
     rows = [Example(str(i), 0) for i in range(30)]
 

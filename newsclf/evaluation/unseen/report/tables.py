@@ -111,6 +111,31 @@ def agreement_table(report: UnseenReport) -> Table:
     return Table(("", "same label", "95 % interval"), rows)
 
 
+def comparison_table(report: UnseenReport) -> Table:
+    """Both models on each set; without rows where there is one model only."""
+    rows = [
+        (
+            each.name,
+            *(
+                percent(accuracy)
+                for accuracy in (other.other_accuracy + other.gain, other.other_accuracy)
+            ),
+            f"{100 * other.gain:+.1f}",
+            f"{100 * other.gain_interval[0]:+.1f} to {100 * other.gain_interval[1]:+.1f}"
+            if other.gain_interval
+            else "–",
+            f"{other.only_this_right:,}",
+            f"{other.only_other_right:,}",
+            other.p_words,
+        )
+        for each in report.sets
+        if (other := each.comparison) is not None
+    ]
+    names = (report.model, next((e.comparison.other for e in report.sets if e.comparison), ""))
+    right = (f"only {name} right" for name in names)
+    return Table(("accuracy", *names, "points", "95 % interval", *right, "McNemar"), rows)
+
+
 def row_table(report: UnseenReport) -> Table:
     """What became of the rows of each set's files."""
     rows = [
