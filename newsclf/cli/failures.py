@@ -15,12 +15,12 @@ from typer.core import TyperCommand, TyperGroup
 
 from newsclf.cli.next_commands import with_state_dir
 from newsclf.common.errors import InterruptedRunError, NewsclfError, reason_of
+from newsclf.common.files import FULL_DISK
 from newsclf.common.validation import describe_problem, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _USAGE = 2
 
 
@@ -166,7 +166,7 @@ def _of_the_system(error: OSError) -> Failure:
     reason = reason_of(error)
     place = error.filename2 or error.filename
     option: str | None = getattr(error, "option", None)
-    hints = ["free some space"] if error.errno in _FULL and place != "standard output" else []
+    hints = ["free some space"] if error.errno in FULL_DISK and place != "standard output" else []
     hints += [f"name another place with {option}"] if option else []
     if isinstance(place, bytes):
         place = os.fsdecode(place)

@@ -19,6 +19,11 @@ PRIVATE = 0o600
 _NAME_CHARS = 50
 """Characters of the file name kept in its partial file name, which may have 255 bytes at most."""
 _HEX_DIGITS = 16
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a full disk, a used up quota, and a file larger than a limit."""
+_FULL_BYTES = 1 << 16
+_NUMBER = re.compile(r"os error (\d+)")
+"""As Rust ends the words of the system's errors."""
 
 
 @contextmanager
@@ -56,6 +61,55 @@ def replacing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename in (None, str(partial)):
             error.filename, error.filename2 = str(path), None
         raise
+
+
+@contextmanager
+def naming_full_disk(folder: Path) -> Iterator[None]:
+    """Turn what a full disk makes of a library's writing into an OSError with a place.
+
+    Native code tells the number of the system's error in words only, or fails when it reads again
+    what was cut short.
+
+    Args:
+        folder: Where the block writes, except for temporary files.
+
+    Raises:
+        OSError: One of FULL_DISK, in place of the library's error.
+    """
+    import tempfile
+
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        number = _full_disk_number(error)
+        full = [place for place in (folder, Path(tempfile.gettempdir())) if _is_full(place)]
+        if number is None and not full:
+            raise
+        number, place = number or errno.ENOSPC, (full or [folder])[0]
+        raise OSError(number, os.strerror(number), str(place)) from error
+
+
+def _full_disk_number(error: BaseException | None) -> int | None:
+    """The number of a full disk's error, in an error or in those that led to it."""
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        if found := _NUMBER.search(str(error)):
+            number = int(found[1])
+        if number in FULL_DISK:
+            return number
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _is_full(place: Path) -> bool:
+    import shutil
+
+    try:
+        return shutil.disk_usage(place).free < _FULL_BYTES
+    except OSError:
+        return False
 
 
 def is_partial_of(path: Path, name: str) -> bool:

@@ -16,7 +16,7 @@ from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data import hub
 from newsclf.data.examples import Example, LabelledData, contradictory_texts
-from newsclf.data.formats.opening import open_member, zip_members
+from newsclf.data.formats.opening import check_regular, open_member, zip_members
 
 HUB_DATASET = "takala/financial_phrasebank"
 HUB_FILE = "data/FinancialPhraseBank-v1.0.zip"
@@ -47,10 +47,11 @@ def is_phrasebank(path: Path) -> bool:
     """Whether a zip file or a folder holds a level of PhraseBank.
 
     Raises:
-        DataError: a file called .zip is not a zip file.
+        DataError: a file called .zip is not a zip file, or it is a pipe or a device.
     """
     if path.is_dir():
         return bool(_files(path))
+    check_regular(path)
     if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
         return False
     return any(_level(PurePosixPath(member.filename)) for member in zip_members(path))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Literal, NamedTuple
 
 from newsclf.common.errors import DataError
@@ -241,6 +242,11 @@ def _find_path(source: str) -> tuple[Path, str | None]:
     folder, colon, split = source.rpartition(":")
     if colon and Path(folder).is_dir():
         return Path(folder), split
+    if path.is_symlink():
+        raise MissingDataError(
+            f"{path}: a link that leads to no file",
+            hint=f"see where it leads: ls -l {quote(source)}",
+        )
     try:
         beside = [str(each) for each in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:

@@ -91,6 +91,8 @@ class CardDistillation(LenientRecord):
     """SHA-256 of the file, hexadecimal."""
     unlabelled_rows: int = 0
     """How many of its texts were used."""
+    unusable: int = 0
+    """Rows of it without a headline, or with one that is too long."""
     repeated: int = 0
     """Texts that were left out because they repeat another one or a training text."""
     held_out: int = 0
@@ -169,7 +171,8 @@ class CardCalibration(LenientRecord):
         if self.problem is not None:
             return f"Not calibrated: {self.problem}."
         biases = ", ".join(
-            f"{label} {b:+.2f}" for label, b in zip(LABELS, self.biases, strict=True)
+            f"{label} {round(b, 2) + 0.0:+.2f}"  # which turns -0.0 into 0.0
+            for label, b in zip(LABELS, self.biases, strict=True)
         )
         errors = " and ".join(
             f"{each.error_before:.3f} → {each.error_after:.3f} on {each.rows:,} validation rows of"

@@ -12,9 +12,11 @@ it opens the one that was best on validation data.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,6 +31,8 @@ ONNX_FILE = "model.onnx"
 _MAX_BYTES = 16 << 20
 _AGAIN = "copy the directory again, or newsclf train"
 FILES_PROBLEM = "not a table of the directory's files and their SHA-256"
+_OLD = "old"
+"""Name of a replaced directory until it is deleted."""
 _SEED_NAME = re.compile(r"seed-\d+")
 
 
@@ -69,7 +73,13 @@ def check_files(folder: Path, digests: Mapping[str, str], names: Iterable[str]) 
     for name in names:
         hint = f"newsclf optimize --model {folder}" if name == ONNX_FILE else _AGAIN
         if not (folder / name).is_file() or name not in digests:
-            raise ModelError(f"{folder}: it has no {name}", hint=hint)
+            why = _read_json(folder / CARD_FILE).get("int8_rejected") if name == ONNX_FILE else None
+            if not isinstance(why, str):
+                raise ModelError(f"{folder}: it has no {name}", hint=hint)
+            raise ModelError(
+                f"{folder}: it has no {name}: {why}",
+                hint=f"{hint} with the --min-agreement and --max-accuracy-drop that you accept",
+            )
         if digests[name] != file_digest(folder / name):
             raise ModelError(
                 f"{folder}: {name} is not the file that its card describes (SHA-256 differs)",
@@ -108,11 +118,27 @@ def digest_of(files: Mapping[str, str]) -> str:
 
 
 def replace_directory(new: Path, target: Path) -> None:
-    """Move a finished directory to `target`, on the same disk, and then delete the old one."""
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as aside:
+    """Move a finished directory to `target`, on the same disk, and then delete the old one.
+
+    What an earlier call left aside that was killed is deleted, too.
+    """
+    prefix = f".{target.name}-"
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix) as aside:
         if target.exists():
-            target.rename(Path(aside) / "old")
+            target.rename(Path(aside) / _OLD)
         new.rename(target)
+    _remove_stale(target.parent, prefix)
+
+
+def _remove_stale(folder: Path, prefix: str) -> None:
+    """Delete what `replace_directory` left aside when it was killed, and nothing else."""
+    from newsclf.common.ownership import ownership_problem
+
+    name = re.compile(re.escape(prefix) + "[a-z0-9_]{8}")  # as tempfile names it
+    for stale in folder.glob(f"{glob.escape(prefix)}*"):
+        is_ours = name.fullmatch(stale.name) and ownership_problem(stale, folder=True) is None
+        if is_ours and {path.name for path in stale.iterdir()} <= {_OLD}:
+            shutil.rmtree(stale)
 
 
 def _seed_names(path: Path) -> list[str]:

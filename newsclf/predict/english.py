@@ -1,4 +1,4 @@
-"""Recognise text that is probably no English headline, by characters, common words and spelling.
+"""Recognise text that is probably not an English headline, by characters, words and spelling.
 
 It takes 30 µs and no model. docs/decisions/0070 has the false alarms and hits as measured.
 """
@@ -180,7 +180,7 @@ _FOREIGN = frozenset(word for words in _OTHER_WORDS.values() for word in words.s
 
 
 def doubt_about(text: str) -> Doubt | None:
-    """Say why a text is probably no English headline; None for what may be one.
+    """Say why a text is probably not an English headline; None for what may be one.
 
     Headlines without a common word of any language pass if they are spelt like English, and so do
     names and most fragments.
@@ -202,7 +202,7 @@ def doubt_about(text: str) -> Doubt | None:
 
 
 def count_doubts(texts: Iterable[str]) -> Counter[Doubt]:
-    """Count the texts that are probably no English headlines, by reason."""
+    """Count the texts that are probably not English headlines, by reason."""
     return Counter(doubt for text in texts if (doubt := doubt_about(text)) is not None)
 
 

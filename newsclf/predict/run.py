@@ -82,7 +82,7 @@ class Tally:
     uncertain: int = 0
     """Predictions that are less confident than asked for."""
     doubts: Counter[Doubt] = field(default_factory=Counter)
-    """Number of texts that are probably no English headlines, by reason."""
+    """Number of texts that are probably not English headlines, by reason."""
     unexplained: int = 0
     """Headlines that are too long to be explained, if that was asked for."""
     bad: int = 0

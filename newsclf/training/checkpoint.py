@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel
 from transformers import PreTrainedModel
 
 from newsclf.common.errors import ModelError
-from newsclf.common.files import replacing
+from newsclf.common.files import naming_full_disk, replacing
 
 BEST_FILE = "best.safetensors"
 _STATE_FILE = "last.pt"
@@ -56,7 +56,7 @@ class TrainingState:
 
 def save_state(folder: Path, state: TrainingState, history: Sequence[EpochResult]) -> None:
     """Write the state and the results of the epochs so far."""
-    with replacing(folder / _STATE_FILE) as file:
+    with naming_full_disk(folder), replacing(folder / _STATE_FILE) as file:
         torch.save(
             {
                 "model": state.model.state_dict(),
@@ -126,7 +126,7 @@ def _results(history: object) -> list[EpochResult]:
 
 def save_best(folder: Path, model: PreTrainedModel) -> None:
     """Write the weights to keep."""
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with naming_full_disk(folder), tempfile.TemporaryDirectory(dir=folder) as scratch:
         partial = Path(scratch) / BEST_FILE
         save_model(model, str(partial))
         partial.replace(folder / BEST_FILE)

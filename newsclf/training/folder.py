@@ -33,11 +33,14 @@ JOB_FILE = "job.json"
 LOCK_FILE = ".lock"
 FETCHED, FETCHED_NEW, ARCHIVE = "fetched", "fetched.new", "model.tar.gz"
 """Model of a training job: unpacked and checked, unpacked, and packed."""
+REHEARSAL = "rehearsal-"
+"""Begins the name of the folder in which a base is tried."""
 
 _FILES = (REQUEST_FILE, JOB_FILE, LOCK_FILE, SEEDS_FILE, ARCHIVE)
 _FOLDERS = re.compile(
     rf"seed-\d+(\.new|\.checkpoint)?|{FETCHED}(\.new)?"
     r"|\.seed-\d+-[a-z0-9_]{8}"  # while `replace_directory` works there
+    rf"|{REHEARSAL}[a-z0-9_]{{8}}"  # as tempfile names it
 )
 _MODE = 0o755
 """Mode of the folder, before the umask: only the owner may write."""

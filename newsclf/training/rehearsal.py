@@ -16,6 +16,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from newsclf.common.errors import ModelError
+from newsclf.common.files import FULL_DISK, naming_full_disk
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import TrainSettings
 from newsclf.contract.labels import LABELS
@@ -29,6 +30,7 @@ from newsclf.training.calibration.head import fold, head_of
 from newsclf.training.classifier import classify_float, load_trained
 from newsclf.training.devices import Compute, candidates, fastest
 from newsclf.training.distil.student import load_start
+from newsclf.training.folder import REHEARSAL
 from newsclf.training.int8.export import export_int8
 from newsclf.training.loop import add_gradients
 from newsclf.training.loss import Loss
@@ -60,7 +62,7 @@ def rehearse(
     texts = [example.text for example in examples]
     start = load_start(base, settings)
     model, tokenizer = start.model, start.tokenizer
-    with tempfile.TemporaryDirectory(dir=work, prefix="rehearsal-") as scratch:
+    with tempfile.TemporaryDirectory(dir=work, prefix=REHEARSAL) as scratch:
         folder = Path(scratch)
         with _named(base, "a training step"):
             _step(model, tokenizer, examples, settings, candidates(settings)[0])
@@ -69,13 +71,13 @@ def rehearse(
         if settings.calibration != "none":
             with _named(base, "folding a calibration into its head"):
                 fold(head_of(model, tokenizer), _CORRECTION)
-        with _named(base, "writing and loading the model"):
+        with _named(base, "writing and loading the model", work):
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             expected = classify_float(*load_trained(folder), texts)
         if not int8:
             return
-        with _named(base, "the int8 export"):
+        with _named(base, "the int8 export", work):
             export_int8(folder, folder / ONNX_FILE)
             answers = Engine(folder).classify(texts)
     scores = torch.tensor([[each.scores for each in found] for found in (expected, answers)])
@@ -128,10 +130,13 @@ def _step(
 
 
 @contextmanager
-def _named(base: Base, name: str) -> Iterator[None]:
+def _named(base: Base, name: str, work: Path | None = None) -> Iterator[None]:
     try:
-        yield
+        with naming_full_disk(work or Path(tempfile.gettempdir())):
+            yield
     except Exception as error:  # torch, transformers and onnxruntime raise many kinds
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
+            raise  # which is not the base's fault
         lines = str(error).strip().splitlines() or [type(error).__name__]
         known = error.hint if isinstance(error, ModelError) else None
         raise ModelError(

@@ -167,7 +167,7 @@ def train(
     if (base.folder / SEEN_FILE).is_file():  # the base is itself a model of ours
         seen = seen_by_origin(base.folder, parts.test, role="base")
 
-    with locked(work), _deleted_unless_resumable(work, settings.model):
+    with locked(work), _deleted_unless_resumable(work, request):
         if not resume:
             empty(work)
             compute = fastest_compute(base, parts.train, settings.train)
@@ -243,7 +243,7 @@ def _lesson(
 
 
 @contextmanager
-def _deleted_unless_resumable(work: Path, model: Path) -> Iterator[None]:
+def _deleted_unless_resumable(work: Path, request: TrainRequest) -> Iterator[None]:
     """Delete the folder of a run that ends early, unless it can be resumed.
 
     Raises:
@@ -260,11 +260,23 @@ def _deleted_unless_resumable(work: Path, model: Path) -> Iterator[None]:
         if kept:
             raise InterruptedRunError(
                 f"training was interrupted; its finished epochs are kept in {work.name}",
-                hint=f"newsclf train --resume --out {model}",
+                hint=f"newsclf train --resume --out {request.settings.model}",
             ) from None
         raise InterruptedRunError(
-            "training was interrupted before an epoch was finished, so nothing is kept"
+            "training was interrupted before an epoch was finished, so nothing is kept",
+            hint=_kept_teacher(request),
         ) from None
+
+
+def _kept_teacher(request: TrainRequest) -> str | None:
+    """Where the teacher of an interrupted student is, if it was trained for this student."""
+    from newsclf.training.distil.prepare import is_model, teacher_request
+
+    teacher = request.settings.distil.teacher
+    if teacher is None or is_model(Path(teacher)):
+        return None
+    folder = teacher_request(request).settings.model
+    return f"its teacher is kept in {folder}; the same command takes it" * folder.exists() or None
 
 
 def read_data(request: TrainRequest, *, at: Path | None = None) -> LabelledData:
@@ -377,13 +389,28 @@ def _train_seeds(request: TrainRequest, callbacks: Callbacks, material: Material
 
 
 def _finish(work: Path, target: Path, result: TrainResult) -> None:
+    """Put the model directory in its place, and delete the run's folder.
+
+    Raises:
+        InterruptedRunError: Ctrl-C when the model was in its place.
+    """
     seeds = [f"seed-{card.training.seed}" for card in result.cards]
-    if len(seeds) == 1:
-        replace_directory(work / seeds[0], target)
-        remove(work)
-        return
-    best = f"seed-{result.best.training.seed}"
-    write_text(work / SEEDS_FILE, json.dumps({"best": best, "seeds": seeds}, indent=2) + "\n")
-    replace_directory(work, target)
-    for name in (REQUEST_FILE, LOCK_FILE):
-        (target / name).unlink()
+    finished = work / seeds[0] if len(seeds) == 1 else work
+    if finished is work:
+        best = f"seed-{result.best.training.seed}"
+        document = json.dumps({"best": best, "seeds": seeds}, indent=2)
+        write_text(work / SEEDS_FILE, f"{document}\n")
+    try:
+        replace_directory(finished, target)
+        if finished is not work:
+            remove(work)
+            return
+        for name in (REQUEST_FILE, LOCK_FILE):
+            (target / name).unlink()
+    except KeyboardInterrupt:
+        if finished.exists():
+            raise
+        raise InterruptedRunError(
+            f"training was interrupted, but {result.model} is complete",
+            hint=f"newsclf evaluate --model {result.model}",
+        ) from None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsclf import __version__
-from newsclf.common.files import file_digest, write_text
+from newsclf.common.files import file_digest, naming_full_disk, write_text
 from newsclf.common.settings import Settings
 from newsclf.data.examples import LabelledData, Split, class_counts
 from newsclf.model.card import (
@@ -64,8 +64,9 @@ def write_model(
     from newsclf.training.curve import training_figure
 
     data, parts, base = material.data, material.parts, material.base
-    fitted.model.save_pretrained(folder)
-    fitted.tokenizer.save_pretrained(folder)
+    with naming_full_disk(folder.parent):
+        fitted.model.save_pretrained(folder)
+        fitted.tokenizer.save_pretrained(folder)
     write_seen_texts(
         folder,
         parts,

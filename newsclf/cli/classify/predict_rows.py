@@ -50,7 +50,7 @@ def show(output: Output, rows: RowsRequest, classifier: Classifier) -> None:
     output.data(predicted | _counts(tally, rows.asked))
     _show_tally(output, tally, duration_s)
     note_asked(output, rows.asked, tally)
-    note_legend(output, rows.asked)
+    note_legend(output, rows.asked, tally)
 
 
 def write(output: Output, request: ScoreRequest, classifier: Classifier) -> None:
@@ -141,13 +141,15 @@ def note_truncated(output: Output, count: int) -> None:
 
 
 def note_doubts(output: Output, doubts: Counter[Doubt]) -> None:
-    """Warn of texts that are probably no English headlines."""
+    """Warn of texts that are probably not English headlines."""
     if count := doubts.total():
         reasons = ", ".join(f"{number:,} × {doubt}" for doubt, number in doubts.most_common())
         output.note(
-            f"note: {count:,} {'texts are' if count > 1 else 'text is'} probably no English"
-            f" headline{'s' * (count > 1)} ({reasons if count > 1 else next(iter(doubts))});"
-            f" {'their scores' if count > 1 else 'its score'} may mean little"
+            f"note: {count:,} texts are probably not English headlines ({reasons}); their scores"
+            " may mean little"
+            if count > 1
+            else f"note: 1 text is probably not an English headline ({next(iter(doubts))}); its"
+            " score may mean little"
         )
 
 
@@ -155,20 +157,20 @@ def note_asked(output: Output, asked: Asked, tally: Tally) -> None:
     """Note how many predictions are less confident than asked for, or could not be explained."""
     if asked.min_confidence is not None:
         output.note(
-            f"{tally.uncertain:,} of {tally.labels.total():,} uncertain: no label reaches"
-            f" {100 * asked.min_confidence:g} %"
+            f"{tally.uncertain:,} of {tally.labels.total():,} uncertain (no label reaches"
+            f" {100 * asked.min_confidence:g} %)"
         )
-    if tally.unexplained:
+    if count := tally.unexplained:
         output.note(
-            f"note: {tally.unexplained:,} of them {'are' if tally.unexplained > 1 else 'is'}"
-            f" longer than {MAX_EXPLAINED_CHARACTERS:,}"
-            " characters; their words were not weighed"
+            f"note: {count:,} headline{'s are' if count > 1 else ' is'} longer than"
+            f" {MAX_EXPLAINED_CHARACTERS:,} characters; the words"
+            f" {'in them' if count > 1 else 'in it'} were not weighed"
         )
 
 
-def note_legend(output: Output, asked: Asked) -> None:
-    """Note what the numbers after words mean, if there are any."""
-    if asked.explain and not output.as_json:
+def note_legend(output: Output, asked: Asked, tally: Tally) -> None:
+    """Note what the numbers after words mean, if words were weighed."""
+    if asked.explain and tally.labels.total() > tally.unexplained and not output.as_json:
         output.note(
             "words: (+12) the label is 12 points less probable without this word, (-3) 3 points"
             " more"

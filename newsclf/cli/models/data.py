@@ -94,7 +94,9 @@ def overlap(
     found = report_overlap(
         OverlapRequest(
             first=general.settings(data={"source": first, **flags}).data,
-            second=general.settings(data={"source": second or first, **flags}).data,
+            second=general.settings(
+                data={"source": first if second is None else second, **flags}
+            ).data,
             parts=None if parts is None else _parts(parts),
             examples=examples,
             output=target,

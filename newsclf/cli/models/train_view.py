@@ -145,7 +145,7 @@ def show_result(
             f"{counted(result.best.data.cut, 'text is', 'texts are')} longer than the model reads;"
             " the rest of each is ignored."
         )
-    runtime = "--float " if any(card.int8_rejected for card in result.cards) else ""
+    runtime = "--float " if any(card.int8 is None for card in result.cards) else ""
     output.note(f"next: newsclf evaluate {runtime}--model {result.model}")
 
 
@@ -191,14 +191,21 @@ class TrainingBar:
 
     def on_lesson(self, lesson: CardDistillation) -> None:
         """Show which texts the teacher has answered for."""
-        left_out = lesson.repeated + lesson.held_out
+        from newsclf.data.examples import counted
+
+        alike, unusable = lesson.repeated + lesson.held_out, lesson.unusable
+        resemble = counted(alike, "other repeats or resembles", "others repeat or resemble")
+        left_out = [f"{resemble} one of them or a row of the data"] * bool(alike)
+        left_out += [f"{counted(unusable, 'row is', 'rows are')} empty or too long"] * bool(
+            unusable
+        )
         self._output.note(
             f"teacher {lesson.teacher}: it has answered for the training rows"
             + (
-                f" and {lesson.unlabelled_rows:,} headlines of {lesson.unlabelled}"
-                * bool(lesson.unlabelled)
+                f" and {counted(lesson.unlabelled_rows, 'headline', 'headlines')} of"
+                f" {lesson.unlabelled}" * bool(lesson.unlabelled)
             )
-            + (f" ({left_out:,} others repeat or resemble rows of the data)" * bool(left_out))
+            + (f" ({', '.join(left_out)})" * bool(left_out))
         )
 
     def on_step(self, now: StepProgress) -> None:

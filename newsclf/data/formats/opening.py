@@ -12,6 +12,7 @@ import io
 import lzma
 import shlex
 import shutil
+import stat
 import tempfile
 import zipfile
 import zlib
@@ -83,12 +84,26 @@ def file_format(path: Path) -> str | None:
     return suffix if suffix in FORMATS else None
 
 
+def check_regular(path: Path) -> None:
+    """Raise DataError for a pipe or a device: it has no end, or can't be read again."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise DataError(f"{path}: {reason_of(error)}") from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError(
+            f"{path}: a pipe or a device, not a file",
+            hint="write its contents to a file, and name that; newsclf predict - reads pipes",
+        )
+
+
 def find_source(path: Path) -> Source:
     """The data in a file.
 
     Raises:
         DataError: there is no such file, it can't be read, or does not hold exactly one table.
     """
+    check_regular(path)
     source = Source(str(path), file_format(path), lambda: path.open("rb"))
     try:
         head = _head(source)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _TIMEOUT_S = 30.0
+_SETS = "name a folder with copies of the test sets; without --sets they are downloaded"
 
 
 def cache_folder() -> Path:
@@ -44,7 +45,8 @@ def read_files(
         DownloadError: A file could not be downloaded, or is not the one of the catalogue.
     """
     if folder is not None and not folder.is_dir():
-        raise ConfigError(f"--sets {folder}: no such folder", hint="name a folder of test sets")
+        what = "not a folder" if folder.exists() else "no such folder"
+        raise ConfigError(f"--sets {folder}: {what}", hint=_SETS)
     found = {
         file: next(_copies(file, folder, cache), None)  # only the first is read
         for file in unseen.files

@@ -99,6 +99,7 @@ def prepare_lesson(
             unlabelled=unlabelled.name if unlabelled else None,
             unlabelled_digest=unlabelled.digest if unlabelled else None,
             unlabelled_rows=len(texts),
+            unusable=unlabelled.unusable if unlabelled else 0,
             repeated=unlabelled.repeated if unlabelled else 0,
             held_out=unlabelled.held_out if unlabelled else 0,
         ),

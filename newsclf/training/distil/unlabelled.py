@@ -54,9 +54,9 @@ def read_unlabelled(
     Raises:
         DataError: there is no such file, or none of its rows can be used.
     """
-    if not path.exists():
+    if not path.exists() or path.is_dir():
         raise DataError(
-            f"{path}: no such file",
+            f"{path}: a folder, not a file" if path.is_dir() else f"{path}: no such file",
             hint="--unlabelled takes a file of headlines (.csv, .jsonl, .parquet, .txt, …)",
         )
     rows, texts = 0, []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from newsclf.common.errors import CheckFailedError, require_extra
-from newsclf.common.files import file_digest
+from newsclf.common.files import file_digest, naming_full_disk
 from newsclf.common.machine import available_cores
 from newsclf.common.ownership import ownership_problem
 from newsclf.common.settings import DataSettings, OptimizeSettings, Settings
@@ -129,7 +129,8 @@ def add_int8(
             if name != ONNX_FILE:
                 shutil.copy(folder / name, scratch / name)
         candidate = scratch / ONNX_FILE
-        export_int8(folder, candidate)
+        with naming_full_disk(folder):
+            export_int8(folder, candidate)
         answers = Engine(scratch, threads=available_cores()).classify(texts)
         n = len(own)
         compared = Compared(

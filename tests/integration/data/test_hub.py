@@ -125,3 +125,12 @@ def test_a_model_that_the_hub_does_not_have_is_an_error(hub: Hub, command: Comma
     assert "the base model nobody/no-such-model is not on the Hub" in missing.stderr
     assert "can't be reached" not in missing.stderr
     assert "Traceback" not in missing.stderr
+
+
+def test_a_teacher_that_is_neither_here_nor_on_the_hub_is_named(hub: Hub, command: Command) -> None:
+    missing = command(hub.url, "train", "--data", "sample", "--teacher", "models/old-teacher")
+
+    assert missing.returncode == 5
+    assert "error: --teacher models/old-teacher: no such model directory, and" in missing.stderr
+    assert "models/old-teacher is not on the Hub" in missing.stderr
+    assert "hint: name a model directory that newsclf train wrote" in missing.stderr

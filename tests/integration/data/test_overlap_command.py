@@ -133,6 +133,8 @@ def test_sources_can_be_shipped_and_added(newsclf: Cli) -> None:
     ("arguments", "said"),
     [
         (("missing.csv", "test.txt"), "missing.csv: no such data file"),
+        (("loop.csv", "test.txt"), "loop.csv: a link that leads to no file"),
+        (("train.csv", ""), ".: "),
         (("test.txt",), "a text file without labels"),
         (("train.csv", "test.txt", "--parts", "train"), "--parts train: not two of train,"),
         (("train.csv", "test.txt", "--parts", "train:dev"), "--parts train:dev: not two of"),
@@ -144,6 +146,8 @@ def test_sources_can_be_shipped_and_added(newsclf: Cli) -> None:
 def test_what_cannot_be_compared_is_said(
     newsclf: Cli, arguments: tuple[str, ...], said: str
 ) -> None:
+    Path("loop.csv").symlink_to("loop.csv")
+
     found = newsclf("data", "overlap", *arguments)
 
     assert found.exit_code == 2

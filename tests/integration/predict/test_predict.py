@@ -459,10 +459,10 @@ def test_text_that_is_no_english_headline_is_classified_with_a_warning(newsclf: 
     table = newsclf("predict", "--input", "in.csv", "--output", "out.csv", "--json")
 
     assert one.exit_code == 0
-    assert "1 text is probably no English headline (another language)" in one.err
+    assert "1 text is probably not an English headline (another language)" in one.err
     assert "probably" not in english.err
     assert json.loads(table.out)["doubts"] == {"another language": 1, "code or markup": 1}
-    assert "2 texts are probably no English headlines" in table.err
+    assert "2 texts are probably not English headlines" in table.err
     assert len(Path("out.csv").read_text(encoding="utf-8").splitlines()) == 4
 
 
@@ -508,10 +508,10 @@ def test_uncertain_predictions_say_so_in_words(newsclf: Cli) -> None:
 
     marked = [line for line in shown.out.splitlines() if line.endswith(" uncertain")]
     assert [line[0] for line in marked] == ["▸", "▸"]
-    assert "2 of 2 uncertain: no label reaches 100 %" in shown.err
+    assert "2 of 2 uncertain (no label reaches 100 %)" in shown.err
     assert "uncertain" not in plain.out + plain.err
     assert certain.out == plain.out
-    assert "0 of 2 uncertain: no label reaches 30 %" in certain.err
+    assert "0 of 2 uncertain (no label reaches 30 %)" in certain.err
 
 
 @pytest.mark.usefixtures("model")
@@ -616,7 +616,9 @@ def test_a_headline_that_is_too_long_is_classified_and_not_explained(newsclf: Cl
     plain = json.loads(newsclf("predict", *texts, "--json").out)["predictions"]
 
     assert "words: not weighed, since the headline is too long" in shown.out
-    assert "1 of them is longer than 1,000 characters; their words were not weighed" in shown.err
+    assert (
+        "1 headline is longer than 1,000 characters; the words in it were not weighed" in shown.err
+    )
     assert [each.pop("explanation") is None for each in found] == [False, True, False]
     assert found == plain
 

@@ -16,14 +16,14 @@ from newsclf.data.examples import Split
 from newsclf.data.overlap import distinct
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
-from newsclf.model.card import CardDistillation
+from newsclf.model.card import CardDistillation, ModelCard
 from newsclf.training.base import Base
 from newsclf.training.classifier import logits_of
 from newsclf.training.devices import Compute
 from newsclf.training.distil.lesson import Lesson
 from newsclf.training.distil.teacher import open_teacher, teacher_logits
 from newsclf.training.loop import FitResult, StepProgress, fit
-from tests.conftest import Cli
+from tests.conftest import Cli, Result
 from tests.support.builders import build_tiny_base, sample_rows, write_csv
 from tests.support.models import tiny_settings
 
@@ -204,6 +204,135 @@ def test_another_teacher_in_its_place_is_not_taken_for_it(
     assert taken.exit_code == 0, taken.err
 
 
+def interrupted_at_writing(newsclf: Cli, *asked: object, of: int = 1) -> Result:
+    """Run a training that Ctrl-C interrupts after the last epoch of its n-th model."""
+    from newsclf.training import run
+    from newsclf.training.write_model import write_model
+
+    calls = 0
+
+    def write(*arguments: Any, **options: Any) -> ModelCard:
+        nonlocal calls
+        calls += 1
+        if calls == of:
+            raise KeyboardInterrupt
+        return write_model(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(run, "write_model", write)
+        result = newsclf(*asked)
+    assert result.exit_code == 130, result.err
+    return result
+
+
+def test_an_interrupted_teacher_is_continued_by_the_same_command_only(
+    config: Path, tiny_base: Path, newsclf: Cli
+) -> None:
+    shutil.copytree(tiny_base, "big")
+    shutil.copytree(tiny_base, "other")
+    write_csv(Path("mine.csv"), [("text", "label"), *sample_rows()])
+    asked = ("train", "--config", config, "--epochs", 2, "--teacher")
+    interrupted = interrupted_at_writing(newsclf, *asked, "big")
+
+    others = [newsclf(*asked, "other"), newsclf(*asked, "big", "--data", "mine.csv")]
+    same = newsclf(*asked, "big")
+
+    assert "the same command continues there" in interrupted.err
+    for other in others:
+        assert other.exit_code == 2
+        assert "model-teacher.partial holds an interrupted run" in other.err
+    assert same.exit_code == 0, same.err
+    assert "teacher, seed" not in same.err
+    assert card_of("model-teacher")["base"]["name"] == "big"
+
+
+def test_a_teacher_is_trained_once_whatever_becomes_of_its_student(
+    config: Path, tiny_base: Path, newsclf: Cli
+) -> None:
+    shutil.copytree(tiny_base, "big")
+    asked = ("train", "--config", config, "--epochs", 2, "--teacher", "big", "--overwrite")
+    interrupted_at_writing(newsclf, *asked, of=2)
+
+    resumed = newsclf("train", "--resume")
+    again = newsclf(*asked)
+
+    for result in (resumed, again):
+        assert result.exit_code == 0, result.err
+        assert "teacher, seed" not in result.err
+
+
+@pytest.mark.parametrize("damaged", ["model.safetensors", "card.json"])
+def test_a_damaged_teacher_is_trained_again_if_asked(
+    config: Path, trained: Path, tiny_base: Path, newsclf: Cli, damaged: str
+) -> None:
+    shutil.copytree(tiny_base, "big")
+    shutil.copytree(trained / "model", "model-teacher")
+    Path("model-teacher", damaged).write_bytes(b"{}")
+    asked = ("train", "--config", config, "--epochs", 1, "--teacher", "big")
+
+    refused = newsclf(*asked)
+    replaced = newsclf(*asked, "--overwrite")
+
+    assert refused.exit_code == 2
+    assert "model-teacher: not a usable teacher" in refused.err
+    assert "--overwrite trains it again" in refused.err
+    assert replaced.exit_code == 0, replaced.err
+    assert card_of("model")["distillation"]["teacher"] == "model-teacher"
+
+
+def test_a_damaged_checkpoint_of_a_teacher_is_discarded_if_asked(
+    config: Path, tiny_base: Path, newsclf: Cli
+) -> None:
+    shutil.copytree(tiny_base, "big")
+    asked = ("train", "--config", config, "--epochs", 1, "--teacher", "big")
+    interrupted_at_writing(newsclf, *asked)
+    Path("model-teacher.partial/seed-0.checkpoint/last.pt").write_bytes(b"no checkpoint")
+
+    refused = newsclf(*asked)
+    replaced = newsclf(*asked, "--overwrite")
+
+    assert refused.exit_code == 3
+    assert "the checkpoint is damaged" in refused.err
+    assert replaced.exit_code == 0, replaced.err
+
+
+def test_a_model_directory_without_its_card_is_no_base_of_a_teacher(
+    config: Path, trained: Path, newsclf: Cli
+) -> None:
+    shutil.copytree(trained / "model", "mine")
+    Path("mine/card.json").unlink()
+
+    result = newsclf("train", "--config", config, "--teacher", "mine")
+
+    assert result.exit_code == 3
+    assert "a model directory that has lost its card.json" in result.err
+
+
+def test_what_an_interruption_keeps_of_a_teacher_is_said(
+    config: Path, tiny_base: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from newsclf.training import loop
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    shutil.copytree(tiny_base, "big")
+    asked = ("train", "--config", config, "--epochs", 1, "--teacher", "big")
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "save_state", interrupted)
+        early = newsclf(*asked)
+    late = interrupted_at_writing(newsclf, *asked)
+    newsclf("train", "--resume", "--out", "model-teacher")
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "save_state", interrupted)
+        student = newsclf(*asked)
+
+    assert "the teacher: training was interrupted before an epoch was finished" in early.err
+    assert "hint: the same command starts again" in early.err
+    assert "hint: the same command continues there" in late.err
+    assert "hint: its teacher is kept in model-teacher; the same command takes it" in student.err
+
+
 def test_texts_near_a_held_out_or_another_one_are_not_learnt(
     config: Path, trained: Path, parts: Split, newsclf: Cli
 ) -> None:
@@ -218,8 +347,9 @@ def test_texts_near_a_held_out_or_another_one_are_not_learnt(
     assert result.exit_code == 0, result.err
     found = card_of("model")["distillation"]
     assert (found["unlabelled_rows"], found["held_out"]) == (len(NEW), len(held_out))
-    assert found["repeated"] == 2
-    assert f"{len(NEW)} headlines of news.csv (7 others repeat or resemble rows" in result.err
+    assert (found["repeated"], found["unusable"]) == (2, 1)
+    assert f"{len(NEW)} headlines of news.csv (7 others repeat or resemble one of" in result.err
+    assert "1 row is empty or too long)" in result.err
 
 
 def test_more_texts_than_asked_for_are_drawn_at_random(
@@ -302,37 +432,24 @@ def test_answers_that_cannot_be_kept_do_not_stop_the_training(
 
 def test_a_student_does_not_replace_its_teacher(config: Path, trained: Path, newsclf: Cli) -> None:
     shutil.copytree(trained / "model", "mine")
+    shutil.copytree(trained / "model", "mine/seed-0")
     before = Path("mine/card.json").read_bytes()
 
-    result = newsclf(
-        *("train", "--config", config, "--teacher", "./mine", "--out", "mine", "--overwrite")
-    )
+    for teacher in ("./mine", "mine/seed-0"):
+        result = newsclf(
+            *("train", "--config", config, "--teacher", teacher, "--out", "mine", "--overwrite")
+        )
 
-    assert result.exit_code == 2
-    assert "the student would replace its teacher" in result.err
+        assert result.exit_code == 2
+        assert "the student would replace its teacher" in result.err
     assert Path("mine/card.json").read_bytes() == before
 
 
 def test_a_student_is_not_resumed_with_other_texts(
-    config: Path, trained: Path, unlabelled: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+    config: Path, trained: Path, unlabelled: Path, newsclf: Cli
 ) -> None:
-    import newsclf.training.run as training
-
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    asked = (
-        "train",
-        "--config",
-        config,
-        "--teacher",
-        trained / "model",
-        "--unlabelled",
-        unlabelled,
-    )
-    with monkeypatch.context() as patched:
-        patched.setattr(training, "write_model", interrupted)  # after the last epoch
-        assert newsclf(*asked).exit_code == 130
+    asked = ("train", "--config", config, "--teacher", trained / "model")
+    interrupted_at_writing(newsclf, *asked, "--unlabelled", unlabelled)
     kept = unlabelled.read_bytes()
     unlabelled.write_bytes(kept + b"Nordal buys a mine\n")
 
@@ -352,6 +469,7 @@ def test_a_student_is_not_resumed_with_other_texts(
         (["--unlabelled", "news.csv"], "--unlabelled: only with --teacher"),
         (["--teacher", "no/such/folder"], "--teacher no/such/folder: neither a model directory"),
         (["--teacher", "T", "--unlabelled", "gone.csv"], "gone.csv: no such file"),
+        (["--teacher", "T", "--unlabelled", "."], ".: a folder, not a file"),
         (["--teacher", "T", "--unlabelled", "numbers.csv"], "numbers.csv"),
         (["--teacher", "T", "--unlabelled", "known.csv"], "can be used"),
     ],

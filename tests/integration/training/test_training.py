@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,14 +21,17 @@ from safetensors.torch import load_file, save_file
 
 from newsclf.common.errors import InterruptedRunError
 from newsclf.common.settings import Settings, TrainSettings, load_settings
+from newsclf.data import headlines
 from newsclf.data.examples import LabelledData, Split
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.training.base import Base
-from newsclf.training.checkpoint import EpochResult
-from newsclf.training.folder import TrainRequest
+from newsclf.training.checkpoint import EpochResult, save_best
+from newsclf.training.classifier import load_base
+from newsclf.training.folder import TrainRequest, remove
 from newsclf.training.loop import FitResult, StepProgress, fit
 from newsclf.training.run import train
+from newsclf.training.seen_texts import read_seen_texts
 from tests.conftest import Cli
 from tests.support.builders import sample_rows, write_csv
 from tests.support.models import Unwatched, tiny_settings
@@ -309,6 +314,7 @@ def test_training_stops_when_patience_ends(config: Path, newsclf: Cli) -> None:
     assert result.exit_code == 0, result.err
     card = json.loads(Path("model/card.json").read_text(encoding="utf-8"))
     assert card["epochs_run"] == 3  # the first one, and two that were no better
+    assert "next: newsclf evaluate --float --model model" in result.err  # it has no int8 file
 
 
 def test_the_working_folder_is_no_model_directory(config: Path, newsclf: Cli) -> None:
@@ -386,7 +392,8 @@ def test_a_failed_parity_gate_says_both_numbers_and_leaves_what_was_there(
     assert not Path("model/model.onnx").exists()
     no_int8 = newsclf("predict", "Profit rose")
     assert no_int8.exit_code == 3
-    assert "hint: newsclf optimize --model model" in no_int8.err
+    assert "it has no model.onnx: the int8 model was not accepted" in no_int8.err
+    assert "hint: newsclf optimize --model model with the --min-agreement and" in no_int8.err
     unevaluated = newsclf("evaluate")
     assert unevaluated.exit_code == 3
     assert "it has no model.onnx: the int8 model was not accepted" in unevaluated.err
@@ -470,6 +477,8 @@ def test_a_start_that_was_killed_does_not_block_the_next(config: Path, newsclf: 
     """What a run leaves that SIGKILL ended in its first epoch."""
     Path("model.partial/seed-0.checkpoint").mkdir(parents=True)
     Path("model.partial/request.json").write_text("{}", encoding="utf-8")
+    Path("model.partial/rehearsal-a1b2c3d_").mkdir()
+    Path("model.partial/rehearsal-a1b2c3d_/config.json").touch()
 
     wrong = newsclf("train", "--config", config, "--data", "nowhere.csv")
     assert "nowhere.csv" in wrong.err  # and not that a run was interrupted
@@ -477,6 +486,84 @@ def test_a_start_that_was_killed_does_not_block_the_next(config: Path, newsclf: 
     again = newsclf("train", "--config", config, "--epochs", 1, "--no-optimize")
     assert again.exit_code == 0, again.err
     assert sorted(path.name for path in Path().iterdir()) == ["model", "tiny.toml"]
+
+
+def test_an_interruption_when_the_model_is_in_its_place_says_so(
+    config: Path, newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from newsclf.training import run
+
+    def interrupted(_: Path) -> None:
+        monkeypatch.setattr(run, "remove", remove)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "remove", interrupted)
+
+    result = newsclf("train", "--config", config, "--epochs", 1, "--no-optimize")
+
+    assert result.exit_code == 130
+    assert "training was interrupted, but model is complete" in result.err
+    assert Path("model/card.json").is_file()
+    assert not Path("model.partial").exists()
+
+
+@contextmanager
+def full_after(size_bytes: int) -> Iterator[None]:
+    """No file may get longer, as on a disk that is nearly full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.5])
+def test_a_full_disk_is_named_and_not_taken_for_a_fault_of_the_base(
+    config: Path, tiny_base: Path, newsclf: Cli, share: float
+) -> None:
+    """It fills up while the base is tried, or with the checkpoint, which is larger."""
+    weights_bytes = (tiny_base / "model.safetensors").stat().st_size
+
+    with full_after(int(share * weights_bytes)):
+        result = newsclf("train", "--config", config, "--epochs", 1)
+
+    assert result.exit_code == 1
+    error, hint = result.err.splitlines()[-2:]
+    assert re.fullmatch(r"error: \S*model.partial\S*: file too large", error)
+    assert "free some space" in hint
+    assert sorted(path.name for path in Path().iterdir()) == ["tiny.toml"]
+
+
+def test_weights_that_do_not_fit_on_the_disk_are_an_error_of_the_system(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    model, _ = load_base(Base("tiny", tiny_base, "local"), max_tokens=128)
+
+    with full_after(10_000), pytest.raises(OSError, match="File too large") as caught:
+        save_best(tmp_path, model)
+
+    assert caught.value.filename == str(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_as_the_base_of_another_passes_on_which_texts_it_has_seen(
+    config: Path, trained: Path, newsclf: Cli
+) -> None:
+    known = {text for text, _ in sample_rows()}
+    new = [(row["text"], row["label"]) for row in headlines.rows() if row["text"] not in known]
+    write_csv(Path("known.csv"), [("text", "label"), *sample_rows()])
+    write_csv(Path("new.csv"), [("text", "label"), *new[:200]])
+    asked = ("train", "--config", config, "--epochs", 1, "--no-optimize", "--base")
+
+    refused = newsclf(*asked, trained / "model", "--data", "known.csv")
+    accepted = newsclf(*asked, trained / "model", "--data", "new.csv")
+
+    assert refused.exit_code == 2
+    assert "this base was trained on" in refused.err
+    assert accepted.exit_code == 0, accepted.err
+    before, after = (read_seen_texts(path) for path in (trained / "model", Path("model")))
+    assert before.items() < after.items()
 
 
 def test_caveats_about_the_data_are_shown(config: Path, newsclf: Cli) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsclf.common.files import replacing, write_private, write_text
+from newsclf.common.files import naming_full_disk, replacing, write_private, write_text
 
 
 def test_a_text_is_written_and_replaced(tmp_path: Path) -> None:
@@ -44,6 +44,31 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:
         interrupted()
     assert path.read_text(encoding="utf-8") == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_full_disk_is_found_in_a_library_s_words(tmp_path: Path) -> None:
+    later = RuntimeError("unexpected pos 725504 vs 725396")  # as torch says
+    later.__context__ = OSError(28, "full")
+    rust = RuntimeError("I/O error: No space left (os error 28)")
+    for error in (rust, OSError(28, "full"), later):
+        with (
+            pytest.raises(OSError, match="No space left on device") as caught,
+            naming_full_disk(tmp_path),
+        ):
+            raise error
+        assert (caught.value.errno, caught.value.filename) == (28, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("os error 2"), OSError(28, "full", "a.csv"), OSError(13, "no", "b")]
+)
+def test_other_errors_and_those_with_a_place_stay_as_they_are(
+    tmp_path: Path, error: Exception
+) -> None:
+    with pytest.raises(type(error)) as caught, naming_full_disk(tmp_path):
+        raise error
+
+    assert caught.value is error
 
 
 def test_a_private_file_is_private_whatever_the_umask(tmp_path: Path) -> None:

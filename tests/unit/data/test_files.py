@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -666,6 +667,16 @@ def test_a_pipe_is_read_line_by_line_as_lines_come(
     assert texts == expected
     assert left >= 1
     assert records.name == "stdin"
+
+
+@pytest.mark.parametrize("name", ["news.csv", "news.zip", "news"])
+def test_the_path_of_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    os.mkfifo(path)
+
+    for read in (open_records, labelled):
+        with pytest.raises(DataError, match="a pipe or a device, not a file"):
+            read(path)
 
 
 def test_bytes_of_a_pipe_that_are_not_utf8_are_a_bad_row() -> None:

@@ -111,6 +111,25 @@ def test_a_directory_is_replaced_whole(model: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+def test_what_a_killed_replacement_left_aside_is_deleted_and_nothing_else(
+    model: Path, tmp_path: Path
+) -> None:
+    new, mine, of_another = (
+        tmp_path / "new",
+        tmp_path / ".model-mine1234",
+        ".model-teacher-a1b2c3d4",
+    )
+    for folder in (new, mine, tmp_path / of_another, tmp_path / ".model-a1b2c3d4/old"):
+        folder.mkdir(parents=True)
+    (mine / "notes.txt").touch()
+    (tmp_path / ".model-zzzzzzzz").symlink_to(tmp_path / of_another)
+
+    replace_directory(new, model)
+
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"model", mine.name, of_another, ".model-zzzzzzzz"}
+
+
 def test_the_readme_says_what_is_known_and_what_is_not() -> None:
     text = render_readme(build_card())
     assert "90.0 % (80.0 % to 95.0 %)" in text

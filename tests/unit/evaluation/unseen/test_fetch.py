@@ -182,8 +182,11 @@ def test_a_cache_that_cannot_be_written_does_not_stop_the_evaluation(
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     catalogue = catalogue_of(tmp_path, "finentity")
 
-    with pytest.raises(ConfigError, match=r"--sets .*absent: no such folder"):
-        read_files(catalogue, catalogue.sets[0], folder=tmp_path / "absent", cache=tmp_path)
+    (tmp_path / "file").touch()
+
+    for name, said in (("absent", "no such folder"), ("file", "not a folder")):
+        with pytest.raises(ConfigError, match=rf"--sets .*{name}: {said}"):
+            read_files(catalogue, catalogue.sets[0], folder=tmp_path / name, cache=tmp_path)
 
 
 def test_the_cache_is_the_user_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
