@@ -16,7 +16,7 @@ from newsclf.contract.answers import Prediction
 from newsclf.data.examples import Example
 from newsclf.evaluation.comparison import compared, open_other
 from newsclf.evaluation.gates import check_minimum
-from newsclf.evaluation.records import Gate, SeenRows
+from newsclf.evaluation.records import Comparison, Gate, SeenRows
 from newsclf.evaluation.report_files import check_writable, write_files
 from newsclf.evaluation.rows import Classify, Model, Runtime
 from newsclf.evaluation.unseen.catalogue import MEAN, Catalogue, UnseenSet, read_catalogue
@@ -112,9 +112,8 @@ def evaluate_unseen(request: UnseenRequest) -> UnseenEvaluated:
     for each in chosen:
         counted = [before.unseen for before in prepared if not before.shares_with]
         prepared.append(_prepare(each, catalogue, request, (seen, seen_by_other), counted))
-    report = _report(request, catalogue, shown, models, prepared)
-    if compare is not None:
-        report = _with_comparison(report, prepared, shown, compare)
+    opponent = _Opponent(shown, compare, compare.classifier(request.runtime)) if compare else None
+    report = _report(request, catalogue, shown, models, prepared, opponent=opponent)
     _write(report, folder)
     return UnseenEvaluated(report, folder)
 
@@ -183,6 +182,8 @@ def _report(
     shown: Model,
     models: Sequence[Model],
     prepared: Sequence[_Prepared],
+    *,
+    opponent: _Opponent | None,
 ) -> UnseenReport:
     from newsclf.evaluation.unseen import scores
 
@@ -193,7 +194,7 @@ def _report(
     sets = []
     for i, each in enumerate(prepared):
         logger.info("%s: %s headlines", each.unseen.title, f"{len(each.examples):,}")
-        found = _set_report(each, classify, other)
+        found = _set_report(each, classify, other, opponent)
         found = found.model_copy(
             update={
                 "known_to_base": catalogue.has_seen(shown.card.base.name, each.unseen.name),
@@ -223,7 +224,9 @@ def _other_classifier(model: Model, request: UnseenRequest) -> Classify:
     return model.classifier("float" if request.runtime == "int8" else "int8")
 
 
-def _set_report(prepared: _Prepared, classify: Classify, other: Classify | None) -> SetReport:
+def _set_report(
+    prepared: _Prepared, classify: Classify, other: Classify | None, opponent: _Opponent | None
+) -> SetReport:
     """A set's report for one model."""
     from newsclf.evaluation import metrics
     from newsclf.evaluation.confidence import risk_coverage
@@ -263,26 +266,27 @@ def _set_report(prepared: _Prepared, classify: Classify, other: Classify | None)
         risk_coverage=risk_coverage(truth, predictions) if development else None,
         conflicting=scores.answers_to_conflicting(headlines.conflicting, conflicting),
         int8_agreement=scores.agreement(predicted, _labels_of(other(texts))) if other else None,
+        comparison=opponent.comparison(prepared, predicted) if opponent else None,
         errors=errors if development else [],
         seeds=[],
         spread={},
     )
 
 
-def _with_comparison(
-    report: UnseenReport, prepared: Sequence[_Prepared], model: Model, other: Model
-) -> UnseenReport:
-    """The report with McNemar's test of a second model on each set."""
-    classify, others = (each.classifier(report.runtime) for each in (model, other))
-    sets = []
-    for found, each in zip(report.sets, prepared, strict=True):
-        texts = [example.text for example in each.examples]
-        answers = _labels_of(classify(texts)), _labels_of(others(texts))
-        comparison = compared(model, other, each.examples, *answers)
-        if each.unseen.use == "sealed":
-            comparison = comparison.model_copy(update={"differences": []})
-        sets.append(found.model_copy(update={"comparison": comparison}))
-    return report.model_copy(update={"sets": sets})
+@dataclass(frozen=True, slots=True)
+class _Opponent:
+    """A second model on the same headlines."""
+
+    shown: Model
+    model: Model
+    classify: Classify
+
+    def comparison(self, prepared: _Prepared, predicted: Sequence[int]) -> Comparison:
+        """McNemar's test on a set; of a sealed one without its headlines."""
+        others = _labels_of(self.classify([each.text for each in prepared.examples]))
+        found = compared(self.shown, self.model, prepared.examples, predicted, others)
+        sealed = prepared.unseen.use == "sealed"
+        return found.model_copy(update={"differences": []}) if sealed else found
 
 
 def _labels_of(predictions: Sequence[Prediction]) -> list[int]:
