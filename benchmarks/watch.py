@@ -23,6 +23,7 @@ import typer
 from benchmarks.headlines import read_headlines, untrained_model
 from benchmarks.record import documents
 from newsclf.contract.answers import Prediction
+from newsclf.predict.classifier import Classifier, Source
 from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.watch.chain import Chain
 from newsclf.watch.configuration import load_watch
@@ -31,7 +32,7 @@ from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.page.server import serving
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
-from newsclf.watch.run import Classifier, WatchRequest, opened
+from newsclf.watch.run import WatchRequest, opened
 from newsclf.watch.signals.configuration import Configuration
 from newsclf.watch.signals.entities import WatchedEntity
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
@@ -72,14 +73,13 @@ async def _to_the_page(titles: Sequence[str], scratch: Path, seconds: int) -> li
     for file in files:
         file.touch()
     engine = Engine(untrained_model(scratch / "model"))
-    classifier = Classifier(
-        classify=engine.classify, name="benchmark", digest="5f" * 32, engine="int8", explains=False
-    )
+    classifier = Classifier(engine.classify, Source("model", "benchmark", "5f" * 32, "benchmark"))
     request = WatchRequest(
         settings=load_watch(scratch / "watch.toml"),
         folder=scratch,
         record=scratch / "news.db",
         classifier=classifier,
+        explains=False,
         environ={},
         stdin=io.BytesIO(),
         allow_private=True,

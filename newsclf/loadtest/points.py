@@ -36,10 +36,10 @@ _ALONE = Load(model="closed", concurrency=1, warmup_s=1, duration_s=4, max_in_fl
 class Callbacks:
     """Functions that a load test calls while it runs."""
 
-    on_point: Callable[[str, Load, str], None]
+    on_point: Callable[[str, Load, str], None] = lambda *_: None
     """Takes name, load and place (such as `2 of 6`) of a point that begins."""
-    on_progress: Callable[[Progress], None]
-    on_point_done: Callable[[PointSummary], None]
+    on_progress: Callable[[Progress], None] = lambda _: None
+    on_point_done: Callable[[PointSummary], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from newsclf.common.errors import DataError
 from newsclf.contract.answers import Prediction
 from newsclf.contract.explanation import (
     WordWeight,
@@ -12,9 +13,15 @@ from newsclf.contract.explanation import (
     explanations,
     with_occlusions,
 )
+from newsclf.contract.labels import LABELS
 from newsclf.contract.limits import MAX_EXPLAINED_CHARACTERS, MAX_HEADLINES
+from newsclf.contract.requests import headline_problem
 
 Classify = Callable[[Sequence[str]], list[Prediction]]
+PREDICTED_LABEL = "predicted_label"
+SCORES = tuple(f"p_{label}" for label in LABELS)
+COLUMNS = (PREDICTED_LABEL, *SCORES)
+"""Columns that scoring adds to a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,22 @@ def answer(texts: Sequence[str], classify: Classify, asked: Asked) -> list[Answe
     explained = (each for group in _groups(short) for each in _explained(group, classify))
     rest = (Answer(text, found) for text, found in zip(long, classify(long), strict=True))
     return [next(rest if len(text) > MAX_EXPLAINED_CHARACTERS else explained) for text in texts]
+
+
+def check_headlines(texts: Sequence[str]) -> None:
+    """Check that headlines can be classified.
+
+    Raises:
+        DataError: One is empty or no text.
+        TypeError: They are one string, or one of them is not a string.
+    """
+    if isinstance(texts, str):
+        raise TypeError("headlines must be a list of strings, not one string")
+    for number, text in enumerate(texts, start=1):
+        if not isinstance(text, str):
+            raise TypeError(f"headline {number} is of type {type(text).__name__}, not a string")
+        if problem := headline_problem(text):
+            raise DataError(f"headline {number} of {len(texts)} {problem}", hint="leave it out")
 
 
 def _explained(texts: Sequence[str], classify: Classify) -> list[Answer]:

@@ -13,19 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from newsclf.common.errors import ConfigError, DataError
-from newsclf.common.machine import available_cores
 from newsclf.common.settings import ReadingSettings
-from newsclf.contract.labels import LABELS
-from newsclf.contract.requests import headline_problem
 from newsclf.data.formats.columns import TEXT_COLUMN
 from newsclf.data.formats.rows import BadRow, Record, headline_of
 from newsclf.data.records import Records, open_records
 from newsclf.data.sink import StreamFormat, Write, open_sink, stream_sink
-from newsclf.model.card import ModelCard
-from newsclf.model.directory import check_files
-from newsclf.predict.answer import Answer, Asked, Classify, answer
+from newsclf.predict.answer import COLUMNS, Answer, Asked, Classify, answer, check_headlines
 from newsclf.predict.english import Doubt, count_doubts
-from newsclf.serving.engines.onnx_runtime import FILES, Engine
 
 _WINDOW_ROWS = 2048
 _EXPLAINED_WINDOW_ROWS = 128
@@ -33,8 +27,6 @@ _EXPLAINED_WINDOW_ROWS = 128
 _NAMED_BAD_ROWS = 5
 _COUNTED_SUFFIXES = (".csv", ".tsv", ".jsonl", ".txt")
 _BLOCK_BYTES = 1 << 20
-COLUMNS = ("predicted_label", *(f"p_{label}" for label in LABELS))
-"""Columns that scoring adds to a row."""
 UNCERTAIN, EXPLANATION = "uncertain", "explanation"
 """Columns that it adds on request."""
 
@@ -141,22 +133,10 @@ def predict(texts: Sequence[str], classify: Classify, asked: Asked) -> Predicted
     Raises:
         DataError: A headline cannot be used.
     """
-    for number, text in enumerate(texts, start=1):
-        if problem := headline_problem(text):
-            raise DataError(f"headline {number} of {len(texts)} {problem}", hint="leave it out")
+    check_headlines(texts)
     started = time.perf_counter()
     answers = answer(texts, classify, asked)
     return Predicted(answers, 1000 * (time.perf_counter() - started))
-
-
-def open_model(folder: Path, card: ModelCard) -> Engine:
-    """Load the engine of a model directory, on all cores.
-
-    Raises:
-        ModelError: Its files do not match its card.
-    """
-    check_files(folder, card.files, FILES)
-    return Engine(folder, threads=available_cores())
 
 
 def score(

@@ -23,7 +23,8 @@ from newsclf.common.errors import NewsclfError
 from newsclf.contract.answers import Prediction
 from newsclf.contract.explanation import WordWeight
 from newsclf.contract.requests import headline_problem
-from newsclf.predict.answer import Answer, Asked, Classify, answer
+from newsclf.predict.answer import Answer, Asked, answer
+from newsclf.predict.classifier import Classifier
 from newsclf.watch.chain import Chain, Step
 from newsclf.watch.channels import make_channels
 from newsclf.watch.configuration import WatchSettings
@@ -63,21 +64,6 @@ _RESENT_FOR = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Classifier:
-    """What scores the headlines."""
-
-    classify: Classify
-    name: str
-    """Name of the deployment, or model directory."""
-    digest: str
-    """Of the model."""
-    engine: str
-    """What computes the scores, such as `onnxruntime int8`."""
-    explains: bool
-    """Whether the words of every headline may be weighed, which takes some 15 predictions each."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchRequest:
     """What to watch, and with what."""
 
@@ -87,6 +73,8 @@ class WatchRequest:
     record: Path
     """The record; its folder exists."""
     classifier: Classifier
+    explains: bool
+    """Whether the words of every headline may be weighed, which takes some 15 predictions each."""
     environ: Mapping[str, str] = field(repr=False)
     stdin: BinaryIO
     allow_private: bool = False
@@ -97,7 +85,9 @@ class WatchRequest:
     @property
     def configuration(self) -> Configuration:
         """What its signals are computed with."""
-        return configuration_of(self.settings, self.classifier.digest, self.classifier.engine)
+        source = self.classifier.source
+        engine = "onnxruntime int8" if source.kind == "model" else "deployment"
+        return configuration_of(self.settings, source.digest, engine)
 
 
 def configuration_of(settings: WatchSettings, model: str, engine: str) -> Configuration:
@@ -180,8 +170,8 @@ class Watch:
         self.outbox: Outbox
         self.hub = Hub(
             Watched(
-                model=request.classifier.name,
-                digest=request.classifier.digest,
+                model=request.classifier.source.name,
+                digest=request.classifier.source.digest,
                 half_life_s=request.settings.signals.half_life_s,
                 started=_now(),
             ),
@@ -216,7 +206,7 @@ class Watch:
             isinstance(source, Pipe) for source in self._sources.followed.values()
         )
         endless: list[Coroutine[Any, Any, None]] = [self._score(), self._bars()]
-        if self._request.classifier.explains:
+        if self._request.explains:
             endless.append(self._explain())
         if self._polled:
             poller = Poller(

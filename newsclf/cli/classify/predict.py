@@ -28,9 +28,9 @@ from newsclf.contract.requests import confidence_problem
 from newsclf.data.sink import StreamFormat
 
 if TYPE_CHECKING:
-    from newsclf.cli.classify.predict_source import Classifier
     from newsclf.cli.console import Output
     from newsclf.predict.answer import Asked
+    from newsclf.predict.classifier import Classifier
 
 _STDIN = "-"
 _LONGEST_PATH = 1024

@@ -27,9 +27,9 @@ from newsclf.predict.run import (
 )
 
 if TYPE_CHECKING:
-    from newsclf.cli.classify.predict_source import Classifier
     from newsclf.cli.console import Output
     from newsclf.predict.answer import Asked
+    from newsclf.predict.classifier import Classifier
     from newsclf.predict.english import Doubt
 
 
@@ -69,7 +69,7 @@ def write(output: Output, request: ScoreRequest, classifier: Classifier) -> None
     with _progress(output, request.rows) as on_window:
         tally = score(request, classifier.classify, on_window)
     document = {
-        "source": classifier.source,
+        "source": classifier.source.as_dict(),
         "rows": tally.rows,
         "labels": {label: tally.labels[label] for label in LABELS},
         "output": str(target),

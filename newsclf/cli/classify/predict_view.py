@@ -12,8 +12,8 @@ from newsclf.contract.labels import LABELS
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from newsclf.cli.classify.predict_source import Classifier
     from newsclf.predict.answer import Answer, Asked
+    from newsclf.predict.classifier import Classifier
 
 _BAR_CELLS = 20
 _SHOWN_CHARACTERS = 500
@@ -25,7 +25,7 @@ def document(
 ) -> dict[str, object]:
     """Answers as --json prints them, with their source."""
     return {
-        "source": classifier.source,
+        "source": classifier.source.as_dict(),
         "predictions": [answer.as_dict(asked) for answer in answers],
         "latency_ms": round(latency_ms, 3),
     }

@@ -30,7 +30,7 @@ from newsclf.cli.watch.replay import replay
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
-    from newsclf.watch.run import Classifier, Watch, WatchRequest
+    from newsclf.watch.run import Watch, WatchRequest
 
 _PORT = 8090
 watch = typer.Typer(
@@ -161,9 +161,8 @@ def run(
         settings=settings,
         folder=folder,
         record=record_path(record, general_settings, make=True),
-        classifier=_classifier(
-            found.classify, found.source, people=page.page or not general.as_json
-        ),
+        classifier=found,
+        explains=found.source.kind == "model" and (page.page or not general.as_json),
         environ=os.environ,
         stdin=sys.stdin.buffer,
         allow_private=allow_private,
@@ -205,19 +204,6 @@ def _init(output: Output, path: Path, *, overwrite: bool) -> None:
     output.note(
         f"wrote {path}: put your contact in it, and the names to watch\n"
         "then try its sources: newsclf watch --check"
-    )
-
-
-def _classifier(classify: object, source: dict[str, str], *, people: bool) -> Classifier:
-    from newsclf.watch.run import Classifier
-
-    own = source["kind"] == "model"
-    return Classifier(
-        classify=classify,  # type: ignore[arg-type]
-        name=source["name"],
-        digest=source["digest"],
-        engine="onnxruntime int8" if own else "deployment",
-        explains=own and people,
     )
 
 

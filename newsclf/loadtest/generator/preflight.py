@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
@@ -23,7 +24,7 @@ def check(target: Target) -> None:
         RequestRejectedError: the credential is refused, or this is no classifier.
         ServiceError: it can't be reached, or fails.
     """
-    response, _ = asyncio.run(_send_one(target))
+    response, _ = _sent(target)
     outcome = outcome_of(response, target.headlines_per_request)
     if outcome == Outcome.OK:
         return
@@ -42,7 +43,16 @@ def check(target: Target) -> None:
 
 def service_s(target: Target) -> float:
     """Measure the service time of one request alone; ServiceError if it is not answered."""
-    return asyncio.run(_send_one(target))[1]
+    return _sent(target)[1]
+
+
+def _sent(target: Target) -> tuple[httpx.Response, float]:
+    """The answer to one request, and its service time in seconds.
+
+    A notebook has an event loop of its own running in its thread, so this one gets another thread.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _send_one(target)).result()
 
 
 async def _send_one(target: Target) -> tuple[httpx.Response, float]:

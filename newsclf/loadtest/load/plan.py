@@ -40,7 +40,8 @@ class LoadChoice:
     replay: Replay | None = None
     warmup_s: float
     duration_s: float
-    max_in_flight: int
+    max_in_flight: int = 256
+    """Most requests of an open loop that wait for an answer at once."""
 
 
 def make_loads(choice: LoadChoice) -> list[Load]:

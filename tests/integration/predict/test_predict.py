@@ -19,9 +19,9 @@ import pytest
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
 from newsclf.contract.limits import MAX_HEADLINES
-from newsclf.model.card import read_card
 from newsclf.predict.answer import Asked, answer
-from newsclf.predict.run import RowsRequest, ScoreRequest, open_model, score
+from newsclf.predict.classifier import Classifier
+from newsclf.predict.run import RowsRequest, ScoreRequest, score
 from tests.conftest import Cli
 from tests.support.builders import EXTRAS, sample_rows, write_csv
 
@@ -173,9 +173,7 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
     request = ScoreRequest(rows=RowsRequest(source=Path("in.csv")), target=Path("out.csv"))
 
     with pytest.raises(DataError, match="line 3002: the headline is empty"):
-        score(
-            request, open_model(*read_card(model)).classify, lambda tally: done.append(tally.rows)
-        )
+        score(request, Classifier.load(model).classify, lambda tally: done.append(tally.rows))
 
     assert done == [2048]
     assert sorted(path.name for path in Path().iterdir()) == ["in.csv", "model"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
 import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,91 +12,16 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from newsclf.contract.answers import Prediction
-from newsclf.watch.chain import Chain, Step
-from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
-from newsclf.watch.record.recorder import Recorder
-from newsclf.watch.record.replay import Record
-from newsclf.watch.record.rows import Alert as AlertEntry
-from newsclf.watch.record.rows import Signal as SignalEntry
 from newsclf.watch.replaying import replay
 from newsclf.watch.signals.alerts import Alert
-from newsclf.watch.signals.configuration import Configuration
-from newsclf.watch.signals.entities import WatchedEntity
 from newsclf.watch.signals.entries import alert_of
-from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 from newsclf.watch.signals.source_alerts import SourceAlert
-from tests.support.newsrecord import START, Clock
+from tests.support.watching import BAR_S, SOURCES, Watching, configuration
 
-SOURCES = ("wire", "paper")
-BAR_S = 60
 SUBJECTS = ("Nvidia", "Vodafone", "Nvidia and Vodafone", "Copper")
 WORDS = ("orders", "margin", "rises", "falls", "guidance", "plant", "strike", "buyback", "court")
-
-
-def configuration(model: str = "5f" * 32) -> Configuration:
-    return Configuration(
-        signals=SignalSettings(half_life_s=600, shrinkage=1, bar_s=BAR_S),
-        alerts=AlertSettings(enter=0.2, leave=0.1, cool_down_s=120, min_events=1),
-        watchlist=(WatchedEntity(name="Nvidia"), WatchedEntity(name="Vodafone")),
-        sources=SOURCES,
-        model=model,
-        engine="a test",
-    )
-
-
-class Watching:
-    """A chain with its record and clock, which can be ended and go on."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.clock = Clock(START + dt.timedelta(seconds=BAR_S / 2))
-        self.sent: list[Alert | SourceAlert] = []
-        self._open(configuration())
-
-    def _open(self, used: Configuration) -> None:
-        self.recorder = Recorder(self.path, now=self.clock)
-        self.record = Record(self.path)
-        self.chain = Chain(self.recorder, self.record, used, now=self.clock)
-        self.chain.restore()
-
-    def close(self) -> None:
-        """End, as a kill does: nothing more is written."""
-        self.record.close()
-        self.recorder.close()
-
-    def restart(self, used: Configuration | None = None) -> None:
-        """End, and go on."""
-        self.close()
-        self._open(used or configuration())
-
-    def deliver(self, source: str, *items: Item, outcome: Outcome = Outcome.OK) -> Step:
-        """Take the answer of a source."""
-        return self.chain.add_answer(
-            source,
-            Answered(outcome=outcome, items=items, at=self.clock.now, monotonic_s=0.0),
-        )
-
-    def score(self, at_most: int = 100) -> list[str]:
-        """Score what waits; returns its texts."""
-        waiting = self.chain.to_score(at_most)
-        if waiting:
-            self.chain.add_scores([v for v, _ in waiting], [predicted(text) for _, text in waiting])
-        return [text for _, text in waiting]
-
-    def pass_(self, seconds: float) -> Step:
-        """Let time pass, and compute the bar that ended."""
-        self.clock.pass_(dt.timedelta(seconds=seconds))
-        step = self.chain.bar()
-        self.sent += step.alerts
-        return step
-
-    def computed(self) -> tuple[list[SignalEntry], list[AlertEntry]]:
-        """All signals and alerts on record."""
-        found = [c.computed for c in self.record.commits() if c.computed is not None]
-        return [s for c in found for s in c.signals], [a for c in found for a in c.alerts]
 
 
 @pytest.fixture
@@ -106,12 +29,6 @@ def watching(tmp_path: Path) -> Iterator[Watching]:
     found = Watching(tmp_path / "record.db")
     yield found
     found.close()
-
-
-def predicted(text: str) -> Prediction:
-    """Probabilities that depend on the text alone."""
-    positive = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 2**32
-    return Prediction((1 - positive, 0.0, positive))
 
 
 # --- restarts and replays
