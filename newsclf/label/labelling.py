@@ -18,7 +18,14 @@ from newsclf.common.errors import DataError
 from newsclf.contract.requests import headline_problem
 from newsclf.data.formats.columns import TEXT_COLUMN
 from newsclf.data.formats.rows import BadRow, Record, headline_of
-from newsclf.data.labelled import Audit, Vote, read_labelled, write_audit, write_labelled
+from newsclf.data.labelled import (
+    Audit,
+    LabelledRow,
+    Vote,
+    read_labelled,
+    write_audit,
+    write_labelled,
+)
 from newsclf.data.overlap import distinct
 from newsclf.data.records import open_records
 from newsclf.label.firewall import passed
@@ -172,14 +179,34 @@ def write_labels(out: Path, task: Task, votes: Votes, *, gate: Mapping[str, floa
         GoldRow(text=text, known=known, votes=tuple(of_gold.get(text, ())))
         for text, known in task.mixed.gold.items()
     ]
+    return write_measured(
+        out, rows, gold, gold_name=task.mixed.gold_name, firewall=task.firewall, gate=gate
+    )
+
+
+def write_measured(
+    out: Path,
+    rows: Sequence[LabelledRow],
+    gold: Sequence[GoldRow],
+    *,
+    gold_name: str,
+    firewall: int,
+    gate: Mapping[str, float],
+) -> Audit:
+    """Write rows, hidden rows and the audit that follows from them; arguments as of `measure`.
+
+    Raises:
+        OSError: A file can't be written.
+    """
     write_gold(out, gold)
+    digest = write_labelled(out, rows)
     audit = measure(
-        rows,
-        gold,
-        file_sha256=write_labelled(out, rows),
-        gold_name=task.mixed.gold_name,
-        firewall=task.firewall,
-        gate=gate,
+        rows, gold, file_sha256=digest, gold_name=gold_name, firewall=firewall, gate=gate
     )
     write_audit(out, audit)
     return audit
+
+
+def journal_path(out: Path) -> Path:
+    """Where people's decisions about a labelled file are."""
+    return out.with_name(f"{out.name}.review")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,23 +12,22 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from newsclf.cli.label.headlines import WatchOptions, find_headlines, reads_stdin
+from newsclf.cli.label.people import HumanOptions
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import StateOptions
-from newsclf.cli.signals import Ended, run_async
+from newsclf.cli.signals import run_async
 from newsclf.contract.labels import LABELS
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.data.examples import Example
-    from newsclf.data.labelled import Audit, Measured, Vote
+    from newsclf.data.labelled import Vote
     from newsclf.label.labelling import Task
     from newsclf.label.llm.prompt import Prompt
     from newsclf.label.llm.run import LlmVotes
-    from newsclf.label.review.session import Session
 
 _EXAMPLES = 6
 """Rows of the training part that a prompt shows with their label."""
-_PORT = 8091
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,26 +70,6 @@ class LlmOptions:
             show_default="by configs/llm_prices.toml",
         ),
     ] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class HumanOptions:
-    """Options of labelling by hand."""
-
-    PANEL: ClassVar = "Labels of a person"
-    human: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Label by hand, under this name; the most useful first."),
-    ] = None
-    page: Annotated[
-        bool, typer.Option("--page", help="On a web page of this machine, not in the terminal.")
-    ] = False
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")
-    ] = _PORT
-    show: Annotated[
-        bool, typer.Option("--show", help="Show the labels of others before one's own decision.")
-    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +116,10 @@ def label(
     ] = None,
     audit: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Rank the rows of a labelled file by doubt, and end."),
+        typer.Option(
+            metavar="FILE",
+            help="Rank the rows of a labelled file by doubt; with --human, review them so.",
+        ),
     ] = None,
     worth: Annotated[
         str | None,
@@ -177,19 +158,35 @@ def label(
     nothing twice.
     """
     output = general.start()
+    from newsclf.cli.label.scores import show_scores
     from newsclf.common.errors import ConfigError
     from newsclf.common.settings import DataSettings
     from newsclf.label.firewall import held_out_texts
     from newsclf.label.gate import check_gate, parse_gate
     from newsclf.label.gold import gold_source
-    from newsclf.label.labelling import joined, make_task, votes_of_models, write_labels
+    from newsclf.label.labelling import (
+        joined,
+        journal_path,
+        make_task,
+        votes_of_models,
+        write_labels,
+    )
     from newsclf.label.llm.prompt import make_prompt
     from newsclf.label.review.journal import read_votes
 
     if audit is not None:
-        from newsclf.cli.label.doubts_view import show_doubts
+        from newsclf.cli.label.doubts import review_doubts, show_doubts
 
-        show_doubts(output, audit, base=base, seed=seed)
+        if file is not None or llm.llm or human.model is not None:
+            raise ConfigError(
+                "--audit takes neither headlines nor --llm nor --model",
+                hint=f"newsclf label --audit {audit}; --base names the model that doubts",
+            )
+        if human.human:
+            gate = parse_gate(trust.gate) if trust.gate else None
+            review_doubts(output, audit, human, base=base, seed=seed, gate=gate)
+        else:
+            show_doubts(output, audit, base=base, seed=seed)
         return
     if worth is not None:
         from newsclf.cli.label.worth_view import show_worth
@@ -218,15 +215,15 @@ def label(
     )
     _note_task(output, task)
     out.parent.mkdir(parents=True, exist_ok=True)
-    journal = out.with_name(f"{out.name}.review")
+    journal = journal_path(out)
     by_models: Mapping[str, Sequence[Vote]] = votes_of_models(out)
     if llm.llm:
         by_models = _ask_models(output, task, llm, make_prompt(examples), out)
     if human.human:
-        _review(output, task, by_models, human, journal)
-    by_people = read_votes(journal) if journal.exists() else {}
-    found = write_labels(out, task, joined(by_models, by_people), gate=gate)
-    _show(output, out, found)
+        _review(output, task, joined(by_models, read_votes(journal)), human, journal, seed=seed)
+    votes = joined(by_models, read_votes(journal))
+    found = write_labels(out, task, votes, gate=gate)
+    show_scores(output, out, found)
     check_gate(found, out)
 
 
@@ -335,55 +332,18 @@ def _usd(text: str | None) -> Decimal | None:
 def _review(
     output: Output,
     task: Task,
-    by_models: Mapping[str, Sequence[Vote]],
+    votes: Mapping[str, Sequence[Vote]],
     options: HumanOptions,
     journal: Path,
+    *,
+    seed: int,
 ) -> None:
-    """Let a person decide, until they quit."""
-    from newsclf.cli.label.review import review_in_terminal
-    from newsclf.cli.label.screen import summary
-    from newsclf.common.visible import visible
-    from newsclf.label.review.page.server import serving_review
-    from newsclf.label.review.queue import ReviewItem
-    from newsclf.label.review.session import Session
+    """Let a person decide, the most useful headlines first."""
+    from newsclf.cli.label.people import review
+    from newsclf.label.review.model import with_probabilities
+    from newsclf.label.review.queue import ReviewItem, order_with_hidden
 
-    items = [ReviewItem(text, tuple(by_models.get(text, ()))) for text in task.mixed.texts]
-
-    async def serve(session: Session) -> None:
-        async with serving_review(session, port=options.port) as address:
-            output.note(f"the page is at {address}; Ctrl-C ends the review", always=True)
-            await asyncio.Event().wait()
-
-    with Session(items, journal, options.human or "", show=options.show) as session:
-        if options.page:
-            try:
-                run_async(serve(session))
-            except Ended:
-                raise
-            except KeyboardInterrupt:
-                pass
-        else:
-            review_in_terminal(session, output.console)
-        output.note(visible(summary(session.progress())))
-
-
-def _show(output: Output, out: Path, audit: Audit) -> None:
-    output.data(audit.model_dump(mode="json"))
-
-    def cell(found: Measured) -> str:
-        return f"{found.value:.3f} ({found.low:.3f}\u2013{found.high:.3f})"  # en dash
-
-    scores = [audit.score, *(audit.annotators if len(audit.annotators) > 1 else ())]
-    rows = [
-        (score.annotator, score.rows, score.failures, cell(score.accuracy), cell(score.kappa))
-        for score in scores
-    ]
-    columns = ("annotator", "rows", "no label", "accuracy", "kappa")
-    title = f"Labels on {audit.gold_rows:,} hidden rows of known label"
-    output.show(output.table(title, columns, rows))
-    if audit.alpha is not None:
-        output.show(f"Krippendorff's alpha between annotators: {cell(audit.alpha)}")
-    output.note(
-        f"wrote {audit.rows:,} labelled headlines to {out}"
-        + (f", and {audit.undecided:,} without a label" if audit.undecided else "")
-    )
+    items = [ReviewItem(text, tuple(votes.get(text, ()))) for text in task.mixed.texts]
+    if options.model is not None:
+        items = with_probabilities(items, options.model)
+    review(output, order_with_hidden(items, task.mixed.gold, seed=seed), options, journal)

@@ -188,17 +188,20 @@ def votes_of(decisions: list[Decision]) -> dict[str, tuple[Vote, ...]]:
     return votes
 
 
-def read_votes(path: Path) -> dict[str, tuple[Vote, ...]]:
-    """People's votes in a journal, by headline; none if there is no such file.
+def read_decisions(path: Path) -> list[Decision]:
+    """All lines of a journal; none if there is no such file.
 
     Raises:
         StateError: It can't be read.
         DataError: One of its lines is no decision.
     """
     if not path.exists():
-        return {}
+        return []
     journal = Journal(path)
-    try:
-        return votes_of(journal.decisions)
-    finally:
-        journal.close()
+    journal.close()
+    return journal.decisions
+
+
+def read_votes(path: Path) -> dict[str, tuple[Vote, ...]]:
+    """People's votes in a journal, by headline; raises as `read_decisions` does."""
+    return votes_of(read_decisions(path))

@@ -14,8 +14,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import random
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from newsclf.contract.labels import LABELS
@@ -108,6 +109,33 @@ def review_order(items: Sequence[ReviewItem]) -> list[int]:
     places = sorted(range(len(ranked)), key=rounds.__getitem__)
     leading = [_leading(items[index]) for index in ranked]
     return [ranked[place] for place in _mixed(places, groups, leading)]
+
+
+def order_with_hidden(
+    items: Sequence[ReviewItem], hidden: Collection[str], *, seed: int
+) -> list[ReviewItem]:
+    """Put headlines in the order of review, with hidden rows of known label evenly among them.
+
+    Any part of the review that a person gets through so has its share of hidden rows. These are
+    ordered by votes alone: the model may have learnt their labels, and would lead the reviewer to
+    exactly those that are wrong, which would make the rest of the file look better than it is.
+
+    Args:
+        items: Headlines and hidden rows.
+        hidden: Texts of the hidden rows.
+        seed: Chooses where the hidden rows stand among their neighbours.
+    """
+    ours = [item for item in items if item.text not in hidden]
+    theirs = [item for item in items if item.text in hidden]
+    by_votes = review_order([replace(item, probabilities=None) for item in theirs])
+    chance = random.Random(seed)  # noqa: S311 - a reproducible choice, not a secret
+    # At random within its part of the order: every tenth headline would be recognised.
+    places = [
+        *((place + 0.5) / len(ours) for place in range(len(ours))),
+        *((place + chance.random()) / len(theirs) for place in range(len(theirs))),
+    ]
+    ordered = [ours[i] for i in review_order(ours)] + [theirs[i] for i in by_votes]
+    return [ordered[i] for i in sorted(range(len(ordered)), key=places.__getitem__)]
 
 
 def _opinion(

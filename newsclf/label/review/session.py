@@ -72,6 +72,7 @@ class Session:
         annotator: str,
         *,
         show: bool = False,
+        ordered: bool = False,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -82,6 +83,7 @@ class Session:
             journal: File of all decisions, of any number of people; made if it is missing.
             annotator: Name of the person.
             show: Whether others' labels are shown before the person's own decision.
+            ordered: Whether the items are in the order of review already.
             clock: The time now, UTC.
             monotonic: Seconds on a clock that is never set.
 
@@ -97,7 +99,8 @@ class Session:
             _check_text(item.text)
             unique.setdefault(item.text, item)
         given = list(unique.values())
-        self._items = {given[i].text: given[i] for i in review_order(given)}
+        order = range(len(given)) if ordered else review_order(given)
+        self._items = {given[i].text: given[i] for i in order}
         self._clock = clock
         self._monotonic = monotonic
         self._id = secrets.token_hex(4)

@@ -16,6 +16,7 @@ from newsclf.label.review.queue import (
     disagreement,
     margin,
     opinions,
+    order_with_hidden,
     review_order,
 )
 from tests.support.review import LLM, vote
@@ -120,3 +121,43 @@ def test_thousands_of_forms_of_one_headline_are_all_there() -> None:
     items = [ReviewItem(f"Korvath Bank: net asset value of {i} euros a share") for i in range(3000)]
 
     assert sorted(review_order(items)) == list(range(3000))
+
+
+def test_hidden_rows_are_spread_over_the_order_whatever_the_model_says_of_them() -> None:
+    texts = titles(110)
+    hidden = texts[::11]
+    items = [
+        ReviewItem(
+            text,
+            votes=(vote("neutral"),) * (3 + number % 2) + (vote("positive"),) * (number % 2),
+            # It has learnt the labels of the hidden rows.
+            probabilities=(0.0, 1.0, 0.0) if text in hidden else (0.2, 0.3 + number / 1000, 0.3),
+        )
+        for number, text in enumerate(texts)
+    ]
+
+    order = [item.text for item in order_with_hidden(items, hidden, seed=3)]
+
+    assert sorted(order) == sorted(texts)
+    places = [order.index(text) for text in hidden]
+    assert [
+        sum(start <= place < start + 22 for place in places) for start in range(0, 110, 22)
+    ] == [2] * 5
+    assert len({late - early for early, late in pairwise(sorted(places))}) > 3, "no regular places"
+    assert order != [item.text for item in order_with_hidden(items, hidden, seed=4)]
+    ours = [item for item in items if item.text not in hidden]
+    assert [text for text in order if text not in hidden] == [
+        ours[i].text for i in review_order(ours)
+    ]
+    by_votes = [ReviewItem(item.text, item.votes) for item in items if item.text in hidden]
+    assert [text for text in order if text in hidden] == [
+        by_votes[i].text for i in review_order(by_votes)
+    ]
+
+
+def test_without_hidden_rows_or_with_nothing_else_all_are_there() -> None:
+    items = [ReviewItem(text) for text in titles(3)]
+
+    assert order_with_hidden([], [], seed=0) == []
+    assert len(order_with_hidden(items, [], seed=0)) == 3
+    assert len(order_with_hidden(items, [item.text for item in items], seed=0)) == 3

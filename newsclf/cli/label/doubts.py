@@ -1,12 +1,14 @@
-"""Show the rows of a labelled file whose label is doubted."""
+"""Show the rows of a labelled file whose label is doubted, or have a person review them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
+    from newsclf.cli.label.people import HumanOptions
     from newsclf.data.labelled import Label
 
 _SHOWN = 20
@@ -42,3 +44,30 @@ def show_doubts(output: Output, path: Path, *, base: str, seed: int) -> None:
     columns = ("headline", "label", "rather", "probability")
     output.show(output.table(f"Labels of {path.name} that are most doubted", columns, rows))
     output.note(f"{len(found):,} rows ranked; --json prints all of them")
+
+
+def review_doubts(
+    output: Output,
+    path: Path,
+    options: HumanOptions,
+    *,
+    base: str,
+    seed: int,
+    gate: Mapping[str, float] | None,
+) -> None:
+    """Have a person review the rows of a labelled file, and write and measure it again."""
+    from newsclf.cli.label.people import check_can_review, review
+    from newsclf.cli.label.scores import show_scores
+    from newsclf.label.correction import MeasuredFile, doubted_first, write_corrected
+    from newsclf.label.gate import check_gate
+    from newsclf.label.labelling import journal_path
+    from newsclf.label.review.journal import read_decisions
+
+    check_can_review(output, options)
+    file, journal = MeasuredFile.read(path), journal_path(path)
+    votes = file.votes(read_decisions(journal))
+    output.note(f"ranking {len(votes):,} rows, hidden ones of known label included")
+    review(output, doubted_first(votes, base=base, seed=seed), options, journal)
+    audit = write_corrected(file, file.votes(read_decisions(journal)), gate=gate)
+    show_scores(output, path, audit)
+    check_gate(audit, path)
