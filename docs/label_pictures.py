@@ -1,0 +1,85 @@
+"""Make the pictures of docs/label.md: the page of a review, and the terminal.
+
+.venv/bin/python docs/label_pictures.py     needs Chromium
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
+
+from newsclf.cli.label.screen import Shown, render
+from newsclf.label.review.page.server import serving_review
+from newsclf.label.review.session import Session
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from newsclf.watch.page.picture import find_browser
+from tests.support.chromium import open_browser
+from tests.support.review import NOON, items, ticking
+
+_FOLDER = Path(__file__).parent / "images"
+_WIDTH = 1000
+_CELLS = (92, 15)
+_WITHOUT_FONTS = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+"""Rich's picture, but without fonts from the network."""
+
+
+def session_in(folder: Path) -> Session:
+    """A review of invented headlines, two of which are decided."""
+    session = Session(items(), folder / "review", "ana", clock=lambda: NOON, monotonic=ticking(1.3))
+    if session.progress().labelled == 0:
+        session.label("negative")
+        session.label("negative")
+    return session
+
+
+async def draw_page(browser: str, folder: Path, *, dark: bool) -> None:
+    """Take a picture of the page in one of its themes, as high as it is."""
+    with session_in(folder) as session:
+        async with serving_review(session) as address, open_browser(browser, folder) as tab:
+            await tab.open(address, width=_WIDTH, dark=dark)
+            await tab.until("document.getElementById('headline')?.innerText")
+            height = await tab.evaluate(
+                "Math.ceil(document.querySelector('main').getBoundingClientRect().bottom) + 24"
+            )
+            size = {"width": _WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            await tab.send("Emulation.setDeviceMetricsOverride", **size)
+            picture = await tab.screenshot()
+    name = "label-dark.png" if dark else "label-light.png"
+    (_FOLDER / name).write_bytes(picture)
+
+
+def draw_terminal(folder: Path) -> None:
+    """Draw what the terminal shows."""
+    width, height = _CELLS
+    console = Console(
+        file=io.StringIO(), record=True, width=width, height=height, force_terminal=True
+    )
+    with session_in(folder) as session:
+        console.print(render(Shown.of(session), console))
+    svg = console.export_svg(title="newsclf label", code_format=_WITHOUT_FONTS, unique_id="label")
+    lines = [line.rstrip() for line in svg.splitlines()]
+    (_FOLDER / "label-terminal.svg").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+if __name__ == "__main__":
+    browser = find_browser()
+    if browser is None:
+        sys.exit("neither Chromium nor Chrome is installed: apt-get install chromium")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        for is_dark in (False, True):
+            asyncio.run(draw_page(browser, _made(Path(place) / f"page-{is_dark}"), dark=is_dark))
+        draw_terminal(_made(Path(place) / "terminal"))
