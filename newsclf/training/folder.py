@@ -135,6 +135,8 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
             " deletes its resources",
         )
     if not request.overwrite and has_progress(work):
+        if _is_locked(work):
+            raise _running(work)
         raise ConfigError(
             f"{work} holds an interrupted run",
             hint=f"newsclf train --resume --out {model}, or discard it with --overwrite",
@@ -201,10 +203,26 @@ def locked(work: Path) -> Iterator[None]:
             _check_only_expected(work)
             yield
     except Timeout:
-        raise ConfigError(
-            f"{work}: another training is running there",
-            hint="wait for it, or name another model directory with --out",
-        ) from None
+        raise _running(work) from None
+
+
+def _is_locked(work: Path) -> bool:
+    from filelock import FileLock, Timeout
+
+    if not (work / LOCK_FILE).is_file():  # which FileLock would make
+        return False
+    try:
+        with FileLock(work / LOCK_FILE, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _running(work: Path) -> ConfigError:
+    return ConfigError(
+        f"{work}: another training is running there",
+        hint="wait for it, or name another model directory with --out",
+    )
 
 
 def empty(work: Path) -> None:

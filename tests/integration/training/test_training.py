@@ -294,10 +294,14 @@ def test_folders_that_are_not_ours_are_left_alone(config: Path, newsclf: Cli) ->
 def test_two_trainings_do_not_share_a_folder(config: Path, newsclf: Cli) -> None:
     Path("model.partial").mkdir()
     with FileLock("model.partial/.lock"):
-        result = newsclf("train", "--config", config, "--overwrite")
+        early = newsclf("train", "--config", config, "--overwrite")
+        Path("model.partial/seed-0.checkpoint").mkdir()
+        Path("model.partial/seed-0.checkpoint/last.pt").touch()
+        late = newsclf("train", "--config", config)
 
-    assert result.exit_code == 2
-    assert "another training is running there" in result.err
+    for result in (early, late):
+        assert result.exit_code == 2
+        assert "another training is running there" in result.err
     assert Path("model.partial").is_dir()
 
 
