@@ -15,11 +15,9 @@ def with_probabilities(items: Sequence[ReviewItem], model: Path) -> list[ReviewI
     Raises:
         ModelError: There is no usable model directory.
     """
-    from newsclf.model.card import read_card
-    from newsclf.predict.run import open_model
+    from newsclf.predict.classifier import Classifier
 
-    engine = open_model(*read_card(model))
-    found = engine.classify([item.text for item in items])
+    found = Classifier.load(model).classify([item.text for item in items])
     with_model = []
     for item, prediction in zip(items, found, strict=True):
         negative, neutral, positive = prediction.scores
