@@ -27,8 +27,10 @@ from newsclf.costs.formulas import RequestPath, path_prices
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.client import Address
 from newsclf.loadtest.generator import preflight
+from newsclf.loadtest.generator.expectation import PREDICTIONS, Expectation
 from newsclf.loadtest.generator.messages import Target
 from newsclf.loadtest.load import plan
+from newsclf.loadtest.load.body_template import BodyTemplate
 from newsclf.loadtest.load.payloads import SAMPLE_NAME, describe, make_bodies, read_headlines
 from newsclf.loadtest.points import Callbacks, RunContext, StoppedError, measure, search_rate
 from newsclf.loadtest.recommender import recommended
@@ -58,6 +60,10 @@ class LoadtestRequest:
     payloads: Path | None = None
     text_column: str | None = None
     headlines_per_request: int = 1
+    body: BodyTemplate | None = None
+    """Of the requests to an API that is not newsclf's."""
+    expected: Expectation = PREDICTIONS
+    """What counts as a good answer."""
     timeout_s: float = 30.0
     repeats: int = 1
     seed: int = 42
@@ -212,6 +218,8 @@ def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
         "objectives": [objective.model_dump() for objective in request.objectives],
         "payloads": payloads.sha256,
         "headlines_per_request": request.headlines_per_request,
+        "body": request.body.sha256 if request.body else None,
+        "expect": str(request.expected),
         "timeout_s": request.timeout_s,
         "repeats": request.repeats,
         "seed": request.seed,
@@ -232,6 +240,8 @@ def _describe(request: LoadtestRequest, texts: Sequence[str]) -> Run:
         objectives=list(request.objectives),
         payloads=payloads,
         headlines_per_request=request.headlines_per_request,
+        body_sha256=request.body.sha256 if request.body else None,
+        expect=str(request.expected),
         timeout_s=request.timeout_s,
         machine=Machine(
             cpu=cpu_name(),
@@ -279,9 +289,10 @@ def _target(address: Address, texts: Sequence[str], request: LoadtestRequest) ->
         url=address.url,
         headers=address.headers,
         auth=address.auth,
-        bodies=make_bodies(texts, address.form, request.headlines_per_request),
+        bodies=make_bodies(texts, address.form, request.headlines_per_request, request.body),
         headlines_per_request=request.headlines_per_request,
         timeout_s=request.timeout_s,
+        expected=request.expected,
     )
 
 

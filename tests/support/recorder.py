@@ -16,6 +16,8 @@ class Recorder:
     port: int
     requests: list[str] = field(default_factory=list)
     """First line and headers of each request."""
+    bodies: list[bytes] = field(default_factory=list)
+    """Body of each request."""
 
     @property
     def url(self) -> str:
@@ -36,7 +38,7 @@ def recorder(status: int = 200, body: bytes = b"{}", port: int = 0) -> Iterator[
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             found.requests.append(f"{self.requestline}\n{self.headers}")
-            self.rfile.read(int(self.headers.get("content-length", 0)))
+            found.bodies.append(self.rfile.read(int(self.headers.get("content-length", 0))))
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
@@ -23,6 +23,10 @@ from newsclf.cli.options import (
     only_one,
 )
 from newsclf.contract.limits import MAX_HEADLINES
+
+if TYPE_CHECKING:
+    from newsclf.loadtest.generator.expectation import Expectation
+    from newsclf.loadtest.load.body_template import BodyTemplate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +136,24 @@ class SubjectOptions:
         Path | None,
         typer.Option(
             metavar="FILE", help="Headers to send, such as a token: `name: value`, one per line."
+        ),
+    ] = None
+    body: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON",
+            help='Request of another API at --url, such as {"text": "{headline}"};'
+            " {headlines} is a list, @FILE reads a file.",
+            show_default="that of newsclf",
+        ),
+    ] = None
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="status|json:PATH",
+            help="What is a good answer of --url: any 2xx, or JSON with a value at a path, such as"
+            " json:0.label.",
+            show_default="newsclf's; status with --body",
         ),
     ] = None
     i_own_this: Annotated[
@@ -259,6 +281,7 @@ def loadtest(
     )
 
     # Before the imports that take a while.
+    body, expected = _requests(subject, load.batch)
     objectives = [parse_objective(text) for text in load.slo or []]
     users = parse_users(load.concurrency) if load.concurrency else []
     rates_per_s = parse_numbers(load.rate, "--rate") if load.rate else []
@@ -308,6 +331,8 @@ def loadtest(
             payloads=load.payloads,
             text_column=settings.data.text_column,
             headlines_per_request=load.batch,
+            body=body,
+            expected=expected,
             timeout_s=load.timeout,
             repeats=load.repeats,
             seed=run.seed,
@@ -330,3 +355,29 @@ def loadtest(
             folder, summary = measure(request, callbacks)
     view.show(output, folder, summary)
     view.check(folder, summary)
+
+
+def _requests(subject: SubjectOptions, batch: int) -> tuple[BodyTemplate | None, Expectation]:
+    """The template of the requests, if they are another API's, and what a good answer is.
+
+    Raises:
+        ConfigError: They go with --url alone, can't be read, or don't fit --batch.
+    """
+    from newsclf.common.errors import ConfigError
+    from newsclf.loadtest.generator.expectation import Expectation, parse_expectation
+    from newsclf.loadtest.load.body_template import HEADLINES, read_template
+
+    if subject.url is None and (subject.body or subject.expect):
+        raise ConfigError(
+            "--body and --expect describe another API, which --url names",
+            hint="newsclf loadtest --url http://127.0.0.1:8000/predict --body '{...}'",
+        )
+    body = None if subject.body is None else read_template(subject.body)
+    if body is not None and batch > 1 and not body.takes_many:
+        raise ConfigError(
+            f"--batch {batch}: --body has room for one headline",
+            hint=f'"{HEADLINES}" in it stands for a list',
+        )
+    if subject.expect is not None:
+        return body, parse_expectation(subject.expect)
+    return body, Expectation("newsclf" if body is None else "status")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from newsclf.loadtest.generator.expectation import PREDICTIONS, Expectation
 from newsclf.loadtest.load.arrivals import Schedule
 from newsclf.loadtest.store.records import Load, WorkerHealth
 from newsclf.loadtest.store.samples import Samples
@@ -32,6 +33,8 @@ class Target:
     headlines_per_request: int
     timeout_s: float
     """From the moment a request is due."""
+    expected: Expectation = PREDICTIONS
+    """What counts as a good answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,13 @@ import httpx
 
 from newsclf.common.errors import RequestRejectedError, ServiceError
 from newsclf.common.urls import without_secrets
+from newsclf.common.visible import visible
 from newsclf.loadtest.generator.messages import Target
 from newsclf.loadtest.generator.outcome import outcome_of
 from newsclf.loadtest.generator.sender import Sender
 from newsclf.loadtest.store.samples import Outcome
+
+_SHOWN_CHARACTERS = 200
 
 
 def check(target: Target) -> None:
@@ -25,7 +28,7 @@ def check(target: Target) -> None:
         ServiceError: it can't be reached, or fails.
     """
     response, _ = _sent(target)
-    outcome = outcome_of(response, target.headlines_per_request)
+    outcome = outcome_of(response, target.headlines_per_request, target.expected)
     if outcome == Outcome.OK:
         return
     said = f"{without_secrets(target.url)} answered {response.status_code}"
@@ -34,9 +37,15 @@ def check(target: Target) -> None:
             said, hint="--header-file names a file with the header of your credential"
         )
     if outcome in (Outcome.BAD_BODY, Outcome.HTTP_3XX, Outcome.HTTP_4XX):
+        if target.expected.kind != "newsclf":
+            raise RequestRejectedError(
+                f"{said}, without what --expect {target.expected} wants: {_beginning(response)}",
+                hint="--body is the request, @FILE one that is in a file",
+            )
         raise RequestRejectedError(
             f"{said}, which is not the answer of a newsclf classifier",
-            hint="the URL ends with /classify (API) or /invocations (model server)",
+            hint="the URL ends with /classify (API) or /invocations (model server);"
+            " of another API, --body and --expect describe requests and answers",
         )
     raise ServiceError(said, hint="newsclf status; newsclf logs")
 
@@ -44,6 +53,11 @@ def check(target: Target) -> None:
 def service_s(target: Target) -> float:
     """Measure the service time of one request alone; ServiceError if it is not answered."""
     return _sent(target)[1]
+
+
+def _beginning(response: httpx.Response) -> str:
+    """The first characters of an answer, for people."""
+    return visible(response.text[:_SHOWN_CHARACTERS]) or "an empty answer"
 
 
 def _sent(target: Target) -> tuple[httpx.Response, float]:

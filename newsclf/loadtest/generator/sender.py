@@ -75,7 +75,9 @@ class Sender:
         if answer.response is None:
             return sample
         return sample._replace(
-            outcome=outcome_of(answer.response, self._target.headlines_per_request),
+            outcome=outcome_of(
+                answer.response, self._target.headlines_per_request, self._target.expected
+            ),
             status=answer.response.status_code,
             response_bytes=len(answer.response.content),
         )

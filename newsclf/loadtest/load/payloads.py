@@ -17,6 +17,7 @@ from newsclf.data import headlines
 from newsclf.data.formats.columns import TEXT_COLUMN
 from newsclf.data.formats.rows import Record
 from newsclf.data.records import open_records
+from newsclf.loadtest.load.body_template import BodyTemplate
 from newsclf.loadtest.store.records import Payloads
 
 _MAX_HEADLINES_READ = 20_000
@@ -59,14 +60,30 @@ def describe(texts: Sequence[str], source: str) -> Payloads:
     )
 
 
-def make_bodies(texts: Sequence[str], form: WireFormat, headlines_per_request: int) -> list[bytes]:
+def make_bodies(
+    texts: Sequence[str],
+    form: WireFormat,
+    headlines_per_request: int,
+    template: BodyTemplate | None = None,
+) -> list[bytes]:
     """Make request bodies that together hold every headline.
+
+    Args:
+        texts: The headlines.
+        form: Of the requests of newsclf, if there is no template.
+        headlines_per_request: More than one only for a template that takes many.
+        template: Of another API.
 
     Raises:
         ConfigError: a request would be larger than the contract allows.
     """
     endless = itertools.cycle(texts)
     requests = -(-len(texts) // headlines_per_request)
+    if template is not None:
+        return [
+            template.filled(list(itertools.islice(endless, headlines_per_request)))
+            for _ in range(requests)
+        ]
     field = "headlines" if form == "api" else "inputs"
     bodies = [
         json.dumps({field: list(itertools.islice(endless, headlines_per_request))}).encode()

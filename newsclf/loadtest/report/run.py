@@ -63,6 +63,8 @@ def _differences(before: Run, after: Run) -> Iterator[str]:
         yield "the two sent different headlines"
     if before.headlines_per_request != after.headlines_per_request:
         yield "the two sent different numbers of headlines in a request"
+    if (before.body_sha256, before.expect) != (after.body_sha256, after.expect):
+        yield "the two sent other requests, or took other answers for good ones"
     if before.machine != after.machine:
         yield "the two were measured from different machines, or with different versions"
     if before.interrupted or after.interrupted:

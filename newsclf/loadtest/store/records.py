@@ -265,6 +265,10 @@ class Run(StrictRecord):
     payloads: Payloads
     headlines_per_request: int = 1
     """Costs and rates are of requests, not of headlines."""
+    body_sha256: str | None = None
+    """Digest of the template of the requests, for an API that is not newsclf's."""
+    expect: str = "newsclf"
+    """What counts as a good answer: `newsclf`, `status` or `json:PATH`."""
     timeout_s: float = 30.0
     """From the moment a request is due."""
     machine: Machine

@@ -251,6 +251,59 @@ def test_a_key_in_a_url_is_never_printed(newsclf: Cli) -> None:
     assert [result for result in results if "SECRET" in result.err + result.out] == []
 
 
+def test_another_api_is_loaded_by_a_template_of_its_requests(newsclf: Cli) -> None:
+    with recorder(body=b'[{"label": "LABEL_2", "score": 0.9}]') as server:
+        result = newsclf(
+            "loadtest",
+            *("--url", f"{server.url}/models/finbert", "--concurrency", "1", *_QUICK),
+            *("--body", '{"inputs": "{headline}"}', "--expect", "json:0.label"),
+        )
+
+    summary = assert_complete(result)
+    assert summary["run"]["expect"] == "json:0.label"
+    assert len(summary["run"]["body_sha256"]) == 64
+    assert summary["points"][0]["verdict"] == "OK"
+    texts = [json.loads(body)["inputs"] for body in server.bodies]
+    assert len(set(texts)) > 1
+    assert all(isinstance(text, str) and text for text in texts)
+
+
+def test_an_answer_of_another_kind_is_no_success(newsclf: Cli) -> None:
+    with recorder(body=b'{"error": "Model is loading"}') as server:
+        result = newsclf(
+            "loadtest",
+            *("--url", server.url, "--concurrency", "1", *_QUICK),
+            *("--body", '{"inputs": "{headline}"}', "--expect", "json:0.label"),
+        )
+
+    assert result.exit_code == 5
+    assert "without what --expect json:0.label wants" in result.err
+    assert "Model is loading" in result.err
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--body", '["{headline}"]'], "which --url names"),
+        (["--expect", "status"], "which --url names"),
+        (["--url", "http://127.0.0.1:9/", "--body", "{}"], "no {headline} in it"),
+        (
+            ["--url", "http://127.0.0.1:9/", "--body", '["{headline}"]', "--batch", "2"],
+            "room for one headline",
+        ),
+        (["--url", "http://127.0.0.1:9/", "--expect", "200"], "expected status, json:PATH"),
+    ],
+)
+def test_options_of_another_api_that_do_not_fit(
+    newsclf: Cli, options: list[str], problem: str
+) -> None:
+    result = newsclf("loadtest", *options)
+
+    assert result.exit_code == 2
+    assert problem in result.err
+
+
 def test_what_is_no_classifier_is_not_loaded(newsclf: Cli) -> None:
     with running(Behaviour(script=["page"])) as server:
         result = newsclf("loadtest", "--url", server.url, *_QUICK)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsclf.common.errors import ConfigError
 from newsclf.contract.labels import LABELS
+from newsclf.loadtest.generator.expectation import Expectation, parse_expectation
 from newsclf.loadtest.generator.outcome import outcome_of
 from newsclf.loadtest.store.samples import Outcome
 
@@ -73,3 +75,48 @@ def test_status_and_body_say_what_it_was(
 ) -> None:
     answer = httpx.Response(status, headers=headers, content=json.dumps(body).encode())
     assert outcome_of(answer, 1) == outcome
+
+
+_LABELLED = b'[{"label": "positive", "score": 0.9}]'
+_AS_TEXT = b'{"statusCode": 200, "body": "{\\"label\\": \\"positive\\"}"}'
+
+
+@pytest.mark.parametrize(
+    ("expected", "status", "body", "outcome"),
+    [
+        ("status", 200, b"<html>", Outcome.OK),
+        ("status", 202, b"", Outcome.OK),
+        ("status", 302, b"", Outcome.HTTP_3XX),
+        ("status", 500, _LABELLED, Outcome.HTTP_5XX),
+        ("json:0.label", 200, _LABELLED, Outcome.OK),
+        ("json:0.label", 403, _LABELLED, Outcome.AUTH),
+        ("json:1.label", 200, _LABELLED, Outcome.BAD_BODY),
+        ("json:label", 200, _LABELLED, Outcome.BAD_BODY),
+        ("json:0.label.x", 200, _LABELLED, Outcome.BAD_BODY),
+        ("json:body.label", 200, _AS_TEXT, Outcome.OK),
+        ("json:body.score", 200, _AS_TEXT, Outcome.BAD_BODY),
+        ("json:0.label", 200, b"<html>", Outcome.BAD_BODY),
+        ("newsclf", 200, _LABELLED, Outcome.BAD_BODY),
+    ],
+)
+def test_another_api_says_what_a_good_answer_is(
+    expected: str, status: int, body: bytes, outcome: Outcome
+) -> None:
+    answer = httpx.Response(status, content=body)
+    found = parse_expectation(expected)
+
+    assert outcome_of(answer, 1, found) == outcome
+    assert str(found) == expected
+
+
+@given(_JSON, st.text(max_size=8))
+def test_no_path_breaks_it(document: object, path: str) -> None:
+    answer = httpx.Response(200, content=json.dumps(document).encode())
+    found = outcome_of(answer, 1, Expectation("json", path))
+    assert found in {Outcome.OK, Outcome.BAD_BODY}
+
+
+@pytest.mark.parametrize("text", ["", "json", "json:", "200", "xml:a"])
+def test_another_expectation_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected status, json:PATH or newsclf"):
+        parse_expectation(text)
