@@ -281,7 +281,6 @@ def loadtest(
     )
 
     # Before the imports that take a while.
-    body, expected = _requests(subject, load.batch)
     objectives = [parse_objective(text) for text in load.slo or []]
     users = parse_users(load.concurrency) if load.concurrency else []
     rates_per_s = parse_numbers(load.rate, "--rate") if load.rate else []
@@ -293,6 +292,7 @@ def loadtest(
     from newsclf.loadtest.run import loadtest as measure
     from newsclf.loadtest.subjects import SubjectRequest, find_subjects
 
+    body, expected = _requests(subject, load.batch)
     column = only_one(load.text_column, "--text-column")
     settings = general.settings(data={"text_column": column}, aws=rules.rules())
     prices = prices_at(settings.state_dir, pricing.prices)
