@@ -63,8 +63,8 @@ def test_review_of_the_ranked_rows_brings_a_file_over_its_gate(
 
     most = len(truth) - 5
     keys = {"negative": "1", "neutral": "2", "positive": "3"}
-    review = ("-m", "newsclf", "label", "--audit", str(path), "--human", "ana")
-    review = (*review, "--base", str(trained / "model"))
+    base = ("--base", str(trained / "model"))
+    review = ("-m", "newsclf", "label", "--audit", str(path), "--human", "ana", *base)
     with opened(*review, width=250, height=30) as terminal:
         for number in range(most):
             shown = terminal.until("quit")
