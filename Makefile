@@ -103,7 +103,7 @@ bench: $(INSTALLED) ## Measure speed, as ratios within one run.
 bench-accuracy: $(INSTALLED) ## Train teachers and students (hours), and measure them; ARGS="--sets DIR …".
 	$(BIN)/python -m benchmarks.accuracy $(ARGS)
 
-bench-label: $(INSTALLED) ## Train with and without an LLM's labels (half an hour), and compare; ARGS="--sets DIR …".
+bench-label: $(INSTALLED) ## Train with and without an LLM's labels (an hour), and compare; ARGS="--sets DIR …".
 	$(BIN)/python -m benchmarks.label $(ARGS)
 
 bench-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Measure the archive under SageMaker's own toolkit.
