@@ -22,6 +22,7 @@ from newsclf.cli.measure.cost import cost
 from newsclf.cli.measure.loadtest import loadtest
 from newsclf.cli.measure.prices import prices
 from newsclf.cli.measure.report import report
+from newsclf.cli.measure.runs import runs
 from newsclf.cli.models.data import data
 from newsclf.cli.models.evaluate import evaluate
 from newsclf.cli.models.optimize import optimize
@@ -91,7 +92,8 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
             "newsclf loadtest --rate 50,100 --duration 1m",
             "newsclf loadtest --instances ml.c5.large,ml.c5.xlarge --region us-east-1",
         ),
-        report: ("newsclf report .newsclf/runs/RUN",),
+        report: ("newsclf report", "newsclf report .newsclf/runs/RUN"),
+        runs: ("newsclf runs",),
         cost: ("newsclf cost .newsclf/runs/RUN --volume 1e6,1e8 --ha",),
     },
     "Set up": {

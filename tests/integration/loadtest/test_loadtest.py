@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -249,6 +250,40 @@ def test_a_key_in_a_url_is_never_printed(newsclf: Cli) -> None:
 
     assert [result.exit_code for result in results] == [5, 5, 5, 2, 2, 2, 2]
     assert [result for result in results if "SECRET" in result.err + result.out] == []
+
+
+def test_runs_are_listed_and_the_latest_is_reported(newsclf: Cli, trained: Path) -> None:
+    shutil.copytree(trained / "model", "model")
+    assert "no load test yet" in newsclf("report").err
+    for _ in range(2):
+        with running(Behaviour(service_s=0.01)) as server:
+            newsclf("loadtest", "--url", server.url, "--concurrency", "1", *_QUICK)
+    first, second = sorted(Path(".newsclf/runs").iterdir())
+    damaged = Path(".newsclf/runs/20000101T000000Z-old")
+    damaged.mkdir()
+    (damaged / "run.json").write_text("{", encoding="utf-8")
+
+    listed = newsclf("runs", "--json")
+    shown = newsclf("runs")
+    reported = newsclf("report")
+
+    assert listed.exit_code == 0, listed.err
+    model, *tests = json.loads(listed.out)
+    assert (model["kind"], model["path"]) == ("training", "model")
+    assert 0 < model["accuracy"] <= 1
+    assert [test["path"] for test in tests] == [str(p) for p in (second, first, damaged)]
+    assert [test["ended"] == "complete" for test in tests] == [True, True, False]
+    assert "model" in shown.out
+    assert second.name in shown.out
+    assert reported.exit_code == 0, reported.err
+    assert str(second) in reported.err + reported.out
+
+
+def test_an_empty_folder_has_no_runs(newsclf: Cli) -> None:
+    result = newsclf("runs")
+
+    assert result.exit_code == 0
+    assert "newsclf train" in result.err
 
 
 def test_another_api_is_loaded_by_a_template_of_its_requests(newsclf: Cli) -> None:
