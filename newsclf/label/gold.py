@@ -91,7 +91,7 @@ def gold_source(settings: DataSettings) -> GoldSource:
     if not found:
         raise DataError(
             f"{data.name}: its training part has no row on which all annotators agreed",
-            hint="name labelled headlines for the gold rows with --gold FILE",
+            hint="name labelled headlines with --data SOURCE",
         )
     return GoldSource(f"training part of {data.name}", list(found.values()))
 
@@ -134,7 +134,7 @@ def mixed(
         raise DataError(
             f"{source.name}: {len(rows):,} rows can be mixed in, and {wanted:,} are needed"
             f" for {len(texts):,} headlines",
-            hint="name a larger file of labelled headlines with --gold FILE, or lower --gold-share",
+            hint="name more labelled headlines with --data SOURCE, or lower --gold-share",
         )
     chance = random.Random(seed)  # noqa: S311 - a reproducible choice, not a secret
     chance.shuffle(rows)

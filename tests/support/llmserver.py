@@ -29,6 +29,8 @@ Deed = Literal[
     "wrong json",
     "refuse",
     "run on",
+    "reason",
+    "reason in secret",
     "filter",
     "too long",
     "429",
@@ -38,7 +40,7 @@ Deed = Literal[
     "cut",
     "hang",
 ]
-BILLED_IN_SECRET = frozenset(("502", "cut", "hang", "no usage"))
+BILLED_IN_SECRET = frozenset(("502", "cut", "hang", "no usage", "reason in secret"))
 """Requests that the server bills for without the client getting to know how much."""
 BILLED = BILLED_IN_SECRET | {
     "answer",
@@ -48,6 +50,7 @@ BILLED = BILLED_IN_SECRET | {
     "wrong json",
     "refuse",
     "run on",
+    "reason",
 }
 NO_LABEL = {
     "outside": "no label",
@@ -55,6 +58,8 @@ NO_LABEL = {
     "wrong json": "wrong form",
     "refuse": "refused",
     "run on": "too many tokens",
+    "reason": "reasoned too long",
+    "reason in secret": "reasoned too long",
     "filter": "refused",
     "too long": "rejected",
 }
@@ -72,9 +77,19 @@ _OPENAI_ERRORS = {
     "500": (500, "The server had an error", "server_error"),
     "502": (502, "Bad gateway", "bad_gateway"),
     "filter": (400, "The prompt was filtered", "content_filter"),
+    "reason in secret": (
+        400,
+        "Could not finish the message because max_tokens or model output limit was reached.",
+        "invalid_request_error",
+    ),
     "too long": (400, "The prompt is too long", "context_length_exceeded"),
 }
-_BEDROCK_STOPS = {"refuse": "content_filtered", "run on": "max_tokens", "prose": "end_turn"}
+_BEDROCK_STOPS = {
+    "refuse": "content_filtered",
+    "run on": "max_tokens",
+    "reason": "max_tokens",
+    "prose": "end_turn",
+}
 _BEDROCK_ERRORS = {
     "429": (429, "ThrottlingException"),
     "429 date": (429, "ThrottlingException"),
@@ -140,6 +155,8 @@ class Llm:
     key: str | None = None
     retry_after: str = "7"
     output_tokens: int = OUTPUT_TOKENS
+    reasoning_tokens: int = 0
+    """Those that only the total has, as with xAI and Gemini."""
     port: int = 0
     done: list[Done] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -229,6 +246,8 @@ async def _openai(llm: Llm, request: web.Request) -> web.StreamResponse:
     if deed in _OPENAI_ERRORS:
         return _error(*_OPENAI_ERRORS[deed], headers=_retry_after(llm, deed))
     answered: dict[str, Any] = {"role": "assistant", "content": _content(llm, deed, text)}
+    if deed == "reason":
+        answered |= {"content": ""}
     if deed == "refuse":
         answered |= {"content": None, "refusal": "I can't help with that."}
     document: dict[str, Any] = {
@@ -240,13 +259,13 @@ async def _openai(llm: Llm, request: web.Request) -> web.StreamResponse:
             {
                 "index": 0,
                 "message": answered,
-                "finish_reason": "length" if deed == "run on" else "stop",
+                "finish_reason": "length" if deed in ("run on", "reason") else "stop",
             }
         ],
         "usage": {
             "prompt_tokens": len(raw) // 4,
             "completion_tokens": llm.output_tokens,
-            "total_tokens": len(raw) // 4 + llm.output_tokens,
+            "total_tokens": len(raw) // 4 + llm.output_tokens + llm.reasoning_tokens,
         },
     }
     if deed == "no usage":
@@ -276,6 +295,8 @@ def bedrock_answer(
     """The answer of Converse."""
     said = _content(llm, deed, text)
     part: dict[str, Any] = {"text": said}
+    if deed == "reason":
+        part = {"reasoningContent": {"reasoningText": {"text": "The profit rose, so"}}}
     if with_tool and deed in ("answer", "outside", "no usage"):
         part = {"toolUse": {"toolUseId": "t1", "name": "label", "input": json.loads(said)}}
     document = {

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from newsclf.cli.label.asking import LlmOptions, ask_models
 from newsclf.cli.label.headlines import WatchOptions, find_headlines, reads_stdin
 from newsclf.cli.label.people import HumanOptions
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import StateOptions
-from newsclf.cli.signals import run_async
 from newsclf.contract.labels import LABELS
 
 if TYPE_CHECKING:
@@ -23,53 +21,9 @@ if TYPE_CHECKING:
     from newsclf.data.examples import Example
     from newsclf.data.labelled import Vote
     from newsclf.label.labelling import Task
-    from newsclf.label.llm.prompt import Prompt
-    from newsclf.label.llm.run import LlmVotes
 
 _EXAMPLES = 6
 """Rows of the training part that a prompt shows with their label."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LlmOptions:
-    """Options of labelling with an LLM."""
-
-    PANEL: ClassVar = "Labels of an LLM"
-    llm: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="MODEL",
-            help="Ask MODEL of OpenAI, MODEL@https://HOST/v1, or bedrock:MODEL; repeatable.",
-        ),
-    ] = None
-    key_env: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Environment variable with the API key.",
-            show_default="OPENAI_API_KEY",
-        ),
-    ] = None
-    key_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File with the API key.")
-    ] = None
-    votes: Annotated[int, typer.Option(min=1, max=100, help="Votes on each headline.")] = 1
-    concurrency: Annotated[
-        int, typer.Option(min=1, max=256, help="Requests to a model at a time.")
-    ] = 8
-    max_cost: Annotated[
-        str | None,
-        typer.Option(metavar="USD", help="What all runs into this file may cost together."),
-    ] = None
-    price: Annotated[
-        str | None,
-        typer.Option(
-            "--price-per-million",
-            metavar="IN,OUT",
-            help="USD for a million tokens of prompts and of answers.",
-            show_default="by configs/llm_prices.toml",
-        ),
-    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +172,7 @@ def label(
     journal = journal_path(out)
     by_models: Mapping[str, Sequence[Vote]] = votes_of_models(out)
     if llm.llm:
-        by_models = _ask_models(output, task, llm, make_prompt(examples), out)
+        by_models = ask_models(output, task.mixed.texts, llm, make_prompt(examples), out)
     if human.human:
         _review(output, task, joined(by_models, read_votes(journal)), human, journal, seed=seed)
     votes = joined(by_models, read_votes(journal))
@@ -260,73 +214,6 @@ def _note_task(output: Output, task: Task) -> None:
         + (f" ({without})" if without else "")
         + f", and {len(task.mixed.gold):,} hidden rows of known label ({task.mixed.gold_name})"
     )
-
-
-def _ask_models(
-    output: Output, task: Task, options: LlmOptions, prompt: Prompt, out: Path
-) -> dict[str, tuple[Vote, ...]]:
-    """Ask the models for their votes, within the limit on cost."""
-    from newsclf.label.llm.journal import Journal
-    from newsclf.label.llm.naming import Connecting, KeySource, open_models
-    from newsclf.label.llm.prices import load_prices, price_from
-    from newsclf.label.llm.run import LlmAnnotator, LlmSettings, annotate, estimate
-
-    settings = LlmSettings(
-        votes=options.votes,
-        concurrency=options.concurrency,
-        max_cost_usd=_usd(options.max_cost),
-    )
-    given = options.key_env is not None or options.key_file is not None
-    keys = [KeySource(variable=options.key_env, file=options.key_file)] if given else []
-    connecting = Connecting(connections=options.concurrency)
-    models = open_models(options.llm or [], keys, os.environ, connecting)
-    table = load_prices()
-    annotators = [
-        LlmAnnotator(
-            model,
-            price_from(options.price)
-            if options.price is not None
-            else table.price(model.model, model.provider),
-        )
-        for model in models
-    ]
-
-    async def ask() -> LlmVotes:
-        try:
-            return await annotate(task.mixed.texts, annotators, prompt, settings, journal)
-        finally:
-            for model in models:
-                await model.close()
-
-    with Journal(out.with_name(f"{out.name}.answers")) as journal:
-        expected = estimate(task.mixed.texts, annotators, prompt, settings, journal)
-        output.note(
-            f"{expected.requests:,} requests ({expected.cached:,} votes are paid for already),"
-            f" about ${expected.usd:.4f}, at most ${expected.most_usd:.4f} if none is repeated"
-        )
-        found = run_async(ask())
-    totals = found.totals
-    failed = ", ".join(f"{count:,} {reason}" for reason, count in totals.failed.items())
-    output.note(
-        f"{totals.answered:,} votes for ${totals.cost_usd:.4f}"
-        + (f"; without a label: {failed}" if failed else "")
-        + (f"; {totals.not_asked:,} not asked for, within --max-cost" if totals.not_asked else "")
-    )
-    return found.votes
-
-
-def _usd(text: str | None) -> Decimal | None:
-    from newsclf.common.errors import ConfigError
-
-    if text is None:
-        return None
-    try:
-        value = Decimal(text.removeprefix("$"))
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0:
-        raise ConfigError(f"--max-cost {text}: expected USD, such as 2.50")
-    return value
 
 
 def _review(

@@ -15,6 +15,7 @@ Failure = Literal[
     "refused",
     "cut off",
     "too many tokens",
+    "reasoned too long",
     "no answer",
     "server error",
     "rate limit",
@@ -22,15 +23,16 @@ Failure = Literal[
 ]
 """Why there is no label.
 
-    no label         the answer has the agreed form, but its label is none of the three
-    wrong form       the answer has another form
-    refused          the model, or a filter of its provider, would not answer
-    cut off          the connection ended within the answer
-    too many tokens  the answer did not end within --max-tokens
-    no answer        none within the time-out, or no connection
-    server error     the server failed (5xx)
-    rate limit       the server asked to wait (429) as often as it was asked
-    rejected         the server did not take this request (4xx)
+    no label           the answer has the agreed form, but its label is none of the three
+    wrong form         the answer has another form
+    refused            the model, or a filter of its provider, would not answer
+    cut off            the connection ended within the answer
+    too many tokens    the answer did not end within --max-answer-tokens
+    reasoned too long  the reasoning before it took these tokens
+    no answer          none within the time-out, or no connection
+    server error       the server failed (5xx)
+    rate limit         the server asked to wait (429) as often as it was asked
+    rejected           the server did not take this request (4xx)
 """
 
 _LABELS: Final[dict[str, Label]] = {

@@ -183,6 +183,8 @@ def _reply(answer: Mapping[str, Any]) -> Reply:
     else:
         raw = "".join(part.get("text", "") for part in content)
     failure = _FAILURES.get(answer.get("stopReason", ""))
+    if failure == "too many tokens" and any("reasoningContent" in part for part in content):
+        failure = "reasoned too long"
     if failure is None and len(calls) > 1:
         failure = "wrong form"
     return Reply(raw, usage, failure)

@@ -27,8 +27,8 @@ class KeySource:
 
     variable: str | None = None
     file: Path | None = None
-    host: str | None = None
-    """With the port, if the address has one; None: the only server."""
+    server: str | None = None
+    """Its host, with the port if the address has one, or a model on it; None: the only server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,10 @@ def open_models(
     """
     addresses = {name: _address(name) for name in names if not name.startswith(_BEDROCK)}
     hosts = {host: _host(url) for host, (_, url) in addresses.items()}
-    key_by_host = _keys(keys, sorted(set(hosts.values())), environ)
+    hosts_by_model: dict[str, set[str]] = {}
+    for name, (model, _) in addresses.items():
+        hosts_by_model.setdefault(model, set()).add(hosts[name])
+    key_by_host = _keys(keys, hosts_by_model, environ)
     models: list[Model] = []
     for name in names:
         if name.startswith(_BEDROCK):
@@ -101,21 +104,15 @@ def _host(url: str) -> str:
 
 
 def _keys(
-    keys: Sequence[KeySource], hosts: Sequence[str], environ: Mapping[str, str]
+    keys: Sequence[KeySource], hosts_by_model: Mapping[str, set[str]], environ: Mapping[str, str]
 ) -> dict[str, str]:
     """Host → key."""
+    hosts = sorted(set[str]().union(*hosts_by_model.values()))
     found: dict[str, str] = {}
     for source in keys:
-        if source.host is None and len(hosts) != 1:
-            raise ConfigError(
-                f"a key for {len(hosts)} servers ({', '.join(hosts) or 'none'}): each has its own",
-                hint="write HOST=VARIABLE or HOST=FILE",
-            )
-        host = source.host or hosts[0]
-        if host not in hosts:
-            raise ConfigError(
-                f"a key for {host}, which no --llm names", hint=f"write one of {', '.join(hosts)}"
-            )
+        host = _host_of(source, hosts, hosts_by_model)
+        if host in found:
+            raise ConfigError(f"{host} has several keys", hint="name one for each server")
         key = key_of(environ, variable=source.variable, file=source.file)
         if key is not None:
             found[host] = key
@@ -125,6 +122,33 @@ def _keys(
         if key is not None:
             found[openai] = key
     return found
+
+
+def _host_of(
+    source: KeySource, hosts: Sequence[str], hosts_by_model: Mapping[str, set[str]]
+) -> str:
+    """The host that a key is for."""
+    if source.server is None:
+        if len(hosts) == 1:
+            return hosts[0]
+        raise ConfigError(
+            f"a key for {len(hosts)} servers ({', '.join(hosts) or 'none'}): each has its own",
+            hint="write HOST=VARIABLE or HOST=FILE",
+        )
+    if source.server in hosts:
+        return source.server
+    of_model = sorted(hosts_by_model.get(source.server, ()))
+    if len(of_model) == 1:
+        return of_model[0]
+    if of_model:
+        raise ConfigError(
+            f"a key for {source.server}, which {' and '.join(of_model)} have",
+            hint="write HOST=VARIABLE or HOST=FILE",
+        )
+    raise ConfigError(
+        f"a key for {source.server}, which no --llm names",
+        hint=f"write one of {', '.join(hosts)}" if hosts else "Bedrock takes credentials of AWS",
+    )
 
 
 def _bedrock(model: str, connecting: Connecting) -> Model:

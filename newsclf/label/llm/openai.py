@@ -3,6 +3,9 @@
 Servers differ in what they take. What one does not take is left out of the next request, for the
 rest of the run: first the JSON Schema of the answer, which is then only asked for in words, then
 `max_tokens`, which newer models of OpenAI call `max_completion_tokens`, and `temperature`.
+
+Models that reason do so within the same limit. One that reaches it while it reasons has an empty
+answer, which is paid for; OpenAI may also refuse it, with status 400.
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ _SAID_CHARACTERS = 300
 _MAY_WANT_LESS = frozenset((400, 404, 422))
 """Statuses with which servers refuse a parameter; 404 is a router without a model that has it."""
 _BUSY = frozenset((408, 409, 425, 429))
+_REACHED_LIMIT = "max_tokens or model output limit was reached"
+"""What OpenAI says, with status 400, where a model did not get to its answer."""
 _NOT_BILLED = frozenset((500, 503, 529))
 """The server itself gave up. Other 5xx are of a gateway, behind which there may be an answer."""
 
@@ -152,6 +157,9 @@ class OpenAiModel:
                 return self._reply(document)
             if "content_filter" in _codes(document):  # as Azure says it, with 400
                 return Reply(self._shown(_said(document)), Usage(0, 0), "refused")
+            if _REACHED_LIMIT in _said(document):
+                self._is_taken = True
+                return Reply(self._shown(_said(document)), _usage(document), "reasoned too long")
             if status not in _MAY_WANT_LESS:
                 break
             if wanted != (self._with_schema, self._limit_name, self._with_temperature):
@@ -249,7 +257,9 @@ class OpenAiModel:
         if refusal or ended == "content_filter":
             return Reply(self._shown(str(refusal)) if refusal else raw, usage, "refused")
         if ended == "length":
-            return Reply(raw, usage, "too many tokens")
+            return Reply(
+                raw, usage, "reasoned too long" if _reasoned(document) else "too many tokens"
+            )
         return Reply(raw, usage)
 
     def _problem(
@@ -280,12 +290,34 @@ class OpenAiModel:
 
 
 def _usage(document: Any) -> Usage | None:
+    """What is billed. xAI and Gemini count reasoning in the total alone; OpenAI in the answer."""
     found = document.get("usage") if isinstance(document, dict) else None
     if not isinstance(found, dict):
         return None
-    counts = [found.get(name) for name in ("prompt_tokens", "completion_tokens")]
-    whole = [n for n in counts if isinstance(n, int) and not isinstance(n, bool) and n >= 0]
-    return Usage(whole[0], whole[1]) if len(whole) == len(counts) else None
+    asked, answered = (_count(found.get(f"{name}_tokens")) for name in ("prompt", "completion"))
+    if asked is None or answered is None:
+        return None
+    return Usage(asked, max(answered, (_count(found.get("total_tokens")) or 0) - asked))
+
+
+def _count(value: object) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return value if whole and isinstance(value, int) else None
+
+
+def _reasoned(document: Any) -> bool:
+    """Whether an answer that was cut has reasoning: counted, apart from the answer, or in it."""
+    usage = document.get("usage")
+    details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
+    if isinstance(details, dict) and _count(details.get("reasoning_tokens")):
+        return True
+    answered = document["choices"][0]["message"]
+    content = answered.get("content")
+    return (
+        any(answered.get(name) for name in ("reasoning_content", "reasoning"))
+        or not content
+        or (isinstance(content, str) and content.lstrip().startswith("<think>"))
+    )
 
 
 def _errors(document: Any) -> list[dict[str, Any]]:

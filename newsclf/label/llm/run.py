@@ -48,6 +48,8 @@ _LONGEST_WAIT_S = 60.0
 _LONGEST_RETRY_AFTER_S = 600.0
 _FAILURES_IN_A_ROW = 10
 """Headlines in a row without an answer after which a model is given up."""
+_REASONING_TOKENS = 4_000
+"""Enough for most models to reason about a headline."""
 _SEVERAL_VOTES_TEMPERATURE = 0.7
 """At 0, a model mostly gives each headline the same vote again."""
 _RESUMES: Final = "run the same command again; it goes on where this one stopped"
@@ -64,8 +66,9 @@ class LlmSettings(StrictRecord):
     """Requests for a vote, at most, until there is an answer."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     """None: 0 for a single vote of each model, 0.7 for several."""
-    max_tokens: Annotated[int, Field(ge=8, le=100_000)] = 64
-    """Tokens that an answer may have; models that reason need some thousands."""
+    max_answer_tokens: Annotated[int, Field(ge=8, le=100_000)] = 64
+    """Tokens that an answer may have, reasoning included; models that reason need some thousands.
+    They are what is set aside for each request."""
     max_cost_usd: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
     """What all runs with one journal may cost together."""
 
@@ -74,7 +77,7 @@ class LlmSettings(StrictRecord):
         several = self.votes > models
         usual = _SEVERAL_VOTES_TEMPERATURE if several else 0.0
         temperature = usual if self.temperature is None else self.temperature
-        return Sampling(temperature=temperature, max_tokens=self.max_tokens)
+        return Sampling(temperature=temperature, max_tokens=self.max_answer_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +274,8 @@ class _Lane:
     answered: bool = False
     """Whether the model has answered anything."""
     failed_in_a_row: int = 0
+    reasoned_in_a_row: int = 0
+    """Answers in a row that their reasoning left no tokens for."""
     holds: int = 0
     """Requests that the server has asked to wait."""
     is_free: asyncio.Event = field(default_factory=asyncio.Event)
@@ -452,6 +457,7 @@ class _Run:
                 raise RequestRejectedError(problem, hint=error.hint) from None
             log.info("%s", problem)
             return self._failure(lane, "rejected")
+        is_first = not lane.answered
         lane.answered, lane.failed_in_a_row = True, 0
         if reply.usage is not None:
             sent.cost_usd, sent.reported = lane.annotator.price.of(reply.usage), True
@@ -460,7 +466,22 @@ class _Run:
         sent.answer = self._answer(lane, wanted, reply)
         if sent.cost_usd > sent.most_usd and self._budget.is_limited:
             self._error = self._error or _over_limit(lane.name, reply)
+        self._check_reasoning(lane, reply, is_first=is_first)
         return _vote(PaidAnswer(answer=sent.answer, cost_usd=sent.cost_usd))
+
+    def _check_reasoning(self, lane: _Lane, reply: Reply, *, is_first: bool) -> None:
+        """End the run, before more is paid for nothing, if reasoning leaves no room for answers."""
+        if reply.failure != "reasoned too long":
+            lane.reasoned_in_a_row = 0
+            return
+        lane.reasoned_in_a_row += 1
+        if is_first or lane.reasoned_in_a_row >= _FAILURES_IN_A_ROW:
+            limit = self._sampling.max_tokens
+            self._error = self._error or ServiceError(
+                f"{lane.name}: its reasoning leaves nothing of {limit:,} tokens for an answer",
+                hint=f"--max-answer-tokens {max(_REASONING_TOKENS, 2 * limit)} allows more, which"
+                " is set aside from --max-cost for each request",
+            )
 
     async def _settle(self, sent: _Sent) -> None:
         if sent.reported:
@@ -588,6 +609,6 @@ def _over_limit(name: str, reply: Reply) -> ServiceError:
     return ServiceError(
         f"{name} bills more tokens than a request and its answer can have ({counted}), so no limit"
         " on cost can be kept",
-        hint="its answer may exceed --max-tokens: set a limit at the provider, then leave out"
-        " --max-cost",
+        hint="its answer may exceed --max-answer-tokens: set a limit at the provider, then leave"
+        " out --max-cost",
     )

@@ -6,10 +6,14 @@ import asyncio
 import csv
 import io
 import json
+import os
+import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -21,7 +25,7 @@ from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.label.gold import gold_path
 from tests.conftest import Cli
-from tests.support.llmserver import Llm, llm_server
+from tests.support.llmserver import Deed, Llm, always, llm_server
 from tests.support.newsrecord import HOUR, Feeds, item
 
 HEADLINES = 90
@@ -138,6 +142,62 @@ def test_the_same_command_pays_for_nothing_twice(
         assert llm.billed_usd("1", "2") > 0
 
 
+@pytest.mark.parametrize(("at_request", "limit_usd"), [(1, "0.2"), (40, "0.2"), (40, "0.05")])
+def test_a_killed_command_goes_on_and_keeps_its_limit(
+    newsclf: Cli, headlines: Path, truth: dict[str, str], at_request: int, limit_usd: str
+) -> None:
+    concurrency = 4
+    limits = ["--max-cost", limit_usd, "--concurrency", str(concurrency), "--gate", "kappa=0"]
+    with serving(Llm(truth)) as llm:
+        command = asked(llm, headlines, *limits)
+        process: subprocess.Popen[bytes] | None = None
+
+        def kill(_text: str, _number: int) -> Deed:
+            if len(llm.done) + 1 == at_request and process is not None:
+                os.kill(process.pid, signal.SIGKILL)
+            return "answer"
+
+        llm.script = kill
+        process = subprocess.Popen(
+            [sys.executable, "-m", "newsclf", *command], stderr=subprocess.DEVNULL
+        )
+        assert process.wait() == -signal.SIGKILL
+        at_kill, process = len(llm.done), None
+        again = newsclf(*command)
+
+    asked_for = [done.text for done in llm.done]
+    repeated = len(asked_for) - len(set(asked_for))
+    cached = int(again.err.split(" votes are paid for already")[0].rpartition("(")[2])
+    assert at_kill - concurrency <= cached <= at_kill
+    assert repeated == at_kill - cached, "what was answered and kept is not asked for again"
+    assert llm.billed_usd("1", "2") <= Decimal(limit_usd)
+    if limit_usd == "0.05":
+        assert "not asked for, within --max-cost" in again.err
+    else:
+        assert again.exit_code == 0, again.err
+        assert "not asked for" not in again.err
+
+
+@pytest.mark.parametrize("deed", ["reason", "reason in secret"])
+def test_reasoning_that_leaves_no_answer_ends_the_run_at_once(
+    newsclf: Cli, headlines: Path, truth: dict[str, str], deed: Deed
+) -> None:
+    with serving(Llm(truth, always(deed), output_tokens=64)) as llm:
+        result = newsclf(*asked(llm, headlines))
+        requests = len(llm.done)
+        llm.script, llm.output_tokens = always("answer"), 900
+        enough = ["--max-answer-tokens", "4000", "--max-cost", "0.4"]
+        again = newsclf(*asked(llm, headlines, *enough))
+
+    assert (result.exit_code != 0, requests) == (True, 1)
+    assert "its reasoning leaves nothing of 64 tokens" in result.err
+    assert "--max-answer-tokens 4000" in result.err
+    assert again.exit_code == 0, again.err
+    assert llm.bodies[-1]["max_tokens"] == 4000
+    billed = llm.billed_usd("1", "2") + llm.billed_usd("1", "2", secretly=True)
+    assert billed <= Decimal("0.4")
+
+
 def test_every_row_is_ranked_by_doubt(newsclf: Cli, truth: dict[str, str], trained: Path) -> None:
     learnt = {row.text for row in load_data(DataSettings(source="sample")).examples}
     headlines = written([text for text in truth if text not in learnt][:HEADLINES])
@@ -202,6 +262,60 @@ def test_headlines_from_stdin(
     rows = list(read_labelled(Path("labelled.jsonl")))
     assert {row.source for row in rows} == {"stdin"}
     assert {row.text for row in rows} <= set(texts)
+
+
+def test_each_server_gets_its_own_key(
+    newsclf: Cli, headlines: Path, truth: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRST_KEY", "sk-first")
+    Path("second.key").write_text("sk-second\n", encoding="utf-8")
+    with serving(Llm(truth, key="sk-first")) as one, serving(Llm(truth, key="sk-second")) as two:
+        models = [*asked(one, headlines), "--llm", f"org/other@{two.url}", "--votes", "2"]
+        by_model = ["--key-env", "test=FIRST_KEY", "--key-file", "org/other=second.key"]
+        result = newsclf(*models, *by_model)
+        assert result.exit_code == 0, result.err
+        by_host = ["--key-env", f"127.0.0.1:{one.port}=FIRST_KEY"]
+        refused = newsclf(*models, *by_host, "--out", "other.jsonl")
+        unclear = newsclf(*models, "--key-env", "FIRST_KEY")
+
+    assert len(two.done) > 0
+    assert refused.exit_code != 0
+    assert "org/other" in refused.err
+    assert "a key for 2 servers" in unclear.err
+    for text in (result.err, refused.err, unclear.err):
+        assert "sk-first" not in text
+        assert "sk-second" not in text
+
+
+def test_bedrock_is_asked_in_the_region_that_is_named(
+    newsclf: Cli, headlines: Path, truth: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-aws")
+    with serving(Llm(truth)) as llm:
+        url = llm.url.removesuffix("/v1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url)
+        model = ["--llm", "bedrock:amazon.nova-lite-v1:0", "--region", "eu-west-1"]
+        result = newsclf("label", headlines, *model)
+
+    assert result.exit_code == 0, result.err
+    annotators = {
+        vote.annotator for row in read_labelled(Path("labelled.jsonl")) for vote in row.votes
+    }
+    assert annotators == {"amazon.nova-lite-v1:0@bedrock.eu-west-1"}
+
+
+def test_a_terminal_shows_how_far_it_is_and_what_it_costs(
+    newsclf: Cli, headlines: Path, truth: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bar = "without a label, $"
+    with serving(Llm(truth)) as llm:
+        quiet = newsclf(*asked(llm, headlines, "--out", "first.jsonl"))
+        monkeypatch.setenv("TTY_COMPATIBLE", "1")
+        shown = newsclf(*asked(llm, headlines))
+
+    assert bar not in quiet.err
+    assert f"0 {bar}0.0" in shown.err
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,17 @@ def asked(kind: Kind, llm: Llm, text: str = TEXT, **options: Any) -> Reply:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "deed",
-    ["answer", "bare word", "no usage", "outside", "prose", "wrong json", "refuse", "run on"],
+    [
+        "answer",
+        "bare word",
+        "no usage",
+        "outside",
+        "prose",
+        "wrong json",
+        "refuse",
+        "run on",
+        "reason",
+    ],
 )
 def test_an_answer_is_a_label_or_a_failure(kind: Kind, deed: Deed) -> None:
     llm = Llm(TRUTH, always(deed))
@@ -94,6 +104,17 @@ def test_an_answer_is_a_label_or_a_failure(kind: Kind, deed: Deed) -> None:
     assert label == (None if failure else "positive")
     known = Usage(llm.done[0].input_tokens, OUTPUT_TOKENS)
     assert reply.usage == (None if deed == "no usage" else known)
+
+
+def test_openai_refuses_an_answer_that_its_reasoning_left_no_tokens_for() -> None:
+    reply = asked("openai", Llm(TRUTH, always("reason in secret")))
+    assert (reply.failure, reply.usage) == ("reasoned too long", None)
+
+
+def test_reasoning_that_only_the_total_has_is_billed() -> None:
+    reply = asked("openai", Llm(TRUTH, reasoning_tokens=90))
+    assert reply.usage is not None
+    assert reply.usage.output_tokens == OUTPUT_TOKENS + 90
 
 
 @pytest.mark.parametrize("kind", KINDS)

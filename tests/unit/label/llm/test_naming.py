@@ -48,7 +48,9 @@ def asked_with(llm: Llm, keys: list[KeySource], environ: Mapping[str, str]) -> s
     async def main() -> str | None:
         async with llm_server(llm):
             hosted = [
-                KeySource(k.variable, k.file, f"127.0.0.1:{llm.port}" if k.host else None)
+                KeySource(
+                    k.variable, k.file, f"127.0.0.1:{llm.port}" if k.server == "it" else k.server
+                )
                 for k in keys
             ]
             (model,) = open_models([f"m@{llm.url}"], hosted, environ, Connecting())
@@ -70,7 +72,8 @@ def test_a_key_goes_to_the_server_it_is_for(tmp_path: Path) -> None:
 
     assert asked_with(llm, [KeySource(variable="MY_KEY")], {"MY_KEY": KEY}) is None
     assert asked_with(llm, [KeySource(file=file)], {}) is None
-    assert asked_with(llm, [KeySource(variable="MY_KEY", host="it")], {"MY_KEY": KEY}) is None
+    assert asked_with(llm, [KeySource(variable="MY_KEY", server="it")], {"MY_KEY": KEY}) is None
+    assert asked_with(llm, [KeySource(variable="MY_KEY", server="m")], {"MY_KEY": KEY}) is None
     # OpenAI's key is not for other servers.
     problem = asked_with(llm, [], {"OPENAI_API_KEY": KEY})
     assert problem is not None
@@ -83,6 +86,11 @@ def test_a_key_without_a_server_or_for_several() -> None:
     with pytest.raises(ConfigError, match="a key for 2 servers"):
         open_models(both, [KeySource(variable="KEY")], environ, Connecting())
     with pytest.raises(ConfigError, match=r"a key for llm\.example, which no --llm names"):
-        open_models(both, [KeySource(variable="KEY", host="llm.example")], environ, Connecting())
+        open_models(both, [KeySource(variable="KEY", server="llm.example")], environ, Connecting())
+    twice = [KeySource(variable="KEY", server=server) for server in ("m", "127.0.0.1:8000")]
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:8000 has several keys"):
+        open_models(both, twice, environ, Connecting())
+    with pytest.raises(ConfigError, match="a key for m, which 127"):
+        open_models([*both, "m@http://127.0.0.1:8001/v1"], twice, environ, Connecting())
     with pytest.raises(ConfigError, match="the environment variable OTHER is empty"):
         open_models(both[:1], [KeySource(variable="OTHER")], environ, Connecting())

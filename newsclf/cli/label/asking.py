@@ -1,0 +1,208 @@
+"""Ask language models for `newsclf label`: its options, its progress, its cost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import typer
+
+from newsclf.cli.options import ProfileOpt, RegionOpt
+from newsclf.cli.signals import run_async
+
+if TYPE_CHECKING:
+    from newsclf.cli.console import Output
+    from newsclf.data.labelled import Vote
+    from newsclf.label.llm.naming import KeySource
+    from newsclf.label.llm.prompt import Prompt
+    from newsclf.label.llm.run import LlmProgress, LlmTotals, LlmVotes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlmOptions:
+    """Options of labelling with an LLM."""
+
+    PANEL: ClassVar = "Labels of an LLM"
+    llm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Ask MODEL of OpenAI, MODEL@https://HOST/v1, or bedrock:MODEL; repeatable.",
+        ),
+    ] = None
+    key_env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[HOST=]NAME",
+            help="Environment variable with the API key; with several servers, one for each host"
+            " or model.",
+            show_default="OPENAI_API_KEY",
+        ),
+    ] = None
+    key_file: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[HOST=]FILE", help="File with the API key, likewise."),
+    ] = None
+    region: RegionOpt = None
+    profile: ProfileOpt = None
+    votes: Annotated[int, typer.Option(min=1, max=100, help="Votes on each headline.")] = 1
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=256, help="Requests to a model at a time.")
+    ] = 8
+    max_answer_tokens: Annotated[
+        int,
+        typer.Option(
+            min=8,
+            max=100_000,
+            metavar="N",
+            help="Tokens that an answer may have; a model that reasons needs some thousands.",
+        ),
+    ] = 64
+    max_cost: Annotated[
+        str | None,
+        typer.Option(metavar="USD", help="What all runs into this file may cost together."),
+    ] = None
+    price: Annotated[
+        str | None,
+        typer.Option(
+            "--price-per-million",
+            metavar="IN,OUT",
+            help="USD for a million tokens of prompts and of answers.",
+            show_default="by configs/llm_prices.toml",
+        ),
+    ] = None
+
+    def keys(self) -> list[KeySource]:
+        """Where the keys are."""
+        from newsclf.label.llm.naming import KeySource
+
+        return [
+            *(KeySource(variable=name, server=server) for server, name in _sources(self.key_env)),
+            *(
+                KeySource(file=Path(name), server=server)
+                for server, name in _sources(self.key_file)
+            ),
+        ]
+
+
+def _sources(given: Sequence[str] | None) -> Iterator[tuple[str | None, str]]:
+    """Server, if one is named, and variable or file."""
+    for text in given or ():
+        server, equals, name = text.partition("=")
+        yield (server, name) if equals else (None, text)
+
+
+def ask_models(
+    output: Output, texts: Sequence[str], options: LlmOptions, prompt: Prompt, out: Path
+) -> dict[str, tuple[Vote, ...]]:
+    """Ask the models for their votes, within the limit on cost.
+
+    Args:
+        output: Gets the estimate, the progress and the total.
+        texts: Headlines, hidden rows among them.
+        options: Models, keys, limits.
+        prompt: Instructions and examples.
+        out: The labelled file, beside which the journal of all answers lies.
+
+    Raises:
+        ConfigError: An option can't be used.
+        RequestRejectedError: A model takes no request.
+        ServiceError: A model can't be reached, fails all the time, or asks to wait for long.
+        DataError: The journal can't be read or written.
+    """
+    from newsclf.label.llm.journal import Journal
+    from newsclf.label.llm.naming import Connecting, open_models
+    from newsclf.label.llm.prices import load_prices, price_from
+    from newsclf.label.llm.run import LlmAnnotator, LlmSettings, annotate, estimate
+
+    settings = LlmSettings(
+        votes=options.votes,
+        concurrency=options.concurrency,
+        max_answer_tokens=options.max_answer_tokens,
+        max_cost_usd=_usd(options.max_cost),
+    )
+    connecting = Connecting(
+        region=options.region, profile=options.profile, connections=options.concurrency
+    )
+    models = open_models(options.llm or [], options.keys(), os.environ, connecting)
+    table = load_prices()
+    annotators = [
+        LlmAnnotator(
+            model,
+            price_from(options.price)
+            if options.price is not None
+            else table.price(model.model, model.provider),
+        )
+        for model in models
+    ]
+
+    async def ask(on_progress: Callable[[LlmProgress], None]) -> LlmVotes:
+        try:
+            return await annotate(
+                texts, annotators, prompt, settings, journal, on_progress=on_progress
+            )
+        finally:
+            for model in models:
+                await model.close()
+
+    with Journal(out.with_name(f"{out.name}.answers")) as journal:
+        expected = estimate(texts, annotators, prompt, settings, journal)
+        output.note(
+            f"{expected.requests:,} requests ({expected.cached:,} votes are paid for already),"
+            f" about ${expected.usd:.4f}, at most ${expected.most_usd:.4f} if none is repeated"
+        )
+        with _progress(output) as on_progress:
+            found = run_async(ask(on_progress))
+    _note_totals(output, found.totals)
+    return found.votes
+
+
+@contextmanager
+def _progress(output: Output) -> Iterator[Callable[[LlmProgress], None]]:
+    """Show a bar with the votes done, those without a label, the cost and the time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("votes"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]:,} without a label, ${task.fields[spent_usd]:.4f}"),
+        TimeRemainingColumn(),
+    )
+    with output.progress(*columns) as progress:
+        task = progress.add_task("", total=None, failed=0, spent_usd=Decimal(0))
+        yield lambda now: progress.update(
+            task,
+            completed=now.done,
+            total=now.total,
+            failed=now.failed,
+            spent_usd=now.spent_usd,
+        )
+
+
+def _note_totals(output: Output, totals: LlmTotals) -> None:
+    failed = ", ".join(f"{count:,} {reason}" for reason, count in totals.failed.items())
+    output.note(
+        f"{totals.answered:,} votes for ${totals.cost_usd:.4f}"
+        + (f"; without a label: {failed}" if failed else "")
+        + (f"; {totals.not_asked:,} not asked for, within --max-cost" if totals.not_asked else "")
+    )
+
+
+def _usd(text: str | None) -> Decimal | None:
+    from newsclf.common.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        value = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        raise ConfigError(f"--max-cost {text}: expected USD, such as 2.50")
+    return value
