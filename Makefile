@@ -17,10 +17,10 @@ DOCS_INSTALLED := $(DOCS_VENV)/.installed
 PIP_QUIETLY := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-accuracy bench-label bench-dlc clean
+.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-accuracy bench-label bench-dlc bench-frontier clean
 
 help: ## Show the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # torch comes as whatever build pip finds. Where pip's settings (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS)
 # offer PyTorch's CPU build, its local version ranks above the plain one, so it is the one taken.
@@ -105,6 +105,9 @@ bench-accuracy: $(INSTALLED) ## Train teachers and students (hours), and measure
 
 bench-label: $(INSTALLED) ## Train with and without an LLM's labels (an hour), and compare; ARGS="--sets DIR …".
 	$(BIN)/python -m benchmarks.label $(ARGS)
+
+bench-frontier: $(INSTALLED) ## Measure accuracy against cost of the models that are there; ARGS="--models DIR …".
+	$(BIN)/python -m benchmarks.frontier $(ARGS)
 
 bench-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Measure the archive under SageMaker's own toolkit.
 	$(BIN)/python -m benchmarks.container

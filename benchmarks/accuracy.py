@@ -92,7 +92,7 @@ def main() -> None:
     uses: tuple[Use, ...] = ("development", "sealed") if asked.sealed else ("development",)
     if not asked.table:
         asked.models.mkdir(parents=True, exist_ok=True)
-        held_out = _write_held_out(asked.phrasebank, asked.models)
+        held_out = write_held_out(asked.phrasebank, asked.models)
         for job in _jobs(asked):
             done = {(scores.job, scores.use) for scores in read_record()}
             missing = [use for use in uses if (job, use) not in done]
@@ -123,7 +123,7 @@ def _jobs(asked: argparse.Namespace) -> Iterator[Job]:
             yield from (Job(labels, size, seed) for size in SIZES)
 
 
-def _write_held_out(phrasebank: str, folder: Path) -> Path:
+def write_held_out(phrasebank: str, folder: Path) -> Path:
     """PhraseBank's test part as a file, so that models of other labels get the same rows."""
     settings = DataSettings(source=phrasebank)
     path = folder / "phrasebank-test.csv"

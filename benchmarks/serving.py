@@ -59,7 +59,7 @@ def against_engine(data: LabelledData, scratch: Path) -> list[Result]:
     (scratch / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
     script = wrk.write_script(texts, scratch)
     before = _engine_per_s(model, scratch)
-    with _serving(model) as (url, _):
+    with serving(model) as (url, _):
         rates = {count: wrk.requests_per_s(script, url, count, _SECONDS) for count in _CONNECTIONS}
     engine = (before + _engine_per_s(model, scratch)) / 2
     return [
@@ -84,7 +84,7 @@ def overloaded(data: LabelledData, scratch: Path) -> list[Result]:
         return []
     model = untrained_model(scratch / "overloaded")
     texts = [example.text for example in data.examples][:_HEADLINES]
-    with _serving(model, "--workers", "1") as (url, server):
+    with serving(model, "--workers", "1") as (url, server):
         server.cpu_affinity(cores[:1])
         for worker in server.children(recursive=True):
             worker.cpu_affinity(cores[:1])
@@ -96,7 +96,8 @@ def overloaded(data: LabelledData, scratch: Path) -> list[Result]:
 
 
 @contextmanager
-def _serving(model: Path, *options: str) -> Iterator[tuple[str, psutil.Process]]:
+def serving(model: Path, *options: str) -> Iterator[tuple[str, psutil.Process]]:
+    """A model's server once it is ready: its address and its process."""
     server = subprocess.Popen(
         [sys.executable, "-m", "newsclf", "serve", str(model), "--port", "0", *options],
         stderr=subprocess.PIPE,

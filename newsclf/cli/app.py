@@ -19,6 +19,7 @@ from newsclf.cli.deployments.wire_api import wire_api
 from newsclf.cli.failures import HELP_NAMES, Group, with_examples
 from newsclf.cli.label.label import label
 from newsclf.cli.measure.cost import cost
+from newsclf.cli.measure.frontier import frontier
 from newsclf.cli.measure.loadtest import loadtest
 from newsclf.cli.measure.prices import prices
 from newsclf.cli.measure.report import report
@@ -94,7 +95,14 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
         ),
         report: ("newsclf report", "newsclf report .newsclf/runs/RUN"),
         runs: ("newsclf runs",),
-        cost: ("newsclf cost .newsclf/runs/RUN --volume 1e6,1e8 --ha",),
+        cost: (
+            "newsclf cost .newsclf/runs/RUN --volume 1e6,1e8 --ha",
+            "newsclf cost --rate 50/s --slo p95=200ms",
+        ),
+        frontier: (
+            "newsclf frontier models --teacher mpnet --instance ml.c5.large",
+            "newsclf frontier minilm student --on finentity,tfns --delta 0.01",
+        ),
     },
     "Set up": {
         demo: ("newsclf demo",),

@@ -12,6 +12,11 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 """Number format of torch's matrix products in training; weights are always float32."""
 _CPU_INFO = Path("/proc/cpuinfo")
+_INSTRUCTION_SETS = (
+    *("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"),
+    *("asimd", "asimddp", "i8mm", "bf16", "sve"),
+)
+"""Names in Linux's list of those that decide how fast matrix products are: x86-64, then Arm."""
 _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -29,12 +34,27 @@ def available_cores(cpu_max: Path = _CPU_MAX) -> int:
 
 def cpu_name() -> str:
     """Processor name, from Linux or else from Python."""
+    return _cpu_info("model name", _CPU_INFO) or platform.processor() or platform.machine()
+
+
+def instruction_sets(cpu_info: Path = _CPU_INFO) -> list[str]:
+    """The processor's instruction sets that decide the speed of a model; empty if not known.
+
+    Args:
+        cpu_info: Linux's description of the processors.
+    """
+    known = (_cpu_info("flags", cpu_info) or _cpu_info("Features", cpu_info)).split()
+    return [name for name in _INSTRUCTION_SETS if name in known]
+
+
+def _cpu_info(field: str, path: Path) -> str:
+    """A field of the first processor; empty without one."""
     try:
-        text = _CPU_INFO.read_text(encoding="utf-8")
+        lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
-        text = ""
-    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
-    return names[0] if names else platform.processor() or platform.machine()
+        return ""
+    pairs = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in pairs if name.strip() == field), "")
 
 
 def _cgroup_cores(cpu_max: Path) -> int | None:

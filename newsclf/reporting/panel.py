@@ -104,6 +104,19 @@ class Panel:
         if steps:
             self.parts.append(svg.tag("path", d=steps, css=f"{css} bar"))
 
+    def bars_across(self, figures: Iterable[tuple[Interval, float]], css: str) -> None:
+        """95 % intervals of x as horizontal bars; one without both ends is left out."""
+        steps = ""
+        for figure, y in figures:
+            if figure.low is None or figure.high is None:
+                continue
+            left, right, at = self.x.at(figure.low), self.x.at(figure.high), svg.pixel(self.y.at(y))
+            if right - left >= 1:
+                steps += f"M{svg.pixel(left)} {at}H{svg.pixel(right)}"
+                steps += "".join(f"M{svg.pixel(end)} {at}m0 -3v6" for end in (left, right))
+        if steps:
+            self.parts.append(svg.tag("path", d=steps, css=f"{css} bar"))
+
     def column(self, x_low: float, x_high: float, value: float, css: str, hint: str) -> None:
         """A column of a histogram from the base line."""
         left, right = self.x.at(x_low), self.x.at(x_high)
@@ -126,6 +139,11 @@ class Panel:
         """A labelled horizontal line; the label may cover data, never text."""
         at = self.y.at(value)
         self.parts.append(svg.path([(self.x.begin, at), (self.x.end, at)], css))
+        self.name_level(value, text)
+
+    def name_level(self, value: float, text: str) -> None:
+        """The label of a horizontal line that is drawn already."""
+        at = self.y.at(value)
         wide, room = width_of(text), self.x.end - self.x.begin - 12
         choices = [
             Box(left, top, left + wide, top + LINE)
@@ -154,6 +172,7 @@ class Panel:
     def labels(self, labels: Sequence[Label], frame: Box | None = None) -> int:
         """Place texts beside points, in order of importance; how many found no room."""
         boxes = place(labels, frame or self.frame, self.used)
+        self.texts += [box for box in boxes if box is not None]
         for label, box in zip(labels, boxes, strict=True):
             if box is not None:
                 near_x = min(max(label.x, box.left), box.right)

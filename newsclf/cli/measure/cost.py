@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,10 +24,37 @@ _DEFAULT_REGION = "us-east-1"
 @grouped
 def cost(
     run: Annotated[
-        Path,
-        typer.Argument(metavar="RUN", help="Folder of a load test, such as .newsclf/runs/RUN."),
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="Folder of a load test, such as .newsclf/runs/RUN.",
+            show_default="with --rate, all load tests and the frontier",
+        ),
+    ] = None,
     *,
+    rate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="50/s",
+            help="Peak rate to serve: which measured model, on how many of which instance.",
+        ),
+    ] = None,
+    slo: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="p95=200ms",
+            help="Latency objective that --rate is to be served within; repeatable.",
+            show_default="p95=200ms",
+        ),
+    ] = None,
+    frontier: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of `newsclf frontier`.",
+            show_default="frontier, in the state directory",
+        ),
+    ] = None,
     volume: Annotated[
         str | None,
         typer.Option(metavar="N,N,…", help="Requests per month.", show_default="1e5 to 1e8"),
@@ -35,7 +63,7 @@ def cost(
         float | None,
         typer.Option(
             help="Share of its measured rate that an instance is to carry at the peak.",
-            show_default="the run's",
+            show_default="the run's; with --rate, 1",
         ),
     ] = None,
     peak_factor: Annotated[
@@ -85,7 +113,11 @@ def cost(
     prices_file: PricesOpt = None,
     state: StateOptions,
 ) -> None:
-    """Estimate the cost per million requests, and per month at rising volumes."""
+    """Estimate the cost per million requests, and per month at rising volumes.
+
+    With --rate: which of the measured models serves that rate within --slo at the least cost, on
+    how many of which instance, and what is next.
+    """
     output = state.start()
     from newsclf.common.errors import ConfigError
     from newsclf.costs.formulas import FUNCTION_MEMORY_MB, RequestPath
@@ -98,7 +130,36 @@ def cost(
         raise ConfigError(f"--utilisation {utilisation:g}: must be above 0, and 1 at most")
     if serverless_memory % 1024:
         raise ConfigError(f"--serverless-memory {serverless_memory}: must be a multiple of 1024")
+    path = RequestPath(api=api, memory_mb=memory or FUNCTION_MEMORY_MB, data_bytes=data_bytes)
     folder = state.settings().state_dir
+    if rate is not None:
+        _check_absent({"--volume": volume})
+        from newsclf.cli.measure.cost_capacity import find_records, show_capacity
+        from newsclf.frontier.capacity import CapacityRequest
+        from newsclf.loadtest.load.options import parse_objective, parse_rate
+
+        runs, frontiers = find_records(folder, run, frontier)
+        request = CapacityRequest(
+            rate_per_s=parse_rate(rate),
+            objectives=[parse_objective(text) for text in slo or ["p95=200ms"]],
+            runs=runs,
+            frontiers=frontiers,
+            prices=prices_at(folder, prices_file),
+            region=region,
+            price_as=price_as,
+            utilisation=utilisation or 1.0,
+            peak_factor=peak_factor,
+            minimum=2 if ha else 1,
+            path=path,
+        )
+        show_capacity(output, request)
+        return
+    _check_absent({"--slo": slo, "--frontier": frontier})
+    if run is None:
+        raise ConfigError(
+            "name the folder of a load test, or a rate to serve",
+            hint="newsclf cost .newsclf/runs/RUN, or newsclf cost --rate 50/s --slo p95=200ms",
+        )
     volumes = _volumes(volume) if volume is not None else list(VOLUMES)
     summary = read_summary(run)
     basis = CostBasis(
@@ -107,12 +168,21 @@ def cost(
         utilisation=utilisation or summary.run.utilisation,
         peak_factor=peak_factor,
         minimum=2 if ha else 1,
-        path=RequestPath(api=api, memory_mb=memory or FUNCTION_MEMORY_MB, data_bytes=data_bytes),
+        path=path,
         memory_mb=serverless_memory,
     )
     costs = price(summary, prices_at(folder, prices_file), basis, volumes=volumes)
     output.data(costs.model_dump(mode="json"))
     _show(output, costs, basis)
+
+
+def _check_absent(options: Mapping[str, object]) -> None:
+    from newsclf.common.errors import ConfigError
+
+    for option, value in options.items():
+        if value is not None:
+            without = "cannot be combined with" if option == "--volume" else "needs"
+            raise ConfigError(f"{option} {without} --rate")
 
 
 def _volumes(text: str) -> list[float]:

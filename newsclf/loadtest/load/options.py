@@ -8,6 +8,7 @@ from newsclf.common.errors import ConfigError
 from newsclf.loadtest.store.records import Objective
 
 _OBJECTIVE = re.compile(r"p(\d+(?:\.\d+)?)=(\d+(?:\.\d+)?)(ms|s)")
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86_400}
 _STAIRS = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 
 
@@ -21,6 +22,18 @@ def parse_objective(text: str) -> Objective:
     limit = float(found[2])
     limit_ms = limit * 1000 if found[3] == "s" else limit
     return Objective(percentile=float(found[1]), limit_ms=limit_ms)
+
+
+def parse_rate(text: str) -> float:
+    """Requests per second from `50/s`, `3000/min`, `1e5/h` or `1e6/day`; ConfigError otherwise."""
+    number, _, unit = text.replace(" ", "").partition("/")
+    try:
+        rate_per_s = float(number) / _SECONDS[unit or "s"]
+    except (ValueError, KeyError):
+        rate_per_s = 0.0
+    if not 0 < rate_per_s < float("inf"):
+        raise ConfigError(f"'{text}' is not a rate", hint="write 50/s, 3000/min, 1e5/h or 1e6/day")
+    return rate_per_s
 
 
 def parse_numbers(text: str, option: str) -> list[float]:

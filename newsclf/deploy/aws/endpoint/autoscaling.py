@@ -9,12 +9,11 @@ full, and are seen within seconds instead of minutes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from newsclf.common.errors import ConfigError
+from newsclf.costs.instances import vcpus
 from newsclf.deploy.aws.call.errors import is_not_found
 from newsclf.deploy.aws.endpoint.config import VARIANT
 from newsclf.deploy.aws.walk.resource import SimpleResource, has
@@ -23,7 +22,6 @@ _METRIC: Final = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 _OUT_COOLDOWN_S: Final = 60
 _IN_COOLDOWN_S: Final = 300
 """An instance takes minutes to start, so none is given back at the first lull."""
-_VCPUS: Final = {"medium": 2, "large": 2, "xlarge": 4}
 
 
 @dataclass(frozen=True)
@@ -130,17 +128,3 @@ class AutoScaling(SimpleResource):
             "ScaleInCooldown": _IN_COOLDOWN_S,
             "DisableScaleIn": False,
         }
-
-
-def vcpus(instance: str) -> int:
-    """The vCPUs of an instance, by AWS's rule of sizes: large 2, xlarge 4, Nxlarge 4 N.
-
-    Raises:
-        ConfigError: the size is not known.
-    """
-    size = instance.rpartition(".")[2]
-    if many := re.fullmatch(r"(\d+)xlarge", size):
-        return 4 * int(many[1])
-    if size not in _VCPUS:
-        raise ConfigError(f"{instance}: how many vCPUs that size has is not known")
-    return _VCPUS[size]

@@ -11,12 +11,12 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from newsclf.common.errors import ConfigError, TargetError
+from newsclf.common.errors import TargetError
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.clock import Clock
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
-from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling, vcpus
+from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling
 from newsclf.deploy.aws.endpoint.budget import Budget
 from newsclf.deploy.aws.endpoint.end_of_life import Schedule, statements
 from newsclf.deploy.aws.walk.resource import PlannedChange
@@ -104,13 +104,6 @@ def test_autoscaling_that_was_cut_off_between_its_two_calls(moto: Clients) -> No
     assert wanted.planned().action == "keep"
     assert wanted.delete()
     assert not wanted.exists()
-
-
-def test_vcpus_follow_the_size() -> None:
-    sizes = ("ml.c5.large", "ml.c5.xlarge", "ml.c5.2xlarge", "ml.m7i.48xlarge")
-    assert [vcpus(size) for size in sizes] == [2, 4, 8, 192]
-    with pytest.raises(ConfigError, match=r"ml\.c5\.metal"):
-        vcpus("ml.c5.metal")
 
 
 def test_the_end_of_life_is_made_kept_moved_and_taken_away(moto: Clients) -> None:
