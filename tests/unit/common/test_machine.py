@@ -1,4 +1,4 @@
-"""How many cores a process has."""
+"""Cores of a process, and what its processor can do."""
 
 from __future__ import annotations
 
@@ -29,3 +29,19 @@ def test_without_control_groups_it_is_the_machine_s(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 7})
 
     assert machine.available_cores(tmp_path / "none") == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sets"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx2 sse avx512_vnni\n", ["avx2", "avx512_vnni"]),
+        ("Features\t: fp asimd i8mm\n", ["asimd", "i8mm"]),
+        ("processor\t: 0\n", []),
+    ],
+)
+def test_instruction_sets_are_those_that_decide_the_speed_of_a_model(
+    tmp_path: Path, text: str, sets: list[str]
+) -> None:
+    (tmp_path / "cpuinfo").write_text(text, encoding="utf-8")
+    assert machine.instruction_sets(tmp_path / "cpuinfo") == sets
+    assert machine.instruction_sets(tmp_path / "none") == []
