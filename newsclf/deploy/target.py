@@ -106,7 +106,7 @@ def aws_target(state_dir: Path, region: str | None, profile: str | None) -> AwsT
         MissingExtraError: boto3 is not installed.
         ConfigError: No region is named anywhere.
     """
-    require_extra("boto3", extra="api", purpose="a deployment on AWS")
+    require_extra("boto3", extra="aws", purpose="a deployment on AWS")
     from newsclf.deploy.aws.call.clients import Clients
     from newsclf.deploy.aws.target import AwsTarget
 

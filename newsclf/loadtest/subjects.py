@@ -191,7 +191,7 @@ def _at_url(request: SubjectRequest, url: str) -> Subject:
 
 
 def _signature(request: SubjectRequest, service: Literal["execute-api", "sagemaker"]) -> httpx.Auth:
-    require_extra("boto3", extra="api", purpose="signing for AWS")
+    require_extra("boto3", extra="aws", purpose="signing for AWS")
     from newsclf.deploy.aws.address import signature_for
     from newsclf.deploy.aws.call.clients import Clients
 

@@ -61,7 +61,7 @@ def predict_batch(
             "--input and --output must both be on S3, or both be files",
             hint="aws s3 cp copies from one to the other",
         )
-    require_extra("boto3", extra="api", purpose="a batch job on AWS")
+    require_extra("boto3", extra="aws", purpose="a batch job on AWS")
     from newsclf.deploy.aws.call.clients import Clients
     from newsclf.deploy.aws.jobs.batch import BatchRequest, parse_place, transform
     from newsclf.deploy.records import AwsDeployment

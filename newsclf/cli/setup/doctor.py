@@ -61,7 +61,7 @@ def _aws(settings: Settings, region: str | None, profile: str | None) -> Iterato
     from newsclf.deploy.diagnostics.machine import Check, check_prices
 
     if find_spec("boto3") is None:
-        yield Check("AWS", "absent", "boto3 is not installed", install_command("api"))
+        yield Check("AWS", "absent", "boto3 is not installed", install_command("aws"))
         return
     from newsclf.deploy.aws.call.clients import Clients
     from newsclf.deploy.diagnostics.aws import check_aws

@@ -132,7 +132,7 @@ def refresh_prices(
         TargetError: no usable credentials, they may not read prices, or a region has no prices.
         ServiceError: AWS can't be reached, is busy, or answers with something else than prices.
     """
-    require_extra("boto3", extra="api", purpose="asking AWS for prices")
+    require_extra("boto3", extra="aws", purpose="asking AWS for prices")
     from newsclf.deploy.aws.call.clients import Clients
     from newsclf.deploy.aws.price_list import PRICING_REGION, fetch_prices
 

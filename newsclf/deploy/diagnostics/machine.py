@@ -21,8 +21,9 @@ from newsclf.costs.prices import prices_at
 from newsclf.model.directory import check_files
 
 _EXTRAS = {
-    "train": "train, evaluate, optimize",
-    "api": "wire-api, and everything on AWS",
+    "train": "train, evaluate, optimize, label",
+    "local": "wire-api on this machine",
+    "aws": "everything on AWS",
     "loadtest": "loadtest",
     "sagemaker": "train --on sagemaker",
     "watch": "watch",

@@ -181,7 +181,7 @@ class LocalTarget:
         """
         if request.auth == "jwt":
             raise ConfigError("--auth jwt: on this machine there are api-key, iam and none")
-        require_extra("awslambdaric", "boto3", extra="api", purpose="the API on this machine")
+        require_extra("awslambdaric", "boto3", extra="local", purpose="the API on this machine")
         with self._deployments.locked(name):
             deployment = self.get(name)
             status = self.status(deployment)

@@ -152,7 +152,7 @@ def _host_of(
 
 
 def _bedrock(model: str, connecting: Connecting) -> Model:
-    require_extra("boto3", extra="api", purpose="asking a model on Bedrock")
+    require_extra("boto3", extra="aws", purpose="asking a model on Bedrock")
     from newsclf.deploy.aws.call.clients import Clients
     from newsclf.label.llm.bedrock import BedrockModel
 

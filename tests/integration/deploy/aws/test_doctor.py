@@ -33,7 +33,8 @@ def test_with_everything_allowed_it_says_so(aws: FakeAws, newsclf: Cli, trained:
     for what in (
         "Python",
         "extra train",
-        "extra api",
+        "extra local",
+        "extra aws",
         "extra watch",
         "model",
         "AWS",
@@ -151,4 +152,4 @@ main()
     )
 
     assert done.returncode == 0, done.stderr
-    assert "pip install '.[api]'" in done.stdout
+    assert "pip install '.[aws]'" in done.stdout
