@@ -28,7 +28,7 @@ def cost(
         typer.Argument(
             metavar="[RUN]",
             help="Folder of a load test, such as .newsclf/runs/RUN.",
-            show_default="with --rate, all load tests and the frontier",
+            show_default="the latest; with --rate, all and the frontier",
         ),
     ] = None,
     *,
@@ -125,6 +125,7 @@ def cost(
     from newsclf.loadtest.analysis.costs import CostBasis
     from newsclf.loadtest.cost_table import VOLUMES, read_summary
     from newsclf.loadtest.cost_table import cost as price
+    from newsclf.loadtest.listing import latest_run
 
     if utilisation is not None and not 0 < utilisation <= 1:
         raise ConfigError(f"--utilisation {utilisation:g}: must be above 0, and 1 at most")
@@ -156,10 +157,8 @@ def cost(
         return
     _check_absent({"--slo": slo, "--frontier": frontier})
     if run is None:
-        raise ConfigError(
-            "name the folder of a load test, or a rate to serve",
-            hint="newsclf cost .newsclf/runs/RUN, or newsclf cost --rate 50/s --slo p95=200ms",
-        )
+        run = latest_run(folder / "runs")
+        output.note(f"load test: {run}")
     volumes = _volumes(volume) if volume is not None else list(VOLUMES)
     summary = read_summary(run)
     basis = CostBasis(

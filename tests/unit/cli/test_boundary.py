@@ -47,7 +47,7 @@ def raising(error: BaseException) -> Callable[[], None]:
         ("train --epochs 0", "error: --epochs 0: at least 1\n"),
         ("serve --port 99999", "error: --port 99999: at most 65535\nhint: newsclf serve --help\n"),
         ("loadtest --utilisation 0", "error: --utilisation 0: at least 0.01\n"),
-        ("cost", "error: RUN is missing\nhint: newsclf cost --help\n"),
+        ("data overlap", "error: A is missing\nhint: newsclf data overlap --help\n"),
         ("predict --count", "error: option '--count' requires an argument\n"),
         ("train extra", "error: unexpected: extra\nhint: newsclf train --help\n"),
         ("package --wheels none", "error: --wheels: dir 'none' does not exist\n"),
