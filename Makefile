@@ -82,6 +82,7 @@ test-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Test the archive under SageMaker's ow
 
 docs: $(INSTALLED) $(DOCS_INSTALLED) ## Write the command reference, and build the pages into site/.
 	$(BIN)/python docs/command_reference.py
+	$(BIN)/python docs/postman_collection.py
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
 
 lint: $(INSTALLED) ## Check style, spelling, types, the direction of imports, and the Dockerfile.
