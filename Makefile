@@ -17,7 +17,7 @@ DOCS_INSTALLED := $(DOCS_VENV)/.installed
 PIP_QUIETLY := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-accuracy bench-label bench-dlc bench-frontier clean
+.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-accuracy bench-label bench-engines bench-dlc bench-frontier clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ bench-label: $(INSTALLED) ## Train with and without an LLM's labels (an hour), a
 
 bench-frontier: $(INSTALLED) ## Measure accuracy against cost of the models that are there; ARGS="--models DIR …".
 	$(BIN)/python -m benchmarks.frontier $(ARGS)
+
+bench-engines: $(INSTALLED) ## Measure inference engines beside each other; ARGS=MODEL.
+	$(BIN)/python -m benchmarks.engines $(ARGS)
 
 bench-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Measure the archive under SageMaker's own toolkit.
 	$(BIN)/python -m benchmarks.container
