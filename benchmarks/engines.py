@@ -144,7 +144,7 @@ def _with_fixed_scales(float_file: Path, scratch: Path, calibration: Sequence[li
     ]
     names = {node.name for node in graph.input}
 
-    class _Rows(CalibrationDataReader):  # type: ignore[misc] - it has no types
+    class _Rows(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self._left = iter(calibration)
 
