@@ -27,6 +27,7 @@ from newsclf.predict.classifier import Classifier, Source
 from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.watch.chain import Chain
 from newsclf.watch.configuration import load_watch
+from newsclf.watch.entities.listed import WatchedEntity
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.page.server import serving
@@ -34,7 +35,6 @@ from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.run import WatchRequest, opened
 from newsclf.watch.signals.configuration import Configuration
-from newsclf.watch.signals.entities import WatchedEntity
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 
 _SOURCES = 5

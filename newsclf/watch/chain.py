@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from newsclf.contract.answers import Prediction
+from newsclf.watch.entities.listed import CompanyList
+from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.health import Observation, SourceHealth, recorded_history
 from newsclf.watch.page.hub import Change
@@ -27,7 +29,6 @@ from newsclf.watch.signals.alerts import Alert, alerts_at, states_after
 from newsclf.watch.signals.configuration import Configuration
 from newsclf.watch.signals.coverage import Sources
 from newsclf.watch.signals.delivery import Delivery
-from newsclf.watch.signals.entities import EntityMatcher
 from newsclf.watch.signals.entries import (
     alert_entry,
     alert_of,
@@ -59,6 +60,7 @@ class Chain:
         record: Record,
         configuration: Configuration,
         *,
+        known: CompanyList | None = None,
         now: Callable[[], dt.datetime],
     ) -> None:
         """Go on where a record ends.
@@ -67,6 +69,7 @@ class Chain:
             recorder: Writes the record.
             record: Reads the same.
             configuration: What signals are computed with.
+            known: The list of companies whose digest the configuration has.
             now: The wall clock, UTC.
 
         Raises:
@@ -77,7 +80,9 @@ class Chain:
         self._record = record
         self._configuration = configuration
         self._now = now
-        self.shown = Shown(configuration)
+        self._entity_list = None if known is None else (known.digest, known.text)
+        matcher = EntityMatcher(configuration.watchlist, known)
+        self.shown = Shown(configuration, matcher)
         self._aggregate = Aggregate(
             configuration.signals, configuration.entities, configuration=configuration.digest
         )
@@ -95,10 +100,11 @@ class Chain:
             now() - dt.timedelta(seconds=window_s(configuration.signals))
         )
         self._intake = Intake(
-            EntityMatcher(configuration.watchlist),
+            matcher,
             model=configuration.model,
             engine=configuration.engine,
             window_s=window_s(configuration.signals),
+            min_relevance=configuration.signals.min_relevance,
             last_event=last_event,
         )
 
@@ -216,6 +222,7 @@ class Chain:
         on_sources = source_alerts(self._silent, self._health_at(at), at)
         self._recorder.add_computed(
             configuration=(self._configuration.digest, self._configuration.content),
+            entity_list=self._entity_list,
             basis=basis,
             new_signals=[signal_entry(signal, evidence(signal.entity)) for signal in signals],
             new_alerts=[*map(alert_entry, alerts), *map(source_alert_entry, on_sources)],

@@ -20,12 +20,14 @@ from newsclf.common.errors import ConfigError, reason_of
 from newsclf.common.files import read_regular
 from newsclf.common.records import StrictRecord, read_record
 from newsclf.common.settings import shipped_config
+from newsclf.watch.entities.listed import SHIPPED, CompanyList, WatchedEntity, load_list
+from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.feeds.documents.vendors import Vendor, Wanted, check_wanted, load_vendor
-from newsclf.watch.signals.entities import EntityMatcher, WatchedEntity
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 
 WATCH_FILE = "watch.toml"
 STDIN = "-"
+_NO_LIST = "none"
 _HINT = "configs/watch.toml shows the form"
 _LONGEST_KEY_BYTES = 4096
 _LONGEST_NAME = 80
@@ -117,6 +119,8 @@ class Entity(StrictRecord):
     """Other names, each as it is written: case counts."""
     tickers: tuple[str, ...] = ()
     """`AAPL`, or with an exchange `LON:VOD`."""
+    isins: tuple[str, ...] = ()
+    """By which some sources name it."""
 
 
 class WebhookSettings(StrictRecord):
@@ -161,6 +165,9 @@ class WatchSettings(StrictRecord):
     """Mail or web address at which operators of feeds reach the user, sent in User-Agent."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     watchlist: tuple[Entity, ...] = ()
+    entity_list: str = SHIPPED
+    """Companies that are told from those of the watch list, and complete it: `sec` is the shipped
+    list, `none` does without, anything else is the path of a CSV file."""
     signals: SignalSettings = SignalSettings()
     alerts: AlertSettings = AlertSettings()
     delivery: DeliverySettings = DeliverySettings()
@@ -177,9 +184,22 @@ class WatchSettings(StrictRecord):
     def entities(self) -> tuple[WatchedEntity, ...]:
         """The watch list, as headlines are matched against it."""
         return tuple(
-            WatchedEntity(name=each.name, aliases=each.aliases, tickers=each.tickers)
+            WatchedEntity(
+                name=each.name, aliases=each.aliases, tickers=each.tickers, isins=each.isins
+            )
             for each in self.watchlist
         )
+
+    def known_companies(self, folder: Path) -> CompanyList | None:
+        """The list of companies; None if it is to do without.
+
+        Args:
+            folder: Where watch.toml is.
+
+        Raises:
+            ConfigError: The list can't be read.
+        """
+        return None if self.entity_list == _NO_LIST else load_list(self.entity_list, folder=folder)
 
 
 def load_watch(path: Path) -> WatchSettings:
@@ -206,6 +226,7 @@ def load_watch(path: Path) -> WatchSettings:
                     f"{path}: source {source.name}: {error.message}", hint=error.hint
                 ) from error
     EntityMatcher(settings.entities)  # two entities must not share a name or a ticker
+    settings.known_companies(path.parent)
     return settings
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from newsclf.common.errors import StateError
+from newsclf.common.errors import DataError, StateError
+from newsclf.watch.entities.listed import CompanyList, read_list
+from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Commit
 from newsclf.watch.signals.aggregate import Aggregate, Signal, bar_ends, utc, window_s
 from newsclf.watch.signals.alerts import Alert, States, alerts_at
 from newsclf.watch.signals.configuration import Configuration
 from newsclf.watch.signals.coverage import Sources
-from newsclf.watch.signals.entities import EntityMatcher
 from newsclf.watch.signals.entries import signal_of
 from newsclf.watch.signals.intake import Intake
 from newsclf.watch.signals.rows import ScoredRow
@@ -40,8 +42,17 @@ class Bar:
 
 
 def configurations(record: Record) -> list[Configuration]:
-    """What the signals of a record were computed with, in the order in which it was used."""
-    return [Configuration.model_validate_json(each) for each in record.configurations()]
+    """What the signals of a record were computed with, in the order in which it was used.
+
+    Those of an earlier newsclf, which found companies by other rules, are passed over.
+    """
+    current = Configuration.model_fields["schema_version"].default
+    contents = record.configurations()
+    return [
+        Configuration.model_validate_json(each)
+        for each in contents
+        if json.loads(each)["schema_version"] == current
+    ]
 
 
 def last_configuration(record: Record) -> Configuration:
@@ -53,22 +64,47 @@ def last_configuration(record: Record) -> Configuration:
     found = configurations(record)
     if not found:
         raise StateError(
-            f"{record.path}: there are no signals in it yet", hint="newsclf watch computes them"
+            f"{record.path}: there are no signals in it that this version of newsclf can compute"
+            " again",
+            hint="newsclf watch computes them",
         )
     return found[-1]
 
 
+def known_companies(record: Record, configuration: Configuration) -> CompanyList | None:
+    """The list of companies that a configuration was used with, as it was then.
+
+    Raises:
+        DataError: The record doesn't have it, or has it changed.
+    """
+    digest = configuration.entity_list
+    if digest is None:
+        return None
+    text = record.entity_list(digest)
+    if text is None or (found := read_list(text)).digest != digest:
+        raise DataError(
+            f"{record.path}: the entity list {digest[:12]} is not in it as it was used",
+            hint="replay with --file computes the signals by the list of now",
+        )
+    return found
+
+
 def replay(
-    record: Record, configuration: Configuration, *, until: dt.datetime | None = None
+    record: Record,
+    configuration: Configuration,
+    known: CompanyList | None,
+    *,
+    until: dt.datetime | None = None,
 ) -> Iterator[Bar]:
     """The bars of which the record has signals of a configuration, computed again.
 
     Args:
         record: What was known, and when.
         configuration: Of the signals.
+        known: Its list of companies.
         until: Nothing that became known later is used.
     """
-    computer = _Computer(configuration)
+    computer = _Computer(configuration, known)
     for commit in record.commits(until=until):
         computed = commit.computed
         if computed is not None and computed.configuration == configuration.digest:
@@ -78,15 +114,18 @@ def replay(
         computer.take(commit)
 
 
-def compute(record: Record, configuration: Configuration, *, until: dt.datetime) -> Iterator[Bar]:
+def compute(
+    record: Record, configuration: Configuration, known: CompanyList | None, *, until: dt.datetime
+) -> Iterator[Bar]:
     """Every bar from the first commit on, with what was known by its end.
 
     Args:
         record: What was known, and when.
         configuration: What to compute with, whether it was ever used or not.
+        known: Its list of companies.
         until: No later bar is computed.
     """
-    computer = _Computer(configuration)
+    computer = _Computer(configuration, known)
     bar_s = configuration.signals.bar_s
     last_s: float | None = None
     for commit in record.commits(until=until):
@@ -104,9 +143,9 @@ def compute(record: Record, configuration: Configuration, *, until: dt.datetime)
 class _Computer:
     """Signals and alerts of a configuration, from commits in their order."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, known: CompanyList | None) -> None:
         self._configuration = configuration
-        self._intake = _intake(configuration, window_s(configuration.signals))
+        self._intake = _intake(configuration, known, window_s(configuration.signals))
         self._aggregate = Aggregate(
             configuration.signals, configuration.entities, configuration=configuration.digest
         )
@@ -128,13 +167,17 @@ class _Computer:
 
 
 def headlines(
-    record: Record, configuration: Configuration, *, until: dt.datetime | None
+    record: Record,
+    configuration: Configuration,
+    known: CompanyList | None,
+    *,
+    until: dt.datetime | None,
 ) -> Iterator[ScoredRow]:
     """Each text of each headline as it was last known, with its scores by a configuration's model.
 
     They are held in memory until the record has been read.
     """
-    intake = _intake(configuration, math.inf)
+    intake = _intake(configuration, known, math.inf)
     found: dict[tuple[int, int], ScoredRow] = {}
     for commit in record.commits(until=until):
         for row in intake.rows(commit):
@@ -142,10 +185,11 @@ def headlines(
     yield from found.values()
 
 
-def _intake(configuration: Configuration, window_s: float) -> Intake:
+def _intake(configuration: Configuration, known: CompanyList | None, window_s: float) -> Intake:
     return Intake(
-        EntityMatcher(configuration.watchlist),
+        EntityMatcher(configuration.watchlist, known),
         model=configuration.model,
         engine=configuration.engine,
         window_s=window_s,
+        min_relevance=configuration.signals.min_relevance,
     )

@@ -28,6 +28,7 @@ from newsclf.predict.classifier import Classifier
 from newsclf.watch.chain import Chain, Step
 from newsclf.watch.channels import make_channels
 from newsclf.watch.configuration import WatchSettings
+from newsclf.watch.entities.listed import CompanyList
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.fetching.connections import SystemResolver
 from newsclf.watch.feeds.fetching.fetch import Fetcher, user_agent
@@ -87,15 +88,23 @@ class WatchRequest:
         """What its signals are computed with."""
         source = self.classifier.source
         engine = "onnxruntime int8" if source.kind == "model" else "deployment"
-        return configuration_of(self.settings, source.digest, engine)
+        return configuration_of(self.settings, source.digest, engine, self.known)
+
+    @property
+    def known(self) -> CompanyList | None:
+        """The list of companies that completes the watch list."""
+        return self.settings.known_companies(self.folder)
 
 
-def configuration_of(settings: WatchSettings, model: str, engine: str) -> Configuration:
-    """What signals are computed with, by a watch.toml and a model."""
+def configuration_of(
+    settings: WatchSettings, model: str, engine: str, known: CompanyList | None
+) -> Configuration:
+    """What signals are computed with, by a watch.toml, a model and a list of companies."""
     return Configuration(
         signals=settings.signals,
         alerts=settings.alerts,
         watchlist=settings.entities,
+        entity_list=None if known is None else known.digest,
         sources=tuple(source.name for source in settings.sources),
         model=model,
         engine=engine,
@@ -140,7 +149,7 @@ async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="record"))
         # Not of the pool that parses documents: a hostile one may take its threads for a while.
         classifying = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="classify"))
-        chain = Chain(recorder, record, request.configuration, now=_now)
+        chain = Chain(recorder, record, request.configuration, known=request.known, now=_now)
         watch = Watch(request, chain, sources, _Threads(thread, classifying))
         watch.outbox = await stack.enter_async_context(Outbox(channels, watch.delivered))
         await watch.restore(record, [channel.name for channel in channels])

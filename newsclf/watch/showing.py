@@ -9,6 +9,7 @@ from itertools import islice
 
 from newsclf.contract.answers import Prediction
 from newsclf.contract.explanation import WordWeight
+from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.feeds import health
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.page.hub import MAX_HEADLINES, Change
@@ -24,7 +25,6 @@ from newsclf.watch.record.rows import Commit, Retraction, Score, Sighting, Versi
 from newsclf.watch.signals.aggregate import Signal
 from newsclf.watch.signals.alerts import Alert as ScoreAlert
 from newsclf.watch.signals.configuration import Configuration
-from newsclf.watch.signals.entities import EntityMatcher
 from newsclf.watch.signals.entries import alert_of, signal_of
 
 _EXPLAINED = 60
@@ -42,14 +42,16 @@ class _Entry:
 class Shown:
     """The newest headlines as they are shown, brought up to date commit by commit."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, matcher: EntityMatcher) -> None:
         """Begin with none.
 
         Args:
             configuration: Whose scores, signals and alerts are shown.
+            matcher: Of its watch list.
         """
         self._configuration = configuration.digest
-        self._matcher = EntityMatcher(configuration.watchlist)
+        self._matcher = matcher
+        self._min_relevance = configuration.signals.min_relevance
         self._scored_by = (configuration.model, configuration.engine)
         self._entries: OrderedDict[int, _Entry] = OrderedDict()
         """By headline."""
@@ -108,16 +110,18 @@ class Shown:
         before = self._entries.pop(version.headline, None)
         if before is not None:
             del self._headline_of[before.version]
-        named = self._matcher.mentions(version.text, version.tickers).named
+        mentions = self._matcher.mentions(version.text, version.tickers)
+        counted = mentions.counted(self._min_relevance)
         headline = Headline(
             id=str(version.headline),
             first_seen=before.headline.first_seen if before else version.fetched_at,
             source=version.source,
             title=version.text,
             url=version.url,
-            entities=named,
+            entities=mentions.named if counted.entity is None else (counted.entity,),
+            doubtful=mentions.doubtful,
             event=str(version.event),
-            abstained=len(named) > 1,
+            abstained=bool(mentions.named) and counted.entity is None,
             edited=version.number > 1,
         )
         sources = before.sources if before else set()
@@ -166,6 +170,8 @@ def entity_signal(signal: Signal) -> EntitySignal:
         items=signal.items,
         sources=signal.sources,
         abstentions=signal.abstained,
+        incidental=signal.incidental,
+        doubtful=signal.doubtful,
     )
 
 

@@ -19,6 +19,7 @@ def scored_row(  # noqa: PLR0913 - what a row has
     at_s: float = MORNING_S,
     score: float | None = 0.5,
     entities: tuple[str, ...] = (),
+    relevance: int = 100,
     source: str = "wire",
     version: int = 1,
     title: str = "Korvath Bank lifts its forecast",
@@ -43,6 +44,9 @@ def scored_row(  # noqa: PLR0913 - what a row has
         scores=scores,
         model=None if scores is None else "5f" * 32,
         entities=entities,
+        relevance=(relevance,) * len(entities),
+        counts_for=entities[0] if len(entities) == 1 else None,
+        abstained=entities if len(entities) > 1 else (),
     )
 
 

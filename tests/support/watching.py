@@ -8,6 +8,7 @@ from pathlib import Path
 
 from newsclf.contract.answers import Prediction
 from newsclf.watch.chain import Chain, Step
+from newsclf.watch.entities.listed import WatchedEntity
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
@@ -17,7 +18,6 @@ from newsclf.watch.record.rows import Alert as AlertEntry
 from newsclf.watch.record.rows import Signal as SignalEntry
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.configuration import Configuration
-from newsclf.watch.signals.entities import WatchedEntity
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 from newsclf.watch.signals.source_alerts import SourceAlert
 from tests.support.newsrecord import START, Clock

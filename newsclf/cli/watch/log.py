@@ -59,6 +59,7 @@ def _headline(headline: Headline) -> str:
             ("edited", headline.edited),
             ("retracted", headline.retracted),
             ("several names", headline.abstained),
+            ("in doubt", bool(headline.doubtful)),
         )
         if is_true
     ]

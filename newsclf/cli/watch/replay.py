@@ -72,7 +72,7 @@ def replay(
     require_watch()
     from newsclf.common.errors import CheckFailedError, ConfigError
     from newsclf.watch.record.replay import Record
-    from newsclf.watch.replaying import compute, headlines, last_configuration
+    from newsclf.watch.replaying import compute, headlines, known_companies, last_configuration
     from newsclf.watch.replaying import replay as recompute
     from newsclf.watch.run import configuration_of
     from newsclf.watch.signals.export import ItemRow, SignalRow, export, item_rows, signal_rows
@@ -87,11 +87,13 @@ def replay(
         used = last_configuration(known)
         if file is None:
             configuration = used
-            bars = recompute(known, configuration, until=until)
+            companies = known_companies(known, configuration)
+            bars = recompute(known, configuration, companies, until=until)
         else:
-            settings, _ = read_settings(file)
-            configuration = configuration_of(settings, used.model, used.engine)
-            bars = compute(known, configuration, until=until or _now())
+            settings, folder = read_settings(file)
+            companies = settings.known_companies(folder)
+            configuration = configuration_of(settings, used.model, used.engine, companies)
+            bars = compute(known, configuration, companies, until=until or _now())
         totals = _Totals()
         values = totals.signals_of(bars)
         if signals is not None:
@@ -100,7 +102,7 @@ def replay(
         else:
             deque(values, maxlen=0)
         if items is not None:
-            rows = headlines(known, configuration, until=until)
+            rows = headlines(known, configuration, companies, until=until)
             count = export(items, ItemRow, item_rows(rows))
             output.note(f"wrote {count:,} rows of headlines to {items}")
     _show(output, totals)
@@ -155,14 +157,16 @@ def _show(output: Output, totals: _Totals) -> None:
             "no news" if signal.score is None else f"{signal.score:+.3f}",
             signal.events,
             signal.sources,
-            signal.abstained,
+            signal.abstained + signal.incidental,
+            signal.doubtful,
             f"{signal.sources_live} of {signal.sources_configured}",
         )
         for signal in last.signals
     ]
-    columns = ("entity", "score", "events", "sources", "abstained", "sources live")
+    columns = ("entity", "score", "events", "sources", "abstained", "in doubt", "sources live")
     title = f"Signals at {last.at:%Y-%m-%d %H:%M:%S} UTC"
-    output.show(output.table(title, columns, rows, optional=("abstained", "sources live")))
+    optional = ("abstained", "in doubt", "sources live")
+    output.show(output.table(title, columns, rows, optional=optional))
     bars = f"{totals.bars:,} bar{'s' * (totals.bars != 1)}"
     if totals.compared and not totals.differing:
         output.note(f"{totals.compared:,} signals of {bars} computed again: all equal bit for bit")

@@ -187,7 +187,8 @@ class _View:
             Column("", self._bar, 2 * _BAR_CELLS + 1, 2 * _BAR_CELLS + 1, rank=2),
             _figures("events", lambda signal: signal.events, 3),
             _figures("sources", lambda signal: signal.sources, 4),
-            _figures("abstained", lambda signal: signal.abstentions, 5),
+            _figures("abstained", lambda signal: signal.abstentions + signal.incidental, 5),
+            _figures("in doubt", lambda signal: signal.doubtful, 8),
             _figures("headlines", lambda signal: signal.items, 7),
         ]
         if signs.levels:

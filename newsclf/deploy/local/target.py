@@ -39,7 +39,8 @@ from newsclf.deploy.records import Api, ApiRequest, LocalDeployment, Process
 from newsclf.deploy.smoke_test import REQUEST, is_classified
 from newsclf.deploy.store import Deployments
 from newsclf.model.card import read_card
-from newsclf.model.directory import ENGINE_FILES, check_files
+from newsclf.model.directory import check_files
+from newsclf.serving.engines.onnx_runtime import FILES
 
 _GATEWAY = "newsclf.deploy.local.gateway.app"
 _LOOK_AGAIN_S = 0.3
@@ -109,7 +110,7 @@ class LocalTarget:
             TargetError: The server did not become ready, and was removed.
         """
         folder, card = read_card(model)
-        check_files(folder, card.files, ENGINE_FILES)
+        check_files(folder, card.files, FILES)
         with self._deployments.locked(name):
             found = self._deployments.find_of(LocalDeployment, name)
             if found is not None:

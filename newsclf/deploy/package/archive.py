@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, cast
 from newsclf.common import tar
 from newsclf.common.errors import ModelError
 from newsclf.common.files import file_digest
-from newsclf.model.directory import CARD_FILE, ENGINE_FILES, digest_of
+from newsclf.model.directory import CARD_FILE, digest_of
+from newsclf.serving.engines.onnx_runtime import FILES
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -55,7 +56,7 @@ MODULES = (
     "newsclf/serving/engines/tokens.py",
 )
 """The modules of this package that the hooks import; a test compares."""
-_REQUIRED = (*ENGINE_FILES, CARD_FILE, HOOKS, RUNTIME, SUMS)
+_REQUIRED = (*FILES, CARD_FILE, HOOKS, RUNTIME, SUMS)
 _LIST_LIMIT_BYTES = 1024 * 1024
 """Size up to which the card and the sums are read into memory; newsclf writes smaller ones."""
 UNPACKED_LIMIT_BYTES = 8 * 1024**3

@@ -122,11 +122,14 @@ class Headline(StrictRecord):
     classification: Classification | None = None
     """None until it is classified, and where it can't be."""
     entities: Annotated[tuple[Text, ...], _at_most(MAX_NAMES)] = ()
-    """Those of the watch list that the title names."""
+    """The one of the watch list for which it counts; if for none, all that it names."""
+    doubtful: Annotated[tuple[Text, ...], _at_most(MAX_NAMES)] = ()
+    """Those that a word of the title may name; it doesn't count for them."""
     event: Text | None = None
     """The group of near-duplicates to which it belongs, which counts once."""
     abstained: bool = False
-    """Whether it names several entities, and therefore counts for none of them."""
+    """Whether it counts for none of the entities that it names: it is about several companies, or
+    hardly about any."""
     retracted: bool = False
     edited: bool = False
 
@@ -143,6 +146,11 @@ class EntitySignal(StrictRecord):
     items: int = 0
     sources: int = 0
     abstentions: int = 0
+    """Headlines left out since they are about several companies."""
+    incidental: int = 0
+    """Headlines left out since they are hardly about the entity."""
+    doubtful: int = 0
+    """Headlines left out since a word of them may be its name, or something else."""
 
 
 class SourceHealth(StrictRecord):

@@ -198,6 +198,7 @@ class Recorder:
         self,
         *,
         configuration: tuple[str, str],
+        entity_list: tuple[str, str] | None = None,
         basis: int,
         new_signals: Sequence[Signal] = (),
         new_alerts: Sequence[Alert] = (),
@@ -206,6 +207,7 @@ class Recorder:
 
         Args:
             configuration: Digest and content of what they were computed with.
+            entity_list: Digest and text of a list of companies that it names; kept once.
             basis: The last commit that they use.
             new_signals: Signals. One that is there already, of the same configuration, entity and
                 bar, is left as it is.
@@ -219,6 +221,8 @@ class Recorder:
         """
         with self._commit() as (connection, _):
             configuration_id = self._configuration(connection, configuration)
+            if entity_list is not None:
+                self._configuration(connection, entity_list)
             shared: Row = {"configuration_id": configuration_id, "basis": basis}
             signal_rows = []
             for signal in new_signals:

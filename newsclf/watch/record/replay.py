@@ -126,6 +126,13 @@ class Record:
         with explained(self.path), self._engine.connect() as connection:
             return list(connection.execute(query).scalars())
 
+    def entity_list(self, digest: str) -> str | None:
+        """Text of a list of companies that a configuration names; None if it is not there."""
+        query = select(configurations.c.content).where(configurations.c.digest == digest)
+        with explained(self.path), self._engine.connect() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+        return None if found is None else str(found)
+
     def past(
         self,
         source: str,

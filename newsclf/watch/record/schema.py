@@ -8,7 +8,7 @@
     versions        the texts of a headline: its first, and one for each edit
     retractions     withdrawals by the source
     scores          probabilities of a version by a model
-    configurations  what signals and alerts were computed with
+    configurations  what signals and alerts were computed with, and lists of companies
     signals, alerts
     deliveries      what became of sending an alert to a channel
 

@@ -1,9 +1,10 @@
 """Sentiment per entity and bar, from the headlines that were known by then.
 
-At time t an event of age a weighs w = 2^(−a / half-life), and the score of an entity is
-Σ w·s / (k + Σ w). s is the mean of the event's headlines that name this entity alone, k the
-shrinkage, which keeps few events near 0. An event counts once, however many headlines tell it, from
-its beginning until it weighs less than 1/256. Without an event the score is None.
+At time t an event of age a weighs w = relevance / 100 · 2^(−a / half-life), and the score of an
+entity is Σ w·s / (k + Σ w). s is the mean of the event's headlines that are about this entity
+alone, relevance the highest of theirs, k the shrinkage, which keeps few events near 0. An event
+counts once, however many headlines tell it, from its beginning until its age alone makes it weigh
+less than 1/256. Without an event the score is None.
 
 Live and replayed signals are equal bit for bit: both come from the same code, and every sum is
 `math.fsum`, which rounds once, so that it depends on what is summed and not on the order. Events
@@ -30,6 +31,7 @@ _SPANS_PER_HALF_LIFE = 8
 _HALF_LIVES = 8
 """After these an event no longer counts."""
 _SPANS = _SPANS_PER_HALF_LIFE * _HALF_LIVES
+MOST_RELEVANT = 100
 _MOST_EVIDENCE = 20
 """Headlines that are given as evidence, those that moved the score most."""
 
@@ -58,7 +60,11 @@ class Signal(StrictRecord):
     sources: int
     """Sources of these headlines."""
     abstained: int
-    """Headlines left out because they name other entities too."""
+    """Headlines left out because they are about other companies, too."""
+    incidental: int = 0
+    """Headlines left out because they are hardly about it."""
+    doubtful: int = 0
+    """Headlines left out because a word of them may be its name, or something else."""
     sources_live: int
     sources_configured: int
     half_life_s: float
@@ -162,9 +168,7 @@ class Aggregate:
             if span.events
         ]
         found = [
-            self._evidence_item(row, items_of_event)
-            for total in totals
-            for row, items_of_event in total.strongest
+            self._evidence_item(row, share) for total in totals for row, share in total.strongest
         ]
         found.sort(key=lambda item: (-abs(item.score * item.weight), item.item))
         items = sum(total.items for total in totals)
@@ -184,21 +188,26 @@ class Aggregate:
         if before is not None:
             if before.revision >= row.revision:
                 return
-            for span, _ in self._spans_of(before):
+            for span in self._spans_of(before):
                 span.remove(before)
         self._current[row.item] = row
         self._items.setdefault(self._span(row.event_began_s), set()).add(row.item)
         if row.scores is not None:
-            for span, abstains in self._spans_of(row):
-                span.add(row, abstains=abstains)
+            number = self._span(row.event_began_s)
+            self._groups[None].span(number).add(row, relevance=MOST_RELEVANT)
+            if row.counts_for is not None and (group := self._groups.get(row.counts_for)):
+                group.span(number).add(row, relevance=row.relevance_of(row.counts_for))
+            for entity in (*row.abstained, *row.incidental, *row.doubtful):
+                if group := self._groups.get(entity):
+                    group.span(number).leave_out(row, entity)
 
-    def _spans_of(self, row: ScoredRow) -> Iterator[tuple[_Span, bool]]:
-        """Where a row is counted, and whether it abstains there since it names several entities."""
+    def _spans_of(self, row: ScoredRow) -> Iterator[_Span]:
+        """Where a row is counted or left out."""
         number = self._span(row.event_began_s)
-        yield self._groups[None].span(number), False
-        for entity in row.entities:
+        yield self._groups[None].span(number)
+        for entity in (*row.entities, *row.doubtful):
             if group := self._groups.get(entity):
-                yield group.span(number), len(row.entities) > 1
+                yield group.span(number)
 
     def _forget(self, up_to: int) -> None:
         for number in [number for number in self._items if number <= up_to]:
@@ -231,6 +240,8 @@ class Aggregate:
             items=sum(total.items for _, total in totals),
             sources=len(frozenset().union(*(total.sources for _, total in totals))),
             abstained=sum(len(span.abstained) for span in spans.values()),
+            incidental=sum(len(span.incidental) for span in spans.values()),
+            doubtful=sum(len(span.doubtful) for span in spans.values()),
             sources_live=coverage.live,
             sources_configured=coverage.configured,
             half_life_s=settings.half_life_s,
@@ -238,7 +249,7 @@ class Aggregate:
             configuration=self._configuration,
         )
 
-    def _evidence_item(self, row: ScoredRow, items_of_event: int) -> EvidenceItem:
+    def _evidence_item(self, row: ScoredRow, share: float) -> EvidenceItem:
         return EvidenceItem(
             item=row.item,
             version=row.version,
@@ -249,7 +260,7 @@ class Aggregate:
             url=row.url,
             first_seen=utc(row.first_seen_s),
             score=headline_score(row.scores or ()),
-            weight=self._decay(self._at_s - row.event_began_s) / items_of_event,
+            weight=self._decay(self._at_s - row.event_began_s) * share,
             model=row.model,
         )
 
@@ -298,9 +309,9 @@ class _Total(NamedTuple):
     events: int
     items: int
     sources: frozenset[str]
-    strongest: tuple[tuple[ScoredRow, int], ...]
-    """Rows that may be among the evidence, each with the number of items of its event. As they all
-    fade alike, the strongest of a span remain so."""
+    strongest: tuple[tuple[ScoredRow, float], ...]
+    """Rows that may be among the evidence, each with its share of the relevance of its event. As
+    they all fade alike, the strongest of a span remain so."""
 
 
 class _EventFigures(NamedTuple):
@@ -309,9 +320,9 @@ class _EventFigures(NamedTuple):
     weight: float
     product: float
     sources: frozenset[str]
-    strengths: tuple[tuple[float, int, ScoredRow, int], ...]
-    """For each of its rows minus its share of the product, its item, the row, and the number of
-    items of the event: in the order of evidence."""
+    strengths: tuple[tuple[float, int, ScoredRow, float], ...]
+    """For each of its rows minus its share of the product, its item, the row, and its share of the
+    event's relevance: in the order of evidence."""
 
 
 @dataclass(slots=True)
@@ -320,6 +331,8 @@ class _Event:
 
     rows: dict[int, ScoredRow] = field(default_factory=dict)
     """By item."""
+    relevance: dict[int, int] = field(default_factory=dict)
+    """By item, from 0 to 100."""
     figures: _EventFigures | None = None
     """None after a change."""
 
@@ -327,13 +340,14 @@ class _Event:
         if self.figures is None:
             rows = list(self.rows.values())
             scores = [headline_score(row.scores or ()) for row in rows]
-            weight = decay(end_s - min(row.event_began_s for row in rows))
+            relevance = max(self.relevance.values()) / MOST_RELEVANT
+            weight = relevance * decay(end_s - min(row.event_began_s for row in rows))
             self.figures = _EventFigures(
                 weight=weight,
                 product=weight * event_score(scores),
                 sources=frozenset(source for row in rows for source in row.sources),
                 strengths=tuple(
-                    (-abs(score) * weight / len(rows), row.item, row, len(rows))
+                    (-abs(score) * weight / len(rows), row.item, row, relevance / len(rows))
                     for row, score in zip(rows, scores, strict=True)
                 ),
             )
@@ -346,21 +360,33 @@ class _Span:
 
     events: dict[int, _Event] = field(default_factory=dict)
     abstained: set[int] = field(default_factory=set)
-    """Items that name several entities."""
+    """Items that are about several companies."""
+    incidental: set[int] = field(default_factory=set)
+    """Items that are hardly about the entity."""
+    doubtful: set[int] = field(default_factory=set)
+    """Items of which a word may be its name."""
     _total: _Total | None = None
 
-    def add(self, row: ScoredRow, *, abstains: bool) -> None:
-        if abstains:
+    def add(self, row: ScoredRow, *, relevance: int) -> None:
+        event = self.events.setdefault(row.event, _Event())
+        event.rows[row.item] = row
+        event.relevance[row.item] = relevance
+        event.figures = self._total = None
+
+    def leave_out(self, row: ScoredRow, entity: str) -> None:
+        if entity in row.abstained:
             self.abstained.add(row.item)
+        elif entity in row.incidental:
+            self.incidental.add(row.item)
         else:
-            event = self.events.setdefault(row.event, _Event())
-            event.rows[row.item] = row
-            event.figures = self._total = None
+            self.doubtful.add(row.item)
 
     def remove(self, row: ScoredRow) -> None:
-        self.abstained.discard(row.item)
+        for left_out in (self.abstained, self.incidental, self.doubtful):
+            left_out.discard(row.item)
         event = self.events.get(row.event)
         if event is not None and event.rows.pop(row.item, None) is not None:
+            del event.relevance[row.item]
             event.figures = self._total = None
             if not event.rows:
                 del self.events[row.event]
@@ -378,7 +404,7 @@ class _Span:
                 items=sum(len(each.strengths) for each in figures),
                 sources=frozenset().union(*(each.sources for each in figures)),
                 strongest=tuple(
-                    (row, items) for _, _, row, items in nsmallest(_MOST_EVIDENCE, strengths)
+                    (row, share) for _, _, row, share in nsmallest(_MOST_EVIDENCE, strengths)
                 ),
             )
         return self._total

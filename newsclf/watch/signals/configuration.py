@@ -6,17 +6,19 @@ import hashlib
 from typing import Literal
 
 from newsclf.common.records import StrictRecord
-from newsclf.watch.signals.entities import WatchedEntity
+from newsclf.watch.entities.listed import WatchedEntity
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 
 
 class Configuration(StrictRecord):
     """All that decides what a signal is, given the record; the record keeps each once."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     signals: SignalSettings
     alerts: AlertSettings
     watchlist: tuple[WatchedEntity, ...]
+    entity_list: str | None = None
+    """Digest of the list of companies that is used with it; the record has its text."""
     sources: tuple[str, ...]
     """Names of those that are watched."""
     model: str

@@ -18,6 +18,7 @@ from pydantic.json_schema import models_json_schema
 
 from newsclf.common.records import StrictRecord
 from newsclf.data.sink import open_sink
+from newsclf.watch.entities.relevance import LISTED_BY_SOURCE
 from newsclf.watch.signals.aggregate import Signal, utc
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.rows import ScoredRow
@@ -38,9 +39,9 @@ class SignalRow(Signal):
 
 
 class ItemRow(StrictRecord):
-    """Row of an export of headlines: a version of an item, and an entity that it names.
+    """Row of an export of headlines: a version of an item, and an entity of the watch list.
 
-    A headline that names several has a row for each, one that names none a single row.
+    A headline that names several, or may name them, has a row for each; others have a single row.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -49,8 +50,16 @@ class ItemRow(StrictRecord):
     event: int
     event_began: dt.datetime
     entity: str | None
+    relevance: int | None
+    """How much it is about the entity, from 0 to 100."""
+    counts: bool
+    """Whether it moves the entity's signal."""
     abstained: bool
-    """Whether it names other entities too, and so counts for none of them."""
+    """Whether it is about other companies, too, and so counts for none of them."""
+    doubtful: bool
+    """Whether a word of it may be the entity's name, or something else; then it doesn't count."""
+    listed: bool
+    """Whether only the source's own symbols give the entity; then it doesn't count."""
     retracted: bool
     sources: str
     """Names of the sources that show it, with commas between them."""
@@ -76,17 +85,22 @@ def signal_rows(signals: Iterable[Signal]) -> Iterator[SignalRow]:
 
 
 def item_rows(rows: Iterable[ScoredRow]) -> Iterator[ItemRow]:
-    """One row for each version of an item and each entity that it names."""
+    """One row for each version of an item and each entity that it names, or may name."""
     for row in rows:
         negative, neutral, positive = row.scores or (None, None, None)
-        for entity in row.entities or (None,):
+        only_listed = tuple(entity for entity in row.listed if entity not in row.doubtful)
+        for entity in (*row.entities, *row.doubtful, *only_listed) or (None,):
             yield ItemRow(
                 item=row.item,
                 version=row.version,
                 event=row.event,
                 event_began=utc(row.event_began_s),
                 entity=entity,
-                abstained=len(row.entities) > 1,
+                relevance=_relevance(row, entity),
+                counts=entity is not None and entity == row.counts_for,
+                abstained=entity in row.abstained,
+                doubtful=entity in row.doubtful,
+                listed=entity in only_listed,
                 retracted=row.scores is None,
                 sources=", ".join(row.sources),
                 title=row.title,
@@ -100,6 +114,12 @@ def item_rows(rows: Iterable[ScoredRow]) -> Iterator[ItemRow]:
                 score=None if row.scores is None else headline_score(row.scores),
                 model=row.model,
             )
+
+
+def _relevance(row: ScoredRow, entity: str | None) -> int | None:
+    if entity in row.listed and entity not in row.doubtful:
+        return LISTED_BY_SOURCE
+    return row.relevance_of(entity) if entity in row.entities else None
 
 
 def export(path: Path, kind: type[_Record], records: Iterable[_Record]) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.record.rows import Commit, Score, Version
-from newsclf.watch.signals.entities import EntityMatcher
 from newsclf.watch.signals.rows import ScoredRow
 
 
@@ -39,6 +39,7 @@ class Intake:
         model: str,
         engine: str,
         window_s: float,
+        min_relevance: int,
         last_event: int = 0,
     ) -> None:
         """Begin before the first commit.
@@ -48,11 +49,13 @@ class Intake:
             model: Digest of the model whose scores count; those of others are passed over.
             engine: What computed these scores.
             window_s: How long after its beginning an event matters; see `aggregate.window_s`.
+            min_relevance: A headline that is less about an entity doesn't count for it.
             last_event: Where commits are left out at the beginning, the last event in these.
         """
         self._matcher = matcher
         self._scored_by = (model, engine)
         self._window_s = window_s
+        self._min_relevance = min_relevance
         self._last_event = last_event
         self._began_s: dict[int, float] = {}
         """When the events of the window began; in this order."""
@@ -126,6 +129,8 @@ class Intake:
         headline.revision += 1
         shown = bool(headline.sources)
         claimed = version.published.at if version.published else None
+        mentions = self._matcher.mentions(version.text, version.tickers)
+        counted = mentions.counted(self._min_relevance)
         return ScoredRow(
             item=id_,
             version=version.number,
@@ -142,7 +147,13 @@ class Intake:
             scored_s=scored_s,
             scores=(score.negative, score.neutral, score.positive) if shown else None,
             model=score.model,
-            entities=self._matcher.mentions(version.text, version.tickers).named,
+            entities=mentions.named,
+            relevance=tuple(mention.relevance for mention in mentions.found),
+            counts_for=counted.entity,
+            abstained=counted.abstained,
+            incidental=counted.incidental,
+            doubtful=mentions.doubtful,
+            listed=mentions.listed,
         )
 
     def _forget(self, before_s: float) -> None:

@@ -41,3 +41,19 @@ class ScoredRow:
     """Digest of the model."""
     entities: tuple[str, ...] = ()
     """Those of the watch list that the title names."""
+    relevance: tuple[int, ...] = ()
+    """From 0 to 100, of each of these."""
+    counts_for: str | None = None
+    """The entity whose signal it moves."""
+    abstained: tuple[str, ...] = ()
+    """Those for which it counts not, since it is about another company, too."""
+    incidental: tuple[str, ...] = ()
+    """Those that it is hardly about."""
+    doubtful: tuple[str, ...] = ()
+    """Entities of which it may be a name, or may not; they are not among `entities`."""
+    listed: tuple[str, ...] = ()
+    """Entities that only the source's own symbols give."""
+
+    def relevance_of(self, entity: str) -> int:
+        """How much it is about an entity that it names."""
+        return self.relevance[self.entities.index(entity)]

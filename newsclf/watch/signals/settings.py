@@ -16,6 +16,8 @@ class SignalSettings(StrictRecord):
     shrinkage: float = Field(default=2, ge=0, le=1000)
     """k: how many fresh neutral events every score is averaged with."""
     bar_s: float = Field(default=60, ge=1, le=86400)
+    min_relevance: int = Field(default=75, ge=0, le=100)
+    """A headline that is less about an entity doesn't count for it."""
 
 
 class AlertSettings(StrictRecord):

@@ -94,7 +94,7 @@ def test_restarts_change_no_signal_and_no_alert_and_a_replay_computes_the_same(
         assert often.computed() == once.computed()
         assert often.sent == once.sent
         assert [alert_of(entry) for entry in once.computed()[1]] == once.sent
-        bars = list(replay(often.record, configuration()))
+        bars = list(replay(often.record, configuration(), None))
         assert sum(len(bar.recorded or ()) for bar in bars) == len(once.computed()[0])
         assert [bar.differences for bar in bars] == [0] * len(bars)
         on_scores = [alert for alert in once.sent if isinstance(alert, Alert)]

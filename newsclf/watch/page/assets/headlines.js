@@ -87,7 +87,8 @@ function headlineRow(headline) {
   const notes = [
     [headline.retracted, "retracted: counts no more"],
     [headline.edited, "edited"],
-    [headline.abstained, "names several: counts for none"],
+    [headline.abstained, "about several, or in passing: counts for none"],
+    [headline.doubtful.length > 0, `in doubt: ${headline.doubtful.join(", ")}`],
   ];
   for (const [isTrue, text] of notes) {
     if (isTrue) meta.append(make("span", { class: "note" }, text));

@@ -112,7 +112,7 @@ function markChosenEntity() {
 }
 
 function updateCard(card, name, entity) {
-  const { signal, events, items, sources, abstentions } = entity.current;
+  const { signal, events, items, sources, abstentions, incidental, doubtful } = entity.current;
   const word = wordFor(signal);
   card.item.dataset.sentiment = word;
   card.value.textContent = signal === null ? "–" : signed(signal);
@@ -125,9 +125,14 @@ function updateCard(card, name, entity) {
   card.gauge.setAttribute("aria-valuenow", String(signal ?? 0));
   card.gauge.setAttribute("aria-valuetext", signal === null ? "no news" : `${signed(signal)}, ${word}`);
   const basis = [counted(events, "event"), counted(items, "headline"), counted(sources, "source")];
-  if (abstentions > 0) basis.push(`${abstentions} left out`);
+  const leftOut = abstentions + incidental + doubtful;
+  if (leftOut > 0) basis.push(`${leftOut} left out`);
   card.basis.textContent = basis.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
-  card.basis.title = abstentions > 0 ? "Left out: headlines that name several entities" : "";
+  card.basis.title =
+    leftOut > 0
+      ? `Left out: ${abstentions} about several companies, ${incidental} hardly about it, ` +
+        `${doubtful} with a word that may be its name`
+      : "";
   card.line.replaceChildren(...timeLine(name, entity));
 }
 

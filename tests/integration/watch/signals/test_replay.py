@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from newsclf.watch.entities.listed import WatchedEntity
+from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
 from newsclf.watch.record.recorder import Recorder
@@ -15,7 +17,6 @@ from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Fetch, Score
 from newsclf.watch.signals.aggregate import Aggregate, Coverage, Signal, utc, window_s
 from newsclf.watch.signals.alerts import Alert, States, alerts_at, states_after
-from newsclf.watch.signals.entities import EntityMatcher, WatchedEntity
 from newsclf.watch.signals.entries import alert_entry, alert_of, signal_entry, signal_of
 from newsclf.watch.signals.intake import Intake
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
@@ -47,7 +48,11 @@ class Computation:
 
     def __init__(self, states: States | None = None) -> None:
         self.intake = Intake(
-            EntityMatcher(WATCHED), model=MODEL, engine=ENGINE, window_s=window_s(SETTINGS)
+            EntityMatcher(WATCHED),
+            model=MODEL,
+            engine=ENGINE,
+            window_s=window_s(SETTINGS),
+            min_relevance=SETTINGS.min_relevance,
         )
         self.aggregate = Aggregate(
             SETTINGS, [entity.name for entity in WATCHED], configuration="c0ffee"

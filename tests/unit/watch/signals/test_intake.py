@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
+from newsclf.watch.entities.listed import WatchedEntity
+from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.item import Stamp
 from newsclf.watch.record.rows import Commit, Retraction, Score, Sighting, Version
-from newsclf.watch.signals.entities import EntityMatcher, WatchedEntity
 from newsclf.watch.signals.intake import Intake
 from newsclf.watch.signals.rows import ScoredRow
 
@@ -18,7 +19,14 @@ MATCHER = EntityMatcher(
 
 
 def intake(*, last_event: int = 0) -> Intake:
-    return Intake(MATCHER, model=MODEL, engine=ENGINE, window_s=3600, last_event=last_event)
+    return Intake(
+        MATCHER,
+        model=MODEL,
+        engine=ENGINE,
+        window_s=3600,
+        min_relevance=75,
+        last_event=last_event,
+    )
 
 
 class Story:
@@ -100,6 +108,8 @@ def test_a_headline_is_a_row_once_it_is_scored() -> None:
         scores=(0.1, 0.9 - 0.7, 0.7),
         model=MODEL,
         entities=("Nvidia",),
+        relevance=(100,),
+        counts_for="Nvidia",
     )
 
 

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsclf.common.errors import ConfigError
-from newsclf.watch.signals.entities import EntityMatcher, WatchedEntity, ordinary_words
+from newsclf.watch.entities.listed import WatchedEntity
+from newsclf.watch.entities.matcher import EntityMatcher
+from newsclf.watch.entities.names import ordinary_words
 
 WATCHED = (
     WatchedEntity(name="Apple", aliases=("Apple Inc",), tickers=("AAPL",)),
@@ -134,7 +136,7 @@ def test_words_without_a_second_cue_name_nothing(title: str, entity: str) -> Non
     ],
 )
 def test_other_words_are_not_even_doubtful(title: str) -> None:
-    assert MATCHER.mentions(title) == ((), ())
+    assert MATCHER.mentions(title) == ((), (), (), (), 0)
 
 
 @pytest.mark.parametrize(
@@ -158,16 +160,15 @@ def test_other_words_are_not_even_doubtful(title: str) -> None:
     ],
 )
 def test_a_second_cue_confirms_a_word(title: str, tickers: tuple[str, ...], entity: str) -> None:
-    assert MATCHER.mentions(title, tickers).entity == entity
+    assert MATCHER.mentions(title, tickers).named == (entity,)
 
 
 def test_tickers_of_the_source_name_nothing_by_themselves() -> None:
     assert MATCHER.mentions("Five stocks to watch", ("AAPL", "CRYPTO:BTC", "?")).named == ()
 
 
-def test_a_headline_about_several_has_no_entity() -> None:
-    assert MATCHER.mentions("Google sues Nvidia").entity is None
-    assert MATCHER.mentions("Google and Alphabet are one").entity == "Alphabet"
+def test_names_of_one_entity_are_one() -> None:
+    assert MATCHER.mentions("Google and Alphabet are one").named == ("Alphabet",)
 
 
 @pytest.mark.parametrize(
@@ -235,9 +236,9 @@ def test_tickers_of_the_source_only_ever_confirm(words: list[str], tickers: list
 
 @given(st.text(), st.lists(st.text(max_size=8)))
 def test_any_text_is_answered(title: str, tickers: list[str]) -> None:
-    named, doubtful = MATCHER.mentions(title, tickers)
+    found = MATCHER.mentions(title, tickers)
 
-    assert not set(named) & set(doubtful)
+    assert not set(found.named) & set(found.doubtful)
 
 
 def test_the_ordinary_words_hold_the_known_traps() -> None:

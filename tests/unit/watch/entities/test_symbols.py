@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsclf.watch.signals.symbols import Symbol, SymbolTable, read_symbol, written_symbols
+from newsclf.watch.entities.symbols import Symbol, SymbolTable, read_symbol, written_symbols
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Which companies a headline names, and how much it is about each."""
