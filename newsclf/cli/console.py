@@ -298,11 +298,11 @@ class Output:
 
     @contextmanager
     def progress(self, *columns: str | ProgressColumn) -> Iterator[Progress]:
-        """A progress bar on stderr; it shows nothing when quiet or not on a terminal."""
+        """A progress bar on stderr; it shows nothing when quiet or where nothing can be redrawn."""
         from rich.progress import Progress
 
         console = self._console(stderr=True)
-        hidden = self.quiet or not console.is_terminal
+        hidden = self.quiet or not console.is_interactive
         with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
             yield progress
 
@@ -310,12 +310,12 @@ class Output:
     def live(self, view: Callable[[], RenderableType]) -> Iterator[Callable[[], None]]:
         """Show changing text on stderr; call the yielded function to update it.
 
-        Nothing is shown when quiet or not on a terminal. Notes appear above it.
+        Nothing is shown when quiet or where nothing can be redrawn, such as in a file. Notes appear above it.
         """
         from rich.live import Live
 
         console = self._console(stderr=True)
-        if self.quiet or not console.is_terminal:
+        if self.quiet or not console.is_interactive:
             yield lambda: None
             return
         with Live(
