@@ -60,7 +60,7 @@ def record(model: Path) -> Iterator[tuple[str, str]]:
 
 
 def draw(session: list[tuple[str, str]]) -> str:
-    """A picture in which the lines appear one after the other; all at once where motion is unwanted."""
+    """A picture in which lines appear one by one, or all at once where motion is unwanted."""
     console = Console(file=io.StringIO(), record=True, width=_WIDTH, force_terminal=True)
     appears_s: list[float] = []
     now_s = 0.5

@@ -310,7 +310,8 @@ class Output:
     def live(self, view: Callable[[], RenderableType]) -> Iterator[Callable[[], None]]:
         """Show changing text on stderr; call the yielded function to update it.
 
-        Nothing is shown when quiet or where nothing can be redrawn, such as in a file. Notes appear above it.
+        Nothing is shown when quiet or where nothing can be redrawn, such as in a file.
+        Notes appear above it.
         """
         from rich.live import Live
 
