@@ -17,7 +17,7 @@ DOCS_INSTALLED := $(DOCS_VENV)/.installed
 PIP_QUIETLY := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-accuracy bench-label bench-entities bench-dlc bench-frontier clean
+.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-accuracy bench-label bench-entities bench-engines bench-dlc bench-frontier clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,7 @@ test-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Test the archive under SageMaker's ow
 
 docs: $(INSTALLED) $(DOCS_INSTALLED) ## Write the command reference, and build the pages into site/.
 	$(BIN)/python docs/command_reference.py
+	$(BIN)/python docs/postman_collection.py
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
 
 lint: $(INSTALLED) ## Check style, spelling, types, the direction of imports, and the Dockerfile.
@@ -111,6 +112,9 @@ bench-frontier: $(INSTALLED) ## Measure accuracy against cost of the models that
 
 bench-entities: $(INSTALLED) ## Measure which companies are found in texts; ARGS="--sets DIR".
 	$(BIN)/python -m benchmarks.entities $(ARGS)
+
+bench-engines: $(INSTALLED) ## Measure inference engines beside each other; ARGS=MODEL.
+	$(BIN)/python -m benchmarks.engines $(ARGS)
 
 bench-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Measure the archive under SageMaker's own toolkit.
 	$(BIN)/python -m benchmarks.container

@@ -105,6 +105,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path(".newsclf/bench-frontier"))
     parser.add_argument("--duration", default="10s", help="length of each measurement")
     parser.add_argument("--rounds", type=int, default=1, help="rounds for each seed")
+    parser.add_argument("--again", action="store_true", help="measure speeds again")
     parser.add_argument("--table", action="store_true", help="only print what was measured")
     return parser.parse_args()
 
@@ -129,8 +130,11 @@ def _measure(asked: argparse.Namespace) -> None:
     held_out = write_held_out(asked.phrasebank, asked.work)
     trained = {path: name for path, name in _folders(asked) if (name, _digest_of(path)) not in done}
     if trained:
-        for line in _lines(_frontier(list(trained), held_out, asked), trained):
-            _append(line)
+        for line, doubts in _lines(_frontier(list(trained), held_out, asked), trained):
+            if doubts:  # the figures stay in --work, so no answer is asked for again
+                sys.stderr.write(f"{line.model} is not kept: {'; '.join(doubts)}; try --again\n")
+            else:
+                _append(line)
     if DISTILBERT not in {model for model, _ in done}:
         _append(_distilbert(asked))
     if REFERENCE not in {model for model, _ in done}:
@@ -165,6 +169,7 @@ def _frontier(models: Sequence[Path], held_out: Path, asked: argparse.Namespace)
     options: list[object] = ["--data", held_out, "--rounds", asked.rounds, "--users", _USERS]
     options += ["--duration", asked.duration, "--instance", _INSTANCE, "--out", asked.work]
     options += ["--state-dir", asked.work / "state", "--json"]
+    options += ["--again"] if asked.again else []
     if not asked.no_unseen:
         options += ["--on", ",".join(SETS["development"])]
         options += ["--sets", asked.sets] if asked.sets else []
@@ -172,14 +177,14 @@ def _frontier(models: Sequence[Path], held_out: Path, asked: argparse.Namespace)
     return found
 
 
-def _lines(found: Mapping[str, Any], names: Mapping[Path, str]) -> Iterator[Line]:
-    """Lines of the record from what `frontier --json` prints, in the order of the models."""
+def _lines(found: Mapping[str, Any], names: Mapping[Path, str]) -> Iterator[tuple[Line, list[str]]]:
+    """Lines of the record from what `frontier --json` prints, each with doubts about its speed."""
     rows = {row["path"]: row for row in found["models"]}
     for path, name in names.items():
         row = rows[str(path)]
         quality, speed = row["quality"], row["speed"]
         unseen = quality["unseen_macro_f1"]
-        yield Line(
+        line = Line(
             model=name,
             seed=int(path.name.rpartition("-")[2]),
             date=speed["measured_on"],
@@ -196,6 +201,7 @@ def _lines(found: Mapping[str, Any], names: Mapping[Path, str]) -> Iterator[Line
             usd_per_million=row["price"]["usd_per_million"]["value"],
             instance=found["instance"],
         )
+        yield line, speed["doubts"]
 
 
 def _distilbert(asked: argparse.Namespace) -> Line:

@@ -129,6 +129,9 @@ def _label_and_train(folder: Path, phrasebank: str, seed: int) -> None:
             source = folder / ("truth.csv" if arm == "truth" else "own.csv")
             weights = {"half": 0.5, "full": 1.0}
             extra = ("--extra", labelled, "--extra-weight", weights[arm]) if arm in weights else ()
+            if (folder / f"{arm}.partial").exists():
+                _newsclf("train", "--resume", "--out", folder / arm)
+                continue
             _newsclf(
                 *("train", "--base", "minilm", "--data", source, "--no-optimize", *extra),
                 *("--validation", folder / "validation.csv", "--test", folder / "test.csv"),

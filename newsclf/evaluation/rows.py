@@ -23,8 +23,8 @@ from newsclf.data.sources import load_again, load_data
 from newsclf.data.split import split
 from newsclf.evaluation.records import SeenRows
 from newsclf.model.card import ModelCard, read_card, with_known_columns
-from newsclf.model.directory import ONNX_FILE, check_files
-from newsclf.serving.engines.onnx_runtime import FILES, Engine
+from newsclf.model.directory import ENGINE_FILES, ONNX_FILE, check_files
+from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.training.seen_texts import part_of, read_seen_texts, without_seen
 
 Classify = Callable[[Sequence[str]], list[Prediction]]
@@ -65,7 +65,7 @@ class Model:
                     hint="--float evaluates the float model; newsclf optimize --model"
                     f" {self.folder} makes {ONNX_FILE}",
                 )
-            check_files(self.folder, files, FILES)
+            check_files(self.folder, files, ENGINE_FILES)
             return Engine(self.folder, threads=available_cores()).classify
         require_extra("torch", "transformers", extra="train", purpose="running the float model")
         check_files(self.folder, files, [name for name in files if name != ONNX_FILE])

@@ -32,7 +32,7 @@ from newsclf.loadtest.stop_conditions.interrupt import Interrupt
 from newsclf.loadtest.stop_conditions.limits import RequestLimit
 from newsclf.loadtest.store.records import Load, PointSummary
 from newsclf.loadtest.store.run_folder import RunFolder
-from newsclf.serving.engines.onnx_runtime import FILES
+from newsclf.model.directory import ENGINE_FILES
 
 _PACKAGES = ("newsclf", "onnxruntime", "openvino", "tokenizers", "aiohttp", "uvloop")
 _TIMEOUT_S = 30.0
@@ -257,7 +257,7 @@ def _speed(named: Named, rounds: Sequence[_Round], request: SpeedRequest) -> Spe
         percentiles_ms={name: _middle([p.response_ms[name] for p in opened]) for name in names},
         mean_ms=fmean(1000 * p.mean_in_flight / p.throughput_per_s for p in opened),
         start_up_s=median(each.start_up.seconds for each in rounds),
-        serving_bytes=sum((named.model.folder / name).stat().st_size for name in FILES),
+        serving_bytes=sum((named.model.folder / name).stat().st_size for name in ENGINE_FILES),
         measured_on=max(each.start_up.measured_on for each in rounds),
         doubts=_doubts(rounds),
     )

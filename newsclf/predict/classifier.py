@@ -87,11 +87,11 @@ class Classifier:
         """
         from newsclf.common.machine import available_cores
         from newsclf.model.card import read_card
-        from newsclf.model.directory import check_files
-        from newsclf.serving.engines.onnx_runtime import FILES, Engine
+        from newsclf.model.directory import ENGINE_FILES, check_files
+        from newsclf.serving.engines.onnx_runtime import Engine
 
         folder, card = read_card(Path(model))
-        check_files(folder, card.files, FILES)
+        check_files(folder, card.files, ENGINE_FILES)
         engine = Engine(folder, threads=available_cores())
         return cls(
             engine.classify,

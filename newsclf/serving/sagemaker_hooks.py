@@ -51,11 +51,11 @@ def model_fn(model_dir: str) -> Engine | Unusable:
         sys.path.insert(0, str(_PACKAGES))
     try:
         # Imported here so that a missing package counts as a model that can't be used.
-        from newsclf.model.directory import check_files, read_digests
-        from newsclf.serving.engines.onnx_runtime import FILES, PROBE, Engine
+        from newsclf.model.directory import ENGINE_FILES, check_files, read_digests
+        from newsclf.serving.engines.onnx_runtime import PROBE, Engine
 
         folder = Path(model_dir)
-        check_files(folder, read_digests(folder), FILES)
+        check_files(folder, read_digests(folder), ENGINE_FILES)
         engine = Engine(folder)
         engine.classify([PROBE])
     except Exception as error:  # noqa: BLE001 - the container must stay up to report it

@@ -30,10 +30,15 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from newsclf.common.errors import ConfigError, ModelError
+from newsclf.contract.limits import MAX_READ_CHARACTERS
 from newsclf.contract.requests import ContractError, parse_inputs, parse_json
-from newsclf.model.directory import check_files, digest_of, find_model, read_digests
-from newsclf.serving.engines.onnx_runtime import FILES
-from newsclf.serving.engines.tokens import MAX_CHARACTERS
+from newsclf.model.directory import (
+    ENGINE_FILES,
+    check_files,
+    digest_of,
+    find_model,
+    read_digests,
+)
 from newsclf.serving.pool import Pool, PoolOptions
 from newsclf.serving.request_limits import (
     Bodies,
@@ -106,12 +111,12 @@ def serve(options: ServerOptions, *, on_listening: Callable[[str], None]) -> Non
 async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) -> None:
     folder = find_model(options.model)
     digests = read_digests(folder)
-    check_files(folder, digests, FILES)
+    check_files(folder, digests, ENGINE_FILES)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN or number != signal.SIGHUP:  # nohup
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    pool = Pool(folder, {name: digests[name] for name in FILES}, options)
+    pool = Pool(folder, {name: digests[name] for name in ENGINE_FILES}, options)
     app = make_app(pool, digest_of(digests), host_names(options.host))
     runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
@@ -210,7 +215,7 @@ async def _read_inputs(request: web.Request, bodies: Bodies) -> tuple[list[str],
     async with bodies.reading(request) as body:
         texts, is_list = parse_inputs(parse_json(body))
     # The engine reads no more of them, so no more is kept in the queue.
-    return [text[:MAX_CHARACTERS] for text in texts], is_list
+    return [text[:MAX_READ_CHARACTERS] for text in texts], is_list
 
 
 async def _guarded(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 import subprocess
 from pathlib import Path
+from types import ModuleType
 
+import jsonschema
 import pytest
 
 import newsclf
 from benchmarks.accuracy import read_record, table
+from lambda_src.openapi import document
 from newsclf.common.settings import load_settings
 from tests.conftest import Cli
 
@@ -117,14 +121,39 @@ def test_decisions_are_numbered_and_dated_and_in_the_index() -> None:
         assert found[3] is None or (folder / found[3]).is_file()
 
 
-def test_the_command_reference_is_what_the_commands_say() -> None:
-    spec = importlib.util.spec_from_file_location("made", ROOT / "docs" / "command_reference.py")
+def script(name: str) -> ModuleType:
+    """A script of docs/, loaded."""
+    spec = importlib.util.spec_from_file_location("made", ROOT / "docs" / name)
     assert spec is not None
     assert spec.loader is not None
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
+    return made
+
+
+def test_the_command_reference_is_what_the_commands_say() -> None:
+    made = script("command_reference.py")
 
     assert made.FILE.read_text(encoding="utf-8") == made.reference(), "type: make docs"
+
+
+def test_the_postman_collection_is_made_of_the_openapi_document() -> None:
+    made = script("postman_collection.py")
+    api = document("api-key")
+    validator = jsonschema.Draft202012Validator(
+        {"$ref": "#/components/schemas/Request", "components": api["components"]}
+    )
+
+    assert made.FILE.read_text(encoding="utf-8") == made.text(), "type: make docs"
+    requests = [item["request"] for item in made.collection()["item"]]
+    asked = {
+        (request["method"].lower(), f"/{'/'.join(request['url']['path'])}") for request in requests
+    }
+    assert asked == {(method, path) for path, methods in api["paths"].items() for method in methods}
+    bodies = [json.loads(request["body"]["raw"]) for request in requests if "body" in request]
+    assert bodies
+    for body in bodies:
+        validator.validate(body)
 
 
 def test_the_table_of_accuracy_is_what_was_recorded() -> None:

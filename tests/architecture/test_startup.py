@@ -57,6 +57,16 @@ print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
     assert result.stderr.strip() == "[]"
 
 
+def test_the_process_that_speaks_http_loads_no_engine() -> None:
+    heavy = [name for name in HEAVY if name != "pydantic"]
+    result = run_python(
+        "import sys, newsclf.serving.server;"
+        f" print([name for name in {heavy!r} if name in sys.modules])"
+    )
+
+    assert result.stdout.strip() == "[]", result.stderr
+
+
 def test_the_base_install_asks_for_no_training_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split(r"[<>=\[ ]", requirement)[0] for requirement in project["dependencies"]}

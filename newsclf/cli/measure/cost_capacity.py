@@ -57,9 +57,9 @@ def show_capacity(output: Output, request: CapacityRequest) -> None:
             output.show(f"{word}: {_sentence(option)}")
             for note in (option.evidence, *option.notes, f"source: {option.source}"):
                 output.note(f"  {note}")
-    for option in plan.options:
-        if option.not_recommended:
-            output.note(f"not recommended: {option.model}: {option.not_recommended}")
+    rejected = {each.model: each.not_recommended for each in plan.options if each.not_recommended}
+    for model, reason in rejected.items():
+        output.note(f"not recommended: {model}: {reason}")
     _show_unusable(output, plan.unusable)
     path = (
         "called directly"
@@ -67,7 +67,7 @@ def show_capacity(output: Output, request: CapacityRequest) -> None:
         else f"API Gateway ({request.path.api}) and {request.path.memory_mb} MB of Lambda included"
     )
     output.note(
-        f"{path}, at a mean rate of a {plan.peak_factor:g}th of the peak; an instance carries"
+        f"{path}, at a mean rate of the peak's over {plan.peak_factor:g}; an instance carries"
         f" {percent(plan.utilisation, 0)} of the rate at which the objective was shown to hold"
     )
     if best is None:

@@ -39,8 +39,7 @@ from newsclf.deploy.records import Api, ApiRequest, LocalDeployment, Process
 from newsclf.deploy.smoke_test import REQUEST, is_classified
 from newsclf.deploy.store import Deployments
 from newsclf.model.card import read_card
-from newsclf.model.directory import check_files
-from newsclf.serving.engines.onnx_runtime import FILES
+from newsclf.model.directory import ENGINE_FILES, check_files
 
 _GATEWAY = "newsclf.deploy.local.gateway.app"
 _LOOK_AGAIN_S = 0.3
@@ -110,7 +109,7 @@ class LocalTarget:
             TargetError: The server did not become ready, and was removed.
         """
         folder, card = read_card(model)
-        check_files(folder, card.files, FILES)
+        check_files(folder, card.files, ENGINE_FILES)
         with self._deployments.locked(name):
             found = self._deployments.find_of(LocalDeployment, name)
             if found is not None:

@@ -27,8 +27,7 @@ from typing import TYPE_CHECKING, cast
 from newsclf.common import tar
 from newsclf.common.errors import ModelError
 from newsclf.common.files import file_digest
-from newsclf.model.directory import CARD_FILE, digest_of
-from newsclf.serving.engines.onnx_runtime import FILES
+from newsclf.model.directory import CARD_FILE, ENGINE_FILES, digest_of
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -56,7 +55,7 @@ MODULES = (
     "newsclf/serving/engines/tokens.py",
 )
 """The modules of this package that the hooks import; a test compares."""
-_REQUIRED = (*FILES, CARD_FILE, HOOKS, RUNTIME, SUMS)
+_REQUIRED = (*ENGINE_FILES, CARD_FILE, HOOKS, RUNTIME, SUMS)
 _LIST_LIMIT_BYTES = 1024 * 1024
 """Size up to which the card and the sums are read into memory; newsclf writes smaller ones."""
 UNPACKED_LIMIT_BYTES = 8 * 1024**3

@@ -14,8 +14,7 @@ from newsclf.common.files import file_digest
 from newsclf.common.settings import shipped_config
 from newsclf.deploy.package import archive
 from newsclf.deploy.package.wheels import fetched_wheels, read_pins, unpacked, wheels_in
-from newsclf.model.directory import CARD_FILE, check_files, find_model, read_digests
-from newsclf.serving.engines.onnx_runtime import FILES
+from newsclf.model.directory import CARD_FILE, ENGINE_FILES, check_files, find_model, read_digests
 
 REQUIREMENTS_FILE = "container-requirements.txt"
 _RUNTIME = "onnxruntime"
@@ -65,7 +64,7 @@ def package(request: PackageRequest) -> Package:
         )
     folder = find_model(request.model)
     digests = read_digests(folder)
-    names = sorted({*FILES, *(digests if request.float_weights else ())})
+    names = sorted({*ENGINE_FILES, *(digests if request.float_weights else ())})
     check_files(folder, digests, names)
     try:
         code = _code(request)

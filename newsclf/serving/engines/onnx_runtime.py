@@ -15,11 +15,9 @@ import onnxruntime
 from newsclf.common.errors import ModelError
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS, label_mapping_error
-from newsclf.model.directory import ONNX_FILE
+from newsclf.model.directory import ENGINE_FILES, ONNX_FILE, TOKENIZER_FILES
 from newsclf.serving.engines import tokens
 
-FILES = ("config.json", *tokens.FILES, ONNX_FILE)
-"""The files of a model directory that the engine reads."""
 PROBE = "Sales rose in the third quarter"
 """Headline of the test prediction that shows that a loaded model also runs."""
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
@@ -38,7 +36,7 @@ class Engine:
     def __init__(
         self, folder: Path, *, threads: int = 1, digests: Mapping[str, str] | None = None
     ) -> None:
-        """Load the files in FILES.
+        """Load the files in ENGINE_FILES.
 
         Args:
             digests: SHA-256 that each file must have, hexadecimal.
@@ -49,11 +47,11 @@ class Engine:
         """
         self._folder = folder
         try:
-            contents = {name: (folder / name).read_bytes() for name in FILES}
+            contents = {name: (folder / name).read_bytes() for name in ENGINE_FILES}
             if digests is not None:
                 _check_digests(folder, contents, digests)
             config = json.loads(contents["config.json"])
-            self._tokenizer = tokens.TextTokenizer(*(contents[name] for name in tokens.FILES))
+            self._tokenizer = tokens.TextTokenizer(*(contents[name] for name in TOKENIZER_FILES))
             self._session = _load_onnx(contents[ONNX_FILE])
         except ModelError:
             raise
@@ -70,7 +68,7 @@ class Engine:
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
         """Classify any number of headlines; the predictions are in their order.
 
-        Only the first `tokens.MAX_CHARACTERS` characters of a text are read, and of those as many
+        Only the first `MAX_READ_CHARACTERS` characters of a text are read, and of those as many
         tokens as the model takes.
 
         Raises:

@@ -9,16 +9,9 @@ from pathlib import Path
 from tokenizers import Encoding, Tokenizer
 
 from newsclf.common.errors import ModelError
+from newsclf.contract.limits import MAX_READ_CHARACTERS
+from newsclf.model.directory import TOKENIZER_FILES
 
-MAX_CHARACTERS = 10_000
-"""Number of characters of a text that are read.
-
-A model of 256 tokens reads 254 of the text, so texts whose words have at most 38 characters, one
-space between them, give the same tokens as without this limit. It only changes the predictions for
-texts with long runs of spaces or of letters, which would otherwise take gigabytes of memory.
-"""
-FILES = ("tokenizer.json", "tokenizer_config.json")
-"""The files of a model directory that define its tokenizer."""
 _BATCH_TEXTS = 64
 """Texts that are tokenized together; the truncated rest of all of them is in memory meanwhile."""
 
@@ -27,7 +20,7 @@ class TextTokenizer:
     """A model's tokenizer, with its limit of tokens."""
 
     def __init__(self, tokenizer: bytes, config: bytes) -> None:
-        """Load the contents of FILES.
+        """Load the contents of TOKENIZER_FILES.
 
         Raises:
             ValueError: one of them is invalid.
@@ -39,10 +32,10 @@ class TextTokenizer:
         except Exception as error:  # tokenizers raises plain ones
             raise ValueError(f"tokenizer.json: {error}") from error
         special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
-        if type(limit) is not int or not special < limit <= MAX_CHARACTERS:
+        if type(limit) is not int or not special < limit <= MAX_READ_CHARACTERS:
             raise ValueError(
                 f"tokenizer_config.json: model_max_length must be a number of tokens from"
-                f" {special + 1} to {MAX_CHARACTERS}, not {limit!r}"
+                f" {special + 1} to {MAX_READ_CHARACTERS}, not {limit!r}"
             )
         self.limit = limit
         """Tokens that the model reads, special ones included."""
@@ -60,13 +53,13 @@ class TextTokenizer:
         # A token is at least one byte, so most headlines need not be tokenized.
         long = [text for text in texts if len(text.encode()) + self._special > self.limit]
         return sum(
-            bool(encoding.overflowing) or len(text) > MAX_CHARACTERS
+            bool(encoding.overflowing) or len(text) > MAX_READ_CHARACTERS
             for text, encoding in zip(long, self._encode(long), strict=True)
         )
 
     def _encode(self, texts: Sequence[str]) -> Iterator[Encoding]:
         for start in range(0, len(texts), _BATCH_TEXTS):
-            batch = [text[:MAX_CHARACTERS] for text in texts[start : start + _BATCH_TEXTS]]
+            batch = [text[:MAX_READ_CHARACTERS] for text in texts[start : start + _BATCH_TEXTS]]
             yield from self._tokenizer.encode_batch_fast(batch)
 
 
@@ -80,7 +73,7 @@ def count_cut(folder: Path, texts: Sequence[str]) -> tuple[int, int]:
         ModelError: the directory has no tokenizer that can be used.
     """
     try:
-        tokenizer = TextTokenizer(*((folder / name).read_bytes() for name in FILES))
+        tokenizer = TextTokenizer(*((folder / name).read_bytes() for name in TOKENIZER_FILES))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{folder}: the tokenizer can't be loaded ({error})", hint="newsclf train makes another"

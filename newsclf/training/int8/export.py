@@ -36,28 +36,9 @@ def export_int8(folder: Path, target: Path) -> None:
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    model, tokenizer = load_trained(folder, attention="eager")
-    example = tokenizer(["Sales rose in the third quarter", "Profit"], padding=True)
-    names = [name for name in tokenizer.model_input_names if name in example]
-    axes = {name: {0: "batch", 1: "tokens"} for name in names} | {"logits": {0: "batch"}}
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch, warnings.catch_warnings():
-        # The tracing exporter is marked as superseded, but the graphs of its successor (torch
-        # 2.13) fail in the quantiser's shape inference; decision 0007 has the measurement.
-        warnings.simplefilter("ignore")
-        # Else torch prints the graph of a model that it can't export on stdout.
-        torch._C._jit_set_onnx_log_enabled(False)  # noqa: FBT003, SLF001 - the only switch
-        float_file = Path(scratch) / "float.onnx"
-        torch.onnx.export(
-            _Logits(model, names).eval(),
-            tuple(torch.tensor(example[name]) for name in names),
-            str(float_file),
-            input_names=names,
-            output_names=["logits"],
-            dynamic_axes=axes,
-            opset_version=_OPSET,
-            dynamo=False,
-        )
-        int8_file = Path(scratch) / "int8.onnx"
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        float_file, int8_file = Path(scratch) / "float.onnx", Path(scratch) / "int8.onnx"
+        export_float(folder, float_file)
         logging.disable(logging.WARNING)  # the quantiser advises a step for static quantisation
         try:
             quantize_dynamic(
@@ -66,3 +47,27 @@ def export_int8(folder: Path, target: Path) -> None:
         finally:
             logging.disable(logging.NOTSET)
         int8_file.replace(target)
+
+
+def export_float(folder: Path, target: Path) -> None:
+    """Write the float ONNX form, with the inputs and the output of `export_int8`."""
+    model, tokenizer = load_trained(folder, attention="eager")
+    example = tokenizer(["Sales rose in the third quarter", "Profit"], padding=True)
+    names = [name for name in tokenizer.model_input_names if name in example]
+    axes = {name: {0: "batch", 1: "tokens"} for name in names} | {"logits": {0: "batch"}}
+    with warnings.catch_warnings():
+        # The tracing exporter is marked as superseded, but the graphs of its successor (torch
+        # 2.13) fail in the quantiser's shape inference; decision 0007 has the measurement.
+        warnings.simplefilter("ignore")
+        # Else torch prints the graph of a model that it can't export on stdout.
+        torch._C._jit_set_onnx_log_enabled(False)  # noqa: FBT003, SLF001 - the only switch
+        torch.onnx.export(
+            _Logits(model, names).eval(),
+            tuple(torch.tensor(example[name]) for name in names),
+            str(target),
+            input_names=names,
+            output_names=["logits"],
+            dynamic_axes=axes,
+            opset_version=_OPSET,
+            dynamo=False,
+        )

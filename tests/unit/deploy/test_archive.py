@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from newsclf.common.errors import ModelError
 from newsclf.common.files import file_digest
 from newsclf.deploy.package.archive import SUMS, check_archive, write_archive
-from newsclf.model.directory import CARD_FILE
-from newsclf.serving.engines.onnx_runtime import FILES
+from newsclf.model.directory import CARD_FILE, ENGINE_FILES
 
 Members = dict[str, bytes | tarfile.TarInfo]
 
@@ -28,9 +27,11 @@ def archive(tmp_path: Path) -> Path:
     """A small archive of the right form."""
     folder = tmp_path / "model"
     folder.mkdir()
-    for name in FILES:
+    for name in ENGINE_FILES:
         (folder / name).write_text(f"content of {name}", encoding="utf-8")
-    files = {name: file_digest(folder / name) for name in FILES} | {"model.safetensors": "0" * 64}
+    files = {name: file_digest(folder / name) for name in ENGINE_FILES} | {
+        "model.safetensors": "0" * 64
+    }
     (folder / CARD_FILE).write_text(json.dumps({"files": files}), encoding="utf-8")
     path = tmp_path / "model.tar.gz"
     code: dict[str, Path | bytes] = {
@@ -38,7 +39,7 @@ def archive(tmp_path: Path) -> Path:
         "packages/onnxruntime/__init__.py": b"",
         "packages/a.py": b"a",
     }
-    write_archive(path, {name: folder / name for name in (*FILES, CARD_FILE)}, code)
+    write_archive(path, {name: folder / name for name in (*ENGINE_FILES, CARD_FILE)}, code)
     return path
 
 
@@ -88,7 +89,7 @@ def test_an_archive_is_what_was_written(archive: Path) -> None:
 
     names = [member.name for member in contents.members]
     assert names == sorted(names)
-    assert {*FILES, CARD_FILE, SUMS, "code/packages/a.py"} <= set(names)
+    assert {*ENGINE_FILES, CARD_FILE, SUMS, "code/packages/a.py"} <= set(names)
     sizes = {member.name: member.size_bytes for member in contents.members}
     assert sizes["model.onnx"] == len("content of model.onnx")
     with tarfile.open(archive) as members:
@@ -100,7 +101,7 @@ def test_the_same_contents_are_the_same_bytes(archive: Path, tmp_path: Path) -> 
     (tmp_path / "model").rename(source)
     before = os.umask(0o077)
     try:
-        for name in reversed(FILES):
+        for name in reversed(ENGINE_FILES):
             (source / name).chmod(0o600)
             os.utime(source / name, (1, 1))
         again = tmp_path / "again.tar.gz"
@@ -109,7 +110,7 @@ def test_the_same_contents_are_the_same_bytes(archive: Path, tmp_path: Path) -> 
             "packages/onnxruntime/__init__.py": b"",
             "inference.py": b"",
         }
-        write_archive(again, {name: source / name for name in (CARD_FILE, *FILES)}, code)
+        write_archive(again, {name: source / name for name in (CARD_FILE, *ENGINE_FILES)}, code)
     finally:
         os.umask(before)
 
@@ -123,7 +124,7 @@ def test_what_tar_itself_makes_of_the_folder_is_accepted(archive: Path, tmp_path
     with tarfile.open(archive, "w:gz") as members:
         members.add(folder, ".")  # with folders, and names that begin with ./
 
-    assert len(check_archive(archive).members) == len(FILES) + 5
+    assert len(check_archive(archive).members) == len(ENGINE_FILES) + 5
 
 
 @pytest.mark.parametrize(

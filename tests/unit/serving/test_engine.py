@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from newsclf.common.errors import ModelError
+from newsclf.contract.limits import MAX_READ_CHARACTERS
+from newsclf.model.directory import ENGINE_FILES, TOKENIZER_FILES
 from newsclf.serving.engines import tokens
-from newsclf.serving.engines.onnx_runtime import FILES, PROBE, Engine
+from newsclf.serving.engines.onnx_runtime import PROBE, Engine
 from tests.conftest import Cli
 from tests.support.builders import build_serving_model, list_files, sample_rows, save_onnx
 
@@ -41,7 +43,7 @@ def model(shipped: Path, tmp_path: Path) -> Path:
 
 
 def text_tokenizer(folder: Path) -> tokens.TextTokenizer:
-    return tokens.TextTokenizer(*((folder / name).read_bytes() for name in tokens.FILES))
+    return tokens.TextTokenizer(*((folder / name).read_bytes() for name in TOKENIZER_FILES))
 
 
 # --- long texts
@@ -66,14 +68,14 @@ def test_the_cut_before_tokenizing_changes_no_token_that_is_read(
 
 
 def test_words_as_long_as_can_be_still_fit_before_the_cut() -> None:
-    assert (MAX_TOKENS - 2) * (38 + 1) <= tokens.MAX_CHARACTERS
+    assert (MAX_TOKENS - 2) * (38 + 1) <= MAX_READ_CHARACTERS
 
 
 @pytest.mark.parametrize("text", ["a " * 3_000_000, "!" * 6_000_000, "中" * 2_000_000, " " * 10**7])
 def test_a_text_of_megabytes_costs_no_more_than_its_beginning(shipped: Path, text: str) -> None:
     engine = Engine(shipped)
 
-    assert engine.classify([text]) == engine.classify([text[: tokens.MAX_CHARACTERS]])
+    assert engine.classify([text]) == engine.classify([text[:MAX_READ_CHARACTERS]])
 
 
 def test_texts_that_are_longer_than_the_model_reads_are_counted(shipped: Path) -> None:
@@ -98,7 +100,7 @@ def test_any_number_of_texts_is_answered_in_order(shipped: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "null", '"x"', "7", "{", "", "[" * 200_000, "{}"])
-@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".json")])
+@pytest.mark.parametrize("name", [name for name in ENGINE_FILES if name.endswith(".json")])
 def test_a_file_of_another_shape_is_a_model_error(
     model: Path, newsclf: Cli, name: str, text: str
 ) -> None:
@@ -169,7 +171,9 @@ def test_weights_in_another_file_are_refused(
 
 
 def test_files_must_be_those_of_the_digests(model: Path) -> None:
-    digests = {name: hashlib.sha256((model / name).read_bytes()).hexdigest() for name in FILES}
+    digests = {
+        name: hashlib.sha256((model / name).read_bytes()).hexdigest() for name in ENGINE_FILES
+    }
     assert Engine(model, digests=digests).classify([PROBE])
 
     save_onnx(model / "model.onnx", np.ones((1500, 3), dtype=np.float32))
