@@ -39,9 +39,9 @@ from botocore.exceptions import (
 
 from lambda_src import openapi
 from newsclf.contract.answers import Prediction, read_endpoint_answer
-from newsclf.contract.explanation import explanations, with_occlusions
+from newsclf.contract.explanation import encode_answer, texts_of
 from newsclf.contract.limits import MAX_API_BODY_BYTES
-from newsclf.contract.requests import ClassifyRequest, ContractError, parse_classify, parse_json
+from newsclf.contract.requests import ContractError, parse_classify, parse_json
 
 # API Gateway gives up after 30 s, the function after 29; a retry would double the load of an
 # endpoint that is already slow, and the caller knows better whether to try again.
@@ -132,7 +132,7 @@ def _classify(body: bytes, figures: dict[str, float]) -> dict[str, Any]:
         raise _ApiError(413, "too_large", f"the body is larger than {MAX_API_BODY_BYTES} bytes")
     request = parse_classify(parse_json(body))
     figures["Headlines"] = len(request.headlines)
-    texts = with_occlusions(request.headlines) if request.explain else request.headlines
+    texts = texts_of(request)
     started = time.perf_counter()
     try:
         # As UTF-8, so that it does not grow: a serverless endpoint takes 4 MB.
@@ -140,18 +140,7 @@ def _classify(body: bytes, figures: dict[str, float]) -> dict[str, Any]:
     finally:
         figures["ModelLatencyMs"] = 1000 * (time.perf_counter() - started)
     predictions = _predictions(answer, len(texts))
-    return {"predictions": _encoded(request, predictions), "model": os.environ["MODEL_DIGEST"]}
-
-
-def _encoded(request: ClassifyRequest, predictions: list[Prediction]) -> list[dict[str, object]]:
-    """The predictions of a request's headlines, of which `predictions` may hold occlusions too."""
-    if not request.explain:
-        return [prediction.as_dict(request.min_confidence) for prediction in predictions]
-    return [
-        prediction.as_dict(request.min_confidence)
-        | {"explanation": [weight.as_dict() for weight in weights]}
-        for prediction, weights in explanations(request.headlines, predictions)
-    ]
+    return {"predictions": encode_answer(request, predictions), "model": os.environ["MODEL_DIGEST"]}
 
 
 def _invoke(body: bytes) -> bytes:

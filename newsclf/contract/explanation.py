@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from newsclf.contract.answers import Prediction
 from newsclf.contract.limits import MAX_EXPLAINED_CHARACTERS, MAX_HEADLINES
-from newsclf.contract.requests import ContractError
+from newsclf.contract.requests import ClassifyRequest, ContractError
 
 _NO_WORDS = "."
 """Classified in place of the empty text that is left of a headline of one word, which no classifier
@@ -117,3 +117,30 @@ def explanations(
             weights.append(WordWeight(headline[start:end], start, end, weight))
         found.append((prediction, weights))
     return found
+
+
+def texts_of(request: ClassifyRequest) -> list[str]:
+    """The texts to classify for a request to the public API.
+
+    Raises:
+        ContractError: it asks for explanations that are too many or too long.
+    """
+    return with_occlusions(request.headlines) if request.explain else request.headlines
+
+
+def encode_answer(
+    request: ClassifyRequest, predictions: Sequence[Prediction]
+) -> list[dict[str, object]]:
+    """Encode the predictions of a request for the public API.
+
+    Args:
+        request: What was asked.
+        predictions: Those of `texts_of(request)`.
+    """
+    if not request.explain:
+        return [prediction.as_dict(request.min_confidence) for prediction in predictions]
+    return [
+        prediction.as_dict(request.min_confidence)
+        | {"explanation": [weight.as_dict() for weight in weights]}
+        for prediction, weights in explanations(request.headlines, predictions)
+    ]

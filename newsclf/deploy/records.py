@@ -49,6 +49,8 @@ class Api(Process):
     """Sustained requests per second."""
     burst: int
     """Requests at once."""
+    page: bool = True
+    """Whether it serves a page to try headlines on."""
 
 
 def _moment(text: str) -> str:
@@ -256,6 +258,8 @@ class ApiRequest(StrictRecord):
     """Origins of the web pages that may call it; empty: CORS is off."""
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     """On this machine: the port of the gateway; 0 takes a free one."""
+    page: bool | None = None
+    """On this machine: whether it serves a page to try headlines on."""
     jwt: Jwt | None = None
     """On AWS, with `jwt`: the tokens that are accepted."""
     unreserved: bool = False

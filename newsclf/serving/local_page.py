@@ -56,13 +56,17 @@ class Document(NamedTuple):
     html: bytes
     policy: str
 
+    async def show(self, _: web.Request) -> web.Response:
+        """Answer a request for it."""
+        return self.response()
+
     def response(self) -> web.Response:
         """The answer that shows it."""
         return web.Response(
             body=self.html,
             content_type="text/html",
             charset="utf-8",
-            headers={"Content-Security-Policy": self.policy},
+            headers=_HEADERS | {"Content-Security-Policy": self.policy},
         )
 
 

@@ -7,6 +7,11 @@
                                         errors come as ModelError, with their own status inside
     GET  /metrics                       Prometheus text
 
+and, unless `page` is off, as in a container it must be:
+
+    GET  /                              a page to try headlines on
+    POST /classify                      the call that the page makes, in the form of the public API
+
 Errors are {"error": {"code", "message"}}: 400 and what is wrong, 403 for web pages, 408, 413, 415,
 500 when the model fails, and 503 with Retry-After when too much is waiting, no worker is ready or
 a request was not answered in time. No headline is ever logged.
@@ -30,8 +35,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from newsclf.common.errors import ConfigError, ModelError
+from newsclf.contract.explanation import encode_answer, texts_of
 from newsclf.contract.limits import MAX_READ_CHARACTERS
-from newsclf.contract.requests import ContractError, parse_inputs, parse_json
+from newsclf.contract.requests import ContractError, parse_classify, parse_inputs, parse_json
 from newsclf.model.directory import (
     ENGINE_FILES,
     check_files,
@@ -39,6 +45,8 @@ from newsclf.model.directory import (
     find_model,
     read_digests,
 )
+from newsclf.serving.local_page import Document
+from newsclf.serving.playground.document import of_model, playground
 from newsclf.serving.pool import Pool, PoolOptions
 from newsclf.serving.request_limits import (
     Bodies,
@@ -69,6 +77,8 @@ class ServerOptions(PoolOptions):
     port: int = 8080
     descriptor: int | None = None
     """A listening socket to use instead of host and port."""
+    page: bool = True
+    """Whether to serve the playground, and the call that it makes."""
 
 
 class _Metrics:
@@ -117,7 +127,8 @@ async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) ->
         if signal.getsignal(number) is not signal.SIG_IGN or number != signal.SIGHUP:  # nohup
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     pool = Pool(folder, {name: digests[name] for name in ENGINE_FILES}, options)
-    app = make_app(pool, digest_of(digests), host_names(options.host))
+    page = playground(of_model(options.model)) if options.page else None
+    app = make_app(pool, digest_of(digests), host_names(options.host), page)
     runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
     await runner.setup()
     try:
@@ -149,13 +160,16 @@ async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) ->
         await pool.stop()
 
 
-def make_app(pool: Pool, digest: str, names: frozenset[str] | None) -> web.Application:
+def make_app(
+    pool: Pool, digest: str, names: frozenset[str] | None, page: Document | None = None
+) -> web.Application:
     """Make the HTTP application of a pool of workers.
 
     Args:
         pool: The workers.
         digest: Digest of their model.
         names: Host names by which it may be called; see `host_names`.
+        page: The playground; None: neither it nor its call is served.
     """
     bodies = Bodies()
     metrics = _Metrics(pool, digest)
@@ -200,7 +214,28 @@ def make_app(pool: Pool, digest: str, names: frozenset[str] | None) -> web.Appli
     app.router.add_post("/invocations", invocations)
     app.router.add_post("/endpoints/{name}/invocations", invoke_endpoint)
     app.router.add_get("/metrics", prometheus)
+    if page is not None:
+        app.router.add_get("/", page.show)
+        app.router.add_post("/classify", _classifying(pool, digest, bodies, metrics))
     return app
+
+
+def _classifying(pool: Pool, digest: str, bodies: Bodies, metrics: _Metrics) -> _Handler:
+    """Make the handler of requests in the form of the public API."""
+
+    async def classify(request: web.Request) -> web.Response:
+        pool.check_admits()
+        if media_type(request) != "application/json":
+            raise RefusedError(415, "unsupported_media_type", "send application/json")
+        async with bodies.reading(request) as body:
+            asked = parse_classify(parse_json(body))
+        texts = texts_of(asked)
+        metrics.batch.observe(len(texts))
+        predictions = await pool.classify([text[:MAX_READ_CHARACTERS] for text in texts])
+        answers = encode_answer(asked, predictions)
+        return web.json_response({"predictions": answers, "model": digest})
+
+    return classify
 
 
 async def _read_inputs(request: web.Request, bodies: Bodies) -> tuple[list[str], bool]:
@@ -224,7 +259,8 @@ async def _guarded(
     """Run a handler, and turn its exceptions into answers of the contract."""
     try:
         check_host(request, names)
-        check_same_site(request)
+        if request.path != "/":  # other sites may link to the page
+            check_same_site(request)
         return await handler(request)
     except ContractError as error:
         return error_response(RefusedError(400, "bad_request", str(error)))

@@ -25,9 +25,15 @@ def serve(
     ] = None,
     descriptor: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each worker process.")] = 1,
+    no_page: Annotated[
+        bool, typer.Option("--no-page", help="Serve no page to try headlines on at /.")
+    ] = False,
     general: CommonOptions,
 ) -> None:
-    """Serve a model over HTTP in the foreground, as a SageMaker container would."""
+    """Serve a model over HTTP in the foreground, as a SageMaker container would.
+
+    Its address also shows a page to try headlines on in a browser.
+    """
     output = general.start()
     from newsclf.common.machine import available_cores
     from newsclf.common.urls import is_loopback
@@ -46,6 +52,7 @@ def serve(
         descriptor=descriptor,
         workers=workers or available_cores(),
         threads=threads,
+        page=not no_page,
     )
     run(
         options,

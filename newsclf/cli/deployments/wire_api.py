@@ -80,6 +80,14 @@ class LocalApiOptions:
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 0
+    page: Annotated[
+        bool | None,
+        typer.Option(
+            "--page/--no-page",
+            help="Whether to serve a page to try headlines on at /.",
+            show_default=f"{_UNCHANGED}; else --page",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +158,7 @@ def _request(
         **vars(api),
         "cors_origins": () if api.cors_origins == ["none"] else api.cors_origins or None,
         "port": local.port,
+        "page": local.page,
         "jwt": jwt if aws.jwt_issuer or aws.jwt_audience else None,
         "unreserved": aws.unreserved,
         "rules": rules.model_dump(),

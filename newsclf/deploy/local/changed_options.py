@@ -15,6 +15,7 @@ _API_DEFAULTS: Mapping[str, Any] = {
     "runtimes": 4,
     "rate_per_s": 500.0,
     "burst": 500,
+    "page": True,
 }
 _OPTIONS = {"cors_origins": "--cors", "rate_per_s": "--rate"}
 """Options that have another name than their field."""
@@ -79,6 +80,9 @@ def _typed(options: Mapping[str, Any]) -> list[str]:
     """Options as words of a command line."""
     words: list[str] = []
     for key, value in options.items():
+        if key == "page":
+            words.append("--page" if value else "--no-page")
+            continue
         for each in (value or ["none"]) if isinstance(value, tuple) else [value]:
             words += [
                 _OPTIONS.get(key, f"--{key}"),

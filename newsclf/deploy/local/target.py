@@ -151,6 +151,7 @@ class LocalTarget:
         model = str(deployment.model)
         arguments = ["newsclf", "serve", model]
         arguments += ["--socket", "{socket}", "--workers", str(deployment.workers)]
+        arguments.append("--no-page")  # the API in front of it has the page
         hint = f"newsclf serve {shlex.quote(model)} shows it in the foreground"
         deployment = self._start(deployment, "server", arguments, listener, hint=hint, cores=cores)
         url = deployment.server.url

@@ -99,6 +99,8 @@ def test_the_entry_point_serves_is_healthy_and_stops_on_sigterm(
             assert time.monotonic() < deadline, "the health check does not succeed"
             assert process.poll() is None
         assert httpx.post(f"{url}/invocations", json={"inputs": "Profit rose"}).status_code == 200
+        assert httpx.get(url).status_code == 404, "the page is for people at this machine"
+        assert httpx.post(f"{url}/classify", json={"headline": "Profit"}).status_code == 404
         # The shell has given its place to the server: what is process 1 gets the signal.
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0

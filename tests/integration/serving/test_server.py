@@ -107,6 +107,35 @@ def test_answers_are_those_of_the_engine(server: Server, trained: Path) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
+def test_the_page_makes_the_public_api_s_call(server: Server, trained: Path) -> None:
+    page = server.client.get("/", headers={"Sec-Fetch-Site": "cross-site"})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+    asked = {"headlines": ["Profit rose", "Loss"], "explain": True, "min_confidence": 1}
+    answer = server.client.post("/classify", json=asked).json()
+
+    engine = Engine(trained / "model")
+    [whole, first, _] = engine.classify(["Profit rose", "rose", "Profit"])
+    found, other = answer["predictions"]
+    assert found["scores"] == whole.as_dict()["scores"]
+    assert other["uncertain"]
+    weight = found["explanation"][0]
+    assert (weight["word"], weight["start"], weight["end"]) == ("Profit", 0, 6)
+    assert weight["weight"] == pytest.approx(whole.score - first.scores[whole.label_id])
+    assert answer["model"] == server.client.get("/ping").json()["model"]
+    evil = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    assert server.client.post("/classify", json=asked, headers=evil).status_code == 403
+    form = {"Content-Type": "text/plain"}
+    assert server.client.post("/classify", content=b"{}", headers=form).status_code == 415
+
+
+def test_a_server_without_a_page(trained: Path) -> None:
+    with running(trained / "model", "--workers", "1", "--no-page") as server:
+        assert server.client.get("/").status_code == 404
+        assert server.client.post("/classify", json={"headline": "Profit"}).status_code == 404
+
+
 def test_the_largest_request_is_answered(server: Server) -> None:
     assert len(server.post({"inputs": ["Profit rose"] * 512}).json()) == 512
     assert server.post({"inputs": "long " * 100_000}).status_code == 200

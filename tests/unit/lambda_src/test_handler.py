@@ -214,6 +214,15 @@ def test_events_of_payload_1_and_base64_are_read(handler: ModuleType) -> None:
     assert answered(handler, old, [SCORES])["statusCode"] == 200
 
 
+def test_no_page_is_served(handler: ModuleType) -> None:
+    for path in ("/", "", "/stage/"):
+        answer = handler.handle(event(method="GET", path=path), CONTEXT)
+
+        assert answer["statusCode"] == 404
+        assert answer["headers"]["content-type"] == "application/json"
+        assert "<" not in answer["body"]
+
+
 def test_health_needs_no_endpoint(handler: ModuleType) -> None:
     answer = handler.handle(event(method="GET", path="/health"), CONTEXT)
 

@@ -2,7 +2,8 @@
 
 It implements these features of an HTTP API: the event, request ids, CORS, throttling by a token
 bucket, the limits of 6 MB (Lambda's) and 30 s, IAM authentication (SigV4), and an API key, which
-needs an authorizer on AWS. Its log has a line for each request:
+needs an authorizer on AWS. At / it shows a page to try headlines on. Its log has a line for each
+request:
 
     2026-01-31T23:59:59.123Z POST /classify 200 3.4 ms
 """
@@ -35,6 +36,7 @@ from newsclf.deploy.local.credentials import API_SCOPE
 from newsclf.deploy.local.gateway.lambda_runtime import FUNCTION_TIMEOUT_S, Function, FunctionError
 from newsclf.deploy.local.gateway.settings import GatewaySettings
 from newsclf.deploy.sigv4 import SignatureError, check_head, verify
+from newsclf.serving.playground.document import playground
 from newsclf.serving.request_limits import (
     Bodies,
     RefusedError,
@@ -105,6 +107,7 @@ class _Gateway:
         self._settings = settings
         self._bucket = TokenBucket(settings.rate_per_s, settings.burst, now_s=time.monotonic())
         self._bodies = Bodies()
+        self._page = None if settings.subject is None else playground(settings.subject)
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a request, and log it."""
@@ -125,6 +128,9 @@ class _Gateway:
         cors = _cors(request, self._settings.cors_origins)
         try:
             check_host(request, frozenset())
+            if self._page is not None and request.path == "/" and request.method == "GET":
+                # Other sites may link to it, and it needs no key: it asks its reader for that.
+                return self._page.response()
             if not cors:
                 check_same_site(request)
             if cors and request.method == "OPTIONS":

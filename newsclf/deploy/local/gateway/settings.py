@@ -20,6 +20,7 @@ from newsclf.deploy.credentials import create_key, key_digest
 from newsclf.deploy.local.credentials import create_signer
 from newsclf.deploy.records import Api, LocalDeployment
 from newsclf.deploy.sigv4 import Credentials
+from newsclf.serving.playground.document import Subject, of_deployment
 
 _ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
@@ -48,6 +49,8 @@ class GatewaySettings(StrictRecord):
     """Requests at once."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Environment variables of the Lambda handler."""
+    subject: Subject | None = None
+    """What the page to try headlines on tells of this API; None: the page is off."""
     log: Path | None = None
     """File of the gateway's output, which it rotates."""
 
@@ -61,6 +64,7 @@ class GatewaySettings(StrictRecord):
         fields = {
             **api.model_dump(include={"cors_origins", "runtimes", "rate_per_s", "burst"}),
             "log": deployment.gateway_log,
+            "subject": _subject(deployment, api),
             "environment": {
                 **_ENVIRONMENT,
                 "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": deployment.server.url,
@@ -86,6 +90,14 @@ class GatewaySettings(StrictRecord):
     def read(cls, path: Path) -> Self:
         """The settings in a file."""
         return cls.model_validate_json(path.read_bytes())
+
+
+def _subject(deployment: LocalDeployment, api: Api) -> Subject | None:
+    """What the page tells; None if it is off, or if it could not sign its requests."""
+    if not api.page or api.auth == "iam":
+        return None
+    key_file = deployment.key_file if api.auth == "api-key" else None
+    return of_deployment(deployment.name, deployment.folder, key_file)
 
 
 def remove_files(deployment: LocalDeployment) -> None:

@@ -1,9 +1,7 @@
-// The stream of headlines: rows, the words that mattered, filters.
+// The stream of headlines: rows and filters.
 
 const MAX_HEADLINES = 500;
 const MAX_ROWS = 200;
-const MARKED_FROM = 0.05;
-const MOST_MARKED = 6;
 
 const headlines = new Map(); // id → headline, oldest first
 const rows = new Map(); // id → element
@@ -19,31 +17,6 @@ function takeHeadline(headline) {
     headlines.delete(oldest);
     changed.set(oldest, false);
   }
-}
-
-/** The title, with the words that weigh most marked: for the label or against it. */
-function markedTitle(title, words) {
-  const letters = Array.from(title); // words are counted in code points
-  const strong = words
-    .filter((word) => Math.abs(word.weight) >= MARKED_FROM && word.end <= letters.length)
-    .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight))
-    .slice(0, MOST_MARKED)
-    .sort((a, b) => a.start - b.start);
-  const top = Math.max(...strong.map((word) => Math.abs(word.weight)), 0.1);
-  const parts = [];
-  let at = 0;
-  for (const word of strong) {
-    if (word.start < at) continue;
-    parts.push(letters.slice(at, word.start).join(""));
-    const strength = Math.ceil((3 * Math.abs(word.weight)) / top);
-    const side = word.weight < 0 ? " against" : "";
-    const hint = `${signed(word.weight)} ${word.weight < 0 ? "against" : "for"} the label`;
-    const text = letters.slice(word.start, word.end).join("");
-    parts.push(make("mark", { class: `w${strength}${side}`, title: hint }, text));
-    at = word.end;
-  }
-  parts.push(letters.slice(at).join(""));
-  return make("bdi", {}, ...parts);
 }
 
 function labelBadge(found) {
@@ -72,7 +45,7 @@ function shares(found) {
 function headlineContent(headline) {
   const found = headline.classification;
   const title = link("", headline.url);
-  title.replaceChildren(markedTitle(headline.title, found ? found.words : []));
+  title.replaceChildren(markedText(headline.title, found ? found.words : []));
   return [make("div", { class: "verdict" }, labelBadge(found)), make("p", { class: "headline" }, title)];
 }
 

@@ -49,12 +49,6 @@ function duration(seconds) {
   return `${sign}${Math.round(size / 86400)} days`;
 }
 
-function signed(value) {
-  const text = Math.abs(value).toFixed(2);
-  if (Number(text) === 0) return "0.00";
-  return value < 0 ? `−${text}` : `+${text}`;
-}
-
 function counted(count, one, many = `${one}s`) {
   return `${count} ${count === 1 ? one : many}`;
 }

@@ -1,6 +1,6 @@
-"""Make the pictures of docs/label.md: the page of a review, and the terminal.
+"""Make the pictures of docs/label.md (the page of a review, the terminal) and docs/serving.md.
 
-.venv/bin/python docs/label_pictures.py     needs Chromium
+.venv/bin/python docs/pictures.py     needs Chromium
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from newsclf.label.review.session import Session
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from newsclf.watch.page.picture import find_browser
-from tests.support.chromium import open_browser
+from tests.support.chromium import Tab, open_browser
+from tests.support.playground import serving_playground
 from tests.support.review import NOON, items, ticking
 
 _FOLDER = Path(__file__).parent / "images"
 _WIDTH = 1000
+_PLAYGROUND_WIDTH = 1200
 _CELLS = (92, 15)
 _WITHOUT_FONTS = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 """Rich's picture, but without fonts from the network."""
@@ -47,14 +49,30 @@ async def draw_page(browser: str, folder: Path, *, dark: bool) -> None:
         async with serving_review(session) as address, open_browser(browser, folder) as tab:
             await tab.open(address, width=_WIDTH, dark=dark)
             await tab.until("document.getElementById('headline')?.innerText")
-            height = await tab.evaluate(
-                "Math.ceil(document.querySelector('main').getBoundingClientRect().bottom) + 24"
-            )
-            size = {"width": _WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
-            await tab.send("Emulation.setDeviceMetricsOverride", **size)
-            picture = await tab.screenshot()
-    name = "label-dark.png" if dark else "label-light.png"
-    (_FOLDER / name).write_bytes(picture)
+            await save(tab, "label-dark.png" if dark else "label-light.png", _WIDTH)
+
+
+async def draw_playground(browser: str, folder: Path, *, dark: bool) -> None:
+    """Take a picture of the playground with three examples; the scores are of a stand-in."""
+    async with serving_playground() as address, open_browser(browser, folder) as tab:
+        await tab.open(address, width=_PLAYGROUND_WIDTH, dark=dark)
+        await tab.until("document.getElementById('curl')?.textContent")
+        await tab.evaluate("document.getElementById('examples').click()")
+        await tab.evaluate("document.getElementById('try').requestSubmit()")
+        await tab.until("document.querySelectorAll('.answer').length === 3")
+        await tab.evaluate("document.activeElement.blur()")
+        name = "playground-dark.png" if dark else "playground-light.png"
+        await save(tab, name, _PLAYGROUND_WIDTH)
+
+
+async def save(tab: Tab, name: str, width: int) -> None:
+    """Write a picture of the page, as high as it is."""
+    height = await tab.evaluate(
+        "Math.ceil(document.querySelector('main').getBoundingClientRect().bottom) + 24"
+    )
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    await tab.send("Emulation.setDeviceMetricsOverride", **size)
+    (_FOLDER / name).write_bytes(await tab.screenshot())
 
 
 def draw_terminal(folder: Path) -> None:
@@ -82,4 +100,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         for is_dark in (False, True):
             asyncio.run(draw_page(browser, _made(Path(place) / f"page-{is_dark}"), dark=is_dark))
+            profile = _made(Path(place) / f"playground-{is_dark}")
+            asyncio.run(draw_playground(browser, profile, dark=is_dark))
         draw_terminal(_made(Path(place) / "terminal"))

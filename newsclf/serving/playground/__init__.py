@@ -1,0 +1,1 @@
+"""Playground: a page to try headlines on, which a server on this machine shows at /."""
