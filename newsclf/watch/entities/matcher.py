@@ -45,6 +45,12 @@ airline
 """
 _AFTER_A_COMPANY = frozenset(_WORDS_AFTER_A_COMPANY.split())
 _BEFORE_A_COMPANY = frozenset(_WORDS_BEFORE_A_COMPANY.split())
+_TIMES = """
+monday tuesday wednesday thursday friday saturday sunday january february march april may june july
+august september october november december
+"""
+_CAPITALISED_BEFORE = _BEFORE_A_COMPANY | frozenset(_TIMES.split())
+"""Words that may have a capital in front of a name without being part of it."""
 _BEFORE_OF_A_COMPANY = frozenset(("shares", "stock", "ceo", "cfo", "chief", "chairman"))
 _BETWEEN_COMPANIES = frozenset((",", "/", "&", "and", "vs", "versus"))
 _WORDS_OF_A_MOVE = """
@@ -456,7 +462,7 @@ def _is_part_of_a_name(words: Sequence[Token], form: _Form, at: int) -> bool:
     before = words[at - 1].text
     # There a capital says little, but a name in doubt must not be confirmed in Jerome Powell says.
     begins = not form.needs_cue and (at == 1 or words[at - 2].text in _STARTS_A_SENTENCE)
-    known = before.casefold() in _BEFORE_A_COMPANY or before.casefold() in ordinary_words()
+    known = before.casefold() in _CAPITALISED_BEFORE or before.casefold() in ordinary_words()
     return before.istitle() and before.isalpha() and len(before) > 1 and not begins and not known
 
 
