@@ -53,7 +53,8 @@ _client = boto3.client("sagemaker-runtime", config=_CONFIG)
 
 _CLIENT_STATUSES = (400, 413, 415, 422)
 _BUSY_STATUSES = (429, 503)
-_RETRY_AFTER_S = "1"
+_PAUSED_RETRY_AFTER_S = 60
+"""An endpoint takes minutes to come up."""
 _METHODS = {"classify": "POST", "health": "GET", "openapi.json": "GET"}
 
 
@@ -64,6 +65,8 @@ class _ApiError(Exception):
     status: int
     code: str
     message: str
+    retry_after_s: int = 1
+    """With a status that says that a later request may be answered."""
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -80,7 +83,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         problem = {"code": error.code, "message": error.message}
         document = {"error": problem, "request_id": request_id}
         if status in _BUSY_STATUSES:
-            headers["retry-after"] = _RETRY_AFTER_S
+            headers["retry-after"] = str(error.retry_after_s)
     figures["LatencyMs"] = 1000 * (time.perf_counter() - started)
     _log(request_id, status, figures)
     return {
@@ -159,7 +162,8 @@ def _invoke(body: bytes) -> bytes:
         )
         raise _ApiError(503, "endpoint_timeout", message) from None
     except (ConnectTimeoutError, EndpointConnectionError):
-        raise _ApiError(503, "endpoint_unreachable", "the endpoint cannot be reached") from None
+        message = "the endpoint cannot be reached: it is paused, or down"
+        raise _ApiError(503, "endpoint_unreachable", message) from None
     except ClientError as error:
         raise _translated(error.response) from None
     except BotoCoreError as error:
@@ -182,6 +186,10 @@ def _translated(response: Any) -> _ApiError:
         limit = re.search(r"exceeded (\d+) bytes", said)
         most = f"{limit[1]} bytes" if limit else "4 MB if it is serverless, else 6 MB"
         return _ApiError(413, "too_large", f"the endpoint takes requests of at most {most}")
+    # "Endpoint newsclf-news of account 123456789012 not found.", also while it is created.
+    if code == "ValidationError" and said.endswith("not found."):
+        message = "the endpoint is paused, or is still starting; try again later"
+        return _ApiError(503, "endpoint_paused", message, _PAUSED_RETRY_AFTER_S)
     return _ApiError(502, "endpoint_failed", f"the endpoint refused the request ({code})")
 
 

@@ -13,6 +13,7 @@ from newsclf.cli.classify.predict import predict
 from newsclf.cli.classify.serve import serve
 from newsclf.cli.deployments.deploy import deploy
 from newsclf.cli.deployments.logs import logs
+from newsclf.cli.deployments.pause import pause, resume
 from newsclf.cli.deployments.status import status
 from newsclf.cli.deployments.teardown import teardown
 from newsclf.cli.deployments.wire_api import wire_api
@@ -82,6 +83,8 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
         wire_api: ("newsclf wire-api", "newsclf wire-api --deployment staging --auth iam"),
         status: ("newsclf status", "newsclf status --region us-east-1"),
         logs: ("newsclf logs --follow", "newsclf logs --deployment staging --api -n 20"),
+        pause: ("newsclf pause", "newsclf pause staging"),
+        resume: ("newsclf resume staging",),
         teardown: (
             "newsclf teardown --deployment staging",
             "newsclf teardown --all --region us-east-1",

@@ -11,6 +11,8 @@ _COMMANDS = (
     "wire-api",
     "status",
     "logs",
+    "pause",
+    "resume",
     "teardown",
     "predict",
     "loadtest",

@@ -58,6 +58,10 @@ def _moment(text: str) -> str:
     return text
 
 
+def _moment_or_none(text: str | None) -> str | None:
+    return text and _moment(text)
+
+
 class _Recorded(LenientRecord):
     """Fields that the records of both targets have."""
 
@@ -67,6 +71,8 @@ class _Recorded(LenientRecord):
     """UTC, ISO 8601."""
     model: Path
     model_digest: str
+    paused_since: Annotated[str | None, AfterValidator(_moment_or_none)] = None
+    """UTC, ISO 8601; None: it is meant to answer."""
     folder: Annotated[Path, Field(exclude=True)]
     """Folder of its logs and of its API's credential. It follows from the state directory and the
     name and is not recorded: a record may have come from elsewhere."""
@@ -316,6 +322,8 @@ class AwsDeployment(_Recorded):
     spec: AwsSpec
     journal: tuple[AwsStep, ...] = ()
     """Every resource whose creation was begun, in that order."""
+    paused_config: str | None = None
+    """While it is paused: the endpoint configuration from which the endpoint is made again."""
     api: AwsApi | None = None
 
 

@@ -48,6 +48,12 @@ class Target(Protocol[_Deployed]):
     ) -> Iterator[str]:
         """The last lines of the log of the model server, or of the API."""
 
+    def pause(self, name: str) -> tuple[_Deployed, bool]:
+        """Stop what serves a deployment and keep the rest; also tells whether it was running."""
+
+    def resume(self, name: str) -> tuple[_Deployed, bool]:
+        """Start what a pause has stopped; also tells whether anything was started."""
+
     def teardown(self, name: str) -> bool:
         """Remove everything that is left of a deployment; whether there was anything."""
 

@@ -48,6 +48,15 @@ def deploy(
             rich_help_panel=_LOCAL,
         ),
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Replace another model that is deployed under this name; its addresses and key"
+            " stay, as on AWS.",
+            rich_help_panel=_LOCAL,
+        ),
+    ] = False,
     instance: Annotated[
         str | None,
         typer.Option(
@@ -81,23 +90,32 @@ def deploy(
                 f"{', '.join(only_aws)}: only for a deployment on AWS",
                 hint="add --instance ml.c5.large, or --serverless",
             )
-        _deploy_here(output, settings, name, port=port, workers=workers)
+        _deploy_here(output, settings, name, port=port, workers=workers, replace=replace)
         return
     from newsclf.cli.deployments.deploy_aws import deploy_on_aws
 
-    if port or workers:
-        raise ConfigError("--port and --workers are for a deployment on this machine")
+    if port or workers or replace:
+        raise ConfigError(
+            "--port, --workers and --replace are for a deployment on this machine",
+            hint="on AWS deploy always replaces the model that is there" if replace else None,
+        )
     fields = aws.spec(instance, serverless=serverless)
     deploy_on_aws(output, settings, name, fields, options=aws, place=place, prices=prices, yes=yes)
 
 
 def _deploy_here(
-    output: Output, settings: Settings, name: str, *, port: int, workers: int | None
+    output: Output,
+    settings: Settings,
+    name: str,
+    *,
+    port: int,
+    workers: int | None,
+    replace: bool,
 ) -> None:
     from newsclf.deploy.local.target import LocalTarget
 
     deployment, started = LocalTarget(settings.state_dir).deploy(
-        name, settings.model, port=port, workers=workers
+        name, settings.model, port=port, workers=workers, replace=replace
     )
     output.data(deployment.model_dump(mode="json"))
     output.show(f"{name}: {deployment.model} on {deployment.server.url}")

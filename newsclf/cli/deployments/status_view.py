@@ -65,8 +65,11 @@ def show_local(output: Output, found: Sequence[Status]) -> None:
             )
         elif s.deployment.api is not None and s.running and not s.api_running:
             output.note(f"{s.deployment.name}: its API is down; newsclf wire-api starts it again")
-    if down := [s.deployment.name for s in found if not s.running]:
-        output.note(f"{', '.join(down)}: down; newsclf deploy starts it again")
+    down = [s.deployment for s in found if not s.running]
+    if paused := [each.name for each in down if each.paused_since is not None]:
+        output.note(f"{', '.join(paused)}: paused; newsclf resume starts it again")
+    if dead := [each.name for each in down if each.paused_since is None]:
+        output.note(f"{', '.join(dead)}: down; newsclf deploy starts it again")
 
 
 def show_aws(output: Output, found: Sequence[AwsStatus]) -> None:
@@ -92,6 +95,8 @@ def show_aws(output: Output, found: Sequence[AwsStatus]) -> None:
         )
     )
     for s in found:
+        if s.endpoint == "paused":
+            output.note(_paused(s))
         if s.recorded and s.endpoint == "none":
             output.note(
                 f"{s.name}: its endpoint is gone;"
@@ -104,20 +109,39 @@ def show_aws(output: Output, found: Sequence[AwsStatus]) -> None:
             )
 
 
+def _paused(status: AwsStatus) -> str:
+    """What a pause saves, what is still billed, and how to end it."""
+    from newsclf.costs.formulas import HOURS_PER_MONTH
+    from newsclf.reporting.text import usd
+
+    hour = status.saves_usd_per_hour
+    saves = (
+        f"saves {usd(hour)} an hour, {usd(HOURS_PER_MONTH * hour)} a month"
+        if hour is not None
+        else "saves nothing by the hour, since it is billed by use"
+        if status.on == "serverless"
+        else "saves the price of its instances, which is not known here"
+    )
+    return (
+        f"{status.name}: paused, which {saves}; still billed, by use:"
+        f" {', '.join(status.still_billed)}; newsclf resume --deployment {status.name}"
+    )
+
+
 def _cost(status: AwsStatus, amount: float | None) -> str:
     from newsclf.reporting.text import usd
 
     if amount is not None:
         return usd(amount)
-    if status.on == "serverless":
+    if status.on == "serverless" and status.endpoint != "paused":
         return "by use"
-    return "–" if status.endpoint == "none" else "?"
+    return "–" if status.endpoint in ("none", "paused") else "?"
 
 
 def _server(status: Status) -> str:
     """Health of the model server."""
     if not status.running:
-        return "down"
+        return "down" if status.deployment.paused_since is None else "paused"
     if not status.answers:
         return "does not answer"
     return "healthy" if status.healthy else "not ready"

@@ -22,7 +22,7 @@ def policy(
         typer.Argument(
             metavar="[COMMAND]...",
             help="Commands that the policy must allow: train, deploy, wire-api, predict, loadtest,"
-            " status, logs, teardown.",
+            " status, logs, pause, resume, teardown.",
             show_default="all of them",
         ),
     ] = None,

@@ -54,9 +54,15 @@ def address_of(
 
     Raises:
         ConfigError: the API needs a token, and none is given.
-        StateError: the API's key is missing, or the recorded address is not one of AWS.
+        StateError: it is paused, the API's key is missing, or the recorded address is not one of
+            AWS.
         CredentialsError: no credentials were found.
     """
+    if deployment.paused_since is not None:
+        raise StateError(
+            f"'{deployment.name}' is paused",
+            hint=f"newsclf resume --deployment {deployment.name}",
+        )
     if deployment.api is None or direct:
         host = clients.client("sagemaker-runtime").meta.endpoint_url
         url = f"{host}/endpoints/{Scope.of(clients, deployment).names.endpoint}/invocations"

@@ -63,31 +63,43 @@ def endpoint_resources(
     bucket, stored, role, model = model_resources(scope, spec, archive)
     config = EndpointConfig(scope, definition_of(spec, model.name))
     alarm = None if spec.instance is None else ErrorAlarm(scope, config.name)
-    endpoint = DesiredEndpoint(
-        config=config.name,
-        alarm=alarm,
-        force=force,
-        instances=None if spec.serverless or spec.scales else spec.min_instances,
-        detail=_detail(spec),
-        usd_per_hour=spec.usd_per_hour and spec.usd_per_hour * spec.min_instances,
-    )
     # The log before the role, so that a teardown deletes it after the role that writes to it.
     desired: list[Resource] = [bucket, stored, _endpoint_log(scope), role, model, config]
     if alarm is not None:
         desired.append(alarm)
     if spec.ttl_s is not None:  # before there is anything to end
-        at = datetime.now(UTC) + timedelta(seconds=spec.ttl_s)
-        desired += [
-            _schedule_role(scope, end_of_life.statements(scope.names)),
-            Schedule(scope, at),
-        ]
+        desired.append(_schedule_role(scope, end_of_life.statements(scope.names)))
+    desired += running_resources(scope, spec, config.name, force=force)
+    if spec.budget_usd is not None and spec.budget_email is not None:
+        desired.append(Budget(scope, spec.budget_usd, spec.budget_email))
+    return without_replaced(desired, scope.names)
+
+
+def running_resources(
+    scope: Scope, spec: AwsSpec, config: str, *, force: bool = False
+) -> Sequence[Resource]:
+    """The endpoint with what depends on it: what a pause deletes and a resume creates again.
+
+    Args:
+        config: Name of the endpoint's configuration.
+        force: Whether an update continues although the alarm rises.
+    """
+    endpoint = DesiredEndpoint(
+        config=config,
+        alarm=None if spec.instance is None else ErrorAlarm(scope, config),
+        force=force,
+        instances=None if spec.serverless or spec.scales else spec.min_instances,
+        detail=_detail(spec),
+        usd_per_hour=spec.usd_per_hour and spec.usd_per_hour * spec.min_instances,
+    )
+    desired: list[Resource] = []
+    if spec.ttl_s is not None:
+        desired.append(Schedule(scope, datetime.now(UTC) + timedelta(seconds=spec.ttl_s)))
     desired.append(Endpoint(scope, endpoint))
     if spec.instance is not None and spec.scales:
         least, most = spec.min_instances, spec.max_instances
         desired.append(AutoScaling(scope, spec.instance, least, most))
-    if spec.budget_usd is not None and spec.budget_email is not None:
-        desired.append(Budget(scope, spec.budget_usd, spec.budget_email))
-    return without_replaced(desired, scope.names)
+    return desired
 
 
 def endpoint_deletables(scope: Scope) -> Sequence[Deletable]:

@@ -29,6 +29,7 @@ from newsclf.deploy.aws.iam.role import check_rules, without_replaced
 from newsclf.deploy.aws.jobs.recommender import RecommenderRequest, StartedJob, recommending
 from newsclf.deploy.aws.log_group import LogGroup
 from newsclf.deploy.aws.metrics import EndpointMetrics
+from newsclf.deploy.aws.pause import pause, resume
 from newsclf.deploy.aws.resources import (
     endpoint_deletables,
     endpoint_orphans,
@@ -231,11 +232,21 @@ class AwsTarget:
                     model_digest=desired.model_digest,
                     spec=desired.spec,
                     profile=desired.profile,
+                    paused_since=None,
+                    paused_config=None,
                 )
                 remove(plan.orphans, journal).check()
             except KeyboardInterrupt:
                 raise interrupted(journal.deployment, desired.spec) from None
         return journal.deployment
+
+    def pause(self, name: str) -> tuple[AwsDeployment, bool]:
+        """Delete the endpoint and keep the rest; errors are those of `pause.pause`."""
+        return pause(self._deployments, self._clients, name)
+
+    def resume(self, name: str) -> tuple[AwsDeployment, bool]:
+        """Create a paused deployment's endpoint again; errors are those of `pause.resume`."""
+        return resume(self._deployments, self._clients, name)
 
     def teardown(self, name: str) -> bool:
         """Delete everything that a deployment has, recorded or not, and check that nothing is left.
@@ -315,8 +326,7 @@ class AwsTarget:
             status_of(
                 Scope.of(self._clients, recorded[name]) if name in recorded else self._scope(name),
                 prices,
-                recorded=name in recorded,
-                api=api.url if name in recorded and (api := recorded[name].api) else None,
+                known=recorded.get(name),
             )
             for name in sorted(self.found(known=recorded) | set(recorded))
         ]

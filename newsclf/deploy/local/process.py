@@ -32,8 +32,14 @@ _STAT_START = 19
 """Index of the start time in /proc/PID/stat, counted from the field after the name."""
 
 
-def listen(port: int) -> socket.socket:
+def listen(
+    port: int, *, hint: str = "name another with --port, or leave it out for a free one"
+) -> socket.socket:
     """A listening socket on loopback; 0 takes a free port.
+
+    Args:
+        port: The port.
+        hint: What to type if it is in use.
 
     Raises:
         ConfigError: the port is in use; the message names the process that holds it.
@@ -47,7 +53,7 @@ def listen(port: int) -> socket.socket:
         listener.close()
         raise ConfigError(
             f"port {port} cannot be opened: {_holder_of(port) or error.strerror}",
-            hint="name another with --port, or leave it out for a free one",
+            hint=hint,
         ) from None
     return listener
 

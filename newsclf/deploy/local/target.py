@@ -88,6 +88,7 @@ class LocalTarget:
         port: int = 0,
         workers: int | None = None,
         cores: int | None = None,
+        replace: bool = False,
     ) -> tuple[LocalDeployment, bool]:
         """Start a server for a model, wait until it answers, and record it.
 
@@ -98,6 +99,8 @@ class LocalTarget:
             port: Port to listen on; 0 takes a free one.
             workers: Worker processes; None: as recorded, else one per core.
             cores: Number of cores to pin it to (Linux only); None: all.
+            replace: Whether the model replaces another one that is deployed under this name; the
+                addresses and the API's credential stay.
 
         Returns:
             The deployment, and whether anything was started.
@@ -114,12 +117,21 @@ class LocalTarget:
             found = self._deployments.find_of(LocalDeployment, name)
             if found is not None:
                 status = self.status(found)
-                if status.running and found.model_digest != card.digest:
+                is_paused = found.paused_since is not None
+                if found.model_digest != card.digest and replace:
+                    check_deployed(found, port=port, workers=None)
+                    changes = {"model": folder.resolve(), "model_digest": card.digest}
+                    changes["workers"] = workers or found.workers
+                    return self._replace(found, found.model_copy(update=changes)), True
+                if found.model_digest != card.digest and (status.running or is_paused):
                     raise StateError(
                         f"another model is deployed as '{name}'",
-                        hint=f"newsclf teardown --deployment {name},"
-                        " or deploy this one under another name",
+                        hint="add --replace, which keeps its address,"
+                        " or deploy this one under another name with --deployment",
                     )
+                if is_paused:
+                    check_deployed(found, port=port, workers=workers)
+                    return self._resumed(found, status), True
                 if status.healthy:
                     check_deployed(found, port=port, workers=workers)
                     return found, False
@@ -144,6 +156,115 @@ class LocalTarget:
                 except BaseException:  # on Ctrl-C too, nothing may be left running
                     self._remove(self.get(name))
                     raise
+
+    def pause(self, name: str) -> tuple[LocalDeployment, bool]:
+        """Stop the model server of a deployment; its API stays and answers 503.
+
+        Returns:
+            The deployment, and whether it was not paused yet.
+
+        Raises:
+            StateError: There is no such deployment, or another command is working on it.
+        """
+        with self._deployments.locked(name):
+            found = self.get(name)
+            changed = found.paused_since is None or process.listening(
+                found.server, found.server_log
+            )
+            if found.paused_since is None:
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                found = found.model_copy(update={"paused_since": now})
+                self._deployments.save(found)
+            self._stop(found.server, found.server_log)
+            return found, changed
+
+    def resume(self, name: str) -> tuple[LocalDeployment, bool]:
+        """Start the model server of a paused deployment again, on its port.
+
+        Returns:
+            The deployment, and whether it was paused.
+
+        Raises:
+            StateError: There is no such deployment, it is down without being paused, another model
+                is in its directory, or another command is working on it.
+            ModelError: The model can't be used any more.
+            ConfigError: Its port is in use.
+            TargetError: The server did not become ready; the deployment stays paused.
+        """
+        with self._deployments.locked(name):
+            found = self.get(name)
+            status = self.status(found)
+            if found.paused_since is not None:
+                return self._resumed(found, status), True
+            if not status.running:
+                raise StateError(
+                    f"'{name}' is not paused, but down", hint="newsclf deploy starts it again"
+                )
+            return found, False
+
+    def _resumed(self, deployment: LocalDeployment, status: Status) -> LocalDeployment:
+        """A paused deployment, running again."""
+        folder, card = read_card(deployment.model)
+        check_files(folder, card.files, FILES)
+        if card.digest != deployment.model_digest:
+            raise StateError(
+                f"{deployment.model} holds another model than the one that was paused",
+                hint=f"newsclf deploy --deployment {deployment.name} --replace --model"
+                f" {shlex.quote(str(deployment.model))} serves that one",
+            )
+        if not status.healthy:  # else a resume was cut off at its end
+            self._stop(deployment.server, deployment.server_log)
+            deployment = self._start_on_its_port(deployment)
+        deployment = deployment.model_copy(update={"paused_since": None})
+        self._deployments.save(deployment)
+        return deployment
+
+    def _replace(self, old: LocalDeployment, new: LocalDeployment) -> LocalDeployment:
+        """Serve another model on the same ports; if it does not work, the old one again.
+
+        The API answers 503 while the server starts.
+        """
+        was_running = process.listening(old.server, old.server_log)
+        self._stop(old.server, old.server_log)
+        try:
+            new = self._start_on_its_port(new)
+        except BaseException as error:  # on Ctrl-C too
+            self._deployments.save(old)
+            if not was_running:
+                raise
+            _log.info("going back to the old model")
+            self._start_on_its_port(old)
+            if not isinstance(error, TargetError):
+                raise
+            raise TargetError(
+                f"the new model does not work, so '{old.name}' is back on the old one"
+                f" ({error.message})",
+                hint=error.hint,
+            ) from error
+        new = new.model_copy(update={"paused_since": None})
+        self._deployments.save(new)
+        if new.api is not None and process.listening(new.api, new.gateway_log):
+            self._stop(new.api, new.gateway_log)
+            hint = f"newsclf wire-api --deployment {new.name} starts its API again"
+            with process.listen(new.api.port, hint=hint) as listener:
+                settings = GatewaySettings.of_model(new).write(new.folder)
+                new = self._run_gateway(new, settings, listener)
+        return new
+
+    def _start_on_its_port(self, deployment: LocalDeployment) -> LocalDeployment:
+        """Start the server on the port that is recorded, so that its address stays."""
+        port = deployment.server.port
+        name = deployment.name
+        hint = f"end that process, or: newsclf teardown --deployment {name}, and deploy again"
+        with process.listen(port, hint=hint) as listener:
+            server = Process(status="creating", port=port)
+            deployment = deployment.model_copy(update={"server": server})
+            self._deployments.save(deployment)
+            try:
+                return self._start_server(deployment, listener, None)
+            except BaseException:  # on Ctrl-C too, nothing may be left running
+                self._stop(self.get(name).server, deployment.server_log)
+                raise
 
     def _start_server(
         self, deployment: LocalDeployment, listener: socket.socket, cores: int | None
@@ -186,7 +307,7 @@ class LocalTarget:
             deployment = self.get(name)
             status = self.status(deployment)
             if not status.running:
-                raise StateError(f"'{name}' is down", hint="newsclf deploy starts it again")
+                raise _down(f"'{name}' is", deployment, "deploy")
             if not status.healthy:
                 raise _unhealthy(name, "server", answers=status.answers)
             if deployment.api is not None:
@@ -211,6 +332,11 @@ class LocalTarget:
         self, deployment: LocalDeployment, api: Api, listener: socket.socket
     ) -> LocalDeployment:
         settings = GatewaySettings.create(deployment, api).write(deployment.folder)
+        return self._run_gateway(deployment, settings, listener)
+
+    def _run_gateway(
+        self, deployment: LocalDeployment, settings: Path, listener: socket.socket
+    ) -> LocalDeployment:
         arguments = [_GATEWAY, "{socket}", str(settings)]
         hint = f"newsclf logs --deployment {deployment.name} --api shows more of the API's log"
         deployment = self._start(deployment, "api", arguments, listener, hint=hint)
@@ -283,10 +409,8 @@ class LocalTarget:
             else (api, deployment.gateway_log, "API", "wire-api")
         )
         if not process.listening(known, log):
-            raise ServiceError(
-                f"the {what} of '{deployment.name}' is down",
-                hint=f"newsclf {command} --deployment {deployment.name} starts it again",
-            )
+            down = _down(f"the {what} of '{deployment.name}' is", deployment, command)
+            raise ServiceError(down.message, hint=down.hint)
         if api is None:
             return Address(f"{known.url}/invocations", "endpoint")
         return Address(f"{known.url}/classify", "api", auth=auth_of(deployment))
@@ -426,6 +550,16 @@ def _unhealthy(name: str, part: Literal["server", "API"], *, answers: bool) -> S
     return StateError(
         f"the {part} of '{name}' is {'not ready' if answers else 'running but does not answer'}",
         hint=f"{logs} may show why; newsclf teardown --deployment {name} removes it",
+    )
+
+
+def _down(what: str, deployment: LocalDeployment, command: str) -> StateError:
+    """The error for a server or API that does not run, with the command that starts it."""
+    is_paused = deployment.paused_since is not None and command == "deploy"
+    state, command = ("paused", "resume") if is_paused else ("down", command)
+    return StateError(
+        f"{what} {state}",
+        hint=f"newsclf {command} --deployment {deployment.name} starts it again",
     )
 
 

@@ -308,6 +308,19 @@ def test_the_endpoint_s_errors_become_the_api_s(
     assert ("retry-after" in answer["headers"]) == (status in (429, 503))
 
 
+def test_an_endpoint_that_is_not_there_is_paused(handler: ModuleType) -> None:
+    said = "Endpoint newsclf-news of account 123456789012 not found."
+    with Stubber(handler._client) as stub:  # noqa: SLF001 - the seam where AWS begins
+        stub.add_client_error("invoke_endpoint", "ValidationError", said)
+        answer = handler.handle(event({"headline": "Profit rose"}), CONTEXT)
+
+    assert (answer["statusCode"], answer["headers"]["retry-after"]) == (503, "60")
+    assert json.loads(answer["body"])["error"] == {
+        "code": "endpoint_paused",
+        "message": "the endpoint is paused, or is still starting; try again later",
+    }
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [

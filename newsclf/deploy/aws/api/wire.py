@@ -70,7 +70,7 @@ def wire_api(
         journal = Journal(deployments, deployments.get_of(AwsDeployment, name))
         key_file = journal.deployment.key_file
         scope = _scope(clients, journal.deployment, rules)
-        _require_endpoint(scope)
+        _require_endpoint(scope, journal.deployment)
         check_rules(scope.names)
         settings = spec.settings  # also where the account has no room for all of them today
         spec = within_account(scope, spec)
@@ -111,7 +111,7 @@ def _key_sha256(key_file: Path) -> str:
         return key_digest(create_key(key_file))
 
 
-def _require_endpoint(scope: Scope) -> None:
+def _require_endpoint(scope: Scope, deployment: AwsDeployment) -> None:
     names = scope.names
     if names.account != scope.clients.account:
         raise StateError(
@@ -122,9 +122,10 @@ def _require_endpoint(scope: Scope) -> None:
     found = describe_endpoint(scope)
     status = found.status if found else "not there"
     if status not in ("InService", "Updating", "SystemUpdating", "RollingBack"):  # these answer
+        command = "resume" if deployment.paused_since is not None else "deploy"
         raise StateError(
             f"the endpoint {names.endpoint} is {status}, and an API needs one that answers",
-            hint="newsclf status; newsclf deploy brings it up",
+            hint=f"newsclf status; newsclf {command} brings it up",
         )
 
 

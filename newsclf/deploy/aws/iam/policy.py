@@ -18,7 +18,16 @@ from newsclf.deploy.aws.iam.statements import allow
 from newsclf.deploy.aws.iam.statements import document as policy_document
 
 Command = Literal[
-    "train", "deploy", "wire-api", "predict", "loadtest", "status", "logs", "teardown"
+    "train",
+    "deploy",
+    "wire-api",
+    "predict",
+    "loadtest",
+    "status",
+    "logs",
+    "pause",
+    "resume",
+    "teardown",
 ]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 MANAGED_POLICY_CHARS = 6144
@@ -181,6 +190,33 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "Any": _LOOKS,
     },
     "logs": {"LogGroups": "logs:DescribeLogStreams logs:GetLogEvents"},
+    "pause": {
+        "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
+        "Endpoints": "sagemaker:DeleteEndpoint sagemaker:DescribeEndpoint sagemaker:ListTags",
+        "Alarms": "cloudwatch:DeleteAlarms",
+        "ScalingTargets": "application-autoscaling:DeleteScalingPolicy"
+        " application-autoscaling:DeregisterScalableTarget",
+        "Schedules": "scheduler:DeleteSchedule scheduler:GetSchedule",
+        "Any": "application-autoscaling:DescribeScalableTargets"
+        " application-autoscaling:DescribeScalingPolicies",
+    },
+    "resume": {
+        "PassRole": "iam:PassRole",
+        "ScalingRole": "iam:CreateServiceLinkedRole",
+        "EndpointConfigs": "sagemaker:CreateEndpoint sagemaker:DescribeEndpointConfig",
+        "Endpoints": "sagemaker:AddTags sagemaker:CreateEndpoint sagemaker:DescribeEndpoint"
+        " sagemaker:InvokeEndpoint sagemaker:ListTags"
+        " sagemaker:UpdateEndpointWeightsAndCapacities",
+        "LogGroups": "logs:DescribeLogStreams logs:GetLogEvents",
+        "Alarms": "cloudwatch:PutMetricAlarm",
+        "ScalingTargets": "application-autoscaling:PutScalingPolicy"
+        " application-autoscaling:RegisterScalableTarget application-autoscaling:TagResource",
+        "Schedules": "scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule",
+        "Any": "application-autoscaling:DescribeScalableTargets"
+        " application-autoscaling:DescribeScalingPolicies cloudwatch:DescribeAlarms"
+        " cloudwatch:GetMetricStatistics"
+        " servicequotas:ListServiceQuotas",
+    },
     "teardown": {
         "Bucket": "s3:DeleteBucket s3:ListBucket s3:ListBucketVersions",
         "Archives": "s3:DeleteObject s3:DeleteObjectVersion",

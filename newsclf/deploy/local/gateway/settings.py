@@ -79,6 +79,13 @@ class GatewaySettings(StrictRecord):
             fields["signer"] = create_signer(deployment)
         return cls.model_validate(fields)
 
+    @classmethod
+    def of_model(cls, deployment: LocalDeployment) -> Self:
+        """The settings that a deployment's gateway has, with the model that it serves now."""
+        known = cls.read(deployment.folder / SETTINGS_FILE)
+        model = {"MODEL_DIGEST": deployment.model_digest}
+        return known.model_copy(update={"environment": known.environment | model})
+
     def write(self, folder: Path) -> Path:
         """Write the file, readable by the user alone; StateError if it can't be written."""
         path = folder / SETTINGS_FILE

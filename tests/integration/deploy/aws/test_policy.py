@@ -15,6 +15,7 @@ import boto3
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.iam.models import iam_backends
+from moto.scheduler.models import scheduler_backends
 
 from newsclf.deploy.aws.iam.policy import (
     COMMANDS,
@@ -52,6 +53,13 @@ def attach_policy() -> None:
     policy = client.create_policy(PolicyName=name[:100], PolicyDocument=ANY)
     for role in roles:
         client.attach_role_policy(RoleName=role.name, PolicyArn=policy["Policy"]["Arn"])
+
+
+def be_scheduled_otherwise() -> None:
+    """As a resume that was cut off earlier left it."""
+    groups = scheduler_backends[ACCOUNT][REGION].schedule_groups.values()
+    for schedule in (each for group in groups for each in group.schedules.values()):
+        schedule.schedule_expression = "at(2030-01-01T00:00:00)"
 
 
 def training_steps(aws: FakeAws, trained: Path) -> tuple[Steps, Steps]:
@@ -148,6 +156,12 @@ def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
         (*c5, *more, "--tag", "team=news"),
         (*c5, *more),
         (*c5, *more, *RULES),
+        ("pause",),
+        lambda: deny("RegisterScalableTarget"),
+        ("resume",),
+        deny,
+        be_scheduled_otherwise,
+        ("resume",),
         (*c5, "--ttl", "3h", "--budget", 30, "--budget-email", "who@example.com"),
         (*c5, *image),
         ("logs",),
