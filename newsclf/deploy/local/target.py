@@ -205,7 +205,7 @@ class LocalTarget:
     def _resumed(self, deployment: LocalDeployment, status: Status) -> LocalDeployment:
         """A paused deployment, running again."""
         folder, card = read_card(deployment.model)
-        check_files(folder, card.files, FILES)
+        check_files(folder, card.files, ENGINE_FILES)
         if card.digest != deployment.model_digest:
             raise StateError(
                 f"{deployment.model} holds another model than the one that was paused",
