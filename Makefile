@@ -17,7 +17,7 @@ DOCS_INSTALLED := $(DOCS_VENV)/.installed
 PIP_QUIETLY := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-dlc lint fix bench bench-accuracy bench-label bench-entities bench-engines bench-dlc bench-frontier clean
+.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-terminal test-dlc lint fix bench bench-accuracy bench-label bench-entities bench-engines bench-dlc bench-frontier clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ test-load: $(INSTALLED) ## Run the long simulations and load tests.
 
 test-browser: $(INSTALLED) ## Open the reports and the page of watch in Chromium, which must be installed.
 	$(BIN)/python -m pytest tests/e2e/browser
+
+test-terminal: $(INSTALLED) ## Drive reviews in tmux, which must be installed.
+	$(BIN)/python -m pytest tests/e2e/terminal
 
 test-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Test the archive under SageMaker's own toolkit and Java.
 	$(BIN)/python -m pytest tests/e2e/dlc
