@@ -33,6 +33,8 @@ from newsclf.label.gold import GoldRow, GoldSource, Mixed, gold_path, mixed, rea
 from newsclf.label.measure import measure
 from newsclf.label.votes import labelled_row
 
+MAX_CHARACTERS = 2000
+"""Length of a headline that is labelled: a longer text is none, and each vote on it would cost."""
 Votes = Mapping[str, Sequence[Vote]]
 """Headline → its votes."""
 
@@ -82,7 +84,7 @@ def read_headlines(source: Path | BinaryIO, *, text_column: str | None) -> Headl
         column = records.column(TEXT_COLUMN, text_column)
         for row in records:
             text = headline_of(row, column) if isinstance(row, Record) else row
-            if isinstance(text, BadRow):
+            if isinstance(text, BadRow) or not _is_usable(text):
                 unusable += 1
             else:
                 texts.append(text)
@@ -93,8 +95,12 @@ def read_headlines(source: Path | BinaryIO, *, text_column: str | None) -> Headl
 def usable_headlines(name: str, texts: Iterable[str]) -> Headlines:
     """Headlines that are there already, without those that can't be classified."""
     given = list(texts)
-    usable = [text for text in given if headline_problem(text) is None]
+    usable = [text for text in given if _is_usable(text)]
     return Headlines(name, usable, len(given) - len(usable))
+
+
+def _is_usable(text: str) -> bool:
+    return headline_problem(text) is None and len(text) <= MAX_CHARACTERS
 
 
 def make_task(

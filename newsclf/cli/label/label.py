@@ -204,7 +204,7 @@ def _examples(rows: Sequence[Example]) -> list[Example]:
 def _note_task(output: Output, task: Task) -> None:
     headlines = len(task.mixed.texts) - len(task.mixed.gold)
     left_out = {
-        "without a headline": task.headlines.unusable,
+        "without a headline, or with one that is too long": task.headlines.unusable,
         "repeated": task.repeated,
         "like held-out headlines": task.firewall,
     }

@@ -18,7 +18,14 @@ from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError, aws_errors
 from newsclf.deploy.http_headers import retry_after_s
 from newsclf.label.llm.answers import Failure
-from newsclf.label.llm.model import NotTakenError, Reply, Sampling, UnansweredError, Usage
+from newsclf.label.llm.model import (
+    NotTakenError,
+    Reply,
+    Sampling,
+    UnansweredError,
+    Usage,
+    counted,
+)
 from newsclf.label.llm.prompt import SCHEMA, Message
 
 PROVIDER: Final = "bedrock"
@@ -175,7 +182,8 @@ def _transient(response: Mapping[str, Any]) -> UnansweredError | None:
 def _reply(answer: Mapping[str, Any]) -> Reply:
     """The answer of a model that called the tool, or wrote something instead."""
     used = answer.get("usage", {})
-    usage = Usage(used["inputTokens"], used["outputTokens"]) if used else None
+    asked, answered = (counted(used.get(f"{name}Tokens")) for name in ("input", "output"))
+    usage = None if asked is None or answered is None else Usage(asked, answered)
     content = answer.get("output", {}).get("message", {}).get("content", [])
     calls = [part["toolUse"] for part in content if "toolUse" in part]
     if calls:

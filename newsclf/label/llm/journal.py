@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -29,8 +30,12 @@ from newsclf.label.llm.answers import Failure
 from newsclf.label.llm.model import Sampling
 
 _HEAD: Final = b'{"kind":"journal","schema_version":1}\n'
+_FLAGS = (
+    os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)
 _ID_BYTES = 8
-Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+_MOST_USD = Decimal(10) ** 12
+Usd = Annotated[Decimal, Field(ge=0, le=_MOST_USD, allow_inf_nan=False)]
 
 
 class Answer(StrictRecord):
@@ -109,11 +114,12 @@ class Journal:
         """Lines that could not be read: the last ones of runs that were killed."""
         self._answers: dict[str, PaidAnswer] = {}
         try:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._descriptor = os.open(path, flags, 0o666)
+            self._descriptor = os.open(path, _FLAGS, 0o666)
         except OSError as error:
             raise self._problem(error, "cannot be opened") from error
         try:
+            if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+                raise DataError(f"{path}: not a regular file", hint="name another file")
             self._lock()
             self._read()
         except BaseException:
@@ -205,8 +211,11 @@ class Journal:
 
     def _write(self, line: bytes) -> None:
         try:
+            before_bytes = os.fstat(self._descriptor).st_size
             written = os.write(self._descriptor, line)
             if written != len(line):
+                # What is on its way writes its end yet, which must not follow on the same line.
+                os.ftruncate(self._descriptor, before_bytes)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 - as the rest
         except OSError as error:
             raise self._problem(error, "cannot be written") from error

@@ -11,6 +11,8 @@ from newsclf.label.llm.prompt import Message
 MOST_ANSWER_BYTES: Final = 1 << 20
 MOST_RAW_CHARACTERS: Final = 2000
 """What is kept of an answer; one in the agreed form has twenty characters."""
+_MOST_TOKENS = 1_000_000_000
+"""More than any model takes or gives; a higher count is a mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,13 @@ class Usage:
 
     input_tokens: int
     output_tokens: int
+
+
+def counted(value: object) -> int | None:
+    """A count of tokens as a server says it; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= _MOST_TOKENS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from newsclf.common.errors import ConfigError, require_extra
+from newsclf.common.urls import without_secrets
 from newsclf.label.llm.model import Model
 from newsclf.label.llm.openai import OPENAI_URL, OpenAiModel, key_of
 
@@ -86,14 +87,10 @@ def _address(name: str) -> tuple[str, str]:
         return found["model"], found["url"]
     if not name or re.search(r"[@\s]|://", name):
         raise ConfigError(
-            f"--llm {_without_user(name)}: not the name of a model",
+            f"--llm {without_secrets(name)}: not the name of a model",
             hint="write MODEL, MODEL@https://HOST/v1 or bedrock:MODEL",
         )
     return name, OPENAI_URL
-
-
-def _without_user(name: str) -> str:
-    return re.sub(r"://[^/]*@", "://", name)
 
 
 def _host(url: str) -> str:

@@ -14,6 +14,7 @@ import asyncio
 import datetime as dt
 import json
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from typing import Any, Final
 import httpx
 
 from newsclf.common.errors import ConfigError
-from newsclf.common.urls import is_loopback
+from newsclf.common.urls import is_loopback, without_secrets
 from newsclf.common.visible import visible
 from newsclf.deploy.credentials import BearerToken, read_secret
 from newsclf.deploy.http_client import async_client_for
@@ -33,6 +34,7 @@ from newsclf.label.llm.model import (
     Sampling,
     UnansweredError,
     Usage,
+    counted,
 )
 from newsclf.label.llm.prompt import SCHEMA, Message
 
@@ -44,6 +46,8 @@ _MAY_WANT_LESS = frozenset((400, 404, 422))
 _BUSY = frozenset((408, 409, 425, 429))
 _REACHED_LIMIT = "max_tokens or model output limit was reached"
 """What OpenAI says, with status 400, where a model did not get to its answer."""
+_HEADERS: Final = {"Accept-Encoding": "identity"}
+_ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 _NOT_BILLED = frozenset((500, 503, 529))
 """The server itself gave up. Other 5xx are of a gateway, behind which there may be an answer."""
 
@@ -85,7 +89,7 @@ def _checked_url(base_url: str, *, with_key: bool) -> httpx.URL:
         url = httpx.URL()
     if url.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", url.host):
         raise ConfigError(
-            f"{visible(base_url.rpartition('@')[2])}: not the address of a server",
+            f"{visible(without_secrets(base_url))}: not the address of a server",
             hint=f"write it as {OPENAI_URL}, without /chat/completions",
         )
     if url.userinfo or url.query or url.fragment:
@@ -196,20 +200,15 @@ class OpenAiModel:
         Raises:
             UnansweredError: There is no whole answer.
         """
-        content = bytearray()
+        received = bytearray()
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
-                self._client.stream("POST", self._url, json=body) as answer,
+                self._client.stream("POST", self._url, json=body, headers=_HEADERS) as answer,
             ):
-                async for piece in answer.aiter_bytes():
-                    content += piece
-                    if len(content) > MOST_ANSWER_BYTES:
-                        raise UnansweredError(
-                            f"its answer is larger than {MOST_ANSWER_BYTES:,} bytes",
-                            "wrong form",
-                            billed=True,
-                        )
+                async for piece in answer.aiter_raw():
+                    received += piece
+                    _check_size(received)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise UnansweredError(
                 f"it can't be reached ({type(error).__name__})", "no answer"
@@ -224,6 +223,8 @@ class OpenAiModel:
                 "cut off",
                 billed=True,
             ) from None
+        content = _inflated(received, answer.headers.get("content-encoding", ""))
+        _check_size(content)
         try:
             document = json.loads(content)
         except (ValueError, RecursionError):
@@ -252,7 +253,7 @@ class OpenAiModel:
             content, refusal = answered.get("content"), answered.get("refusal")
             ended = choice.get("finish_reason")
         except (TypeError, LookupError, AttributeError):
-            return Reply(self._shown(json.dumps(document)), usage, "wrong form")
+            return Reply(self._shown(_as_json(document)), usage, "wrong form")
         raw = self._shown(content if isinstance(content, str) else "")
         if refusal or ended == "content_filter":
             return Reply(self._shown(str(refusal)) if refusal else raw, usage, "refused")
@@ -286,7 +287,38 @@ class OpenAiModel:
 
     def _shown(self, text: str) -> str:
         """A server's words without the key, which some repeat."""
-        return text.replace(self._key, "***") if self._key else text
+        if not self._key:
+            return text
+        return text.replace(self._key, "***").replace(_as_json(self._key)[1:-1], "***")
+
+
+def _check_size(content: bytes | bytearray) -> None:
+    """Raise UnansweredError for an answer that is too large to be one."""
+    if len(content) > MOST_ANSWER_BYTES:
+        raise UnansweredError(
+            f"its answer is larger than {MOST_ANSWER_BYTES:,} bytes", "wrong form", billed=True
+        )
+
+
+def _inflated(received: bytes | bytearray, encoding: str) -> bytes | bytearray:
+    """An answer without its compression, which no server was asked for, as far as it may go.
+
+    A few kilobytes can stand for gigabytes, so that the HTTP client must not undo it.
+    """
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return received
+    try:
+        return zlib.decompressobj(_ZLIB_OR_GZIP).decompress(received, MOST_ANSWER_BYTES + 1)
+    except zlib.error:
+        return b""
+
+
+def _as_json(value: Any) -> str:
+    """A document as text; empty if it is nested too deeply."""
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return ""
 
 
 def _usage(document: Any) -> Usage | None:
@@ -294,22 +326,17 @@ def _usage(document: Any) -> Usage | None:
     found = document.get("usage") if isinstance(document, dict) else None
     if not isinstance(found, dict):
         return None
-    asked, answered = (_count(found.get(f"{name}_tokens")) for name in ("prompt", "completion"))
+    asked, answered = (counted(found.get(f"{name}_tokens")) for name in ("prompt", "completion"))
     if asked is None or answered is None:
         return None
-    return Usage(asked, max(answered, (_count(found.get("total_tokens")) or 0) - asked))
-
-
-def _count(value: object) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if whole and isinstance(value, int) else None
+    return Usage(asked, max(answered, (counted(found.get("total_tokens")) or 0) - asked))
 
 
 def _reasoned(document: Any) -> bool:
     """Whether an answer that was cut has reasoning: counted, apart from the answer, or in it."""
     usage = document.get("usage")
     details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
-    if isinstance(details, dict) and _count(details.get("reasoning_tokens")):
+    if isinstance(details, dict) and counted(details.get("reasoning_tokens")):
         return True
     answered = document["choices"][0]["message"]
     content = answered.get("content")
@@ -334,7 +361,7 @@ def _said(document: Any) -> str:
         for name in ("message", "detail", "error"):
             if place.get(name):
                 said = place[name]
-                text = said if isinstance(said, str) else json.dumps(said)
+                text = said if isinstance(said, str) else _as_json(said)
                 return visible(" ".join(f"{text} {place.get('param') or ''}".split()))
     return ""
 

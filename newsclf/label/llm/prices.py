@@ -144,11 +144,13 @@ def price_from(text: str) -> Price:
     parts = re.fullmatch(r"\s*([0-9.]+)\s*,\s*([0-9.]+)\s*", text, re.ASCII)
     try:
         if parts is not None:
-            return Price(input_usd=Decimal(parts[1]), output_usd=Decimal(parts[2]))
+            asked_usd, answered_usd = Decimal(parts[1]), Decimal(parts[2])
+            if max(asked_usd, answered_usd) <= _MILLION:
+                return Price(input_usd=asked_usd, output_usd=answered_usd)
     except InvalidOperation:
         pass
     raise ConfigError(
-        f"--price-per-million {text}: expected two numbers",
+        f"--price-per-million {text}: expected two numbers of at most a million",
         hint="write --price-per-million 0.4,1.6: USD per million tokens of prompt and of answer",
     )
 

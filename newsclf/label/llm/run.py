@@ -529,7 +529,7 @@ class _Run:
             annotator=lane.name,
             prompt=self._prompt.digest,
             at=self._waiting.now(),
-            raw=reply.raw[:MOST_RAW_CHARACTERS],
+            raw=_writable(reply.raw[:MOST_RAW_CHARACTERS]),
             label=label,
             failure=failure,
             input_tokens=reply.usage.input_tokens if reply.usage else None,
@@ -587,6 +587,11 @@ class _Run:
             input_tokens=self._counts["input_tokens"],
             output_tokens=self._counts["output_tokens"],
         )
+
+
+def _writable(text: str) -> str:
+    """A text without halves of surrogate pairs, which JSON can hold and UTF-8 can't."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _vote(paid: PaidAnswer) -> Vote:

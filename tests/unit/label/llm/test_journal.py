@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -33,6 +37,17 @@ def answer(key: str) -> Answer:
 def add(journal: Journal, key: str) -> None:
     asked = journal.add_asked(MOST)
     journal.add_ended(asked, COST, reported=True, answer=answer(key))
+
+
+@contextmanager
+def limited_file_size(size_bytes: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_was_added_is_found_again(tmp_path: Path) -> None:
@@ -104,3 +119,49 @@ def test_a_key_tells_all_questions_apart() -> None:
     }
     assert len(keys) == 7
     assert key_of("m", "p", cold, "\ud800", 0)
+
+
+def test_nothing_but_a_file_is_a_journal(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/full")):
+        with pytest.raises(DataError, match="not a regular file"):
+            Journal(path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b"null",
+        b'{"kind":"ended","id":"x","cost_usd":"-1","reported":true,"answer":null}',
+        b'{"kind":"ended","id":"x","cost_usd":"NaN","reported":true,"answer":null}',
+        b'{"kind":"ended","id":"x","cost_usd":"1E+999999999999","reported":true,"answer":null}',
+        b'{"kind":"asked","id":"x","most_usd":1e999}',
+        b'{"kind":"asked","id":["x"],"most_usd":1}',
+    ],
+)
+def test_a_damaged_line_costs_only_itself(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "journal"
+    with Journal(path) as journal:
+        add(journal, "a")
+    with path.open("ab") as file:
+        file.write(line + b"\n")
+    with Journal(path) as journal:
+        add(journal, "b")
+    with Journal(path) as journal:
+        assert journal.find("a") is not None
+        assert journal.find("b") is not None
+        assert (journal.spent_usd, journal.damaged_lines) == (2 * COST, 1)
+
+
+def test_what_follows_a_full_disk_stands_on_its_own_line(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with Journal(path) as journal:
+        on_its_way = journal.add_asked(MOST)
+        with limited_file_size(path.stat().st_size + 20), pytest.raises(DataError, match="written"):
+            journal.add_asked(MOST)
+        journal.add_ended(on_its_way, COST, reported=True, answer=answer("a"))
+    with Journal(path) as journal:
+        assert journal.find("a") is not None
+        assert (journal.spent_usd, journal.damaged_lines) == (COST, 0)
