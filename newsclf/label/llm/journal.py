@@ -30,9 +30,7 @@ from newsclf.label.llm.answers import Failure
 from newsclf.label.llm.model import Sampling
 
 _HEAD: Final = b'{"kind":"journal","schema_version":1}\n'
-_FLAGS = (
-    os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ID_BYTES = 8
 _MOST_USD = Decimal(10) ** 12
 Usd = Annotated[Decimal, Field(ge=0, le=_MOST_USD, allow_inf_nan=False)]
@@ -118,8 +116,7 @@ class Journal:
         except OSError as error:
             raise self._problem(error, "cannot be opened") from error
         try:
-            if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
-                raise DataError(f"{path}: not a regular file", hint="name another file")
+            self._check_kind()
             self._lock()
             self._read()
         except BaseException:
@@ -160,6 +157,10 @@ class Journal:
         self._append(_Ended(id=asked, cost_usd=cost_usd, reported=reported, answer=answer))
         if answer is not None:
             self._answers[answer.key] = PaidAnswer(answer=answer, cost_usd=cost_usd)
+
+    def _check_kind(self) -> None:
+        if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            raise DataError(f"{self.path}: not a regular file", hint="name another file")
 
     def _lock(self) -> None:
         try:

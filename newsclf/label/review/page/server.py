@@ -1,9 +1,13 @@
 """Serve the page of a review on this machine's loopback address.
 
-    GET  /        the page
-    GET  /state   the headline to decide about, and how far one has come
-    POST /decide  {"id": "…", "label": "negative" | "neutral" | "positive" | null} → the next state
-    POST /undo    {} → the state with the headline that was decided last
+    GET  /SECRET/        the page
+    GET  /SECRET/state   the headline to decide about, and how far one has come
+    POST /SECRET/decide  {"id": "…", "label": "negative" | "neutral" | "positive" | null} → the next
+                         state
+    POST /SECRET/undo    {} → the state with the headline that was decided last
+
+The secret is in the address alone, which only the person is told: every user of the machine can
+reach its loopback, and would else read the headlines and decide in the person's name.
 
 A null label skips the headline. 409 for a decision about another headline than the current one, as
 of a second window that is behind. 503 where the journal can't be written.
@@ -11,6 +15,7 @@ of a second window that is behind. 503 where the journal can't be written.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -34,6 +39,8 @@ from newsclf.serving.local_page import (
 )
 from newsclf.serving.request_limits import RefusedError, check_same_site
 
+_SECRET_BYTES = 16
+
 
 @asynccontextmanager
 async def serving_review(session: Session, *, port: int = 0) -> AsyncIterator[str]:
@@ -46,23 +53,25 @@ async def serving_review(session: Session, *, port: int = 0) -> AsyncIterator[st
     Raises:
         ConfigError: the port is in use or may not be opened.
     """
-    async with serving_page(partial(make_app, session), port=port) as address:
-        yield address
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    async with serving_page(partial(make_app, session, secret), port=port) as address:
+        yield f"{address}{secret}/"
 
 
-def make_app(session: Session, port: int) -> web.Application:
+def make_app(session: Session, secret: str, port: int) -> web.Application:
     """Make the HTTP application of the page.
 
     Args:
         session: Whose decisions are made on it.
+        secret: First part of all paths.
         port: The port under which browsers must call it.
     """
     page = _Page(session)
     app = make_page_app(port)
-    app.router.add_get("/", page.show)
-    app.router.add_get("/state", page.state, allow_head=False)
-    app.router.add_post("/decide", page.decide)
-    app.router.add_post("/undo", page.undo)
+    app.router.add_get(f"/{secret}/", page.show)
+    app.router.add_get(f"/{secret}/state", page.state, allow_head=False)
+    app.router.add_post(f"/{secret}/decide", page.decide)
+    app.router.add_post(f"/{secret}/undo", page.undo)
     return app
 
 

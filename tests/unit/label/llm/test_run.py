@@ -133,7 +133,7 @@ def run(
 def test_labels_failures_and_cost_come_out_as_known(tmp_path: Path) -> None:
     llm = Llm(TRUTH, now_and_then(FAULTS), error_rate=0.2)
 
-    found = run([llm], tmp_path / "journal", attempts=12, timeout_s=0.5)
+    found = run([llm], tmp_path / "journal", attempts=12, timeout_s=3.0)
 
     last = {done.text: done.deed for done in llm.done}
     for text, (vote,) in found.votes.items():

@@ -111,7 +111,7 @@ async function ask(path, body) {
     const answer = await fetch(path, body === undefined ? {} : options);
     const found = await answer.json();
     if (answer.status === 409) {
-      show(await (await fetch("/state")).json());
+      show(await (await fetch("state")).json());
       complain("Another window had gone on; this is the headline to decide now.");
     } else if (!answer.ok) {
       complain(found.error.message);
@@ -127,7 +127,7 @@ async function ask(path, body) {
 }
 
 function decide(label) {
-  if (state?.item) ask("/decide", { id: state.item.id, label });
+  if (state?.item) ask("decide", { id: state.item.id, label });
 }
 
 function press(event) {
@@ -135,13 +135,13 @@ function press(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (Object.hasOwn(KEYS, key)) decide(KEYS[key]);
   else if (key === "s") decide(null);
-  else if (key === "u") ask("/undo", {});
+  else if (key === "u") ask("undo", {});
   else if (key === "?") byId("help").open = !byId("help").open;
   else return;
   event.preventDefault();
 }
 
 byId("skip").addEventListener("click", () => decide(null));
-byId("undo").addEventListener("click", () => ask("/undo", {}));
+byId("undo").addEventListener("click", () => ask("undo", {}));
 document.addEventListener("keydown", press);
-ask("/state");
+ask("state");
