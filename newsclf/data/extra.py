@@ -46,14 +46,14 @@ def read_accepted_audit(path: Path) -> Audit:
         raise DataError(
             f"{path}: its labels were never measured, since {audit_path(path).name} is missing",
             hint="copy it from where the file was labelled, or label the headlines with newsclf"
-            " label, which measures them on gold rows",
+            " label, which measures them on hidden rows of known label",
         )
     audit = read_audit(path)
     if audit.gate_met:
         return audit
     figures = (
         f"accuracy {audit.score.accuracy.value:.3f}, kappa {audit.score.kappa.value:.3f} on"
-        f" {audit.gold_rows:,} gold rows"
+        f" {audit.gold_rows:,} hidden rows of known label"
     )
     if not audit.gate:
         raise CheckFailedError(

@@ -9,12 +9,13 @@ A training takes such a file only with an audit of the same bytes that has met i
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from newsclf.common.errors import DataError
 from newsclf.common.files import file_digest, replacing, write_text
@@ -22,6 +23,7 @@ from newsclf.common.records import StrictRecord, read_record
 
 Label = Literal["negative", "neutral", "positive"]
 Share = Annotated[float, Field(ge=0, le=1)]
+Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _HINT = "newsclf label writes such files"
 
 
@@ -40,7 +42,7 @@ class Vote(StrictRecord):
     """Why there is no label."""
     prompt: str | None = None
     """SHA-256 of the prompt without the headline, hexadecimal."""
-    cost_usd: Annotated[float, Field(ge=0)] = 0.0
+    cost_usd: Usd = 0.0
 
 
 class LabelledRow(StrictRecord):
@@ -62,9 +64,9 @@ class LabelledRow(StrictRecord):
 class Measured(StrictRecord):
     """A figure with its 95 % interval."""
 
-    value: float
-    low: float
-    high: float
+    value: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
 
 
 class AnnotatorScore(StrictRecord):
@@ -104,7 +106,7 @@ class Audit(StrictRecord):
     """Krippendorff's, between annotators; None with a single one."""
     firewall: int
     """Headlines left out because they stand in, or resemble, a validation or test part."""
-    cost_usd: float
+    cost_usd: Usd
     gate: dict[str, float]
     """Least value of a figure, such as {"kappa": 0.7}."""
     gate_met: bool
@@ -117,10 +119,14 @@ def audit_path(path: Path) -> Path:
 
 def write_labelled(path: Path, rows: Iterable[LabelledRow]) -> str:
     """Write a labelled file atomically; returns its SHA-256, for its audit."""
+    # Of what is written, not of the file: another run may have replaced that by then.
+    digest = hashlib.sha256()
     with replacing(path) as file:
         for row in rows:
-            file.write(row.model_dump_json().encode() + b"\n")
-    return file_digest(path)
+            line = row.model_dump_json().encode() + b"\n"
+            digest.update(line)
+            file.write(line)
+    return digest.hexdigest()
 
 
 def write_audit(path: Path, audit: Audit) -> None:

@@ -55,6 +55,12 @@ def check_gate(audit: Audit, path: Path) -> None:
     """
     if audit.gate_met or not audit.gate:
         return
+    if not audit.score.rows:
+        raise CheckFailedError(
+            f"{path}: gate not met: no hidden row of known label has got a label",
+            hint="run the same command again for more labels, with a higher --max-cost if that has"
+            " ended it, and without --gold-share 0",
+        )
     values = _values(audit.score, audit.alpha)
     missed = [
         f"{name} is {values[name]:.4f}, below {minimum:g}"
@@ -62,8 +68,8 @@ def check_gate(audit: Audit, path: Path) -> None:
         if values[name] < minimum
     ]
     raise CheckFailedError(
-        f"{path}: gate not met on {audit.gold_rows:,} gold rows: "
-        + (", ".join(missed) or "none of them has a label"),
+        f"{path}: gate not met on {audit.gold_rows:,} hidden rows of known label: "
+        + ", ".join(missed),
         hint=f"newsclf label --audit {path} ranks the labels that are most likely wrong, to correct"
         " them",
     )

@@ -51,19 +51,86 @@ def review_doubts(
     path: Path,
     options: HumanOptions,
     *,
+    out: Path | None,
+    base: str,
+    seed: int,
+    gate: Mapping[str, float] | None,
+) -> None:
+    """Have a person review the rows of a labelled file, the most doubted first.
+
+    A file that newsclf label wrote is written and measured again; of any other one a corrected copy
+    is made, since no hidden rows measure it.
+    """
+    from newsclf.cli.label.people import check_can_review
+    from newsclf.common.errors import ConfigError
+    from newsclf.label.correction import is_measured
+
+    check_can_review(output, options)
+    if not is_measured(path):
+        if gate:
+            raise ConfigError(
+                f"--gate: no hidden rows measure {path.name}",
+                hint="leave it out; newsclf label alone writes files with hidden rows",
+            )
+        _review_table(output, path, options, out=out, base=base, seed=seed)
+        return
+    if out is not None:
+        raise ConfigError(
+            f"--out: a review corrects {path.name} itself, and measures it again",
+            hint="leave it out, or copy the file and those beside it first",
+        )
+    _review_measured(output, path, options, base=base, seed=seed, gate=gate)
+
+
+def _review_table(
+    output: Output,
+    path: Path,
+    options: HumanOptions,
+    *,
+    out: Path | None,
+    base: str,
+    seed: int,
+) -> None:
+    """Have a person review the rows of any labelled file, and write a corrected copy."""
+    from shlex import quote
+
+    from newsclf.cli.label.people import review
+    from newsclf.common.errors import ConfigError
+    from newsclf.label.correction import LabelledTable, doubted_first
+    from newsclf.label.labelling import journal_path
+    from newsclf.label.review.journal import read_votes
+
+    out = out or path.with_name(f"{path.stem}-corrected.csv")
+    if out.exists() and path.exists() and out.samefile(path):
+        raise ConfigError(f"--out {out}: the same as --audit", hint="name another file")
+    table = LabelledTable.read(path)
+    votes = table.votes()
+    output.note(f"ranking {len(votes):,} rows")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    journal = journal_path(out)
+    review(output, doubted_first(votes, base=base, seed=seed), options, journal)
+    changed = table.write_corrected(out, read_votes(journal))
+    output.note(f"{out}: {len(table.rows):,} rows, {changed:,} with another label than in {path}")
+    output.note(f"newsclf train --data {quote(str(out))} takes it")
+
+
+def _review_measured(
+    output: Output,
+    path: Path,
+    options: HumanOptions,
+    *,
     base: str,
     seed: int,
     gate: Mapping[str, float] | None,
 ) -> None:
     """Have a person review the rows of a labelled file, and write and measure it again."""
-    from newsclf.cli.label.people import check_can_review, review
+    from newsclf.cli.label.people import review
     from newsclf.cli.label.scores import show_scores
     from newsclf.label.correction import MeasuredFile, doubted_first, write_corrected
     from newsclf.label.gate import check_gate
     from newsclf.label.labelling import journal_path
     from newsclf.label.review.journal import read_decisions
 
-    check_can_review(output, options)
     file, journal = MeasuredFile.read(path), journal_path(path)
     votes = file.votes(read_decisions(journal))
     output.note(f"ranking {len(votes):,} rows, hidden ones of known label included")

@@ -62,9 +62,16 @@ def label(
             metavar="[FILE]", help="Headlines to label, or - for stdin.", show_default=False
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Labelled file.")] = Path(
-        "labelled.jsonl"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Labelled file, or what --audit with --human makes of a file of another kind.",
+            show_default="labelled.jsonl",
+        ),
+    ] = None,
     text_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column with the headlines.")
     ] = None,
@@ -72,7 +79,8 @@ def label(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Rank the rows of a labelled file by doubt; with --human, review them so.",
+            help="Rank the rows of any labelled file by doubt; with --human, have them reviewed and"
+            " corrected so.",
         ),
     ] = None,
     worth: Annotated[
@@ -138,7 +146,7 @@ def label(
             )
         if human.human:
             gate = parse_gate(trust.gate) if trust.gate else None
-            review_doubts(output, audit, human, base=base, seed=seed, gate=gate)
+            review_doubts(output, audit, human, out=out, base=base, seed=seed, gate=gate)
         else:
             show_doubts(output, audit, base=base, seed=seed)
         return
@@ -147,6 +155,7 @@ def label(
 
         show_worth(output, worth, base=base, price=price_per_label, seed=seed)
         return
+    out = out or Path("labelled.jsonl")
     if not (llm.llm or human.human):
         raise ConfigError(
             "who labels the headlines?",
@@ -168,6 +177,7 @@ def label(
         shown=shown,
     )
     _note_task(output, task)
+    _check_same_headlines(output, out, task)
     out.parent.mkdir(parents=True, exist_ok=True)
     journal = journal_path(out)
     by_models: Mapping[str, Sequence[Vote]] = votes_of_models(out)
@@ -175,6 +185,8 @@ def label(
         by_models = ask_models(output, task.mixed.texts, llm, make_prompt(examples), out)
     if human.human:
         _review(output, task, joined(by_models, read_votes(journal)), human, journal, seed=seed)
+    if not llm.llm:  # a review takes hours, in which an LLM's run may have written its votes
+        by_models = votes_of_models(out)
     votes = joined(by_models, read_votes(journal))
     found = write_labels(out, task, votes, gate=gate)
     show_scores(output, out, found)
@@ -214,6 +226,25 @@ def _note_task(output: Output, task: Task) -> None:
         + (f" ({without})" if without else "")
         + f", and {len(task.mixed.gold):,} hidden rows of known label ({task.mixed.gold_name})"
     )
+
+
+def _check_same_headlines(output: Output, out: Path, task: Task) -> None:
+    """Raise ConfigError if a labelled file would be replaced by one of other headlines."""
+    from newsclf.common.errors import ConfigError
+    from newsclf.data.labelled import read_labelled
+
+    there = {row.text for row in read_labelled(out)} if out.exists() else set()
+    gone = len(there.difference(task.mixed.texts))
+    if there and gone == len(there):
+        raise ConfigError(
+            f"{out} has the labels of other headlines than those of {task.headlines.name}",
+            hint="--out names another file",
+        )
+    if gone:
+        output.note(
+            f"{gone:,} headlines of {out} are no longer among these, and leave it; answers and"
+            " decisions about them are kept"
+        )
 
 
 def _review(

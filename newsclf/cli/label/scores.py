@@ -24,7 +24,8 @@ def show_scores(output: Output, out: Path, audit: Audit) -> None:
     ]
     columns = ("annotator", "rows", "no label", "accuracy", "kappa")
     title = f"Labels on {audit.gold_rows:,} hidden rows of known label"
-    output.show(output.table(title, columns, rows))
+    if audit.gold_rows:
+        output.show(output.table(title, columns, rows))
     if audit.alpha is not None:
         output.show(f"Krippendorff's alpha between annotators: {cell(audit.alpha)}")
     output.note(

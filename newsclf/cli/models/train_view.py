@@ -73,7 +73,7 @@ def show_extra(output: Output, extra: CardExtra) -> None:
         f" with the weight {extra.weight:g}" + (f" ({', '.join(left_out)})" * bool(left_out))
     )
     output.note(
-        f"{extra.name}: on {extra.gold_rows:,} gold rows its labels have an accuracy of"
+        f"{extra.name}: on {extra.gold_rows:,} hidden rows its labels have an accuracy of"
         f" {percent(extra.accuracy)} ({share_range(extra.accuracy_interval)}) and a kappa of"
         f" {extra.kappa:.2f}"
     )

@@ -232,7 +232,7 @@ def test_what_a_server_counts_in_no_number_costs_as_much_as_it_may(
     found, _ = asked(path, http(document(usage=usage)), max_cost="0.01")
     assert found.votes[TEXT][0].label == "positive"
     most_usd = price_from("0.4,1.6").most(Prompt().message(TEXT), LlmSettings().sampling(1))
-    assert (found.totals.cost_usd, found.totals.unreported_usd) == (0, most_usd)
+    assert (found.totals.cost_usd, found.totals.unreported_usd) == (Decimal(0), most_usd)
     with Journal(path) as journal:
         assert journal.spent_usd == most_usd
 
