@@ -23,6 +23,7 @@ from newsclf.label.review.journal import read_votes
 from newsclf.label.votes import labelled_row
 from newsclf.training.base import MINILM_PACKAGE
 from tests.conftest import Cli
+from tests.support.builders import REAL_PHRASEBANK, needs_phrasebank
 from tests.support.labelled_builders import votes_of
 from tests.support.terminal import opened
 
@@ -50,10 +51,10 @@ def decide(path: Path, truth: Mapping[str, Label], most: int, total: int, *optio
 
 
 def labelled_with_errors(
-    path: Path, *, rows: int = ROWS, hidden: int = HIDDEN
+    path: Path, data: str = "headlines", *, rows: int = ROWS, hidden: int = HIDDEN
 ) -> tuple[dict[str, Label], set[str]]:
     """Write a file of an annotator that is wrong about 20 %; returns the truth and the errors."""
-    settings = DataSettings(source="headlines")
+    settings = DataSettings(source=data)
     chance = random.Random(7)  # noqa: S311 - reproducible rows and mistakes
     # The tiny model that doubts them must not have learnt them.
     learnt = {each.text for each in load_data(DataSettings(source="sample")).examples}
@@ -81,12 +82,13 @@ def labelled_with_errors(
     return truth, wrong
 
 
+@needs_phrasebank
 @needs_minilm
 def test_review_of_the_first_quarter_brings_a_refused_file_over_its_gate(
     newsclf: Cli, trained: Path, tmp_path: Path
 ) -> None:
     path, hidden = tmp_path / "labelled.jsonl", 60
-    truth, wrong = labelled_with_errors(path, rows=240, hidden=hidden)
+    truth, wrong = labelled_with_errors(path, str(REAL_PHRASEBANK), rows=240, hidden=hidden)
     train = ["train", "--config", trained / "tiny.toml", "--out", "more", "--extra", path]
     audit = ["label", "--audit", path]
 
