@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from newsclf import __version__
+from newsclf.cli.classify.open_page import open as open_page
 from newsclf.cli.classify.predict import predict
 from newsclf.cli.classify.serve import serve
 from newsclf.cli.deployments.deploy import deploy
@@ -73,6 +74,11 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
             "newsclf predict - < headlines.txt",
         ),
         serve: ("newsclf serve model --port 8080",),
+        open_page: (
+            "newsclf open",
+            "newsclf open --report",
+            "newsclf open .newsclf/runs/RUN",
+        ),
     },
     "Deploy": {
         deploy: (

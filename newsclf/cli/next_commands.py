@@ -15,6 +15,7 @@ _COMMANDS = (
     "resume",
     "teardown",
     "predict",
+    "open",
     "loadtest",
     "cost",
 )
@@ -35,16 +36,18 @@ def with_state_dir(text: str, state_dir: Path | None) -> str:
     return _COMMAND.sub(lambda found: found[0] + option, text)
 
 
-def after_deployment(name: str, state_dir: Path, *, wired: bool = False) -> str:
+def after_deployment(name: str, state_dir: Path, *, wired: bool = False, page: bool = False) -> str:
     """Suggest the next commands for this deployment.
 
     Args:
         name: The deployment.
         state_dir: Where it is recorded.
         wired: Whether it has an API.
+        page: Whether its API shows a page.
     """
     commands = [] if wired else [f"newsclf wire-api --deployment {name}"]
     commands += [f'newsclf predict --deployment {name} "headline"']
+    commands += [f"newsclf open --deployment {name}"] if page else []
     commands += [f"newsclf loadtest --deployment {name}"] if wired else []
     commands += [f"newsclf teardown --deployment {name}"]
     return with_state_dir("next: " + "\n      ".join(commands), state_dir)

@@ -50,7 +50,12 @@ class Api(Process):
     burst: int
     """Requests at once."""
     page: bool = True
-    """Whether it serves a page to try headlines on."""
+    """Whether a page to try headlines on is wanted."""
+
+    @property
+    def shows_page(self) -> bool:
+        """Whether it serves the page, which can't sign requests."""
+        return self.page and self.auth != "iam"
 
 
 def _moment(text: str) -> str:

@@ -40,7 +40,8 @@ def show_api(output: Output, deployment: Deployment, *, changed: bool, state_dir
         output.note("already running; nothing changed")
     for line in _curl(deployment, deployment.api.auth, f"{url} {_BODY}"):
         output.note(line)
-    output.note(after_deployment(deployment.name, state_dir, wired=True))
+    page = deployment.target == "local" and deployment.api.shows_page
+    output.note(after_deployment(deployment.name, state_dir, wired=True, page=page))
 
 
 def _curl(deployment: Deployment, auth: str, request: str) -> list[str]:

@@ -415,6 +415,36 @@ class LocalTarget:
             return Address(f"{known.url}/invocations", "endpoint")
         return Address(f"{known.url}/classify", "api", auth=auth_of(deployment))
 
+    def page(self, deployment: LocalDeployment) -> str:
+        """Address of the page to try headlines on.
+
+        Raises:
+            StateError: It has no API, or one without a page.
+            ServiceError: The API is down, or was started by a version without the page.
+        """
+        name, api = deployment.name, deployment.api
+        if api is None:
+            hint = f"newsclf wire-api --deployment {name} makes one, with a page"
+            raise StateError(f"'{name}' has no API", hint=hint)
+        again = f"newsclf teardown --deployment {name}, then newsclf deploy and newsclf wire-api"
+        if not api.shows_page:
+            reason = "requests are signed" if api.page else "it was wired with --no-page"
+            raise StateError(f"the API of '{name}' has no page: {reason}", hint=again)
+        self.address(deployment)
+        with client_for(api.url, timeout_s=5) as client:
+            try:
+                found = client.get(api.url)
+            except httpx.TransportError as error:
+                logs = f"newsclf logs --deployment {name} --api may show why"
+                reason = type(error).__name__
+                raise ServiceError(f"the API of '{name}' fails ({reason})", hint=logs) from None
+        if found.status_code != httpx.codes.OK:
+            raise ServiceError(
+                f"the API of '{name}' shows no page (status {found.status_code})",
+                hint=f"if an older newsclf started it: {again}",
+            )
+        return f"{api.url}/"
+
     def hosting(
         self,
         deployment: LocalDeployment,  # noqa: ARG002 - part of the protocol

@@ -43,7 +43,7 @@ function markedText(text, words) {
   for (const word of strong) {
     if (word.start < at) continue;
     parts.push(letters.slice(at, word.start).join(""));
-    const strength = Math.ceil((3 * Math.abs(word.weight)) / top);
+    const strength = Math.min(3, Math.ceil((3 * Math.abs(word.weight)) / top)); // 3 x / x may exceed 3
     const side = word.weight < 0 ? " against" : "";
     const hint = `${signed(word.weight)} ${word.weight < 0 ? "against" : "for"} the label`;
     const marked = letters.slice(word.start, word.end).join("");

@@ -102,7 +102,7 @@ def test_a_headline_is_classified_with_the_keyboard(chromium: str, tmp_path: Pat
         assert shares == [f"{100 * share:.1f} %" for share in predict(text).scores]
         chosen = "document.querySelector('.chosen .name').textContent"
         assert await tab.evaluate(chosen) == "▲ positive"
-        assert await tab.evaluate("document.querySelector('.answer mark').textContent") == "rose"
+        assert await tab.evaluate("document.querySelector('.answer mark.w3').textContent") == "rose"
         words = await tab.evaluate("document.querySelector('.words').innerText")
         assert words.splitlines()[0].startswith("rose +")
         figures = await tab.evaluate("document.getElementById('figures').textContent")
@@ -114,7 +114,7 @@ def test_a_headline_is_classified_with_the_keyboard(chromium: str, tmp_path: Pat
         await tab.press(" ", 32, " ")
         assert "explain" not in await tab.evaluate(CURL)
         await classify(tab)
-        await tab.until("document.querySelectorAll('.words, mark').length === 2")  # the legend's
+        await tab.until("document.querySelectorAll('.words, .answer mark').length === 0")
         assert await tab.evaluate("document.getElementById('legend').hidden")
 
     assert visited(chromium, tmp_path, use).complaints == []

@@ -100,8 +100,8 @@ class GatewaySettings(StrictRecord):
 
 
 def _subject(deployment: LocalDeployment, api: Api) -> Subject | None:
-    """What the page tells; None if it is off, or if it could not sign its requests."""
-    if not api.page or api.auth == "iam":
+    """What the page tells; None if there is none."""
+    if not api.shows_page:
         return None
     key_file = deployment.key_file if api.auth == "api-key" else None
     return of_deployment(deployment.name, deployment.folder, key_file)
