@@ -24,7 +24,7 @@ from newsclf.common.records import StrictRecord, read_record
 Label = Literal["negative", "neutral", "positive"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_HINT = "newsclf label writes such files"
+_HINT = "newsclf label writes such files; --out names another one"
 
 
 class Vote(StrictRecord):

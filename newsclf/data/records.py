@@ -64,7 +64,7 @@ class Records:
             raise skipped[0].error(name)
         raise DataError(
             f"{name}: it has no rows",
-            hint='newsclf predict "Profit rose by a third" takes one headline'
+            hint="it takes headlines, one per line, or a file's content"
             if name == "stdin"
             else "check that the file is complete",
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from newsclf.common.errors import CheckFailedError, ConfigError
 from newsclf.common.suggestions import did_you_mean
 from newsclf.contract.labels import LABELS
+from newsclf.data.examples import counted
 from newsclf.data.labelled import AnnotatorScore, Audit, Measured
 from newsclf.evaluation.gates import check_minimum
 
@@ -68,8 +69,8 @@ def check_gate(audit: Audit, path: Path) -> None:
         if values[name] < minimum
     ]
     raise CheckFailedError(
-        f"{path}: gate not met on {audit.gold_rows:,} hidden rows of known label: "
-        + ", ".join(missed),
+        f"{path}: gate not met on {counted(audit.gold_rows, 'hidden row', 'hidden rows')} of known"
+        " label: " + ", ".join(missed),
         hint=f"newsclf label --audit {path} ranks the labels that are most likely wrong, to correct"
         " them",
     )

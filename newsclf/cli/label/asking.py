@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from newsclf.data.labelled import Vote
     from newsclf.label.llm.naming import KeySource
     from newsclf.label.llm.prompt import Prompt
-    from newsclf.label.llm.run import LlmProgress, LlmTotals, LlmVotes
+    from newsclf.label.llm.run import LlmEstimate, LlmProgress, LlmTotals, LlmVotes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,10 +152,7 @@ def ask_models(
 
     with Journal(out.with_name(f"{out.name}.answers")) as journal:
         expected = estimate(texts, annotators, prompt, settings, journal)
-        output.note(
-            f"{expected.requests:,} requests ({expected.cached:,} votes are paid for already),"
-            f" about ${expected.usd:.4f}, at most ${expected.most_usd:.4f} if none is repeated"
-        )
+        output.note(_plan(expected))
         with _progress(output) as on_progress:
             found = run_async(ask(on_progress))
     _note_totals(output, found.totals)
@@ -185,10 +182,29 @@ def _progress(output: Output) -> Iterator[Callable[[LlmProgress], None]]:
         )
 
 
+def _plan(expected: LlmEstimate) -> str:
+    """What will be asked, and what for."""
+    from newsclf.data.examples import counted
+
+    paid = counted(expected.cached, "vote is", "votes are") + " there already"
+    if not expected.requests:
+        return f"{paid}; nothing is asked"
+    return (
+        counted(expected.requests, "request", "requests")
+        + (f" ({paid})" if expected.cached else "")
+        + f", about ${expected.usd:.4f}, at most ${expected.most_usd:.4f} if none is repeated"
+    )
+
+
 def _note_totals(output: Output, totals: LlmTotals) -> None:
+    if totals.cached and not (totals.answered or totals.not_asked or totals.failed):
+        return
+    from newsclf.data.examples import counted
+
     failed = ", ".join(f"{count:,} {reason}" for reason, count in totals.failed.items())
     output.note(
-        f"{totals.answered:,} votes for ${totals.cost_usd:.4f}"
+        counted(totals.answered, "vote", "votes")
+        + f" for ${totals.cost_usd:.4f}"
         + (f"; without a label: {failed}" if failed else "")
         + (f"; {totals.not_asked:,} not asked for, within --max-cost" if totals.not_asked else "")
     )

@@ -214,7 +214,10 @@ def _examples(rows: Sequence[Example]) -> list[Example]:
 
 
 def _note_task(output: Output, task: Task) -> None:
+    from newsclf.data.examples import counted
+
     headlines = len(task.mixed.texts) - len(task.mixed.gold)
+    hidden = counted(len(task.mixed.gold), "hidden row", "hidden rows")
     left_out = {
         "without a headline, or with one that is too long": task.headlines.unusable,
         "repeated": task.repeated,
@@ -222,9 +225,9 @@ def _note_task(output: Output, task: Task) -> None:
     }
     without = ", ".join(f"{count:,} {why}" for why, count in left_out.items() if count)
     output.note(
-        f"{headlines:,} of {task.headlines.rows:,} headlines to label"
+        f"{headlines:,} of {counted(task.headlines.rows, 'headline', 'headlines')} to label"
         + (f" ({without})" if without else "")
-        + f", and {len(task.mixed.gold):,} hidden rows of known label ({task.mixed.gold_name})"
+        + f", and {hidden} of known label ({task.mixed.gold_name})"
     )
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 def show_scores(output: Output, out: Path, audit: Audit) -> None:
     """Show the audit of a labelled file that was written."""
+    from newsclf.data.examples import counted
+
     output.data(audit.model_dump(mode="json"))
 
     def cell(found: Measured) -> str:
@@ -23,12 +25,13 @@ def show_scores(output: Output, out: Path, audit: Audit) -> None:
         for score in scores
     ]
     columns = ("annotator", "rows", "no label", "accuracy", "kappa")
-    title = f"Labels on {audit.gold_rows:,} hidden rows of known label"
+    hidden = counted(audit.gold_rows, "hidden row", "hidden rows")
+    title = f"Labels on {hidden} of known label"
     if audit.gold_rows:
         output.show(output.table(title, columns, rows))
     if audit.alpha is not None:
         output.show(f"Krippendorff's alpha between annotators: {cell(audit.alpha)}")
     output.note(
-        f"wrote {audit.rows:,} labelled headlines to {out}"
+        f"wrote {counted(audit.rows, 'labelled headline', 'labelled headlines')} to {out}"
         + (f", and {audit.undecided:,} without a label" if audit.undecided else "")
     )

@@ -283,6 +283,8 @@ class OpenAiModel:
         if status == httpx.codes.PAYMENT_REQUIRED:
             return NotTakenError(problem, hint="the account has no credit left", always=True)
         hint = f"check the address and the name of the model ({self.model})"
+        if status == httpx.codes.NOT_FOUND and not self._url.endswith("/v1/chat/completions"):
+            hint += "; most addresses end with /v1"
         return NotTakenError(problem, hint=hint)
 
     def _shown(self, text: str) -> str:

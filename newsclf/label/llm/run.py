@@ -253,7 +253,7 @@ def _sampling(annotators: Sequence[LlmAnnotator], settings: LlmSettings) -> Samp
         raise ConfigError(f"{repeated} is named twice", hint="--votes asks a model more than once")
     if not annotators or settings.votes < len(annotators):
         raise ConfigError(
-            f"{settings.votes} votes by {len(annotators)} models: each needs at least one",
+            f"--votes {settings.votes} by {len(annotators)} models: each needs at least one",
             hint=f"--votes {len(annotators)}" if annotators else "name a model with --llm",
         )
     return settings.sampling(len(annotators))

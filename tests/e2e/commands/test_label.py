@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from newsclf.label.gold import gold_path
 from tests.conftest import Cli
 from tests.support.llmserver import Deed, Llm, always, llm_server
 from tests.support.newsrecord import HOUR, Feeds, item
+from tests.support.terminal import opened
 
 HEADLINES = 90
 
@@ -167,7 +169,8 @@ def test_a_killed_command_goes_on_and_keeps_its_limit(
 
     asked_for = [done.text for done in llm.done]
     repeated = len(asked_for) - len(set(asked_for))
-    cached = int(again.err.split(" votes are paid for already")[0].rpartition("(")[2])
+    there = re.search(r"\((\d+) votes? (is|are) there already", again.err)
+    cached = int(there[1]) if there else 0
     assert at_kill - concurrency <= cached <= at_kill
     assert repeated == at_kill - cached, "what was answered and kept is not asked for again"
     assert llm.billed_usd("1", "2") <= Decimal(limit_usd)
@@ -215,6 +218,24 @@ def test_labels_of_other_headlines_are_not_replaced(
 
     assert fewer.exit_code == 0, fewer.err
     assert "are no longer among these" in fewer.err
+
+
+def test_what_an_llm_says_during_a_review_is_kept(
+    newsclf: Cli, headlines: Path, truth: dict[str, str]
+) -> None:
+    command = ("-m", "newsclf", "label", str(headlines), "--human", "ana")
+    with opened(*command, width=250, height=30) as terminal, serving(Llm(truth)) as llm:
+        terminal.until("0 of ")
+        assert newsclf(*asked(llm, headlines)).exit_code == 0
+        terminal.type("1")
+        terminal.until("1 of ")
+        terminal.type("q")
+        terminal.finish()
+
+    votes = [vote for row in read_labelled(Path("labelled.jsonl")) for vote in row.votes]
+    assert sum(vote.kind == "llm" for vote in votes) > HEADLINES / 2
+    again = newsclf(*asked(llm, headlines))
+    assert "votes are there already; nothing is asked" in again.err
 
 
 def test_a_limit_that_pays_for_nothing_says_what_to_do(

@@ -38,7 +38,7 @@ needs_minilm = pytest.mark.skipif(
 def decide(path: Path, truth: Mapping[str, Label], most: int, total: int, *options: str) -> int:
     """Review the first rows of a file in a terminal without a mistake; returns the exit code."""
     command = ("-m", "newsclf", "label", "--audit", str(path), "--human", "ana", *options)
-    with opened(*command, width=250, height=30) as terminal:
+    with opened(*command, width=500, height=30) as terminal:
         for number in range(most):
             shown = terminal.until("quit")
             assert f"{number} of {total}" in shown

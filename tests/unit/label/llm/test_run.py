@@ -186,7 +186,7 @@ def test_several_models_take_turns(tmp_path: Path) -> None:
         assert [vote.label == TRUTH[text] for vote in votes] == [True, False, True, False, True]
     assert [len(llm.done) for llm in llms] == [30, 20]
     assert {body["temperature"] for llm in llms for body in llm.bodies} == {0.7}
-    with pytest.raises(ConfigError, match="1 votes by 2 models"):
+    with pytest.raises(ConfigError, match="--votes 1 by 2 models"):
         run(llms, tmp_path / "journal", votes=1)
 
 
