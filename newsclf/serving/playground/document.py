@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import json
+import shlex
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from newsclf.common.visible import visible
-from newsclf.contract.limits import MAX_EXPLAINED_CHARACTERS
 from newsclf.serving.local_page import Document, make_document
 
 _STATE_DIR = Path(".newsclf")
@@ -32,7 +32,11 @@ class Subject:
 def of_model(model: Path) -> Subject:
     """The subject of a page of the model server."""
     name = visible(str(model))
-    return Subject(name=name, python=f"Classifier.load({_literal(name)})", start="newsclf serve")
+    return Subject(
+        name=name,
+        python=f"Classifier.load({_literal(name)})",
+        start=f"newsclf serve {shlex.quote(name)}",
+    )
 
 
 def of_deployment(name: str, folder: Path, key_file: Path | None) -> Subject:
@@ -57,9 +61,8 @@ def of_deployment(name: str, folder: Path, key_file: Path | None) -> Subject:
 
 def playground(subject: Subject) -> Document:
     """Put the page of a server together."""
-    told = {**asdict(subject), "max_characters": MAX_EXPLAINED_CHARACTERS}
     page = _asset("page.html").replace("{{ name }}", _escaped(subject.name))
-    page = page.replace("{{ subject }}", _escaped(json.dumps(told)))
+    page = page.replace("{{ subject }}", _escaped(json.dumps(asdict(subject))))
     return make_document(page, style=_asset("page.css"), script=_asset("page.js"))
 
 
