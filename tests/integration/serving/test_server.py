@@ -174,7 +174,7 @@ def test_what_is_not_of_the_contract_is_refused_with_what_is_wrong(
 def test_other_media_types_paths_and_methods_are_refused(server: Server) -> None:
     for named in ("text/csv", "", "application/json, text/plain"):
         assert server.post({"inputs": "x"}, **{"Content-Type": named}).status_code == 415
-    assert server.client.post("/classify", json={}).status_code == 404
+    assert server.client.post("/elsewhere", json={}).status_code == 404
     assert server.client.get("/invocations").status_code == 405
 
 
