@@ -86,6 +86,24 @@ StateDirOpt = Annotated[
         rich_help_panel=_GENERAL,
     ),
 ]
+PayloadsOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Headlines to send: a .txt, .csv, .jsonl or .parquet file.",
+        show_default="the shipped sample",
+    ),
+]
+SetsOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder with files of these sets, under any name; others are downloaded.",
+    ),
+]
+CatalogueOpt = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Your own test sets; see configs/unseen.toml.")
+]
 PricesOpt = Annotated[
     Path | None,
     typer.Option("--prices", metavar="FILE", help="Your own prices; see configs/prices.toml."),

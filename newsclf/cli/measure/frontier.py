@@ -11,7 +11,14 @@ import typer
 from newsclf.cli import completion
 from newsclf.cli.durations import duration_from, duration_s
 from newsclf.cli.option_groups import grouped
-from newsclf.cli.options import LabelledDataOptions, PricesOpt, StateOptions
+from newsclf.cli.options import (
+    CatalogueOpt,
+    LabelledDataOptions,
+    PayloadsOpt,
+    PricesOpt,
+    SetsOpt,
+    StateOptions,
+)
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -45,17 +52,8 @@ class RowOptions:
             metavar="SET,…", help="Public test sets for a score on unseen headlines; see evaluate."
         ),
     ] = None
-    sets: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder with files of these sets, under any name; others are downloaded.",
-        ),
-    ] = None
-    catalogue: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Your own test sets; see configs/unseen.toml."),
-    ] = None
+    sets: SetsOpt = None
+    catalogue: CatalogueOpt = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,14 +106,7 @@ class SpeedOptions:
             show_default="10s",
         ),
     ] = 10
-    payloads: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Headlines to send: a .txt, .csv, .jsonl or .parquet file.",
-            show_default="the shipped sample",
-        ),
-    ] = None
+    payloads: PayloadsOpt = None
     again: Annotated[
         bool, typer.Option("--again", help="Measure speeds again that are already there.")
     ] = False

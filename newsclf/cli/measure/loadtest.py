@@ -14,6 +14,7 @@ from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     DeploymentOpt,
+    PayloadsOpt,
     PricesOpt,
     ProfileOpt,
     RuleOptions,
@@ -107,14 +108,7 @@ class LoadOptions:
             show_default="30s",
         ),
     ] = 30
-    payloads: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Headlines to send: a .txt, .csv, .jsonl or .parquet file.",
-            show_default="the shipped sample",
-        ),
-    ] = None
+    payloads: PayloadsOpt = None
     text_column: TextColumnOpt = None
     batch: Annotated[
         int, typer.Option(min=1, max=MAX_HEADLINES, help="Headlines in each request.")

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from newsclf.cli.option_groups import grouped
-from newsclf.cli.options import LabelledDataOptions, ModelOpt, ResultOptions, pairs
+from newsclf.cli.options import (
+    CatalogueOpt,
+    LabelledDataOptions,
+    ModelOpt,
+    ResultOptions,
+    SetsOpt,
+    pairs,
+)
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -31,17 +38,8 @@ class UnseenOptions:
             " see configs/unseen.toml.",
         ),
     ] = None
-    sets: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder with files of these sets, under any name; others are downloaded.",
-        ),
-    ] = None
-    catalogue: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Your own test sets; see configs/unseen.toml."),
-    ] = None
+    sets: SetsOpt = None
+    catalogue: CatalogueOpt = None
     agreement: Annotated[
         bool,
         typer.Option("--agreement", help="Also measure how often int8 and float agree."),
