@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from newsclf.data.labelled import Label
 
 _SHOWN = 20
+_MOST_CHARACTERS = 80
+"""Of a headline in the table."""
 
 
 def show_doubts(output: Output, path: Path, *, base: str, seed: int) -> None:
@@ -38,12 +40,16 @@ def show_doubts(output: Output, path: Path, *, base: str, seed: int) -> None:
         ]
     )
     rows = [
-        (texts[each.row][:80], each.label, each.suggested, f"{100 * each.probability:.0f} %")
+        (_shortened(texts[each.row]), each.label, each.suggested, f"{100 * each.probability:.0f} %")
         for each in found[:_SHOWN]
     ]
     columns = ("headline", "label", "rather", "probability")
     output.show(output.table(f"Labels of {path.name} that are most doubted", columns, rows))
     output.note(f"{len(found):,} rows ranked; --json prints all of them")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1].rstrip()}…"
 
 
 def review_doubts(

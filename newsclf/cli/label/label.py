@@ -180,6 +180,7 @@ def label(
     _check_same_headlines(output, out, task)
     out.parent.mkdir(parents=True, exist_ok=True)
     journal = journal_path(out)
+    read_votes(journal)  # says that it can't be read before anything is paid for
     by_models: Mapping[str, Sequence[Vote]] = votes_of_models(out)
     if llm.llm:
         by_models = ask_models(output, task.mixed.texts, llm, make_prompt(examples), out)

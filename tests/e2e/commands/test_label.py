@@ -238,6 +238,18 @@ def test_what_an_llm_says_during_a_review_is_kept(
     assert "votes are there already; nothing is asked" in again.err
 
 
+def test_a_damaged_journal_is_told_before_anything_is_paid_for(
+    newsclf: Cli, headlines: Path, truth: dict[str, str]
+) -> None:
+    Path("labelled.jsonl.review").write_text("damaged\n", encoding="utf-8")
+    with serving(Llm(truth)) as llm:
+        result = newsclf(*asked(llm, headlines))
+
+    assert result.exit_code == 2
+    assert "labelled.jsonl.review, line 1" in result.err
+    assert not llm.done
+
+
 def test_a_limit_that_pays_for_nothing_says_what_to_do(
     newsclf: Cli, headlines: Path, truth: dict[str, str]
 ) -> None:
