@@ -85,6 +85,7 @@ _GROUPS: Mapping[str, Mapping[Callable[..., Any], Examples]] = {
             "newsclf deploy",
             "newsclf deploy --instance ml.c5.large --dry-run",
             "newsclf deploy --instance ml.c5.large --ttl 2h --deployment staging",
+            "newsclf deploy --instance ml.c5.large --export terraform --out news.tf.json",
         ),
         wire_api: ("newsclf wire-api", "newsclf wire-api --deployment staging --auth iam"),
         status: ("newsclf status", "newsclf status --region us-east-1"),

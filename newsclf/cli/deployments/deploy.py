@@ -8,6 +8,7 @@ import typer
 
 from newsclf.cli import completion
 from newsclf.cli.deployments.aws_options import AWS_PANEL, AwsOptions
+from newsclf.cli.deployments.export import ExportedApiOptions, ExportOptions, export
 from newsclf.cli.next_commands import after_deployment
 from newsclf.cli.option_groups import grouped, options_given
 from newsclf.cli.options import (
@@ -73,6 +74,8 @@ def deploy(
         ),
     ] = False,
     aws: AwsOptions,
+    template: ExportOptions,
+    api: ExportedApiOptions,
     rules: RuleOptions,
     place: RegionOptions,
     prices: PricesOpt = None,
@@ -85,7 +88,8 @@ def deploy(
 
     settings = general.settings(model=model, aws=rules.rules())
     if instance is None and not serverless:
-        if only_aws := [each for group in (aws, place, rules) for each in options_given(group)]:
+        groups = (aws, place, rules, template, api)
+        if only_aws := [each for group in groups for each in options_given(group)]:
             raise ConfigError(
                 f"{', '.join(only_aws)}: only for a deployment on AWS",
                 hint="add --instance ml.c5.large, or --serverless",
@@ -100,6 +104,24 @@ def deploy(
             hint="on AWS deploy always replaces the model that is there" if replace else None,
         )
     fields = aws.spec(instance, serverless=serverless)
+    if template.export is not None:
+        export(
+            output,
+            settings,
+            name,
+            fields,
+            options=template,
+            api=api,
+            archive=aws.archive,
+            place=place,
+            prices=prices,
+        )
+        return
+    if only_export := [*options_given(template), *options_given(api)]:
+        raise ConfigError(
+            f"{', '.join(only_export)}: only with --export",
+            hint="newsclf wire-api puts an API in front of a deployment",
+        )
     deploy_on_aws(output, settings, name, fields, options=aws, place=place, prices=prices, yes=yes)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from newsclf.common.settings import Settings
     from newsclf.deploy.aws.walk.plan import Plan
 
-_OPTIONS = {
+OPTIONS = {
     "serverless.memory_mb": "--memory",
     "serverless.max_concurrency": "--concurrency",
     "serverless": "--serverless, --memory, --concurrency",
@@ -55,7 +55,7 @@ def deploy_on_aws(
     from newsclf.deploy.target import aws_target
 
     target = aws_target(settings.state_dir, place.region, place.profile)
-    with naming_options(_OPTIONS):
+    with naming_options(OPTIONS):
         book = prices_at(settings.state_dir, prices)
         spec = spec_for(target.region, book, rules=settings.aws, **fields)
     try:

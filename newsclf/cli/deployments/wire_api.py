@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
@@ -139,7 +139,7 @@ def wire_api(
         foreign, place = [*options_given(aws), *options_given(rules)], "AWS"
     if foreign:
         raise ConfigError(f"{', '.join(foreign)}: only for a deployment on {place}")
-    request = _request(api, local, aws, settings.aws)
+    request = api_request(api, aws, settings.aws, local)
     if deployment.target == "aws" and request.auth == "none":
         warn_of_open_api(output, name)
     target = target_of(deployment, settings.state_dir)
@@ -147,15 +147,15 @@ def wire_api(
     show_api(output, deployment, changed=changed, state_dir=settings.state_dir)
 
 
-def _request(
-    api: ApiOptions, local: LocalApiOptions, aws: AwsApiOptions, rules: AccountRules
+def api_request(
+    api: ApiOptions, aws: AwsApiOptions, rules: AccountRules, local: LocalApiOptions
 ) -> ApiRequest:
     """The request that the options make; ConfigError names the one that is wrong."""
     from newsclf.deploy.records import ApiRequest
 
     jwt = {"issuer": aws.jwt_issuer, "audience": aws.jwt_audience or ()}
     given = {
-        **vars(api),
+        **{each.name: getattr(api, each.name) for each in fields(ApiOptions)},
         "cors_origins": () if api.cors_origins == ["none"] else api.cors_origins or None,
         "port": local.port,
         "page": local.page,

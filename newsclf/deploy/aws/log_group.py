@@ -10,7 +10,7 @@ from newsclf.common.errors import NewsclfError
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.walk.resource import SimpleResource
 
-_KEPT_DAYS = 30
+KEPT_DAYS = 30
 _STREAMS = 5
 """The latest streams, in which the last lines of a group are looked for."""
 
@@ -28,7 +28,7 @@ class LogGroup(SimpleResource):
     service = "logs"
     name_argument = "logGroupName"
     deletion = "delete_log_group"
-    detail = f"{_KEPT_DAYS} days"
+    detail = f"{KEPT_DAYS} days"
 
     def find(self) -> dict[str, Any] | None:
         groups = self.scope.clients.listed(
@@ -41,7 +41,7 @@ class LogGroup(SimpleResource):
 
     def create(self) -> None:
         self.make("create_log_group", tags=self.names.tags)
-        self.call("put_retention_policy", retentionInDays=_KEPT_DAYS)
+        self.call("put_retention_policy", retentionInDays=KEPT_DAYS)
 
     def last_lines(self, count: int) -> list[str]:
         """The last lines of its latest streams together, oldest first; none without a group."""

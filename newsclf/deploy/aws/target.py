@@ -25,6 +25,7 @@ from newsclf.deploy.aws.endpoint.describe import describe_endpoint
 from newsclf.deploy.aws.endpoint.endpoint import Endpoint
 from newsclf.deploy.aws.endpoint.failure import interrupted
 from newsclf.deploy.aws.endpoint.quota import check_endpoint_quota
+from newsclf.deploy.aws.export.template import Template, TemplateRequest, template
 from newsclf.deploy.aws.iam.role import check_rules, without_replaced
 from newsclf.deploy.aws.jobs.recommender import RecommenderRequest, StartedJob, recommending
 from newsclf.deploy.aws.log_group import LogGroup
@@ -207,6 +208,10 @@ class AwsTarget:
         scope = Scope(self._clients, Names(name, "ACCOUNT", self.region, spec.rules))
         desired = endpoint_resources(scope, spec, Archive(Path("model.tar.gz"), ""))
         return [Step(each, _unchecked(each)) for each in desired]
+
+    def template(self, request: TemplateRequest) -> Template:
+        """What a deployment would make, as a template; see `export.template.template`."""
+        return template(self._clients, request)
 
     def apply(self, plan: Plan) -> AwsDeployment:
         """Apply a plan, and record each step before and after it.

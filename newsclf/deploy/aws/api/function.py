@@ -79,7 +79,7 @@ class Function(Resource):
             self.make(
                 "create_function",
                 not_yet=is_not_yet_assumable,
-                **self._settings,
+                **self.configuration,
                 Code={"ZipFile": self.spec.code},
                 Architectures=[ARCHITECTURE],
                 Tags=self.names.tags,
@@ -89,7 +89,7 @@ class Function(Resource):
             self.call("update_function_code", ZipFile=self.spec.code, Architectures=[ARCHITECTURE])
             self._wait_until_active()
         if "settings" in differences:
-            self.call("update_function_configuration", **self._settings)
+            self.call("update_function_configuration", **self.configuration)
             self._wait_until_active()
         if "concurrency" in differences:
             self._set_concurrency()
@@ -114,7 +114,8 @@ class Function(Resource):
         return self.names.arn("lambda", f"function:{self.name}")
 
     @property
-    def _settings(self) -> dict[str, Any]:
+    def configuration(self) -> dict[str, Any]:
+        """Its settings as Lambda takes them, apart from the code and the concurrency."""
         return {
             "Runtime": RUNTIME,
             "Role": self.names.role_arn(self.role),
@@ -129,7 +130,7 @@ class Function(Resource):
         there = found["Configuration"]
         same = {
             "code": there["CodeSha256"] == code_sha256(self.spec.code),
-            "settings": has(there, self._settings),
+            "settings": has(there, self.configuration),
             "concurrency": reserved == self.spec.reserved_concurrency,
         }
         return [name for name, is_same in same.items() if not is_same]

@@ -10,7 +10,8 @@ from typing import Any
 from newsclf.deploy.aws.walk.resource import SimpleResource
 
 _PREFIX = "newsclf-"
-_PRINCIPAL = "apigateway.amazonaws.com"
+PRINCIPAL = "apigateway.amazonaws.com"
+ACTION = "lambda:InvokeFunction"
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class FunctionPermission(SimpleResource):
         }
 
     def difference(self, found: Mapping[str, str]) -> str | None:
-        return None if found == self._desired else ""
+        return None if found == self.desired else ""
 
     def create(self) -> None:
         self.update({})
 
     def update(self, found: Mapping[str, str]) -> None:
         """Add what is missing, and remove what was for another API."""
-        desired = self._desired
+        desired = self.desired
         for statement, source in found.items():
             if desired.get(statement) != source:
                 self._remove(statement)
@@ -55,8 +56,8 @@ class FunctionPermission(SimpleResource):
                 self.make(
                     "add_permission",
                     StatementId=statement,
-                    Principal=_PRINCIPAL,
-                    Action="lambda:InvokeFunction",
+                    Principal=PRINCIPAL,
+                    Action=ACTION,
                     SourceArn=source,
                 )
 
@@ -66,7 +67,8 @@ class FunctionPermission(SimpleResource):
         return any(removed)
 
     @property
-    def _desired(self) -> dict[str, str]:
+    def desired(self) -> dict[str, str]:
+        """Id of each statement → its source."""
         return {
             f"{_PREFIX}{name}": self.names.arn("execute-api", source)
             for name, source in self.sources().items()

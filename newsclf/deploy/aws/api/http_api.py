@@ -52,7 +52,7 @@ class HttpApi(NamedLikeDeployment, SimpleResource):
         return {"api_id": found[0]["ApiId"], "url": found[0]["ApiEndpoint"]}
 
     def create(self) -> list[_Item]:
-        cors: dict[str, Any] = {"CorsConfiguration": self._cors} if self.cors_origins else {}
+        cors: dict[str, Any] = {"CorsConfiguration": self.cors} if self.cors_origins else {}
         made = self.call(
             "create_api", Name=self.name, ProtocolType="HTTP", Tags=self.names.tags, **cors
         )
@@ -68,7 +68,7 @@ class HttpApi(NamedLikeDeployment, SimpleResource):
         if self._has_cors(api):
             return
         if self.cors_origins:
-            self.call("update_api", ApiId=api["ApiId"], CorsConfiguration=self._cors)
+            self.call("update_api", ApiId=api["ApiId"], CorsConfiguration=self.cors)
         else:
             self.call("delete_cors_configuration", ApiId=api["ApiId"])
 
@@ -80,7 +80,8 @@ class HttpApi(NamedLikeDeployment, SimpleResource):
         return bool(found)
 
     @property
-    def _cors(self) -> dict[str, Any]:
+    def cors(self) -> dict[str, Any]:
+        """The settings of CORS for its origins."""
         return {
             "AllowOrigins": list(self.cors_origins),
             "AllowMethods": ["GET", "POST"],
@@ -90,7 +91,7 @@ class HttpApi(NamedLikeDeployment, SimpleResource):
 
     def _has_cors(self, api: Mapping[str, Any]) -> bool:
         cors = api.get("CorsConfiguration")
-        return has(cors or {}, self._cors) if self.cors_origins else not cors
+        return has(cors or {}, self.cors) if self.cors_origins else not cors
 
 
 class PartOfApi(Deletable):

@@ -72,7 +72,7 @@ class Routes(NamedLikeDeployment, PartOfApi, SimpleResource):
     def difference(self, found: Sequence[Mapping[str, Any]]) -> str | None:
         if {route["RouteKey"] for route in found} != set(ROUTES):
             return "routes"
-        settings = self._settings()
+        settings = self.route_settings()
         return None if all(_is_right(route, settings) for route in found) else self.authorization
 
     def create(self) -> None:
@@ -80,7 +80,7 @@ class Routes(NamedLikeDeployment, PartOfApi, SimpleResource):
 
     def update(self, found: Sequence[Mapping[str, Any]]) -> None:
         """Create and update them, and delete others, which may be open."""
-        settings = self._settings()
+        settings = self.route_settings()
         for route in found:
             if route["RouteKey"] not in ROUTES:
                 self.call("delete_route", RouteId=route["RouteId"])
@@ -91,7 +91,8 @@ class Routes(NamedLikeDeployment, PartOfApi, SimpleResource):
             if key not in {route["RouteKey"] for route in found}:
                 self.make("create_route", RouteKey=key, **given)
 
-    def _settings(self) -> dict[str, Any]:
+    def route_settings(self) -> dict[str, Any]:
+        """The settings of each route; needs the integration and the authorizer."""
         integration = self.integration.found() or {}
         authorizer = self.authorizer.found() if self.authorizer else None
         return {

@@ -46,7 +46,7 @@ class Stage(PartOfApi, SimpleResource):
         return next((s for s in self.items("get_stages") if s["StageName"] == STAGE), None)
 
     def difference(self, found: Mapping[str, Any]) -> str | None:
-        for name, value in self._settings.items():
+        for name, value in self.settings.items():
             there = found.get(name)
             if isinstance(value, dict):  # AWS adds defaults
                 there = {key: (there or {}).get(key) for key in value}
@@ -56,13 +56,13 @@ class Stage(PartOfApi, SimpleResource):
 
     def create(self) -> None:
         # Without tags: they need apigateway:TagResource, an action that IAM does not list.
-        self.make("create_stage", StageName=STAGE, **self._settings)
+        self.make("create_stage", StageName=STAGE, **self.settings)
 
     def update(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
-        self.call("update_stage", StageName=STAGE, **self._settings)
+        self.call("update_stage", StageName=STAGE, **self.settings)
 
     @property
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         return {
             "AutoDeploy": True,  # or routes never go live
             "DefaultRouteSettings": {

@@ -50,17 +50,20 @@ class ErrorAlarm(SimpleResource):
         return next(iter(found), None)
 
     def create(self) -> None:
-        self.call(
-            "put_metric_alarm",
-            AlarmDescription=f"newsclf deployment {self.names.deployment}: ends a bad update",
-            Dimensions=[
+        self.call("put_metric_alarm", Tags=self.scope.tag_list, **self.definition)
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The arguments of PutMetricAlarm, apart from its name and tags."""
+        return {
+            "AlarmDescription": f"newsclf deployment {self.names.deployment}: ends a bad update",
+            "Dimensions": [
                 {"Name": "EndpointName", "Value": self.names.endpoint},
                 {"Name": "VariantName", "Value": VARIANT},
                 {"Name": "EndpointConfigName", "Value": self.config},
             ],
-            Tags=self.scope.tag_list,
             **self.settings,
-        )
+        }
 
     def delete(self) -> bool:
         return self.exists() and _delete(self.scope, [self.name])

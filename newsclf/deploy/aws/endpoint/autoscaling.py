@@ -95,7 +95,7 @@ class AutoScaling(SimpleResource):
         if not target or not policy:
             return f"incomplete → {self.detail}"
         tracking = policy.get("TargetTrackingScalingPolicyConfiguration", {})
-        if has(target, self._bounds) and has(tracking, self._configuration):
+        if has(target, self.bounds) and has(tracking, self.tracking):
             return None
         return f"{target['MinCapacity']} to {target['MaxCapacity']} instances → {self.detail}"
 
@@ -106,21 +106,23 @@ class AutoScaling(SimpleResource):
         """Register the target, then put the policy; both calls also update."""
         # A target that is there is not changed when tags come with the call.
         tags: dict[str, Any] = {} if found[0] else {"Tags": self.names.tags}
-        self.make("register_scalable_target", **self._bounds, **tags)
+        self.make("register_scalable_target", **self.bounds, **tags)
         self.make(
             "put_scaling_policy",
             not_yet=is_not_found,  # a new target (docs of RegisterScalableTarget)
             PolicyName=self.names.endpoint,
             PolicyType="TargetTrackingScaling",
-            TargetTrackingScalingPolicyConfiguration=self._configuration,
+            TargetTrackingScalingPolicyConfiguration=self.tracking,
         )
 
     @property
-    def _bounds(self) -> dict[str, Any]:
+    def bounds(self) -> dict[str, Any]:
+        """The settings of the scalable target."""
         return {"MinCapacity": self.min_instances, "MaxCapacity": self.max_instances}
 
     @property
-    def _configuration(self) -> dict[str, Any]:
+    def tracking(self) -> dict[str, Any]:
+        """The settings of the policy."""
         return {
             "TargetValue": self.target_in_flight,
             "PredefinedMetricSpecification": {"PredefinedMetricType": _METRIC},

@@ -58,22 +58,29 @@ class Budget(SimpleResource):
             "budgets",
             "create_budget",
             AccountId=self.names.account,
-            Budget={
+            ResourceTags=self.scope.tag_list,
+            **self.definition,
+        )
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The arguments of CreateBudget, apart from the account and the tags."""
+        return {
+            "Budget": {
                 "BudgetName": self.name,
                 "BudgetLimit": {"Amount": f"{self.usd_per_month:.2f}", "Unit": "USD"},
                 "BudgetType": "COST",
                 "TimeUnit": "MONTHLY",
                 "CostFilters": _FILTERS,
             },
-            NotificationsWithSubscribers=[
+            "NotificationsWithSubscribers": [
                 {
                     "Notification": _notification(percent),
                     "Subscribers": [{"SubscriptionType": "EMAIL", "Address": self.email}],
                 }
                 for percent in _PERCENTS
             ],
-            ResourceTags=self.scope.tag_list,
-        )
+        }
 
     def update(self, found: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Replace it, which loses nothing."""

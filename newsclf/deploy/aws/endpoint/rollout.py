@@ -41,20 +41,7 @@ def roll_out(
         removal.check()
         if removal.deleted:
             log.info("autoscaling ends, since it can't go from %s to %s", before, after)
-    rollback: dict[str, Any] = {}
-    if alarm is not None:
-        policy = {
-            "TrafficRoutingConfiguration": {
-                "Type": "ALL_AT_ONCE",
-                "WaitIntervalInSeconds": _BAKING_S,
-            },
-            "TerminationWaitInSeconds": 0,
-            "MaximumExecutionTimeoutInSeconds": AT_MOST_S,
-        }
-        rollback["DeploymentConfig"] = {
-            "BlueGreenUpdatePolicy": policy,
-            "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
-        }
+    rollback: dict[str, Any] = {} if alarm is None else {"DeploymentConfig": rollback_on(alarm)}
     try:
         scope.clients.call(
             "sagemaker",
@@ -67,6 +54,22 @@ def roll_out(
     except RefusedError as error:
         if not is_moving(error):  # a call was repeated that had done its work
             raise
+
+
+def rollback_on(alarm: str) -> dict[str, Any]:
+    """SageMaker's settings of an update that an alarm of this name ends."""
+    policy = {
+        "TrafficRoutingConfiguration": {
+            "Type": "ALL_AT_ONCE",
+            "WaitIntervalInSeconds": _BAKING_S,
+        },
+        "TerminationWaitInSeconds": 0,
+        "MaximumExecutionTimeoutInSeconds": AT_MOST_S,
+    }
+    return {
+        "BlueGreenUpdatePolicy": policy,
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
+    }
 
 
 def is_moving(error: RefusedError) -> bool:

@@ -14,7 +14,8 @@ from newsclf.deploy.aws.iam.statements import Statement, document
 from newsclf.deploy.aws.walk.resource import Deletable, Resource
 
 _Kind = TypeVar("_Kind", bound=Deletable)
-_POLICY = "newsclf"
+POLICY = "newsclf"
+"""Name of the inline policy of each role."""
 _ACCOUNT_IN_TRUST = {"sagemaker.amazonaws.com", "scheduler.amazonaws.com"}
 """Services that send the key aws:SourceAccount when they assume a role, as their guides say under
 "confused deputy". Lambda's does not mention it, and takes only roles of the function's account."""
@@ -52,16 +53,16 @@ class Role(Resource):
         return role
 
     def difference(self, found: Mapping[str, Any]) -> str | None:
-        if found["AssumeRolePolicyDocument"] != self._trust:
+        if found["AssumeRolePolicyDocument"] != self.trust:
             return "its trust policy"
-        policy = self.ask("get_role_policy", PolicyName=_POLICY)
-        if policy is None or policy["PolicyDocument"] != document(*self.statements):
+        policy = self.ask("get_role_policy", PolicyName=POLICY)
+        if policy is None or policy["PolicyDocument"] != self.policy:
             return "its permissions"
         return None if self._is_bounded(found) else "its permissions boundary"
 
     def ensure(self) -> Mapping[str, str]:
         found = self.found()
-        trust = json.dumps(self._trust)
+        trust = json.dumps(self.trust)
         boundary = self.names.rules.permissions_boundary
         bounded: dict[str, Any] = {"PermissionsBoundary": boundary} if boundary else {}
         if found is None:
@@ -78,8 +79,8 @@ class Role(Resource):
             self.call("put_role_permissions_boundary", PermissionsBoundary=boundary)
         self.call(
             "put_role_policy",
-            PolicyName=_POLICY,
-            PolicyDocument=json.dumps(document(*self.statements)),
+            PolicyName=POLICY,
+            PolicyDocument=json.dumps(self.policy),
         )
         return {}
 
@@ -102,7 +103,13 @@ class Role(Resource):
         return desired is None or boundary == desired
 
     @property
-    def _trust(self) -> dict[str, Any]:
+    def policy(self) -> dict[str, Any]:
+        """Its one inline policy."""
+        return document(*self.statements)
+
+    @property
+    def trust(self) -> dict[str, Any]:
+        """Its trust policy."""
         trust: dict[str, Any] = {
             "Effect": "Allow",
             "Principal": {"Service": self.principal},

@@ -1,0 +1,128 @@
+"""`newsclf deploy --export`: a template of CloudFormation or Terraform instead of a deployment."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import typer
+
+from newsclf.cli.deployments.wire_api import (
+    ApiOptions,
+    AwsApiOptions,
+    LocalApiOptions,
+    api_request,
+)
+from newsclf.cli.option_groups import options_given
+from newsclf.cli.options import naming_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from newsclf.cli.console import Output
+    from newsclf.cli.options import RegionOptions
+    from newsclf.common.settings import Settings
+    from newsclf.deploy.aws.export.template import Template
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Options for a template."""
+
+    PANEL: ClassVar = "As a template"
+    export: Annotated[
+        Literal["cloudformation", "terraform"] | None,
+        typer.Option(help="Write a template of what would be made, and make nothing."),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File for the template; an API's code is written beside it.",
+            show_default="stdout",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedApiOptions(ApiOptions, AwsApiOptions):
+    """Options for an API in the template, as newsclf wire-api has them."""
+
+    PANEL: ClassVar = "API in the template"
+
+
+def export(
+    output: Output,
+    settings: Settings,
+    name: str,
+    fields: Mapping[str, Any],
+    *,
+    options: ExportOptions,
+    api: ExportedApiOptions,
+    archive: Path | None,
+    place: RegionOptions,
+    prices: Path | None,
+) -> None:
+    """Write the template, and say what it does not hold.
+
+    Args:
+        fields: Fields of `AwsSpec` that were given.
+        archive: A packed model, instead of the settings' model.
+        prices: A file with prices that take precedence.
+    """
+    from newsclf.cli.deployments.deploy_aws import OPTIONS
+    from newsclf.common.errors import ConfigError
+    from newsclf.costs.prices import prices_at
+    from newsclf.deploy.aws.export.template import TemplateRequest
+    from newsclf.deploy.package.build import packed
+    from newsclf.deploy.run import spec_for
+    from newsclf.deploy.target import aws_target
+
+    if options.export is None:
+        raise AssertionError  # called without --export
+    target = aws_target(settings.state_dir, place.region, place.profile)
+    with naming_options(OPTIONS):
+        book = prices_at(settings.state_dir, prices)
+        spec = spec_for(target.region, book, rules=settings.aws, **fields)
+    request = api_request(api, api, settings.aws, LocalApiOptions()) if options_given(api) else None
+    if request is not None and options.out is None:
+        raise ConfigError(
+            "an API's code is written beside the template, so that needs a file",
+            hint="add --out FILE",
+        )
+    output.note("packing the model" if archive is None else f"checking {archive}")
+    with packed(settings.model, archive, wheels=settings.state_dir / "wheels") as package:
+        found = target.template(
+            TemplateRequest(form=options.export, name=name, package=package, spec=spec, api=request)
+        )
+    text = json.dumps(found.document, indent=2, ensure_ascii=False) + "\n"
+    if options.out is None:
+        output.data(dict(found.document))
+        output.show(text.rstrip())
+    else:
+        _write(found, text, options.out)
+        output.data({"template": str(options.out), "code": sorted(found.code)})
+        for each in (options.out, *(options.out.parent / name for name in found.code)):
+            output.show(str(each))
+    output.note("nothing was made; not in the template, and needed before it is used:")
+    for line in found.missing:
+        output.note(f"  {line}")
+
+
+def _write(found: Template, text: str, out: Path) -> None:
+    """Write the template and the code beside it.
+
+    Raises:
+        ConfigError: A file can't be written.
+    """
+    from newsclf.common.errors import ConfigError, reason_of
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        for name, code in found.code.items():
+            (out.parent / name).write_bytes(code)
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--out {out}: cannot be written ({reason_of(error)})") from error

@@ -1,0 +1,1 @@
+"""A deployment as a template of CloudFormation or Terraform."""
