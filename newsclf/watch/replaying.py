@@ -185,6 +185,23 @@ def headlines(
     yield from found.values()
 
 
+def first_scored(
+    record: Record,
+    configuration: Configuration,
+    known: CompanyList | None,
+    *,
+    until: dt.datetime | None,
+) -> Iterator[ScoredRow]:
+    """Each headline as it was when it was scored for the first time, whatever became of it."""
+    intake = _intake(configuration, known, math.inf)
+    found: set[int] = set()
+    for commit in record.commits(until=until):
+        for row in intake.rows(commit):
+            if row.scores is not None and row.item not in found:
+                found.add(row.item)
+                yield row
+
+
 def _intake(configuration: Configuration, known: CompanyList | None, window_s: float) -> Intake:
     return Intake(
         EntityMatcher(configuration.watchlist, known),

@@ -27,6 +27,7 @@ from newsclf.cli.watch.options import (
     settings_file,
 )
 from newsclf.cli.watch.replay import replay
+from newsclf.cli.watch.study import study
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -52,6 +53,12 @@ watch.command(
         "newsclf watch replay --file other.toml --signals what-if.csv",
     )
 )(replay)
+watch.command(
+    **with_examples(
+        "newsclf watch study --prices prices.csv --index SPY",
+        "newsclf watch study --prices prices.csv --index spy.csv --tried 4 --html study.html",
+    )
+)(study)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,158 @@
+"""News and signals as a study uses them: at the trading day on which they could be acted upon."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from newsclf.watch.entities.listed import WatchedEntity
+from newsclf.watch.record.replay import Record
+from newsclf.watch.signals.score import headline_score
+from newsclf.watch.study.prices import Prices
+from newsclf.watch.study.statistics import Positions, Values
+from newsclf.watch.study.words import word_score
+
+
+class News(NamedTuple):
+    """A headline about an entity, in the first text that was scored."""
+
+    entity: str
+    event: int
+    """Group of near-duplicates, which count once."""
+    score: float
+    """P(positive) − P(negative)."""
+    title: str
+    known_s: float
+    """When the record had it with its score."""
+    published_s: float | None = None
+    """As the source claims."""
+
+
+class Reading(NamedTuple):
+    """A signal at a time."""
+
+    entity: str
+    at_s: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a study needs of a record."""
+
+    watchlist: tuple[WatchedEntity, ...]
+    news: list[News]
+    readings: list[Reading]
+
+
+def read_recorded(record: Record, *, until: dt.datetime | None) -> Recorded:
+    """News and signals of a record, computed again with its last configuration.
+
+    Raises:
+        StateError: It has no signals.
+    """
+    from newsclf.watch.replaying import first_scored, known_companies, last_configuration, replay
+
+    used = last_configuration(record)
+    companies = known_companies(record, used)
+    news = [
+        News(
+            row.counts_for,
+            row.event,
+            headline_score(row.scores),
+            row.title,
+            row.known_s,
+            row.published_s,
+        )
+        for row in first_scored(record, used, companies, until=until)
+        if row.counts_for is not None and row.scores is not None
+    ]
+    readings = [
+        Reading(signal.entity, signal.at.timestamp(), signal.score)
+        for bar in replay(record, used, companies, until=until)
+        for signal in bar.signals
+        if signal.entity is not None and signal.score is not None
+    ]
+    return Recorded(used.watchlist, news, readings)
+
+
+@dataclass(frozen=True, slots=True)
+class DayNews:
+    """The news of an entity on a trading day, one element each."""
+
+    days: Positions
+    entities: Positions
+    scores: Values
+    """Mean over events of the mean of each event's headlines."""
+    counts: Values
+    """Events."""
+    words: Values
+    """Mean of the word score."""
+
+
+def trading_day(prices: Prices, at_s: float) -> int:
+    """Position of the trading day on which something counts that became known at a time.
+
+    It is the first one that closes later: news known at the close, or after it, counts on the
+    next day. One past the last day if there is none in the prices.
+    """
+    return int(np.searchsorted(prices.closed_s, at_s, side="right"))
+
+
+def by_day(prices: Prices, news: Sequence[News], time_s: Callable[[News], float | None]) -> DayNews:
+    """Group news by entity and trading day; an event counts on its first day only.
+
+    Args:
+        prices: With the trading days; news after the last one is left out.
+        news: Of any entities; those without prices are left out.
+        time_s: When a headline counts; without a time it is left out.
+    """
+    columns = {entity: number for number, entity in enumerate(prices.entities)}
+    timed = sorted(
+        (at_s, each)
+        for each in news
+        if each.entity in columns and (at_s := time_s(each)) is not None
+    )
+    first: dict[tuple[str, int], int] = {}
+    cells: dict[tuple[int, int], dict[int, list[News]]] = {}
+    for at_s, each in timed:
+        day = trading_day(prices, at_s)
+        # Before the first close there is no return that the day could be compared with.
+        if day in (0, len(prices.days)) or first.setdefault((each.entity, each.event), day) != day:
+            continue
+        of_cell = cells.setdefault((day, columns[each.entity]), {})
+        of_cell.setdefault(each.event, []).append(each)
+    events = [list(of_cell.values()) for of_cell in cells.values()]
+    return DayNews(
+        days=np.array([day for day, _ in cells], dtype=np.int64),
+        entities=np.array([column for _, column in cells], dtype=np.int64),
+        scores=_means(events, lambda each: each.score),
+        counts=np.array([len(each) for each in events], dtype=np.float64),
+        words=_means(events, lambda each: word_score(each.title)),
+    )
+
+
+def _means(cells: Sequence[Sequence[Sequence[News]]], score: Callable[[News], float]) -> Values:
+    """Mean over the events of a cell of the mean over each event's headlines."""
+    return np.array(
+        [
+            sum(sum(map(score, event)) / len(event) for event in events) / len(events)
+            for events in cells
+        ],
+        dtype=np.float64,
+    )
+
+
+def signal_table(prices: Prices, readings: Sequence[Reading]) -> Values:
+    """The last signal of each trading day before its close, from the close before on; else nan."""
+    columns = {entity: number for number, entity in enumerate(prices.entities)}
+    table = np.full(prices.close.shape, np.nan)
+    for each in sorted(readings, key=lambda reading: reading.at_s):
+        day = trading_day(prices, each.at_s)
+        if each.entity in columns and 0 < day < len(prices.days):
+            table[day, columns[each.entity]] = each.score
+    return table

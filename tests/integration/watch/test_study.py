@@ -1,0 +1,131 @@
+"""`newsclf watch study` on a record of simulated news and a file of prices."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from newsclf.contract.answers import Prediction
+from newsclf.watch.chain import Chain
+from newsclf.watch.configuration import load_watch
+from newsclf.watch.feeds.asking import Answered
+from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.item import Item
+from newsclf.watch.record.recorder import Recorder
+from newsclf.watch.record.replay import Record
+from newsclf.watch.run import configuration_of
+from newsclf.watch.study.statistics import Values
+from tests.conftest import Cli
+from tests.support.market import NEW_YORK, trading_days
+from tests.support.newsrecord import Clock
+
+DAYS = trading_days(180)
+NAMES = ("Orvane", "Tarnholt", "Korvath", "Belgarn", "Sundrel", "Mirkavo")
+_FIRST_NEWS = 75
+_EFFECT = 0.05
+SETTINGS = f"""
+schema_version = 1
+contact = "test@example.com"
+entity_list = "none"
+sources = [{{ name = "wire", path = "news" }}]
+watchlist = [{", ".join(f'{{ name = "{name}" }}' for name in NAMES)}]
+signals = {{ bar_s = 60, half_life_s = 86400 }}
+"""
+
+
+def record_and_prices() -> None:
+    """News of three entities each second day at noon; prices follow on the next day."""
+    Path("watch.toml").write_text(SETTINGS, encoding="utf-8")
+    rng = np.random.default_rng(5)
+    index = rng.normal(0, 0.01, len(DAYS))
+    returns = index[:, None] + rng.normal(0, 0.01, (len(DAYS), len(NAMES)))
+    here, path = Path(), Path("record.db")
+    settings = load_watch(here / "watch.toml")
+    configuration = configuration_of(settings, "5f" * 32, "a test", None)
+    clock = Clock(dt.datetime.combine(DAYS[0], dt.time(12), dt.UTC))
+    with Recorder(path, now=clock) as recorder, Record(path) as record:
+        chain = Chain(recorder, record, configuration, known=None, now=clock)
+        chain.restore()
+        for day in range(_FIRST_NEWS, len(DAYS) - 8, 2):
+            chosen = rng.choice(len(NAMES), 3, replace=False)
+            signs = dict(zip(chosen.tolist(), rng.choice((-1, 1), 3).tolist(), strict=True))
+            for entity, sign in signs.items():
+                returns[day + 1, entity] += sign * _EFFECT
+            clock.now = dt.datetime.combine(DAYS[day], dt.time(12, 0, 30), NEW_YORK).astimezone(
+                dt.UTC
+            )
+            _deliver(chain, clock, day, signs)
+    _write_prices(returns, index)
+
+
+def _deliver(chain: Chain, clock: Clock, day: int, signs: dict[int, int]) -> None:
+    items = [Item(title=f"{NAMES[each]} day {day}: news", id=f"{day} {each}") for each in signs]
+    answered = Answered(outcome=Outcome.OK, items=tuple(items), at=clock.now, monotonic_s=day * 1.0)
+    chain.add_answer("wire", answered)
+    up = {NAMES[each] for each, sign in signs.items() if sign > 0}
+    waiting = chain.to_score(100)
+    chain.add_scores(
+        [version for version, _ in waiting],
+        [
+            Prediction((0.0, 0.0, 1.0) if text.split()[0] in up else (1.0, 0.0, 0.0))
+            for _, text in waiting
+        ],
+    )
+    clock.pass_(dt.timedelta(seconds=60))
+    chain.bar()
+
+
+def _write_prices(returns: Values, index: Values) -> None:
+    closes, level = 50 * np.cumprod(1 + returns, axis=0), 100 * np.cumprod(1 + index)
+    lines = ["date,symbol,close"]
+    for row, day in enumerate(DAYS):
+        lines += [f"{day},{name},{closes[row, n]:.4f}" for n, name in enumerate(NAMES)]
+        lines.append(f"{day},INDEX,{level[row]:.4f}")
+    Path("prices.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_a_record_is_studied_against_prices(newsclf: Cli) -> None:
+    record_and_prices()
+    command = ["watch", "study", "--record", "record.db", "--prices", "prices.csv"]
+
+    found = newsclf(*command, "--index", "INDEX", "--html", "study.html", "--json")
+
+    assert found.exit_code == 0, found.err
+    report = json.loads(found.out)
+    assert report["verdict_kind"] == "tradable", report["verdict"]
+    after = report["windows"][-1]["estimate"]
+    assert after["low"] < 1e4 * _EFFECT < after["high"]
+    assert report["portfolio"]["after_costs"][0]["net_bp"]["mean"] > 0
+    assert any("says when it was published" in warning for warning in report["warnings"])
+    assert report["verdict"].split(";")[0] in Path("study.html").read_text("utf-8")
+
+    shown = newsclf(*command, "--index", "INDEX", "--tried", "3")
+    assert shown.exit_code == 0, shown.err
+    assert "Evidence that prices follow the news" in shown.out
+    assert "× 3 tried" in shown.err
+    assert "returns against INDEX" in shown.err
+
+    refused = newsclf(*command, "--html", "study.html")
+    assert (refused.exit_code, "--overwrite" in refused.err) == (2, True)
+    Path("prices.csv").write_text("date,symbol,close\n2024-01-02,XYZ,1\n", encoding="utf-8")
+    unknown = newsclf(*command)
+    assert (unknown.exit_code, "XYZ" in unknown.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--prices", "prices.csv"], 3, "record.db"),
+        (["--prices", "prices.csv", "--close", "four"], 2, "four"),
+        ([], 2, "--prices"),
+    ],
+)
+def test_what_cannot_be_studied_says_why(
+    newsclf: Cli, options: list[str], code: int, said: str
+) -> None:
+    result = newsclf("watch", "study", *options)
+    assert (result.exit_code, said in result.err) == (code, True), result.err

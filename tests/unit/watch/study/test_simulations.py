@@ -1,0 +1,96 @@
+"""Studies of simulated markets, whose effects are known."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsclf.watch.study.page import render_page
+from newsclf.watch.study.records import StudyReport, StudySettings
+from newsclf.watch.study.run import study
+from tests.support.market import Simulation, simulate
+
+SETTINGS = StudySettings(draws=199)
+
+
+def studied(wanted: Simulation, seed: int = 1, settings: StudySettings = SETTINGS) -> StudyReport:
+    return study(*simulate(wanted, seed), settings)
+
+
+def test_a_planted_effect_is_found_and_its_size_is_in_the_interval() -> None:
+    found = studied(Simulation(reaction_bp=80, after_bp=60))
+    assert found.verdict_kind == "tradable"
+    after = found.windows[-1].estimate
+    assert after.low is not None
+    assert after.high is not None
+    assert after.low < 60 < after.high
+    assert (found.windows[-1].placebo_p or 1) < 0.05
+    assert (found.windows[-1].shuffled_p or 1) < 0.05
+    first, last = found.horizons[0].estimate, found.horizons[3].estimate
+    assert first.mean is not None
+    assert last.mean is not None
+    assert first.mean > last.mean > 0, "the correlation decays"
+    assert found.portfolio is not None
+    nets = [each.net_bp.mean or 0 for each in found.portfolio.after_costs]
+    assert nets == sorted(nets, reverse=True)
+    assert not any("late" in warning for warning in found.warnings)
+
+
+def test_a_reaction_on_the_day_of_the_news_is_not_called_tradable() -> None:
+    found = studied(Simulation(reaction_bp=100))
+    assert found.verdict_kind == "reaction"
+    assert "no evidence that anything is left" in found.verdict
+
+
+def test_without_an_effect_the_verdict_is_no_evidence() -> None:
+    kinds = [studied(Simulation(days=300), seed).verdict_kind for seed in range(20)]
+    # At a level of 5 % more than 4 of 20 happen once in 400 times; the seeds are fixed.
+    assert kinds.count("none") >= 16
+
+
+def test_an_effect_that_goes_against_the_news_is_a_reversal() -> None:
+    found = studied(Simulation(after_bp=-80))
+    assert found.verdict_kind == "reversal"
+
+
+def test_news_that_was_known_late_is_warned_of_and_not_used_before() -> None:
+    found = studied(Simulation(reaction_bp=250, effect_days=4, late_days=3))
+    assert found.verdict_kind == "too_late"
+    assert found.late_headlines == found.headlines > 0
+    assert any("known on a later trading day" in warning for warning in found.warnings)
+    assert any("look-ahead" in warning for warning in found.warnings)
+    after = found.windows[-1].estimate
+    assert (after.low or 0) < 0 < (after.high or 0), "it was over when the news was known"
+    assert (found.by_published.low or 0) > 100
+
+
+def test_the_threshold_is_corrected_for_what_was_tried() -> None:
+    once = studied(Simulation(days=300))
+    often = studied(Simulation(days=300), settings=StudySettings(draws=199, tried=10))
+    assert once.trials == once.tests == 9
+    assert often.trials == 90
+    assert often.threshold_p == pytest.approx(0.05 / 90)
+
+
+def test_few_news_are_too_little_to_tell() -> None:
+    found = studied(Simulation(days=200, entities=5, news_a_day=0.02))
+    assert found.verdict_kind == "too_little_data"
+
+
+def test_the_page_has_the_verdict_and_loads_nothing() -> None:
+    html = render_page(studied(Simulation(days=300)))
+    assert "No evidence that prices follow the news" in html
+    assert "http" not in html.replace("http-equiv", "").replace("http://www.w3.org", "")
+    few = render_page(studied(Simulation(days=200, entities=5, news_a_day=0.02)))
+    assert "Too little data" in few
+
+
+@pytest.mark.load
+def test_false_positives_are_as_many_as_stated() -> None:
+    """Over 200 simulations without effect; each test by itself, and verdicts all together."""
+    found = [studied(Simulation(), seed) for seed in range(200)]
+    verdicts = sum(each.verdict_kind != "none" for each in found)
+    # By the binomial distribution 5 % of 200 is at most 18, with a probability of 99.4 %.
+    assert verdicts <= 18
+    for number in range(4):
+        ps = [each.windows[number].estimate.p or 1 for each in found]
+        assert sum(p < 0.05 for p in ps) <= 18
