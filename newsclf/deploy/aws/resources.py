@@ -16,6 +16,7 @@ from newsclf.deploy.aws.endpoint import end_of_life
 from newsclf.deploy.aws.endpoint.alarms import ErrorAlarm, ErrorAlarms
 from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling
 from newsclf.deploy.aws.endpoint.budget import Budget
+from newsclf.deploy.aws.endpoint.components import InferenceComponents
 from newsclf.deploy.aws.endpoint.config import EndpointConfig, definition_of
 from newsclf.deploy.aws.endpoint.end_of_life import Schedule
 from newsclf.deploy.aws.endpoint.endpoint import DesiredEndpoint, Endpoint
@@ -119,6 +120,7 @@ def endpoint_deletables(scope: Scope) -> Sequence[Deletable]:
         Schedule(scope),
         RunningJobs(scope),
         Endpoint(scope),
+        InferenceComponents(scope),
         AutoScaling(scope),
         Budget(scope),
         *(training_deletables(scope) if scope.names.is_training else []),

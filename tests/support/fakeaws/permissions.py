@@ -216,6 +216,7 @@ def _sagemaker(call: Call, p: dict[str, Any]) -> str | None:
     if "ResourceArn" in p:
         return str(p["ResourceArn"])
     by_name = {  # the most special first: CreateEndpoint names its configuration too
+        "InferenceComponent": ("InferenceComponentName", "inference-component"),
         "EndpointConfig": ("EndpointConfigName", "endpoint-config"),
         "Endpoint": ("EndpointName", "endpoint"),
         "Model": ("ModelName", "model"),

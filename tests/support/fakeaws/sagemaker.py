@@ -17,6 +17,7 @@ from moto.s3.models import s3_backends
 from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, sagemaker_backends
 
 from tests.support.fakeaws.answers import Answer, RefusedError, ok
+from tests.support.fakeaws.components import Components
 from tests.support.fakeaws.logs import write_log
 from tests.support.fakeaws.recommender import Recommender
 from tests.support.fakeaws.requests import Call
@@ -65,13 +66,17 @@ class SageMaker:
     """Log group of a deleted endpoint with a line still to come → the role that writes it."""
     training: Training = field(default_factory=Training)
     recommender: Recommender = field(default_factory=Recommender)
+    components: Components = field(default_factory=Components)
 
     def before(self, call: Call) -> Answer | None:
         """The answer in place of moto's, or None; raises RefusedError."""
         handler = getattr(self, f"_before_{call.operation}", None) or getattr(
             self.training, f"before_{call.operation}", None
         )
-        return self.recommender.answer(call) if handler is None else handler(call)
+        if handler is not None:
+            answer: Answer | None = handler(call)
+            return answer
+        return self.components.answer(call) or self.recommender.answer(call)
 
     def after(self, call: Call) -> None:
         """Apply the effects of a call that moto does not have."""
@@ -263,6 +268,7 @@ class SageMaker:
             raise _invalid(f'Could not find endpoint "{_arn(call, "endpoint", name)}".')
         if name in self.changes:
             raise _invalid(f'Cannot update in-progress endpoint "{_arn(call, "endpoint", name)}".')
+        self.components.check_unused(name)
         endpoint.endpoint_status = "Deleting"
         config = backend(call).endpoint_configs.get(endpoint.endpoint_config_name)
         model = config and backend(call)._models.get(

@@ -94,7 +94,8 @@ _LOOKS = (
     "application-autoscaling:DescribeScalableTargets"
     " application-autoscaling:DescribeScalingPolicies cloudwatch:DescribeAlarms iam:ListRoles"
     " logs:DescribeLogGroups sagemaker:ListEndpointConfigs"
-    " sagemaker:ListInferenceRecommendationsJobs sagemaker:ListModels tag:GetResources"
+    " sagemaker:ListInferenceComponents sagemaker:ListInferenceRecommendationsJobs"
+    " sagemaker:ListModels tag:GetResources"
 )
 _REQUESTS = {
     "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
@@ -235,7 +236,9 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         " application-autoscaling:DeregisterScalableTarget",
         "Schedules": "scheduler:DeleteSchedule scheduler:GetSchedule",
         "Budgets": "budgets:ModifyBudget budgets:ViewBudget",
-        "Any": _LOOKS,
+        # Components have whatever names their makers gave them, and a statement of their own would
+        # not fit into the policy.
+        "Any": f"{_LOOKS} sagemaker:DeleteInferenceComponent",
     },
 }
 """Command → kind → actions."""

@@ -10,7 +10,7 @@ from newsclf.deploy.aws.call.names import PREFIX, TAG, short_region
 from newsclf.deploy.aws.call.scope import Scope
 
 _CHECKED = re.compile(
-    r"arn:aws:(sagemaker:[^:]*:\d+:(endpoint|endpoint-config|model)/"
+    r"arn:aws:(sagemaker:[^:]*:\d+:(endpoint|endpoint-config|inference-component|model)/"
     r"|(application-autoscaling|logs|lambda|apigateway|cloudwatch|scheduler|budgets|s3|iam):)"
 )
 """Kinds that teardown checks itself. The tagging API lists them for a while after deletion."""
@@ -45,10 +45,15 @@ def is_stray(arn: str) -> bool:
 
 def stray_arns(scope: Scope) -> list[str]:
     """ARNs with a deployment's tag, of kinds that teardown does not check itself."""
+    return [arn for arn in tagged_arns(scope) if is_stray(arn)]
+
+
+def tagged_arns(scope: Scope) -> list[str]:
+    """ARNs of what has a deployment's tag, or had it a while ago, sorted."""
     return sorted(
         arn
         for value, arn in _tagged(scope.clients, scope.names.deployment)
-        if value == scope.names.deployment and is_stray(arn)
+        if value == scope.names.deployment
     )
 
 

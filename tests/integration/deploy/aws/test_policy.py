@@ -27,6 +27,7 @@ from newsclf.deploy.aws.iam.policy import (
     statements,
 )
 from tests.conftest import Cli
+from tests.support.fakeaws.components import Component
 from tests.support.fakeaws.fixtures import REGION
 from tests.support.fakeaws.permissions import Permission
 from tests.support.fakeaws.server import FakeAws
@@ -195,9 +196,19 @@ def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
         lambda: setattr(aws.sagemaker, "failure", None),
         (*c5, *more),
         ("loadtest", "--direct", *load),
+        lambda: add_components(aws),
         ("teardown", "--all", "--region", REGION, "--yes"),
         ("status", "--region", REGION),  # the tagging API still lists what is gone
     ]
+
+
+def add_components(aws: FakeAws) -> None:
+    """Two inference components that others made: one on the endpoint, one with the tag."""
+    components = aws.sagemaker.components.found
+    components["theirs"] = Component("newsclf-news")
+    components["tagged"] = Component("another")
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:inference-component/tagged"
+    aws.services.ghosts[arn] = [{"Key": "newsclf:deployment", "Value": "news"}]
 
 
 def leave_a_job_running(aws: FakeAws) -> None:
