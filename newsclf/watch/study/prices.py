@@ -107,14 +107,17 @@ def read_prices(
     )
 
 
-def _rows(path: Path, zone: ZoneInfo, close: dt.time) -> Iterator[_Row]:
+def _rows(
+    path: Path, zone: ZoneInfo, close: dt.time, *, symbol: str | None = None
+) -> Iterator[_Row]:
+    """The rows of a file; `symbol` is that of a file without such a column."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             names = {name.strip().lower(): name for name in reader.fieldnames or ()}
             when = names.get("datetime", names.get("date"))
-            symbol = names.get("symbol", names.get("entity"))
-            if when is None or symbol is None or "close" not in names:
+            named = names.get("symbol", names.get("entity"))
+            if when is None or (named is None and symbol is None) or "close" not in names:
                 raise DataError(f"{path}: it lacks a column of prices", hint=_COLUMNS)
             for row in reader:
                 place = f"{path}: line {reader.line_num}"
@@ -124,7 +127,7 @@ def _rows(path: Path, zone: ZoneInfo, close: dt.time) -> Iterator[_Row]:
                     reader.line_num,
                     day,
                     closed_s,
-                    (row[symbol] or "").strip(),
+                    (row[named] or "").strip() if named is not None else symbol or "",
                     _price(place, "close", row[names["close"]]),
                     _price(place, "open", first) if first else None,
                 )
@@ -201,7 +204,7 @@ def _index_file(path: Path, index: str, zone: ZoneInfo, close: dt.time) -> dict[
             f"--index {index}: neither a symbol of {path} nor a file",
             hint="name a symbol as the file has it, or a CSV file with the index alone",
         )
-    series = _series(file, _rows(file, zone, close))
+    series = _series(file, _rows(file, zone, close, symbol=index))
     if len(series) > 1:
         raise DataError(
             f"{file}: it has {len(series)} symbols, and an index is one",

@@ -96,6 +96,10 @@ def test_few_entities_need_an_index_of_their_own() -> None:
         read(two, index="QQQ")
     Path("index.csv").write_text("date,symbol,close\n2026-03-02,Q,5\n2026-03-03,Q,6\n", "utf-8")
     assert read(two, index="index.csv").index.tolist() == [5, 6]
+    Path("alone.csv").write_text("date,close\n2026-03-02,5\n2026-03-03,7\n", "utf-8")
+    assert read(two, index="alone.csv").index.tolist() == [5, 7]
+    with pytest.raises(DataError, match="it has 2 symbols"):
+        read(two, index="prices.csv")
     with pytest.raises(ConfigError, match="no such time zone"):
         read(GOOD, time_zone="New York")
 
