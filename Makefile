@@ -17,7 +17,7 @@ DOCS_INSTALLED := $(DOCS_VENV)/.installed
 PIP_QUIETLY := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-terminal test-dlc lint fix bench bench-accuracy bench-label bench-entities bench-study bench-engines bench-dlc bench-frontier clean
+.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-terminal test-dlc lint fix bench bench-accuracy bench-label bench-entities bench-events bench-study bench-engines bench-dlc bench-frontier clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ bench-frontier: $(INSTALLED) ## Measure accuracy against cost of the models that
 
 bench-entities: $(INSTALLED) ## Measure which companies are found in texts; ARGS="--sets DIR".
 	$(BIN)/python -m benchmarks.entities $(ARGS)
+
+bench-events: $(INSTALLED) ## Measure which headlines are told to be of the same event; ARGS=--errors.
+	$(BIN)/python -m benchmarks.events $(ARGS)
 
 bench-study: $(INSTALLED) ## Study simulated markets: how often is the verdict right (minutes)?
 	$(BIN)/python -m benchmarks.study $(ARGS)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from newsclf.watch.item import Item, Stamp
-from newsclf.watch.record.identity import Keys, story_text
+from newsclf.watch.record.identity import Keys, is_correction, story_text
 from newsclf.watch.record.known import Headline, Known, Listed
 from newsclf.watch.record.near import RecentHeadlines, words_of
 from newsclf.watch.record.times import microseconds
@@ -99,7 +99,9 @@ class Assigner:
     def _begin(self, item: Item, keys: Keys, listing: bytes) -> None:
         """Begin a headline, of an event that is told already or of a new one."""
         headline = self.next_id("headlines")
-        near = self.recent.find(story_text(item.title), at_s=self.now / 1e6)
+        near = self.recent.find(
+            story_text(item.title), at_s=self.now / 1e6, correction=is_correction(item.title)
+        )
         if near is None:
             event, began_at = self.next_id("events"), self.now
             self.rows.events.append({"id": event})

@@ -40,12 +40,20 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _AGENCY_PREFIX = re.compile(
     r"""\s*(?:
-    (?: UPDATE\s*\d* | WRAPUP\s*\d* | CORRECTED | CORRECTION | REFILE | RPT | REPEAT | OFFICIAL
-      | EXCLUSIVE | BREAKING | \((?:OFFICIAL|CORRECTED|UPDATED)\) ) (?:\s*[-–—:]+|(?<=\))) \s*
+    (?: UPDATE\s*\d* | WRAPUP\s*\d* | (?:OFFICIAL\s+)?CORRECT(?:ED|ION) | REFILE | RPT | REPEAT
+      | BRIEF | OFFICIAL | EXCLUSIVE | BREAKING | \((?:OFFICIAL|CORRECTED|UPDATED)\)
+      ) (?:\s*[-–—:]+|(?<=\))) \s*
     | (?i: updated? (?:\s+\d+)? | correct(?:ed|ion) | breaking(?:\s+news)? | just\s+in | exclusive
       ) \s*: \s*
     )(?=\S)""",
     re.VERBOSE,
+)
+_CORRECTS = re.compile(
+    r"\s*(?:(?:OFFICIAL\s+)?CORRECT(?:ED|ION)\s*[-–—:]|\(CORRECTED\)|(?i:correct(?:ed|ion)\s*:))"
+)
+_AGENCIES = r"(?:Reuters|Bloomberg|AP|AFP|Dow\sJones|PRNewswire|Business\sWire|GlobeNewswire)"
+_BY_AGENCY = re.compile(
+    rf"\s*(?:\(\s*{_AGENCIES}\s*\)|[-–—|]\s*(?:{_AGENCIES}|sources?))\s*$|\s+-\s*{_AGENCIES}\s*$"
 )
 _UPDATED = re.compile(r"\s*[(\[](?:updated?|corrected)[)\]]\s*$", re.IGNORECASE)
 
@@ -99,11 +107,23 @@ def canonical_url(url: str) -> str | None:
 
 
 def story_text(title: str) -> str:
-    """A headline without what an agency puts in front of a repeat: `UPDATE 2-`, `CORRECTED-`."""
+    """A headline without what an agency puts around it: `UPDATE 2-`, `CORRECTED-`, `(Reuters)`."""
     text = title.strip()
     while (found := _AGENCY_PREFIX.match(text)) is not None:
         text = text[found.end() :]
-    return _UPDATED.sub("", text) or text
+    text = _UPDATED.sub("", text) or text
+    return _BY_AGENCY.sub("", text) or text
+
+
+def is_correction(title: str) -> bool:
+    """Whether a headline says that it corrects another one: `UPDATE 1-CORRECTED-`."""
+    text = title.strip()
+    while not _CORRECTS.match(text):
+        found = _AGENCY_PREFIX.match(text)
+        if found is None:
+            return False
+        text = text[found.end() :]
+    return True
 
 
 def keys_of(source: str, items: Sequence[Item]) -> list[Keys]:

@@ -1,9 +1,13 @@
-"""Find near-duplicates among the headlines of the last 24 hours, exactly and in flat memory.
+"""Find who tells the same event among the headlines of the last 24 hours, in flat memory.
 
 Two headlines are near-duplicates if the Jaccard index of their words and pairs of adjacent words is
-at least NEAR, unless each has a number that the other lacks: `Q3` and `Q4`, `$200` and `$300`, the
-dates of two daily reports. Of n parts at most n − ⌈NEAR · n⌉ may be missing in a near-duplicate, so
-any n − ⌈NEAR · n⌉ + 1 of them, kept in an inverted index, are enough to find it (prefix filtering;
+at least NEAR, unless each has a number that the other lacks (`Q3` and `Q4`, `$200` and `$300`, the
+dates of two daily reports), each has another company or period, or they say the opposite. A
+correction may have other numbers. Follow-ups in other words are found by what they say: see
+`facts`.
+
+Near-duplicates are found exactly: of n parts at most n − ⌈NEAR · n⌉ may be missing in one, so any
+n − ⌈NEAR · n⌉ + 1 of them, kept in an inverted index, are enough to find it (prefix filtering;
 Chaudhuri et al. 2006). Which ones are chosen changes the speed and never the answer, so an index
 that is built again from the record answers as the one that was lost. docs/decisions/0077 compares
 it with MinHash.
@@ -15,10 +19,13 @@ import math
 import re
 from array import array
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 from zlib import crc32
+
+from newsclf.watch.record.facts import Facts, contradict, facts_of, is_follow_up
 
 NEAR = 0.5
 """Jaccard index of words and pairs of adjacent words from which headlines tell the same event."""
@@ -27,6 +34,9 @@ WINDOW_S = 24 * 3600
 MIN_WORDS = 4
 """Words that a headline needs to be recognised by its words alone."""
 _SEGMENT_S = 4 * 3600
+_TELLINGS = 16
+"""Headlines on a name and kind of event that are kept for follow-ups in a segment; it bounds the
+time of a search where one company fills the news."""
 _COUNTERS = 1 << 16
 _WORD = re.compile(r"[^\W_]+(?:[.,][^\W_]+)*")
 
@@ -38,6 +48,7 @@ class Near(NamedTuple):
     """The event of the headline that resembles another one most."""
 
     similarity: float
+    """0 where the same is told in other words."""
     event: int
     began_s: float
 
@@ -50,6 +61,26 @@ def words_of(text: str) -> list[str]:
 def similarity(one: str, other: str) -> float:
     """Jaccard index of the words and pairs of adjacent words of two headlines."""
     return _jaccard(frozenset(_parts(words_of(one))), _parts(words_of(other)))
+
+
+def is_copy(one: str, other: str, *, correction: bool = False) -> bool:
+    """Whether two headlines, without prefixes, are near-duplicates.
+
+    Args:
+        one: A headline.
+        other: Another one.
+        correction: One of them corrects, so that numbers, periods and directions may differ.
+    """
+    if one == other:
+        return True
+    first, second = words_of(one), words_of(other)
+    if min(len(first), len(second)) < MIN_WORDS or similarity(one, other) < NEAR:
+        return False
+    said, also_said = facts_of(one), facts_of(other)
+    if correction:
+        return not contradict(Facts(names=said.names), Facts(names=also_said.names))
+    numbers, other_numbers = _numbers(first), _numbers(second)
+    return not (_each_its_own(numbers, other_numbers) or contradict(said, also_said))
 
 
 class RecentHeadlines:
@@ -76,21 +107,28 @@ class RecentHeadlines:
         for part in parts:
             self._counters[part % _COUNTERS] += 1
         segment = self._segments.setdefault(int(began_s // _SEGMENT_S), _Segment())
-        segment.add(_Entry(event, began_s, parts, _numbers(words)), self._rarest(parts))
+        entry = _Entry(event, began_s, parts, _numbers(words), facts_of(text))
+        segment.add(entry, self._rarest(parts))
 
-    def find(self, text: str, *, at_s: float) -> Near | None:
+    def find(self, text: str, *, at_s: float, correction: bool = False) -> Near | None:
         """Find the event that a headline tells.
 
+        Args:
+            text: The headline, without an agency's prefix.
+            at_s: The time; events that began in the 24 hours before are searched.
+            correction: It corrects another one, which may have other numbers.
+
         Returns:
-            The event of the most similar headline, the earliest of several; None if there is no
-            near-duplicate among those of events that began in the 24 hours before `at_s`.
+            The event of the most similar headline, the earliest of several; without a
+            near-duplicate the earliest event that it follows up in other words; None without one.
         """
         self._forget(at_s - WINDOW_S)
         words = words_of(text)
         if len(words) < MIN_WORDS:
             return None
         parts = _parts(words)
-        sought = _Entry(0, at_s, parts, _numbers(words))
+        sought = _Entry(0, at_s, parts, _numbers(words), facts_of(text))
+        said = Facts(names=sought.facts.names) if correction else sought.facts
         wanted = frozenset(parts)
         best: Near | None = None
         for segment in self._segments.values():
@@ -99,11 +137,29 @@ class RecentHeadlines:
                 if (
                     found.similarity >= NEAR
                     and at_s - WINDOW_S <= entry.began_s
-                    and not _other_numbers(sought, entry)
+                    and (correction or not _each_its_own(sought.numbers, entry.numbers))
+                    and not contradict(said, entry.facts)
                     and (best is None or _before(found, best))
                 ):
                     best = found
-        return best
+        return best or self._followed_up(sought)
+
+    def _followed_up(self, sought: _Entry) -> Near | None:
+        """The earliest event that is told in other words."""
+        wanted = frozenset(sought.parts)
+        followed = min(
+            (
+                (entry.began_s, entry.event)
+                for number, segment in self._segments.items()
+                # Only segments that lie wholly in the window: they are as full after a restart.
+                if sought.began_s - WINDOW_S <= number * _SEGMENT_S
+                for entry in segment.followed_up(sought.facts)
+                # The same words with another number, company or period were told apart above.
+                if _jaccard(wanted, entry.parts) < NEAR
+            ),
+            default=None,
+        )
+        return None if followed is None else Near(0.0, followed[1], followed[0])
 
     def _forget(self, before_s: float) -> None:
         for number in [n for n in self._segments if (n + 1) * _SEGMENT_S <= before_s]:
@@ -120,6 +176,7 @@ class _Entry(NamedTuple):
     began_s: float
     parts: _Parts
     numbers: frozenset[str]
+    facts: Facts
 
 
 class _Segment:
@@ -129,17 +186,33 @@ class _Segment:
         self.entries: list[_Entry] = []
         self._sizes: list[int] = []
         self._by_part: dict[int, int | list[int]] = {}
+        self._by_facts: dict[tuple[str, str], dict[tuple[int, Facts], _Entry]] = {}
+        """By name and kind; what is told again in the same way is there once."""
 
     def add(self, entry: _Entry, chosen: list[int]) -> None:
         number = len(self.entries)
         self.entries.append(entry)
         self._sizes.append(len(entry.parts))
         for part in chosen:
-            there = self._by_part.setdefault(part, number)
-            if isinstance(there, list):
-                there.append(number)
-            elif there != number:
-                self._by_part[part] = [there, number]
+            first = self._by_part.setdefault(part, number)
+            if isinstance(first, list):
+                first.append(number)
+            elif first != number:
+                self._by_part[part] = [first, number]
+
+        for name in entry.facts.names:
+            for kind in entry.facts.kinds:
+                there = self._by_facts.setdefault((name, kind), {})
+                if len(there) < _TELLINGS:
+                    there.setdefault((entry.event, entry.facts), entry)
+
+    def followed_up(self, sought: Facts) -> Iterator[_Entry]:
+        """Headlines that tell the same in whatever words."""
+        for name in sought.names:
+            for kind in sought.kinds:
+                for entry in self._by_facts.get((name, kind), {}).values():
+                    if is_follow_up(sought, entry.facts):
+                        yield entry
 
     def comparable(self, sought: _Entry) -> list[_Entry]:
         """Headlines that may be near-duplicates, by their length and how many parts were met."""
@@ -184,8 +257,8 @@ def _numbers(words: list[str]) -> frozenset[str]:
     return frozenset(word for word in words if any(map(str.isdigit, word)))
 
 
-def _other_numbers(one: _Entry, other: _Entry) -> bool:
-    return bool(one.numbers - other.numbers and other.numbers - one.numbers)
+def _each_its_own(one: frozenset[str], other: frozenset[str]) -> bool:
+    return bool(one - other and other - one)
 
 
 def _parts(words: list[str]) -> _Parts:

@@ -1,10 +1,12 @@
 """Sentiment per entity and bar, from the headlines that were known by then.
 
-At time t an event of age a weighs w = relevance / 100 · 2^(−a / half-life), and the score of an
-entity is Σ w·s / (k + Σ w). s is the mean of the event's headlines that are about this entity
-alone, relevance the highest of theirs, k the shrinkage, which keeps few events near 0. An event
-counts once, however many headlines tell it, from its beginning until its age alone makes it weigh
-less than 1/256. Without an event the score is None.
+At time t the n-th telling of an event of age a weighs w = novelty^(n − 1) · relevance / 100 ·
+2^(−a / half-life), and the score of an entity is Σ w·s / (k + Σ w). A telling is a headline with
+its copies; s is the mean of those that are about this entity alone, relevance the highest of
+theirs, k the shrinkage, which keeps few events near 0. Copies thus weigh nothing by themselves, a
+follow-up in other words half, the next a quarter. An event counts from its beginning, which
+follow-ups don't renew, until its age alone makes it weigh less than 1/256. Without an event the
+score is None.
 
 Live and replayed signals are equal bit for bit: both come from the same code, and every sum is
 `math.fsum`, which rounds once, so that it depends on what is summed and not on the order. Events
@@ -163,7 +165,7 @@ class Aggregate:
     def evidence(self, entity: str | None) -> Evidence:
         """The headlines behind the latest signal of an entity; None: of all headlines."""
         totals = [
-            span.total(self._end_s(number), self._decay)
+            span.total(self._end_s(number), self._decay, self._settings.novelty)
             for number, span in self._groups[entity].spans.items()
             if span.events
         ]
@@ -224,7 +226,10 @@ class Aggregate:
         """The signal of an entity; `since_end` is how far each span has decayed."""
         spans = self._groups[entity].spans
         totals = [
-            (since_end[number], span.total(self._end_s(number), self._decay))
+            (
+                since_end[number],
+                span.total(self._end_s(number), self._decay, self._settings.novelty),
+            )
             for number, span in spans.items()
             if span.events
         ]
@@ -336,20 +341,38 @@ class _Event:
     figures: _EventFigures | None = None
     """None after a change."""
 
-    def summed(self, end_s: float, decay: Callable[[float], float]) -> _EventFigures:
+    def summed(
+        self, end_s: float, decay: Callable[[float], float], novelty: float
+    ) -> _EventFigures:
         if self.figures is None:
             rows = list(self.rows.values())
-            scores = [headline_score(row.scores or ()) for row in rows]
-            relevance = max(self.relevance.values()) / MOST_RELEVANT
-            weight = relevance * decay(end_s - min(row.event_began_s for row in rows))
+            tellings: dict[int, list[ScoredRow]] = {}
+            for row in rows:
+                tellings.setdefault(row.telling, []).append(row)
+            faded = decay(end_s - min(row.event_began_s for row in rows))
+            weights, products = [], []
+            strengths: list[tuple[float, int, ScoredRow, float]] = []
+            # By their place among those that are still told: a retraction moves the others up.
+            for place, (_, copies) in enumerate(sorted(tellings.items())):
+                scores = [headline_score(row.scores or ()) for row in copies]
+                most = max(self.relevance[row.item] for row in copies) / MOST_RELEVANT
+                relevance = most * novelty**place
+                weights.append(relevance * faded)
+                products.append(weights[-1] * event_score(scores))
+                strengths += [
+                    (
+                        -abs(score) * weights[-1] / len(copies),
+                        row.item,
+                        row,
+                        relevance / len(copies),
+                    )
+                    for row, score in zip(copies, scores, strict=True)
+                ]
             self.figures = _EventFigures(
-                weight=weight,
-                product=weight * event_score(scores),
+                weight=math.fsum(weights),
+                product=math.fsum(products),
                 sources=frozenset(source for row in rows for source in row.sources),
-                strengths=tuple(
-                    (-abs(score) * weight / len(rows), row.item, row, relevance / len(rows))
-                    for row, score in zip(rows, scores, strict=True)
-                ),
+                strengths=tuple(strengths),
             )
         return self.figures
 
@@ -391,11 +414,11 @@ class _Span:
             if not event.rows:
                 del self.events[row.event]
 
-    def total(self, end_s: float, decay: Callable[[float], float]) -> _Total:
+    def total(self, end_s: float, decay: Callable[[float], float], novelty: float) -> _Total:
         """The sums over its events, as they weigh at its end by their age."""
         if self._total is None:
             # Copies arrive for hours: in each bar most spans change, but few of their events.
-            figures = [event.summed(end_s, decay) for event in self.events.values()]
+            figures = [event.summed(end_s, decay, novelty) for event in self.events.values()]
             strengths = chain.from_iterable(each.strengths for each in figures)
             self._total = _Total(
                 weight=math.fsum(each.weight for each in figures),

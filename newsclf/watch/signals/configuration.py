@@ -13,7 +13,7 @@ from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 class Configuration(StrictRecord):
     """All that decides what a signal is, given the record; the record keeps each once."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     signals: SignalSettings
     alerts: AlertSettings
     watchlist: tuple[WatchedEntity, ...]

@@ -61,6 +61,7 @@ class ItemRow(StrictRecord):
     listed: bool
     """Whether only the source's own symbols give the entity; then it doesn't count."""
     retracted: bool
+    """Withdrawn by its sources, or replaced by a correction."""
     sources: str
     """Names of the sources that show it, with commas between them."""
     title: str

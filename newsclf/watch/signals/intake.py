@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from newsclf.watch.entities.matcher import EntityMatcher
+from newsclf.watch.record.identity import is_correction, story_text
+from newsclf.watch.record.near import is_copy
 from newsclf.watch.record.rows import Commit, Score, Version
 from newsclf.watch.signals.rows import ScoredRow
+
+_MOST_TELLINGS = 10
+"""What follows them joins the last one: it would weigh hardly anything."""
 
 
 @dataclass(slots=True)
@@ -27,6 +32,13 @@ class _Headline:
     unscored: set[int] = field(default_factory=set)
     """Ids of its texts without scores."""
     revision: int = 0
+    telling: int = 0
+    """Which of its event's tellings it is a copy of; 0 until it has a text."""
+    text: str = ""
+    """Its first text, without an agency's prefix."""
+    corrects: bool = False
+    corrected_by: list[int] = field(default_factory=list)
+    """Headlines that correct it."""
 
 
 class Intake:
@@ -80,6 +92,8 @@ class Intake:
             headline = self._score(score, at_s)
             if headline is not None:
                 changed[headline] = None
+        for headline in [id_ for id_ in changed if self._headlines[id_].corrects]:
+            changed |= dict.fromkeys(self._corrected(headline))
         return [row for headline in changed if (row := self._row(headline, at_s)) is not None]
 
     def _seen(self, commit: Commit, at_s: float) -> Iterator[int]:
@@ -94,12 +108,49 @@ class Intake:
                 yield sighting.headline
         for version in commit.versions:
             if version.headline in self._headlines:
+                self._place(version.headline, version.text)
                 self._headlines[version.headline].unscored.add(version.id)
                 self._unscored[version.id] = version
         for retraction in commit.retractions:
             if retraction.headline is not None and retraction.headline in self._headlines:
                 self._headlines[retraction.headline].sources.pop(retraction.source, None)
                 yield retraction.headline
+
+    def _place(self, id_: int, text: str) -> None:
+        """Find which telling of its event a new headline is, and what it corrects."""
+        headline = self._headlines[id_]
+        if headline.telling:
+            return
+        headline.text, headline.corrects = story_text(text), is_correction(text)
+        told = [self._headlines[each] for each in self._of_event[headline.event] if each != id_]
+        firsts: dict[int, _Headline] = {}
+        for each in told:
+            if each.telling:
+                firsts.setdefault(each.telling, each)
+        for telling, first in firsts.items():
+            correction = headline.corrects or first.corrects
+            if is_copy(headline.text, first.text, correction=correction):
+                headline.telling = telling
+                break
+        else:
+            headline.telling = min(len(firsts) + 1, _MOST_TELLINGS)
+        for each in told:
+            if each.telling != headline.telling:
+                continue
+            if headline.corrects and each.text != headline.text:
+                each.corrected_by.append(id_)
+            elif each.corrected_by and each.text == headline.text:  # the wrong text, once more
+                headline.corrected_by = list(each.corrected_by)
+
+    def _corrected(self, id_: int) -> list[int]:
+        """The headlines that a headline corrects."""
+        of_event = self._of_event[self._headlines[id_].event]
+        return [each for each in of_event if id_ in self._headlines[each].corrected_by]
+
+    def _is_replaced(self, headline: _Headline) -> bool:
+        """Whether a correction of it is shown and has scores; until then it counts."""
+        corrections = map(self._headlines.__getitem__, headline.corrected_by)
+        return any(each.sources and each.scored for each in corrections)
 
     def _knows(self, event: int, at_s: float) -> bool:
         """Whether an event is in the window; a new one begins now. Ids of events rise."""
@@ -127,7 +178,7 @@ class Intake:
             return None
         version, score, scored_s = headline.scored
         headline.revision += 1
-        shown = bool(headline.sources)
+        counts = bool(headline.sources) and not self._is_replaced(headline)
         claimed = version.published.at if version.published else None
         mentions = self._matcher.mentions(version.text, version.tickers)
         counted = mentions.counted(self._min_relevance)
@@ -139,13 +190,14 @@ class Intake:
             known_s=at_s,
             event=headline.event,
             event_began_s=headline.event_began_s,
+            telling=headline.telling,
             sources=tuple(headline.sources),
             title=version.text,
             url=version.url,
             published_s=claimed.timestamp() if claimed else None,
             first_seen_s=version.fetched_at.timestamp(),
             scored_s=scored_s,
-            scores=(score.negative, score.neutral, score.positive) if shown else None,
+            scores=(score.negative, score.neutral, score.positive) if counts else None,
             model=score.model,
             entities=mentions.named,
             relevance=tuple(mention.relevance for mention in mentions.found),

@@ -23,9 +23,11 @@ class ScoredRow:
     known_s: float
     """When the record held all of this; no earlier signal uses it."""
     event: int
-    """The group of near-duplicates to which the item belongs."""
+    """The group of copies and follow-ups to which the item belongs."""
     event_began_s: float
     """When the first item of the event was known."""
+    telling: int = 1
+    """Which of the event's tellings it is a copy of: 1 is the first, 2 the first follow-up."""
     sources: tuple[str, ...]
     """Those that show it, in the order in which they did."""
     title: str
@@ -36,7 +38,8 @@ class ScoredRow:
     """When this text was fetched for the first time."""
     scored_s: float | None = None
     scores: tuple[float, float, float] | None = None
-    """Probabilities of negative, neutral and positive; None for a retraction."""
+    """Probabilities of negative, neutral and positive; None for what was withdrawn, or replaced by
+    a correction."""
     model: str | None = None
     """Digest of the model."""
     entities: tuple[str, ...] = ()

@@ -15,6 +15,9 @@ class SignalSettings(StrictRecord):
     half_life_s: float = Field(default=6 * 3600, ge=60, le=366 * 86400)
     shrinkage: float = Field(default=2, ge=0, le=1000)
     """k: how many fresh neutral events every score is averaged with."""
+    novelty: float = Field(default=0.5, ge=0, le=1)
+    """How much each telling of an event weighs, as a share of the one before; copies of a headline
+    are one telling."""
     bar_s: float = Field(default=60, ge=1, le=86400)
     min_relevance: int = Field(default=75, ge=0, le=100)
     """A headline that is less about an entity doesn't count for it."""

@@ -148,3 +148,31 @@ def test_symbols_of_the_source_are_recorded_as_such(newsclf: Cli) -> None:
     (row,) = map(json.loads, Path("items.jsonl").read_text(encoding="utf-8").splitlines())
     assert (row["entity"], row["listed"], row["relevance"]) == ("Orvane Motors", True, 10)
     assert replayed(newsclf)["events"] == 0
+
+
+def test_an_event_weighs_by_its_tellings_and_a_correction_replaces_what_it_corrects(
+    newsclf: Cli,
+) -> None:
+    told = "Orvane Motors recalls 40000 vans over brakes"
+    watch(
+        [
+            told,
+            f"UPDATE 1-{told} (Reuters)",
+            "Brake fault prompts Orvane Motors recall of 40,000 vans",
+            "CORRECTED-Orvane Motors recalls 14000 vans over brakes",
+        ]
+    )
+
+    found = replayed(newsclf, "--items", "items.jsonl")
+
+    assert found["differing"] == 0
+    assert (found["events"], found["items"]) == (1, 2), "the correction and the follow-up"
+    rows = [json.loads(row) for row in Path("items.jsonl").read_text("utf-8").splitlines()]
+    last = {row["title"]: row["retracted"] for row in rows}
+    assert sorted(last.values()) == [False, False, True]
+    weight = found["weight"]
+    assert isinstance(weight, float)
+    for path in Path().glob("record.db*"):
+        path.unlink()
+    watch([told])
+    assert replayed(newsclf)["weight"] == pytest.approx(weight / 1.5)

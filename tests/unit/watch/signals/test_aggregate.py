@@ -246,3 +246,36 @@ def test_memory_is_that_of_the_window() -> None:
 def test_bars_end_at_multiples_of_their_length() -> None:
     assert list(bar_ends(119.0, 240.0, 60.0)) == [120.0, 180.0, 240.0]
     assert list(bar_ends(120.0, 240.0, 60.0)) == [180.0, 240.0]
+
+
+@given(st.integers(1, 30), st.permutations([0.9, -0.4, 0.2, 0.5]))
+def test_copies_weigh_as_one_headline_and_follow_ups_half_each(
+    copies: int, scores: list[float]
+) -> None:
+    rows = [scored_row(item, event=1, score=scores[0]) for item in range(copies)]
+    assert signals(rows, MORNING_S)[None].weight == 1
+    rows += [
+        replace(scored_row(100 + n, event=1, score=score), telling=n + 1)
+        for n, score in enumerate(scores[1:], start=1)
+    ]
+    weights = [1, 0.5, 0.25, 0.125]
+
+    found = signals(rows, MORNING_S)[None]
+    backwards = signals(rows[::-1], MORNING_S)[None]
+
+    assert found == backwards
+    assert found.events == 1
+    assert found.weight == pytest.approx(sum(weights))
+    product = sum(w * score for w, score in zip(weights, scores, strict=True))
+    assert found.score == pytest.approx(product / (2 + sum(weights)))
+
+
+def test_what_is_withdrawn_moves_the_other_tellings_up() -> None:
+    follow_up = replace(scored_row(2, event=1, score=0.8), telling=2)
+    gone = scored_row(1, event=1, score=None, version=2)
+    rows = [scored_row(1, event=1), follow_up, gone]
+    assert signals(rows, MORNING_S)[None].weight == 1
+
+    rows.append(replace(follow_up, scores=None, revision=2))
+    last = signals(rows, MORNING_S)[None]
+    assert (last.events, last.weight, last.score) == (0, 0, None)
