@@ -47,15 +47,15 @@ class LabelledTable:
     """Text and label of each."""
 
     @classmethod
-    def read(cls, path: Path) -> LabelledTable:
+    def read(cls, data: DataSettings) -> LabelledTable:
         """Read a file of labelled headlines, as `train --data` does.
 
         Raises:
             DataError: There is no such file, or it can't be used.
         """
-        found = load_data(DataSettings(source=str(path))).examples
+        found = load_data(data).examples
         rows = [(each.text, cast("Label", LABELS[each.label_id])) for each in found]
-        return cls(path.name, rows)
+        return cls(Path(data.source).name, rows)
 
     def votes(self) -> dict[str, tuple[Vote, ...]]:
         """The label of each text as a vote of the file; that of its last row if it repeats."""

@@ -90,27 +90,26 @@ class Worth(StrictRecord):
     """Of the labels more."""
 
 
-def read_labels(source: str) -> Labels:
+def read_labels(data: DataSettings) -> Labels:
     """Read labelled rows: all of a labelled file, or the training part of other data.
 
     Raises:
         DataError: There is no such source, or it has too few labels.
         DownloadError: The Hub does not deliver the data.
     """
-    labelled = _labelled_rows(Path(source))
+    labelled = _labelled_rows(Path(data.source))
     if labelled is not None:
         rows = [
             Example(row.text, LABELS.index(row.label)) for row in labelled if row.label is not None
         ]
         cost = sum(vote.cost_usd for row in labelled for vote in row.votes)
         per_label = cost / len(rows) if cost and rows else None
-        return _labels(Path(source).name, rows, held_out=0, cost_per_label_usd=per_label)
-    settings = DataSettings(source=source)
-    data = load_data(settings)
-    parts = split(data, settings)
+        return _labels(Path(data.source).name, rows, held_out=0, cost_per_label_usd=per_label)
+    loaded = load_data(data)
+    parts = split(loaded, data)
     held_out = len(parts.validation) + len(parts.test)
     train = [row for row in parts.train if not row.extra]
-    return _labels(data.name, train, held_out=held_out, cost_per_label_usd=None)
+    return _labels(loaded.name, train, held_out=held_out, cost_per_label_usd=None)
 
 
 def _labelled_rows(path: Path) -> list[LabelledRow] | None:

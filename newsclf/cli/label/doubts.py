@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.cli.label.people import HumanOptions
+    from newsclf.common.settings import DataSettings
     from newsclf.data.labelled import Label
 
 _SHOWN = 20
@@ -16,14 +17,13 @@ _MOST_CHARACTERS = 80
 """Of a headline in the table."""
 
 
-def show_doubts(output: Output, path: Path, *, base: str, seed: int) -> None:
+def show_doubts(output: Output, data: DataSettings, *, base: str, seed: int) -> None:
     """Rank the rows of a labelled file by how much their label is doubted, and show the first."""
-    from newsclf.common.settings import DataSettings
     from newsclf.contract.labels import LABELS
     from newsclf.data.sources import load_data
     from newsclf.label.doubts import doubts
 
-    rows_of_file = load_data(DataSettings(source=str(path))).examples
+    rows_of_file = load_data(data).examples
     texts = [row.text for row in rows_of_file]
     labels = [cast("Label", LABELS[row.label_id]) for row in rows_of_file]
     found = doubts(texts, labels, base=base, seed=seed)
@@ -44,7 +44,8 @@ def show_doubts(output: Output, path: Path, *, base: str, seed: int) -> None:
         for each in found[:_SHOWN]
     ]
     columns = ("headline", "label", "rather", "probability")
-    output.show(output.table(f"Labels of {path.name} that are most doubted", columns, rows))
+    title = f"Labels of {Path(data.source).name} that are most doubted"
+    output.show(output.table(title, columns, rows))
     output.note(f"{len(found):,} rows ranked; --json prints all of them")
 
 
@@ -54,7 +55,7 @@ def _shortened(text: str) -> str:
 
 def review_doubts(
     output: Output,
-    path: Path,
+    data: DataSettings,
     options: HumanOptions,
     *,
     out: Path | None,
@@ -72,13 +73,14 @@ def review_doubts(
     from newsclf.label.correction import is_measured
 
     check_can_review(output, options)
+    path = Path(data.source)
     if not is_measured(path):
         if gate:
             raise ConfigError(
                 f"--gate: no hidden rows measure {path.name}",
                 hint="leave it out; newsclf label alone writes files with hidden rows",
             )
-        _review_table(output, path, options, out=out, base=base, seed=seed)
+        _review_table(output, data, options, out=out, base=base, seed=seed)
         return
     if out is not None:
         raise ConfigError(
@@ -90,7 +92,7 @@ def review_doubts(
 
 def _review_table(
     output: Output,
-    path: Path,
+    data: DataSettings,
     options: HumanOptions,
     *,
     out: Path | None,
@@ -106,10 +108,11 @@ def _review_table(
     from newsclf.label.labelling import journal_path
     from newsclf.label.review.journal import read_votes
 
+    path = Path(data.source)
     out = out or path.with_name(f"{path.stem}-corrected.csv")
     if out.exists() and path.exists() and out.samefile(path):
         raise ConfigError(f"--out {out}: the same as --audit", hint="name another file")
-    table = LabelledTable.read(path)
+    table = LabelledTable.read(data)
     votes = table.votes()
     output.note(f"ranking {len(votes):,} rows")
     out.parent.mkdir(parents=True, exist_ok=True)

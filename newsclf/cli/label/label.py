@@ -13,11 +13,12 @@ from newsclf.cli.label.asking import LlmOptions, ask_models
 from newsclf.cli.label.headlines import WatchOptions, find_headlines, reads_stdin
 from newsclf.cli.label.people import HumanOptions
 from newsclf.cli.option_groups import grouped
-from newsclf.cli.options import StateOptions
+from newsclf.cli.options import LabelledDataOptions, StateOptions
 from newsclf.contract.labels import LABELS
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
+    from newsclf.common.settings import DataSettings
     from newsclf.data.examples import Example
     from newsclf.data.labelled import Vote
     from newsclf.label.labelling import Task
@@ -72,9 +73,6 @@ def label(
             show_default="labelled.jsonl",
         ),
     ] = None,
-    text_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column with the headlines.")
-    ] = None,
     audit: Annotated[
         Path | None,
         typer.Option(
@@ -107,6 +105,7 @@ def label(
         ),
     ] = "minilm",
     seed: Annotated[int, typer.Option(min=0, help="Chooses hidden rows, order, and folds.")] = 0,
+    reading: LabelledDataOptions,
     watch: WatchOptions,
     llm: LlmOptions,
     human: HumanOptions,
@@ -121,6 +120,7 @@ def label(
     """
     output = general.start()
     from newsclf.cli.label.scores import show_scores
+    from newsclf.cli.label.worth_view import show_worth
     from newsclf.common.errors import ConfigError
     from newsclf.common.settings import DataSettings
     from newsclf.label.firewall import held_out_texts
@@ -137,23 +137,17 @@ def label(
     from newsclf.label.review.journal import read_votes
 
     if audit is not None:
-        from newsclf.cli.label.doubts import review_doubts, show_doubts
-
         if file is not None or llm.llm or human.model is not None:
             raise ConfigError(
                 "--audit takes neither headlines nor --llm nor --model",
                 hint=f"newsclf label --audit {audit}; --base names the model that doubts",
             )
-        if human.human:
-            gate = parse_gate(trust.gate) if trust.gate else None
-            review_doubts(output, audit, human, out=out, base=base, seed=seed, gate=gate)
-        else:
-            show_doubts(output, audit, base=base, seed=seed)
+        rows = general.settings(data={"source": str(audit), **reading.flags()}).data
+        _audit(output, rows, human, trust, out=out, base=base, seed=seed)
         return
     if worth is not None:
-        from newsclf.cli.label.worth_view import show_worth
-
-        show_worth(output, worth, base=base, price=price_per_label, seed=seed)
+        labels = general.settings(data={"source": worth, **reading.flags()}).data
+        show_worth(output, labels, base=base, price=price_per_label, seed=seed)
         return
     out = out or Path("labelled.jsonl")
     if not (llm.llm or human.human):
@@ -164,7 +158,8 @@ def label(
     if human.human and not human.page:
         _check_keyboard(output, file)
     gate = parse_gate(trust.gate or ["kappa=0.7"])
-    headlines = find_headlines(output, general.settings(), file, watch, text_column=text_column)
+    settings = general.settings(data=reading.flags())
+    headlines = find_headlines(output, settings, file, watch, text_column=settings.data.text_column)
     source = gold_source(DataSettings(source=trust.data))
     examples = _examples(source.examples)
     shown = [example.text for example in examples]
@@ -192,6 +187,27 @@ def label(
     found = write_labels(out, task, votes, gate=gate)
     show_scores(output, out, found)
     check_gate(found, out)
+
+
+def _audit(
+    output: Output,
+    data: DataSettings,
+    human: HumanOptions,
+    trust: TrustOptions,
+    *,
+    out: Path | None,
+    base: str,
+    seed: int,
+) -> None:
+    """Rank labels by doubt; with --human, have them reviewed."""
+    from newsclf.cli.label.doubts import review_doubts, show_doubts
+    from newsclf.label.gate import parse_gate
+
+    if human.human:
+        gate = parse_gate(trust.gate) if trust.gate else None
+        review_doubts(output, data, human, out=out, base=base, seed=seed, gate=gate)
+    else:
+        show_doubts(output, data, base=base, seed=seed)
 
 
 def _check_keyboard(output: Output, file: Path | None) -> None:

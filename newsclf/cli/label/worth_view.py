@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.common.intervals import Interval
+    from newsclf.common.settings import DataSettings
     from newsclf.label.worth import Measure, Worth
 
 _NAMES: dict[Measure, str] = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 
 
-def show_worth(output: Output, source: str, *, base: str, price: str | None, seed: int) -> None:
+def show_worth(
+    output: Output, data: DataSettings, *, base: str, price: str | None, seed: int
+) -> None:
     """Measure the learning curve of some labels, and show it with what more would bring.
 
     Raises:
@@ -22,7 +25,7 @@ def show_worth(output: Output, source: str, *, base: str, price: str | None, see
     from newsclf.label.worth import read_labels, worth
 
     price_per_label_usd = None if price is None else _price(price)
-    labels = read_labels(source)
+    labels = read_labels(data)
     left_out = {
         "near-duplicates": labels.repeated,
         "rows of the validation and test part": labels.held_out,

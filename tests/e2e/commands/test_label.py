@@ -26,6 +26,7 @@ from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.label.gold import gold_path
 from tests.conftest import Cli
+from tests.support.builders import write_csv
 from tests.support.llmserver import Deed, Llm, always, llm_server
 from tests.support.newsrecord import HOUR, Feeds, item
 from tests.support.terminal import opened
@@ -302,6 +303,26 @@ def test_every_row_is_ranked_by_doubt(newsclf: Cli, truth: dict[str, str], train
     labels = {row.text: row.label for row in read_labelled(Path("labelled.jsonl"))}
     assert {row["headline"]: row["label"] for row in ranked} == labels
     assert all(row["suggested"] != row["label"] for row in ranked)
+
+
+def test_a_table_with_columns_of_its_own_is_audited(
+    newsclf: Cli, truth: dict[str, str], trained: Path
+) -> None:
+    learnt = {row.text for row in load_data(DataSettings(source="sample")).examples}
+    rows = [(text, label) for text, label in truth.items() if text not in learnt][:HEADLINES]
+    theirs = {"negative": "sell", "neutral": "hold", "positive": "buy"}
+    write_csv(Path("own.csv"), [("news", "view"), *((t, theirs[label]) for t, label in rows)])
+    labels = [f"--label={each}={ours}" for ours, each in theirs.items()]
+    columns = ["--text-column", "news", "--label-column", "view", *labels]
+    base = ["--base", trained / "model"]
+
+    unread = newsclf("label", "--audit", "own.csv", *base)
+    result = newsclf("label", "--audit", "own.csv", *base, *columns, "--json")
+
+    assert unread.exit_code == 2
+    assert "--label-column" in unread.err or "--text-column" in unread.err
+    assert result.exit_code == 0, result.err
+    assert {row["headline"]: row["label"] for row in json.loads(result.out)} == dict(rows)
 
 
 def test_headlines_of_a_watch_are_labelled_as_they_read_last(

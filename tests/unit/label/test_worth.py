@@ -87,7 +87,7 @@ def test_only_the_training_part_of_data_is_used() -> None:
     parts = split(load_data(settings), settings)
     held_out = {row.text for row in (*parts.validation, *parts.test)}
 
-    labels = read_labels("headlines")
+    labels = read_labels(DataSettings(source="headlines"))
 
     assert not held_out.intersection(row.text for row in labels.examples)
     assert labels.held_out == len(parts.validation) + len(parts.test)
@@ -104,7 +104,7 @@ def test_all_rows_of_a_labelled_file_are_used_and_their_cost_is_known(tmp_path: 
         rows.append(labelled_row(text, [vote, vote] if i else [failed]))
     write_labelled(path, rows)
 
-    labels = read_labels(str(path))
+    labels = read_labels(DataSettings(source=str(path)))
 
     assert len(labels.examples) == 119
     assert labels.held_out == 0
@@ -116,4 +116,4 @@ def test_too_few_labels_are_an_error(tmp_path: Path) -> None:
     path = write_labelled_file(tmp_path / "labelled.jsonl", rows)
 
     with pytest.raises(DataError, match="too few labels for a learning curve"):
-        read_labels(str(path))
+        read_labels(DataSettings(source=str(path)))
