@@ -157,7 +157,7 @@ class Facts(NamedTuple):
     """What remains: words of its own, apart from endings."""
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def facts_of(text: str) -> Facts:
     """What a headline says; `text` is without an agency's prefix or suffix."""
     found = list(_WORD.finditer(text))

@@ -34,9 +34,9 @@ WINDOW_S = 24 * 3600
 MIN_WORDS = 4
 """Words that a headline needs to be recognised by its words alone."""
 _SEGMENT_S = 4 * 3600
-_TELLINGS = 16
-"""Headlines on a name and kind of event that are kept for follow-ups in a segment; it bounds the
-time of a search where one company fills the news."""
+_TELLINGS = 8
+"""Events of a name and kind to which follow-ups are sought in a segment; it bounds the time of a
+search where one company fills the news."""
 _COUNTERS = 1 << 16
 _WORD = re.compile(r"[^\W_]+(?:[.,][^\W_]+)*")
 
@@ -107,7 +107,7 @@ class RecentHeadlines:
         for part in parts:
             self._counters[part % _COUNTERS] += 1
         segment = self._segments.setdefault(int(began_s // _SEGMENT_S), _Segment())
-        entry = _Entry(event, began_s, parts, _numbers(words), facts_of(text))
+        entry = _Entry(event, began_s, parts, _numbers(words), text)
         segment.add(entry, self._rarest(parts))
 
     def find(self, text: str, *, at_s: float, correction: bool = False) -> Near | None:
@@ -127,8 +127,11 @@ class RecentHeadlines:
         if len(words) < MIN_WORDS:
             return None
         parts = _parts(words)
-        sought = _Entry(0, at_s, parts, _numbers(words), facts_of(text))
-        said = Facts(names=sought.facts.names) if correction else sought.facts
+        sought = _Entry(0, at_s, parts, _numbers(words), text)
+        said = facts_of(text)
+        followed = said
+        if correction:
+            said = Facts(names=said.names)
         wanted = frozenset(parts)
         best: Near | None = None
         for segment in self._segments.values():
@@ -138,13 +141,13 @@ class RecentHeadlines:
                     found.similarity >= NEAR
                     and at_s - WINDOW_S <= entry.began_s
                     and (correction or not _each_its_own(sought.numbers, entry.numbers))
-                    and not contradict(said, entry.facts)
+                    and not contradict(said, facts_of(entry.text))
                     and (best is None or _before(found, best))
                 ):
                     best = found
-        return best or self._followed_up(sought)
+        return best or self._followed_up(sought, followed)
 
-    def _followed_up(self, sought: _Entry) -> Near | None:
+    def _followed_up(self, sought: _Entry, said: Facts) -> Near | None:
         """The earliest event that is told in other words."""
         wanted = frozenset(sought.parts)
         followed = min(
@@ -153,7 +156,7 @@ class RecentHeadlines:
                 for number, segment in self._segments.items()
                 # Only segments that lie wholly in the window: they are as full after a restart.
                 if sought.began_s - WINDOW_S <= number * _SEGMENT_S
-                for entry in segment.followed_up(sought.facts)
+                for entry in segment.followed_up(said)
                 # The same words with another number, company or period were told apart above.
                 if _jaccard(wanted, entry.parts) < NEAR
             ),
@@ -176,7 +179,7 @@ class _Entry(NamedTuple):
     began_s: float
     parts: _Parts
     numbers: frozenset[str]
-    facts: Facts
+    text: str
 
 
 class _Segment:
@@ -186,8 +189,10 @@ class _Segment:
         self.entries: list[_Entry] = []
         self._sizes: list[int] = []
         self._by_part: dict[int, int | list[int]] = {}
-        self._by_facts: dict[tuple[str, str], dict[tuple[int, Facts], _Entry]] = {}
-        """By name and kind; what is told again in the same way is there once."""
+        self._by_facts: dict[int, list[int]] = {}
+        """By name and kind of event, one headline of each event."""
+        self._facts: dict[int, Facts] = {}
+        """Of these headlines; to find them anew would take most of the time."""
 
     def add(self, entry: _Entry, chosen: list[int]) -> None:
         number = len(self.entries)
@@ -200,19 +205,18 @@ class _Segment:
             elif first != number:
                 self._by_part[part] = [first, number]
 
-        for name in entry.facts.names:
-            for kind in entry.facts.kinds:
-                there = self._by_facts.setdefault((name, kind), {})
-                if len(there) < _TELLINGS:
-                    there.setdefault((entry.event, entry.facts), entry)
+        said = facts_of(entry.text)
+        for key in _keys(said):
+            told = self._by_facts.setdefault(key, [])
+            if len(told) < _TELLINGS and all(self.entries[n].event != entry.event for n in told):
+                told.append(number)
+                self._facts[number] = said
 
     def followed_up(self, sought: Facts) -> Iterator[_Entry]:
         """Headlines that tell the same in whatever words."""
-        for name in sought.names:
-            for kind in sought.kinds:
-                for entry in self._by_facts.get((name, kind), {}).values():
-                    if is_follow_up(sought, entry.facts):
-                        yield entry
+        for number in {n for key in _keys(sought) for n in self._by_facts.get(key, ())}:
+            if is_follow_up(sought, self._facts[number]):
+                yield self.entries[number]
 
     def comparable(self, sought: _Entry) -> list[_Entry]:
         """Headlines that may be near-duplicates, by their length and how many parts were met."""
@@ -259,6 +263,13 @@ def _numbers(words: list[str]) -> frozenset[str]:
 
 def _each_its_own(one: frozenset[str], other: frozenset[str]) -> bool:
     return bool(one - other and other - one)
+
+
+def _keys(said: Facts) -> Iterator[int]:
+    """What a headline and its follow-ups have in common."""
+    for name in said.names:
+        for kind in said.kinds:
+            yield crc32(f"{name} {kind}".encode())
 
 
 def _parts(words: list[str]) -> _Parts:
