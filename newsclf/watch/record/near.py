@@ -141,8 +141,8 @@ class RecentHeadlines:
                     found.similarity >= NEAR
                     and at_s - WINDOW_S <= entry.began_s
                     and (correction or not _each_its_own(sought.numbers, entry.numbers))
-                    and not contradict(said, facts_of(entry.text))
                     and (best is None or _before(found, best))
+                    and not contradict(said, facts_of(entry.text))
                 ):
                     best = found
         return best or self._followed_up(sought, followed)
