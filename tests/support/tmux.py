@@ -43,16 +43,32 @@ class Pane:
         return self.call("capture-pane", "-p", *(["-e"] if colours else []))
 
     def until(self, words: str, *, without: str = "\0") -> str:
-        """Wait until the window shows some words, without others; returns all that it shows.
+        """Wait until the window shows some words, without others, and is drawn.
+
+        Returns:
+            All that it shows, which was the same at two looks.
 
         Raises:
             AssertionError: it does not show them.
         """
         end_s = time.monotonic() + _WITHIN_S
-        while words not in (shown := self.screen()) or without in shown:
+        before, shown = "", self.screen()
+        while words not in shown or without in shown or shown != before:
             assert time.monotonic() < end_s, f"never shown: {words!r} in\n{shown}"
             time.sleep(_LOOK_S)  # noqa: TID251 - tmux tells of nothing that is drawn
+            before, shown = shown, self.screen()
         return shown
+
+    def wait(self) -> None:
+        """Wait until the program has ended; tmux often doesn't know its exit status.
+
+        Raises:
+            AssertionError: it does not end.
+        """
+        end_s = time.monotonic() + _WITHIN_S
+        while self.call("display-message", "-p", "#{pane_dead}").strip() != "1":
+            assert time.monotonic() < end_s, f"it has not ended:\n{self.screen()}"
+            time.sleep(_LOOK_S)  # noqa: TID251 - tmux tells of nothing that has ended
 
 
 @contextmanager

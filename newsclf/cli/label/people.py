@@ -81,4 +81,4 @@ def review(
                 pass
         else:
             review_in_terminal(session, output.console)
-        output.note(visible(summary(session.progress())))
+        output.note(visible(summary(session.progress()), keep="\n"))

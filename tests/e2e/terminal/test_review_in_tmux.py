@@ -65,8 +65,9 @@ def test_a_review_with_a_model_from_the_first_key_to_the_audit(
             pane.type(KEYS[truth[text]])
         pane.until("All headlines are decided.")
         pane.type("q")
-        pane.until("6 labelled")
-        pane.until("Pane is dead")
+        shown = pane.until("agrees with model")
+        assert "6 labelled (2 negative, 2 neutral, 2 positive)" in shown
+        pane.wait()
 
     assert {text: votes[0].label for text, votes in read_votes(tmp_path / REVIEW).items()} == truth
     assert {row.text: row.label for row in read_labelled(tmp_path / OUT)} == truth
