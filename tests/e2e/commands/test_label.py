@@ -340,7 +340,7 @@ def test_headlines_of_a_watch_are_labelled_as_they_read_last(
     assert {row.text for row in rows} <= set(texts)
     assert len(rows) > HEADLINES / 2, "all but those that resemble others"
     assert {row.source for row in rows} == {"watch"}
-    assert "1 of 1 headlines" in later.err
+    assert "1 of 1 headline" in later.err
     assert [row.text for row in read_labelled(Path("labelled.jsonl"))] == texts[:1]
     assert len(llm.done) <= requests + 1, "nothing but a hidden row is new"
 

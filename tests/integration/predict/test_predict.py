@@ -183,7 +183,7 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "said"),
     [
-        ([], 2, "stdin: it has no rows\nhint: newsclf predict"),
+        ([], 2, "stdin: it has no rows\nhint: it takes headlines, one per line"),
         (["Profit rose", " "], 2, "headline 2 of 2 is empty"),
         (["--input", "in.csv", "Profit rose"], 2, "cannot be combined with headlines"),
         (["--input", "in.csv", "--json"], 2, "cannot both go to stdout"),

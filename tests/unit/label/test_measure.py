@@ -128,7 +128,7 @@ def test_without_gold_rows_or_a_minimum_nothing_is_met() -> None:
     assert not unmeasured.gate_met
     assert not ungated.gate_met
     check_gate(ungated, Path("labelled.jsonl"))  # nothing was asked for
-    with pytest.raises(CheckFailedError, match="none of them has a label"):
+    with pytest.raises(CheckFailedError, match="no hidden row of known label has got a label"):
         check_gate(unmeasured, Path("labelled.jsonl"))
 
 
