@@ -124,7 +124,7 @@ def test_mistakes_are_named(newsclf: Cli, models: Path, tmp_path: Path) -> None:
         assert result.exit_code in (2, 3)
         assert words in result.err
     of_cost: list[tuple[tuple[object, ...], str]] = [
-        ((), "or a rate to serve"),
+        ((), "no load test yet"),
         (("--slo", "p95=1s"), "--slo needs --rate"),
         (("--rate", "fast"), "is not a rate"),
         (("--rate", "5/s", "--volume", "1e6"), "--volume cannot be combined with --rate"),
