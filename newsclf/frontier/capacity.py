@@ -113,7 +113,7 @@ def plan_capacity(request: CapacityRequest) -> CapacityPlan:
     """Price every measurement that shows the objective.
 
     Raises:
-        StateError: A record is damaged, or there is none.
+        StateError: A record is damaged, or missing.
         ConfigError: A price is missing.
         CheckFailedError: No measurement shows the objective at any rate.
     """
@@ -312,7 +312,7 @@ def _worse(row: FrontierRow, found: Frontier) -> str | None:
 def _of_run(
     summary: Summary, instance: str, objectives: Sequence[Objective]
 ) -> tuple[_Evidence | None, str]:
-    """The highest rate of an instance at which the objectives held, or why there is none."""
+    """The highest rate of an instance at which the objectives held, or why none is known."""
     points = {point.id: point for point in summary.points if point.instance == instance}
     found = [*_from_searches(summary.searches, points, instance, objectives)]
     reasons = []

@@ -154,7 +154,7 @@ class Frontier(LenientRecord):
     """Name of the model that the others are compared with."""
     teacher_digest: str
     chosen: str | None
-    """Name of the default: the cheapest model that is not worse; None if there is none."""
+    """Name of the default: the cheapest model that is not worse; None if no model is."""
     reason: str
     """Why it was chosen, or why none was."""
     models: list[FrontierRow]

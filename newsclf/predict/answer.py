@@ -49,7 +49,7 @@ class Answer:
         return document | ({"explanation": self.weights()} if asked.explain else {})
 
     def weights(self) -> list[dict[str, object]] | None:
-        """Encode the explanation; None if there is none."""
+        """Encode the explanation; None if it has none."""
         return None if self.explanation is None else [each.as_dict() for each in self.explanation]
 
 

@@ -116,7 +116,7 @@ class Catalogue(StrictRecord):
         """The sets of these names, in the order of the catalogue.
 
         Raises:
-            ConfigError: A name is unknown, or there is none.
+            ConfigError: A name is unknown, or missing.
         """
         known = {each.name: each for each in self.sets}
         for name in names:

@@ -65,7 +65,7 @@ def parse_expectation(text: str) -> Expectation:
 
 
 def _value_at(document: object, path: str) -> object:
-    """The value at a path; None if there is none. A string that holds JSON is looked into."""
+    """The value at a path; None if it is missing. A string that holds JSON is looked into."""
     for step in path.split("."):
         if isinstance(document, str):
             try:

@@ -164,7 +164,7 @@ def _same_extra(found: CardExtra | None, wanted: LabelledSettings) -> bool:
 
 
 def _interrupted(wanted: TrainRequest, data_digest: str) -> TrainRequest | None:
-    """The request of the interrupted training of a teacher; None if there is none like `wanted`.
+    """The request of the interrupted training of a teacher; None without one like `wanted`.
 
     It says on which device and in which precision the run began.
     """

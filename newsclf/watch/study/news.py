@@ -98,7 +98,7 @@ def trading_day(prices: Prices, at_s: float) -> int:
     """Position of the trading day on which something counts that became known at a time.
 
     It is the first one that closes later: news known at the close, or after it, counts on the
-    next day. One past the last day if there is none in the prices.
+    next day. One past the last day if the prices end before it.
     """
     return int(np.searchsorted(prices.closed_s, at_s, side="right"))
 

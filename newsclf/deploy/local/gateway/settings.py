@@ -100,7 +100,7 @@ class GatewaySettings(StrictRecord):
 
 
 def _subject(deployment: LocalDeployment, api: Api) -> Subject | None:
-    """What the page tells; None if there is none."""
+    """What the page tells; None without a page."""
     if not api.shows_page:
         return None
     key_file = deployment.key_file if api.auth == "api-key" else None
