@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import typer
 
 from newsclf.cli.option_groups import options_given
-from newsclf.cli.watch.options import RecordOpt, record_path, require_watch, utc_time
+from newsclf.cli.watch.options import (
+    RecordOpt,
+    UntilOpt,
+    record_path,
+    require_watch,
+    utc_time,
+)
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -42,15 +48,7 @@ class WatchOptions:
             show_default="all that is recorded",
         ),
     ] = None
-    until: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            parser=utc_time,
-            metavar="TIME",
-            help="Use nothing that became known later.",
-            show_default="all that is recorded",
-        ),
-    ] = None
+    until: UntilOpt = None
 
 
 def find_headlines(

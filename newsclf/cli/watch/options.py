@@ -12,26 +12,6 @@ if TYPE_CHECKING:
     from newsclf.common.settings import Settings
     from newsclf.watch.configuration import WatchSettings
 
-FileOpt = Annotated[
-    Path | None,
-    typer.Option(
-        "--file",
-        "-f",
-        metavar="FILE",
-        help="Sources, watch list, signals and alerts, in TOML.",
-        show_default="watch.toml",
-    ),
-]
-RecordOpt = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Record of what was seen, and when.",
-        show_default=".newsclf/watch/record.db",
-    ),
-]
-_FILE = Path("watch.toml")
-
 
 def utc_time(text: str | dt.datetime) -> dt.datetime:
     """Read a time; one without a zone is UTC.
@@ -47,6 +27,36 @@ def utc_time(text: str | dt.datetime) -> dt.datetime:
         message = f"{text}: expected a time such as 2026-11-26T12:00, in UTC, or with +01:00"
         raise ValueError(message) from None
     return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
+
+
+FileOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="FILE",
+        help="Sources, watch list, signals and alerts, in TOML.",
+        show_default="watch.toml",
+    ),
+]
+UntilOpt = Annotated[
+    dt.datetime | None,
+    typer.Option(
+        parser=utc_time,
+        metavar="TIME",
+        help="Use nothing that became known later, such as 2026-11-26T12:00 (UTC).",
+        show_default="all that is recorded",
+    ),
+]
+RecordOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Record of what was seen, and when.",
+        show_default=".newsclf/watch/record.db",
+    ),
+]
+_FILE = Path("watch.toml")
 
 
 def require_watch(purpose: str = "watch") -> None:

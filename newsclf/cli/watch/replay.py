@@ -15,10 +15,10 @@ from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import OverwriteOpt, StateOptions
 from newsclf.cli.watch.options import (
     RecordOpt,
+    UntilOpt,
     read_settings,
     record_path,
     require_watch,
-    utc_time,
 )
 
 if TYPE_CHECKING:
@@ -30,15 +30,7 @@ if TYPE_CHECKING:
 @grouped
 def replay(
     *,
-    until: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            parser=utc_time,
-            metavar="TIME",
-            help="Use nothing that became known later, such as 2026-11-26T12:00 (UTC).",
-            show_default="all that is recorded",
-        ),
-    ] = None,
+    until: UntilOpt = None,
     record: RecordOpt = None,
     file: Annotated[
         Path | None,

@@ -11,7 +11,7 @@ import typer
 
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import OverwriteOpt, StateOptions
-from newsclf.cli.watch.options import RecordOpt, record_path, require_watch, utc_time
+from newsclf.cli.watch.options import RecordOpt, UntilOpt, record_path, require_watch
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,7 +25,7 @@ def clock_time(text: str | dt.time) -> dt.time:
     """Read a time of day such as 16:00.
 
     Raises:
-        ValueError: It is none, or has a time zone.
+        ValueError: The text is not a time of day, or has a time zone.
     """
     try:
         at = text if isinstance(text, dt.time) else dt.time.fromisoformat(text)
@@ -91,15 +91,7 @@ def study(
             " is corrected for them.",
         ),
     ] = 1,
-    until: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            parser=utc_time,
-            metavar="TIME",
-            help="Use nothing that became known later, such as 2026-11-26T12:00 (UTC).",
-            show_default="all that is recorded",
-        ),
-    ] = None,
+    until: UntilOpt = None,
     record: RecordOpt = None,
     html: Annotated[
         Path | None,

@@ -65,10 +65,9 @@ for _kind, _words in _KINDS.items():
     for _word in _words.split():
         _WORDS_OF_KIND.setdefault(_word, set()).add(_kind)
 
-_SURE = frozenset(_KINDS) - {
-    "deal", "rating", "court", "approval", "trial", "contract", "offering", "output", "launch",
-    "plant",
-}  # fmt: skip
+_SURE = frozenset(_KINDS) - _set(
+    "deal rating court approval trial contract offering output launch plant"
+)
 """Kinds of which a company has one at a time: no more is needed to tell that it is the same."""
 _NUMBERS_VARY = frozenset(("results",))
 """Kinds of which different headlines tell different numbers: profit, revenue, earnings a share."""
@@ -95,16 +94,24 @@ _QUARTER = re.compile(r"q([1-4])|([1-4])q")
 _HALF = re.compile(r"h([12])|([12])h")
 _YEAR = re.compile(r"(?:fy)?(20[0-3]\d)")
 _SCALES = {
-    "k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mln": 1e6, "million": 1e6, "b": 1e9,
-    "bn": 1e9, "bln": 1e9, "billion": 1e9, "trn": 1e12, "trillion": 1e12,
-}  # fmt: skip
+    name: scale
+    for names, scale in (
+        ("k thousand", 1e3),
+        ("m mn mln million", 1e6),
+        ("b bn bln billion", 1e9),
+        ("trn trillion", 1e12),
+    )
+    for name in names.split()
+}
 _NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?)(k|mn|mln|m|bn|bln|b|trn)?")
 _PERCENT = frozenset(("percent", "pct", "per"))
 _SIGNS = frozenset("$€£¥")
 _COUNTS = {
-    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10,
-}  # fmt: skip
+    word: count
+    for count, word in enumerate(
+        ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=2
+    )
+}
 
 _FUNCTION_WORDS = _set(
     """a an and are as at after ahead all amid among around about above against be been before below
@@ -116,7 +123,7 @@ _FUNCTION_WORDS = _set(
     under until up upon us use via was we week were what when where which while who why will with
     within without would year years month months day days former"""
 )
-_NOT_NAMES = _FUNCTION_WORDS | _set(
+_OTHER_WORDS = _set(
     """inc incorporated corp corporation co company ltd limited plc llc group holding holdings ag se
     sa nv ab asa monday tuesday wednesday thursday friday saturday sunday january february march
     april june july august september october november december jan feb mar apr jun jul aug sep sept
@@ -132,7 +139,8 @@ _NOT_NAMES = _FUNCTION_WORDS | _set(
     end halts halt faces face loses lose gets get makes make takes take tops top signs sign secures
     secure plots plot eyes eye mulls mull considers consider weighs weigh nears near explores
     explore third fourth"""
-) | _UP | _DOWN | _WORDS_OF_KIND.keys()  # fmt: skip
+)
+_NOT_NAMES = _FUNCTION_WORDS | _OTHER_WORDS | _UP | _DOWN | _WORDS_OF_KIND.keys()
 _OTHER_LANGUAGES = _set(
     """und für auf nach mit von eine einen wird bei zum zur das der dem den les des une pour sur
     avec dans el los las del por para según sus il della degli nel una lo gli het een voor

@@ -119,8 +119,8 @@ def live(path: Path, seed: int) -> dict[float, tuple[list[Signal], list[Alert]]]
 
 def _next_item(rng: random.Random, shown: list[Item], step: int) -> Item:
     known = rng.choice(shown) if shown and rng.random() < 0.4 else None
-    title = " ".join([rng.choice(["Nvidia", "Vodafone", "Nvidia Vodafone", "Economy"]),
-                      *rng.sample(WORDS, 6)])  # fmt: off
+    subject = rng.choice(["Nvidia", "Vodafone", "Nvidia Vodafone", "Economy"])
+    title = " ".join([subject, *rng.sample(WORDS, 6)])
     if known is None:
         shown.append(Item(title=title, id=str(step), url=f"https://news.example/{step}"))
         return shown[-1]

@@ -313,8 +313,8 @@ def test_a_page_whose_items_were_not_recorded_is_asked_for_again() -> None:
 
 
 def test_it_asks_from_an_hour_before_the_newest_item_on() -> None:
-    api = AskingApi(page(1, at=START), page(2, at=START - 9 * HOUR), page(3, at=START + 99 * HOUR),
-                    page(4))  # fmt: off
+    newest = page(3, at=START + 99 * HOUR)
+    api = AskingApi(page(1, at=START), page(2, at=START - 9 * HOUR), newest, page(4))
 
     for _ in range(4):
         api.ask()

@@ -111,8 +111,14 @@ def test_csv_holds_no_formula(tmp_path: Path) -> None:
         found = list(csv.DictReader(file))
 
     assert [row["title"] for row in found] == [
-        "'=1+1", "'+1", "'-5% day", "'@SUM(1)", "'\t=1", "'\uff1d1", "Up 5%",
-    ]  # fmt: skip
+        "'=1+1",
+        "'+1",
+        "'-5% day",
+        "'@SUM(1)",
+        "'\t=1",
+        "'\uff1d1",
+        "Up 5%",
+    ]
     assert {row["entity"] for row in found} == {""}
 
 
