@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,3 +173,18 @@ async def _port(file: Path) -> int:
 def _read_port(file: Path) -> int | None:
     lines = file.read_text(encoding="utf-8").split("\n") if file.is_file() else []
     return int(lines[0]) if len(lines) > 1 else None
+
+
+def unnamed(tree: Mapping[str, Any], controls: Collection[str]) -> list[Mapping[str, Any]]:
+    """The controls of an accessibility tree that have no name.
+
+    Args:
+        tree: What Accessibility.getFullAXTree answers.
+        controls: Roles of controls.
+    """
+    return [
+        node
+        for node in tree["nodes"]
+        if node.get("role", {}).get("value") in controls
+        and not node.get("name", {}).get("value", "").strip()
+    ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support.chromium import Tab, open_browser
+from tests.support.chromium import Tab, open_browser, unnamed
 from tests.support.playground import KEY, predict, serving_playground
 
 EVIL = (
@@ -233,13 +233,7 @@ def test_every_control_has_a_name(chromium: str, tmp_path: Path) -> None:
         await tab.until(f"{ANSWERS} === 3")
         tree = await tab.send("Accessibility.getFullAXTree")
         controls = ("button", "checkbox", "textbox", "link", "image", "region")
-        unnamed = [
-            node
-            for node in tree["nodes"]
-            if node.get("role", {}).get("value") in controls
-            and not node.get("name", {}).get("value", "").strip()
-        ]
-        assert unnamed == []
+        assert unnamed(tree, controls) == []
         roles = [node.get("role", {}).get("value") for node in tree["nodes"]]
         assert {"main", "banner", "heading", "region", "status", "list"} <= set(roles)
 

@@ -15,7 +15,7 @@ from newsclf.watch.page.hub import Change, Hub
 from newsclf.watch.page.picture import take_picture
 from newsclf.watch.page.server import serving
 from newsclf.watch.page.view import SourceHealth, Word
-from tests.support.chromium import Tab, open_browser
+from tests.support.chromium import Tab, open_browser, unnamed
 from tests.support.watch_page import (
     alert,
     classification,
@@ -234,13 +234,7 @@ def test_every_control_has_a_name_and_its_focus_is_seen(chromium: str, tmp_path:
         await tab.until(f"{ROWS} === 77")
         tree = await tab.send("Accessibility.getFullAXTree")
         controls = ("button", "checkbox", "combobox", "textbox", "link", "meter", "image")
-        unnamed = [
-            node
-            for node in tree["nodes"]
-            if node.get("role", {}).get("value") in controls
-            and not node.get("name", {}).get("value", "").strip()
-        ]
-        assert unnamed == []
+        assert unnamed(tree, controls) == []
         roles = [node.get("role", {}).get("value") for node in tree["nodes"]]
         assert {"main", "banner", "navigation", "heading", "region", "table"} <= set(roles)
         await tab.press("Tab", 9)
