@@ -171,6 +171,28 @@ def test_near_duplicates_tell_one_event(feeds: Feeds, *, restarting: bool) -> No
     assert [each.event for each in versions(feeds)] == [1, 1, 2]
 
 
+@pytest.mark.parametrize("restarting", [False, True])
+def test_follow_ups_are_sought_among_the_same_events_after_a_restart(
+    feeds: Feeds, *, restarting: bool
+) -> None:
+    """In news of one company with more events than a search looks at: eight in four hours."""
+    trams = range(40, 52)
+    for count in trams:
+        feeds.deliver("wire", item(f"Acme wins order for {count} trams", id=f"g{count}"))
+    feeds.clock.pass_(HOUR)
+    if restarting:
+        feeds.restart()
+
+    for count in trams:
+        follow_up = f"Contract for {count} trams goes to Acme, minister says after the vote"
+        feeds.deliver("other", item(follow_up, id=f"o{count}"))
+
+    events = [version.event for version in versions(feeds)]
+    first, then = events[: len(trams)], events[len(trams) :]
+    assert first == list(range(1, 13)), "each an event of its own"
+    assert then == [*range(1, 9), *range(13, 17)]
+
+
 def test_a_near_duplicate_in_the_same_document_joins_as_well(feeds: Feeds) -> None:
     added = feeds.deliver("wire", item(PROFIT, id="1"), item(f"{PROFIT} in Europe", id="2"))
     assert (added.headlines, added.events) == (2, 1)

@@ -80,6 +80,31 @@ def test_it_answers_the_same_however_much_it_met_before(
     assert used.find(text, at_s=at_s) == fresh.find(text, at_s=at_s)
 
 
+@given(
+    st.lists(st.integers(0, 30), min_size=9, max_size=16),
+    st.integers(20 * 60, 25 * 60),
+    st.lists(st.integers(0, 20), min_size=4, max_size=12),
+)
+def test_an_index_made_again_from_the_window_finds_the_same_follow_ups(
+    orders: list[int], pause: int, follow_ups: list[int]
+) -> None:
+    """As after a restart, in news of one company with more events than a search looks at."""
+    live, again, at_s = RecentHeadlines(), RecentHeadlines(), NOW
+    told: list[Told] = []
+    for event, minutes in enumerate(orders):
+        at_s += minutes * 60
+        told.append(Told(f"Acme wins order for {40 + event} trams", event, at_s))
+        live.add(told[-1].text, event=event, began_s=at_s)
+    at_s += pause * 60
+    for each in told:
+        if each.began_s >= at_s - WINDOW_S:
+            again.add(each.text, event=each.event, began_s=each.began_s)
+    for event, minutes in enumerate(follow_ups):
+        at_s += minutes * 60
+        text = f"Contract for {51 - event} trams goes to Acme, minister says after the vote"
+        assert again.find(text, at_s=at_s) == live.find(text, at_s=at_s)
+
+
 def test_a_rewording_tells_the_event_and_another_number_another_one() -> None:
     recent = RecentHeadlines()
     recent.add("Acme third-quarter profit rises 5% on strong demand", event=1, began_s=NOW)

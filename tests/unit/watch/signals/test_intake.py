@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 from newsclf.watch.entities.listed import WatchedEntity
 from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.item import Stamp
@@ -183,3 +185,64 @@ def test_events_of_commits_that_were_left_out_are_not_new() -> None:
     story = Story(event=7)
 
     assert rows_of(intake(last_event=7), story.shown(), story.scored(), story.withdrawn()) == []
+
+
+# --- corrections
+
+WRONG = "Nvidia cuts its forecast to 4 billion dollars on weak demand"
+CORRECTION = "CORRECTED-Nvidia cuts its forecast to 5 billion dollars on weak demand"
+
+
+def counts(rows: list[ScoredRow]) -> dict[int, bool]:
+    """Whether each headline counts, by the last that is known of it."""
+    return {row.item: row.scores is not None for row in rows}
+
+
+def corrected(found: Intake) -> tuple[Story, list[ScoredRow]]:
+    """A headline and the correction that replaces it; the correction's story comes back."""
+    wrong, correction = Story(), Story(headline=2, minute=10)
+    rows = rows_of(
+        found,
+        wrong.shown(text=WRONG),
+        wrong.scored(),
+        correction.shown("paper", CORRECTION),
+    )
+    assert counts(rows) == {1: True}, "a correction without scores replaces nothing yet"
+    rows += rows_of(found, correction.scored())
+    assert counts(rows) == {1: False, 2: True}
+    return correction, rows
+
+
+def test_what_a_withdrawn_correction_had_replaced_counts_again() -> None:
+    found = intake()
+    correction, rows = corrected(found)
+
+    rows += rows_of(found, correction.withdrawn("paper"))
+    assert counts(rows) == {1: True, 2: False}
+
+    rows += rows_of(found, correction.shown("paper", None))
+    assert counts(rows) == {1: False, 2: True}
+
+
+@pytest.mark.parametrize("text", [WRONG, f"UPDATE 1-{WRONG} (Reuters)"])
+def test_a_late_copy_of_a_wrong_text_is_replaced_as_well(text: str) -> None:
+    found = intake()
+    correction, rows = corrected(found)
+    late = Story(headline=3, minute=20)
+
+    rows += rows_of(found, late.shown("portal", text), late.scored())
+    assert counts(rows) == {1: False, 2: True, 3: False}
+
+    rows += rows_of(found, correction.withdrawn("paper"))
+    assert counts(rows) == {1: True, 2: False, 3: True}
+
+
+def test_a_late_telling_in_other_words_is_not_replaced() -> None:
+    found = intake()
+    _, rows = corrected(found)
+    late = Story(headline=3, minute=20)
+
+    rows += rows_of(found, late.shown("portal", "Chip maker lowers outlook"), late.scored())
+
+    assert counts(rows) == {1: False, 2: True, 3: True}
+    assert [row.telling for row in rows if row.item == 3] == [2]
