@@ -392,7 +392,8 @@ def test_errors_come_first_and_as_many_as_asked_for_and_the_summary_last(newsclf
 
     lines = shown.out.splitlines()
     assert lines[0] == "The 3 most confident errors"
-    assert lines[-1].startswith("expected calibration error")
+    # A remark may follow: how well the fixture's model has learnt depends on the processor.
+    assert any(line.startswith("expected calibration error") for line in lines[-2:])
     assert "report: model/evaluation/report.html" in shown.err
     assert "errors" not in newsclf("evaluate", "--errors", 0).out
 
