@@ -79,6 +79,13 @@ class Panel:
         self.used += along(through)
         self.parts.append(svg.path(through, css))
 
+    def between(
+        self, lows: Sequence[tuple[float, float]], highs: Sequence[tuple[float, float]], css: str
+    ) -> None:
+        """The area between two lines, which labels may cover."""
+        around = [(self.x.at(a), self.y.at(b)) for a, b in (*lows, *reversed(highs))]
+        self.parts.append(svg.path(around, css, closed=True))
+
     def marks(self, marks: Sequence[Mark], hint: str, *, hollow: bool = False) -> None:
         """Markers that share a tooltip; hollow where their figures are unreliable."""
         drawn = []

@@ -115,7 +115,7 @@ def study(
     require_extra("scipy", "jinja2", extra="watch", purpose="a study")
     if html is not None and html.exists() and not overwrite:
         raise ConfigError(f"{html} already exists", hint="add --overwrite, or name another file")
-    report = run(
+    found = run(
         StudyRequest(
             record=record_path(record, general.settings(), make=False),
             prices=prices,
@@ -129,9 +129,9 @@ def study(
             ),
         )
     )
-    _show(output, report)
+    _show(output, found.report)
     if html is not None:
-        write_text(html, render_page(report))
+        write_text(html, render_page(found.report, found.lines))
         output.note(f"wrote {html}")
 
 

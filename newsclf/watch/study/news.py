@@ -38,6 +38,9 @@ class Reading(NamedTuple):
     entity: str
     at_s: float
     score: float
+    low: float | None = None
+    """Of its 95 % interval; None without one."""
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +150,23 @@ def _means(cells: Sequence[Sequence[Sequence[News]]], score: Callable[[News], fl
     )
 
 
-def signal_table(prices: Prices, readings: Sequence[Reading]) -> Values:
-    """The last signal of each trading day before its close, from the close before on; else nan."""
+def signal_table(
+    prices: Prices,
+    readings: Sequence[Reading],
+    value: Callable[[Reading], float | None] = lambda reading: reading.score,
+) -> Values:
+    """The last signal of each trading day before its close, from the close before on; else nan.
+
+    Args:
+        prices: With the trading days.
+        readings: Signals of any entities; of those without prices none is taken.
+        value: What of a signal stands in the table.
+    """
     columns = {entity: number for number, entity in enumerate(prices.entities)}
     table = np.full(prices.close.shape, np.nan)
     for each in sorted(readings, key=lambda reading: reading.at_s):
         day = trading_day(prices, each.at_s)
         if each.entity in columns and 0 < day < len(prices.days):
-            table[day, columns[each.entity]] = each.score
+            found = value(each)
+            table[day, columns[each.entity]] = np.nan if found is None else found
     return table

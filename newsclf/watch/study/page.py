@@ -10,14 +10,23 @@ from newsclf.reporting.page import Card
 from newsclf.reporting.panel import LEFT, RIGHT, Mark, Panel, chart
 from newsclf.reporting.scale import Scale, Tick, linear
 from newsclf.watch.study import tables
+from newsclf.watch.study.line_charts import line_figure
+from newsclf.watch.study.lines import TimeLine
 from newsclf.watch.study.records import Estimate, StudyReport
 
 _ROW_HEIGHT = 34.0
 _TOP = 12.0
+_MOST_LINES = 24
+"""Time lines on a page."""
 
 
-def render_page(report: StudyReport) -> str:
-    """HTML of a report. Every text of the data is escaped; only our own charts are markup."""
+def render_page(report: StudyReport, lines: Sequence[TimeLine] = ()) -> str:
+    """HTML of a report. Every text of the data is escaped; only our own charts are markup.
+
+    Args:
+        report: What the study found.
+        lines: Time lines; the first ones are drawn.
+    """
     return page.render_page(
         "newsclf.watch.study",
         "Does the news say anything about prices?",
@@ -25,6 +34,11 @@ def render_page(report: StudyReport) -> str:
         tables=tables,
         cards=_cards(report),
         figures=[_windows_figure(report), _horizons_figure(report)],
+        lines=[
+            line_figure(f"line-{number}", line, min_score=report.settings.min_score)
+            for number, line in enumerate(lines[:_MOST_LINES])
+        ],
+        undrawn=max(len(lines) - _MOST_LINES, 0),
     )
 
 

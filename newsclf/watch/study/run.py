@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from newsclf.common.errors import DataError
 from newsclf.watch.record.replay import Record
 from newsclf.watch.study.abnormal import AFTER, WINDOWS, AbnormalReturns, EventStudy, directed
+from newsclf.watch.study.lines import TimeLine, time_lines
 from newsclf.watch.study.news import (
     News,
     Reading,
@@ -38,7 +40,14 @@ class StudyRequest:
     settings: StudySettings
 
 
-def run(request: StudyRequest) -> StudyReport:
+class Studied(NamedTuple):
+    """What a study found, and the time lines that go with it."""
+
+    report: StudyReport
+    lines: tuple[TimeLine, ...]
+
+
+def run(request: StudyRequest) -> Studied:
     """Study the record of a watch.
 
     Raises:
@@ -63,7 +72,10 @@ def run(request: StudyRequest) -> StudyReport:
             hint="give prices of entities of the watch list: newsclf watch replay --items FILE"
             " shows the news of each",
         )
-    return study(prices, recorded.news, recorded.readings, settings)
+    return Studied(
+        study(prices, recorded.news, recorded.readings, settings),
+        time_lines(prices, recorded.news, recorded.readings),
+    )
 
 
 def study(

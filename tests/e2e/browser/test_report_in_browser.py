@@ -10,18 +10,27 @@ from PIL import Image
 
 from newsclf.evaluation.report.page import render_page
 from newsclf.loadtest.report.files import write_report
+from newsclf.watch.study.lines import time_lines
+from newsclf.watch.study.page import render_page as study_page
+from newsclf.watch.study.records import StudySettings
+from newsclf.watch.study.run import study
 from tests.e2e.browser.conftest import Browser
 from tests.support.evaluation_builders import evaluation_report
 from tests.support.loadtest_builders import build_case
+from tests.support.market import Simulation, simulate
 
 
-@pytest.fixture(scope="session", params=["evaluation", "loadtest"])
+@pytest.fixture(scope="session", params=["evaluation", "loadtest", "study"])
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of an evaluation, or of a load test."""
+    """The page of an evaluation, a load test or a study."""
     folder = tmp_path_factory.mktemp("run")
     if request.param == "loadtest":
         case = build_case(users=(1, 4, 16), repeats=1)
         write_report(folder, case.summary, case.samples.__getitem__, case.monthly)
+    elif request.param == "study":
+        market = simulate(Simulation(days=200, entities=8), 1)
+        html = study_page(study(*market, StudySettings(draws=19)), time_lines(*market))
+        (folder / "report.html").write_text(html, encoding="utf-8")
     else:
         (folder / "report.html").write_text(render_page(evaluation_report()), encoding="utf-8")
     return folder / "report.html"

@@ -101,7 +101,9 @@ def test_a_record_is_studied_against_prices(newsclf: Cli) -> None:
     assert after["low"] < 1e4 * _EFFECT < after["high"]
     assert report["portfolio"]["after_costs"][0]["net_bp"]["mean"] > 0
     assert any("says when it was published" in warning for warning in report["warnings"])
-    assert report["verdict"].split(";")[0] in Path("study.html").read_text("utf-8")
+    page = Path("study.html").read_text("utf-8")
+    assert report["verdict"].split(";")[0] in page
+    assert all(f"<h4>{name}</h4>" in page for name in NAMES), "a time line of each"
 
     shown = newsclf(*command, "--index", "INDEX", "--tried", "3")
     assert shown.exit_code == 0, shown.err
