@@ -6,7 +6,7 @@ For each seed and each source of labels a teacher is fine-tuned and a MiniLM lea
 `newsclf train`. Scores are appended to docs/accuracy.jsonl, a line for each model, and what is
 there is not measured again: so seeds may be added on another day and another machine. Models are
 kept in --models; an interrupted training goes on where it stopped. Sealed sets are read with
---sealed only.
+--sealed only, once for each model, when nothing about the recipe is to be chosen any more.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ LABEL_SOURCES = {
 }
 _MEASURES = ("macro_f1", "polar_found", "sign", "ece")
 Use = Literal["development", "sealed"]
+_SEEDS_OF: Mapping[Use, Sequence[str]] = {"sealed": ["seeds of the sealed"]}
+_NUMERALS = {2: "two", 5: "five"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +113,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--teacher", default="sentence-transformers/all-mpnet-base-v2")
     parser.add_argument("--unlabelled", type=Path, help="headlines that the teacher is asked about")
     parser.add_argument("--sets", type=Path, help="folder with the public test sets")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", nargs="*", type=int, default=list(range(5)))
     parser.add_argument("--labels", nargs="*", default=list(LABEL_SOURCES))
     parser.add_argument("--models", type=Path, default=Path(".newsclf/accuracy"))
-    parser.add_argument("--sealed", action="store_true", help="read the sealed sets, at the end")
+    parser.add_argument("--sealed", action="store_true", help="read the sealed sets, too")
     parser.add_argument("--table", action="store_true", help="only print what was measured")
     return parser.parse_args()
 
 
 def _jobs(asked: argparse.Namespace) -> Iterator[Job]:
-    for seed in range(asked.seeds):
+    for seed in asked.seeds:
         for labels in asked.labels:
             yield from (Job(labels, size, seed) for size in SIZES)
 
@@ -218,62 +220,86 @@ def _append(scores: Scores) -> None:
 
 def table(record: Sequence[Scores]) -> str:
     """The table in Markdown: means over seeds and their deviation."""
+    uses = _uses(record)
     heads = ["labels", "model", "seeds", "PhraseBank", "ECE"]
-    uses = sorted({scores.use for scores in record})
-    names = [title for use in uses for title in SETS[use].values()]
-    heads += [*names, "mean", "polar found", "sign", "ECE of the sets"]
+    for use in uses:
+        heads += [*_SEEDS_OF.get(use, ()), *SETS[use].values()]
+    heads += [f"mean of {len(_counted(uses))}", "polar found", "sign", "ECE of the sets"]
     lines = [heads, ["---"] * len(heads)]
-    for labels, shown in LABEL_SOURCES.items():
-        for size in SIZES:
-            found = _by_seed(record, labels, size)
-            if found:
-                cells = map(_cell, zip(*found, strict=True))
-                lines.append([shown, size, str(len(found)), *cells])
+    for row in _rows(record):
+        development = row.scores["development"]
+        cells = [LABEL_SOURCES[row.labels], row.size, str(len(development))]
+        cells += [_cell([s.phrasebank[name] for s in development]) for name in ("accuracy", "ece")]
+        for use in uses:
+            scores = row.scores[use]
+            cells += [str(len(scores)) for _ in _SEEDS_OF.get(use, ())]
+            cells += [_cell([s.sets[name]["macro_f1"] for s in scores]) for name in SETS[use]]
+        lines.append([*cells, *(_cell(row.means(measure, uses)) for measure in _MEASURES)])
     return _markdown(lines)
 
 
 def short_table(record: Sequence[Scores]) -> str:
     """The README's table in Markdown: what people ask for first."""
-    uses = {scores.use for scores in record}
-    heads = ["trained on", "model", "PhraseBank", "unseen headlines", "seeds"]
-    lines = [heads, ["---"] * len(heads)]
-    for labels, shown in LABEL_SOURCES.items():
-        for size in SIZES:
-            if found := _by_seed(record, labels, size):
-                columns = list(zip(*found, strict=True))
-                unseen = columns[2 + sum(len(SETS[use]) for use in uses)]
-                cells = [_cell(columns[0]), _cell(unseen), str(len(found))]
-                lines.append([shown, MODELS[size], *cells])
+    uses = _uses(record)
+    reaches = [uses[:count] for count in range(1, len(uses) + 1)]
+    heads = ["trained on", "model", "PhraseBank"]
+    heads += [f"{_NUMERALS[len(_counted(reach))]} unseen sets" for reach in reaches]
+    lines = [[*heads, "seeds"], ["---"] * (len(heads) + 1)]
+    for row in _rows(record):
+        cells = [LABEL_SOURCES[row.labels], MODELS[row.size]]
+        cells.append(_cell([s.phrasebank["accuracy"] for s in row.scores["development"]]))
+        means = [row.means("macro_f1", reach) for reach in reaches]
+        seeds = ", ".join(dict.fromkeys(str(len(each)) for each in means))
+        lines.append([*cells, *map(_cell, means), seeds])
     return _markdown(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The models of one kind, by the sets that they were asked about, in the order of seeds."""
+
+    labels: str
+    size: str
+    scores: Mapping[Use, Sequence[Scores]]
+
+    def means(self, measure: str, uses: Sequence[Use]) -> list[float]:
+        """Means over all sets of these uses, for each seed that has read all of them."""
+        by_seed: dict[int, dict[str, Mapping[str, float]]] = {}
+        for scores in (each for use in uses for each in self.scores[use]):
+            by_seed.setdefault(scores.seed, {}).update(scores.sets)
+        names = _counted(uses)
+        complete = [sets for sets in by_seed.values() if all(name in sets for name in names)]
+        return [fmean(sets[name][measure] for name in names) for sets in complete]
+
+
+def _rows(record: Sequence[Scores]) -> Iterator[_Row]:
+    for labels in LABEL_SOURCES:
+        for size in SIZES:
+            found: dict[Use, list[Scores]] = {use: [] for use in _uses(record)}
+            for scores in sorted(record, key=lambda each: each.seed):
+                if (scores.labels, scores.size) == (labels, size):
+                    found[scores.use].append(scores)
+            if found["development"]:
+                yield _Row(labels, size, found)
+
+
+def _uses(record: Sequence[Scores]) -> list[Use]:
+    """What was read of the sets, those for development first."""
+    return sorted({scores.use for scores in record})
+
+
+def _counted(uses: Iterable[Use]) -> list[str]:
+    """Names of the sets whose mean is shown."""
+    return [name for use in uses for name in SETS[use] if name != _WITHOUT_MEAN]
 
 
 def _markdown(lines: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _by_seed(record: Sequence[Scores], labels: str, size: str) -> list[list[float]]:
-    """The figures of each seed of which all sets of the table were read."""
-    uses = {scores.use for scores in record}
-    seeds: dict[int, dict[Use, Scores]] = {}
-    for scores in record:
-        if (scores.labels, scores.size) == (labels, size):
-            seeds.setdefault(scores.seed, {})[scores.use] = scores
-    return [_figures(seeds[seed]) for seed in sorted(seeds) if seeds[seed].keys() == uses]
-
-
-def _figures(by_use: Mapping[Use, Scores]) -> list[float]:
-    phrasebank = by_use["development"].phrasebank
-    sets = {name: found for use in sorted(by_use) for name, found in by_use[use].sets.items()}
-    counted = [found for name, found in sets.items() if name != _WITHOUT_MEAN]
-    return [
-        phrasebank["accuracy"],
-        phrasebank["ece"],
-        *(found["macro_f1"] for found in sets.values()),
-        *(fmean(found[measure] for found in counted) for measure in _MEASURES),
-    ]
-
-
 def _cell(values: Sequence[float]) -> str:
+    if not values:
+        return "–"
     found = mean_std(values) if len(values) > 1 else None
     return f"{found.mean:.3f} ± {found.deviation:.3f}" if found else f"{values[0]:.3f}"
 
