@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import select
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -37,17 +38,18 @@ _LEAST_FOLDED = 20
 _OWN_LINE = re.compile(r"(error|hint|note|warning):")
 
 
-def json_text(document: Any, encoding: str) -> str:
+def json_text(document: Any, encoding: str, *, indent: int | None = 2) -> str:
     """A document as JSON that reads the same everywhere and cannot drive a terminal.
 
     Args:
         encoding: Of the stream that it is for; what it lacks is written as an escape.
+        indent: Blanks of a level; None: all in one line.
     """
-    text = json.dumps(document, ensure_ascii=False, indent=2)
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
     try:
         text.encode(encoding)
     except UnicodeEncodeError:  # the encoding lacks a character, or it is half of a pair
-        text = json.dumps(document, indent=2)
+        text = json.dumps(document, indent=indent)
     return visible_json(text)
 
 
@@ -153,6 +155,11 @@ def _fitting(
     return kept, max(0, excess())
 
 
+def redraws(console: Console) -> bool:
+    """Whether a console is a terminal on which what is shown can be drawn again."""
+    return console.file.isatty() and console.is_terminal and not console.is_dumb_terminal
+
+
 class Output:
     """Prints for one command."""
 
@@ -160,11 +167,11 @@ class Output:
         self.as_json = as_json
         self.quiet = quiet
 
-    def data(self, document: Any) -> None:
-        """Print a document as JSON, if JSON was asked for."""
+    def data(self, document: Any, *, indent: int | None = 2) -> None:
+        """Print a document as JSON, if JSON was asked for; without `indent` in one line."""
         if self.as_json:
             with _to_stdout():
-                sys.stdout.write(json_text(document, sys.stdout.encoding) + "\n")
+                sys.stdout.write(json_text(document, sys.stdout.encoding, indent=indent) + "\n")
 
     def lines(self, text: str) -> None:
         """Print whole lines as they are, and flush them."""
@@ -244,6 +251,17 @@ class Output:
                 self._console(stderr=True).print(
                     _visible_lines(message), markup=False, highlight=False, soft_wrap=True
                 )
+
+    def wait(self, pause_s: float) -> None:
+        """Wait for so long; Ctrl-C ends it.
+
+        Raises:
+            BrokenPipeError: Nothing reads stdout any more, which only writing would show otherwise.
+        """
+        stdout = select.poll()
+        stdout.register(sys.stdout, 0)  # errors are told without being asked for
+        if stdout.poll(1000 * pause_s):
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Say on stderr what failed, and what to type next."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import RegionOptions, StateOptions, deployment_option
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
     from newsclf.common.errors import NewsclfError
     from newsclf.deploy.aws.status import AwsStatus
-    from newsclf.deploy.records import AwsDeployment
+    from newsclf.deploy.local.target import Status
+    from newsclf.deploy.store import Recorded
 
 
 @grouped
@@ -22,6 +24,14 @@ def status(
     name: Annotated[
         str | None, deployment_option("Deployment to show on its own.", "all of them")
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Look again until Ctrl-C: every 2 s, or every 10 s if something is on AWS. Where"
+            " stdout is not a terminal, changes are printed, with --json as one line each.",
+        ),
+    ] = False,
     place: RegionOptions,
     general: StateOptions,
 ) -> None:
@@ -31,51 +41,56 @@ def status(
     be read is an error, after everything else was shown.
     """
     output = general.start()
-    from newsclf.cli.deployments.status_view import local_document, show_aws, show_local
-    from newsclf.deploy.local.target import LocalTarget
+    from newsclf.cli.deployments.status_view import Seen, view_of
     from newsclf.deploy.store import Deployments
 
     folder = general.settings().state_dir
     records = Deployments(folder)
-    recorded = records.load(name)
     for stray in records.strays():
         output.note(f"warning: {stray}: not the record of a deployment; passed over")
-    here = LocalTarget(folder)
-    found = [here.status(each) for each in recorded.local]
-    if found:
-        show_local(output, found)  # whatever AWS says
-    on_aws, problems = _on_aws(folder, recorded.aws, place)
-    on_aws = [each for each in on_aws if name in (None, each.name)]
-    problems = [*recorded.damaged.values(), *problems]
-    if name is not None and not (found or on_aws or problems):
-        raise records.unknown(name)
-    output.data(
-        [
-            *(local_document(each) for each in found),
-            *({"target": "aws", **asdict(each)} for each in on_aws),
-        ]
-    )
-    if on_aws:
-        show_aws(output, on_aws)
-    elif not found and not problems:
-        output.note("nothing is deployed")
-    output.raise_all(problems)
+
+    def look() -> Seen:
+        recorded = records.load(name)
+        here = _here(folder, recorded)
+        if here and not watch:
+            view_of(output, Seen(here)).show(output)  # whatever AWS says
+        seen = Seen(here, *_on_aws(folder, recorded, name, place))
+        if name is not None and seen.is_empty:
+            raise records.unknown(name)
+        return seen
+
+    if watch:
+        from newsclf.cli.deployments.status_watch import follow
+
+        follow(output, look)
+        return
+    seen = look()
+    output.data(seen.documents())
+    if seen.on_aws or not seen.here:
+        view_of(output, Seen((), seen.on_aws, seen.problems)).show(output)
+    output.raise_all(seen.problems)
+
+
+def _here(folder: Path, recorded: Recorded) -> list[Status]:
+    from newsclf.deploy.local.target import LocalTarget
+
+    return [LocalTarget(folder).status(each) for each in recorded.local]
 
 
 def _on_aws(
-    folder: Path, recorded: list[AwsDeployment], place: RegionOptions
+    folder: Path, recorded: Recorded, name: str | None, place: RegionOptions
 ) -> tuple[list[AwsStatus], list[NewsclfError]]:
-    """Everything on AWS, as far as AWS answers, and the errors where it does not."""
+    """Everything on AWS, as far as AWS answers, and what can't be read there or here."""
     from newsclf.common.errors import NewsclfError
     from newsclf.costs.prices import prices_at
     from newsclf.deploy.target import aws_targets
 
     found: list[AwsStatus] = []
-    problems: list[NewsclfError] = []
+    problems: list[NewsclfError] = [*recorded.damaged.values()]
     try:
         prices = prices_at(folder)
-        for target in aws_targets(folder, recorded, region=place.region, profile=place.profile):
+        for target in aws_targets(folder, recorded.aws, region=place.region, profile=place.profile):
             found += target.status(prices)
     except NewsclfError as error:
         problems.append(error)
-    return found, problems
+    return [each for each in found if name in (None, each.name)], problems

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import RenderableType
+
     from newsclf.cli.console import Output
+    from newsclf.common.errors import NewsclfError
     from newsclf.deploy.aws.status import AwsStatus
     from newsclf.deploy.local.target import Status
 
@@ -24,7 +28,56 @@ _FIGURES = (
 )
 
 
-def local_document(status: Status) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look at all deployments has shown."""
+
+    here: Sequence[Status] = ()
+    on_aws: Sequence[AwsStatus] = ()
+    problems: Sequence[NewsclfError] = ()
+    """What could not be read."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing, not even an error."""
+        return not (self.here or self.on_aws or self.problems)
+
+    def documents(self) -> list[dict[str, object]]:
+        """Each deployment as JSON."""
+        return [
+            *(_local_document(each) for each in self.here),
+            *({"target": "aws", **asdict(each)} for each in self.on_aws),
+        ]
+
+
+class View(NamedTuple):
+    """What is shown, and the notes that go with it."""
+
+    shown: list[RenderableType]
+    notes: list[str]
+
+    def show(self, output: Output) -> None:
+        """Print it."""
+        output.show(*self.shown)
+        for note in self.notes:
+            output.note(note)
+
+
+def view_of(output: Output, seen: Seen) -> View:
+    """Everything that was seen, but for what could not be read."""
+    view = View([], [])
+    for each in (
+        *([_local_view(output, seen.here)] if seen.here else []),
+        *([_aws_view(output, seen.on_aws)] if seen.on_aws else []),
+    ):
+        view.shown.extend(each.shown)
+        view.notes.extend(each.notes)
+    if seen.is_empty:
+        view.notes.append("nothing is deployed")
+    return view
+
+
+def _local_document(status: Status) -> dict[str, object]:
     """The health of a deployment on this machine as JSON."""
     return {
         "deployment": status.deployment.model_dump(mode="json"),
@@ -34,9 +87,9 @@ def local_document(status: Status) -> dict[str, object]:
     }
 
 
-def show_local(output: Output, found: Sequence[Status]) -> None:
-    """Print the health of the deployments on this machine, and what to type next."""
-    output.show(
+def _local_view(output: Output, found: Sequence[Status]) -> View:
+    """The health of the deployments on this machine, and what to type next."""
+    shown: list[RenderableType] = [
         output.table(
             "On this machine",
             ["name", "model", "auth", "health", "uptime", "requests", "pid", "per hour"],
@@ -54,59 +107,61 @@ def show_local(output: Output, found: Sequence[Status]) -> None:
                 for s in found
             ],
             optional=["per hour", "pid"],
-        )
-    )
+        ),
+        *(f"{s.deployment.name}: {s.url}" for s in found),
+    ]
+    notes = []
     for s in found:
-        output.show(f"{s.deployment.name}: {s.url}")
         if s.original is not None:
-            output.note(
+            notes.append(
                 f"{s.deployment.name}: its record was copied; the process that it names belongs to"
                 f" the deployment in {s.original}"
             )
         elif s.deployment.api is not None and s.running and not s.api_running:
-            output.note(f"{s.deployment.name}: its API is down; newsclf wire-api starts it again")
+            notes.append(f"{s.deployment.name}: its API is down; newsclf wire-api starts it again")
     down = [s.deployment for s in found if not s.running]
     if paused := [each.name for each in down if each.paused_since is not None]:
-        output.note(f"{', '.join(paused)}: paused; newsclf resume starts it again")
+        notes.append(f"{', '.join(paused)}: paused; newsclf resume starts it again")
     if dead := [each.name for each in down if each.paused_since is None]:
-        output.note(f"{', '.join(dead)}: down; newsclf deploy starts it again")
+        notes.append(f"{', '.join(dead)}: down; newsclf deploy starts it again")
+    return View(shown, notes)
 
 
-def show_aws(output: Output, found: Sequence[AwsStatus]) -> None:
-    """Print the health and cost of the deployments on AWS, and what to type next."""
-    output.show(
-        output.table(
-            "On AWS",
-            ["name", "region", "on", "endpoint", "API", "age", "per hour", "per day", "so far"],
+def _aws_view(output: Output, found: Sequence[AwsStatus]) -> View:
+    """The health and cost of the deployments on AWS, and what to type next."""
+    table = output.table(
+        "On AWS",
+        ["name", "region", "on", "endpoint", "API", "age", "per hour", "per day", "so far"],
+        [
             [
-                [
-                    s.name,
-                    s.region,
-                    s.on or "–",
-                    s.endpoint,
-                    s.api or "–",
-                    "–" if s.age_s is None else _duration(s.age_s),
-                    _cost(s, s.usd_per_hour),
-                    _cost(s, None if s.usd_per_hour is None else 24 * s.usd_per_hour),
-                    _cost(s, s.usd_so_far),
-                ]
-                for s in found
-            ],
-        )
+                s.name,
+                s.region,
+                s.on or "–",
+                s.endpoint,
+                s.api or "–",
+                "–" if s.age_s is None else _duration(s.age_s),
+                _cost(s, s.usd_per_hour),
+                _cost(s, None if s.usd_per_hour is None else 24 * s.usd_per_hour),
+                _cost(s, s.usd_so_far),
+            ]
+            for s in found
+        ],
     )
+    notes = []
     for s in found:
         if s.endpoint == "paused":
-            output.note(_paused(s))
+            notes.append(_paused(s))
         if s.recorded and s.endpoint == "none":
-            output.note(
+            notes.append(
                 f"{s.name}: its endpoint is gone;"
                 f" newsclf teardown --deployment {s.name} removes the rest"
             )
         if not s.recorded:
-            output.note(
+            notes.append(
                 f"warning: nothing here has recorded {s.name} in {s.region};"
                 f" newsclf teardown --deployment {s.name} --region {s.region} removes it"
             )
+    return View([table], notes)
 
 
 def _paused(status: AwsStatus) -> str:

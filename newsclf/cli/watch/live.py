@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr, suppress
 from typing import TYPE_CHECKING
 
+from newsclf.cli.console import redraws
 from newsclf.cli.watch.lines import LineQueue, beside
 from newsclf.cli.watch.log import Log
 from newsclf.cli.watch.screen import render
@@ -46,7 +47,7 @@ async def live_view(hub: Hub, console: Console) -> AsyncIterator[None]:
     Raises:
         OSError: Writing failed, such as on a closed pipe; the block is cancelled then.
     """
-    if console.file.isatty() and console.is_terminal and not console.is_dumb_terminal:
+    if redraws(console):
         async with _screen(hub, console):
             yield
     else:
