@@ -37,7 +37,7 @@ def read_files(
     Args:
         catalogue: Says where to download from.
         unseen: The set.
-        folder: A folder with copies of the files, under any name.
+        folder: A folder with copies of the files, under any name, perhaps in folders of its own.
         cache: Downloaded files, each named by its digest.
 
     Raises:
@@ -68,7 +68,7 @@ def _say_terms(unseen: UnseenSet) -> None:
 
 def _copies(file: SetFile, folder: Path | None, cache: Path) -> Iterator[bytes]:
     """Contents with a file's digest, from the folder and then from the cache."""
-    beside = sorted(folder.iterdir()) if folder is not None else []
+    beside = sorted(folder.rglob("*")) if folder is not None else []
     for path in (*beside, cache / file.sha256):
         try:
             # The size tells most files apart without reading them.

@@ -66,11 +66,12 @@ def catalogue_of(tmp_path: Path, *forms: str, host: str = "http://127.0.0.1:9") 
 PATH = f"/somebody/sets/{COMMIT}/data/finentity.dat"
 
 
-def test_a_file_in_the_folder_is_known_by_its_digest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["whatever.txt", "a clone/data/finentity.dat"])
+def test_a_file_in_the_folder_is_known_by_its_digest(tmp_path: Path, name: str) -> None:
     catalogue = catalogue_of(tmp_path, "finentity")
     folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "whatever.txt").write_bytes(FINENTITY)
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_bytes(FINENTITY)
     (folder / "another.txt").write_bytes(b"x" * len(FINENTITY))
     (folder / "a folder").mkdir()
 
