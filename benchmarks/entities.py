@@ -1,7 +1,8 @@
 """Measure which companies are found in texts, against people's annotations.
 
-    python -m benchmarks.entities --sets DIR            # FinEntity, the development set
-    python -m benchmarks.entities --sets DIR --sealed   # SEntFiN: once, for the figures in the docs
+    python -m benchmarks.entities --sets DIR                # FinEntity, the development set
+    python -m benchmarks.entities --sets DIR --model MODEL  # and scores for one company of several
+    python -m benchmarks.entities --sets DIR --sealed       # SEntFiN: once, for figures in the docs
 
 A found company is right if the text has an annotation of it. An annotation is of a company of the
 list if it is one of its names, apart from legal forms; `finentity_companies.csv` corrects that for
@@ -11,37 +12,30 @@ names that were looked up by hand. What is found and not annotated counts as wro
 from __future__ import annotations
 
 import argparse
-import ast
 import csv
 import hashlib
-import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.annotated import FINENTITY, SENTFIN, Annotated, finentity, sentfin
+from benchmarks.entity_sentiment import Target, annotated_targets, report
 from newsclf.common.intervals import wilson_interval
+from newsclf.common.machine import available_cores
+from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.watch.entities.listed import CompanyList, shipped_list
-from newsclf.watch.entities.matcher import EntityMatcher, company_key
+from newsclf.watch.entities.matcher import EntityMatcher, Mentions, company_key
 from newsclf.watch.entities.names import words_of
+from newsclf.watch.entities.relevance import BESIDE_OTHERS
 
-_FINENTITY, _SENTFIN = "FinEntity.json", "SEntFiN.csv"
 _BY_HAND = Path(__file__).with_name("finentity_companies.csv")
 _WORDS = (
     "inc incorporated corp corporation co ltd limited plc llc lp holdings holding group ag nv sa se"
     " spa asa ab oyj company companies . , & the"
 )
 _LEGAL_FORMS = frozenset(_WORDS.split())
-_BROKEN_DICT = re.compile(r"""(?P<q>['"])(?P<name>.+?)(?P=q): '\w+'""")
-
-
-class Annotated(NamedTuple):
-    """A text and what its annotators found in it."""
-
-    text: str
-    names: tuple[str, ...]
 
 
 @dataclass
@@ -59,45 +53,60 @@ class Counts:
     missed: list[tuple[str, str]] = field(default_factory=list)
 
 
-def measure(rows: Iterable[Annotated], known: CompanyList, by_hand: Mapping[str, str]) -> Counts:
-    """Compare what the matcher finds with the annotations."""
+class Found(NamedTuple):
+    """A text with the companies of the list that are annotated and those that are found."""
+
+    row: Annotated
+    annotated: dict[str, set[str]]
+    """By company, its labels."""
+    mentions: Mentions
+
+
+def find(
+    rows: Iterable[Annotated], known: CompanyList, by_hand: Mapping[str, str]
+) -> Iterator[Found]:
+    """Find the companies of texts."""
     matcher = EntityMatcher((), known)
     company_of = _names(known)
-    counts = Counts()
     for row in rows:
-        counts.texts += 1
-        there: dict[str, None] = {}
-        for name in dict.fromkeys(row.names):
-            counts.annotated += 1
-            company = by_hand.get(name, company_of.get(_without_legal_form(name), ""))
+        annotated: dict[str, set[str]] = {}
+        for each in row.marked:
+            company = by_hand.get(each.name, company_of.get(_without_legal_form(each.name), ""))
             if company:
-                there[company] = None
-        mentions = matcher.mentions(row.text)
+                annotated.setdefault(company, set()).add(each.label)
+        yield Found(row, annotated, matcher.mentions(row.text))
+
+
+def measure(texts: Iterable[Found]) -> Counts:
+    """Compare what the matcher finds with the annotations."""
+    counts = Counts()
+    for row, annotated, mentions in texts:
         found = {mention.entity for mention in mentions.others}
-        counts.in_list += len(there)
+        counts.texts += 1
+        counts.annotated += len({each.name for each in row.marked})
+        counts.in_list += len(annotated)
         counts.found += len(found)
-        counts.right += len(found & there.keys())
+        counts.right += len(found & annotated.keys())
         counts.in_doubt += mentions.others_in_doubt
-        counts.missed += [(company, row.text) for company in there.keys() - found]
-        counts.wrong += [(company, row.text) for company in sorted(found - there.keys())]
+        counts.missed += [(company, row.text) for company in annotated.keys() - found]
+        counts.wrong += [(company, row.text) for company in sorted(found - annotated.keys())]
     return counts
 
 
-def finentity(content: str) -> Iterator[Annotated]:
-    """The texts of FinEntity."""
-    for item in json.loads(content):
-        yield Annotated(item["content"], tuple(each["value"] for each in item["annotations"]))
-
-
-def sentfin(content: str) -> Iterator[Annotated]:
-    """The headlines of SEntFiN."""
-    for row in csv.DictReader(content.splitlines(keepends=True)):
-        given = row["Decisions"]
-        try:
-            names = tuple(ast.literal_eval(given))
-        except (SyntaxError, ValueError):  # an apostrophe in a name breaks the dict
-            names = tuple(match["name"] for match in _BROKEN_DICT.finditer(given))
-        yield Annotated(row["Title"], names)
+def found_targets(text: Found) -> list[Target]:
+    """A target for each company that is annotated and that the text would count for if alone."""
+    mentions = text.mentions.others
+    return [
+        Target(
+            text.row.text,
+            each.spans,
+            tuple(sorted(span for other in mentions if other != each for span in other.spans)),
+            next(iter(labels)),
+        )
+        for each in mentions
+        if each.relevance >= BESIDE_OTHERS
+        and len(labels := text.annotated.get(each.entity, set())) == 1
+    ]
 
 
 def read_by_hand(path: Path) -> dict[str, str]:
@@ -148,19 +157,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sealed", action="store_true", help="Measure on SEntFiN, of which nothing was chosen"
     )
+    parser.add_argument(
+        "--model", type=Path, help="Model whose scores for one company of several are measured"
+    )
     parser.add_argument("--errors", action="store_true", help="List what was wrong and missed")
     given = parser.parse_args(arguments)
     if given.sealed and given.errors:
         parser.error("errors on a sealed set are not shown: leave out --errors")
     known = shipped_list()
     if given.sealed:
-        rows, by_hand, name = sentfin, {}, _SENTFIN
+        rows, by_hand, name = sentfin, {}, SENTFIN
     else:
-        rows, by_hand, name = finentity, read_by_hand(_BY_HAND), _FINENTITY
+        rows, by_hand, name = finentity, read_by_hand(_BY_HAND), FINENTITY
     content = (given.sets / name).read_text(encoding="utf-8-sig")
-    counts = measure(rows(content), known, by_hand)
+    texts = list(find(rows(content), known, by_hand))
+    counts = measure(texts)
     for line in _report(name, counts, known):
         sys.stdout.write(line + "\n")
+    if given.model is not None:
+        classify = Engine(given.model, threads=available_cores()).classify
+        for kind, targets in (
+            ("names as annotated", map(annotated_targets, (each.row for each in texts))),
+            ("companies as found", map(found_targets, texts)),
+        ):
+            sys.stdout.write(f"\nscores by {given.model.name}, {kind}\n")
+            for line in report(targets, classify):
+                sys.stdout.write(line + "\n")
     if given.errors:
         for kind, found in (("wrong", counts.wrong), ("missed", counts.missed)):
             for company, text in found:

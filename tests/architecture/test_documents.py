@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import re
@@ -161,3 +162,16 @@ def test_the_table_of_accuracy_is_what_was_recorded() -> None:
         assert made(read_record()) in page.read_text(encoding="utf-8"), (
             "python -m benchmarks.accuracy --table prints it"
         )
+
+
+def test_each_demand_on_signals_is_proved_by_tests_that_exist() -> None:
+    text = (ROOT / "docs/signals.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.+) \| (.+) \|$", text, flags=re.MULTILINE)
+    assert [int(number) for number, _, _ in rows] == list(range(1, 16))
+    for number, _, proof in rows:
+        nodes = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", proof)
+        assert nodes, f"demand {number} names no test"
+        assert proof.count("::") == len(nodes)
+        for file, name in nodes:
+            tests = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+            assert name in {each.name for each in tests if isinstance(each, ast.FunctionDef)}, name

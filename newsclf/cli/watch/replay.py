@@ -23,8 +23,11 @@ from newsclf.cli.watch.options import (
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
+    from newsclf.watch.latency import SourceLatency
     from newsclf.watch.replaying import Bar
     from newsclf.watch.signals.aggregate import Signal
+
+_MINUTES_FROM_S = 120
 
 
 @grouped
@@ -56,6 +59,13 @@ def replay(
             help="Write the headlines with their scores and entities to such a file.",
         ),
     ] = None,
+    latency: Annotated[
+        bool,
+        typer.Option(
+            "--latency",
+            help="Show how long the headlines of each source took: published, seen, scored, alert.",
+        ),
+    ] = False,
     overwrite: OverwriteOpt = False,
     general: StateOptions,
 ) -> None:
@@ -63,6 +73,7 @@ def replay(
     output = general.start()
     require_watch()
     from newsclf.common.errors import CheckFailedError, ConfigError
+    from newsclf.watch.latency import latencies
     from newsclf.watch.record.replay import Record
     from newsclf.watch.replaying import compute, headlines, known_companies, last_configuration
     from newsclf.watch.replaying import replay as recompute
@@ -97,7 +108,8 @@ def replay(
             rows = headlines(known, configuration, companies, until=until)
             count = export(items, ItemRow, item_rows(rows))
             output.note(f"wrote {count:,} rows of headlines to {items}")
-    _show(output, totals)
+        found = latencies(known.commits(until=until)) if latency else None
+    _show(output, totals, found)
     if totals.differing:
         raise CheckFailedError(
             f"{totals.differing} of {totals.signals} signals differ from those recorded",
@@ -128,8 +140,12 @@ class _Totals:
             yield from bar.signals
 
 
-def _show(output: Output, totals: _Totals) -> None:
+def _show(output: Output, totals: _Totals, latency: list[SourceLatency] | None) -> None:
     last = totals.last
+    more: dict[str, object] = {}
+    if latency is not None:
+        more["latency"] = [each.model_dump(mode="json") for each in latency]
+        _show_latency(output, latency)
     output.data(
         {
             "bars": totals.bars,
@@ -138,6 +154,7 @@ def _show(output: Output, totals: _Totals) -> None:
             "compared": totals.compared,
             "differing": totals.differing,
             "last": [signal.model_dump(mode="json") for signal in last.signals] if last else [],
+            **more,
         }
     )
     if last is None:
@@ -164,6 +181,28 @@ def _show(output: Output, totals: _Totals) -> None:
         output.note(f"{totals.compared:,} signals of {bars} computed again: all equal bit for bit")
     elif not totals.compared:
         output.note(f"{totals.signals:,} signals of {bars}, {totals.alerts:,} alerts")
+
+
+def _show_latency(output: Output, latency: list[SourceLatency]) -> None:
+    rows = [
+        (each.source, step, found.n, *map(_seconds, (found.p50_s, found.p95_s, found.p99_s)))
+        for each in latency
+        for step, found in (
+            ("published to seen", each.published_to_seen),
+            ("seen to scored", each.seen_to_scored),
+            ("scored to alert", each.scored_to_alert),
+        )
+    ]
+    columns = ("source", "step", "n", "p50", "p95", "p99")
+    output.show(output.table("How long headlines took", columns, rows))
+
+
+def _seconds(value: float | None) -> str:
+    from newsclf.watch.feeds.health import duration
+
+    if value is None:
+        return "–"
+    return f"{value:.3g} s" if value < _MINUTES_FROM_S else duration(value)
 
 
 def _now() -> dt.datetime:

@@ -132,7 +132,8 @@ def run(
     """Watch live news: record it, score it, and show signals, alerts and the health of sources.
 
     Headlines go to the deployment if there is one, else to the model directory. Everything is
-    recorded as it was known; a watch that ended goes on where it was.
+    recorded as it was known; a watch that ended goes on where it was. Signals are not investment
+    advice.
     """
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)

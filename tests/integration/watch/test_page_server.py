@@ -81,6 +81,7 @@ def test_the_page_is_one_document_whose_policy_allows_nothing_unknown() -> None:
     assert "script-src 'sha256-" in policy
     assert "{{" not in html
     assert html.count("<script") == html.count("</script>") == 1
+    assert "Not investment advice" in html
 
 
 @pytest.mark.parametrize(

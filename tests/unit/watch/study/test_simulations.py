@@ -79,6 +79,7 @@ def test_few_news_are_too_little_to_tell() -> None:
 def test_the_page_has_the_verdict_and_loads_nothing() -> None:
     html = render_page(studied(Simulation(days=300)))
     assert "No evidence that prices follow the news" in html
+    assert "Not advice" in html
     assert "http" not in html.replace("http-equiv", "").replace("http://www.w3.org", "")
     few = render_page(studied(Simulation(days=200, entities=5, news_a_day=0.02)))
     assert "Too little data" in few
