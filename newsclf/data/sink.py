@@ -31,7 +31,7 @@ def open_sink(path: Path, columns: Columns | None = None) -> Iterator[Write]:
 
     Args:
         path: The file.
-        columns: Names and kinds of the columns (str, int, float, bool or datetime), so that a
+        columns: Names and kinds of the columns (str, int, float, bool, date or datetime), so that a
             column may be empty in the first rows, and the file without rows. Without it the first
             rows decide.
 
@@ -115,6 +115,7 @@ def _parquet_sink(file: BinaryIO, columns: Columns | None = None) -> Iterator[Wr
         int: pa.int64(),
         float: pa.float64(),
         bool: pa.bool_(),
+        dt.date: pa.date32(),
         dt.datetime: pa.timestamp("us", tz="UTC"),
     }
     schema = columns and pa.schema([(name, kinds[kind]) for name, kind in columns.items()])

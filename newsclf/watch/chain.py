@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from newsclf.contract.answers import Prediction
-from newsclf.watch.entities.listed import CompanyList
 from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.health import Observation, SourceHealth, recorded_history
@@ -24,9 +23,9 @@ from newsclf.watch.record.recorder import Added, Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Commit, Fetch, Score
 from newsclf.watch.showing import Shown, source_health
-from newsclf.watch.signals.aggregate import Aggregate, bar_ends, utc, window_s
+from newsclf.watch.signals.aggregate import bar_ends, counts_from, utc
 from newsclf.watch.signals.alerts import Alert, alerts_at, states_after
-from newsclf.watch.signals.configuration import Configuration
+from newsclf.watch.signals.configuration import Configuration, ReferenceData, aggregate_of
 from newsclf.watch.signals.coverage import Sources
 from newsclf.watch.signals.delivery import Delivery
 from newsclf.watch.signals.entries import (
@@ -60,7 +59,7 @@ class Chain:
         record: Record,
         configuration: Configuration,
         *,
-        known: CompanyList | None = None,
+        reference: ReferenceData | None = None,
         now: Callable[[], dt.datetime],
     ) -> None:
         """Go on where a record ends.
@@ -69,7 +68,7 @@ class Chain:
             recorder: Writes the record.
             record: Reads the same.
             configuration: What signals are computed with.
-            known: The list of companies whose digest the configuration has.
+            reference: What the configuration has the digests of.
             now: The wall clock, UTC.
 
         Raises:
@@ -80,12 +79,11 @@ class Chain:
         self._record = record
         self._configuration = configuration
         self._now = now
-        self._entity_list = None if known is None else (known.digest, known.text)
-        matcher = EntityMatcher(configuration.watchlist, known)
+        reference = reference or ReferenceData()
+        self._texts = reference.texts
+        matcher = EntityMatcher(configuration.watchlist, reference.companies)
         self.shown = Shown(configuration, matcher)
-        self._aggregate = Aggregate(
-            configuration.signals, configuration.entities, configuration=configuration.digest
-        )
+        self._aggregate = aggregate_of(configuration, reference)
         self._sources = Sources(configuration.sources)
         self._history = {
             name: recorded_history(record, name, now=now()) for name in configuration.sources
@@ -96,14 +94,13 @@ class Chain:
         self._silent = silent_after(a for a in recorded if isinstance(a, SourceAlert))
         self._unscored: OrderedDict[int, str] = OrderedDict(record.unscored())
         self._last_bar_s = now().timestamp()
-        self._after, last_event = record.window_start(
-            now() - dt.timedelta(seconds=window_s(configuration.signals))
-        )
+        since = counts_from(configuration.signals, reference.clock)
+        self._after, last_event = record.window_start(utc(since(now().timestamp())))
         self._intake = Intake(
             matcher,
             model=configuration.model,
             engine=configuration.engine,
-            window_s=window_s(configuration.signals),
+            counts_from=since,
             min_relevance=configuration.signals.min_relevance,
             last_event=last_event,
         )
@@ -222,7 +219,7 @@ class Chain:
         on_sources = source_alerts(self._silent, self._health_at(at), at)
         self._recorder.add_computed(
             configuration=(self._configuration.digest, self._configuration.content),
-            entity_list=self._entity_list,
+            texts=self._texts,
             basis=basis,
             new_signals=[signal_entry(signal, evidence(signal.entity)) for signal in signals],
             new_alerts=[*map(alert_entry, alerts), *map(source_alert_entry, on_sources)],

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import tomllib
 from collections import Counter
@@ -23,6 +24,7 @@ from newsclf.common.settings import shipped_config
 from newsclf.watch.entities.listed import SHIPPED, CompanyList, WatchedEntity, load_list
 from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.feeds.documents.vendors import Vendor, Wanted, check_wanted, load_vendor
+from newsclf.watch.signals.measures.trading_time import TradingCalendar, load_calendar
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 
 WATCH_FILE = "watch.toml"
@@ -74,6 +76,8 @@ class Source(StrictRecord):
     """A file or folder of JSON lines; `-` is standard input."""
     every_s: Annotated[float | None, Field(ge=10, le=86_400)] = None
     """Interval between requests; by default the source's own rhythm."""
+    weight: Annotated[float, Field(gt=0, le=1)] = 1
+    """How much its headlines weigh; what several sources show weighs as with the heaviest."""
     per_day: Annotated[float | None, Field(gt=0)] = None
     """Requests in 24 hours that the plan allows."""
     time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
@@ -201,6 +205,15 @@ class WatchSettings(StrictRecord):
         """
         return None if self.entity_list == _NO_LIST else load_list(self.entity_list, folder=folder)
 
+    def calendar(self, today: dt.date) -> TradingCalendar | None:
+        """The hours of the exchange in whose time news grows old; None for plain time.
+
+        Raises:
+            ConfigError: There is no such exchange, or its days are not known up to today.
+        """
+        exchange = self.signals.exchange
+        return None if exchange is None else load_calendar(exchange, today)
+
 
 def load_watch(path: Path) -> WatchSettings:
     """Read a watch.toml and check it with the descriptions of its news APIs.
@@ -227,6 +240,7 @@ def load_watch(path: Path) -> WatchSettings:
                 ) from error
     EntityMatcher(settings.entities)  # two entities must not share a name or a ticker
     settings.known_companies(path.parent)
+    settings.calendar(dt.datetime.now(dt.UTC).date())
     return settings
 
 

@@ -28,12 +28,12 @@ def read_signals(
     """
     _check(until)
     from newsclf.watch.record.replay import Record
-    from newsclf.watch.replaying import known_companies, last_configuration, replay
+    from newsclf.watch.replaying import last_configuration, recorded_reference, replay
     from newsclf.watch.signals.export import signal_rows
 
     with Record(Path(record)) as known:
         used = last_configuration(known)
-        bars = replay(known, used, known_companies(known, used), until=until)
+        bars = replay(known, used, recorded_reference(known, used), until=until)
         return list(signal_rows(signal for bar in bars for signal in bar.signals))
 
 
@@ -46,13 +46,13 @@ def read_headlines(
     """
     _check(until)
     from newsclf.watch.record.replay import Record
-    from newsclf.watch.replaying import headlines, known_companies, last_configuration
+    from newsclf.watch.replaying import headlines, last_configuration, recorded_reference
     from newsclf.watch.signals.export import item_rows
 
     with Record(Path(record)) as known:
         used = last_configuration(known)
-        companies = known_companies(known, used)
-        return list(item_rows(headlines(known, used, companies, until=until)))
+        reference = recorded_reference(known, used)
+        return list(item_rows(headlines(known, used, reference, until=until), reference.clock))
 
 
 def _check(until: dt.datetime | None) -> None:

@@ -5,21 +5,31 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from newsclf.common.errors import DataError, StateError
-from newsclf.watch.entities.listed import CompanyList, read_list
+from newsclf.watch.entities.listed import read_list
 from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Commit
-from newsclf.watch.signals.aggregate import Aggregate, Signal, bar_ends, utc, window_s
+from newsclf.watch.signals.aggregate import Signal, bar_ends, counts_from, utc
 from newsclf.watch.signals.alerts import Alert, States, alerts_at
-from newsclf.watch.signals.configuration import Configuration
+from newsclf.watch.signals.configuration import Configuration, ReferenceData, aggregate_of
 from newsclf.watch.signals.coverage import Sources
 from newsclf.watch.signals.entries import signal_of
 from newsclf.watch.signals.intake import Intake
+from newsclf.watch.signals.measures.trading_time import read_calendar
 from newsclf.watch.signals.rows import ScoredRow
+
+
+class _Reference(Protocol):
+    @property
+    def digest(self) -> str: ...
+
+
+_R = TypeVar("_R", bound=_Reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +81,28 @@ def last_configuration(record: Record) -> Configuration:
     return found[-1]
 
 
-def known_companies(record: Record, configuration: Configuration) -> CompanyList | None:
-    """The list of companies that a configuration was used with, as it was then.
+def recorded_reference(record: Record, configuration: Configuration) -> ReferenceData:
+    """The companies and the hours of trading that a configuration was used with, as they were.
 
     Raises:
-        DataError: The record doesn't have it, or has it changed.
+        DataError: The record doesn't have them, or has them changed.
     """
-    digest = configuration.entity_list
+    return ReferenceData(
+        _recorded(record, "entity list", configuration.entity_list, read_list),
+        _recorded(record, "trading calendar", configuration.calendar, read_calendar),
+    )
+
+
+def _recorded(
+    record: Record, what: str, digest: str | None, read: Callable[[str], _R]
+) -> _R | None:
     if digest is None:
         return None
-    text = record.entity_list(digest)
-    if text is None or (found := read_list(text)).digest != digest:
+    text = record.text(digest)
+    if text is None or (found := read(text)).digest != digest:
         raise DataError(
-            f"{record.path}: the entity list {digest[:12]} is not in it as it was used",
-            hint="replay with --file computes the signals by the list of now",
+            f"{record.path}: the {what} {digest[:12]} is not in it as it was used",
+            hint="replay with --file computes the signals by the one of now",
         )
     return found
 
@@ -92,7 +110,7 @@ def known_companies(record: Record, configuration: Configuration) -> CompanyList
 def replay(
     record: Record,
     configuration: Configuration,
-    known: CompanyList | None,
+    reference: ReferenceData,
     *,
     until: dt.datetime | None = None,
 ) -> Iterator[Bar]:
@@ -101,10 +119,10 @@ def replay(
     Args:
         record: What was known, and when.
         configuration: Of the signals.
-        known: Its list of companies.
+        reference: Its companies and hours of trading.
         until: Nothing that became known later is used.
     """
-    computer = _Computer(configuration, known)
+    computer = _Computer(configuration, reference)
     for commit in record.commits(until=until):
         computed = commit.computed
         if computed is not None and computed.configuration == configuration.digest:
@@ -115,17 +133,17 @@ def replay(
 
 
 def compute(
-    record: Record, configuration: Configuration, known: CompanyList | None, *, until: dt.datetime
+    record: Record, configuration: Configuration, reference: ReferenceData, *, until: dt.datetime
 ) -> Iterator[Bar]:
     """Every bar from the first commit on, with what was known by its end.
 
     Args:
         record: What was known, and when.
         configuration: What to compute with, whether it was ever used or not.
-        known: Its list of companies.
+        reference: Its companies and hours of trading.
         until: No later bar is computed.
     """
-    computer = _Computer(configuration, known)
+    computer = _Computer(configuration, reference)
     bar_s = configuration.signals.bar_s
     last_s: float | None = None
     for commit in record.commits(until=until):
@@ -143,12 +161,11 @@ def compute(
 class _Computer:
     """Signals and alerts of a configuration, from commits in their order."""
 
-    def __init__(self, configuration: Configuration, known: CompanyList | None) -> None:
+    def __init__(self, configuration: Configuration, reference: ReferenceData) -> None:
         self._configuration = configuration
-        self._intake = _intake(configuration, known, window_s(configuration.signals))
-        self._aggregate = Aggregate(
-            configuration.signals, configuration.entities, configuration=configuration.digest
-        )
+        since = counts_from(configuration.signals, reference.clock)
+        self._intake = _intake(configuration, reference, since)
+        self._aggregate = aggregate_of(configuration, reference)
         self._sources = Sources(configuration.sources)
         self._states: States = {}
 
@@ -169,7 +186,7 @@ class _Computer:
 def headlines(
     record: Record,
     configuration: Configuration,
-    known: CompanyList | None,
+    reference: ReferenceData,
     *,
     until: dt.datetime | None,
 ) -> Iterator[ScoredRow]:
@@ -177,7 +194,7 @@ def headlines(
 
     They are held in memory until the record has been read.
     """
-    intake = _intake(configuration, known, math.inf)
+    intake = _intake(configuration, reference, _without_end)
     found: dict[tuple[int, int], ScoredRow] = {}
     for commit in record.commits(until=until):
         for row in intake.rows(commit):
@@ -188,12 +205,12 @@ def headlines(
 def first_scored(
     record: Record,
     configuration: Configuration,
-    known: CompanyList | None,
+    reference: ReferenceData,
     *,
     until: dt.datetime | None,
 ) -> Iterator[ScoredRow]:
     """Each headline as it was when it was scored for the first time, whatever became of it."""
-    intake = _intake(configuration, known, math.inf)
+    intake = _intake(configuration, reference, _without_end)
     found: set[int] = set()
     for commit in record.commits(until=until):
         for row in intake.rows(commit):
@@ -202,11 +219,20 @@ def first_scored(
                 yield row
 
 
-def _intake(configuration: Configuration, known: CompanyList | None, window_s: float) -> Intake:
+def _without_end(_: float) -> float:
+    """Every event counts."""
+    return -math.inf
+
+
+def _intake(
+    configuration: Configuration,
+    reference: ReferenceData,
+    since: Callable[[float], float],
+) -> Intake:
     return Intake(
-        EntityMatcher(configuration.watchlist, known),
+        EntityMatcher(configuration.watchlist, reference.companies),
         model=configuration.model,
         engine=configuration.engine,
-        window_s=window_s,
+        counts_from=since,
         min_relevance=configuration.signals.min_relevance,
     )

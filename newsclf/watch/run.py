@@ -28,7 +28,6 @@ from newsclf.predict.classifier import Classifier
 from newsclf.watch.chain import Chain, Step
 from newsclf.watch.channels import make_channels
 from newsclf.watch.configuration import WatchSettings
-from newsclf.watch.entities.listed import CompanyList
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.fetching.connections import SystemResolver
 from newsclf.watch.feeds.fetching.fetch import Fetcher, user_agent
@@ -41,7 +40,7 @@ from newsclf.watch.page.view import Watched
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Fetch
-from newsclf.watch.signals.configuration import Configuration
+from newsclf.watch.signals.configuration import Configuration, ReferenceData
 from newsclf.watch.signals.delivery import Delivery, Outbox
 from newsclf.watch.sources import AskedSource, Sources, make_sources, sharing
 
@@ -88,24 +87,35 @@ class WatchRequest:
         """What its signals are computed with."""
         source = self.classifier.source
         engine = "onnxruntime int8" if source.kind == "model" else "deployment"
-        return configuration_of(self.settings, source.digest, engine, self.known)
+        return configuration_of(self.settings, source.digest, engine, self.reference)
 
     @property
-    def known(self) -> CompanyList | None:
-        """The list of companies that completes the watch list."""
-        return self.settings.known_companies(self.folder)
+    def reference(self) -> ReferenceData:
+        """The list of companies and the hours of trading."""
+        return reference_of(self.settings, self.folder)
+
+
+def reference_of(settings: WatchSettings, folder: Path) -> ReferenceData:
+    """The companies and the hours of trading of a watch.toml, as they are known today.
+
+    Raises:
+        ConfigError: They can't be read.
+    """
+    return ReferenceData(settings.known_companies(folder), settings.calendar(_now().date()))
 
 
 def configuration_of(
-    settings: WatchSettings, model: str, engine: str, known: CompanyList | None
+    settings: WatchSettings, model: str, engine: str, reference: ReferenceData
 ) -> Configuration:
-    """What signals are computed with, by a watch.toml, a model and a list of companies."""
+    """What signals are computed with, by a watch.toml, a model and reference data."""
     return Configuration(
         signals=settings.signals,
         alerts=settings.alerts,
         watchlist=settings.entities,
-        entity_list=None if known is None else known.digest,
+        entity_list=reference.companies.digest if reference.companies else None,
+        calendar=reference.calendar.digest if reference.calendar else None,
         sources=tuple(source.name for source in settings.sources),
+        source_weights={each.name: each.weight for each in settings.sources if each.weight != 1},
         model=model,
         engine=engine,
     )
@@ -149,7 +159,9 @@ async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="record"))
         # Not of the pool that parses documents: a hostile one may take its threads for a while.
         classifying = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="classify"))
-        chain = Chain(recorder, record, request.configuration, known=request.known, now=_now)
+        chain = Chain(
+            recorder, record, request.configuration, reference=request.reference, now=_now
+        )
         watch = Watch(request, chain, sources, _Threads(thread, classifying))
         watch.outbox = await stack.enter_async_context(Outbox(channels, watch.delivered))
         await watch.restore(record, [channel.name for channel in channels])

@@ -75,9 +75,9 @@ def replay(
     from newsclf.common.errors import CheckFailedError, ConfigError
     from newsclf.watch.latency import latencies
     from newsclf.watch.record.replay import Record
-    from newsclf.watch.replaying import compute, headlines, known_companies, last_configuration
+    from newsclf.watch.replaying import compute, headlines, last_configuration, recorded_reference
     from newsclf.watch.replaying import replay as recompute
-    from newsclf.watch.run import configuration_of
+    from newsclf.watch.run import configuration_of, reference_of
     from newsclf.watch.signals.export import ItemRow, SignalRow, export, item_rows, signal_rows
 
     for path in (signals, items):
@@ -90,13 +90,13 @@ def replay(
         used = last_configuration(known)
         if file is None:
             configuration = used
-            companies = known_companies(known, configuration)
-            bars = recompute(known, configuration, companies, until=until)
+            reference = recorded_reference(known, configuration)
+            bars = recompute(known, configuration, reference, until=until)
         else:
             settings, folder = read_settings(file)
-            companies = settings.known_companies(folder)
-            configuration = configuration_of(settings, used.model, used.engine, companies)
-            bars = compute(known, configuration, companies, until=until or _now())
+            reference = reference_of(settings, folder)
+            configuration = configuration_of(settings, used.model, used.engine, reference)
+            bars = compute(known, configuration, reference, until=until or _now())
         totals = _Totals()
         values = totals.signals_of(bars)
         if signals is not None:
@@ -105,8 +105,8 @@ def replay(
         else:
             deque(values, maxlen=0)
         if items is not None:
-            rows = headlines(known, configuration, companies, until=until)
-            count = export(items, ItemRow, item_rows(rows))
+            rows = headlines(known, configuration, reference, until=until)
+            count = export(items, ItemRow, item_rows(rows, reference.clock))
             output.note(f"wrote {count:,} rows of headlines to {items}")
         found = latencies(known.commits(until=until)) if latency else None
     _show(output, totals, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -198,7 +198,7 @@ class Recorder:
         self,
         *,
         configuration: tuple[str, str],
-        entity_list: tuple[str, str] | None = None,
+        texts: Mapping[str, str] | None = None,
         basis: int,
         new_signals: Sequence[Signal] = (),
         new_alerts: Sequence[Alert] = (),
@@ -207,7 +207,8 @@ class Recorder:
 
         Args:
             configuration: Digest and content of what they were computed with.
-            entity_list: Digest and text of a list of companies that it names; kept once.
+            texts: By digest, what it names by that: a list of companies, the hours of an exchange.
+                Each is kept once.
             basis: The last commit that they use.
             new_signals: Signals. One that is there already, of the same configuration, entity and
                 bar, is left as it is.
@@ -221,8 +222,8 @@ class Recorder:
         """
         with self._commit() as (connection, _):
             configuration_id = self._configuration(connection, configuration)
-            if entity_list is not None:
-                self._configuration(connection, entity_list)
+            for named in (texts or {}).items():
+                self._configuration(connection, named)
             shared: Row = {"configuration_id": configuration_id, "basis": basis}
             signal_rows = []
             for signal in new_signals:

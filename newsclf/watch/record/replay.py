@@ -126,8 +126,8 @@ class Record:
         with explained(self.path), self._engine.connect() as connection:
             return list(connection.execute(query).scalars())
 
-    def entity_list(self, digest: str) -> str | None:
-        """Text of a list of companies that a configuration names; None if it is not there."""
+    def text(self, digest: str) -> str | None:
+        """What a configuration names by its digest, such as a list; None if it is not there."""
         query = select(configurations.c.content).where(configurations.c.digest == digest)
         with explained(self.path), self._engine.connect() as connection:
             found = connection.execute(query).scalar_one_or_none()

@@ -1,17 +1,19 @@
 """Sentiment per entity and bar, from the headlines that were known by then.
 
 At time t the n-th telling of an event of age a weighs w = novelty^(n − 1) · relevance / 100 ·
-2^(−a / half-life), and the score of an entity is Σ w·s / (k + Σ w). A telling is a headline with
-its copies; s is the mean of those that are about this entity alone, relevance the highest of
-theirs, k the shrinkage, which keeps few events near 0. Copies thus weigh nothing by themselves, a
+source · 2^(−a / half-life), and the score of an entity is Σ w·s / (k + Σ w). A telling is a
+headline with its copies; s is the mean of those that are about this entity alone, relevance and
+source the highest of theirs, k the shrinkage, which keeps few events near 0. Ages are of trading
+time, where an exchange is set. Copies thus weigh nothing by themselves, a
 follow-up in other words half, the next a quarter. An event counts from its beginning, which
 follow-ups don't renew, until its age alone makes it weigh less than 1/256. Without an event the
 score is None.
 
 Live and replayed signals are equal bit for bit: both come from the same code, and every sum is
-`math.fsum`, which rounds once, so that it depends on what is summed and not on the order. Events
-that began in the same eighth of a half-life are summed up once, with the weights they have at its
-end, and again only if one of their rows changes. docs/decisions/0078 has the choices.
+`math.fsum`, which rounds once, so that it depends on what is summed and not on the order; those of
+the interval are of whole numbers. Events that began in the same eighth of a half-life are summed up
+once, with the weights they have at its end, and again only if one of their rows changes.
+docs/decisions/0078 has the choices.
 """
 
 from __future__ import annotations
@@ -20,11 +22,19 @@ import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heappop, heappush, nsmallest
 from itertools import chain, count
 from typing import NamedTuple
 
 from newsclf.common.records import StrictRecord
+from newsclf.watch.signals.measures.bootstrap import (
+    Replicated,
+    interval,
+    no_replicates,
+    replicates,
+)
+from newsclf.watch.signals.measures.trading_time import MarketClock
 from newsclf.watch.signals.rows import ScoredRow
 from newsclf.watch.signals.score import event_score, headline_score
 from newsclf.watch.signals.settings import SignalSettings
@@ -54,6 +64,14 @@ class Signal(StrictRecord):
     """None: all headlines, whatever they name."""
     score: float | None
     """From −1 to 1; None where there is no news."""
+    low: float | None = None
+    """Lower end of its 95 % interval; see `measures.bootstrap`."""
+    high: float | None = None
+    score_without_moves: float | None = None
+    """The score without headlines that report a move of a price; None where no other is left."""
+    session: dt.date | None = None
+    """The trading day for which it counts: the first that closes after it. None without an
+    exchange."""
     weight: float
     """Σ w, which the shrinkage is to be compared with."""
     events: int
@@ -61,6 +79,8 @@ class Signal(StrictRecord):
     """Headlines of these events."""
     sources: int
     """Sources of these headlines."""
+    moves: int = 0
+    """How many of these headlines report a move of a price."""
     abstained: int
     """Headlines left out because they are about other companies, too."""
     incidental: int = 0
@@ -91,6 +111,8 @@ class EvidenceItem(StrictRecord):
     weight: float
     """Its part of the weight of its event."""
     model: str | None
+    reports_move: bool = False
+    """Whether it reports a move of a price."""
 
 
 class Evidence(NamedTuple):
@@ -109,7 +131,13 @@ class Aggregate:
     """
 
     def __init__(
-        self, settings: SignalSettings, entities: Sequence[str], *, configuration: str
+        self,
+        settings: SignalSettings,
+        entities: Sequence[str],
+        *,
+        configuration: str,
+        clock: MarketClock | None = None,
+        source_weights: Mapping[str, float] | None = None,
     ) -> None:
         """Begin without rows.
 
@@ -117,8 +145,12 @@ class Aggregate:
             settings: Half-life and shrinkage.
             entities: Names of the watch list, each of which gets a signal at each bar.
             configuration: Digest that the signals state.
+            clock: By which events grow old; by default plain time.
+            source_weights: By source; 1 for those that are missing.
         """
         self._settings = settings
+        self._clock = clock or MarketClock()
+        self._summing = _Summing(settings, source_weights or {})
         self._configuration = configuration
         self._span_s = settings.half_life_s / _SPANS_PER_HALF_LIFE
         self._groups = {entity: _Group() for entity in (None, *entities)}
@@ -159,13 +191,14 @@ class Aggregate:
         while self._waiting and self._waiting[0][0] <= at_s:
             self._put(heappop(self._waiting)[2])
         self._forget(self._span(at_s) - _SPANS)
-        since_end = {n: self._decay(at_s - self._end_s(n)) for n in self._items}
+        age_s = self._clock.at(at_s)
+        since_end = {n: self._summing.decay(age_s - self._end_s(n)) for n in sorted(self._items)}
         return [self._signal(entity, coverage, since_end) for entity in self._groups]
 
     def evidence(self, entity: str | None) -> Evidence:
         """The headlines behind the latest signal of an entity; None: of all headlines."""
         totals = [
-            span.total(self._end_s(number), self._decay, self._settings.novelty)
+            span.total(self._end_s(number), self._summing)
             for number, span in self._groups[entity].spans.items()
             if span.events
         ]
@@ -177,13 +210,11 @@ class Aggregate:
         return Evidence(tuple(found[:_MOST_EVIDENCE]), max(0, items - _MOST_EVIDENCE))
 
     def _span(self, time_s: float) -> int:
-        return math.floor(time_s / self._span_s)
+        return math.floor(self._clock.at(time_s) / self._span_s)
 
     def _end_s(self, span: int) -> float:
+        """When a span ends, by the clock of ages."""
         return (span + 1) * self._span_s
-
-    def _decay(self, age_s: float) -> float:
-        return math.exp2(-age_s / self._settings.half_life_s)
 
     def _put(self, row: ScoredRow) -> None:
         before = self._current.get(row.item)
@@ -196,9 +227,10 @@ class Aggregate:
         self._items.setdefault(self._span(row.event_began_s), set()).add(row.item)
         if row.scores is not None:
             number = self._span(row.event_began_s)
-            self._groups[None].span(number).add(row, relevance=MOST_RELEVANT)
+            began_s = self._clock.at(row.event_began_s)
+            self._groups[None].span(number).add(row, MOST_RELEVANT, began_s)
             if row.counts_for is not None and (group := self._groups.get(row.counts_for)):
-                group.span(number).add(row, relevance=row.relevance_of(row.counts_for))
+                group.span(number).add(row, row.relevance_of(row.counts_for), began_s)
             for entity in (*row.abstained, *row.incidental, *row.doubtful):
                 if group := self._groups.get(entity):
                     group.span(number).leave_out(row, entity)
@@ -223,27 +255,39 @@ class Aggregate:
     def _signal(
         self, entity: str | None, coverage: Coverage, since_end: Mapping[int, float]
     ) -> Signal:
-        """The signal of an entity; `since_end` is how far each span has decayed."""
+        """The signal of an entity; `since_end` is how far each span has decayed, in their order."""
         spans = self._groups[entity].spans
         totals = [
-            (
-                since_end[number],
-                span.total(self._end_s(number), self._decay, self._settings.novelty),
-            )
-            for number, span in spans.items()
-            if span.events
+            (decay, span.total(self._end_s(number), self._summing))
+            for number, decay in since_end.items()
+            if (span := spans.get(number)) is not None and span.events
         ]
-        weight = math.fsum(decay * total.weight for decay, total in totals)
-        product = math.fsum(decay * total.product for decay, total in totals)
         settings = self._settings
+
+        def score(sums: Sequence[tuple[float, _Sums]]) -> tuple[float | None, float]:
+            weight = math.fsum(decay * each.weight for decay, each in sums)
+            product = math.fsum(decay * each.product for decay, each in sums)
+            return (product / (settings.shrinkage + weight) if weight else None), weight
+
+        value, weight = score([(decay, total.sums) for decay, total in totals])
+        without_moves, _ = score([(decay, total.without_moves) for decay, total in totals])
+        low = high = None
+        if totals:
+            replicated = [(decay, total.replicated) for decay, total in totals]
+            low, high = interval(replicated, settings.shrinkage)
         return Signal(
             at=utc(self._at_s),
             entity=entity,
-            score=product / (settings.shrinkage + weight) if totals else None,
+            score=value,
+            low=low,
+            high=high,
+            score_without_moves=without_moves,
+            session=self._clock.session(self._at_s),
             weight=weight,
             events=sum(total.events for _, total in totals),
             items=sum(total.items for _, total in totals),
             sources=len(frozenset().union(*(total.sources for _, total in totals))),
+            moves=sum(total.moves for _, total in totals),
             abstained=sum(len(span.abstained) for span in spans.values()),
             incidental=sum(len(span.incidental) for span in spans.values()),
             doubtful=sum(len(span.doubtful) for span in spans.values()),
@@ -255,6 +299,7 @@ class Aggregate:
         )
 
     def _evidence_item(self, row: ScoredRow, share: float) -> EvidenceItem:
+        age_s = self._clock.at(self._at_s) - self._clock.at(row.event_began_s)
         return EvidenceItem(
             item=row.item,
             version=row.version,
@@ -265,8 +310,9 @@ class Aggregate:
             url=row.url,
             first_seen=utc(row.first_seen_s),
             score=headline_score(row.scores or ()),
-            weight=self._decay(self._at_s - row.event_began_s) * share,
+            weight=self._summing.decay(age_s) * share,
             model=row.model,
+            reports_move=row.reports_move,
         )
 
 
@@ -290,9 +336,9 @@ def replay(
         yield aggregate.at(end_s, coverage_at(end_s))
 
 
-def window_s(settings: SignalSettings) -> float:
-    """How long an event counts at most."""
-    return _HALF_LIVES * settings.half_life_s
+def counts_from(settings: SignalSettings, clock: MarketClock) -> Callable[[float], float]:
+    """Of a time, the earliest beginning of an event that may still count then."""
+    return partial(clock.before, span_s=_HALF_LIVES * settings.half_life_s)
 
 
 def bar_ends(after_s: float, until_s: float, bar_s: float) -> Iterator[float]:
@@ -306,34 +352,70 @@ def utc(time_s: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(time_s, dt.UTC)
 
 
-class _Total(NamedTuple):
-    """A span summed up, as of its end."""
+class _Sums(NamedTuple):
+    """Σ w and Σ w·s of some events, as of the end of their span."""
 
     weight: float
     product: float
+
+
+class _Total(NamedTuple):
+    """A span summed up, as of its end."""
+
+    sums: _Sums
+    without_moves: _Sums
+    replicated: Replicated
     events: int
     items: int
+    moves: int
     sources: frozenset[str]
     strongest: tuple[tuple[ScoredRow, float], ...]
     """Rows that may be among the evidence, each with its share of the relevance of its event. As
     they all fade alike, the strongest of a span remain so."""
 
 
+@dataclass(slots=True)
+class _Summing:
+    """What sums depend on beside the rows."""
+
+    settings: SignalSettings
+    source_weights: Mapping[str, float]
+
+    def decay(self, age_s: float) -> float:
+        return math.exp2(-age_s / self.settings.half_life_s)
+
+    def source_weight(self, row: ScoredRow) -> float:
+        return max(self.source_weights.get(source, 1.0) for source in row.sources)
+
+
 class _EventFigures(NamedTuple):
     """What an event adds to its span, as of the span's end."""
 
-    weight: float
-    product: float
+    sums: _Sums
+    without_moves: _Sums
+    probabilities: tuple[float, float, float]
+    """The mean of its tellings, by their weights."""
     sources: frozenset[str]
+    moves: int
     strengths: tuple[tuple[float, int, ScoredRow, float], ...]
     """For each of its rows minus its share of the product, its item, the row, and its share of the
     event's relevance: in the order of evidence."""
+
+
+class _Telling(NamedTuple):
+    """Copies of a headline, which weigh as one."""
+
+    copies: Sequence[ScoredRow]
+    relevance: float
+    """With novelty and source, and without decay."""
 
 
 @dataclass(slots=True)
 class _Event:
     """What happened, as several headlines tell it."""
 
+    began_s: float
+    """By the clock of ages."""
     rows: dict[int, ScoredRow] = field(default_factory=dict)
     """By item."""
     relevance: dict[int, int] = field(default_factory=dict)
@@ -341,40 +423,70 @@ class _Event:
     figures: _EventFigures | None = None
     """None after a change."""
 
-    def summed(
-        self, end_s: float, decay: Callable[[float], float], novelty: float
-    ) -> _EventFigures:
+    def summed(self, end_s: float, by: _Summing) -> _EventFigures:
         if self.figures is None:
             rows = list(self.rows.values())
-            tellings: dict[int, list[ScoredRow]] = {}
-            for row in rows:
-                tellings.setdefault(row.telling, []).append(row)
-            faded = decay(end_s - min(row.event_began_s for row in rows))
-            weights, products = [], []
-            strengths: list[tuple[float, int, ScoredRow, float]] = []
-            # By their place among those that are still told: a retraction moves the others up.
-            for place, (_, copies) in enumerate(sorted(tellings.items())):
-                scores = [headline_score(row.scores or ()) for row in copies]
-                most = max(self.relevance[row.item] for row in copies) / MOST_RELEVANT
-                relevance = most * novelty**place
-                weights.append(relevance * faded)
-                products.append(weights[-1] * event_score(scores))
-                strengths += [
-                    (
-                        -abs(score) * weights[-1] / len(copies),
-                        row.item,
-                        row,
-                        relevance / len(copies),
-                    )
-                    for row, score in zip(copies, scores, strict=True)
-                ]
+            faded = by.decay(end_s - self.began_s)
+            tellings = self._tellings(rows, by)
+            others = [row for row in rows if not row.reports_move]
+            sums = _sums(tellings, faded)
             self.figures = _EventFigures(
-                weight=math.fsum(weights),
-                product=math.fsum(products),
+                sums=sums,
+                without_moves=sums
+                if len(others) == len(rows)
+                else _sums(self._tellings(others, by), faded),
+                probabilities=_mean_probabilities(tellings),
                 sources=frozenset(source for row in rows for source in row.sources),
-                strengths=tuple(strengths),
+                moves=len(rows) - len(others),
+                strengths=tuple(_strengths(tellings, faded)),
             )
         return self.figures
+
+    def _tellings(self, rows: Sequence[ScoredRow], by: _Summing) -> list[_Telling]:
+        copies_of: dict[int, list[ScoredRow]] = {}
+        for row in rows:
+            copies_of.setdefault(row.telling, []).append(row)
+        found = []
+        # By their place among those that are still told: a retraction moves the others up.
+        for place, (_, copies) in enumerate(sorted(copies_of.items())):
+            most = max(self.relevance[row.item] for row in copies) / MOST_RELEVANT
+            source = max(by.source_weight(row) for row in copies)
+            found.append(_Telling(copies, most * source * by.settings.novelty**place))
+        return found
+
+
+def _sums(tellings: Sequence[_Telling], faded: float) -> _Sums:
+    weights = [faded * telling.relevance for telling in tellings]
+    scores = [
+        event_score([headline_score(row.scores or ()) for row in telling.copies])
+        for telling in tellings
+    ]
+    products = [weight * score for weight, score in zip(weights, scores, strict=True)]
+    return _Sums(math.fsum(weights), math.fsum(products))
+
+
+def _mean_probabilities(tellings: Sequence[_Telling]) -> tuple[float, float, float]:
+    weight = math.fsum(telling.relevance for telling in tellings)
+    negative, neutral, positive = (
+        math.fsum(
+            telling.relevance
+            * math.fsum(row.scores[n] for row in telling.copies if row.scores)
+            / len(telling.copies)
+            for telling in tellings
+        )
+        / weight
+        for n in range(3)
+    )
+    return negative, neutral, positive
+
+
+def _strengths(
+    tellings: Sequence[_Telling], faded: float
+) -> Iterator[tuple[float, int, ScoredRow, float]]:
+    for telling in tellings:
+        share = telling.relevance / len(telling.copies)
+        for row in telling.copies:
+            yield -abs(headline_score(row.scores or ())) * faded * share, row.item, row, share
 
 
 @dataclass(slots=True)
@@ -388,13 +500,18 @@ class _Span:
     """Items that are hardly about the entity."""
     doubtful: set[int] = field(default_factory=set)
     """Items of which a word may be its name."""
+    _replicated: Replicated = field(default_factory=no_replicates)
+    _resampled: dict[int, tuple[float, tuple[float, float, float]]] = field(default_factory=dict)
+    """Weight and probabilities with which each event is in the replicates."""
+    _changed: set[int] = field(default_factory=set)
+    """Events whose replicates are not those of their rows."""
     _total: _Total | None = None
 
-    def add(self, row: ScoredRow, *, relevance: int) -> None:
-        event = self.events.setdefault(row.event, _Event())
+    def add(self, row: ScoredRow, relevance: int, began_s: float) -> None:
+        event = self.events.setdefault(row.event, _Event(began_s))
         event.rows[row.item] = row
         event.relevance[row.item] = relevance
-        event.figures = self._total = None
+        self._change(row.event)
 
     def leave_out(self, row: ScoredRow, entity: str) -> None:
         if entity in row.abstained:
@@ -410,27 +527,52 @@ class _Span:
         event = self.events.get(row.event)
         if event is not None and event.rows.pop(row.item, None) is not None:
             del event.relevance[row.item]
-            event.figures = self._total = None
+            self._change(row.event)
             if not event.rows:
                 del self.events[row.event]
 
-    def total(self, end_s: float, decay: Callable[[float], float], novelty: float) -> _Total:
+    def _change(self, event: int) -> None:
+        self.events[event].figures = self._total = None
+        self._changed.add(event)
+
+    def total(self, end_s: float, by: _Summing) -> _Total:
         """The sums over its events, as they weigh at its end by their age."""
         if self._total is None:
             # Copies arrive for hours: in each bar most spans change, but few of their events.
-            figures = [event.summed(end_s, decay, novelty) for event in self.events.values()]
+            figures = [event.summed(end_s, by) for event in self.events.values()]
             strengths = chain.from_iterable(each.strengths for each in figures)
+            self._resample()
             self._total = _Total(
-                weight=math.fsum(each.weight for each in figures),
-                product=math.fsum(each.product for each in figures),
+                sums=_added(each.sums for each in figures),
+                without_moves=_added(each.without_moves for each in figures),
+                replicated=self._replicated,
                 events=len(figures),
                 items=sum(len(each.strengths) for each in figures),
+                moves=sum(each.moves for each in figures),
                 sources=frozenset().union(*(each.sources for each in figures)),
                 strongest=tuple(
                     (row, share) for _, _, row, share in nsmallest(_MOST_EVIDENCE, strengths)
                 ),
             )
         return self._total
+
+    def _resample(self) -> None:
+        """Bring the replicates up to date; whole numbers can be taken out again exactly."""
+        for number in self._changed:
+            before = self._resampled.pop(number, None)
+            if before is not None:
+                self._replicated -= replicates(number, *before)
+            event = self.events.get(number)
+            if event is not None and event.figures is not None:
+                now = event.figures.sums.weight, event.figures.probabilities
+                self._replicated += replicates(number, *now)
+                self._resampled[number] = now
+        self._changed.clear()
+
+
+def _added(sums: Iterable[_Sums]) -> _Sums:
+    weights, products = zip(*sums, strict=True)
+    return _Sums(math.fsum(weights), math.fsum(products))
 
 
 @dataclass(slots=True)

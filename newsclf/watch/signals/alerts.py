@@ -23,7 +23,7 @@ _SIGN: Mapping[Direction, int] = {"negative": -1, "positive": 1}
 class Alert(StrictRecord):
     """A signal that passed a threshold, with its evidence."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     id: str
     """The same whenever this alert is computed or sent again."""
     kind: Literal["raised", "cleared"]

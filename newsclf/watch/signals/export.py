@@ -21,11 +21,12 @@ from newsclf.data.sink import open_sink
 from newsclf.watch.entities.relevance import LISTED_BY_SOURCE
 from newsclf.watch.signals.aggregate import Signal, utc
 from newsclf.watch.signals.alerts import Alert
+from newsclf.watch.signals.measures.trading_time import MarketClock
 from newsclf.watch.signals.rows import ScoredRow
 from newsclf.watch.signals.score import headline_score
 from newsclf.watch.signals.source_alerts import SourceAlert
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """First characters that make a cell a formula, also in full width."""
 _CHUNK = 10_000
@@ -35,7 +36,7 @@ _Record = TypeVar("_Record", bound=BaseModel)
 class SignalRow(Signal):
     """Row of an export of signals: an entity, or all headlines, and a bar."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
 
 
 class ItemRow(StrictRecord):
@@ -44,7 +45,7 @@ class ItemRow(StrictRecord):
     A headline that names several, or may name them, has a row for each; others have a single row.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     item: int
     version: int
     event: int
@@ -60,6 +61,8 @@ class ItemRow(StrictRecord):
     """Whether a word of it may be the entity's name, or something else; then it doesn't count."""
     listed: bool
     """Whether only the source's own symbols give the entity; then it doesn't count."""
+    reports_move: bool
+    """Whether it reports a move of a price, such as "shares fall 5 %"."""
     retracted: bool
     """Withdrawn by its sources, or replaced by a correction."""
     sources: str
@@ -70,6 +73,9 @@ class ItemRow(StrictRecord):
     """As the source claims."""
     first_seen: dt.datetime
     scored: dt.datetime | None
+    session: dt.date | None
+    """The trading day for which it counts: the first that closes after it was known with this
+    text. None without an exchange."""
     negative: float | None
     neutral: float | None
     positive: float | None
@@ -85,8 +91,13 @@ def signal_rows(signals: Iterable[Signal]) -> Iterator[SignalRow]:
         yield SignalRow(**dict(signal))
 
 
-def item_rows(rows: Iterable[ScoredRow]) -> Iterator[ItemRow]:
-    """One row for each version of an item and each entity that it names, or may name."""
+def item_rows(rows: Iterable[ScoredRow], clock: MarketClock) -> Iterator[ItemRow]:
+    """One row for each version of an item and each entity that it names, or may name.
+
+    Args:
+        rows: The headlines.
+        clock: Of the exchange, for the trading days.
+    """
     for row in rows:
         negative, neutral, positive = row.scores or (None, None, None)
         only_listed = tuple(entity for entity in row.listed if entity not in row.doubtful)
@@ -102,6 +113,7 @@ def item_rows(rows: Iterable[ScoredRow]) -> Iterator[ItemRow]:
                 abstained=entity in row.abstained,
                 doubtful=entity in row.doubtful,
                 listed=entity in only_listed,
+                reports_move=row.reports_move,
                 retracted=row.scores is None,
                 sources=", ".join(row.sources),
                 title=row.title,
@@ -109,6 +121,7 @@ def item_rows(rows: Iterable[ScoredRow]) -> Iterator[ItemRow]:
                 published=None if row.published_s is None else utc(row.published_s),
                 first_seen=utc(row.first_seen_s),
                 scored=None if row.scored_s is None else utc(row.scored_s),
+                session=clock.session(row.scored_s or row.first_seen_s),
                 negative=negative,
                 neutral=neutral,
                 positive=positive,

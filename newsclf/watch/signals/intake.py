@@ -6,13 +6,14 @@ the same, since nothing but the commits decides them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.record.identity import is_correction, story_text
 from newsclf.watch.record.near import is_copy
 from newsclf.watch.record.rows import Commit, Score, Version
+from newsclf.watch.signals.measures.price_moves import reports_move
 from newsclf.watch.signals.rows import ScoredRow
 
 _MOST_TELLINGS = 10
@@ -50,7 +51,7 @@ class Intake:
         *,
         model: str,
         engine: str,
-        window_s: float,
+        counts_from: Callable[[float], float],
         min_relevance: int,
         last_event: int = 0,
     ) -> None:
@@ -60,13 +61,14 @@ class Intake:
             matcher: The watch list.
             model: Digest of the model whose scores count; those of others are passed over.
             engine: What computed these scores.
-            window_s: How long after its beginning an event matters; see `aggregate.window_s`.
+            counts_from: Of a time, the earliest beginning of an event that still matters then;
+                see `aggregate.counts_from`. Seconds since 1970, rising.
             min_relevance: A headline that is less about an entity doesn't count for it.
             last_event: Where commits are left out at the beginning, the last event in these.
         """
         self._matcher = matcher
         self._scored_by = (model, engine)
-        self._window_s = window_s
+        self._counts_from = counts_from
         self._min_relevance = min_relevance
         self._last_event = last_event
         self._began_s: dict[int, float] = {}
@@ -86,7 +88,7 @@ class Intake:
         An event older than the window is passed over, whatever is added to it.
         """
         at_s = commit.known_at.timestamp()
-        self._forget(at_s - self._window_s)
+        self._forget(self._counts_from(at_s))
         changed = dict.fromkeys(self._seen(commit, at_s))
         for score in commit.scores:
             headline = self._score(score, at_s)
@@ -206,6 +208,7 @@ class Intake:
             incidental=counted.incidental,
             doubtful=mentions.doubtful,
             listed=mentions.listed,
+            reports_move=reports_move(version.text),
         )
 
     def _forget(self, before_s: float) -> None:

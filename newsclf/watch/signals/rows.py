@@ -56,6 +56,8 @@ class ScoredRow:
     """Entities of which it may be a name, or may not; they are not among `entities`."""
     listed: tuple[str, ...] = ()
     """Entities that only the source's own symbols give."""
+    reports_move: bool = False
+    """Whether the title reports a move of a price."""
 
     def relevance_of(self, entity: str) -> int:
         """How much it is about an entity that it names."""

@@ -13,6 +13,10 @@ class SignalSettings(StrictRecord):
     """How scores of headlines become a signal."""
 
     half_life_s: float = Field(default=6 * 3600, ge=60, le=366 * 86400)
+    """In trading time, with an exchange."""
+    exchange: str | None = None
+    """Market identifier code of the exchange in whose trading time news grows old; None: plain
+    time."""
     shrinkage: float = Field(default=2, ge=0, le=1000)
     """k: how many fresh neutral events every score is averaged with."""
     novelty: float = Field(default=0.5, ge=0, le=1)

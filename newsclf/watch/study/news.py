@@ -58,10 +58,10 @@ def read_recorded(record: Record, *, until: dt.datetime | None) -> Recorded:
     Raises:
         StateError: It has no signals.
     """
-    from newsclf.watch.replaying import first_scored, known_companies, last_configuration, replay
+    from newsclf.watch.replaying import first_scored, last_configuration, recorded_reference, replay
 
     used = last_configuration(record)
-    companies = known_companies(record, used)
+    reference = recorded_reference(record, used)
     news = [
         News(
             row.counts_for,
@@ -71,12 +71,12 @@ def read_recorded(record: Record, *, until: dt.datetime | None) -> Recorded:
             row.known_s,
             row.published_s,
         )
-        for row in first_scored(record, used, companies, until=until)
+        for row in first_scored(record, used, reference, until=until)
         if row.counts_for is not None and row.scores is not None
     ]
     readings = [
         Reading(signal.entity, signal.at.timestamp(), signal.score)
-        for bar in replay(record, used, companies, until=until)
+        for bar in replay(record, used, reference, until=until)
         for signal in bar.signals
         if signal.entity is not None and signal.score is not None
     ]

@@ -16,6 +16,7 @@ from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
 from newsclf.watch.replaying import replay
 from newsclf.watch.signals.alerts import Alert
+from newsclf.watch.signals.configuration import ReferenceData
 from newsclf.watch.signals.entries import alert_of
 from newsclf.watch.signals.source_alerts import SourceAlert
 from tests.support.watching import BAR_S, SOURCES, Watching, configuration
@@ -94,7 +95,7 @@ def test_restarts_change_no_signal_and_no_alert_and_a_replay_computes_the_same(
         assert often.computed() == once.computed()
         assert often.sent == once.sent
         assert [alert_of(entry) for entry in once.computed()[1]] == once.sent
-        bars = list(replay(often.record, configuration(), None))
+        bars = list(replay(often.record, configuration(), ReferenceData()))
         assert sum(len(bar.recorded or ()) for bar in bars) == len(once.computed()[0])
         assert [bar.differences for bar in bars] == [0] * len(bars)
         on_scores = [alert for alert in once.sent if isinstance(alert, Alert)]

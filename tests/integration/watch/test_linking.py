@@ -17,7 +17,7 @@ from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
-from newsclf.watch.run import configuration_of
+from newsclf.watch.run import configuration_of, reference_of
 from tests.conftest import Cli
 from tests.support.newsrecord import START, Clock
 
@@ -48,10 +48,10 @@ def watch(titles: Sequence[str], tickers: tuple[str, ...] = ()) -> None:
     clock = Clock(START + dt.timedelta(seconds=30))
     here = Path()
     settings = load_watch(here / "watch.toml")
-    known = settings.known_companies(here)
-    configuration = configuration_of(settings, "5f" * 32, "a test", known)
+    reference = reference_of(settings, here)
+    configuration = configuration_of(settings, "5f" * 32, "a test", reference)
     with Recorder(Path("record.db"), now=clock) as recorder, Record(Path("record.db")) as record:
-        chain = Chain(recorder, record, configuration, known=known, now=clock)
+        chain = Chain(recorder, record, configuration, reference=reference, now=clock)
         chain.restore()
         items = [Item(title=t, id=str(n), tickers=tickers) for n, t in enumerate(titles)]
         chain.add_answer(

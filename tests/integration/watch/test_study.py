@@ -18,6 +18,7 @@ from newsclf.watch.item import Item
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.run import configuration_of
+from newsclf.watch.signals.configuration import ReferenceData
 from newsclf.watch.study.statistics import Values
 from tests.conftest import Cli
 from tests.support.market import NEW_YORK, trading_days
@@ -45,10 +46,10 @@ def record_and_prices() -> None:
     returns = index[:, None] + rng.normal(0, 0.01, (len(DAYS), len(NAMES)))
     here, path = Path(), Path("record.db")
     settings = load_watch(here / "watch.toml")
-    configuration = configuration_of(settings, "5f" * 32, "a test", None)
+    configuration = configuration_of(settings, "5f" * 32, "a test", ReferenceData())
     clock = Clock(dt.datetime.combine(DAYS[0], dt.time(12), dt.UTC))
     with Recorder(path, now=clock) as recorder, Record(path) as record:
-        chain = Chain(recorder, record, configuration, known=None, now=clock)
+        chain = Chain(recorder, record, configuration, now=clock)
         chain.restore()
         for day in range(_FIRST_NEWS, len(DAYS) - 8, 2):
             chosen = rng.choice(len(NAMES), 3, replace=False)

@@ -15,10 +15,11 @@ from newsclf.watch.item import Item
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Fetch, Score
-from newsclf.watch.signals.aggregate import Aggregate, Coverage, Signal, utc, window_s
+from newsclf.watch.signals.aggregate import Aggregate, Coverage, Signal, counts_from, utc
 from newsclf.watch.signals.alerts import Alert, States, alerts_at, states_after
 from newsclf.watch.signals.entries import alert_entry, alert_of, signal_entry, signal_of
 from newsclf.watch.signals.intake import Intake
+from newsclf.watch.signals.measures.trading_time import MarketClock
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 
 START_S = 1_790_000_000.0
@@ -51,7 +52,7 @@ class Computation:
             EntityMatcher(WATCHED),
             model=MODEL,
             engine=ENGINE,
-            window_s=window_s(SETTINGS),
+            counts_from=counts_from(SETTINGS, MarketClock()),
             min_relevance=SETTINGS.min_relevance,
         )
         self.aggregate = Aggregate(

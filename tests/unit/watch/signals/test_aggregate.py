@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsclf.watch.signals.aggregate import Aggregate, Coverage, Signal, bar_ends, replay
+from newsclf.watch.signals.measures.trading_time import MarketClock, load_calendar
 from newsclf.watch.signals.rows import ScoredRow
 from newsclf.watch.signals.settings import SignalSettings
 from tests.support.watch_builders import MORNING_S, scored_row
@@ -20,12 +24,12 @@ SETTINGS = SignalSettings(half_life_s=HOUR_S, shrinkage=2)
 COVERAGE = Coverage(live=3, configured=4)
 
 
-def aggregate() -> Aggregate:
-    return Aggregate(SETTINGS, ENTITIES, configuration="c0ffee")
+def aggregate(**more: Any) -> Aggregate:
+    return Aggregate(SETTINGS, ENTITIES, configuration="c0ffee", **more)
 
 
-def signals(rows: list[ScoredRow], at_s: float) -> dict[str | None, Signal]:
-    (found,) = replay(rows, aggregate(), [at_s], lambda _: COVERAGE)
+def signals(rows: list[ScoredRow], at_s: float, **more: Any) -> dict[str | None, Signal]:
+    (found,) = replay(rows, aggregate(**more), [at_s], lambda _: COVERAGE)
     return {signal.entity: signal for signal in found}
 
 
@@ -53,6 +57,7 @@ def records(draw: st.DrawFn) -> list[ScoredRow]:
                     ),
                     source=draw(st.sampled_from(["wire", "paper"])),
                 )
+                row = replace(row, reports_move=draw(st.booleans()))
                 late_s = draw(st.sampled_from([0.0, 1.0, HOUR_S]))
                 rows.append(replace(row, known_s=row.known_s + late_s))
                 seen_s += draw(st.floats(0, 5 * HOUR_S))
@@ -279,3 +284,107 @@ def test_what_is_withdrawn_moves_the_other_tellings_up() -> None:
     rows.append(replace(follow_up, scores=None, revision=2))
     last = signals(rows, MORNING_S)[None]
     assert (last.events, last.weight, last.score) == (0, 0, None)
+
+
+# --- trading time
+
+
+def new_york(day: int, time: str) -> float:
+    """A time in the week of Thanksgiving, 2026."""
+    local = dt.datetime.fromisoformat(f"2026-11-{day} {time}")
+    return local.replace(tzinfo=ZoneInfo("America/New_York")).timestamp()
+
+
+def test_news_after_the_close_is_fresh_at_the_next_open() -> None:
+    clock = MarketClock(load_calendar("XNYS", dt.date(2026, 11, 27)))
+    evening = [scored_row(at_s=new_york(25, "18:00"), entities=("Apple",), score=0.9)]
+    found = [
+        signals(evening, new_york(*time), clock=clock)["Apple"]
+        for time in [(25, "18:00"), (26, "12:00"), (27, "09:30"), (27, "10:30"), (30, "09:30")]
+    ]
+
+    # Thanksgiving is closed, and the Friday after it ends at 13:00: 3.5 hours of trading.
+    assert [signal.weight for signal in found] == pytest.approx([1, 1, 1, 0.5, 2**-3.5])
+    assert [str(signal.session) for signal in found] == [*["2026-11-27"] * 4, "2026-11-30"]
+
+
+@given(records(), times)
+@settings(max_examples=25)
+def test_in_a_market_that_never_closes_news_grows_old_as_in_plain_time(
+    rows: list[ScoredRow], at_s: float
+) -> None:
+    always = MarketClock(load_calendar("24/7", dt.date(2026, 11, 27)))
+    # Later, what is cut off depends on where a clock begins.
+    at_s = min(at_s, MORNING_S + 7 * HOUR_S)
+    plain = signals(rows, at_s)
+    for entity, signal in signals(rows, at_s, clock=always).items():
+        assert signal.session is not None
+        for name in ("score", "score_without_moves", "weight", "low", "high"):
+            expected = getattr(plain[entity], name)
+            if expected is not None:
+                expected = pytest.approx(expected, abs=1e-6)
+            assert getattr(signal, name) == expected
+
+
+# --- sources, moves of prices, intervals
+
+
+def test_a_headline_weighs_as_the_heaviest_of_its_sources() -> None:
+    weights = {"blog": 0.25, "paper": 0.5}
+    blog = scored_row(1, source="blog", score=0.8)
+    both = replace(blog, sources=("blog", "paper"), revision=2)
+    other = scored_row(2, source="wire", score=-0.8)
+
+    assert signals([blog], MORNING_S, source_weights=weights)[None].weight == 0.25
+    assert signals([blog, both], MORNING_S, source_weights=weights)[None].weight == 0.5
+    found = signals([blog, other], MORNING_S, source_weights=weights)[None]
+    assert found.score == pytest.approx((0.25 * 0.8 - 0.8) / (2 + 1.25))
+
+
+def test_weights_are_the_product_of_relevance_novelty_source_and_decay() -> None:
+    row = scored_row(1, entities=("Apple",), relevance=75, source="blog", score=0.8)
+    follow_up = replace(row, item=2, telling=2, version_id=201)
+
+    found = signals([row, follow_up], MORNING_S + HOUR_S, source_weights={"blog": 0.5})["Apple"]
+
+    assert found.weight == pytest.approx(0.75 * (1 + 0.5) * 0.5 * 0.5)
+
+
+def test_headlines_that_report_a_move_are_counted_and_can_be_left_out() -> None:
+    told = scored_row(1, score=-0.9)
+    move = replace(scored_row(2, event=1, score=-0.9), telling=2, reports_move=True)
+    only_move = replace(scored_row(3, score=-0.9), reports_move=True)
+
+    found = signals([told, move, only_move], MORNING_S)[None]
+    assert (found.items, found.moves) == (3, 2)
+    assert found.score == pytest.approx(-0.9 * 2.5 / 4.5)
+    assert found.score_without_moves == pytest.approx(-0.9 / 3)
+    assert signals([only_move], MORNING_S)[None].score_without_moves is None
+
+
+@given(records(), times)
+def test_an_interval_is_there_with_every_score_and_within_its_limits(
+    rows: list[ScoredRow], at_s: float
+) -> None:
+    for signal in signals(rows, at_s).values():
+        has_score = signal.score is not None
+        assert [signal.low is not None, signal.high is not None] == [has_score, has_score]
+        if signal.low is not None and signal.high is not None:
+            assert -1 <= signal.low <= signal.high <= 1
+        if signal.moves == 0:
+            assert signal.score_without_moves == signal.score
+
+
+def test_an_interval_narrows_with_events_and_not_with_copies() -> None:
+    def width(rows: list[ScoredRow]) -> float:
+        found = signals(rows, MORNING_S)[None]
+        assert found.low is not None
+        assert found.high is not None
+        return found.high - found.low
+
+    one = [scored_row(1, score=0.8)]
+    copies = [scored_row(item, event=1, score=0.8) for item in range(1, 31)]
+    events = [scored_row(item, score=0.8) for item in range(1, 101)]
+
+    assert width(copies) == pytest.approx(width(one))
+    assert width(events) < width(one) / 2

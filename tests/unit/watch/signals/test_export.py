@@ -22,6 +22,7 @@ from newsclf.watch.signals.export import (
     schema,
     signal_rows,
 )
+from newsclf.watch.signals.measures.trading_time import MarketClock
 from newsclf.watch.signals.settings import AlertSettings
 from tests.support.watch_builders import MORNING_S, scored_row, signal
 
@@ -31,6 +32,7 @@ REGENERATE = (
     'print(s(), end="")\' > docs/signals.schema.json'
 )
 SIGNALS = [signal(None, entity="Nvidia"), signal(0.3), signal(-0.2, entity=None, minute=1)]
+PLAIN_TIME = MarketClock()
 ROWS = [
     scored_row(1),
     scored_row(2, entities=("Apple",), title="=HYPERLINK(1)"),
@@ -54,7 +56,7 @@ def test_the_published_schema_is_that_of_the_rows() -> None:
 
 def test_rows_and_alerts_follow_the_published_schema(tmp_path: Path) -> None:
     export(tmp_path / "signals.jsonl", SignalRow, signal_rows(SIGNALS))
-    export(tmp_path / "items.jsonl", ItemRow, item_rows(ROWS))
+    export(tmp_path / "items.jsonl", ItemRow, item_rows(ROWS, PLAIN_TIME))
     _, (alert,) = alerts_at({}, [signal(0.9)], AlertSettings(), lambda _: Evidence((), 0))
 
     for name, kind in (("signals", "SignalRow"), ("items", "ItemRow")):
@@ -66,7 +68,7 @@ def test_rows_and_alerts_follow_the_published_schema(tmp_path: Path) -> None:
 
 
 def test_a_headline_has_a_row_for_each_entity_and_version() -> None:
-    rows = list(item_rows(ROWS))
+    rows = list(item_rows(ROWS, PLAIN_TIME))
 
     assert [(row.item, row.version, row.entity, row.abstained) for row in rows] == [
         (1, 1, None, False),
@@ -84,7 +86,7 @@ def test_a_headline_has_a_row_for_each_entity_and_version() -> None:
 def test_parquet_has_typed_columns_with_rows_and_without(
     tmp_path: Path, kind: type[SignalRow | ItemRow]
 ) -> None:
-    rows = list(signal_rows(SIGNALS)) if kind is SignalRow else list(item_rows(ROWS))
+    rows = list(signal_rows(SIGNALS)) if kind is SignalRow else list(item_rows(ROWS, PLAIN_TIME))
     empty, full = tmp_path / "empty.parquet", tmp_path / "full.parquet"
 
     assert export(empty, kind, []) == 0
@@ -106,7 +108,7 @@ def test_csv_holds_no_formula(tmp_path: Path) -> None:
         replace(scored_row(i), title=title)
         for i, title in enumerate(["=1+1", "+1", "-5% day", "@SUM(1)", "\t=1", "\uff1d1", "Up 5%"])
     ]
-    export(tmp_path / "items.csv", ItemRow, item_rows(rows))
+    export(tmp_path / "items.csv", ItemRow, item_rows(rows, PLAIN_TIME))
     with (tmp_path / "items.csv").open(encoding="utf-8", newline="") as file:
         found = list(csv.DictReader(file))
 

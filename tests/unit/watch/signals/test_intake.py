@@ -25,7 +25,7 @@ def intake(*, last_event: int = 0) -> Intake:
         MATCHER,
         model=MODEL,
         engine=ENGINE,
-        window_s=3600,
+        counts_from=lambda at_s: at_s - 3600,
         min_relevance=75,
         last_event=last_event,
     )
