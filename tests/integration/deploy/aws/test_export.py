@@ -35,6 +35,10 @@ CASES = {
         *("--role", f"arn:aws:iam::{ACCOUNT}:role/ours"),
     ),
 }
+PROVIDER: dict[str, Any] = json.loads(
+    (Path(__file__).parents[3] / "support" / "terraform_arguments.json").read_text("utf-8")
+)
+"""Arguments of Terraform's AWS provider; the file names its source and date."""
 EACH_CASE = pytest.mark.parametrize("options", CASES.values(), ids=CASES)
 
 
@@ -100,6 +104,36 @@ def test_terraform_s_references_and_files_are_there(
             assert all(re.fullmatch("[a-z0-9_]+", name) for name in arguments), arguments
             assert set(arguments.get("depends_on", [])) <= there
     assert ("variable" in document) == ("api-key" in options)
+
+
+@EACH_CASE
+def test_terraform_s_arguments_are_those_of_the_provider(
+    newsclf: Cli, archive: Path, options: tuple[object, ...]
+) -> None:
+    document = exported(newsclf, archive, "terraform", options)
+
+    for kind, resources in document["resource"].items():
+        for name, arguments in resources.items():
+            given = {key: value for key, value in arguments.items() if key != "depends_on"}
+            assert misfits(given, PROVIDER["resources"][kind], f"{kind}.{name}") == []
+
+
+def misfits(given: dict[str, Any], schema: dict[str, Any], where: str) -> list[str]:
+    """Arguments of a resource or block that the provider does not have, or misses."""
+    required, optional, maps = (
+        set(schema.get(each, "").split()) for each in ("required", "optional", "maps")
+    )
+    blocks = schema.get("blocks", {})
+    found = [f"{where} has no {name}" for name in sorted(given.keys() - required - optional)]
+    found += [f"{where} lacks {name}" for name in sorted(required - given.keys())]
+    for name, value in given.items():
+        nested = value if isinstance(value, list) else [value]
+        if name in blocks:
+            for each in nested:
+                found += misfits(each, blocks[name], f"{where}.{name}")
+        elif name not in maps and any(isinstance(each, dict) for each in nested):
+            found.append(f"{where}.{name} is neither a block nor a map")
+    return found
 
 
 def test_both_forms_hold_the_same_resources(newsclf: Cli, archive: Path) -> None:
