@@ -67,6 +67,8 @@ def _show_details(output: Output, report: EvaluationReport, errors: int) -> None
             f"{other.differing:,} headlines get different labels. {other.verdict}",
             *other.remarks,
         )
+        changed = tables.difference_table(report.model, other, errors)
+        _show(output, f"The first {len(changed.rows)} of the headlines that changed", changed)
 
 
 def _show(output: Output, title: str, table: Table, *lines: str) -> None:

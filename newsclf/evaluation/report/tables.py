@@ -184,9 +184,9 @@ def comparison_table(report: EvaluationReport, other: Comparison) -> Table:
     return Table(("", "accuracy", "macro-F1", "only this one right"), rows)
 
 
-def difference_table(model: str, other: Comparison) -> Table:
+def difference_table(model: str, other: Comparison, most: int | None = None) -> Table:
     """Headlines to which two models give different labels."""
-    rows = [(row.text, row.truth, row.this, row.other) for row in other.differences]
+    rows = [(row.text, row.truth, row.this, row.other) for row in other.differences[:most]]
     return Table(("headline", "true", model, other.other), rows, texts=4)
 
 

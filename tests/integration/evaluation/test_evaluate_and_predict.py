@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import html
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from newsclf.common.files import file_digest
 from newsclf.data.examples import Example, Split
@@ -341,11 +343,36 @@ def test_rows_that_only_the_other_model_has_seen_are_left_out_of_a_comparison(
     assert report["score"]["rows"] == 2
 
 
+@pytest.mark.usefixtures("model")
+def test_a_comparison_shows_the_headlines_that_changed(newsclf: Cli) -> None:
+    shutil.copytree("model", "other")
+    weights = load_file("other/model.safetensors")
+    head = next(name for name in weights if name.endswith("classifier.weight"))
+    save_file(weights | {head: -weights[head]}, "other/model.safetensors", {"format": "pt"})
+    rewrite_digest(Path("other"), "model.safetensors")
+
+    shown = newsclf("evaluate", "--float", "--compare", "other")
+    report = json.loads(newsclf("evaluate", "--float", "--compare", "other", "--json").out)
+
+    changed = report["comparison"]["differences"]
+    assert changed
+    told = " ".join(shown.out.split())
+    assert "of the headlines that changed" in told
+    page = html.unescape(Path("model/evaluation/report.html").read_text(encoding="utf-8"))
+    assert changed[0]["text"].split()[0] in told.partition("headlines that changed")[2]
+    assert all(each["text"] in page for each in changed)
+
+
 def rewrite_seen(model: Path, texts: list[str]) -> None:
     """Make a model one that was trained on these texts."""
     write_seen_texts(model, Split(train=[Example(t, 0) for t in texts], validation=[], test=[]))
+    rewrite_digest(model, "seen-texts.txt")
+
+
+def rewrite_digest(model: Path, name: str) -> None:
+    """Make a file that was changed the one that the model's card describes."""
     card = json.loads((model / "card.json").read_text(encoding="utf-8"))
-    card["files"]["seen-texts.txt"] = file_digest(model / "seen-texts.txt")
+    card["files"][name] = file_digest(model / name)
     (model / "card.json").write_text(json.dumps(card), encoding="utf-8")
 
 
