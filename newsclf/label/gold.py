@@ -134,7 +134,8 @@ def mixed(
         raise DataError(
             f"{source.name}: {len(rows):,} rows can be mixed in, and {wanted:,} are needed"
             f" for {len(texts):,} headlines",
-            hint="name more labelled headlines with --data SOURCE, or lower --gold-share",
+            hint="name more labelled headlines with --data SOURCE, or lower --gold-share; --limit"
+            " takes fewer headlines of a watch",
         )
     chance = random.Random(seed)  # noqa: S311 - a reproducible choice, not a secret
     chance.shuffle(rows)

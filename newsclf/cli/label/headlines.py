@@ -49,6 +49,15 @@ class WatchOptions:
         ),
     ] = None
     until: UntilOpt = None
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Take the newest N headlines of those.",
+            show_default="all of them",
+        ),
+    ] = None
 
 
 def find_headlines(
@@ -114,4 +123,5 @@ def _recorded(path: Path, options: WatchOptions) -> Headlines:
             else f"{path}: there are no headlines in it yet",
             hint="newsclf watch records them; --since and --until choose a time",
         )
-    return usable_headlines("watch", texts)
+    newest = texts if options.limit is None else texts[-options.limit :]
+    return usable_headlines("watch", newest)

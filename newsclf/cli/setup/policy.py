@@ -22,7 +22,7 @@ def policy(
         typer.Argument(
             metavar="[COMMAND]...",
             help="Commands that the policy must allow: train, deploy, wire-api, predict, loadtest,"
-            " status, logs, pause, resume, teardown.",
+            " status, logs, pause, resume, teardown; and label, with --bedrock.",
             show_default="all of them",
         ),
     ] = None,
@@ -51,6 +51,14 @@ def policy(
             help="Existing role for --role; the policy then only allows passing it on.",
         ),
     ] = None,
+    bedrock: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Also allow this model of Amazon Bedrock, as in label --llm bedrock:MODEL;"
+            " repeatable.",
+        ),
+    ] = None,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
 ) -> None:
@@ -66,11 +74,18 @@ def policy(
         raise ConfigError(f"--region {region}: expected a region such as us-east-1")
     if role is not None and not re.fullmatch(r"arn:aws:iam::\d{12}:role/\S+", role):
         raise ConfigError(f"--role {role}: expected arn:aws:iam::123456789012:role/NAME")
+    for model in bedrock or ():
+        if not re.fullmatch(r"[A-Za-z0-9][\w.:/-]*", model, re.ASCII):
+            raise ConfigError(
+                f"--bedrock {model}: expected a model such as amazon.nova-lite-v1:0, or an ARN"
+            )
     for name in commands or ():
+        if name == "label" and bedrock:
+            continue
         if name not in COMMANDS:
             raise _no_permissions(name, COMMANDS, context.find_root().command)
     wanted = [name for name in COMMANDS if not commands or name in commands]
-    found = document(wanted, region=region, account=account, role=role)
+    found = document(wanted, region=region, account=account, role=role, bedrock=bedrock or ())
     output.data(found)
     output.note(f"{size(found):,} of the {MANAGED_POLICY_CHARS:,} characters of a managed policy")
     output.note(
@@ -89,6 +104,11 @@ def _no_permissions(name: str, with_permissions: Iterable[str], root: Any) -> Co
         return ConfigError(
             "prices: only 'prices refresh' asks AWS, and needs pricing:GetProducts",
             hint="the policy of train holds it: newsclf policy train",
+        )
+    if name == "label":
+        return ConfigError(
+            "label asks AWS for nothing but models of Bedrock",
+            hint="newsclf policy label --bedrock amazon.nova-lite-v1:0",
         )
     if name in root.commands:
         return ConfigError(f"{name} needs no permissions on AWS; those that do: {listed}")

@@ -354,9 +354,16 @@ def test_headlines_of_a_watch_as_of_a_time(
         result = newsclf(*watch, "--until", "2026-03-02T10:00")
         assert result.exit_code == 0, result.err
         nothing = newsclf(*watch, "--until", "2026-03-01")
+        newest = newsclf(
+            *watch, "--until", "2026-03-02T10:00", "--limit", "1", "--out", "new.jsonl"
+        )
+        alone = newsclf("label", "news.csv", "--limit", "1", "--llm", "m")
 
     assert {row.text for row in read_labelled(Path("labelled.jsonl"))} >= set(before)
     assert "no headlines in that time" in nothing.err
+    assert newest.exit_code == 0, newest.err
+    assert len({row.text for row in read_labelled(Path("new.jsonl"))}) == 1
+    assert "--limit is of the record of a watch" in alone.err
 
 
 def test_headlines_from_stdin(

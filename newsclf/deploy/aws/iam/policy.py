@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from newsclf.deploy.aws.call.permissions import permission_of
 from newsclf.deploy.aws.iam.statements import allow
 from newsclf.deploy.aws.iam.statements import document as policy_document
 
@@ -79,6 +80,9 @@ _RESOURCES: Mapping[str, Sequence[str]] = {
     "Any": ("*",),
 }
 """Kind → ARNs of its resources. `Any`: actions without a resource."""
+_BEDROCK_PROFILE = re.compile(r"(global|us|us-gov|eu|apac|jp|au|ca)\.(.+)")
+"""Inference profiles of Bedrock that AWS has defined: a geography, and the model (Bedrock's guide,
+"Supported Regions and models for inference profiles")."""
 _PASSED_TO = ("lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com")
 _ROLES_MADE = (
     "iam:CreateRole iam:GetRole iam:PutRolePermissionsBoundary iam:PutRolePolicy iam:TagRole"
@@ -313,7 +317,28 @@ def document(
     region: str = "*",
     account: str = "*",
     role: str | None = None,
+    bedrock: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A policy document, as IAM reads it."""
+    """A policy document, as IAM reads it; arguments as of `statements`.
+
+    Args:
+        bedrock: Models of Bedrock that may be asked for labels: identifiers, inference profiles, or
+            ARNs of either.
+    """
     found = statements(commands, region=region, account=account, role=role)
-    return policy_document(*(each.document() for each in found))
+    arns = [arn for each in bedrock for arn in _bedrock_arns(each, region, account)]
+    action = permission_of("bedrock-runtime", "converse")
+    asked = [allow(action, *dict.fromkeys(arns))] if arns else []
+    return policy_document(*(each.document() for each in found), *asked)
+
+
+def _bedrock_arns(model: str, region: str, account: str) -> list[str]:
+    """ARNs of a model of Bedrock; an inference profile needs its model in all of its regions."""
+    if model.startswith("arn:"):
+        return [model]
+    if found := _BEDROCK_PROFILE.fullmatch(model):
+        return [
+            f"arn:aws:bedrock:{region}:{account}:inference-profile/{model}",
+            f"arn:aws:bedrock:*::foundation-model/{found[2]}",
+        ]
+    return [f"arn:aws:bedrock:{region}::foundation-model/{model}"]

@@ -315,6 +315,28 @@ def test_all_of_it_is_one_managed_policy_in_every_region(region: str) -> None:
     assert size(everything) <= MANAGED_POLICY_CHARS
 
 
+def test_bedrock_is_in_it_when_asked_for_and_for_these_models_alone(newsclf: Cli) -> None:
+    assert "bedrock" not in newsclf("policy").out
+    models = ("amazon.nova-lite-v1:0", "us.anthropic.claude-haiku-4-5-20251001-v1:0")
+    own = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+    given = [word for model in (*models, own) for word in ("--bedrock", model)]
+
+    result = newsclf(
+        "policy", "label", *given, "--region", "us-east-1", "--account", "123456789012"
+    )
+
+    (statement,) = json.loads(result.out)["Statement"]
+    assert statement["Action"] == ["bedrock:InvokeModel"]
+    assert statement["Resource"] == [
+        "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0",
+        f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{models[1]}",
+        "arn:aws:bedrock:*::foundation-model/anthropic.claude-haiku-4-5-20251001-v1:0",
+        own,
+    ]
+    both = json.loads(newsclf("policy", "logs", "--bedrock", models[0]).out)["Statement"]
+    assert [each["Action"][0].partition(":")[0] for each in both] == ["logs", "bedrock"]
+
+
 def test_the_command_says_how_much_of_iam_s_room_it_takes(newsclf: Cli) -> None:
     result = newsclf("policy", "--region", "ap-northeast-1", "--account", "123456789012")
 
@@ -327,6 +349,8 @@ def test_the_command_says_how_much_of_iam_s_room_it_takes(newsclf: Cli) -> None:
     ("arguments", "said"),
     [
         (["serve"], "serve needs no permissions on AWS"),
+        (["label"], "newsclf policy label --bedrock amazon.nova-lite-v1:0"),
+        (["label", "--bedrock", "a model"], "expected a model such as"),
         (["--account", "12"], "expected twelve digits"),
         (["--region", "Paris"], "expected a region"),
     ],
