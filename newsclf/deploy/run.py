@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from newsclf.common.errors import ConfigError
-from newsclf.deploy.aws.images import repository_arn, stock_image
+from newsclf.deploy.aws.images import check_serves, repository_arn, stock_image
 from newsclf.deploy.records import AwsDeployment, AwsSpec
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def spec_for(region: str, prices: PriceBook, **fields: Any) -> AwsSpec:
     price = prices.hosting_usd_per_hour(instance, region) if instance else None
     image = fields.get("image") or stock_image(region, instance)
     spec = AwsSpec.model_validate({**fields, "image": image, "usd_per_hour": price})
+    check_serves(image, instance)
     if (there := repository_arn(image).split(":")[3]) != region:
         raise ConfigError(
             f"--image {image}: it is in {there}, and SageMaker takes images of {region} only",

@@ -23,7 +23,7 @@ from newsclf.costs.formulas import (
     path_prices,
     path_usd,
 )
-from newsclf.costs.instances import family, vcpus
+from newsclf.costs.instances import check_measured_on_cpu, family, has_gpu, vcpus
 from newsclf.costs.prices import PriceBook
 from newsclf.frontier.records import Frontier, FrontierRow
 from newsclf.frontier.store import RESULT_FILE, read_frontier
@@ -33,6 +33,8 @@ from newsclf.reporting.text import amount, percentile_name
 
 _OPEN_LOADS = ("poisson", "constant")
 _DIGITS = 12
+_LOCAL = "local"
+"""How instances are called that are this machine, or some of its cores."""
 
 
 class CapacityOption(StrictRecord):
@@ -188,6 +190,7 @@ class _Planner:
         here = f"{found.machine.cpu}, {found.machine.cores} cores"
         known = self.request.prices.instances(region)
         priced = self.request.price_as or found.instance
+        check_measured_on_cpu(priced, "--price-as")
         sizes = [each for each in known if family(each) == family(priced)]
         for row in found.models:
             if row.speed is None:
@@ -237,6 +240,8 @@ class _Planner:
             if run.headlines_per_request > 1:
                 self.unusable.append(f"{where}: its requests hold several headlines")
                 continue
+            if instance.startswith(_LOCAL):
+                check_measured_on_cpu(priced, "--price-as")
             if priced is None:
                 self.unusable.append(f"{where}: it has no price (--price-as ml.c5.large)")
                 continue
@@ -246,6 +251,8 @@ class _Planner:
                 continue
             on = instance if on_aws else f"{run.machine.cpu} ({instance})"
             notes = [] if on_aws else [f"measured on {on}, not on {priced}"]
+            if on_aws and has_gpu(instance):
+                notes.append("its accuracy is that of int8; a GPU computes in bfloat16")
             if run.shares_host:
                 notes.append("client and server shared the machine")
             rate = evidence.rate_per_s / run.instance_count

@@ -12,7 +12,7 @@ from newsclf.common.files import write_text
 from newsclf.common.settings import DataSettings
 from newsclf.common.state_dir import writing
 from newsclf.common.visible import visible_json
-from newsclf.costs.instances import vcpus
+from newsclf.costs.instances import check_measured_on_cpu, vcpus
 from newsclf.costs.prices import PriceBook
 from newsclf.evaluation.rows import Model
 from newsclf.frontier.chart import frontier_figure
@@ -83,6 +83,7 @@ def frontier(request: FrontierRequest, callbacks: Callbacks) -> Frontier:
         StateError: The folder can't be written, or what is kept there is damaged.
     """
     require_extra("sklearn", "scipy", "jinja2", extra="train", purpose="evaluating")
+    check_measured_on_cpu(request.instance, "--instance")
     price = request.prices.hosting_price(request.instance, request.region)
     count = vcpus(request.instance)
     models = find_models(request.models)

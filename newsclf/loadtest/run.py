@@ -24,6 +24,7 @@ from newsclf.common.errors import (
 from newsclf.common.machine import available_cores, cpu_name
 from newsclf.common.state_dir import private_folder
 from newsclf.costs.formulas import RequestPath, path_prices
+from newsclf.costs.instances import check_measured_on_cpu
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.client import Address
 from newsclf.loadtest.generator import preflight
@@ -174,6 +175,8 @@ def _usd_per_hour(request: LoadtestRequest) -> float:
     prices.serverless_price(region)
     usd_per_hour = max(each.hosting.usd_per_hour for each in request.subjects.found)
     if request.price_as:
+        if any(subject.hosting.kind == "local" for subject in request.subjects.found):
+            check_measured_on_cpu(request.price_as, "--price-as")
         usd_per_hour = prices.hosting_usd_per_hour(request.price_as, region)
     usd_per_hour += request.subjects.recommender_usd_per_hour
     if request.max_cost_usd is not None and not usd_per_hour:

@@ -18,6 +18,7 @@ from newsclf.common.errors import ConfigError, require_extra
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import Settings
 from newsclf.common.urls import is_loopback, without_secrets
+from newsclf.costs.instances import has_gpu
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.client import Address
 from newsclf.deploy.hosting import Hosting
@@ -245,13 +246,21 @@ class _TemporaryModel:
         return aws_target(request.settings.state_dir, request.region, request.profile)
 
     @cached_property
-    def package(self) -> Package:
+    def packages(self) -> dict[bool, Package]:
+        """Packages that were made so far, by whether they are for a GPU."""
+        return {}
+
+    def package(self, instance: str | None) -> Package:
+        """The model, packed for an instance."""
         from newsclf.deploy.package.build import packed
 
-        settings = self.request.settings
-        return self.kept.enter_context(
-            packed(settings.model, self.request.archive, wheels=settings.state_dir / "wheels")
-        )
+        settings, gpu = self.request.settings, instance is not None and has_gpu(instance)
+        if gpu not in self.packages:
+            wheels = settings.state_dir / "wheels"
+            self.packages[gpu] = self.kept.enter_context(
+                packed(settings.model, self.request.archive, wheels=wheels, instance=instance)
+            )
+        return self.packages[gpu]
 
     def subjects(self, instances: Sequence[str]) -> Subjects:
         """An endpoint on each instance, one after the other, and Inference Recommender."""
@@ -293,13 +302,13 @@ class _TemporaryModel:
                 figures=target.metrics(name).read,
             ),
             identity=f"{instance} in {region}",
-            model_digest=self._digest(),
+            model_digest=self._digest(instance),
             open=deployed,
         )
 
-    def _digest(self) -> str:
+    def _digest(self, instance: str) -> str:
         if self.request.archive is not None:
-            return self.package.contents.model_digest
+            return self.package(instance).contents.model_digest
         return read_card(self.request.settings.model)[1].digest
 
     def _deployed(
@@ -308,7 +317,8 @@ class _TemporaryModel:
         from newsclf.deploy.aws.target import Request
         from newsclf.deploy.run import temporary_deployment
 
-        request = Request(name=name, package=self.package, spec=spec, endpoint=endpoint)
+        package = self.package(spec.instance)
+        request = Request(name=name, package=package, spec=spec, endpoint=endpoint)
         return temporary_deployment(self.target, request)
 
     @contextmanager

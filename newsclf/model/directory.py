@@ -32,6 +32,8 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 """The files that define a model's tokenizer."""
 ENGINE_FILES = ("config.json", *TOKENIZER_FILES, ONNX_FILE)
 """The files that an engine reads. Named here, so that who checks them need not load an engine."""
+GPU_FILES = ("config.json", *TOKENIZER_FILES, "model.safetensors")
+"""The files that the engine for GPUs reads."""
 _MAX_BYTES = 16 << 20
 _AGAIN = "copy the directory again, or newsclf train"
 FILES_PROBLEM = "not a table of the directory's files and their SHA-256"

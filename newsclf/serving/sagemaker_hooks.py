@@ -9,7 +9,8 @@ that rolls back an update of an endpoint depends on it. The text names the side 
     contract: …   400, the caller: the request is not of the agreed form
     internal: …   500, the model: lambda_src/handler.py turns it into 502
 
-ONNX Runtime comes with the archive, unpacked in `code/packages`. `model_fn` does not raise for an
+ONNX Runtime comes with the archive, unpacked in `code/packages`; an archive for GPUs has the GPU
+engine instead, for which the container has PyTorch. `model_fn` does not raise for an
 unusable model, because the toolkit would load it again with every request; `transform_fn` refuses
 each request instead. No headline is logged.
 
@@ -32,9 +33,12 @@ from newsclf.contract.requests import ContractError, parse_inputs, parse_json
 
 if TYPE_CHECKING:
     from newsclf.serving.engines.onnx_runtime import Engine
+    from newsclf.serving.engines.torch_gpu import GpuEngine
 
 _JSON = "application/json"
 _PACKAGES = Path(__file__).parent / "packages"
+_GPU_ENGINE = Path(__file__).parent / "newsclf/serving/engines/torch_gpu.py"
+"""Only archives for GPUs have it."""
 _log = logging.getLogger(__name__)
 
 
@@ -45,18 +49,15 @@ class Unusable:
     reason: str
 
 
-def model_fn(model_dir: str) -> Engine | Unusable:
+def model_fn(model_dir: str) -> Engine | GpuEngine | Unusable:
     """Load the model and make a test prediction."""
     if _PACKAGES.is_dir():  # in front of the container's own: the archive was made for these
         sys.path.insert(0, str(_PACKAGES))
     try:
         # Imported here so that a missing package counts as a model that can't be used.
-        from newsclf.model.directory import ENGINE_FILES, check_files, read_digests
-        from newsclf.serving.engines.onnx_runtime import PROBE, Engine
+        from newsclf.serving.engines.logits import PROBE
 
-        folder = Path(model_dir)
-        check_files(folder, read_digests(folder), ENGINE_FILES)
-        engine = Engine(folder)
+        engine = _engine(Path(model_dir))
         engine.classify([PROBE])
     except Exception as error:  # noqa: BLE001 - the container must stay up to report it
         _log.exception("the model cannot be used; every request will be refused")
@@ -64,8 +65,23 @@ def model_fn(model_dir: str) -> Engine | Unusable:
     return engine
 
 
+def _engine(folder: Path) -> Engine | GpuEngine:
+    from newsclf.model.directory import ENGINE_FILES, GPU_FILES, check_files, read_digests
+
+    digests = read_digests(folder)
+    if _GPU_ENGINE.is_file():
+        from newsclf.serving.engines.torch_gpu import GpuEngine
+
+        check_files(folder, digests, GPU_FILES)
+        return GpuEngine(folder)
+    from newsclf.serving.engines.onnx_runtime import Engine
+
+    check_files(folder, digests, ENGINE_FILES)
+    return Engine(folder)
+
+
 def transform_fn(
-    model: Engine | Unusable,
+    model: Engine | GpuEngine | Unusable,
     body: str | bytes,
     content_type: str | None,
     accept: str,
@@ -106,7 +122,9 @@ def _failed(context: Any, reason: str) -> str:
     return json.dumps(error)
 
 
-def _answer(model: Engine, body: str | bytes, content_type: str | None, accept: str) -> str:
+def _answer(
+    model: Engine | GpuEngine, body: str | bytes, content_type: str | None, accept: str
+) -> str:
     media_type = (content_type or _JSON).partition(";")[0].strip().lower()
     if media_type not in (_JSON, "application/octet-stream"):
         raise ContractError("send application/json")

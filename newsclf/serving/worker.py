@@ -17,7 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from newsclf.common.errors import ModelError
-from newsclf.serving.engines.onnx_runtime import PROBE, Engine
+from newsclf.serving.engines.logits import PROBE
+from newsclf.serving.engines.onnx_runtime import Engine
 
 
 def main() -> None:

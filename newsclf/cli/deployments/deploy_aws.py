@@ -84,7 +84,7 @@ def deploy_on_aws(
 
     output.note("packing the model" if options.archive is None else f"checking {options.archive}")
     wheels = settings.state_dir / "wheels"
-    with packed(settings.model, options.archive, wheels=wheels) as package:
+    with packed(settings.model, options.archive, wheels=wheels, instance=spec.instance) as package:
         plan = target.plan(Request(name=name, package=package, spec=spec, force=options.force))
         deployment = target.apply(plan) if approve(plan) else None
     if deployment is None:

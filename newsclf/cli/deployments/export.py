@@ -93,7 +93,8 @@ def export(
             hint="add --out FILE",
         )
     output.note("packing the model" if archive is None else f"checking {archive}")
-    with packed(settings.model, archive, wheels=settings.state_dir / "wheels") as package:
+    wheels = settings.state_dir / "wheels"
+    with packed(settings.model, archive, wheels=wheels, instance=spec.instance) as package:
         found = target.template(
             TemplateRequest(form=options.export, name=name, package=package, spec=spec, api=request)
         )

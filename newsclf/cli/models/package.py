@@ -34,6 +34,12 @@ def package(
     float_weights: Annotated[
         bool, typer.Option("--float-weights", help="Pack the float weights too.")
     ] = False,
+    gpu: Annotated[
+        bool,
+        typer.Option(
+            "--gpu", help="For ml.g5 and ml.g6: float weights for the GPU's PyTorch, no int8."
+        ),
+    ] = False,
     wheels: Annotated[
         Path | None,
         typer.Option(
@@ -62,12 +68,16 @@ def package(
     from newsclf.deploy.package.build import package as run
 
     if check is not None:
-        if model or out or wheels or requirements or float_weights or overwrite:
+        if model or out or wheels or requirements or float_weights or gpu or overwrite:
             raise ConfigError(
                 "--check takes no other option or argument", hint=f"newsclf package --check {check}"
             )
         packed = run_check(check)
     else:
+        if gpu and (wheels or requirements):
+            raise ConfigError(
+                "--gpu takes no --wheels or --requirements: the container for GPUs has all it needs"
+            )
         settings = general.settings(model=model)
         packed = run(
             PackageRequest(
@@ -77,6 +87,7 @@ def package(
                 wheels=wheels,
                 requirements=requirements,
                 float_weights=float_weights,
+                gpu=gpu,
                 overwrite=overwrite,
             )
         )

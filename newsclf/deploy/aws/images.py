@@ -1,8 +1,8 @@
 """AWS's stock containers for serving and training, by region.
 
-Serving: Amazon's Hugging Face PyTorch inference image for CPUs. Source: the `sagemaker` package's
-image_uri_config/huggingface.json (tag, registries); AWS Deep Learning Containers, Dockerfile of 2.6
-for CPU (Python 3.12, x86-64), read 2026-11-22.
+Serving: Amazon's Hugging Face PyTorch inference images for CPUs and for GPUs. Source: the
+`sagemaker` package's image_uri_config/huggingface.json (tags, registries), read 2026-11-27; AWS
+Deep Learning Containers, Dockerfile of 2.6 for CPU (Python 3.12, x86-64), read 2026-11-22.
 
 Training: Amazon's PyTorch images for SageMaker; the Hugging Face ones are for GPUs alone. Source:
 image_uri_config/pytorch-amzn2023.json (same registries); AWS Deep Learning Containers,
@@ -17,10 +17,15 @@ from __future__ import annotations
 import re
 
 from newsclf.common.errors import ConfigError
+from newsclf.costs.instances import has_gpu
 
 _CPU_TRAINING_TAG = "pytorch:2.13.0-cpu-amzn2023-sagemaker"
 _GPU_TRAINING_TAG = "pytorch:2.13.0-cu133-amzn2023-sagemaker"
 _TAG = "huggingface-pytorch-inference:2.6.0-transformers5.5.3-cpu-py312-ubuntu22.04"
+_GPU_TAG = "huggingface-pytorch-inference:2.6.0-transformers5.5.3-gpu-py312-cu124-ubuntu22.04"
+_GPU_AMI = "al2-ami-sagemaker-inference-gpu-3-1"
+"""The AMI with the driver (550) for that image's CUDA 12.4. Source: API of SageMaker,
+ProductionVariant, read 2026-11-27."""
 _MAIN = "763104351884"
 _MAIN_REGIONS = (
     "us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-central-1 eu-north-1"
@@ -63,7 +68,10 @@ TRAINING_REGIONS = frozenset(_REGISTRIES)
 SERVING_REGIONS = TRAINING_REGIONS - _ONLY_TRAINING
 _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)[:@].+")
 _GRAVITON = re.compile(r"ml\.[a-z]+\d+g[a-z]*\.")
-_NVIDIA = re.compile(r"ml\.[gp]\d")
+_FOR_CPUS = re.compile(r"[:-]cpu(-|$)")
+"""How Amazon names its images for CPUs."""
+_SERVING_GPU = re.compile(r"ml\.g[56]\.(|[248]|16)xlarge")
+"""A10G and L4, which compute in bfloat16: the sizes that have one GPU."""
 _TOO_OLD = re.compile(r"ml\.p[23][a-z]*\.")
 """GPUs that CUDA 13 no longer supports: K80 and V100 (CUDA 13.0's release notes)."""
 _OTHER_ACCELERATOR = re.compile(r"ml\.(trn|inf)\d")
@@ -71,11 +79,11 @@ _OTHER_INSTANCE = "choose an instance such as ml.c7i.large, or name an image wit
 
 
 def stock_image(region: str, instance: str | None) -> str:
-    """The stock image for serving, which an archive of `newsclf package` is made for.
+    """The stock image for serving, for which `newsclf package` makes archives.
 
     Raises:
-        ConfigError: none is known in the region, it does not run on the instance, or it cannot use
-            the instance's accelerator.
+        ConfigError: none is known in the region, or it does not run on the instance or cannot use
+            its accelerator.
     """
     if region in _ONLY_TRAINING:
         raise ConfigError(
@@ -83,22 +91,46 @@ def stock_image(region: str, instance: str | None) -> str:
             hint="name one with --image, such as a copy of another region's in a repository of your"
             f" own; known regions: {', '.join(sorted(SERVING_REGIONS))}",
         )
-    image = _stock(region, instance, _TAG)
+    is_gpu = instance is not None and has_gpu(instance)
+    image = _stock(region, instance, _GPU_TAG if is_gpu else _TAG)
     check_serves(image, instance)
     return image
 
 
 def check_serves(image: str, instance: str | None) -> None:
-    """Raise ConfigError if an image is the stock one, and not suitable for the instance."""
-    if instance is None or not image.endswith(_TAG):
+    """Raise ConfigError if an image is known not to be suitable for the instance."""
+    is_gpu = instance is not None and has_gpu(instance)
+    if is_gpu and (image.endswith(_TAG) or _FOR_CPUS.search(image)):
+        raise ConfigError(
+            f"{instance}: its GPU would be idle, since the image has no CUDA: {image}",
+            hint="leave --image out, or choose an instance such as ml.c7i.large",
+        )
+    if image.endswith(_GPU_TAG) and not is_gpu:
+        raise ConfigError(
+            f"{instance or 'serverless inference'}: it has no GPU, and the image and the archive"
+            " are for one",
+            hint="choose an instance such as ml.g6.xlarge",
+        )
+    if instance is None or not image.endswith((_TAG, _GPU_TAG)):
         return
-    if _NVIDIA.match(instance) or _OTHER_ACCELERATOR.match(instance):
+    if is_gpu and not _SERVING_GPU.fullmatch(instance):
+        raise ConfigError(
+            f"{instance}: newsclf serves on one GPU that computes in bfloat16",
+            hint="ml.g6.xlarge or ml.g5.xlarge, more of them with --min and --max, or an image of"
+            " your own with --image",
+        )
+    if _OTHER_ACCELERATOR.match(instance):
         raise ConfigError(
             f"{instance}: its accelerator would be idle, since the stock image and the archive"
-            " are for CPUs",
+            " are for CPUs and NVIDIA GPUs",
             hint=_OTHER_INSTANCE,
         )
     _check_processor(instance)
+
+
+def inference_ami(image: str) -> str | None:
+    """The AMI that an image needs on its instances; None: SageMaker's default will do."""
+    return _GPU_AMI if image.endswith(_GPU_TAG) else None
 
 
 def training_image(region: str, instance: str) -> str:
@@ -117,9 +149,7 @@ def training_image(region: str, instance: str) -> str:
             f"{instance}: its GPU is too old for the CUDA 13 of the training image",
             hint="choose an instance such as ml.g5.xlarge, or name an image with --image",
         )
-    return _stock(
-        region, instance, _GPU_TRAINING_TAG if _NVIDIA.match(instance) else _CPU_TRAINING_TAG
-    )
+    return _stock(region, instance, _GPU_TRAINING_TAG if has_gpu(instance) else _CPU_TRAINING_TAG)
 
 
 def _stock(region: str, instance: str | None, tag: str) -> str:

@@ -7,6 +7,9 @@
     code/packages/…                                unpacked wheels that the container lacks
     code/SHA256SUMS                                SHA-256 of everything under code/
 
+An archive for GPUs has model.safetensors instead of model.onnx, and no packages: the container for
+GPUs has PyTorch.
+
 The container only finds them at the root of the archive. There is no code/requirements.txt, so the
 container's toolkit does not run pip: in a serverless endpoint its user may lack the right to write
 where pip installs.
@@ -27,7 +30,7 @@ from typing import TYPE_CHECKING, cast
 from newsclf.common import tar
 from newsclf.common.errors import ModelError
 from newsclf.common.files import file_digest
-from newsclf.model.directory import CARD_FILE, ENGINE_FILES, digest_of
+from newsclf.model.directory import CARD_FILE, ENGINE_FILES, GPU_FILES, digest_of
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -51,11 +54,15 @@ MODULES = (
     "newsclf/model/directory.py",
     "newsclf/serving/__init__.py",
     "newsclf/serving/engines/__init__.py",
-    "newsclf/serving/engines/onnx_runtime.py",
+    "newsclf/serving/engines/logits.py",
     "newsclf/serving/engines/tokens.py",
 )
-"""The modules of this package that the hooks import; a test compares."""
-_REQUIRED = (*ENGINE_FILES, CARD_FILE, HOOKS, RUNTIME, SUMS)
+"""The modules of this package that the hooks import, with either engine; a test compares."""
+ENGINE = "newsclf/serving/engines/onnx_runtime.py"
+GPU_ENGINE = "newsclf/serving/engines/torch_gpu.py"
+"""The module of the engine for GPUs, by which an archive for them is known."""
+_REQUIRED = (*ENGINE_FILES, CARD_FILE, HOOKS, f"{CODE}{ENGINE}", RUNTIME, SUMS)
+_REQUIRED_ON_GPU = (*GPU_FILES, CARD_FILE, HOOKS, SUMS)
 _LIST_LIMIT_BYTES = 1024 * 1024
 """Size up to which the card and the sums are read into memory; newsclf writes smaller ones."""
 UNPACKED_LIMIT_BYTES = 8 * 1024**3
@@ -79,6 +86,11 @@ class Contents:
     model_digest: str
     members: tuple[Member, ...]
     """In the archive's order."""
+
+    @property
+    def is_for_gpu(self) -> bool:
+        """Whether it is for instances with a GPU, and for no others."""
+        return any(member.name == f"{CODE}{GPU_ENGINE}" for member in self.members)
 
 
 def write_archive(
@@ -168,7 +180,8 @@ def _safe_name(path: Path, info: tarfile.TarInfo) -> str:
 
 
 def _check_layout(path: Path, members: Mapping[str, Member]) -> None:
-    missing = [name for name in _REQUIRED if name not in members]
+    required = _REQUIRED_ON_GPU if f"{CODE}{GPU_ENGINE}" in members else _REQUIRED
+    missing = [name for name in required if name not in members]
     if not missing:
         return
     folders = sorted({name.partition("/")[0] for name in members} - {CODE.rstrip("/")})

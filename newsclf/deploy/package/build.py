@@ -12,9 +12,17 @@ import newsclf
 from newsclf.common.errors import ConfigError, reason_of
 from newsclf.common.files import file_digest
 from newsclf.common.settings import shipped_config
+from newsclf.costs.instances import has_gpu
 from newsclf.deploy.package import archive
 from newsclf.deploy.package.wheels import fetched_wheels, read_pins, unpacked, wheels_in
-from newsclf.model.directory import CARD_FILE, ENGINE_FILES, check_files, find_model, read_digests
+from newsclf.model.directory import (
+    CARD_FILE,
+    ENGINE_FILES,
+    GPU_FILES,
+    check_files,
+    find_model,
+    read_digests,
+)
 
 REQUIREMENTS_FILE = "container-requirements.txt"
 _RUNTIME = "onnxruntime"
@@ -34,6 +42,8 @@ class PackageRequest:
     """Pins and hashes of the wheels; None: those for the stock container."""
     float_weights: bool = False
     """Also pack the float weights and every other file that the card lists."""
+    gpu: bool = False
+    """For instances with a GPU: the float weights and no ONNX Runtime."""
     overwrite: bool = False
 
 
@@ -64,7 +74,8 @@ def package(request: PackageRequest) -> Package:
         )
     folder = find_model(request.model)
     digests = read_digests(folder)
-    names = sorted({*ENGINE_FILES, *(digests if request.float_weights else ())})
+    needed = GPU_FILES if request.gpu else ENGINE_FILES
+    names = sorted({*needed, *(digests if request.float_weights else ())})
     check_files(folder, digests, names)
     try:
         code = _code(request)
@@ -94,7 +105,9 @@ def check(path: Path) -> Package:
 
 
 @contextmanager
-def packed(model: Path, archive: Path | None, *, wheels: Path) -> Iterator[Package]:
+def packed(
+    model: Path, archive: Path | None, *, wheels: Path, instance: str | None = None
+) -> Iterator[Package]:
     """Check a given archive, or make a temporary one of a model directory.
 
     The same model gives the same bytes, so that an unchanged deployment is recognised.
@@ -103,21 +116,43 @@ def packed(model: Path, archive: Path | None, *, wheels: Path) -> Iterator[Packa
         model: The model directory; ignored if there is an archive.
         archive: A `model.tar.gz`.
         wheels: Cache folder of downloaded wheels.
+        instance: The instance that it is for; None: serverless, which has no GPU.
 
     Raises:
         ModelError: there is no model or archive, or it is damaged.
+        ConfigError: the archive is not for the instance.
         DownloadError: the wheels could not be downloaded.
     """
+    gpu = instance is not None and has_gpu(instance)
     if archive is not None:
-        yield check(archive)
+        found = check(archive)
+        if found.contents.is_for_gpu != gpu:
+            raise ConfigError(
+                f"{archive}: it is for {'GPUs' if not gpu else 'CPUs'}, and"
+                f" {instance or 'serverless inference'} has {'a' if gpu else 'no'} GPU",
+                hint=f"newsclf package{' --gpu' if gpu else ''} --out FILE makes one that fits",
+            )
+        yield found
         return
     with tempfile.TemporaryDirectory(prefix="newsclf-") as scratch:
         out = Path(scratch) / "model.tar.gz"
-        yield package(PackageRequest(model=model, out=out, cache=wheels))
+        yield package(PackageRequest(model=model, out=out, cache=wheels, gpu=gpu))
 
 
 def _code(request: PackageRequest) -> dict[str, Path | bytes]:
     """The files under `code/`, by their path there."""
+    root = Path(newsclf.__file__).parents[1]
+    engine = archive.GPU_ENGINE if request.gpu else archive.ENGINE
+    packages = {} if request.gpu else _packages(request)
+    return {
+        "inference.py": root / "newsclf/serving/sagemaker_hooks.py",
+        **{name: root / name for name in (*archive.MODULES, engine)},
+        **{f"packages/{name}": content for name, content in packages.items()},
+    }
+
+
+def _packages(request: PackageRequest) -> dict[str, bytes]:
+    """The files of the packages that the stock container for CPUs lacks."""
     requirements = request.requirements or shipped_config(REQUIREMENTS_FILE)
     pins = read_pins(requirements)
     if all(pin.name != _RUNTIME for pin in pins):
@@ -127,10 +162,4 @@ def _code(request: PackageRequest) -> dict[str, Path | bytes]:
         if request.wheels
         else fetched_wheels(requirements, pins, request.cache)
     )
-    root = Path(newsclf.__file__).parents[1]
-    packages = {name: content for wheel in wheels for name, content in unpacked(wheel).items()}
-    return {
-        "inference.py": root / "newsclf/serving/sagemaker_hooks.py",
-        **{name: root / name for name in archive.MODULES},
-        **{f"packages/{name}": content for name, content in packages.items()},
-    }
+    return {name: content for wheel in wheels for name, content in unpacked(wheel).items()}

@@ -23,6 +23,7 @@ from newsclf.costs.formulas import (
     serverless_usd_per_request,
     usd_per_million,
 )
+from newsclf.costs.instances import check_measured_on_cpu
 from newsclf.costs.prices import HostingPrice, PriceBook
 from newsclf.loadtest.analysis.deciding_points import Measured, by_instance
 from newsclf.loadtest.store.records import PointSummary, Run, Search
@@ -214,4 +215,6 @@ class RunCosts:
     def _price(self, instance: str) -> HostingPrice | None:
         """The price of an instance; None for a machine outside AWS that is not priced as one."""
         name = instance if instance.startswith("ml.") else self.basis.price_as
+        if instance.startswith("local"):
+            check_measured_on_cpu(name, "--price-as")
         return self.prices.hosting_price(name, self.basis.region) if name else None

@@ -14,12 +14,10 @@ import onnxruntime
 
 from newsclf.common.errors import ModelError
 from newsclf.contract.answers import Prediction
-from newsclf.contract.labels import LABELS, label_mapping_error
 from newsclf.model.directory import ENGINE_FILES, ONNX_FILE, TOKENIZER_FILES
 from newsclf.serving.engines import tokens
+from newsclf.serving.engines.logits import check_classes, predictions
 
-PROBE = "Sales rose in the third quarter"
-"""Headline of the test prediction that shows that a loaded model also runs."""
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 _DAMAGED = "newsclf optimize makes model.onnx again, newsclf train the rest"
 
@@ -59,9 +57,7 @@ class Engine:
             raise ModelError(
                 f"{folder}: the model can't be loaded ({error})", hint=_DAMAGED
             ) from error
-        classes = config.get("id2label") if isinstance(config, dict) else None
-        if problem := label_mapping_error(classes):
-            raise ModelError(f"{folder}: {problem}", hint="newsclf train makes a model that fits")
+        check_classes(folder, config)
         self._input_names = {node.name for node in self._session.get_inputs()}
         self._workers = ThreadPoolExecutor(threads) if threads > 1 else None
 
@@ -93,18 +89,7 @@ class Engine:
             raise ModelError(
                 f"{self._folder}: the model failed ({reason})", hint=_DAMAGED
             ) from error
-        if logits.shape != (1, len(LABELS)):
-            raise ModelError(
-                f"{self._folder}: the model's output has the shape {list(logits.shape)}, not one"
-                f" row of {len(LABELS)} classes",
-                hint=_DAMAGED,
-            )
-        if not np.isfinite(logits).all():
-            raise ModelError(
-                f"{self._folder}: the model's scores are not finite numbers", hint=_DAMAGED
-            )
-        exponentials = np.exp(logits[0] - logits.max())
-        return Prediction(tuple((exponentials / exponentials.sum()).tolist()))
+        return predictions(self._folder, logits, rows=1, hint=_DAMAGED)[0]
 
 
 def _check_digests(folder: Path, contents: Mapping[str, bytes], digests: Mapping[str, str]) -> None:

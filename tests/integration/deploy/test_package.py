@@ -16,9 +16,11 @@ import pytest
 from botocore.stub import Stubber
 
 from newsclf.common.files import file_digest
-from newsclf.deploy.package.archive import MODULES
+from newsclf.contract.labels import LABELS
+from newsclf.deploy.package.archive import ENGINE, GPU_ENGINE, MODULES
 from newsclf.model.card import read_card
 from newsclf.serving.engines.onnx_runtime import Engine
+from newsclf.serving.engines.torch_gpu import GpuEngine
 from newsclf.serving.sagemaker_hooks import Unusable, model_fn, transform_fn
 from tests.conftest import Cli, Result
 from tests.support.builders import LAMBDA_ENVIRONMENT, build_wheels, sample_rows
@@ -39,6 +41,12 @@ for body, content_type in requests:
         answers.append(str(error))
 loaded = [m.__file__ for name, m in sys.modules.items() if name.split(".")[0] == "newsclf"]
 json.dump({"answers": answers, "loaded": loaded}, sys.stdout)
+"""
+ON_THE_CPU = """
+import functools
+from newsclf.serving.engines import torch_gpu
+torch_gpu.GpuEngine = functools.partial(torch_gpu.GpuEngine, device="cpu")
+model = module.model_fn(folder)
 """
 
 
@@ -72,10 +80,12 @@ def unpacked(model: Path, pack: Any) -> Path:
     return Path("ml").resolve()
 
 
-def call(folder: Path, requests: list[tuple[str, str]]) -> dict[str, Any]:
+def call(
+    folder: Path, requests: list[tuple[str, str]], script: str = AS_THE_TOOLKIT
+) -> dict[str, Any]:
     """Call the packed hooks in a process that finds nothing of ours but `code/`."""
     done = subprocess.run(
-        [sys.executable, "-I", "-c", AS_THE_TOOLKIT, folder],
+        [sys.executable, "-I", "-c", script, folder],
         input=json.dumps(requests),
         capture_output=True,
         text=True,
@@ -127,6 +137,19 @@ def test_float_weights_travel_when_asked_for(model: Path, pack: Any) -> None:
     }
 
     assert "model.safetensors" in names
+
+
+def test_an_archive_for_gpus_has_float_weights_and_no_packages(model: Path, newsclf: Cli) -> None:
+    result = newsclf("package", model, "--gpu", "--json")
+
+    assert result.exit_code == 0, result.err
+    names = {file["name"] for file in json.loads(result.out)["files"]}
+    assert {"model.safetensors", f"code/{GPU_ENGINE}"} <= names
+    assert not {name for name in names if name.startswith("code/packages/")}
+    assert not {"model.onnx", f"code/{ENGINE}"} & names
+    assert newsclf("package", "--check", "model.tar.gz").exit_code == 0
+    refused = newsclf("package", model, "--gpu", "--wheels", ".", "--overwrite")
+    assert (refused.exit_code, "--gpu takes no --wheels" in refused.err) == (2, True)
 
 
 def test_an_archive_is_replaced_only_when_asked_and_only_by_a_whole_one(
@@ -211,7 +234,41 @@ def test_the_code_folder_is_all_the_hooks_need_and_answers_like_the_engine(
     many, one = map(json.loads, called["answers"])
     assert (many, one) == (expected, expected[0])
     loaded = {Path(name).relative_to(unpacked / "code").as_posix() for name in called["loaded"]}
-    assert loaded == set(MODULES)
+    assert loaded == {*MODULES, ENGINE}
+
+
+@pytest.fixture
+def unpacked_for_gpu(model: Path, newsclf: Cli) -> Path:
+    """The contents of an archive for GPUs."""
+    assert newsclf("package", model, "--gpu").exit_code == 0
+    with tarfile.open("model.tar.gz") as archive:
+        archive.extractall("ml", filter="data")
+    return Path("ml").resolve()
+
+
+def test_an_archive_for_gpus_is_refused_by_every_request_where_there_is_none(
+    unpacked_for_gpu: Path,
+) -> None:
+    called = call(unpacked_for_gpu, [('{"inputs": "Profit rose"}', JSON)])
+
+    (answer,) = called["answers"]
+    assert answer.startswith("internal: the model cannot be used")
+    assert "packed for a GPU, and PyTorch finds none here" in answer
+
+
+def test_the_gpu_engine_answers_like_the_float_model(unpacked_for_gpu: Path) -> None:
+    texts = [text for text, _ in sample_rows()[:20]]
+    script = AS_THE_TOOLKIT.replace("model = module.model_fn(folder)", ON_THE_CPU)
+
+    called = call(unpacked_for_gpu, [(json.dumps({"inputs": texts}), JSON)], script)
+
+    (answer,) = map(json.loads, called["answers"])
+    expected = [p.scores for p in GpuEngine(unpacked_for_gpu, device="cpu").classify(texts)]
+    assert [{each["label"]: each["score"] for each in row} for row in answer] == [
+        dict(zip(LABELS, scores, strict=True)) for scores in expected
+    ]
+    loaded = {Path(n).relative_to(unpacked_for_gpu / "code").as_posix() for n in called["loaded"]}
+    assert loaded == {*MODULES, GPU_ENGINE}
 
 
 def test_the_runtime_is_the_archive_s_own(unpacked: Path) -> None:

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from newsclf.common.errors import ConfigError
-from newsclf.deploy.aws.images import SERVING_REGIONS, TRAINING_REGIONS, stock_image, training_image
+from newsclf.deploy.aws.images import (
+    SERVING_REGIONS,
+    TRAINING_REGIONS,
+    check_serves,
+    inference_ami,
+    stock_image,
+    training_image,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,15 +67,7 @@ def test_other_gpus_get_the_training_image_with_cuda(instance: str) -> None:
 
 @pytest.mark.parametrize(
     "instance",
-    [
-        "ml.g5.xlarge",
-        "ml.g4dn.xlarge",
-        "ml.p3.2xlarge",
-        "ml.p4d.24xlarge",
-        "ml.inf1.xlarge",
-        "ml.inf2.xlarge",
-        "ml.trn1.2xlarge",
-    ],
+    ["ml.inf1.xlarge", "ml.inf2.xlarge", "ml.trn1.2xlarge"],
 )
 def test_serving_on_an_accelerator_that_would_be_idle_is_refused(instance: str) -> None:
     with pytest.raises(ConfigError, match="would be idle") as raised:
@@ -76,6 +75,50 @@ def test_serving_on_an_accelerator_that_would_be_idle_is_refused(instance: str) 
 
     assert "ml.c7i.large" in (raised.value.hint or "")
     assert "--image" in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize("instance", ["ml.g5.xlarge", "ml.g5.16xlarge", "ml.g6.2xlarge"])
+def test_a_gpu_is_served_by_the_image_and_ami_of_its_cuda(instance: str) -> None:
+    image = stock_image("us-east-1", instance)
+
+    assert "-gpu-py312-cu124-" in image
+    assert inference_ami(image) == "al2-ami-sagemaker-inference-gpu-3-1"  # CUDA 12.4
+    assert inference_ami(stock_image("us-east-1", "ml.c5.large")) is None
+    if find_spec("sagemaker") is not None:
+        from sagemaker.core import image_uris
+
+        listed = image_uris.retrieve(
+            framework="huggingface",
+            region="us-east-1",
+            version="5.5.3",
+            base_framework_version="pytorch2.6.0",
+            py_version="py312",
+            instance_type=instance,
+            image_scope="inference",
+        )
+        assert image == listed
+
+
+@pytest.mark.parametrize(
+    "instance", ["ml.g4dn.xlarge", "ml.g5.12xlarge", "ml.g6e.xlarge", "ml.p4d.24xlarge"]
+)
+def test_other_gpus_do_not_serve(instance: str) -> None:
+    with pytest.raises(ConfigError, match="one GPU that computes in bfloat16") as raised:
+        stock_image("us-east-1", instance)
+
+    assert "ml.g6.xlarge" in (raised.value.hint or "")
+
+
+def test_an_image_serves_only_on_what_it_is_for() -> None:
+    gpu, cpu = stock_image("us-east-1", "ml.g5.xlarge"), stock_image("us-east-1", None)
+
+    for image, instance, said in (
+        (cpu, "ml.g5.xlarge", "no CUDA"),
+        (gpu, "ml.c5.large", "has no GPU"),
+        (gpu, None, "serverless inference: it has no GPU"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            check_serves(image, instance)
 
 
 @pytest.mark.parametrize("instance", ["ml.c7g.large", "ml.m6gd.large", "ml.r8g.large"])

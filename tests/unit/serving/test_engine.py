@@ -18,7 +18,8 @@ from newsclf.common.errors import ModelError
 from newsclf.contract.limits import MAX_READ_CHARACTERS
 from newsclf.model.directory import ENGINE_FILES, TOKENIZER_FILES
 from newsclf.serving.engines import tokens
-from newsclf.serving.engines.onnx_runtime import PROBE, Engine
+from newsclf.serving.engines.logits import PROBE
+from newsclf.serving.engines.onnx_runtime import Engine
 from tests.conftest import Cli
 from tests.support.builders import build_serving_model, list_files, sample_rows, save_onnx
 

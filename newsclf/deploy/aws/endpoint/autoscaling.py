@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from newsclf.costs.instances import vcpus
+from newsclf.costs.instances import workers
 from newsclf.deploy.aws.call.errors import is_not_found
 from newsclf.deploy.aws.endpoint.config import VARIANT
 from newsclf.deploy.aws.walk.resource import SimpleResource, has
@@ -79,12 +79,12 @@ class AutoScaling(SimpleResource):
 
     @property
     def target_in_flight(self) -> float:
-        """Requests in flight per instance: one for each vCPU.
+        """Requests in flight per instance: one for each that is answered at once.
 
         In a queue with c servers that many are there at 62 % (c = 2) to 79 % (c = 8) of its
         capacity (M/M/c), so waiting is short and little is idle.
         """
-        return float(vcpus(self.instance))
+        return float(workers(self.instance))
 
     @property
     def detail(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from newsclf.deploy.aws.call.errors import is_not_found
 from newsclf.deploy.aws.endpoint.model import NamedByContent
+from newsclf.deploy.aws.images import inference_ami
 from newsclf.deploy.records import AwsSpec
 
 VARIANT = "AllTraffic"
@@ -40,5 +41,7 @@ def definition_of(spec: AwsSpec, model: str) -> dict[str, Any]:
         "ModelDataDownloadTimeoutInSeconds": _START_TIMEOUT_S,
         "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
     }
+    if ami := inference_ami(spec.image):
+        variant["InferenceAmiVersion"] = ami
     volumes = {"KmsKeyId": spec.kms_key} if spec.kms_key else {}
     return {"ProductionVariants": [variant], **volumes}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from newsclf.common.errors import StateError
+from newsclf.costs.instances import has_gpu, workers
 from newsclf.deploy.aws.call.errors import RefusedError, is_not_yet_assumable
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
@@ -104,11 +105,18 @@ def model_definition(names: Names, spec: AwsSpec, key: str) -> dict[str, Any]:
         "PrimaryContainer": {
             "Image": spec.image,
             "ModelDataUrl": f"s3://{names.bucket}/{key}",
-            "Environment": {"SAGEMAKER_PROGRAM": "inference.py"},
+            "Environment": {"SAGEMAKER_PROGRAM": "inference.py", **_workers(spec.instance)},
         },
         "ExecutionRoleArn": names.role_arn(names.role("endpoint")),
         **network,
     }
+
+
+def _workers(instance: str | None) -> dict[str, str]:
+    """On a GPU the container starts one worker, which would leave it idle between requests."""
+    if instance is None or not has_gpu(instance):
+        return {}
+    return {"SAGEMAKER_MODEL_SERVER_WORKERS": str(workers(instance))}
 
 
 def vpc_config(vpc: Vpc) -> dict[str, list[str]]:

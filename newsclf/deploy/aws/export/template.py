@@ -72,6 +72,7 @@ def template(clients: Clients, request: TemplateRequest) -> Template:
     write = cloudformation.document if request.form == "cloudformation" else terraform.document
     bucket = names.bucket.replace(ACCOUNT, "ACCOUNT")
     packed = shlex.quote(str(request.package.source))
+    gpu = "--gpu " if request.package.contents.is_for_gpu else ""
     is_archive = request.package.source.is_file()
     uploads = [(packed if is_archive else "model.tar.gz", key_of(names, archive))]
     if request.form == "cloudformation":
@@ -82,7 +83,7 @@ def template(clients: Clients, request: TemplateRequest) -> Template:
         code,
         [
             f"aws s3 mb s3://{bucket} --region {names.region}",
-            *([] if is_archive else [f"newsclf package {packed} --out model.tar.gz"]),
+            *([] if is_archive else [f"newsclf package {gpu}{packed} --out model.tar.gz"]),
             *(f"aws s3 cp {path} s3://{bucket}/{key}" for path, key in uploads),
         ],
     )

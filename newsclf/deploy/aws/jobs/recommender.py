@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from newsclf.common.errors import ConfigError
+from newsclf.costs.instances import has_gpu
 from newsclf.deploy.aws.bucket import delete_below
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError, is_not_yet_assumable
@@ -83,6 +84,12 @@ def check_instances(instances: Sequence[str]) -> None:
             raise ConfigError(
                 f"--recommender: {instance} is burstable, which Inference Recommender refuses",
                 hint="take an instance such as ml.c5.large, or leave --recommender out",
+            )
+        if has_gpu(instance):
+            raise ConfigError(
+                f"--recommender: {instance} has a GPU, and a job can't choose the AMI with the"
+                " driver for it",
+                hint="leave --recommender out; --instances measures GPUs, too",
             )
 
 

@@ -210,7 +210,7 @@ def test_an_instance_that_the_stock_image_is_not_for_is_refused(
     spec = AwsSpec(image=stock_image("us-east-1", None))
     stock = WITH_MODEL.model_copy(update={"spec": spec})
 
-    with pytest.raises(ConfigError, match=r"for CPUs|ARM processor"):
+    with pytest.raises(ConfigError, match=r"no CUDA|ARM processor"):
         transform(clients, stock, replace(REQUEST, instance=instance))
     assert clients.client("sagemaker").list_transform_jobs()["TransformJobSummaries"] == []
 

@@ -446,7 +446,15 @@ def test_ctrl_c_ends_a_teardown_that_waits_and_the_next_one_goes_on(
         (["--region", "us east"], "expected a region such as us-east-1"),
         (["--ttl", "5m"], "15m is the minimum"),
         (["--vpc", "subnet-1:sg-1"], "two subnets at least"),
-        (["--instance", "ml.g5.xlarge"], "its accelerator would be idle"),
+        (["--instance", "ml.inf2.xlarge"], "its accelerator would be idle"),
+        (["--instance", "ml.g5.xlarge"], "it is for CPUs, and ml.g5.xlarge has a GPU"),
+        (
+            [
+                *("--instance", "ml.g6.xlarge", "--image"),
+                "763104351884.dkr.ecr.us-east-1.amazonaws.com/tei:2.0.1-cpu-py310",
+            ],
+            "the image has no CUDA",
+        ),
     ],
 )
 def test_what_can_not_work_is_refused_at_once(
