@@ -175,6 +175,7 @@ def measure(group: Group, classify: Classify) -> Iterator[Result]:
 
 def report(texts: Iterable[list[Target]], classify: Classify) -> Iterator[str]:
     """Lines with what each method achieved in each group."""
+    classify = _each_once(classify)
     for group in groups(texts):
         targets = sum(map(len, group.texts))
         yield f"{group.name}: {len(group.texts):,} texts, {targets:,} companies"
@@ -186,6 +187,18 @@ def report(texts: Iterable[list[Target]], classify: Classify) -> Iterator[str]:
                 f"  directions {precision}; {each.right:,} of {each.directed:,})"
                 f"  scored {each.scored:,}"
             )
+
+
+def _each_once(classify: Classify) -> Classify:
+    """A classifier that remembers: many methods make the same text of a text."""
+    known: dict[str, Prediction] = {}
+
+    def remembered(texts: Sequence[str]) -> list[Prediction]:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(new, classify(new), strict=True))
+        return [known[text] for text in texts]
+
+    return remembered
 
 
 def _classified(texts: Sequence[str], classify: Classify) -> list[Prediction | None]:

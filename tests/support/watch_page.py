@@ -72,10 +72,15 @@ def headline(number: int = 1, **changes: Any) -> Headline:
 def signal(entity: str | None, number: int = 1, **changes: Any) -> EntitySignal:
     """The signal of an entity at a minute."""
     phase = sum(map(ord, entity or "all"))
+    value = 0.62 * math.sin(phase + number / 23) * math.cos(phase / 7 + number / 61)
+    if "signal" in changes:
+        value = changes["signal"]
     fields: dict[str, Any] = {
         "entity": entity,
         "at": NOON - dt.timedelta(minutes=160 - number),
-        "signal": 0.62 * math.sin(phase + number / 23) * math.cos(phase / 7 + number / 61),
+        "signal": value,
+        "low": None if value is None else max(value - 0.2, -1.0),
+        "high": None if value is None else min(value + 0.15, 1.0),
         "events": 7,
         "items": 11,
         "sources": 3,

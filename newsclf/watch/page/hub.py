@@ -156,7 +156,7 @@ class Hub:
         elif isinstance(change, EntitySignal):
             entity = self._entity(change.entity)
             entity.current = change
-            entity.points.append(TimePoint(change.at, change.signal))
+            entity.points.append(TimePoint(change.at, change.signal, change.low, change.high))
         elif isinstance(change, SourceHealth):
             _keep(self._sources, change.name, change, MAX_SOURCES)
         else:

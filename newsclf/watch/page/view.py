@@ -142,6 +142,9 @@ class EntitySignal(StrictRecord):
     at: dt.datetime
     signal: Score | None
     """None where there is no news."""
+    low: Score | None = None
+    """Of its 95 % interval; None without one."""
+    high: Score | None = None
     events: int = 0
     items: int = 0
     sources: int = 0
@@ -210,10 +213,12 @@ class Marker(StrictRecord):
 
 
 class TimePoint(NamedTuple):
-    """A point of a time line; a pair in JSON, since there are many."""
+    """A point of a time line; a list in JSON, since there are many."""
 
     at: dt.datetime
     signal: Score | None
+    low: Score | None = None
+    high: Score | None = None
 
 
 class EntityState(StrictRecord):

@@ -64,6 +64,8 @@ def test_the_page_shows_all_in_both_themes_and_on_a_phone(
     async def use(tab: Tab, address: str) -> None:
         await tab.until(f"{ROWS} === 77")
         assert await tab.evaluate("document.querySelectorAll('.entity svg').length") == 6
+        bands = "document.querySelectorAll('.entity svg .interval').length"
+        assert await tab.evaluate(bands) == 6, "one has a pause, and another no news"
         assert await tab.evaluate("document.querySelectorAll('#sources tr').length") == 3
         assert await tab.evaluate("document.querySelectorAll('#alerts > li').length") == 3
         assert await tab.evaluate("document.querySelectorAll('.marker').length") > 20

@@ -26,7 +26,7 @@ function takeEntity(state) {
 function takeSignal(signal) {
   const entity = entityOf(signal.entity);
   entity.current = signal;
-  entity.points.push([signal.at, signal.signal]); // a pair, as in the state
+  entity.points.push([signal.at, signal.signal, signal.low, signal.high]); // as in the state
   if (entity.points.length > MAX_POINTS) entity.points.shift();
 }
 
@@ -112,7 +112,7 @@ function markChosenEntity() {
 }
 
 function updateCard(card, name, entity) {
-  const { signal, events, items, sources, abstentions, incidental, doubtful } = entity.current;
+  const { signal, low, high, events, items, sources, abstentions, incidental, doubtful } = entity.current;
   const word = wordFor(signal);
   card.item.dataset.sentiment = word;
   card.value.textContent = signal === null ? "–" : signed(signal);
@@ -125,6 +125,7 @@ function updateCard(card, name, entity) {
   card.gauge.setAttribute("aria-valuenow", String(signal ?? 0));
   card.gauge.setAttribute("aria-valuetext", signal === null ? "no news" : `${signed(signal)}, ${word}`);
   const basis = [counted(events, "event"), counted(items, "headline"), counted(sources, "source")];
+  if (low !== null) basis.unshift(`95 %: ${signed(low)} to ${signed(high)}`);
   const leftOut = abstentions + incidental + doubtful;
   if (leftOut > 0) basis.push(`${leftOut} left out`);
   card.basis.textContent = basis.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
@@ -148,6 +149,7 @@ function timeLine(name, entity) {
   drawing.append(
     makeSvg("path", { class: "zero", d: `M0 ${HIGH / 2}H${WIDE}` }),
     makeSvg("path", { class: "ends", d: `M0 ${EDGE}H${WIDE}M0 ${HIGH - EDGE}H${WIDE}` }),
+    ...bandsBetween(entity.points.map(([, , low, high], i) => (low === null ? null : [x(times[i]), y(low), y(high)]))),
     ...linesThrough(entity.points.map(([, signal], i) => [x(times[i]), signal === null ? null : y(signal)])),
   );
   for (const marker of entity.markers.values()) {
@@ -156,6 +158,24 @@ function timeLine(name, entity) {
   }
   const ends = make("p", { class: "times" }, time(new Date(start).toISOString(), SHORT_CLOCK), time(entity.current.at, SHORT_CLOCK));
   return [drawing, ends];
+}
+
+/** The areas of intervals; where there is none, they stop. */
+function bandsBetween(points) {
+  const drawn = [];
+  let run = [];
+  for (const point of [...points, null]) {
+    if (point !== null) {
+      run.push(point);
+    } else if (run.length > 0) {
+      if (run.length === 1) run.push([run[0][0] + 0.5, ...run[0].slice(1)]);
+      const lows = run.map(([x, low]) => `${x.toFixed(1)} ${low.toFixed(1)}`);
+      const highs = run.map(([x, , high]) => `${x.toFixed(1)} ${high.toFixed(1)}`).reverse();
+      drawn.push(makeSvg("path", { class: "interval", d: `M${[...lows, ...highs].join("L")}Z` }));
+      run = [];
+    }
+  }
+  return drawn;
 }
 
 /** Lines and areas through points; where there was no news, they stop. */
