@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("companies as found", map(found_targets, texts)),
         ):
             sys.stdout.write(f"\nscores by {given.model.name}, {kind}\n")
-            for line in report(targets, classify):
+            for line in report(targets, classify, sealed=given.sealed):
                 sys.stdout.write(line + "\n")
     if given.errors:
         for kind, found in (("wrong", counts.wrong), ("missed", counts.missed)):

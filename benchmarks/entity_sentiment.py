@@ -125,6 +125,8 @@ METHODS: dict[str, Callable[[Target], str]] = {
 }
 AGREED = "clause and placeholders agree"
 """Scores of the clause, only where placeholders give the same label."""
+SEALED = ("whole text for each", "clause")
+"""What is measured on the sealed set: the method that was chosen, and none."""
 
 
 def annotated_targets(row: Annotated) -> list[Target]:
@@ -157,29 +159,41 @@ def groups(texts: Iterable[list[Target]]) -> Iterator[Group]:
     yield Group("one", [each for each in texts if len(each) == 1])
 
 
-def measure(group: Group, classify: Classify) -> Iterator[Result]:
+def measure(
+    group: Group, classify: Classify, methods: Sequence[str] = (*METHODS, AGREED)
+) -> Iterator[Result]:
     """Score each company of a group by each method."""
     targets = [target for text in group.texts for target in text]
     predictions = {
-        name: _classified([method(target) for target in targets], classify)
-        for name, method in METHODS.items()
+        name: _classified([METHODS[name](target) for target in targets], classify)
+        for name in methods
+        if name != AGREED
     }
-    predictions[AGREED] = [
-        one if one is not None and other is not None and one.label == other.label else None
-        for one, other in zip(predictions["clause"], predictions["placeholders"], strict=True)
-    ]
+    if AGREED in methods:
+        predictions[AGREED] = [
+            one if one is not None and other is not None and one.label == other.label else None
+            for one, other in zip(predictions["clause"], predictions["placeholders"], strict=True)
+        ]
     text_of = [number for number, text in enumerate(group.texts) for _ in text]
     for name, found in predictions.items():
         yield _result(name, targets, found, np.array(text_of))
 
 
-def report(texts: Iterable[list[Target]], classify: Classify) -> Iterator[str]:
-    """Lines with what each method achieved in each group."""
+def report(
+    texts: Iterable[list[Target]], classify: Classify, *, sealed: bool = False
+) -> Iterator[str]:
+    """Lines with what each method achieved in each group.
+
+    Args:
+        texts: The companies of each.
+        classify: The model.
+        sealed: Only what was chosen before is measured.
+    """
     classify = _each_once(classify)
     for group in groups(texts):
         targets = sum(map(len, group.texts))
         yield f"{group.name}: {len(group.texts):,} texts, {targets:,} companies"
-        for each in measure(group, classify):
+        for each in measure(group, classify, SEALED if sealed else (*METHODS, AGREED)):
             low, high = wilson_interval(each.right, each.directed)
             precision = f"{each.right / max(each.directed, 1):.3f} ({low:.3f} to {high:.3f}"
             yield (
