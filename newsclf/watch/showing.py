@@ -166,6 +166,8 @@ def entity_signal(signal: Signal) -> EntitySignal:
         entity=signal.entity,
         at=signal.at,
         signal=signal.score,
+        low=signal.low,
+        high=signal.high,
         events=signal.events,
         items=signal.items,
         sources=signal.sources,

@@ -75,7 +75,7 @@ def read_recorded(record: Record, *, until: dt.datetime | None) -> Recorded:
         if row.counts_for is not None and row.scores is not None
     ]
     readings = [
-        Reading(signal.entity, signal.at.timestamp(), signal.score)
+        Reading(signal.entity, signal.at.timestamp(), signal.score, signal.low, signal.high)
         for bar in replay(record, used, reference, until=until)
         for signal in bar.signals
         if signal.entity is not None and signal.score is not None

@@ -105,6 +105,7 @@ def test_a_record_is_studied_against_prices(newsclf: Cli) -> None:
     page = Path("study.html").read_text("utf-8")
     assert report["verdict"].split(";")[0] in page
     assert all(f"<h4>{name}</h4>" in page for name in NAMES), "a time line of each"
+    assert page.count("95 % interval</text>") == len(NAMES), "with the signal's interval"
 
     shown = newsclf(*command, "--index", "INDEX", "--tried", "3")
     assert shown.exit_code == 0, shown.err
