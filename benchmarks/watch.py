@@ -159,7 +159,7 @@ def _through_the_chain(headlines: list[str], path: Path, items: int, hours: floa
     )
     process = psutil.Process()
     with Recorder(path, now=lambda: now) as recorder, Record(path) as record:
-        chain = Chain(recorder, record, configuration, now=lambda: now)
+        chain = Chain(recorder, record, configuration, sharing=recorder.sharing())
         chain.restore()
         done, step = 0, max(1, items // 10)
         add_fetch, add_scores, changes = (

@@ -26,7 +26,7 @@ hypothesis.configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".h
 hypothesis.settings.register_profile("newsclf", deadline=None)
 hypothesis.settings.load_profile("newsclf")
 
-pytest_plugins = ("tests.support.fakeaws.fixtures",)
+pytest_plugins = ("tests.support.fakeaws.fixtures", "tests.support.records")
 
 
 @dataclass(frozen=True)

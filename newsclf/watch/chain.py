@@ -1,27 +1,32 @@
 """From answers to signals: what each answer, each set of scores and each bar adds to the record.
 
 Everything that is shown, computed or sent follows from the record's commits, which are taken in
-their order. So a watch that was killed goes on where its record ends. Nothing here waits or runs by
-itself, and one thread uses it; `run.py` does the rest.
+their order, whoever added them. So a watch that was killed goes on where its record ends, and
+several watches of one record show the same. Nothing here runs by itself, and one thread uses it;
+`run.py` does the rest.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 from newsclf.contract.answers import Prediction
 from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.feeds.asking import Answered
-from newsclf.watch.feeds.health import Observation, SourceHealth, recorded_history
+from newsclf.watch.feeds.health import History, Observation, SourceHealth, recorded_history
+from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.page.hub import Change
 from newsclf.watch.page.view import Headline
-from newsclf.watch.record.recorder import Added, Recorder
+from newsclf.watch.record.recorder import Added, BarEntries, Recorder
 from newsclf.watch.record.replay import Record
-from newsclf.watch.record.rows import Commit, Fetch, Score
+from newsclf.watch.record.rows import Commit, Computed, Fetch, Score
+from newsclf.watch.record.storage.sharing import Sharing
 from newsclf.watch.showing import Shown, source_health
 from newsclf.watch.signals.aggregate import bar_ends, counts_from, utc
 from newsclf.watch.signals.alerts import Alert, alerts_at, states_after
@@ -49,6 +54,23 @@ class Step:
     new: Added | None = None
     """What an answer added."""
 
+    def extend(self, other: Step) -> None:
+        """Add what another step brought."""
+        self.changes.extend(other.changes)
+        self.alerts.extend(other.alerts)
+
+
+class _Unscored(NamedTuple):
+    text: str
+    source: str
+
+
+class _Judged(NamedTuple):
+    """A source with its latest answer, once that is in the record."""
+
+    history: History
+    health: SourceHealth
+
 
 class Chain:
     """A record and all that is computed from it."""
@@ -59,8 +81,8 @@ class Chain:
         record: Record,
         configuration: Configuration,
         *,
+        sharing: Sharing,
         reference: ReferenceData | None = None,
-        now: Callable[[], dt.datetime],
     ) -> None:
         """Go on where a record ends.
 
@@ -68,8 +90,8 @@ class Chain:
             recorder: Writes the record.
             record: Reads the same.
             configuration: What signals are computed with.
+            sharing: Which sources are this watch's.
             reference: What the configuration has the digests of.
-            now: The wall clock, UTC.
 
         Raises:
             StateError: The record can't be read.
@@ -78,7 +100,8 @@ class Chain:
         self._recorder = recorder
         self._record = record
         self._configuration = configuration
-        self._now = now
+        self._sharing = sharing
+        now = recorder.now()
         reference = reference or ReferenceData()
         self._texts = reference.texts
         matcher = EntityMatcher(configuration.watchlist, reference.companies)
@@ -86,16 +109,18 @@ class Chain:
         self._aggregate = aggregate_of(configuration, reference)
         self._sources = Sources(configuration.sources)
         self._history = {
-            name: recorded_history(record, name, now=now()) for name in configuration.sources
+            name: recorded_history(record, name, now=now) for name in configuration.sources
         }
         self._health: dict[str, SourceHealth] = {}
+        self._judged: dict[int, _Judged] = {}
+        """By the commit of an answer that has just been recorded."""
         recorded = [alert_of(entry) for entry in record.alerts(configuration.digest)]
         self._alert_states = states_after(a for a in recorded if isinstance(a, Alert))
         self._silent = silent_after(a for a in recorded if isinstance(a, SourceAlert))
-        self._unscored: OrderedDict[int, str] = OrderedDict(record.unscored())
-        self._last_bar_s = now().timestamp()
+        self._unscored: OrderedDict[int, _Unscored] = OrderedDict()
+        self._last_bar_s = now.timestamp()
         since = counts_from(configuration.signals, reference.clock)
-        self._after, last_event = record.window_start(utc(since(now().timestamp())))
+        self._after, last_event = record.window_start(utc(since(now.timestamp())))
         self._intake = Intake(
             matcher,
             model=configuration.model,
@@ -116,9 +141,11 @@ class Chain:
 
     def restore(self) -> list[Change]:
         """Take in what the record holds of the window; returns what is to be shown of it."""
-        points: list[Change] = []
-        for commit in self._new_commits():
-            points += [c for c in self._take(commit) if not isinstance(c, Headline)]
+        step = self.advance()
+        points = [change for change in step.changes if not isinstance(change, Headline)]
+        self._unscored.update(
+            (id_, _Unscored(text, source)) for id_, text, source in self._record.unscored()
+        )
         for name, history in self._history.items():
             if history.last is not None:
                 found = self._health[name] = history.health(now=history.last.at)
@@ -129,11 +156,14 @@ class Chain:
     @property
     def headlines_of_others(self) -> int:
         """Headlines of the window that other models have scored, so that they don't count."""
-        return sum(version not in self._unscored for version, _ in self._intake.unscored)
+        return sum(version.id not in self._unscored for version in self._intake.unscored)
 
     def rescore(self) -> None:
         """Have this model score the headlines of the window that others have scored."""
-        self._unscored.update(self._intake.unscored)
+        self._unscored.update(
+            (version.id, _Unscored(version.text, version.source))
+            for version in self._intake.unscored
+        )
 
     def add_answer(self, source: str, answered: Answered) -> Step:
         """Record what a source answered.
@@ -153,21 +183,39 @@ class Chain:
             detail=answered.detail,
             retry_after_s=answered.retry_after_s,
         )
-        history = self._history[source]
+        judged = _Judged(self._history[source], SourceHealth(outcome=None, live=False, words=""))
 
         def live_until(added: Added) -> dt.datetime | None:
-            history.add(_observation(answered, added))
-            self._health[source] = history.health(now=answered.at)
-            return self._health[source].live_until
+            nonlocal judged
+            history = self._history[source].with_(_observation(answered, added))
+            judged = _Judged(history, history.health(now=answered.at))
+            return judged.health.live_until
 
-        new = self._recorder.add_fetch(fetch, answered.items, live_until=live_until)
-        self._unscored.update(new.versions)
-        sources = self._shown_sources({source: self._health[source]})
-        return Step(changes=[*self._advance(), *sources], new=new)
+        new = self._recorder.add_fetch(
+            fetch,
+            answered.items,
+            live_until=live_until,
+            guard=partial(self._sharing.check, source=source),
+        )
+        self._judged[new.commit] = judged
+        step = self.advance()
+        return Step(changes=step.changes, alerts=step.alerts, new=new)
 
-    def to_score(self, at_most: int) -> list[tuple[int, str]]:
-        """Versions without scores and their texts, those that came first."""
-        return list(islice(self._unscored.items(), at_most))
+    def to_score(
+        self, at_most: int, sources: Container[str] | None = None
+    ) -> list[tuple[int, str]]:
+        """Versions without scores and their texts, those that came first.
+
+        Args:
+            at_most: How many.
+            sources: Only of these, and of those that are not watched any more; None: of all.
+        """
+        due = (
+            (version, unscored.text)
+            for version, unscored in self._unscored.items()
+            if sources is None or unscored.source in sources or unscored.source not in self._history
+        )
+        return list(islice(due, at_most))
 
     def add_scores(self, versions: Sequence[int], predictions: Sequence[Prediction]) -> Step:
         """Record the scores of versions.
@@ -181,9 +229,9 @@ class Chain:
             for version, prediction in zip(versions, predictions, strict=True)
         ]
         self._recorder.add_scores(scores)
-        for version in versions:
+        for version in versions:  # those that had been scored have no commit again
             self._unscored.pop(version, None)
-        return Step(changes=self._advance())
+        return self.advance()
 
     def leave_out(self, version: int) -> None:
         """Take a version that can't be scored off the list."""
@@ -198,38 +246,42 @@ class Chain:
         """Record the signals of the last bar that has ended, and the alerts that follow.
 
         Bars in between are left out, such as those of a night for which the machine slept; a replay
-        can compute them. A bar has ended once the clock is past it: nothing more can then be
-        recorded as known by its end.
+        can compute them. A bar has ended once the record's clock is past it: nothing more can then
+        be recorded as known by its end. One that another watch has recorded is left as it is.
 
         Raises:
             StateError: The record can't be written.
         """
-        now_s = self._now().timestamp()
+        step = self.advance()
+        if self.next_bar() < self._recorder.now():
+            self._recorder.add_computed(
+                partial(self._entries, step),
+                configuration=(self._configuration.digest, self._configuration.content),
+                texts=self._texts,
+            )
+            step.extend(self.advance())
+        return step
+
+    def _entries(self, step: Step, now: dt.datetime) -> BarEntries | None:
+        """Signals and alerts of the last bar, from all commits; None if it is on record.
+
+        Args:
+            step: Gets what others have added meanwhile.
+            now: The record's clock.
+        """
+        step.extend(self.advance())
+        now_s = now.timestamp()
         ends_s = list(bar_ends(self._last_bar_s, now_s, self._configuration.signals.bar_s))
         if not ends_s or ends_s[-1] == now_s:
-            return Step()
-        self._last_bar_s = ends_s[-1]
-        at = utc(self._last_bar_s)
-        basis = self._recorder.last_commit
-        signals = self._aggregate.at(self._last_bar_s, self._sources.coverage(at))
+            return None
+        at = utc(ends_s[-1])
+        signals = self._aggregate.at(ends_s[-1], self._sources.coverage(at))
         evidence = self._aggregate.evidence
-        states, alerts = alerts_at(
-            self._alert_states, signals, self._configuration.alerts, evidence
-        )
+        _, alerts = alerts_at(self._alert_states, signals, self._configuration.alerts, evidence)
         on_sources = source_alerts(self._silent, self._health_at(at), at)
-        self._recorder.add_computed(
-            configuration=(self._configuration.digest, self._configuration.content),
-            texts=self._texts,
-            basis=basis,
-            new_signals=[signal_entry(signal, evidence(signal.entity)) for signal in signals],
-            new_alerts=[*map(alert_entry, alerts), *map(source_alert_entry, on_sources)],
-        )
-        self._alert_states = states
-        self._silent |= silent_after(on_sources)
-        changed = {alert.source: self._health[alert.source] for alert in on_sources}
-        return Step(
-            changes=[*self._advance(), *self._shown_sources(changed)],
-            alerts=[*alerts, *on_sources],
+        return BarEntries(
+            signals=[signal_entry(signal, evidence(signal.entity)) for signal in signals],
+            alerts=[*map(alert_entry, alerts), *map(source_alert_entry, on_sources)],
         )
 
     def unsent(self, channel: str, *, since: dt.datetime) -> list[Alert | SourceAlert]:
@@ -243,21 +295,58 @@ class Chain:
             StateError: The record can't be written.
         """
         self._recorder.add_delivery(delivery_entry(delivery))
-        self._advance()
 
-    def _advance(self) -> list[Change]:
-        return [change for commit in self._new_commits() for change in self._take(commit)]
+    def advance(self) -> Step:
+        """Take in what has been added to the record, by this watch and by others."""
+        step = Step()
+        for commit in self._new_commits():
+            step.extend(self._take(commit))
+        return step
 
     def _new_commits(self) -> Iterator[Commit]:
         for commit in self._record.commits(after=self._after):
             self._after = commit.id
             yield commit
 
-    def _take(self, commit: Commit) -> list[Change]:
+    def _take(self, commit: Commit) -> Step:
         for row in self._intake.rows(commit):
             self._aggregate.add(row)
         self._sources.add(commit)
-        return self.shown.changes(commit)
+        step = Step(changes=self.shown.changes(commit))
+        for version in commit.versions:
+            self._unscored[version.id] = _Unscored(version.text, version.source)
+        for score in commit.scores:
+            self._unscored.pop(score.version, None)
+        if commit.fetch is not None and commit.fetch.source in self._history:
+            step.changes.extend(self._shown_sources(self._observe(commit.fetch, commit)))
+        found = commit.computed
+        if found is not None and found.configuration == self._configuration.digest:
+            step.extend(self._take_bar(found))
+        return step
+
+    def _observe(self, fetch: Fetch, commit: Commit) -> dict[str, SourceHealth]:
+        """Take in an answer; returns the health of its source, if it wasn't known."""
+        judged = self._judged.pop(commit.id, None)
+        if judged is None:  # another watch's, or of before this one
+            history = self._history[fetch.source]
+            if history.last is not None and fetch.fetched_at <= history.last.at:
+                return {}
+            history.add(_recorded_observation(fetch, commit))
+            judged = _Judged(history, history.health(now=fetch.fetched_at))
+        self._history[fetch.source], self._health[fetch.source] = judged
+        return {fetch.source: judged.health}
+
+    def _take_bar(self, found: Computed) -> Step:
+        for signal in found.signals:
+            self._last_bar_s = max(self._last_bar_s, signal.bar_at.timestamp())
+        alerts = [alert_of(entry) for entry in found.alerts]
+        on_sources = [alert for alert in alerts if isinstance(alert, SourceAlert)]
+        self._alert_states = states_after(
+            (alert for alert in alerts if isinstance(alert, Alert)), self._alert_states
+        )
+        self._silent |= silent_after(on_sources)
+        changed = {a.source: self._health[a.source] for a in on_sources if a.source in self._health}
+        return Step(changes=self._shown_sources(changed), alerts=alerts)
 
     def _health_at(self, at: dt.datetime) -> dict[str, SourceHealth]:
         """The health of each source; judged again where its last verdict holds no more."""
@@ -280,4 +369,16 @@ def _observation(answered: Answered, added: Added) -> Observation:
         new=added.headlines,
         published=added.published,
         moved_to=answered.moved_to,
+    )
+
+
+def _recorded_observation(fetch: Fetch, commit: Commit) -> Observation:
+    claimed = (v.published for v in commit.versions if v.number == 1 and v.published is not None)
+    return Observation(
+        at=fetch.fetched_at,
+        outcome=Outcome(fetch.outcome),
+        reason=fetch.detail or "",
+        items=fetch.items,
+        new=fetch.headlines,
+        published=tuple(s.at for s in claimed if s.at is not None and not s.date_only),
     )

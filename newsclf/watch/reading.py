@@ -18,7 +18,7 @@ def read_signals(
     """The signals of a record, computed again from what was known at each bar.
 
     Args:
-        record: Its file; a watch may be writing to it.
+        record: Its file, or the URL of its PostgreSQL database; a watch may be writing to it.
         until: Nothing that became known later is used; with a time zone.
 
     Raises:
@@ -28,10 +28,11 @@ def read_signals(
     """
     _check(until)
     from newsclf.watch.record.replay import Record
+    from newsclf.watch.record.storage.address import place_of
     from newsclf.watch.replaying import last_configuration, recorded_reference, replay
     from newsclf.watch.signals.export import signal_rows
 
-    with Record(Path(record)) as known:
+    with Record(place_of(record)) as known:
         used = last_configuration(known)
         bars = replay(known, used, recorded_reference(known, used), until=until)
         return list(signal_rows(signal for bar in bars for signal in bar.signals))
@@ -46,10 +47,11 @@ def read_headlines(
     """
     _check(until)
     from newsclf.watch.record.replay import Record
+    from newsclf.watch.record.storage.address import place_of
     from newsclf.watch.replaying import headlines, last_configuration, recorded_reference
     from newsclf.watch.signals.export import item_rows
 
-    with Record(Path(record)) as known:
+    with Record(place_of(record)) as known:
         used = last_configuration(known)
         reference = recorded_reference(known, used)
         return list(item_rows(headlines(known, used, reference, until=until), reference.clock))

@@ -74,7 +74,7 @@ def last_configuration(record: Record) -> Configuration:
     found = configurations(record)
     if not found:
         raise StateError(
-            f"{record.path}: there are no signals in it that this version of newsclf can compute"
+            f"{record.place}: there are no signals in it that this version of newsclf can compute"
             " again",
             hint="newsclf watch computes them",
         )
@@ -101,7 +101,7 @@ def _recorded(
     text = record.text(digest)
     if text is None or (found := read(text)).digest != digest:
         raise DataError(
-            f"{record.path}: the {what} {digest[:12]} is not in it as it was used",
+            f"{record.place}: the {what} {digest[:12]} is not in it as it was used",
             hint="replay with --file computes the signals by the one of now",
         )
     return found

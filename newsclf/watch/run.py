@@ -1,7 +1,9 @@
 """Run a watch: ask the sources, score what is new, compute signals, and send alerts.
 
 One thread works on the record (`chain.py`); sources, classifier, page and deliveries wait for
-neither it nor each other.
+neither it nor each other. Where several watches share a record, each reads the sources, and sends
+to the channels, that it has a lease of (`sharing.py`), and closes the bars that no other one has
+closed.
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ import datetime as dt
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, ParamSpec, TypeVar
@@ -40,9 +42,12 @@ from newsclf.watch.page.view import Watched
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Fetch
+from newsclf.watch.record.storage.address import Place
+from newsclf.watch.record.storage.errors import DatabaseAwayError, LeaseLostError
+from newsclf.watch.record.storage.sharing import Share, Sharing, Unit
 from newsclf.watch.signals.configuration import Configuration, ReferenceData
 from newsclf.watch.signals.delivery import Delivery, Outbox
-from newsclf.watch.sources import AskedSource, Sources, make_sources, sharing
+from newsclf.watch.sources import AskedSource, Sources, make_sources, sharing, units_of
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -59,6 +64,10 @@ _RECORD_QUIET_EVERY_S = 60.0
 """Between two entries that a file has nothing new, or still can't be read."""
 _LONGEST_LAST_WAIT_S = 60.0
 _LOOK_AT_CLOCK_EVERY_S = 30.0
+_LOOK_FOR_OTHERS_EVERY_S = 1.0
+"""At what other watches have added to the record."""
+_WAIT_AT_START_S = 30.0
+"""For a database that is away."""
 _RESENT_FOR = dt.timedelta(days=1)
 """Alerts older than this are not sent any more after a restart."""
 
@@ -70,8 +79,8 @@ class WatchRequest:
     settings: WatchSettings
     folder: Path
     """Where watch.toml is."""
-    record: Path
-    """The record; its folder exists."""
+    record: Place
+    """The record; the folder of a file exists."""
     classifier: Classifier
     explains: bool
     """Whether the words of every headline may be weighed, which takes some 15 predictions each."""
@@ -101,7 +110,9 @@ def reference_of(settings: WatchSettings, folder: Path) -> ReferenceData:
     Raises:
         ConfigError: They can't be read.
     """
-    return ReferenceData(settings.known_companies(folder), settings.calendar(_now().date()))
+    return ReferenceData(
+        settings.known_companies(folder), settings.calendar(dt.datetime.now(dt.UTC).date())
+    )
 
 
 def configuration_of(
@@ -144,7 +155,7 @@ async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
             folder=request.folder,
             environ=request.environ,
             stdin=request.stdin,
-            now=_now,
+            now=lambda: recorder.now(),  # noqa: PLW0108 - it is opened below
         )
         channels = make_channels(
             request.settings.delivery,
@@ -153,19 +164,60 @@ async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
             resolver=resolver,
             allow_private=request.allow_private,
         )
-        recorder = stack.enter_context(Recorder(request.record, now=_now, secrets=sources.secrets))
-        record = stack.enter_context(Record(request.record))
-        # One thread, so that steps come one after the other, and end before the files close.
+        recorder = stack.enter_context(await _recorder(request.record, sources.secrets))
+        record = stack.enter_context(Record(request.record, waits=True))
+        share = recorder.sharing()
+        share.join(request.configuration.digest)
+        stack.callback(_leave, share)
+        # One thread, so that steps come one after the other, and end before the record closes.
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="record"))
         # Not of the pool that parses documents: a hostile one may take its threads for a while.
         classifying = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="classify"))
+        stack.callback(record.stop_waiting)
+        stack.callback(recorder.stop_waiting)
         chain = Chain(
-            recorder, record, request.configuration, reference=request.reference, now=_now
+            recorder, record, request.configuration, sharing=share, reference=request.reference
         )
-        watch = Watch(request, chain, sources, _Threads(thread, classifying))
-        watch.outbox = await stack.enter_async_context(Outbox(channels, watch.delivered))
-        await watch.restore(record, [channel.name for channel in channels])
+        watch = Watch(
+            request,
+            _Recording(recorder, record, share, chain),
+            sources,
+            [channel.name for channel in channels],
+            _Threads(thread, classifying),
+        )
+        watch.outbox = await stack.enter_async_context(
+            Outbox(channels, watch.delivered, may_send=share.holds)
+        )
+        await watch.restore()
         yield watch
+
+
+async def _recorder(place: Place, secrets: Sequence[str]) -> Recorder:
+    """Open the record to write it; a database that is away may be starting, too."""
+    pause_s, began_s = _FIRST_PAUSE_S, time.monotonic()
+    while True:
+        try:
+            return Recorder(place, secrets=secrets)
+        except DatabaseAwayError as error:
+            if time.monotonic() + pause_s > began_s + _WAIT_AT_START_S:
+                raise
+            log.warning("%s; trying again in %.0f s", error.message, pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s *= 2
+
+
+def _leave(share: Sharing) -> None:
+    with suppress(NewsclfError):  # else others wait for the leases to end
+        share.leave()
+
+
+class _Recording(NamedTuple):
+    """What works on the record, in its thread."""
+
+    recorder: Recorder
+    record: Record
+    sharing: Sharing
+    chain: Chain
 
 
 class _Threads(NamedTuple):
@@ -178,13 +230,22 @@ class Watch:
     """A watch, opened by `opened`."""
 
     def __init__(
-        self, request: WatchRequest, chain: Chain, sources: Sources, threads: _Threads
+        self,
+        request: WatchRequest,
+        recording: _Recording,
+        sources: Sources,
+        channels: Sequence[str],
+        threads: _Threads,
     ) -> None:
         self._request = request
-        self._chain = chain
+        self._recorder, self._record, self._sharing, self._chain = recording
+        self._now = self._recorder.now
         self._sources = sources
         self._threads = threads
-        self._polled: list[Polled] = []
+        self._units = units_of(sources)
+        self._readers: dict[Unit, asyncio.Task[None]] = {}
+        self._share = Share()
+        self._channels = channels
         self._news = asyncio.Event()
         """Set while there may be headlines to score."""
         self._all_scored = asyncio.Event()
@@ -194,21 +255,17 @@ class Watch:
                 model=request.classifier.source.name,
                 digest=request.classifier.source.digest,
                 half_life_s=request.settings.signals.half_life_s,
-                started=_now(),
+                started=self._now(),
             ),
-            clock=_now,
+            clock=self._now,
         )
 
-    async def restore(self, record: Record, channels: Sequence[str]) -> None:
-        """Take in what the record holds, and send what a killed watch had still to send."""
+    async def restore(self) -> None:
+        """Take in what the record holds."""
         for change in await self._do(self._chain.restore):
             self.hub.publish(change)
         if self._request.rescore:
             await self._do(self._chain.rescore)
-        self._polled = await self._do(self._schedule, record)
-        for channel in channels:
-            for alert in await self._do(self._chain.unsent, channel, since=_now() - _RESENT_FOR):
-                self.outbox.send(alert, to=channel)
         self._news.set()
 
     @property
@@ -222,31 +279,75 @@ class Watch:
         Raises:
             StateError: The record can't be written.
         """
-        follow = [self._follow(name, source) for name, source in self._sources.followed.items()]
-        finite = not self._polled and all(
-            isinstance(source, Pipe) for source in self._sources.followed.values()
-        )
-        endless: list[Coroutine[Any, Any, None]] = [self._score(), self._bars()]
+        pipes = {n: each for n, each in self._sources.followed.items() if isinstance(each, Pipe)}
+        endless: list[Coroutine[Any, Any, None]] = [self._score(), self._bars(), self._take_part()]
         if self._request.explains:
             endless.append(self._explain())
-        if self._polled:
-            poller = Poller(
-                self._polled,
-                self._ask,
-                Timing(clock=time.monotonic, sleep=asyncio.sleep, chance=random.random),
-            )
-            endless.append(poller.run(self._take))
+        if self._sharing.renew_every_s is not None:
+            endless.append(self._see_others())
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(each) for each in endless]
-                following = [tasks.create_task(each) for each in follow]
-                if finite:
+                following = [tasks.create_task(self._follow(*pipe)) for pipe in pipes.items()]
+                if not self._units:
                     await asyncio.gather(*following)
                     await self._finish()
                     for task in running:
                         task.cancel()
         except BaseExceptionGroup as group:
             raise _first(group) from None
+
+    async def _take_part(self) -> None:
+        """Read the sources and send to the channels that are this watch's, as that changes."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                share = await self._do(self._sharing.renew, self._units, self._channels)
+                mine = share.units - share.surplus
+                await self._stop_reading(self._readers.keys() - mine)
+                if share.surplus:
+                    await self._do(self._sharing.release, share.surplus)
+                for unit in mine - self._readers.keys():
+                    self._readers[unit] = tasks.create_task(self._read(unit))
+                new_channels = share.channels - self._share.channels
+                self._share = replace(share, units=mine)
+                await self._send_to(new_channels)
+                self._news.set()
+                if self._sharing.renew_every_s is None:
+                    return
+                await asyncio.sleep(self._sharing.renew_every_s)
+
+    async def _stop_reading(self, units: Iterable[Unit]) -> None:
+        """Stop, after what is being recorded."""
+        readers = [self._readers.pop(unit) for unit in [*units]]
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+    async def _read(self, unit: Unit) -> None:
+        """Read the sources of a unit until this watch has them no more."""
+        polled = await self._do(self._schedule, unit)
+        poller = Poller(
+            polled,
+            self._ask,
+            Timing(clock=time.monotonic, sleep=asyncio.sleep, chance=random.random),
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(poller.run(self._take))
+            for name in unit & self._sources.followed.keys():
+                tasks.create_task(self._follow(name, self._sources.followed[name]))
+
+    async def _send_to(self, channels: Iterable[str]) -> None:
+        """Send what a killed watch had still to send."""
+        for channel in channels:
+            since = self._now() - _RESENT_FOR
+            for alert in await self._do(self._chain.unsent, channel, since=since):
+                self.outbox.send(alert, to=channel)
+
+    async def _see_others(self) -> None:
+        """Show what other watches have added."""
+        while True:
+            await asyncio.sleep(_LOOK_FOR_OTHERS_EVERY_S)
+            self._show(await self._do(self._chain.advance))
 
     async def explain(self, headline: str) -> tuple[Prediction, Sequence[WordWeight]]:
         """Classify a headline that is not of a source, and weigh its words; nothing is recorded.
@@ -261,8 +362,8 @@ class Watch:
         """Score what is left, and wait for the signals if their bar ends soon."""
         await self._all_scored.wait()
         end = await self._do(self._chain.next_bar)
-        if (end - _now()).total_seconds() <= _LONGEST_LAST_WAIT_S:
-            await _until(end)
+        if (end - self._now()).total_seconds() <= _LONGEST_LAST_WAIT_S:
+            await self._until(end)
             await self._bar()
 
     async def _ask(self, name: str) -> tuple[Heard, Answered]:
@@ -283,7 +384,13 @@ class Watch:
 
     async def _take(self, name: str, answered: Answered) -> None:
         """Record an answer; only then does the source build on it."""
-        step = await self._do(self._chain.add_answer, name, answered)
+        try:
+            step = await self._do(self._chain.add_answer, name, answered)
+        except LeaseLostError as error:
+            log.warning("%s", error.message)
+            for unit in [unit for unit in self._readers if name in unit]:
+                self._readers.pop(unit).cancel()
+            return
         answered.kept()
         self._show(step)
         self._news.set()
@@ -304,7 +411,7 @@ class Watch:
         pause_s = _FIRST_PAUSE_S
         while True:
             self._news.clear()
-            waiting = await self._do(self._chain.to_score, _BATCH)
+            waiting = await self._do(self._chain.to_score, _BATCH, self._scores_of())
             if not waiting:
                 self._all_scored.set()
                 await self._news.wait()
@@ -327,17 +434,21 @@ class Watch:
             predictions = [each.prediction for each in found]
             self._show(await self._do(self._chain.add_scores, versions, predictions))
 
+    def _scores_of(self) -> frozenset[str] | None:
+        """Sources whose headlines this watch scores; None: all."""
+        if self._sharing.renew_every_s is None:
+            return None
+        pipes = (n for n, each in self._sources.followed.items() if isinstance(each, Pipe))
+        return frozenset(pipes).union(*self._share.units)
+
     async def _bars(self) -> None:
         while True:
-            await _until(await self._do(self._chain.next_bar))
+            await self._until(await self._do(self._chain.next_bar))
             await self._bar()
 
     async def _bar(self) -> None:
         """Compute signals and send alerts; both are in the record by then."""
-        step = await self._do(self._chain.bar)
-        self._show(step)
-        for alert in step.alerts:
-            self.outbox.send(alert)
+        self._show(await self._do(self._chain.bar))
 
     async def _explain(self) -> None:
         """Weigh the words of what is shown, the newest first, while nothing waits for a score."""
@@ -363,12 +474,16 @@ class Watch:
         )
 
     def _show(self, step: Step) -> None:
+        """Publish what changed, and send alerts."""
         for change in step.changes:
             self.hub.publish(change)
+        for alert in step.alerts:
+            for channel in self._share.channels:
+                self.outbox.send(alert, to=channel)
 
-    def _schedule(self, record: Record) -> list[Polled]:
-        """When each source is asked first, so that a restart asks nothing twice."""
-        now, now_s = _now(), time.monotonic()
+    def _schedule(self, unit: Unit) -> list[Polled]:
+        """When each source of a unit is asked first, so that a restart asks nothing twice."""
+        record, now, now_s = self._record, self._now(), time.monotonic()
         quotas = {
             name: Quota(
                 name=name,
@@ -381,6 +496,7 @@ class Watch:
                 ),
             )
             for name, per_day in self._sources.per_day.items()
+            if name in unit
         }
         return [
             Polled(
@@ -391,6 +507,7 @@ class Watch:
                 first_in_s=self._first_in_s(source, record.last_fetch(name), now),
             )
             for name, source in self._sources.asked.items()
+            if name in unit
         ]
 
     def _first_in_s(self, source: AskedSource, last: Fetch | None, now: dt.datetime) -> float:
@@ -407,6 +524,11 @@ class Watch:
         since_s = (now - last.fetched_at).total_seconds()
         return max(0.0, wait_s(source.pace, heard, chance=random.random()) - since_s)  # noqa: S311
 
+    async def _until(self, at: dt.datetime) -> None:
+        """Wait until the record's clock, which may be set meanwhile, is past a time."""
+        while (left_s := (at - self._now()).total_seconds() + _BEHIND_S) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(min(left_s, _LOOK_AT_CLOCK_EVERY_S))
+
     async def _do(self, function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
         """Call a function in the record's thread."""
         call = partial(function, *arguments, **named)
@@ -416,16 +538,6 @@ class Watch:
         """Answers of the classifier. Raises NewsclfError."""
         call = partial(answer, texts, self._request.classifier.classify, asked)
         return await asyncio.get_running_loop().run_in_executor(self._threads.classifier, call)
-
-
-async def _until(at: dt.datetime) -> None:
-    """Wait until the wall clock, which may be set meanwhile, is past a time."""
-    while (left_s := (at - _now()).total_seconds() + _BEHIND_S) > 0:  # noqa: ASYNC110 - a clock
-        await asyncio.sleep(min(left_s, _LOOK_AT_CLOCK_EVERY_S))
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
 
 
 def _log_problem(done: Future[None]) -> None:

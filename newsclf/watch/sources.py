@@ -14,6 +14,7 @@ from newsclf.watch.configuration import STDIN, Source, WatchSettings, key_of, ve
 from newsclf.watch.feeds.asking import Asked, Feed, Fetches, NewsApi
 from newsclf.watch.feeds.following import Files, Pipe
 from newsclf.watch.feeds.schedule import Pace
+from newsclf.watch.record.storage.sharing import Unit
 
 _KEY_NAMES = re.compile(r"key|token|secret|auth|sig|pass|^id$|^u$", re.IGNORECASE)
 _SHORTEST_KEY = 8
@@ -102,6 +103,28 @@ def keys_in(url: str) -> tuple[str, ...]:
     parts = urlsplit(url)
     named = [value for name, value in parse_qsl(parts.query) if _KEY_NAMES.search(name)]
     return tuple(each for each in (parts.password or "", *named) if len(each) >= _SHORTEST_KEY)
+
+
+def units_of(sources: Sources) -> list[Unit]:
+    """Sources that one watch is to read together: those of one host, or that share a quota.
+
+    The limits of a host and of an API key then hold however many watches share a record. Standard
+    input is in none: each watch has its own.
+    """
+    units = [
+        frozenset({name}) for name, each in sources.followed.items() if isinstance(each, Files)
+    ]
+    limits: dict[str, set[str]] = {}
+    for name, each in sources.asked.items():
+        for limit in (f"host {each.asked.host}", each.quota and f"quota {each.quota}"):
+            if limit:
+                limits.setdefault(limit, set()).add(name)
+    joined: list[set[str]] = []
+    for names in limits.values():
+        overlapping = [each for each in joined if not each.isdisjoint(names)]
+        joined = [each for each in joined if each.isdisjoint(names)]
+        joined.append(names.union(*overlapping))
+    return [*units, *map(frozenset, joined)]
 
 
 def sharing(sources: Sources, quota: str) -> Sequence[str]:

@@ -12,12 +12,13 @@ import datetime as dt
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
 
 from newsclf.watch.item import Item
-from newsclf.watch.record.recorder import Recorder
+from newsclf.watch.record.recorder import BarEntries, Recorder
 from newsclf.watch.record.rows import Alert, Delivery, Fetch, Score
 
 START = dt.datetime(2026, 3, 2, 9, 30, tzinfo=dt.UTC)
@@ -35,6 +36,10 @@ def document(number: int) -> list[Item]:
         found.append(Item(title=title, id=f"g{story}", url=f"https://example.com/{story}"))
         if story % 4 == 0 and number == story + 2:
             found.append(Item(title="", id=f"g{story}", retracted=True))
+    return found
+
+
+def _given(found: BarEntries, _: dt.datetime) -> BarEntries:
     return found
 
 
@@ -68,11 +73,10 @@ def main() -> None:
                 [Score(version, "m", "int8", 0.25, 0.5, 0.25) for version, _ in added.versions]
             )
             alert = f"alert {number}"
-            recorder.add_computed(
-                configuration=("digest", ""),
-                basis=recorder.last_commit,
-                new_alerts=[Alert(id=alert, rule="score", entity="", detail={"id": alert})],
+            found = BarEntries(
+                alerts=[Alert(id=alert, rule="score", entity="", detail={"id": alert})]
             )
+            recorder.add_computed(partial(_given, found), configuration=("digest", ""))
             recorder.add_delivery(
                 Delivery(alert=alert, channel=CHANNEL, delivered=True, attempts=1)
             )

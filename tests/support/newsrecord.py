@@ -10,6 +10,9 @@ from typing import Any
 from newsclf.watch.item import Item
 from newsclf.watch.record.recorder import Added, Recorder
 from newsclf.watch.record.rows import Fetch
+from newsclf.watch.record.storage.address import DatabaseUrl, Place
+from newsclf.watch.record.storage.postgresql_schema import SCHEMA
+from newsclf.watch.record.storage.schema import METADATA
 
 START = dt.datetime(2026, 3, 2, 9, 30, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -33,10 +36,10 @@ class Clock:
 class Feeds:
     """A recorder with its clock: documents of sources in, counts out."""
 
-    def __init__(self, path: Path, *, clock: Clock | None = None, **more: Any) -> None:
-        self.path = path
+    def __init__(self, place: Place, *, clock: Clock | None = None, **more: Any) -> None:
+        self.place = place
         self.clock = clock or Clock()
-        self.recorder = Recorder(path, now=self.clock, **more)
+        self.recorder = Recorder(place, now=self.clock, **more)
 
     def deliver(self, source: str, *items: Item) -> Added:
         """Record a document of a source."""
@@ -45,7 +48,7 @@ class Feeds:
     def restart(self) -> None:
         """Close the record and open it again, as a new process would."""
         self.recorder.close()
-        self.recorder = Recorder(self.path, now=self.clock)
+        self.recorder = Recorder(self.place, now=self.clock)
 
 
 def fetch(source: str, at: dt.datetime = START, **more: Any) -> Fetch:
@@ -58,8 +61,22 @@ def item(title: str, **more: Any) -> Item:
     return Item(title=title, **more)
 
 
-def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+def contents(place: Place) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables of a record, in the order of their ids."""
+    return _of_database(place) if isinstance(place, DatabaseUrl) else _of_file(place)
+
+
+def _of_database(url: DatabaseUrl) -> dict[str, list[tuple[Any, ...]]]:
+    import psycopg
+
+    with psycopg.connect(url.text) as connection:
+        return {
+            name: connection.execute(f"SELECT * FROM {SCHEMA}.{name} ORDER BY id").fetchall()  # noqa: S608
+            for name in METADATA.tables
+        }
+
+
+def _of_file(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
         names = [
             name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from pathlib import Path
 
 from newsclf.contract.answers import Prediction
 from newsclf.watch.chain import Chain, Step
@@ -16,6 +15,7 @@ from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Alert as AlertEntry
 from newsclf.watch.record.rows import Signal as SignalEntry
+from newsclf.watch.record.storage.address import Place
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.configuration import Configuration
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
@@ -40,16 +40,16 @@ def configuration(model: str = "5f" * 32) -> Configuration:
 class Watching:
     """A chain with its record and clock, which can be ended and go on."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Place) -> None:
+        self.place = place
         self.clock = Clock(START + dt.timedelta(seconds=BAR_S / 2))
         self.sent: list[Alert | SourceAlert] = []
         self._open(configuration())
 
     def _open(self, used: Configuration) -> None:
-        self.recorder = Recorder(self.path, now=self.clock)
-        self.record = Record(self.path)
-        self.chain = Chain(self.recorder, self.record, used, now=self.clock)
+        self.recorder = Recorder(self.place, now=self.clock)
+        self.record = Record(self.place)
+        self.chain = Chain(self.recorder, self.record, used, sharing=self.recorder.sharing())
         self.chain.restore()
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from newsclf.cli.option_groups import options_given
 from newsclf.cli.watch.options import (
     RecordOpt,
     UntilOpt,
-    record_path,
+    record_place,
     require_watch,
     utc_time,
 )
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.common.settings import Settings
     from newsclf.label.labelling import Headlines
+    from newsclf.watch.record.storage.address import Place
 
 _STDIN = Path("-")
 
@@ -99,7 +100,7 @@ def find_headlines(
             f"{file} and --from watch: headlines come from one of them",
             hint="leave one of them out",
         )
-    return _recorded(record_path(watch.record, settings, make=False), watch)
+    return _recorded(record_place(watch.record, settings, make=False), watch)
 
 
 def reads_stdin(file: Path | None) -> bool:
@@ -107,20 +108,20 @@ def reads_stdin(file: Path | None) -> bool:
     return file == _STDIN
 
 
-def _recorded(path: Path, options: WatchOptions) -> Headlines:
+def _recorded(place: Place, options: WatchOptions) -> Headlines:
     require_watch("reading the record of a watch")
     from newsclf.common.errors import DataError
     from newsclf.label.labelling import usable_headlines
     from newsclf.watch.record.replay import Record
     from newsclf.watch.record.shown import shown_texts
 
-    with Record(path) as record:
+    with Record(place) as record:
         texts = shown_texts(record, since=options.since, until=options.until)
     if not texts:
         raise DataError(
-            f"{path}: no headlines in that time"
+            f"{place}: no headlines in that time"
             if options.since or options.until
-            else f"{path}: there are no headlines in it yet",
+            else f"{place}: there are no headlines in it yet",
             hint="newsclf watch records them; --since and --until choose a time",
         )
     newest = texts if options.limit is None else texts[-options.limit :]

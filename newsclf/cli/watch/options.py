@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from newsclf.common.settings import Settings
     from newsclf.watch.configuration import WatchSettings
+    from newsclf.watch.record.storage.address import Place
 
 
 def utc_time(text: str | dt.datetime) -> dt.datetime:
@@ -49,10 +50,11 @@ UntilOpt = Annotated[
     ),
 ]
 RecordOpt = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        metavar="FILE",
-        help="Record of what was seen, and when.",
+        metavar="FILE|URL",
+        help="Record of what was seen, and when: a file, or postgresql://HOST/DATABASE, which"
+        " several watches can share.",
         show_default=".newsclf/watch/record.db",
     ),
 ]
@@ -89,20 +91,22 @@ def read_settings(given: Path | None) -> tuple[WatchSettings, Path]:
     return load_watch(path), path.parent
 
 
-def record_path(given: Path | None, settings: Settings, *, make: bool) -> Path:
-    """The record's file.
+def record_place(given: str | None, settings: Settings, *, make: bool) -> Place:
+    """Where the record is.
 
     Args:
-        given: By --record; its folder must exist.
+        given: By --record: a file, whose folder must exist, or the URL of a database.
         settings: With the state directory, for the default.
         make: Make the default's folder, so that the file can be made.
 
     Raises:
+        ConfigError: The URL can't be used, or holds a password.
         StateError: The folder can't be made, or could have been written by somebody else.
     """
     from newsclf.common.state_dir import private_folder
+    from newsclf.watch.record.storage.address import place_of_option
 
     if given is not None:
-        return given
+        return place_of_option(given)
     folder = settings.state_dir / "watch"
     return (private_folder(folder) if make else folder) / "record.db"

@@ -17,7 +17,7 @@ from newsclf.cli.watch.options import (
     RecordOpt,
     UntilOpt,
     read_settings,
-    record_path,
+    record_place,
     require_watch,
 )
 
@@ -86,7 +86,7 @@ def replay(
                 f"{path} already exists", hint="add --overwrite, or name another file"
             )
     until = min(until, _now()) if until is not None else None
-    with Record(record_path(record, general.settings(), make=False)) as known:
+    with Record(record_place(record, general.settings(), make=False)) as known:
         used = last_configuration(known)
         if file is None:
             configuration = used

@@ -11,7 +11,7 @@ import typer
 
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import OverwriteOpt, StateOptions
-from newsclf.cli.watch.options import RecordOpt, UntilOpt, record_path, require_watch
+from newsclf.cli.watch.options import RecordOpt, UntilOpt, record_place, require_watch
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -117,7 +117,7 @@ def study(
         raise ConfigError(f"{html} already exists", hint="add --overwrite, or name another file")
     found = run(
         StudyRequest(
-            record=record_path(record, general.settings(), make=False),
+            record=record_place(record, general.settings(), make=False),
             prices=prices,
             index=index,
             until=until,

@@ -22,7 +22,7 @@ from newsclf.cli.watch.options import (
     FileOpt,
     RecordOpt,
     read_settings,
-    record_path,
+    record_place,
     require_watch,
     settings_file,
 )
@@ -168,7 +168,7 @@ def run(
     request = WatchRequest(
         settings=settings,
         folder=folder,
-        record=record_path(record, general_settings, make=True),
+        record=record_place(record, general_settings, make=True),
         classifier=found,
         explains=found.source.kind == "model" and (page.page or not general.as_json),
         environ=os.environ,

@@ -146,6 +146,17 @@ class History:
         """The latest attempt."""
         return self._latest[-1] if self._latest else None
 
+    def with_(self, observation: Observation) -> History:
+        """The history with one more attempt; this one stays as it is."""
+        copy = History()
+        copy._latest = self._latest.copy()
+        copy._arrivals = self._arrivals
+        copy._lags_s = self._lags_s.copy()
+        copy._first = self._first
+        copy._hours = self._hours.copy()
+        copy.add(observation)
+        return copy
+
     def add(self, observation: Observation) -> None:
         """Take in one more attempt, which ended after the others."""
         self._latest.append(observation)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, ScalarSelect, Sele
 
 from newsclf.watch.record.identity import Keys
 from newsclf.watch.record.near import WINDOW_S
-from newsclf.watch.record.schema import commits, events, headlines, items, versions
+from newsclf.watch.record.storage.schema import commits, events, headlines, items, versions
 
 _T = TypeVar("_T")
 _AT_ONCE = 5_000

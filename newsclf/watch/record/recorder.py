@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Table, func, insert, select
 
 from newsclf.common.errors import StateError
 from newsclf.watch.item import Item
 from newsclf.watch.record.assign import Assigner, NewRows, Row
-from newsclf.watch.record.database import explained, lock, open_to_write
 from newsclf.watch.record.identity import keys_of, story_text
 from newsclf.watch.record.known import look_up
 from newsclf.watch.record.near import WINDOW_S, RecentHeadlines
 from newsclf.watch.record.redaction import Redaction
 from newsclf.watch.record.rows import Alert, Delivery, Fetch, Score, Signal
-from newsclf.watch.record.schema import (
+from newsclf.watch.record.storage.address import DatabaseUrl, Place
+from newsclf.watch.record.storage.database import open_to_write
+from newsclf.watch.record.storage.schema import (
     METADATA,
     alerts,
     commits,
@@ -36,8 +35,10 @@ from newsclf.watch.record.schema import (
     signals,
     versions,
 )
+from newsclf.watch.record.storage.sharing import Sharing
 from newsclf.watch.record.times import microseconds, moment
 
+_T = TypeVar("_T")
 _CLOCK_MAY_BE_BEHIND = dt.timedelta(hours=1)
 _TABLES = ("events", "headlines", "items", "versions", "retractions")
 """Tables to which the items of a document add rows, each after those that it refers to."""
@@ -61,47 +62,59 @@ class Added:
     of day, in the order of the document."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarEntries:
+    """Signals and alerts of a bar, to be recorded together."""
+
+    signals: Sequence[Signal] = ()
+    """One that is there already, of the same configuration, entity and bar, is left as it is."""
+    alerts: Sequence[Alert] = ()
+    """One whose id is there already is left as it is."""
+
+
 class Recorder:
-    """The one writer of a record.
+    """A writer of a record: the only one of a file, one of several of a PostgreSQL database.
 
     A method that returns has its rows on the disk; one that raises or is killed has added nothing.
-    Methods may be called from several threads, one at a time.
+    Methods may be called from several threads, one at a time. Each takes in first what others have
+    added meanwhile, and nothing is added while it writes, so commits are in one order for all.
     """
 
     def __init__(
         self,
-        path: Path,
+        place: Place,
         *,
-        now: Callable[[], dt.datetime],
+        now: Callable[[], dt.datetime] | None = None,
         secrets: Iterable[str] = (),
     ) -> None:
         """Open a record for writing, made if it is not there.
 
         Args:
-            path: The file; its folder exists.
-            now: The wall clock.
+            place: Where it is; the folder of a file exists.
+            now: The clock; by default this machine's for a file, and the server's for PostgreSQL.
             secrets: API keys and the like, which are replaced in whatever is recorded.
 
         Raises:
-            StateError: The file can't be used, another process writes to it, a newer newsclf wrote
-                it, or this machine's clock is behind it.
-            DataError: The file is damaged, or something else.
+            StateError: The record can't be used, another process writes to the file, a newer
+                newsclf wrote it, or the clock is behind it.
+            DataError: It is damaged, or something else.
         """
-        self.path = path
-        self._now = now
-        self._redaction = Redaction(secrets)
+        self.place = place
+        passwords = place.passwords if isinstance(place, DatabaseUrl) else ()
+        self._redaction = Redaction((*secrets, *passwords))
         self._thread_lock = Lock()
         self._ids: dict[str, int] = {}
         self._known_at = 0
         self._recent = RecentHeadlines()
-        self._lock = lock(path)
+        self._is_settled = False
+        """Whether the last transaction ended well, so that memory and database agree."""
+        self._database = open_to_write(place, now=now)
         try:
-            self._engine = open_to_write(path)
-            with explained(path), self._engine.connect() as connection:
-                self._read_state(connection)
+            self._database.read(self._catch_up)
+            self._is_settled = True
             self._check_clock()
         except BaseException:
-            self._lock.release()
+            self._database.close()
             raise
 
     def __enter__(self) -> Self:
@@ -114,17 +127,28 @@ class Recorder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the file."""
+        """Close the record."""
         self.close()
 
     def close(self) -> None:
-        """Close the file, and let another process write."""
-        self._engine.dispose()
-        self._lock.release()
+        """Close the record, and let another process write to its file."""
+        self._database.close()
+
+    def now(self) -> dt.datetime:
+        """The time of the record's clock, UTC."""
+        return self._database.now()
+
+    def sharing(self) -> Sharing:
+        """How this watch shares the sources with others."""
+        return self._database.sharing()
+
+    def stop_waiting(self) -> None:
+        """Have calls fail that wait for a server, also later ones; from any thread."""
+        self._database.stop_waiting()
 
     @property
     def last_commit(self) -> int:
-        """Id of the last commit: the basis of what is computed now."""
+        """Id of the last commit that this recorder has added or taken in."""
         return self._ids["commits"]
 
     def add_fetch(
@@ -133,6 +157,7 @@ class Recorder:
         items: Sequence[Item] = (),
         *,
         live_until: Callable[[Added], dt.datetime | None] | None = None,
+        guard: Callable[[Connection], None] = lambda _: None,
     ) -> Added:
         """Record an attempt to read a source, and of its items those that are new or changed.
 
@@ -141,15 +166,20 @@ class Recorder:
             items: Those of the document.
             live_until: Judges the source by what is new, in time for the same commit: until when
                 signals may count on it (None: it is not live). What it raises undoes the commit.
-                It must not call the recorder. Without it `fetch.live_until` stands.
+                It must not call the recorder, and may be called again. Without it
+                `fetch.live_until` stands.
+            guard: Called first, in the transaction; what it raises undoes it.
 
         Raises:
-            StateError: The disk is full, or the file can't be written.
+            StateError: The disk is full, or the record can't be written.
         """
         fetch = self._redaction.row(fetch)
         items = [self._redaction.row(item) for item in items]
         keys = keys_of(fetch.source, items)
-        with self._commit(at_least=fetch.fetched_at) as (connection, commit):
+
+        def add(connection: Connection) -> Added:
+            guard(connection)
+            commit = self._ids["commits"]
             known = look_up(connection, fetch.source, keys, now=self._known_at)
             assigner = Assigner(
                 source=fetch.source,
@@ -161,14 +191,16 @@ class Recorder:
             rows = assigner.assign(items, keys)
             added = _added(commit, rows)
             until = fetch.live_until if live_until is None else live_until(added)
-            fetch = replace(fetch, live_until=until, items=len(items), headlines=added.headlines)
+            counted = replace(fetch, live_until=until, items=len(items), headlines=added.headlines)
             fetch_id = self._next_id("fetches")
-            self._insert(connection, fetches, [_fetch_row(fetch, fetch_id)])
+            self._insert(connection, fetches, [_fetch_row(counted, fetch_id)])
             for row in rows.items:
                 row["fetch_id"] = fetch_id
             for table in _TABLES:
                 self._insert(connection, METADATA.tables[table], getattr(rows, table))
-        return added
+            return added
+
+        return self._commit(add, at_least=fetch.fetched_at)
 
     def add_scores(self, new: Sequence[Score]) -> int:
         """Record scores; a version that this model and engine have scored keeps its score.
@@ -177,104 +209,129 @@ class Recorder:
             How many were added.
 
         Raises:
-            StateError: The disk is full, or the file can't be written.
+            StateError: The disk is full, or the record can't be written.
         """
-        with self._commit() as (connection, _):
-            rows = {}
+
+        def add(connection: Connection) -> int:
+            there = _scored(connection, new)
+            rows: dict[tuple[int, str, str], Row] = {}
             for score in new:
-                there = select(scores.c.id).where(
-                    scores.c.version_id == score.version,
-                    scores.c.model == score.model,
-                    scores.c.engine == score.engine,
-                )
-                if score[:3] not in rows and connection.execute(there).first() is None:
+                if score[:3] not in rows and score[:3] not in there:
                     values = score._asdict()
                     values["version_id"] = values.pop("version")
                     rows[score[:3]] = {"id": self._next_id("scores"), **values}
             self._insert(connection, scores, list(rows.values()))
-        return len(rows)
+            return len(rows)
+
+        return self._commit(add)
 
     def add_computed(
         self,
+        compute: Callable[[dt.datetime], BarEntries | None],
         *,
         configuration: tuple[str, str],
         texts: Mapping[str, str] | None = None,
-        basis: int,
-        new_signals: Sequence[Signal] = (),
-        new_alerts: Sequence[Alert] = (),
     ) -> int:
         """Record signals and alerts together.
 
         Args:
-            configuration: Digest and content of what they were computed with.
+            compute: Computes them from the record as it is, at the time that it is given; nothing
+                is added meanwhile, so that their basis is the commit before theirs. None: there is
+                nothing to record. It must not call the recorder, and may be called again.
+            configuration: Digest and content of what they are computed with.
             texts: By digest, what it names by that: a list of companies, the hours of an exchange.
                 Each is kept once.
-            basis: The last commit that they use.
-            new_signals: Signals. One that is there already, of the same configuration, entity and
-                bar, is left as it is.
-            new_alerts: Alerts. One whose id is there already is left as it is.
 
         Returns:
             How many signals and alerts were added.
 
         Raises:
-            StateError: The disk is full, or the file can't be written.
+            StateError: The disk is full, or the record can't be written.
         """
-        with self._commit() as (connection, _):
-            configuration_id = self._configuration(connection, configuration)
-            for named in (texts or {}).items():
-                self._configuration(connection, named)
-            shared: Row = {"configuration_id": configuration_id, "basis": basis}
-            signal_rows = []
-            for signal in new_signals:
-                row = asdict(signal) | {"bar_at": microseconds(signal.bar_at)} | shared
-                there = select(signals.c.id).where(
-                    signals.c.configuration_id == configuration_id,
-                    signals.c.entity == signal.entity,
-                    signals.c.bar_at == row["bar_at"],
-                )
-                if connection.execute(there).first() is None:
-                    signal_rows.append(self._redacted_row("signals", row))
-            alert_rows = {}
-            for alert in new_alerts:
-                row = asdict(alert) | shared
-                alert_id = row["alert_id"] = self._redaction.text(row.pop("id"))
-                known = select(alerts.c.id).where(alerts.c.alert_id == alert_id)
-                if alert_id not in alert_rows and connection.execute(known).first() is None:
-                    alert_rows[alert_id] = self._redacted_row("alerts", row)
-            self._insert(connection, signals, signal_rows)
-            self._insert(connection, alerts, list(alert_rows.values()))
+
+        def work(connection: Connection, clock: dt.datetime) -> int:
+            found = compute(clock)
+            if found is None:
+                return 0
+            self._begin(connection, clock)
+            return self._add_computed(connection, found, configuration, texts or {})
+
+        return self._transaction(work)
+
+    def _add_computed(
+        self,
+        connection: Connection,
+        found: BarEntries,
+        configuration: tuple[str, str],
+        texts: Mapping[str, str],
+    ) -> int:
+        configuration_id = self._configuration(connection, configuration)
+        for named in texts.items():
+            self._configuration(connection, named)
+        basis = self._ids["commits"] - 1
+        shared: Row = {"configuration_id": configuration_id, "basis": basis}
+        signal_rows = []
+        for signal in found.signals:
+            row = asdict(signal) | {"bar_at": microseconds(signal.bar_at)} | shared
+            there = select(signals.c.id).where(
+                signals.c.configuration_id == configuration_id,
+                signals.c.entity == signal.entity,
+                signals.c.bar_at == row["bar_at"],
+            )
+            if connection.execute(there).first() is None:
+                signal_rows.append(self._redacted_row("signals", row))
+        alert_rows = {}
+        for alert in found.alerts:
+            row = asdict(alert) | shared
+            alert_id = row["alert_id"] = self._redaction.text(row.pop("id"))
+            known = select(alerts.c.id).where(alerts.c.alert_id == alert_id)
+            if alert_id not in alert_rows and connection.execute(known).first() is None:
+                alert_rows[alert_id] = self._redacted_row("alerts", row)
+        self._insert(connection, signals, signal_rows)
+        self._insert(connection, alerts, list(alert_rows.values()))
         return len(signal_rows) + len(alert_rows)
 
     def add_delivery(self, delivery: Delivery) -> None:
         """Record what became of sending an alert to a channel.
 
         Raises:
-            StateError: The disk is full, or the file can't be written.
+            StateError: The disk is full, or the record can't be written.
         """
         row = asdict(self._redaction.row(delivery))
         row["alert_id"] = row.pop("alert")
-        with self._commit() as (connection, _):
-            row["id"] = self._next_id("deliveries")
-            self._insert(connection, deliveries, [row])
 
-    @contextmanager
-    def _commit(self, *, at_least: dt.datetime | None = None) -> Iterator[tuple[Connection, int]]:
-        """A transaction with its row of `commits`; without any other row it adds nothing."""
-        with self._thread_lock, explained(self.path), self._engine.connect() as connection:
-            try:
-                with connection.begin():
-                    clock = microseconds(self._now())
-                    fetched = microseconds(at_least) if at_least is not None else clock
-                    # Never before the last one, should the clock be put back.
-                    self._known_at = max(self._known_at, clock, fetched)
-                    commit = self._next_id("commits")
-                    row = {"id": commit, "known_at": self._known_at}
-                    connection.execute(insert(commits), [row])
-                    yield connection, commit
-            except BaseException:
-                self._read_state(connection)
-                raise
+        def add(connection: Connection) -> None:
+            self._insert(connection, deliveries, [{**row, "id": self._next_id("deliveries")}])
+
+        self._commit(add)
+
+    def _commit(
+        self, add: Callable[[Connection], _T], *, at_least: dt.datetime | None = None
+    ) -> _T:
+        """Add rows in a transaction of their own, with its row of `commits`."""
+
+        def work(connection: Connection, clock: dt.datetime) -> _T:
+            self._begin(connection, max(clock, at_least) if at_least is not None else clock)
+            return add(connection)
+
+        return self._transaction(work)
+
+    def _transaction(self, work: Callable[[Connection, dt.datetime], _T]) -> _T:
+        def attempt(connection: Connection, clock: dt.datetime) -> _T:
+            self._catch_up(connection)
+            return work(connection, clock)
+
+        with self._thread_lock:
+            found = self._database.write(attempt)
+            self._is_settled = True
+        return found
+
+    def _begin(self, connection: Connection, at: dt.datetime) -> None:
+        self._is_settled = False
+        # Never before the last one, should the clock be put back.
+        self._known_at = max(self._known_at, microseconds(at))
+        row = {"id": self._next_id("commits"), "known_at": self._known_at}
+        connection.execute(insert(commits), [row])
 
     def _insert(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         if rows:
@@ -303,22 +360,29 @@ class Recorder:
         self._ids[table] += 1
         return self._ids[table]
 
-    def _read_state(self, connection: Connection) -> None:
-        """Read what is kept in memory: the last ids, the last time, and the recent headlines."""
-        self._ids = {
-            name: int(connection.execute(select(func.max(table.c.id))).scalar() or 0)
+    def _catch_up(self, connection: Connection) -> None:
+        """Take in what others have added; after a transaction that failed, read all state anew."""
+        last = int(connection.execute(select(func.max(commits.c.id))).scalar() or 0)
+        after = self._ids["commits"] if self._is_settled else 0
+        if self._is_settled and last == after:
+            return
+        newest = [
+            select(func.max(table.c.id)).scalar_subquery().label(name)
             for name, table in METADATA.tables.items()
-        }
-        last = select(func.max(commits.c.known_at))
-        self._known_at = int(connection.execute(last).scalar() or 0)
-        self._recent = RecentHeadlines()
+        ]
+        known_at = select(func.max(commits.c.known_at)).scalar_subquery()
+        *ids, known = connection.execute(select(*newest, known_at)).one()
+        if not self._is_settled:
+            self._recent = RecentHeadlines()
+        self._ids = {name: id_ or 0 for name, id_ in zip(METADATA.tables, ids, strict=True)}
+        self._known_at = known or 0
         began = commits.c.known_at
         recent = (
             select(versions.c.text, headlines.c.event_id, began)
             .join(headlines, headlines.c.id == versions.c.headline_id)
             .join(events, events.c.id == headlines.c.event_id)
             .join(commits, commits.c.id == events.c.commit_id)
-            .where(began >= self._known_at - WINDOW_S * 1_000_000)
+            .where(began >= self._known_at - WINDOW_S * 1_000_000, versions.c.commit_id > after)
             .order_by(versions.c.id)
         )
         for text, event, began_at in connection.execute(recent):
@@ -326,12 +390,21 @@ class Recorder:
 
     def _check_clock(self) -> None:
         last = moment(self._known_at)
-        if last > self._now() + _CLOCK_MAY_BE_BEHIND:
+        if last > self.now() + _CLOCK_MAY_BE_BEHIND:
+            whose = "the server's" if isinstance(self.place, DatabaseUrl) else "this machine's"
             raise StateError(
-                f"{self.path}: the last entry is of {last:%Y-%m-%d %H:%M} UTC, which this machine's"
-                " clock has not reached",
-                hint="set the clock, or name another file",
+                f"{self.place}: the last entry is of {last:%Y-%m-%d %H:%M} UTC, which {whose} clock"
+                " has not reached",
+                hint="set the clock, or name another record",
             )
+
+
+def _scored(connection: Connection, new: Sequence[Score]) -> set[tuple[int, str, str]]:
+    """Which of some scores are there: version, model and engine."""
+    there = select(scores.c.version_id, scores.c.model, scores.c.engine).where(
+        scores.c.version_id.in_({score.version for score in new})
+    )
+    return {(version, model, engine) for version, model, engine in connection.execute(there)}
 
 
 def _added(commit: int, rows: NewRows) -> Added:

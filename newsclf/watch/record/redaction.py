@@ -40,9 +40,10 @@ class Redaction:
         )
 
     def text(self, text: str) -> str:
-        """A text without secrets, and with U+FFFD for lone surrogates."""
+        """A text without secrets, and with `?` for lone surrogates and U+FFFD for U+0000."""
         for form in self._forms:
             text = text.replace(form, _REPLACEMENT)
+        text = text.replace("\0", "\ufffd")
         return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
     def row(self, row: _Row) -> _Row:

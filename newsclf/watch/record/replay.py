@@ -6,14 +6,13 @@ import datetime as dt
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Row, RowMapping, ScalarSelect, Select, case, exists, func, select
 
 from newsclf.watch.item import Stamp
-from newsclf.watch.record.database import explained, open_to_read
 from newsclf.watch.record.rows import (
     Alert,
     Attempt,
@@ -29,7 +28,9 @@ from newsclf.watch.record.rows import (
     SourcePast,
     Version,
 )
-from newsclf.watch.record.schema import (
+from newsclf.watch.record.storage.address import Place
+from newsclf.watch.record.storage.database import open_to_read
+from newsclf.watch.record.storage.schema import (
     HOUR,
     alerts,
     commits,
@@ -55,15 +56,19 @@ _AT_ONCE = 500
 class Record:
     """A record, open to be read, also while another process writes to it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, place: Place, *, waits: bool = False) -> None:
         """Open a record.
 
+        Args:
+            place: Where it is.
+            waits: Whether a server that goes away later is waited for.
+
         Raises:
-            StateError: There is no such file, it can't be used, or a newer newsclf wrote it.
-            DataError: The file is damaged, or something else.
+            StateError: There is no such record, it can't be used, or a newer newsclf wrote it.
+            DataError: It is damaged, or something else.
         """
-        self.path = path
-        self._engine = open_to_read(path)
+        self.place = place
+        self._database = open_to_read(place, waits=waits)
 
     def __enter__(self) -> Self:
         """The record, which is closed at the end of the block."""
@@ -75,20 +80,23 @@ class Record:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the file."""
+        """Close the record."""
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        self._engine.dispose()
+        """Close the record."""
+        self._database.close()
+
+    def stop_waiting(self) -> None:
+        """Have calls fail that wait for a server, also later ones; from any thread."""
+        self._database.stop_waiting()
 
     def last_commit(self, *, until: dt.datetime | None = None) -> int:
         """Id of the last commit, or of the last one that was known by a time; 0 without any."""
         query = _LATEST_COMMIT
         if until is not None:
             query = query.where(commits.c.known_at <= microseconds(until))
-        with explained(self.path), self._engine.connect() as connection:
-            return connection.execute(query).scalar() or 0
+        return self._database.read(lambda connection: connection.execute(query).scalar() or 0)
 
     def commits(
         self, *, after: int = 0, until: dt.datetime | int | None = None
@@ -103,17 +111,21 @@ class Record:
         last = until if isinstance(until, int) else self.last_commit(until=until)
         while after < last:
             upto = min(last, after + _AT_ONCE)
-            with explained(self.path), self._engine.connect() as connection:
-                found = list(_commits(connection, after, upto))
-            yield from found
+            yield from self._database.read(partial(_commits, after=after, upto=upto))
             after = upto
 
-    def unscored(self) -> list[tuple[int, str]]:
-        """Versions that no model has scored, the earliest first, each as its id and text."""
+    def unscored(self) -> list[tuple[int, str, str]]:
+        """Versions that no model has scored, the earliest first: id, text and source of each."""
         scored = exists().where(scores.c.version_id == versions.c.id)
-        query = select(versions.c.id, versions.c.text).where(~scored).order_by(versions.c.id)
-        with explained(self.path), self._engine.connect() as connection:
-            return [(id_, text) for id_, text in connection.execute(query)]
+        query = (
+            select(versions.c.id, versions.c.text, items.c.source)
+            .join(items, items.c.id == versions.c.item_id)
+            .where(~scored)
+            .order_by(versions.c.id)
+        )
+        return self._database.read(
+            lambda connection: [(id_, text, of) for id_, text, of in connection.execute(query)]
+        )
 
     def configurations(self) -> list[str]:
         """Contents of the configurations of signals, the one that was used last at the end."""
@@ -123,14 +135,14 @@ class Record:
             .group_by(configurations.c.id)
             .order_by(func.max(signals.c.id))
         )
-        with explained(self.path), self._engine.connect() as connection:
-            return list(connection.execute(query).scalars())
+        return self._database.read(lambda connection: list(connection.execute(query).scalars()))
 
     def text(self, digest: str) -> str | None:
         """What a configuration names by its digest, such as a list; None if it is not there."""
         query = select(configurations.c.content).where(configurations.c.digest == digest)
-        with explained(self.path), self._engine.connect() as connection:
-            found = connection.execute(query).scalar_one_or_none()
+        found = self._database.read(
+            lambda connection: connection.execute(query).scalar_one_or_none()
+        )
         return None if found is None else str(found)
 
     def past(
@@ -158,7 +170,8 @@ class Record:
         hour = microseconds(since) // _HOUR
         forwards = HOUR, fetches.c.fetched_at
         backwards = HOUR.desc(), fetches.c.fetched_at.desc()
-        with explained(self.path), self._engine.connect() as connection, connection.begin():
+
+        def read(connection: Connection) -> SourcePast:
             first = connection.execute(answered.order_by(*forwards).limit(1)).first()
             new = (fetches.c.headlines > 0) & (fetches.c.id != (first.id if first else 0))
             arrived = answered.where(hour <= HOUR, new).order_by(*backwards)
@@ -191,13 +204,14 @@ class Record:
                 ),
             )
 
+        return self._database.read(read)
+
     def last_fetch(self, source: str) -> Fetch | None:
         """The last attempt to read a source."""
         query = select(fetches).where(fetches.c.source == source)
         newest_first = (HOUR.desc(), fetches.c.fetched_at.desc(), fetches.c.id.desc())
         last = query.order_by(*newest_first).limit(1)
-        with explained(self.path), self._engine.connect() as connection:
-            row = connection.execute(last).mappings().first()
+        row = self._database.read(lambda connection: connection.execute(last).mappings().first())
         return _fetch(row) if row is not None else None
 
     def asked_at(self, sources: Collection[str], *, since: dt.datetime) -> list[dt.datetime]:
@@ -207,8 +221,9 @@ class Record:
             microseconds(since) // _HOUR <= HOUR,
             fetches.c.fetched_at >= microseconds(since),
         )
-        with explained(self.path), self._engine.connect() as connection:
-            return sorted(map(moment, connection.execute(query).scalars()))
+        return self._database.read(
+            lambda connection: sorted(map(moment, connection.execute(query).scalars()))
+        )
 
     def window_start(self, since: dt.datetime) -> tuple[int, int]:
         """Where to begin, to have all that became known from a time on.
@@ -219,10 +234,13 @@ class Record:
         """
         commit = _LATEST_COMMIT.where(commits.c.known_at < microseconds(since))
         event = select(events.c.id).order_by(events.c.commit_id.desc(), events.c.id.desc()).limit(1)
-        with explained(self.path), self._engine.connect() as connection:
+
+        def read(connection: Connection) -> tuple[int, int]:
             last = connection.execute(commit).scalar() or 0
             in_it = event.where(events.c.commit_id <= last)
             return last, connection.execute(in_it).scalar() or 0
+
+        return self._database.read(read)
 
     def last_bar(self, configuration: str) -> dt.datetime | None:
         """End of the last bar with signals of a configuration, given by its digest."""
@@ -232,8 +250,7 @@ class Record:
             .order_by(signals.c.bar_at.desc())
             .limit(1)
         )
-        with explained(self.path), self._engine.connect() as connection:
-            last = connection.execute(query).scalar()
+        last = self._database.read(lambda connection: connection.execute(query).scalar())
         return moment(last) if last is not None else None
 
     def alerts(self, configuration: str) -> list[Alert]:
@@ -262,9 +279,10 @@ class Record:
         )
 
     def _alerts(self, query: Select[Any]) -> list[Alert]:
-        with explained(self.path), self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(alerts.c.commit_id, alerts.c.id)).mappings()
-            return [_alert(row) for row in rows]
+        in_order = query.order_by(alerts.c.commit_id, alerts.c.id)
+        return self._database.read(
+            lambda connection: [_alert(row) for row in connection.execute(in_order).mappings()]
+        )
 
 
 _LATEST_COMMIT = (
@@ -307,7 +325,7 @@ def _configuration_id(digest: str) -> ScalarSelect[Any]:
     return select(configurations.c.id).where(configurations.c.digest == digest).scalar_subquery()
 
 
-def _commits(connection: Connection, after: int, upto: int) -> Iterator[Commit]:
+def _commits(connection: Connection, after: int, upto: int) -> list[Commit]:
     """The commits after one, up to another, with all their rows."""
 
     def by_commit(
@@ -338,26 +356,30 @@ def _commits(connection: Connection, after: int, upto: int) -> Iterator[Commit]:
     computed = by_commit(_computed(signals), signals, _basis)
     computed = {**by_commit(_computed(alerts), alerts, _basis), **computed}
     query = select(commits).where(commits.c.id > after, commits.c.id <= upto)
+    found = []
     for row in connection.execute(query.order_by(commits.c.id)):
         basis = next(iter(computed.get(row.id, ())), None)
-        yield Commit(
-            id=row.id,
-            known_at=moment(row.known_at),
-            fetch=next(iter(fetched.get(row.id, ())), None),
-            sightings=sighted.get(row.id, ()),
-            versions=told.get(row.id, ()),
-            retractions=withdrawn.get(row.id, ()),
-            scores=scored.get(row.id, ()),
-            computed=None
-            if basis is None
-            else Computed(
-                configuration=basis[0],
-                basis=basis[1],
-                signals=bars.get(row.id, ()),
-                alerts=alarms.get(row.id, ()),
-            ),
-            delivery=next(iter(sent.get(row.id, ())), None),
+        found.append(
+            Commit(
+                id=row.id,
+                known_at=moment(row.known_at),
+                fetch=next(iter(fetched.get(row.id, ())), None),
+                sightings=sighted.get(row.id, ()),
+                versions=told.get(row.id, ()),
+                retractions=withdrawn.get(row.id, ()),
+                scores=scored.get(row.id, ()),
+                computed=None
+                if basis is None
+                else Computed(
+                    configuration=basis[0],
+                    basis=basis[1],
+                    signals=bars.get(row.id, ()),
+                    alerts=alarms.get(row.id, ()),
+                ),
+                delivery=next(iter(sent.get(row.id, ())), None),
+            )
         )
+    return found
 
 
 _VERSIONS = (

@@ -91,9 +91,16 @@ def alerts_at(
     return after, alerts
 
 
-def states_after(alerts: Iterable[Alert]) -> dict[str | None, AlertState]:
-    """The states that a list of alerts leaves, in the order in which they were raised."""
-    states: dict[str | None, AlertState] = {}
+def states_after(
+    alerts: Iterable[Alert], before: States | None = None
+) -> dict[str | None, AlertState]:
+    """The states that a list of alerts leaves, in the order in which they were raised.
+
+    Args:
+        alerts: The list.
+        before: The states before it; None: there had been no alert.
+    """
+    states = dict(before or {})
     for alert in alerts:
         state = states.get(alert.entity, AlertState())
         states[alert.entity] = state.after(alert.kind, alert.direction, alert.at)

@@ -130,11 +130,27 @@ class Outbox:
     record, and so is sent when the watch goes on.
     """
 
-    def __init__(self, channels: Sequence[Channel], record: Callable[[Delivery], None]) -> None:
-        """Take the channels, and what is called with what became of each alert."""
+    def __init__(
+        self,
+        channels: Sequence[Channel],
+        record: Callable[[Delivery], None],
+        *,
+        may_send: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """Take the channels.
+
+        Args:
+            channels: Where alerts go.
+            record: Called with what became of each alert.
+            may_send: Whether alerts may still be sent to a channel, given by its name; what is
+                queued is dropped otherwise.
+        """
         self._channels = channels
         self._record = record
+        self._may_send = may_send
         self._queues: dict[str, asyncio.Queue[AnyAlert]] = {}
+        self._given: dict[str, set[str]] = {channel.name: set() for channel in channels}
+        """Ids of alerts that were queued or sent."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -151,10 +167,11 @@ class Outbox:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def send(self, alert: AnyAlert, *, to: str | None = None) -> None:
-        """Queue an alert for a channel, or for each; returns at once."""
+        """Queue an alert for a channel, or each, unless it was queued before; returns at once."""
         for name, queue in self._queues.items():
-            if to not in (None, name):
+            if to not in (None, name) or alert.id in self._given[name]:
                 continue
+            self._given[name].add(alert.id)
             try:
                 queue.put_nowait(alert)
             except asyncio.QueueFull:
@@ -168,7 +185,10 @@ class Outbox:
         while True:
             alert = await queue.get()
             try:
-                self._record(await channel.deliver(alert))
+                if self._may_send(channel.name):
+                    self._record(await channel.deliver(alert))
+                else:
+                    self._given[channel.name].discard(alert.id)
             except Exception as error:  # noqa: BLE001 - one alert must not stop those behind it
                 self._fail(alert, channel.name, f"an unexpected {type(error).__name__}")
             finally:

@@ -78,9 +78,9 @@ class Intake:
         self._unscored: dict[int, Version] = {}
 
     @property
-    def unscored(self) -> list[tuple[int, str]]:
-        """Versions of the window without scores of this model, with their texts."""
-        return [(id_, version.text) for id_, version in self._unscored.items()]
+    def unscored(self) -> list[Version]:
+        """Versions of the window without scores of this model."""
+        return list(self._unscored.values())
 
     def rows(self, commit: Commit) -> list[ScoredRow]:
         """What a commit adds: headlines scored, shown by another source, edited or withdrawn.

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from newsclf.common.errors import DataError
 from newsclf.watch.record.replay import Record
+from newsclf.watch.record.storage.address import Place
 from newsclf.watch.study.abnormal import AFTER, WINDOWS, AbnormalReturns, EventStudy, directed
 from newsclf.watch.study.lines import TimeLine, time_lines
 from newsclf.watch.study.news import (
@@ -33,7 +34,7 @@ _CLOCK_S = 60.0
 class StudyRequest:
     """What to study."""
 
-    record: Path
+    record: Place
     prices: Path
     index: str | None
     until: dt.datetime | None

@@ -23,8 +23,8 @@ from newsclf.watch.feeds.asking import Feed
 from newsclf.watch.feeds.fetching.connections import SystemResolver
 from newsclf.watch.feeds.fetching.fetch import Fetcher, user_agent
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.record.database import check
 from newsclf.watch.record.replay import Record
+from newsclf.watch.record.storage.sqlite import check
 from tests.support import fast_clock
 from tests.support.faultyfeeds.fault import Fault
 from tests.support.faultyfeeds.faults import FAULTS

@@ -19,6 +19,7 @@ from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.configuration import ReferenceData
 from newsclf.watch.signals.entries import alert_of
 from newsclf.watch.signals.source_alerts import SourceAlert
+from tests.support.records import NewRecord
 from tests.support.watching import BAR_S, SOURCES, Watching, configuration
 
 SUBJECTS = ("Nvidia", "Vodafone", "Nvidia and Vodafone", "Copper")
@@ -26,8 +27,8 @@ WORDS = ("orders", "margin", "rises", "falls", "guidance", "plant", "strike", "b
 
 
 @pytest.fixture
-def watching(tmp_path: Path) -> Iterator[Watching]:
-    found = Watching(tmp_path / "record.db")
+def watching(new_record: NewRecord) -> Iterator[Watching]:
+    found = Watching(new_record())
     yield found
     found.close()
 

@@ -51,7 +51,8 @@ def watch(titles: Sequence[str], tickers: tuple[str, ...] = ()) -> None:
     reference = reference_of(settings, here)
     configuration = configuration_of(settings, "5f" * 32, "a test", reference)
     with Recorder(Path("record.db"), now=clock) as recorder, Record(Path("record.db")) as record:
-        chain = Chain(recorder, record, configuration, reference=reference, now=clock)
+        sharing = recorder.sharing()
+        chain = Chain(recorder, record, configuration, sharing=sharing, reference=reference)
         chain.restore()
         items = [Item(title=t, id=str(n), tickers=tickers) for n, t in enumerate(titles)]
         chain.add_answer(

@@ -49,7 +49,7 @@ def record_and_prices() -> None:
     configuration = configuration_of(settings, "5f" * 32, "a test", ReferenceData())
     clock = Clock(dt.datetime.combine(DAYS[0], dt.time(12), dt.UTC))
     with Recorder(path, now=clock) as recorder, Record(path) as record:
-        chain = Chain(recorder, record, configuration, now=clock)
+        chain = Chain(recorder, record, configuration, sharing=recorder.sharing())
         chain.restore()
         for day in range(_FIRST_NEWS, len(DAYS) - 8, 2):
             chosen = rng.choice(len(NAMES), 3, replace=False)

@@ -19,6 +19,7 @@ from newsclf.watch.feeds.documents.files import read_line
 from newsclf.watch.feeds.documents.vendors import load_vendor, vendor_names
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
+from newsclf.watch.record.recorder import BarEntries
 from newsclf.watch.record.rows import Score
 from newsclf.watch.signals.aggregate import Evidence
 from newsclf.watch.signals.entries import signal_entry
@@ -147,14 +148,13 @@ def test_the_queries_find_what_they_say(tmp_path: Path) -> None:
     feeds.recorder.add_scores([score])
     feeds.clock.pass_(dt.timedelta(minutes=1))
     entry = signal_entry(signal(0.3), Evidence((), 0))
-    feeds.recorder.add_computed(
-        configuration=("c0ffee", "{}"), basis=feeds.recorder.last_commit, new_signals=[entry]
-    )
+    found = BarEntries(signals=[entry])
+    feeds.recorder.add_computed(lambda _: found, configuration=("c0ffee", "{}"))
     feeds.clock.pass_(HOUR)
     feeds.deliver("Wire", item("Apple Inc cuts its forecast for the year", id="a1"))
     feeds.recorder.close()
 
-    with sqlite3.connect(f"file:{feeds.path}?mode=ro", uri=True) as connection:
+    with sqlite3.connect(f"file:{feeds.place}?mode=ro", uri=True) as connection:
         scored, bars, sources, edits = [connection.execute(q).fetchall() for q in blocks("sql")]
     connection.close()
     assert scored == [

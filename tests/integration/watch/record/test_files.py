@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from newsclf.common.errors import DataError, NewsclfError, StateError
-from newsclf.watch.record import schema
-from newsclf.watch.record.database import check
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Score
+from newsclf.watch.record.storage import schema
+from newsclf.watch.record.storage.sqlite import check
 from tests.support.newsrecord import HOUR, START, Clock, Feeds, contents, item
 
 PROFIT = "Acme posts record profit on strong demand"
@@ -84,7 +84,7 @@ def test_a_second_writer_is_refused_and_readers_see_whole_commits(path: Path) ->
         replay = reader.commits()
         first = next(replay)
         feeds = Feeds.__new__(Feeds)
-        feeds.path, feeds.clock, feeds.recorder = path, Clock(START + HOUR), recorder
+        feeds.place, feeds.clock, feeds.recorder = path, Clock(START + HOUR), recorder
         feeds.deliver("wire", item("Oil falls as supply grows faster than demand", id="g2"))
         assert first.versions
         assert len(list(replay)) == 1, "a replay ends where the record ended when it began"
@@ -108,7 +108,7 @@ def test_a_migration_adds_to_a_record_that_is_there(
 ) -> None:
     before = contents(path)
     added = (*schema.MIGRATIONS, ("CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT",))
-    monkeypatch.setattr("newsclf.watch.record.database.MIGRATIONS", added)
+    monkeypatch.setattr("newsclf.watch.record.storage.sqlite.MIGRATIONS", added)
     with pytest.raises(StateError, match="earlier"):
         Record(path)
     Recorder(path, now=Clock()).close()
@@ -156,14 +156,14 @@ def test_a_full_disk_adds_nothing_and_the_record_goes_on(tmp_path: Path) -> None
     feeds = Feeds(tmp_path / "news.db")
     feeds.deliver("wire", item(PROFIT, id="g1"))
     large = item("Oil falls as supply grows faster than demand", id="g2", raw="x" * 3_000_000)
-    before = contents(feeds.path)
-    with feeds.recorder._engine.connect() as connection:  # noqa: SLF001 - a disk that is full
+    before = contents(feeds.place)
+    with feeds.recorder._database.engine.connect() as connection:  # noqa: SLF001 - a disk that is full
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 20}")
     with pytest.raises(StateError, match="disk is full"):
         feeds.deliver("wire", large)
-    assert contents(feeds.path) == before
-    with feeds.recorder._engine.connect() as connection:  # noqa: SLF001 - and has room again
+    assert contents(feeds.place) == before
+    with feeds.recorder._database.engine.connect() as connection:  # noqa: SLF001 - and has room again
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     assert feeds.deliver("wire", large).headlines == 1
     feeds.recorder.close()

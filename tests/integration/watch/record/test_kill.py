@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from newsclf.watch.record.database import check
 from newsclf.watch.record.replay import Record
+from newsclf.watch.record.storage.sqlite import check
 from tests.support import killed_recorder
 from tests.support.newsrecord import START, contents
 

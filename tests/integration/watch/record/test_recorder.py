@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from newsclf.watch.item import Item, Stamp
-from newsclf.watch.record.recorder import Recorder
+from newsclf.watch.record.recorder import BarEntries
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Alert, Commit, Score, Signal, Version
 from tests.support.newsrecord import HOUR, START, Clock, Feeds, contents, fetch, item
+from tests.support.records import NewRecord
 
 PROFIT = "Acme posts record profit on strong demand"
 OIL = "Oil falls as supply grows faster than demand"
@@ -21,14 +22,14 @@ URL = "https://example.com/acme"
 
 
 @pytest.fixture
-def feeds(tmp_path: Path) -> Iterator[Feeds]:
-    found = Feeds(tmp_path / "news.db")
+def feeds(new_record: NewRecord) -> Iterator[Feeds]:
+    found = Feeds(new_record())
     yield found
     found.recorder.close()
 
 
 def replayed(feeds: Feeds) -> list[Commit]:
-    with Record(feeds.path) as record:
+    with Record(feeds.place) as record:
         return list(record.commits())
 
 
@@ -48,7 +49,7 @@ def test_a_headline_is_added_once_however_often_it_is_listed(
             feeds.restart()
         again = feeds.deliver("wire", item(OIL, id="g2"), item(PROFIT, id="g1", url=URL))
         assert (again.headlines, again.edits, again.versions) == (0, 0, ())
-    rows = contents(feeds.path)
+    rows = contents(feeds.place)
     assert {name: len(rows[name]) for name in ("fetches", "items", "headlines")} == {
         "fetches": 4,
         "items": 2,
@@ -225,7 +226,7 @@ def test_a_retraction_by_another_source_withdraws_nothing(feeds: Feeds) -> None:
 
 def test_an_item_without_a_title_is_kept_and_is_no_headline(feeds: Feeds) -> None:
     assert feeds.deliver("wire", item("–", id="g1", raw="<item/>")).headlines == 0
-    assert len(contents(feeds.path)["items"]) == 1
+    assert len(contents(feeds.place)["items"]) == 1
     assert feeds.deliver("wire", item(PROFIT, id="g1")).headlines == 1
 
 
@@ -274,8 +275,8 @@ def test_a_clock_that_is_put_back_does_not_put_the_record_back(feeds: Feeds) -> 
 
 def test_scores_are_kept_once_for_each_model_and_engine(feeds: Feeds) -> None:
     ((version, _),) = feeds.deliver("wire", item(PROFIT, id="g1")).versions
-    with Record(feeds.path) as record:
-        assert record.unscored() == [(version, PROFIT)]
+    with Record(feeds.place) as record:
+        assert record.unscored() == [(version, PROFIT, "wire")]
     score = Score(version, "m1", "int8", 0.1, 0.2, 0.1 + 0.2 + 0.4)
     assert feeds.recorder.add_scores([score, score]) == 1
     feeds.restart()
@@ -283,7 +284,7 @@ def test_scores_are_kept_once_for_each_model_and_engine(feeds: Feeds) -> None:
     assert feeds.recorder.add_scores([score._replace(model="m2")]) == 1
     found = [each for commit in replayed(feeds) for each in commit.scores]
     assert found == [score, score._replace(model="m2")]
-    with Record(feeds.path) as record:
+    with Record(feeds.place) as record:
         assert record.unscored() == []
 
 
@@ -292,15 +293,16 @@ def test_signals_and_alerts_come_back_with_what_they_were_computed_from(feeds: F
     signal = Signal(entity="Acme", bar_at=START, value=0.1 + 0.2, detail={"n": 1}, evidence=(1,))
     empty = Signal(entity="Beta", bar_at=START, value=None, detail={"n": 0})
     alert = Alert(id="a1", rule="above 0.3", entity="Acme", detail={"was": 0.1}, evidence=(1,))
-    compute = partial(
-        Recorder.add_computed,
-        configuration=("digest", "half_life_s = 60"),
-        basis=feeds.recorder.last_commit,
-    )
-    assert compute(feeds.recorder, new_signals=[signal, empty], new_alerts=[alert]) == 3
+
+    def add(**found: Any) -> int:
+        return feeds.recorder.add_computed(
+            lambda _: BarEntries(**found), configuration=("digest", "half_life_s = 60")
+        )
+
+    assert add(signals=[signal, empty], alerts=[alert]) == 3
     feeds.restart()
-    assert compute(feeds.recorder, new_signals=[signal]) == 0, "the bar is there"
-    assert compute(feeds.recorder, new_alerts=[alert, alert]) == 0, "the alert is there"
+    assert add(signals=[signal]) == 0, "the bar is there"
+    assert add(alerts=[alert, alert]) == 0, "the alert is there"
     computed = replayed(feeds)[1].computed
     assert computed is not None
     assert (computed.configuration, computed.basis) == ("digest", 1)

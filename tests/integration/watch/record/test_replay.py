@@ -109,6 +109,6 @@ def test_a_replay_can_begin_in_the_middle_and_is_read_in_parts(tmp_path: Path) -
     for number in range(1_100):
         feeds.deliver("wire", item(f"Acme opens shop number {number} in the city", id=f"{number}"))
     feeds.recorder.close()
-    with Record(feeds.path) as record:
+    with Record(feeds.place) as record:
         assert [each.id for each in record.commits(after=3, until=1_099)] == list(range(4, 1_100))
         assert list(record.commits(until=START - dt.timedelta(seconds=1))) == []

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from newsclf.watch.feeds.health import History, Observation, SourceHealth, recorded_history
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item, Stamp
-from newsclf.watch.record.recorder import Added, Recorder
+from newsclf.watch.record.recorder import Added, BarEntries, Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Alert, Commit, Delivery, Signal
 from tests.support.newsrecord import HOUR, START, Clock, Feeds, contents, fetch, item
+from tests.support.records import NewRecord
 
 MINUTE = dt.timedelta(minutes=1)
 PROFIT = "Acme posts record profit on strong demand"
@@ -36,8 +37,8 @@ STEPS = st.lists(
 
 
 @pytest.fixture
-def feeds(tmp_path: Path) -> Iterator[Feeds]:
-    found = Feeds(tmp_path / "news.db")
+def feeds(new_record: NewRecord) -> Iterator[Feeds]:
+    found = Feeds(new_record())
     yield found
     found.recorder.close()
 
@@ -50,7 +51,7 @@ def story(number: int, at: dt.datetime, *, edited: bool) -> Item:
 
 
 def the_only_fetch(feeds: Feeds) -> Commit:
-    with Record(feeds.path) as record:
+    with Record(feeds.place) as record:
         (commit,) = record.commits()
     return commit
 
@@ -71,7 +72,7 @@ def test_a_restart_reads_what_was_seen_live(
             feeds.recorder.add_fetch(fetch(source, now, status=200), document)
             asked[source].append(now)
         feeds.recorder.close()
-        with Record(feeds.path) as record:
+        with Record(feeds.place) as record:
             of_two = [at for name in SOURCES[:2] for at in asked[name] if at >= since]
             assert record.asked_at(SOURCES[:2], since=since) == sorted(of_two)
             commit, event = record.window_start(since)
@@ -110,7 +111,7 @@ def test_a_source_is_judged_after_a_restart_as_before(
         live, again = History(), History()
         for number, (outcome, stories, minutes) in enumerate(attempts):
             if number == restart_after:
-                with Record(feeds.path) as record:
+                with Record(feeds.place) as record:
                     again = recorded_history(record, "wire", now=feeds.clock.now)
             feeds.clock.pass_(dt.timedelta(minutes=minutes))
             now = feeds.clock.now
@@ -121,7 +122,7 @@ def test_a_source_is_judged_after_a_restart_as_before(
                 history.add(observed(now, outcome, len(document), added))
             assert again.health(now=now) == live.health(now=now)
         feeds.recorder.close()
-        with Record(feeds.path) as record:
+        with Record(feeds.place) as record:
             again = recorded_history(record, "wire", now=feeds.clock.now)
             for days in (0, 1, 30, 55, 57):
                 later = feeds.clock.now + dt.timedelta(days=days)
@@ -138,7 +139,7 @@ def test_of_a_busy_source_little_is_read(feeds: Feeds) -> None:
         document = [item(f"{PROFIT} {number}", id=f"g{number}", published=published)]
         added = feeds.recorder.add_fetch(fetch("wire", now), document)
         live.add(observed(now, Outcome.OK, 1, added))
-    with Record(feeds.path) as record:
+    with Record(feeds.place) as record:
         again = recorded_history(record, "wire", now=feeds.clock.now)
         past = record.past("wire", since=START, answers=["ok"], latest=3, arrivals=2, newest=1)
         assert recorded_history(record, "other", now=START).health(now=START) == never_asked()
@@ -179,27 +180,27 @@ def test_a_source_is_judged_by_what_its_answer_adds_and_with_it(feeds: Feeds) ->
     again = feeds.recorder.add_fetch(fetch("wire"), [item(PROFIT, id="g1")], live_until=judge)
     feeds.recorder.add_fetch(fetch("wire", live_until=START + 9 * HOUR))
     assert judged == [first, again]
-    with Record(feeds.path) as record:
+    with Record(feeds.place) as record:
         fetched = [commit.fetch for commit in record.commits() if commit.fetch]
     assert [each.live_until for each in fetched] == [START + HOUR, None, START + 9 * HOUR]
     assert [each.items for each in fetched] == [1, 1, 0]
 
 
 def test_a_judgement_that_fails_leaves_nothing_of_its_answer(feeds: Feeds) -> None:
-    before = contents(feeds.path)
+    before = contents(feeds.place)
 
     def fail(_: Added) -> dt.datetime | None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         feeds.recorder.add_fetch(fetch("wire"), [item(PROFIT, id="g1")], live_until=fail)
-    assert contents(feeds.path) == before
+    assert contents(feeds.place) == before
     assert feeds.deliver("wire", item(PROFIT, id="g1")).headlines == 1
     assert the_only_fetch(feeds).id == 1
 
 
 def test_an_empty_record_has_nothing_to_go_on_with(feeds: Feeds) -> None:
-    with Record(feeds.path) as record:
+    with Record(feeds.place) as record:
         assert record.window_start(START) == (0, 0)
         assert record.asked_at(["wire"], since=START) == []
         assert record.last_bar("digest") is None
@@ -218,12 +219,8 @@ def alert(id_: str) -> Alert:
 def compute(
     recorder: Recorder, configuration: str, signals: list[Signal], alerts: list[Alert]
 ) -> None:
-    recorder.add_computed(
-        configuration=(configuration, "content"),
-        basis=recorder.last_commit,
-        new_signals=signals,
-        new_alerts=alerts,
-    )
+    found = BarEntries(signals=signals, alerts=alerts)
+    recorder.add_computed(lambda _: found, configuration=(configuration, "content"))
 
 
 def test_bars_and_alerts_are_those_of_a_configuration(feeds: Feeds) -> None:
@@ -231,7 +228,7 @@ def test_bars_and_alerts_are_those_of_a_configuration(feeds: Feeds) -> None:
     compute(feeds.recorder, "one", bars, [alert("z"), alert("a")])
     compute(feeds.recorder, "two", [signal("A", START)], [alert("m")])
     compute(feeds.recorder, "one", [], [alert("k")])
-    with Record(feeds.path) as record:
+    with Record(feeds.place) as record:
         assert record.last_bar("one") == START + 3 * HOUR
         assert record.last_bar("two") == START
         assert record.last_bar("three") is None
@@ -252,7 +249,7 @@ def test_an_alert_is_undelivered_until_its_channel_has_an_entry(feeds: Feeds) ->
     for entry in entries:
         feeds.recorder.add_delivery(entry)
     feeds.restart()
-    with Record(feeds.path) as record:
+    with Record(feeds.place) as record:
         assert record.undelivered("hook", since=START + HOUR) == [alert("lost")]
         others = ["delivered", "given up", "lost"]
         assert [a.id for a in record.undelivered("mail", since=START + HOUR)] == others
@@ -268,6 +265,6 @@ def test_a_secret_in_a_delivery_is_not_kept_and_its_alert_is_found(tmp_path: Pat
         Delivery(alert="a-k3y", channel="hook", delivered=False, attempts=1, problem="no k3y")
     )
     feeds.recorder.close()
-    with Record(feeds.path) as record:
+    with Record(feeds.place) as record:
         assert [each.id for each in record.undelivered("hook", since=START)] == ["b"]
     assert b"k3y" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())

@@ -12,7 +12,7 @@ from newsclf.watch.entities.listed import WatchedEntity
 from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
-from newsclf.watch.record.recorder import Recorder
+from newsclf.watch.record.recorder import BarEntries, Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Fetch, Score
 from newsclf.watch.signals.aggregate import Aggregate, Coverage, Signal, counts_from, utc
@@ -92,17 +92,15 @@ def live(path: Path, seed: int) -> dict[float, tuple[list[Signal], list[Alert]]]
         for step in range(180):
             before_s, now_s = now_s, now_s + rng.uniform(1, 40)
             for number in range(int(before_s // BAR_S) + 1, int(now_s // BAR_S) + 1):
-                basis = recorder.last_commit
                 take_in()
                 signals, alerts = computed[number * BAR_S] = computation.bar(number * BAR_S)
-                recorder.add_computed(
-                    configuration=("c0ffee", "{}"),
-                    basis=basis,
-                    new_signals=[
+                found = BarEntries(
+                    signals=[
                         signal_entry(s, computation.aggregate.evidence(s.entity)) for s in signals
                     ],
-                    new_alerts=[alert_entry(alert) for alert in alerts],
+                    alerts=[alert_entry(alert) for alert in alerts],
                 )
+                recorder.add_computed(lambda _, found=found: found, configuration=("c0ffee", "{}"))
             item = _next_item(rng, shown, step)
             fetch = Fetch(
                 source=rng.choice(["wire", "paper"]),

@@ -26,7 +26,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
-    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -41,8 +40,8 @@ def _table(name: str, *columns: Column[object]) -> Table:
     return Table(
         name,
         METADATA,
-        Column("id", Integer, primary_key=True),
-        *([] if name == "commits" else [Column("commit_id", Integer)]),
+        Column("id", BigInteger, primary_key=True),
+        *([] if name == "commits" else [Column("commit_id", BigInteger)]),
         *columns,
     )
 
@@ -55,23 +54,23 @@ fetches = _table(
     Column("monotonic_s", Float),
     Column("server_at", BigInteger),
     Column("outcome", Text),
-    Column("status", Integer),
+    Column("status", BigInteger),
     Column("body_digest", Text),
-    Column("body_bytes", Integer),
-    Column("items", Integer),
-    Column("headlines", Integer),
+    Column("body_bytes", BigInteger),
+    Column("items", BigInteger),
+    Column("headlines", BigInteger),
     Column("detail", Text),
     Column("retry_after_s", Float),
     Column("live_until", BigInteger),
 )
-HOUR = literal_column("fetches.fetched_at / 3600000000", Integer)
+HOUR = literal_column("fetches.fetched_at / 3600000000", BigInteger)
 """Of the clock, as an index has it; SQLite finds that by the same words only."""
 events = _table("events")
-headlines = _table("headlines", Column("event_id", Integer))
+headlines = _table("headlines", Column("event_id", BigInteger))
 items = _table(
     "items",
-    Column("fetch_id", Integer),
-    Column("headline_id", Integer),
+    Column("fetch_id", BigInteger),
+    Column("headline_id", BigInteger),
     Column("source", Text),
     Column("source_id", Text),
     Column("title", Text),
@@ -92,15 +91,17 @@ items = _table(
 )
 versions = _table(
     "versions",
-    Column("headline_id", Integer),
-    Column("item_id", Integer),
-    Column("number", Integer),
+    Column("headline_id", BigInteger),
+    Column("item_id", BigInteger),
+    Column("number", BigInteger),
     Column("text", Text),
 )
-retractions = _table("retractions", Column("item_id", Integer), Column("headline_id", Integer))
+retractions = _table(
+    "retractions", Column("item_id", BigInteger), Column("headline_id", BigInteger)
+)
 scores = _table(
     "scores",
-    Column("version_id", Integer),
+    Column("version_id", BigInteger),
     Column("model", Text),
     Column("engine", Text),
     Column("negative", Float),
@@ -110,8 +111,8 @@ scores = _table(
 configurations = _table("configurations", Column("digest", Text), Column("content", Text))
 signals = _table(
     "signals",
-    Column("configuration_id", Integer),
-    Column("basis", Integer),
+    Column("configuration_id", BigInteger),
+    Column("basis", BigInteger),
     Column("entity", Text),
     Column("bar_at", BigInteger),
     Column("value", Float),
@@ -120,9 +121,9 @@ signals = _table(
 )
 alerts = _table(
     "alerts",
-    Column("configuration_id", Integer),
+    Column("configuration_id", BigInteger),
     Column("alert_id", Text),
-    Column("basis", Integer),
+    Column("basis", BigInteger),
     Column("rule", Text),
     Column("entity", Text),
     Column("detail", Text),
@@ -133,7 +134,7 @@ deliveries = _table(
     Column("alert_id", Text),
     Column("channel", Text),
     Column("delivered", Boolean),
-    Column("attempts", Integer),
+    Column("attempts", BigInteger),
     Column("problem", Text),
 )
 

@@ -1,13 +1,14 @@
-"""Open the file of a record: private, of a known schema version, written by one process."""
+"""Record in a file of SQLite: private, of a known schema version, written by one process."""
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -17,18 +18,95 @@ from sqlalchemy.pool import NullPool, StaticPool
 from newsclf.common.errors import DataError, NewsclfError, StateError, reason_of
 from newsclf.common.files import PRIVATE
 from newsclf.common.ownership import ownership_problem
-from newsclf.watch.record.schema import APPLICATION_ID, MIGRATIONS
+from newsclf.watch.record.storage.schema import APPLICATION_ID, MIGRATIONS
+from newsclf.watch.record.storage.sharing import Alone
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+_T = TypeVar("_T")
 _BESIDE = ("-wal", "-shm")
 _BUSY_TIMEOUT_S = 10
 _WAL_LIMIT_BYTES = 64 << 20
 _MOVE_AWAY = "name another file, or move this one away"
 
 
-def lock(path: Path) -> BaseFileLock:
+class SqliteToWrite:
+    """The file of a record, with the lock of its only writer."""
+
+    def __init__(self, path: Path, *, now: Callable[[], dt.datetime] | None) -> None:
+        """Open it, and make it if it isn't there.
+
+        Args:
+            path: The file; its folder exists.
+            now: The clock; by default this machine's.
+
+        Raises:
+            StateError: The file can't be used, another process writes to it, or a newer newsclf
+                wrote it.
+            DataError: The file is damaged, or something else.
+        """
+        self._path = path
+        self._now = now
+        self._lock = _lock(path)
+        try:
+            self.engine = _open_to_write(path)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def write(self, work: Callable[[Connection, dt.datetime], _T]) -> _T:
+        """Call a function in a transaction; see `database.Database`."""
+        with _explained(self._path), self.engine.connect() as connection, connection.begin():
+            return work(connection, self.now())
+
+    def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Call a function that reads; see `database.Database`."""
+        return _read(self._path, self.engine, work)
+
+    def now(self) -> dt.datetime:
+        """The time of this machine's clock, UTC."""
+        return dt.datetime.now(dt.UTC) if self._now is None else self._now()
+
+    def sharing(self) -> Alone:
+        """The only writer reads every source."""
+        return Alone()
+
+    def stop_waiting(self) -> None:
+        """Do nothing: a file is never waited for."""
+
+    def close(self) -> None:
+        """Close the file, and let another process write."""
+        self.engine.dispose()
+        self._lock.release()
+
+
+class SqliteToRead:
+    """The file of a record, open to be read, also while another process writes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it.
+
+        Raises:
+            StateError: There is no such file, it can't be used, or a newer newsclf wrote it.
+            DataError: The file is damaged, or something else.
+        """
+        self._path = path
+        self._engine = _open_to_read(path)
+
+    def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Call a function that reads; see `database.Database`."""
+        return _read(self._path, self._engine, work)
+
+    def stop_waiting(self) -> None:
+        """Do nothing: a file is never waited for."""
+
+    def close(self) -> None:
+        """Close the file."""
+        self._engine.dispose()
+
+
+def _lock(path: Path) -> BaseFileLock:
     """Take the lock of a record's only writer, which ends with the process.
 
     Raises:
@@ -53,7 +131,7 @@ def lock(path: Path) -> BaseFileLock:
     return taken
 
 
-def open_to_write(path: Path) -> Engine:
+def _open_to_write(path: Path) -> Engine:
     """Open a record, made if it isn't there, and bring it to the present schema version.
 
     Raises:
@@ -68,12 +146,12 @@ def open_to_write(path: Path) -> Engine:
         os.fchmod(descriptor, PRIVATE)
         os.close(descriptor)
     engine = _engine(path, "mode=rw", begin="BEGIN IMMEDIATE")
-    with explained(path), engine.connect() as connection:
+    with _explained(path), engine.connect() as connection:
         _migrate(connection, path)
     return engine
 
 
-def open_to_read(path: Path) -> Engine:
+def _open_to_read(path: Path) -> Engine:
     """Open a record to read it, also while another process writes.
 
     Raises:
@@ -86,7 +164,7 @@ def open_to_read(path: Path) -> Engine:
     unwritable = not os.access(path.parent, os.W_OK) and not _has_wal(path)
     mode = "mode=ro&immutable=1" if unwritable else "mode=ro"
     engine = _engine(path, mode, begin="BEGIN")
-    with explained(path), engine.connect() as connection:
+    with _explained(path), engine.connect() as connection:
         version = _version(connection, path)
         if version < len(MIGRATIONS):
             problem = "was written by an earlier newsclf" if version else "is empty"
@@ -102,7 +180,7 @@ def check(path: Path) -> None:
     Raises:
         DataError: It is damaged.
     """
-    with explained(path), open_to_read(path).connect() as connection:
+    with _explained(path), _open_to_read(path).connect() as connection:
         found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
         if found != "ok":
             raise _damaged(path, str(found).splitlines()[-1])
@@ -111,8 +189,13 @@ def check(path: Path) -> None:
             raise _damaged(path, f"a row of {orphan[0]} lacks its {orphan[2]}")
 
 
+def _read(path: Path, engine: Engine, work: Callable[[Connection], _T]) -> _T:
+    with _explained(path), engine.connect() as connection, connection.begin():
+        return work(connection)
+
+
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def _explained(path: Path) -> Iterator[None]:
     """Turn what SQLite says about a file into an error with the path and a hint.
 
     Raises:
