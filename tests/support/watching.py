@@ -49,11 +49,15 @@ class Watching:
     def _open(self, used: Configuration) -> None:
         self.recorder = Recorder(self.place, now=self.clock)
         self.record = Record(self.place)
-        self.chain = Chain(self.recorder, self.record, used, sharing=self.recorder.sharing())
+        self.sharing = self.recorder.sharing()
+        self.sharing.join(used.digest)
+        self.sharing.renew([frozenset(SOURCES)], [])
+        self.chain = Chain(self.recorder, self.record, used, sharing=self.sharing)
         self.chain.restore()
 
     def close(self) -> None:
-        """End, as a kill does: nothing more is written."""
+        """End, as a kill does: nothing more is written to the record."""
+        self.sharing.leave()
         self.record.close()
         self.recorder.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -11,6 +12,12 @@ from newsclf.common.errors import ConfigError
 
 _SCHEMES = ("postgresql://", "postgres://")
 _HINT = "such as postgresql://watch@db.example.com/news; the password in PGPASSWORD or ~/.pgpass"
+# Strict, so that no part of a password is ever taken for something that may be shown.
+_HOST = r"(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s:@/?#\[\],]*)(?::\d*)?"
+_URL = re.compile(
+    rf"postgres(?:ql)?://(?:[^\s:@/?#\[\]]*(?::[^\s:@/?#\[\]]*)?@)?{_HOST}(?:,{_HOST})*"
+    r"(?:/[^\s:@/?#\[\]]*)?(?:\?[^\s@?#]*)?"
+)
 _SECRET_PARAMETERS = ("password", "sslpassword")
 
 
@@ -54,15 +61,10 @@ def place_of(given: str | Path) -> Place:
         return Path(text)
     if not text.startswith(_SCHEMES):
         raise ConfigError("a record is a file, or a PostgreSQL database", hint=_HINT)
-    try:
-        parts = urlsplit(text)
-        broken = "@" in (parts.netloc.rpartition("@")[0]) or any(map(str.isspace, text))
-    except ValueError:
-        broken = True
-    if broken:
+    if not _URL.fullmatch(text):
         raise ConfigError(
-            "the URL of the record can't be read: in a user or password, write %40 for @, %3A for :"
-            " and %2F for /",
+            "the URL of the record can't be read: in a user, a password or a parameter, write %40"
+            " for @, %3A for :, %2F for /, %3F for ? and %23 for #",
             hint=_HINT,
         )
     return DatabaseUrl(text)

@@ -423,7 +423,7 @@ def _version(connection: Connection, url: DatabaseUrl) -> int:
 
 
 def _was_committed(connection: Connection, xid: str) -> bool:
-    return connection.execute(_STATUS, {"xid": xid}).scalar_one() == "committed"
+    return bool(connection.execute(_STATUS, {"xid": xid}).scalar_one() == "committed")
 
 
 def _first_line(error: BaseException | None) -> str:
