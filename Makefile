@@ -53,7 +53,7 @@ test: $(INSTALLED) ## Run all tests but the long ones.
 test-aws: $(INSTALLED) ## Kill and disturb the real command line at each of its calls to AWS.
 	$(BIN)/python -m pytest -m aws -n 2 --dist worksteal
 
-test-wheel: ## Run the unit tests against the wheel, as users install it.
+test-wheel: ## Run the unit tests and the demo with the wheel, as users install it.
 	rm -rf dist
 	$(PYTHON) -m venv --clear $(WHEEL_VENV)
 	$(WHEEL_VENV)/bin/python -m pip install $(PIP_QUIETLY) 'pip>=25.1'
@@ -63,6 +63,10 @@ test-wheel: ## Run the unit tests against the wheel, as users install it.
 		"$$(echo dist/newsclf-*.whl)[demo,sagemaker]"
 	cp -r tests configs docs constraints.txt pyproject.toml README.md $(WHEEL_VENV)
 	cd $(WHEEL_VENV) && bin/python -m pytest -n 2 tests/unit
+	mkdir $(WHEEL_VENV)/elsewhere
+	cd $(WHEEL_VENV)/elsewhere && ../bin/newsclf demo
+	cd $(WHEEL_VENV)/elsewhere && ../bin/newsclf predict --model .newsclf/demo/model \
+		"Brewer Tarnholt cuts its profit forecast as costs rise"
 
 # Warnings that an old version gives about a still older one are no news.
 test-lowest: ## Run the unit tests with the oldest versions that pyproject.toml allows; needs uv.

@@ -26,6 +26,9 @@ _GPU_TAG = "huggingface-pytorch-inference:2.6.0-transformers5.5.3-gpu-py312-cu12
 _GPU_AMI = "al2-ami-sagemaker-inference-gpu-3-1"
 """The AMI with the driver (550) for that image's CUDA 12.4. Source: API of SageMaker,
 ProductionVariant, read 2026-11-27."""
+_GPU_BATCH_AMI = "al2-ami-sagemaker-batch-gpu-535"
+"""The AMI of a batch job with the newest driver (535), which runs any CUDA 12 (NVIDIA's "CUDA
+Compatibility", minor versions). Source: API of SageMaker, TransformResources, read 2026-11-27."""
 _MAIN = "763104351884"
 _MAIN_REGIONS = (
     "us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-central-1 eu-north-1"
@@ -131,6 +134,11 @@ def check_serves(image: str, instance: str | None) -> None:
 def inference_ami(image: str) -> str | None:
     """The AMI that an image needs on its instances; None: SageMaker's default will do."""
     return _GPU_AMI if image.endswith(_GPU_TAG) else None
+
+
+def batch_ami(image: str) -> str | None:
+    """The AMI that an image needs in batch jobs; None: SageMaker's default will do."""
+    return _GPU_BATCH_AMI if image.endswith(_GPU_TAG) else None
 
 
 def training_image(region: str, instance: str) -> str:

@@ -24,9 +24,9 @@ from newsclf.deploy.aws.endpoint.quota import check_quota
 from newsclf.deploy.aws.iam.execution import key_arn
 from newsclf.deploy.aws.iam.role import LentPolicy
 from newsclf.deploy.aws.iam.statements import Statement, allow
-from newsclf.deploy.aws.images import check_serves
+from newsclf.deploy.aws.images import batch_ami, check_serves
 from newsclf.deploy.aws.jobs.job import Job
-from newsclf.deploy.records import AwsDeployment
+from newsclf.deploy.records import AwsDeployment, AwsSpec
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest
             job.call(
                 "create_transform_job",
                 ModelName=model,
-                **_definition(scope, deployment.spec.kms_key, request, keys[1]),
+                **_definition(scope, deployment.spec, request, keys[1]),
             )
             log.info("batch job %s on %d × %s", job.name, request.count, request.instance)
             found = job.wait(at_most_s=_LONGEST_S) or {}
@@ -174,8 +174,9 @@ def _default_key(clients: Clients, bucket: str) -> str | None:
 
 
 def _definition(
-    scope: Scope, volume_key: str | None, request: BatchRequest, output_key: str | None
+    scope: Scope, spec: AwsSpec, request: BatchRequest, output_key: str | None
 ) -> dict[str, Any]:
+    ami = batch_ami(spec.image)
     return {
         "MaxConcurrentTransforms": _CONCURRENT,
         "MaxPayloadInMB": _RECORD_MB,
@@ -194,7 +195,8 @@ def _definition(
         "TransformResources": {
             "InstanceType": request.instance,
             "InstanceCount": request.count,
-            **({"VolumeKmsKeyId": volume_key} if volume_key else {}),
+            **({"VolumeKmsKeyId": spec.kms_key} if spec.kms_key else {}),
+            **({"TransformAmiVersion": ami} if ami else {}),
         },
         "Tags": scope.tag_list,
     }

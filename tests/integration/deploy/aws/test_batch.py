@@ -215,6 +215,17 @@ def test_an_instance_that_the_stock_image_is_not_for_is_refused(
     assert clients.client("sagemaker").list_transform_jobs()["TransformJobSummaries"] == []
 
 
+def test_a_job_on_a_gpu_has_the_driver_for_its_image(clients: Clients) -> None:
+    spec = AwsSpec(image=stock_image("us-east-1", "ml.g5.xlarge"), instance="ml.g5.xlarge")
+    deployment = WITH_MODEL.model_copy(update={"spec": spec})
+
+    job, _ = transformed(clients, deployment, replace(REQUEST, instance="ml.g5.xlarge"))
+
+    assert job["TransformResources"]["TransformAmiVersion"] == "al2-ami-sagemaker-batch-gpu-535"
+    with pytest.raises(ConfigError, match="has no GPU"):
+        transform(clients, deployment, replace(REQUEST, instance="ml.c5.xlarge"))
+
+
 def policies(clients: Clients) -> list[str]:
     found: list[str] = clients.client("iam").list_role_policies(RoleName=NAMES.role("endpoint"))[
         "PolicyNames"
