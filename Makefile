@@ -17,7 +17,7 @@ DOCS_INSTALLED := $(DOCS_VENV)/.installed
 PIP_QUIETLY := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast test-aws test-wheel test-lowest test-load test-browser test-terminal test-dlc lint fix bench bench-accuracy bench-label bench-entities bench-events bench-study bench-engines bench-dlc bench-frontier clean
+.PHONY: help demo docs test test-fast test-aws test-postgres test-wheel test-lowest test-load test-browser test-terminal test-dlc lint fix bench bench-accuracy bench-label bench-entities bench-events bench-study bench-engines bench-dlc bench-frontier clean
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,11 +47,14 @@ test-fast: $(INSTALLED) ## Run the unit and architecture tests: what to run whil
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/architecture
 
 test: $(INSTALLED) ## Run all tests but the long ones.
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not (serial or aws or load)"
-	$(BIN)/python -m pytest -m "serial and not load" tests/integration
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not (serial or aws or load or postgres)"
+	$(BIN)/python -m pytest -m "serial and not (load or postgres)" tests/integration
 
 test-aws: $(INSTALLED) ## Kill and disturb the real command line at each of its calls to AWS.
 	$(BIN)/python -m pytest -m aws -n 2 --dist worksteal
+
+test-postgres: $(INSTALLED) ## Share records in PostgreSQL, whose server must be installed; it starts one of its own.
+	$(BIN)/python -m pytest -m postgres tests/integration/watch tests/e2e/commands/test_watch_postgres.py
 
 test-wheel: ## Run the unit tests and the demo with the wheel, as users install it.
 	rm -rf dist

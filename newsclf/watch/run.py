@@ -309,12 +309,22 @@ class Watch:
                 for unit in mine - self._readers.keys():
                     self._readers[unit] = tasks.create_task(self._read(unit))
                 new_channels = share.channels - self._share.channels
-                self._share = replace(share, units=mine)
+                before, self._share = self._share, replace(share, units=mine)
+                self._tell_share(before)
                 await self._send_to(new_channels)
                 self._news.set()
                 if self._sharing.renew_every_s is None:
                     return
                 await asyncio.sleep(self._sharing.renew_every_s)
+
+    def _tell_share(self, before: Share) -> None:
+        """Say which part of the sources this watch reads, if that changed."""
+        now = self._share
+        is_new = (now.units, now.watches) != (before.units, before.watches)
+        if is_new and self._sharing.renew_every_s is not None:
+            here, all_ = (sum(map(len, units)) for units in (now.units, self._units))
+            watches = "1 watch" if now.watches == 1 else f"{now.watches} watches"
+            log.info("%d of %d sources are read here; %s of this record", here, all_, watches)
 
     async def _stop_reading(self, units: Iterable[Unit]) -> None:
         """Stop, after what is being recorded."""

@@ -94,8 +94,8 @@ class PostgresToWrite:
         """
         self._now = now
         self._clock = _ServerClock()
-        self._server = _Server(url, wait_s=0)
-        self._server.run(self._migrate)
+        self._server = _Server(url)
+        self._server.begin(self._migrate, read_only=False)
         self._server.wait_s = math.inf
 
     def write(self, work: Callable[[Connection, dt.datetime], _T]) -> _T:
@@ -168,8 +168,8 @@ class PostgresToRead:
                 the tables.
             DataError: The schema is of another program.
         """
-        self._server = _Server(url, wait_s=0)
-        self._server.run(self._check, read_only=True)
+        self._server = _Server(url)
+        self._server.begin(self._check, read_only=True)
         if waits:
             self._server.wait_s = math.inf
 
@@ -203,15 +203,11 @@ class PostgresToRead:
 class _Server:
     """Transactions of one session, which is begun anew when the server went away."""
 
-    def __init__(self, url: DatabaseUrl, *, wait_s: float) -> None:
-        """Prepare; nothing is asked yet.
-
-        Args:
-            url: Of the database.
-            wait_s: How long a server that is away is waited for.
-        """
+    def __init__(self, url: DatabaseUrl) -> None:
+        """Prepare; nothing is asked yet."""
         self.url = url
-        self.wait_s = wait_s
+        self.wait_s = 0.0
+        """How long a server that is away is waited for."""
         self.stopped = threading.Event()
         self._parameters = _parameters(url)
         self._engine = create_engine(
@@ -222,6 +218,14 @@ class _Server:
             max_overflow=0,
             use_native_hstore=False,
         )
+
+    def begin(self, work: Callable[[Connection], object], *, read_only: bool) -> None:
+        """Connect, and call a function that may find that the database can't be used."""
+        try:
+            self.run(work, read_only=read_only)
+        except BaseException:
+            self.close()
+            raise
 
     def run(self, work: Callable[[Connection], _T], *, read_only: bool = False) -> _T:
         """Call a function in a transaction, again if the server went away before its end.
@@ -252,11 +256,11 @@ class _Server:
         self._engine.dispose()
 
     def _attempt(self, work: Callable[[Connection], _T], *, read_only: bool) -> _T:
-        level = "REPEATABLE READ" if read_only else "READ COMMITTED"
-        with _explained(self.url), self._engine.connect() as plain:
-            connection = plain.execution_options(
-                isolation_level=level, postgresql_readonly=read_only
-            )
+        with _explained(self.url), self._engine.connect() as connection:
+            if read_only:
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
             with connection.begin():
                 connection.exec_driver_sql(_BEGIN)
                 return work(connection)
