@@ -28,6 +28,7 @@ from newsclf.watch.record.storage.errors import DatabaseAwayError
 from newsclf.watch.record.storage.leases import Leases
 from newsclf.watch.record.storage.postgresql_schema import MIGRATIONS, SCHEMA
 from newsclf.watch.record.storage.schema import APPLICATION_ID
+from newsclf.watch.record.storage.sharing import Sharing
 
 if TYPE_CHECKING:
     import psycopg
@@ -124,7 +125,7 @@ class PostgresToWrite:
         """The time of the server's clock, UTC."""
         return self._clock.now() if self._now is None else self._now()
 
-    def sharing(self) -> Leases:
+    def sharing(self) -> Sharing:
         """Leases of the sources."""
         return Leases(self._server.url, self._server.run, self._clock.set)
 

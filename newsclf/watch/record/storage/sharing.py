@@ -69,7 +69,7 @@ class Sharing(Protocol):
 class Alone:
     """Everything is this watch's: no other one can write to its record."""
 
-    renew_every_s = None
+    renew_every_s: float | None = None
 
     def join(self, configuration: str) -> None:
         """Do nothing."""

@@ -19,7 +19,7 @@ from newsclf.common.errors import DataError, NewsclfError, StateError, reason_of
 from newsclf.common.files import PRIVATE
 from newsclf.common.ownership import ownership_problem
 from newsclf.watch.record.storage.schema import APPLICATION_ID, MIGRATIONS
-from newsclf.watch.record.storage.sharing import Alone
+from newsclf.watch.record.storage.sharing import Alone, Sharing
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -68,7 +68,7 @@ class SqliteToWrite:
         """The time of this machine's clock, UTC."""
         return dt.datetime.now(dt.UTC) if self._now is None else self._now()
 
-    def sharing(self) -> Alone:
+    def sharing(self) -> Sharing:
         """The only writer reads every source."""
         return Alone()
 

@@ -15,7 +15,7 @@ from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Score
 from newsclf.watch.record.storage import schema
-from newsclf.watch.record.storage.sqlite import check
+from newsclf.watch.record.storage.sqlite import SqliteToWrite, check
 from tests.support.newsrecord import HOUR, START, Clock, Feeds, contents, item
 
 PROFIT = "Acme posts record profit on strong demand"
@@ -157,13 +157,15 @@ def test_a_full_disk_adds_nothing_and_the_record_goes_on(tmp_path: Path) -> None
     feeds.deliver("wire", item(PROFIT, id="g1"))
     large = item("Oil falls as supply grows faster than demand", id="g2", raw="x" * 3_000_000)
     before = contents(feeds.place)
-    with feeds.recorder._database.engine.connect() as connection:  # noqa: SLF001 - a disk that is full
+    database = feeds.recorder._database  # noqa: SLF001 - to make its disk full
+    assert isinstance(database, SqliteToWrite)
+    with database.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 20}")
     with pytest.raises(StateError, match="disk is full"):
         feeds.deliver("wire", large)
     assert contents(feeds.place) == before
-    with feeds.recorder._database.engine.connect() as connection:  # noqa: SLF001 - and has room again
+    with database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     assert feeds.deliver("wire", large).headlines == 1
     feeds.recorder.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,10 @@ class Computation:
         return signals, alerts
 
 
+def given(found: BarEntries, _: dt.datetime) -> BarEntries:
+    return found
+
+
 def live(path: Path, seed: int) -> dict[float, tuple[list[Signal], list[Alert]]]:
     """A watch of an hour: headlines, copies, edits, retractions, scored with a delay."""
     rng = random.Random(seed)  # noqa: S311 - a test's data
@@ -100,7 +105,7 @@ def live(path: Path, seed: int) -> dict[float, tuple[list[Signal], list[Alert]]]
                     ],
                     alerts=[alert_entry(alert) for alert in alerts],
                 )
-                recorder.add_computed(lambda _, found=found: found, configuration=("c0ffee", "{}"))
+                recorder.add_computed(partial(given, found), configuration=("c0ffee", "{}"))
             item = _next_item(rng, shown, step)
             fetch = Fetch(
                 source=rng.choice(["wire", "paper"]),
