@@ -47,7 +47,7 @@ class TimeLine:
 def time_lines(
     prices: Prices, news: Sequence[News], readings: Sequence[Reading]
 ) -> tuple[TimeLine, ...]:
-    """The time line of each entity that has prices and news, those with the most events first."""
+    """The time line of each entity with news and prices around it, most events first."""
     found = by_day(prices, news, lambda each: each.known_s)
     signals = (
         signal_table(prices, readings),
@@ -71,6 +71,7 @@ def time_lines(
         _line(prices, column, [each[:, column] for each in signals], sorted(days))
         for column, days in of_entity.items()
     ]
+    lines = [line for line in lines if not np.isnan(line.close).all()]
     return tuple(sorted(lines, key=lambda line: (-sum(d.events for d in line.news), line.entity)))
 
 

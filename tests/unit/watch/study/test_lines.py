@@ -67,6 +67,13 @@ def test_a_line_has_the_news_on_the_days_on_which_it_counts_and_some_days_around
     assert orvane.close[10] == 21
 
 
+def test_news_from_before_a_listing_have_no_line() -> None:
+    listed_late = prices("Korvath", "Orvane")
+    listed_late.close[:50, 1] = np.nan
+    (only,) = time_lines(listed_late, NEWS, [])
+    assert only.entity == "Korvath"
+
+
 @pytest.mark.parametrize("has_interval", [False, True])
 def test_a_chart_shows_the_interval_that_the_signals_have(*, has_interval: bool) -> None:
     ends = {"low": -0.1, "high": 0.5} if has_interval else {}
