@@ -262,10 +262,10 @@ class Settings(StrictRecord):
 
 
 def shipped_config(name: str) -> Path:
-    """The path of a settings file of `configs/`: beside the package in a checkout, else in it."""
+    """The path of a file or folder of `configs/`: beside the package in a checkout, else in it."""
     package = Path(__file__).parents[1]
     installed = package / "configs" / name
-    return installed if installed.is_file() else package.parent / "configs" / name
+    return installed if installed.exists() else package.parent / "configs" / name
 
 
 def load_settings(
