@@ -1,6 +1,6 @@
 """Record numbered documents, and be killed: a process for tests of what a record survives.
 
-    python killed_recorder.py FILE DOCUMENTS STATEMENT
+    python killed_recorder.py RECORD DOCUMENTS STATEMENT
 
 Before its statement of that number (0: never) the process kills itself with SIGKILL. It prints the
 number of each document that was recorded. Each document raises an alert, which is sent to CHANNEL.
@@ -13,13 +13,13 @@ import os
 import signal
 import sys
 from functools import partial
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
 
 from newsclf.watch.item import Item
 from newsclf.watch.record.recorder import BarEntries, Recorder
 from newsclf.watch.record.rows import Alert, Delivery, Fetch, Score
+from newsclf.watch.record.storage.address import place_of
 
 START = dt.datetime(2026, 3, 2, 9, 30, tzinfo=dt.UTC)
 CHANNEL = "hook"
@@ -45,7 +45,7 @@ def _given(found: BarEntries, _: dt.datetime) -> BarEntries:
 
 def main() -> None:
     """Record documents until the end, or until killed."""
-    path, documents, fatal = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    place, documents, fatal = place_of(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     statements = 0
 
     def count(*_: object) -> None:
@@ -63,7 +63,7 @@ def main() -> None:
         count()
 
     clock = START
-    with Recorder(path, now=lambda: clock) as recorder:
+    with Recorder(place, now=lambda: clock) as recorder:
         for number in range(documents):
             clock = START + dt.timedelta(minutes=number)
             fetch = Fetch(source="wire", fetched_at=clock, monotonic_s=float(number), outcome="ok")
