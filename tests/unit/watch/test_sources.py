@@ -17,7 +17,7 @@ from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request
 from newsclf.watch.feeds.fetching.connections import SystemResolver
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.signals.delivery import Channel
-from newsclf.watch.sources import Sources, keys_in, make_sources, sharing
+from newsclf.watch.sources import Sources, keys_in, make_sources, sharing, units_of
 from tests.support.newsrecord import Clock
 
 KEY = "s3cret-key-of-a-plan"
@@ -213,3 +213,29 @@ def test_a_secret_file_is_relative_to_the_file(tmp_path: Path) -> None:
         channels_of(folder, delivery)
     (folder / "signs").write_text(KEY)
     assert [channel.name for channel in channels_of(folder, delivery)] == ["webhook"]
+
+
+def test_sources_of_one_host_or_key_are_one_unit(tmp_path: Path) -> None:
+    def feed(name: str, host: str) -> str:
+        return f'[[sources]]\nname = "{name}"\nfeed = "https://{host}/{name}.xml"\n'
+
+    text = "".join(
+        [
+            'schema_version = 1\ncontact = "ops@example.com"\n',
+            feed("a", "one.example"),
+            feed("b", "two.example"),
+            feed("c", "one.example"),
+            api("key 1", 'key_env = "ONE"'),
+            api("key 1 again", 'key_env = "ONE"'),
+            '[[sources]]\nname = "own"\npath = "news"\n',
+            '[[sources]]\nname = "pipe"\npath = "-"\n',
+        ]
+    )
+    found = units_of(sources_of(tmp_path, text, {"ONE": "0123456789abcdef"}))
+    assert set(found) == {
+        frozenset({"a", "c"}),
+        frozenset({"b"}),
+        frozenset({"key 1", "key 1 again"}),
+        frozenset({"own"}),
+    }
+    assert len(found) == 4

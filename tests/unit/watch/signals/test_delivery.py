@@ -129,8 +129,8 @@ def outbox_of(channels: Sequence[Scripted], count: int) -> list[Delivery]:
 
     async def send() -> None:
         async with Outbox(channels, recorded.append) as outbox:
-            for _ in range(count):
-                outbox.send(alert())
+            for number in range(count):
+                outbox.send(alert().model_copy(update={"id": f"{number}"}))
             await outbox.settle_of("quick")
 
     asyncio.run(send())
@@ -163,6 +163,21 @@ def test_a_channel_that_hangs_delays_no_other() -> None:
     assert [found.channel for found in recorded[:3]] == ["quick"] * 3
     assert all(found.delivered for found in recorded[:3])
     assert recorded[3:] == []  # so that the slow channel gets them when the watch goes on
+
+
+def test_an_alert_is_sent_once_and_again_only_if_its_channel_was_lost_before() -> None:
+    recorded: list[Delivery] = []
+    answers = iter([False, True])
+    quick = Scripted("quick", lambda _: None)
+
+    async def send() -> None:
+        async with Outbox([quick], recorded.append, may_send=lambda _: next(answers)) as outbox:
+            for deliveries in (0, 1, 1):
+                outbox.send(alert(), to="quick")
+                await outbox.settle_of("quick")
+                assert len(recorded) == deliveries
+
+    asyncio.run(send())
 
 
 def test_an_alert_that_breaks_its_channel_stops_none_behind_it() -> None:
