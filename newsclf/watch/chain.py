@@ -17,7 +17,6 @@ from itertools import islice
 from typing import NamedTuple
 
 from newsclf.contract.answers import Prediction
-from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.health import History, Observation, SourceHealth, recorded_history
 from newsclf.watch.feeds.outcome import Outcome
@@ -27,20 +26,19 @@ from newsclf.watch.record.recorder import Added, BarEntries, Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Commit, Computed, Fetch, Score
 from newsclf.watch.record.storage.sharing import Sharing
-from newsclf.watch.showing import Shown, source_health
-from newsclf.watch.signals.aggregate import bar_ends, counts_from, utc
-from newsclf.watch.signals.alerts import Alert, alerts_at, states_after
-from newsclf.watch.signals.configuration import Configuration, ReferenceData, aggregate_of
-from newsclf.watch.signals.coverage import Sources
-from newsclf.watch.signals.delivery import Delivery
+from newsclf.watch.showing import Shown, drift, source_health
+from newsclf.watch.signals.aggregate import bar_ends, utc
+from newsclf.watch.signals.computation import Computation
+from newsclf.watch.signals.configuration import Configuration, ReferenceData
+from newsclf.watch.signals.delivery import AnyAlert, Delivery
 from newsclf.watch.signals.entries import (
     alert_entry,
     alert_of,
     delivery_entry,
     signal_entry,
-    source_alert_entry,
+    signal_of,
 )
-from newsclf.watch.signals.intake import Intake
+from newsclf.watch.signals.measures.drift import DriftAlert
 from newsclf.watch.signals.source_alerts import SourceAlert, silent_after, source_alerts
 
 
@@ -49,7 +47,7 @@ class Step:
     """What one step brought."""
 
     changes: list[Change] = field(default_factory=list)
-    alerts: list[Alert | SourceAlert] = field(default_factory=list)
+    alerts: list[AnyAlert] = field(default_factory=list)
     """To be sent; they are in the record."""
     new: Added | None = None
     """What an answer added."""
@@ -104,10 +102,8 @@ class Chain:
         now = recorder.now()
         reference = reference or ReferenceData()
         self._texts = reference.texts
-        matcher = EntityMatcher(configuration.watchlist, reference.companies)
-        self.shown = Shown(configuration, matcher)
-        self._aggregate = aggregate_of(configuration, reference)
-        self._sources = Sources(configuration.sources)
+        self._computation = Computation(configuration, reference)
+        self.shown = Shown(configuration, self._computation.matcher)
         self._history = {
             name: recorded_history(record, name, now=now) for name in configuration.sources
         }
@@ -115,20 +111,11 @@ class Chain:
         self._judged: dict[int, _Judged] = {}
         """By the commit of an answer that has just been recorded."""
         recorded = [alert_of(entry) for entry in record.alerts(configuration.digest)]
-        self._alert_states = states_after(a for a in recorded if isinstance(a, Alert))
+        self._drifts = [each for each in recorded if isinstance(each, DriftAlert)]
         self._silent = silent_after(a for a in recorded if isinstance(a, SourceAlert))
         self._unscored: OrderedDict[int, _Unscored] = OrderedDict()
         self._last_bar_s = now.timestamp()
-        since = counts_from(configuration.signals, reference.clock)
-        self._after, last_event = record.window_start(utc(since(now.timestamp())))
-        self._intake = Intake(
-            matcher,
-            model=configuration.model,
-            engine=configuration.engine,
-            counts_from=since,
-            min_relevance=configuration.signals.min_relevance,
-            last_event=last_event,
-        )
+        self._after = self._computation.restore(record, recorded, now)
 
     @property
     def unscored(self) -> int:
@@ -146,23 +133,31 @@ class Chain:
         self._unscored.update(
             (id_, _Unscored(text, source)) for id_, text, source in self._record.unscored()
         )
+        sources = self._computation.sources
         for name, history in self._history.items():
             if history.last is not None:
                 found = self._health[name] = history.health(now=history.last.at)
-                if self._sources.at(history.last.at)[name] is None:  # asked before the window
-                    self._sources.add_verdict(name, history.last.at, found.live_until)
-        return [*self._shown_sources(self._health), *self.shown.headlines, *points]
+                if sources.at(history.last.at)[name] is None:  # asked before the window
+                    sources.add_verdict(name, history.last.at, found.live_until)
+        return [
+            *self._shown_sources(self._health),
+            *self.shown.headlines,
+            *map(drift, self._drifts),
+            *points,
+        ]
 
     @property
     def headlines_of_others(self) -> int:
         """Headlines of the window that other models have scored, so that they don't count."""
-        return sum(version.id not in self._unscored for version in self._intake.unscored)
+        return sum(
+            version.id not in self._unscored for version in self._computation.intake.unscored
+        )
 
     def rescore(self) -> None:
         """Have this model score the headlines of the window that others have scored."""
         self._unscored.update(
             (version.id, _Unscored(version.text, version.source))
-            for version in self._intake.unscored
+            for version in self._computation.intake.unscored
         )
 
     def add_answer(self, source: str, answered: Answered) -> Step:
@@ -275,16 +270,15 @@ class Chain:
         if not ends_s or ends_s[-1] == now_s:
             return None
         at = utc(ends_s[-1])
-        signals = self._aggregate.at(ends_s[-1], self._sources.coverage(at))
-        evidence = self._aggregate.evidence
-        _, alerts = alerts_at(self._alert_states, signals, self._configuration.alerts, evidence)
+        found = self._computation.bar(ends_s[-1])
+        evidence = self._computation.evidence
         on_sources = source_alerts(self._silent, self._health_at(at), at)
         return BarEntries(
-            signals=[signal_entry(signal, evidence(signal.entity)) for signal in signals],
-            alerts=[*map(alert_entry, alerts), *map(source_alert_entry, on_sources)],
+            signals=[signal_entry(signal, evidence(signal.entity)) for signal in found.signals],
+            alerts=[alert_entry(alert) for alert in (*found.alerts, *on_sources)],
         )
 
-    def unsent(self, channel: str, *, since: dt.datetime) -> list[Alert | SourceAlert]:
+    def unsent(self, channel: str, *, since: dt.datetime) -> list[AnyAlert]:
         """Alerts that a channel should have got when the watch ended."""
         return [alert_of(entry) for entry in self._record.undelivered(channel, since=since)]
 
@@ -309,9 +303,7 @@ class Chain:
             yield commit
 
     def _take(self, commit: Commit) -> Step:
-        for row in self._intake.rows(commit):
-            self._aggregate.add(row)
-        self._sources.add(commit)
+        self._computation.take(commit)
         step = Step(changes=self.shown.changes(commit))
         for version in commit.versions:
             self._unscored[version.id] = _Unscored(version.text, version.source)
@@ -339,11 +331,10 @@ class Chain:
     def _take_bar(self, found: Computed) -> Step:
         for signal in found.signals:
             self._last_bar_s = max(self._last_bar_s, signal.bar_at.timestamp())
+        self._computation.take_bar([signal_of(entry) for entry in found.signals])
         alerts = [alert_of(entry) for entry in found.alerts]
         on_sources = [alert for alert in alerts if isinstance(alert, SourceAlert)]
-        self._alert_states = states_after(
-            (alert for alert in alerts if isinstance(alert, Alert)), self._alert_states
-        )
+        self._computation.take_alerts(alerts)
         self._silent |= silent_after(on_sources)
         changed = {a.source: self._health[a.source] for a in on_sources if a.source in self._health}
         return Step(changes=self._shown_sources(changed), alerts=alerts)

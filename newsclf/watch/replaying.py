@@ -14,12 +14,13 @@ from newsclf.watch.entities.listed import read_list
 from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Commit
-from newsclf.watch.signals.aggregate import Signal, bar_ends, counts_from, utc
-from newsclf.watch.signals.alerts import Alert, States, alerts_at
-from newsclf.watch.signals.configuration import Configuration, ReferenceData, aggregate_of
-from newsclf.watch.signals.coverage import Sources
+from newsclf.watch.signals.aggregate import Signal, bar_ends, utc
+from newsclf.watch.signals.alerts import Alert
+from newsclf.watch.signals.computation import Computation
+from newsclf.watch.signals.configuration import Configuration, ReferenceData
 from newsclf.watch.signals.entries import signal_of
 from newsclf.watch.signals.intake import Intake
+from newsclf.watch.signals.measures.drift import DriftAlert
 from newsclf.watch.signals.measures.trading_time import read_calendar
 from newsclf.watch.signals.rows import ScoredRow
 
@@ -38,7 +39,8 @@ class Bar:
 
     at: dt.datetime
     signals: Sequence[Signal]
-    alerts: Sequence[Alert]
+    alerts: Sequence[Alert | DriftAlert]
+    """On signals and on drift."""
     recorded: Sequence[Signal] | None = None
     """Those that were recorded then; None if others are computed."""
 
@@ -122,14 +124,20 @@ def replay(
         reference: Its companies and hours of trading.
         until: Nothing that became known later is used.
     """
-    computer = _Computer(configuration, reference)
+    computation = Computation(configuration, reference)
     for commit in record.commits(until=until):
-        computed = commit.computed
-        if computed is not None and computed.configuration == configuration.digest:
-            recorded = [signal_of(entry) for entry in computed.signals]
-            if recorded:
-                yield computer.bar(recorded[0].at.timestamp(), recorded)
-        computer.take(commit)
+        for end_s, recorded in bars_again(commit, configuration).items():
+            yield _bar(computation, end_s, recorded)
+        computation.take(commit)
+
+
+def bars_again(commit: Commit, configuration: Configuration) -> dict[float, list[Signal]]:
+    """The bar of a configuration that a commit has, by its end, with its signals; or none."""
+    computed = commit.computed
+    if computed is None or computed.configuration != configuration.digest or not computed.signals:
+        return {}
+    recorded = [signal_of(entry) for entry in computed.signals]
+    return {recorded[0].at.timestamp(): recorded}
 
 
 def compute(
@@ -143,7 +151,7 @@ def compute(
         reference: Its companies and hours of trading.
         until: No later bar is computed.
     """
-    computer = _Computer(configuration, reference)
+    computation = Computation(configuration, reference)
     bar_s = configuration.signals.bar_s
     last_s: float | None = None
     for commit in record.commits(until=until):
@@ -151,36 +159,18 @@ def compute(
         # A bar that ends with this commit's microsecond has it.
         for end_s in bar_ends(last_s, math.nextafter(known_s, 0), bar_s) if last_s else ():
             last_s = end_s
-            yield computer.bar(end_s)
+            yield _bar(computation, end_s)
         last_s = known_s if last_s is None else last_s
-        computer.take(commit)
+        computation.take(commit)
     for end_s in bar_ends(last_s, until.timestamp(), bar_s) if last_s else ():
-        yield computer.bar(end_s)
+        yield _bar(computation, end_s)
 
 
-class _Computer:
-    """Signals and alerts of a configuration, from commits in their order."""
-
-    def __init__(self, configuration: Configuration, reference: ReferenceData) -> None:
-        self._configuration = configuration
-        since = counts_from(configuration.signals, reference.clock)
-        self._intake = _intake(configuration, reference, since)
-        self._aggregate = aggregate_of(configuration, reference)
-        self._sources = Sources(configuration.sources)
-        self._states: States = {}
-
-    def take(self, commit: Commit) -> None:
-        for row in self._intake.rows(commit):
-            self._aggregate.add(row)
-        self._sources.add(commit)
-
-    def bar(self, end_s: float, recorded: Sequence[Signal] | None = None) -> Bar:
-        at = utc(end_s)
-        signals = self._aggregate.at(end_s, self._sources.coverage(at))
-        self._states, alerts = alerts_at(
-            self._states, signals, self._configuration.alerts, self._aggregate.evidence
-        )
-        return Bar(at, signals, alerts, recorded)
+def _bar(computation: Computation, end_s: float, recorded: Sequence[Signal] | None = None) -> Bar:
+    found = computation.bar(end_s)
+    computation.take_bar(found.signals)
+    computation.take_alerts(found.alerts)
+    return Bar(utc(end_s), found.signals, found.alerts, recorded)
 
 
 def headlines(
@@ -194,7 +184,7 @@ def headlines(
 
     They are held in memory until the record has been read.
     """
-    intake = _intake(configuration, reference, _without_end)
+    intake = _intake(configuration, reference)
     found: dict[tuple[int, int], ScoredRow] = {}
     for commit in record.commits(until=until):
         for row in intake.rows(commit):
@@ -210,7 +200,7 @@ def first_scored(
     until: dt.datetime | None,
 ) -> Iterator[ScoredRow]:
     """Each headline as it was when it was scored for the first time, whatever became of it."""
-    intake = _intake(configuration, reference, _without_end)
+    intake = _intake(configuration, reference)
     found: set[int] = set()
     for commit in record.commits(until=until):
         for row in intake.rows(commit):
@@ -219,20 +209,12 @@ def first_scored(
                 yield row
 
 
-def _without_end(_: float) -> float:
-    """Every event counts."""
-    return -math.inf
-
-
-def _intake(
-    configuration: Configuration,
-    reference: ReferenceData,
-    since: Callable[[float], float],
-) -> Intake:
+def _intake(configuration: Configuration, reference: ReferenceData) -> Intake:
+    """One for which every event matters."""
     return Intake(
         EntityMatcher(configuration.watchlist, reference.companies),
         model=configuration.model,
         engine=configuration.engine,
-        counts_from=since,
+        counts_from=lambda _: -math.inf,
         min_relevance=configuration.signals.min_relevance,
     )

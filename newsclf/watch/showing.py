@@ -17,6 +17,7 @@ from newsclf.watch.page.view import (
     Alert,
     AlertEvidence,
     Classification,
+    Drift,
     EntitySignal,
     Headline,
     SourceHealth,
@@ -26,6 +27,8 @@ from newsclf.watch.signals.aggregate import Signal
 from newsclf.watch.signals.alerts import Alert as ScoreAlert
 from newsclf.watch.signals.configuration import Configuration
 from newsclf.watch.signals.entries import alert_of, signal_of
+from newsclf.watch.signals.measures.drift import DriftAlert
+from newsclf.watch.signals.measures.price_moves import reports_move
 
 _EXPLAINED = 60
 """Headlines whose words are weighed, the newest."""
@@ -81,7 +84,11 @@ class Shown:
         if commit.computed is not None and commit.computed.configuration == self._configuration:
             found += [entity_signal(signal_of(entry)) for entry in commit.computed.signals]
             alerts = (alert_of(entry) for entry in commit.computed.alerts)
-            found += [score_alert(alert) for alert in alerts if isinstance(alert, ScoreAlert)]
+            for alert in alerts:
+                if isinstance(alert, ScoreAlert):
+                    found.append(score_alert(alert))
+                elif isinstance(alert, DriftAlert):
+                    found.append(drift(alert))
         return found
 
     def explained(self, version: int, words: Sequence[WordWeight]) -> Headline | None:
@@ -122,6 +129,7 @@ class Shown:
             doubtful=mentions.doubtful,
             event=str(version.event),
             abstained=bool(mentions.named) and counted.entity is None,
+            reports_move=reports_move(version.text),
             edited=version.number > 1,
         )
         sources = before.sources if before else set()
@@ -168,9 +176,14 @@ def entity_signal(signal: Signal) -> EntitySignal:
         signal=signal.score,
         low=signal.low,
         high=signal.high,
+        without_moves=signal.score_without_moves,
+        session=signal.session,
+        new_events=signal.new_events,
+        burst=signal.burst,
         events=signal.events,
         items=signal.items,
         sources=signal.sources,
+        moves=signal.moves,
         abstentions=signal.abstained,
         incidental=signal.incidental,
         doubtful=signal.doubtful,
@@ -196,6 +209,11 @@ def score_alert(alert: ScoreAlert) -> Alert:
             for item in alert.evidence
         ),
     )
+
+
+def drift(alert: DriftAlert) -> Drift:
+    """An alert on drift as it is shown."""
+    return Drift(measure=alert.measure, kind=alert.kind, at=alert.at, words=alert.words)
 
 
 def source_health(name: str, found: health.SourceHealth) -> SourceHealth:

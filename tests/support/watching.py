@@ -16,10 +16,9 @@ from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Alert as AlertEntry
 from newsclf.watch.record.rows import Signal as SignalEntry
 from newsclf.watch.record.storage.address import Place
-from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.configuration import Configuration
+from newsclf.watch.signals.delivery import AnyAlert
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
-from newsclf.watch.signals.source_alerts import SourceAlert
 from tests.support.newsrecord import START, Clock
 
 SOURCES = ("wire", "paper")
@@ -43,7 +42,7 @@ class Watching:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.clock = Clock(START + dt.timedelta(seconds=BAR_S / 2))
-        self.sent: list[Alert | SourceAlert] = []
+        self.sent: list[AnyAlert] = []
         self._open(configuration())
 
     def _open(self, used: Configuration) -> None:

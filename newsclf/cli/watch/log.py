@@ -8,7 +8,7 @@ from collections import OrderedDict
 from newsclf.common.visible import visible
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.page.hub import MAX_HEADLINES, Change
-from newsclf.watch.page.view import Alert, Headline, SourceHealth
+from newsclf.watch.page.view import Alert, Drift, Headline, SourceHealth
 
 
 class Log:
@@ -25,6 +25,8 @@ class Log:
             return self._headline(change)
         if isinstance(change, SourceHealth):
             return self._source(change, now)
+        if isinstance(change, Drift):
+            return f"{_time(change.at)} drift: {visible(change.words)}"
         return _alert(change) if isinstance(change, Alert) else None
 
     def _headline(self, headline: Headline) -> str | None:
@@ -60,6 +62,7 @@ def _headline(headline: Headline) -> str:
             ("retracted", headline.retracted),
             ("several names", headline.abstained),
             ("in doubt", bool(headline.doubtful)),
+            ("reports a price move", headline.reports_move),
         )
         if is_true
     ]

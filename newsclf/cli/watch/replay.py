@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,8 +23,10 @@ from newsclf.cli.watch.options import (
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
+    from newsclf.common.records import StrictRecord
     from newsclf.watch.latency import SourceLatency
     from newsclf.watch.replaying import Bar
+    from newsclf.watch.sensitivity import OtherHalfLife, Sensitivity
     from newsclf.watch.signals.aggregate import Signal
 
 _MINUTES_FROM_S = 120
@@ -66,6 +68,13 @@ def replay(
             help="Show how long the headlines of each source took: published, seen, scored, alert.",
         ),
     ] = False,
+    half_lives: Annotated[
+        bool,
+        typer.Option(
+            "--half-lives",
+            help="Show how much the signals depend on the half-life: with half of it, and twice.",
+        ),
+    ] = False,
     overwrite: OverwriteOpt = False,
     general: StateOptions,
 ) -> None:
@@ -78,6 +87,7 @@ def replay(
     from newsclf.watch.replaying import compute, headlines, last_configuration, recorded_reference
     from newsclf.watch.replaying import replay as recompute
     from newsclf.watch.run import configuration_of, reference_of
+    from newsclf.watch.sensitivity import sensitivity
     from newsclf.watch.signals.export import ItemRow, SignalRow, export, item_rows, signal_rows
 
     for path in (signals, items):
@@ -108,8 +118,16 @@ def replay(
             rows = headlines(known, configuration, reference, until=until)
             count = export(items, ItemRow, item_rows(rows, reference.clock))
             output.note(f"wrote {count:,} rows of headlines to {items}")
-        found = latencies(known.commits(until=until)) if latency else None
-    _show(output, totals, found)
+        more: dict[str, Sequence[StrictRecord]] = {}
+        if latency:
+            more["latency"] = found = latencies(known.commits(until=until))
+            _show_latency(output, found)
+        if half_lives:
+            more["half_lives"] = compared = sensitivity(
+                known, used, recorded_reference(known, used), until=until
+            )
+            _show_half_lives(output, compared)
+    _show(output, totals, more)
     if totals.differing:
         raise CheckFailedError(
             f"{totals.differing} of {totals.signals} signals differ from those recorded",
@@ -140,12 +158,8 @@ class _Totals:
             yield from bar.signals
 
 
-def _show(output: Output, totals: _Totals, latency: list[SourceLatency] | None) -> None:
+def _show(output: Output, totals: _Totals, more: Mapping[str, Sequence[StrictRecord]]) -> None:
     last = totals.last
-    more: dict[str, object] = {}
-    if latency is not None:
-        more["latency"] = [each.model_dump(mode="json") for each in latency]
-        _show_latency(output, latency)
     output.data(
         {
             "bars": totals.bars,
@@ -154,7 +168,10 @@ def _show(output: Output, totals: _Totals, latency: list[SourceLatency] | None) 
             "compared": totals.compared,
             "differing": totals.differing,
             "last": [signal.model_dump(mode="json") for signal in last.signals] if last else [],
-            **more,
+            **{
+                name: [each.model_dump(mode="json") for each in found]
+                for name, found in more.items()
+            },
         }
     )
     if last is None:
@@ -163,8 +180,11 @@ def _show(output: Output, totals: _Totals, latency: list[SourceLatency] | None) 
     rows = [
         (
             "all headlines" if signal.entity is None else signal.entity,
-            "no news" if signal.score is None else f"{signal.score:+.3f}",
+            _score(signal.score),
+            "" if signal.low is None else f"{signal.low:+.2f} to {signal.high:+.2f}",
+            _score(signal.score_without_moves),
             signal.events,
+            "–" if signal.burst is None else f"{signal.burst:+.1f}",
             signal.sources,
             signal.abstained + signal.incidental,
             signal.doubtful,
@@ -172,15 +192,58 @@ def _show(output: Output, totals: _Totals, latency: list[SourceLatency] | None) 
         )
         for signal in last.signals
     ]
-    columns = ("entity", "score", "events", "sources", "abstained", "in doubt", "sources live")
-    title = f"Signals at {last.at:%Y-%m-%d %H:%M:%S} UTC"
-    optional = ("abstained", "in doubt", "sources live")
+    columns = (
+        *("entity", "score", "95 % interval", "without price moves", "events", "burst"),
+        *("sources", "abstained", "in doubt", "sources live"),
+    )
+    session = last.signals[0].session
+    day = f", for {session}" if session is not None else ""
+    title = f"Signals at {last.at:%Y-%m-%d %H:%M:%S} UTC{day}"
+    optional = ("without price moves", "burst", "abstained", "in doubt", "sources live")
     output.show(output.table(title, columns, rows, optional=optional))
     bars = f"{totals.bars:,} bar{'s' * (totals.bars != 1)}"
     if totals.compared and not totals.differing:
         output.note(f"{totals.compared:,} signals of {bars} computed again: all equal bit for bit")
     elif not totals.compared:
         output.note(f"{totals.signals:,} signals of {bars}, {totals.alerts:,} alerts")
+
+
+def _show_half_lives(output: Output, compared: Sequence[Sensitivity]) -> None:
+    from newsclf.common.intervals import percent
+    from newsclf.watch.feeds.health import duration
+
+    rows = [
+        (
+            "all headlines" if each.entity is None else each.entity,
+            duration(half_life_s),
+            _score(score),
+            "" if difference is None else f"{difference:.3f}",
+            percent(other_sign),
+            alerts,
+        )
+        for each in compared
+        for half_life_s, score, difference, other_sign, alerts in (
+            _other(each.half),
+            (each.half_life_s, each.score, None, None, each.alerts),
+            _other(each.twice),
+        )
+    ]
+    columns = ("entity", "half-life", "last score", "mean difference", "other sign", "alerts")
+    output.show(output.table("Signals by half-life", columns, rows))
+
+
+def _other(found: OtherHalfLife) -> tuple[float, float | None, float | None, float | None, int]:
+    return (
+        found.half_life_s,
+        found.score,
+        found.mean_difference,
+        found.other_sign,
+        found.alerts,
+    )
+
+
+def _score(score: float | None) -> str:
+    return "no news" if score is None else f"{score:+.3f}"
 
 
 def _show_latency(output: Output, latency: list[SourceLatency]) -> None:

@@ -39,7 +39,7 @@ _MARKED_FROM = 0.05
 _MOST_MARKED = 6
 _SIDE_BY_SIDE = 120
 """Width from which signals and sources stand side by side."""
-_MOST_SIGNALS = 92
+_MOST_SIGNALS = 150
 """Width of signals beside sources at most: all that they can show."""
 _SPACED = 20
 """Height from which an empty line separates the parts."""
@@ -49,6 +49,8 @@ _LEAST_HEADLINES = 5
 """Lines that headlines keep before the other parts get any; a third of all if that is more."""
 _LEAST_TABLE = 2
 """Lines of a table: its heads and a row."""
+_BURST_FROM = 3
+"""Deviates from which a burst stands out."""
 _BAR_CELLS = 6
 """Cells of a bar on each side of its axis."""
 _TREND_S = 2 * 3600
@@ -140,6 +142,9 @@ class _View:
             words = f"{live} of {len(state.sources)} sources live"
             parts.append((words, "green" if live == len(state.sources) else "yellow"))
         parts.append((safe(state.watched.model, signs), ""))
+        drifted = [each.measure for each in state.drifts if each.kind == "drifted"]
+        if drifted:
+            parts.append((f"drift: {', '.join(drifted)}", "yellow"))
         parts.append((f"half-life {_duration(state.watched.half_life_s)}", "dim"))
         parts.append(
             (f"up {_duration((state.now - state.watched.started).total_seconds())}", "dim")
@@ -182,19 +187,21 @@ class _View:
             strongest = sorted(entities, key=_prominence)[: lines - 1]
             shown = tuple(entity for entity in entities if entity in strongest)
         columns = [
-            Column(_titled("Signals", len(shown), len(entities)), self._entity, 12, 30),
+            Column(_titled("Signals", len(shown), len(entities)), self._entity, 17, 30),
             Column("score", self._score, 7, 7, right=True),
             Column("", self._bar, 2 * _BAR_CELLS + 1, 2 * _BAR_CELLS + 1, rank=2),
-            _figures("events", lambda signal: signal.events, 3),
-            _figures("sources", lambda signal: signal.sources, 4),
-            _figures("abstained", lambda signal: signal.abstentions + signal.incidental, 5),
-            _figures("in doubt", lambda signal: signal.doubtful, 8),
-            _figures("headlines", lambda signal: signal.items, 7),
+            Column("95 % interval", self._interval, 14, 14, right=True, rank=3),
+            _figures("events", lambda signal: signal.events, 4),
+            Column("burst", self._burst, 5, 5, right=True, rank=6),
+            _figures("sources", lambda signal: signal.sources, 5),
+            _figures("abstained", lambda signal: signal.abstentions + signal.incidental, 7),
+            _figures("in doubt", lambda signal: signal.doubtful, 10),
+            _figures("headlines", lambda signal: signal.items, 9),
         ]
         if signs.levels:
             columns.append(
                 Column(
-                    f"last {_duration(_TREND_S)}", self._trend, _TREND_CELLS, _TREND_CELLS, rank=6
+                    f"last {_duration(_TREND_S)}", self._trend, _TREND_CELLS, _TREND_CELLS, rank=8
                 )
             )
         return table(columns, shown, width=width, signs=signs)
@@ -208,6 +215,19 @@ class _View:
         if score is None:
             return text_of(("no news", "dim"))
         return text_of((self._signed(score), f"bold {_colour(score)}"))
+
+    def _interval(self, entity: EntityState) -> Text:
+        low, high = entity.current.low, entity.current.high
+        if low is None or high is None:
+            return text_of()
+        return text_of((f"{self._signed(low)} to {self._signed(high)}", "dim"))
+
+    def _burst(self, entity: EntityState) -> Text:
+        burst = entity.current.burst
+        if burst is None:
+            return text_of((self._signs.dash, "dim"))
+        is_one = burst >= _BURST_FROM
+        return text_of((f"{burst:+.1f}".replace("-", self._signs.minus), "bold" if is_one else ""))
 
     def _signed(self, score: float) -> str:
         return f"{score:+.2f}".replace("-", self._signs.minus)
@@ -317,6 +337,7 @@ class _View:
             (headline.retracted, "retracted"),
             (headline.edited, "edited"),
             (headline.abstained, "several names"),
+            (headline.reports_move, "price move"),
             (self._was_told_before(headline), "told before"),
         ]
         line = text_of()

@@ -101,16 +101,27 @@ def counted(at: Floats, weights: Floats | None = None) -> Floats:
     return np.bincount(hours, weights, minlength=HOURS_OF_WEEK).astype(np.float64)
 
 
-def _rates(counts: Floats, exposure: Floats) -> Floats:
+def posterior(counts: Floats, exposure: Floats) -> tuple[Floats, Floats]:
+    """The gamma distributions of the rates in each hour of the week: shapes, and hours.
+
+    Args:
+        counts: Arrivals in each hour of the week; shape (168,), not all 0.
+        exposure: Watched hours in each.
+    """
     overall = counts.sum() / exposure.sum()
-    seen, seen_hours = _of_kind(counts), _of_kind(exposure)
-    kind = (seen + _PRIOR_ARRIVALS) / (seen_hours + _PRIOR_ARRIVALS / overall)
-    rates = (counts + _PRIOR_ARRIVALS) / (exposure + _PRIOR_ARRIVALS / kind)
-    found: Floats = np.where(seen_hours > 0, rates, _UNSEEN_HOURS_COUNT * overall)
+    kind = (of_kind(counts) + _PRIOR_ARRIVALS) / (of_kind(exposure) + _PRIOR_ARRIVALS / overall)
+    return counts + _PRIOR_ARRIVALS, exposure + _PRIOR_ARRIVALS / kind
+
+
+def _rates(counts: Floats, exposure: Floats) -> Floats:
+    shapes, hours = posterior(counts, exposure)
+    overall = counts.sum() / exposure.sum()
+    rates = shapes / hours
+    found: Floats = np.where(of_kind(exposure) > 0, rates, _UNSEEN_HOURS_COUNT * overall)
     return found
 
 
-def _of_kind(values: Floats) -> Floats:
+def of_kind(values: Floats) -> Floats:
     """For each hour of the week the sum over the same hour of all working days, or weekends."""
     by_day = values.reshape(_DAYS, _HOURS_OF_DAY)
     kinds = by_day[:_WORKING_DAYS].sum(0), by_day[_WORKING_DAYS:].sum(0)

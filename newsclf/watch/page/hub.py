@@ -23,6 +23,7 @@ from pydantic import BaseModel
 
 from newsclf.watch.page.view import (
     Alert,
+    Drift,
     EntitySignal,
     EntityState,
     Headline,
@@ -47,12 +48,13 @@ MAX_PAGES = 16
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-Change = Headline | EntitySignal | SourceHealth | Alert
+Change = Headline | EntitySignal | SourceHealth | Alert | Drift
 _NAMES: dict[type[Change], str] = {
     Headline: "headline",
     EntitySignal: "signal",
     SourceHealth: "source",
     Alert: "alert",
+    Drift: "drift",
 }
 
 
@@ -138,6 +140,7 @@ class Hub:
         self._entities: OrderedDict[str | None, _Entity] = OrderedDict()
         self._sources: OrderedDict[str, SourceHealth] = OrderedDict()
         self._alerts: OrderedDict[str, Alert] = OrderedDict()
+        self._drifts: dict[str, Drift] = {}
 
     @property
     def pages(self) -> int:
@@ -159,6 +162,8 @@ class Hub:
             entity.points.append(TimePoint(change.at, change.signal, change.low, change.high))
         elif isinstance(change, SourceHealth):
             _keep(self._sources, change.name, change, MAX_SOURCES)
+        elif isinstance(change, Drift):
+            self._drifts[change.measure] = change
         else:
             _keep(self._alerts, change.id, change, MAX_ALERTS)
         self._number += 1
@@ -240,6 +245,7 @@ class Hub:
             ),
             sources=tuple(self._sources.values()),
             alerts=tuple(self._alerts.values()),
+            drifts=tuple(self._drifts.values()),
             now=self._clock(),
         )
 

@@ -16,6 +16,7 @@ from newsclf.watch.page.hub import Change
 from newsclf.watch.page.view import (
     AlertEvidence,
     Direction,
+    Drift,
     EntitySignal,
     Headline,
     Score,
@@ -23,13 +24,13 @@ from newsclf.watch.page.view import (
     Text,
 )
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 
 
 class _Line(StrictRecord):
     """What every line begins with."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     kind: str
 
 
@@ -67,6 +68,16 @@ class AlertLine(_Line):
     """The headlines that moved the signal most, first."""
 
 
+class DriftLine(_Line):
+    """Headlines are not any more what they were when the model began, or are again."""
+
+    kind: Literal["drift"] = "drift"
+    state: Literal["drifted", "settled"]
+    measure: Literal["classes", "confidence", "words"]
+    at: dt.datetime
+    words: Text
+
+
 class MissedLine(_Line):
     """In place of changes that were left out, since the reader of the stream was too slow."""
 
@@ -75,7 +86,7 @@ class MissedLine(_Line):
     """How many."""
 
 
-StreamLine = HeadlineLine | SignalLine | SourceLine | AlertLine | MissedLine
+StreamLine = HeadlineLine | SignalLine | SourceLine | AlertLine | DriftLine | MissedLine
 
 
 def line_of(change: Change) -> StreamLine:
@@ -88,12 +99,13 @@ def line_of(change: Change) -> StreamLine:
         return SourceLine(**dict(change))
     fields = dict(change)
     # Every line says with `kind` what it is.
-    return AlertLine(state=fields.pop("kind"), **fields)
+    line = DriftLine if isinstance(change, Drift) else AlertLine
+    return line(state=fields.pop("kind"), **fields)
 
 
 def schema() -> str:
     """JSON Schema of the lines, as in docs/watch-stream.schema.json."""
-    lines = (HeadlineLine, SignalLine, SourceLine, AlertLine, MissedLine)
+    lines = (HeadlineLine, SignalLine, SourceLine, AlertLine, DriftLine, MissedLine)
     references, found = models_json_schema(
         [(line, "serialization") for line in lines], title="Stream of newsclf watch --json"
     )

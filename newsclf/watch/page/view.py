@@ -130,6 +130,8 @@ class Headline(StrictRecord):
     abstained: bool = False
     """Whether it counts for none of the entities that it names: it is about several companies, or
     hardly about any."""
+    reports_move: bool = False
+    """Whether it reports a move of a price, such as "shares fall 5 %"."""
     retracted: bool = False
     edited: bool = False
 
@@ -143,11 +145,21 @@ class EntitySignal(StrictRecord):
     signal: Score | None
     """None where there is no news."""
     low: Score | None = None
-    """Of its 95 % interval; None without one."""
+    """Lower end of its 95 % interval."""
     high: Score | None = None
+    without_moves: Score | None = None
+    """The signal without headlines that report a move of a price."""
+    session: dt.date | None = None
+    """The trading day for which it counts; None without an exchange."""
+    new_events: int | None = None
+    """Events that began to count in the last hour; None if it was not watched as a whole."""
+    burst: float | None = None
+    """z of these, against the same hour of the week in eight weeks."""
     events: int = 0
     items: int = 0
     sources: int = 0
+    moves: int = 0
+    """How many of the headlines report a move of a price."""
     abstentions: int = 0
     """Headlines left out since they are about several companies."""
     incidental: int = 0
@@ -201,6 +213,16 @@ class Alert(StrictRecord):
     """The headlines that moved the signal most, first."""
 
 
+class Drift(StrictRecord):
+    """Headlines that are not any more what they were when the model began, or are again."""
+
+    measure: Literal["classes", "confidence", "words"]
+    """What has changed; a later record of the same replaces it."""
+    kind: Literal["drifted", "settled"]
+    at: dt.datetime
+    words: Text
+
+
 class Marker(StrictRecord):
     """A headline on the time line of an entity."""
 
@@ -247,4 +269,5 @@ class State(StrictRecord):
     entities: tuple[EntityState, ...]
     sources: tuple[SourceHealth, ...]
     alerts: tuple[Alert, ...]
+    drifts: tuple[Drift, ...]
     now: dt.datetime

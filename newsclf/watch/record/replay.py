@@ -127,6 +127,83 @@ class Record:
             lambda connection: [(id_, text, of) for id_, text, of in connection.execute(query)]
         )
 
+    def scored(
+        self, model: str, engine: str, *, until: int, first: int, last: int
+    ) -> list[tuple[Score, str]]:
+        """The first scores of a model and, of those after them, the last, each with its text.
+
+        Args:
+            model: Digest of the model.
+            engine: What computed them.
+            until: The last commit that is read.
+            first: How many, from the beginning.
+            last: How many, up to the end.
+        """
+        query = _SCORES.where(
+            scores.c.model == model, scores.c.engine == engine, scores.c.commit_id <= until
+        )
+
+        def read(connection: Connection) -> list[tuple[Score, str]]:
+            begin = connection.execute(query.order_by(scores.c.id).limit(first)).mappings().all()
+            behind = query.where(scores.c.id > (begin[-1]["id"] if begin else 0))
+            newest = behind.order_by(scores.c.id.desc()).limit(last)
+            end = connection.execute(newest).mappings().all()
+            return [_scored(row) for row in (*begin, *reversed(end))]
+
+        return self._database.read(read)
+
+    def hourly_bars(
+        self, configuration: str, *, since: dt.datetime, until: dt.datetime
+    ) -> list[tuple[dt.datetime, dict[str, dict[str, object]]]]:
+        """The last bar of each hour with its signals of a configuration: their details by entity.
+
+        Args:
+            configuration: Its digest.
+            since: A whole hour; a bar that ends with it belongs to the hour before.
+            until: The end of the last bar that is read.
+        """
+        of_configuration = signals.c.configuration_id == _configuration_id(configuration)
+
+        def read(
+            connection: Connection,
+        ) -> list[tuple[dt.datetime, dict[str, dict[str, object]]]]:
+            found = []
+            upto, first = microseconds(until), microseconds(since)
+            while upto > first:
+                in_time = (signals.c.bar_at > first) & (signals.c.bar_at <= upto)
+                latest = select(signals.c.bar_at).where(of_configuration, in_time)
+                newest = latest.order_by(signals.c.bar_at.desc()).limit(1)
+                bar_at = connection.execute(newest).scalar()
+                if bar_at is None:
+                    break
+                of_bar = select(signals.c.entity, signals.c.detail).where(
+                    of_configuration, signals.c.bar_at == bar_at
+                )
+                rows = {row.entity: json.loads(row.detail) for row in connection.execute(of_bar)}
+                found.append((moment(bar_at), rows))
+                upto = (bar_at - 1) // _HOUR * _HOUR  # the end of the hour before
+            return found[::-1]
+
+        return self._database.read(read)
+
+    def bar_times(
+        self, configuration: str, *, since: dt.datetime, until: dt.datetime
+    ) -> list[dt.datetime]:
+        """Ends of the bars with signals of a configuration, after a time and up to another."""
+        query = (
+            select(signals.c.bar_at)
+            .where(
+                signals.c.configuration_id == _configuration_id(configuration),
+                signals.c.bar_at > microseconds(since),
+                signals.c.bar_at <= microseconds(until),
+            )
+            .distinct()
+            .order_by(signals.c.bar_at)
+        )
+        return self._database.read(
+            lambda connection: list(map(moment, connection.execute(query).scalars()))
+        )
+
     def configurations(self) -> list[str]:
         """Contents of the configurations of signals, the one that was used last at the end."""
         query = (
@@ -349,7 +426,7 @@ def _commits(connection: Connection, after: int, upto: int) -> list[Commit]:
     )
     told = by_commit(_VERSIONS, versions, _version)
     withdrawn = by_commit(_RETRACTIONS, retractions, _retraction)
-    scored = by_commit(select(scores), scores, _score)
+    scored = by_commit(_SCORES, scores, _scored)
     bars = by_commit(select(signals), signals, _signal)
     alarms = by_commit(select(alerts), alerts, _alert)
     sent = by_commit(select(deliveries), deliveries, _delivery)
@@ -367,7 +444,8 @@ def _commits(connection: Connection, after: int, upto: int) -> list[Commit]:
                 sightings=sighted.get(row.id, ()),
                 versions=told.get(row.id, ()),
                 retractions=withdrawn.get(row.id, ()),
-                scores=scored.get(row.id, ()),
+                scores=tuple(score for score, _ in scored.get(row.id, ())),
+                scored_texts=tuple(text for _, text in scored.get(row.id, ())),
                 computed=None
                 if basis is None
                 else Computed(
@@ -403,6 +481,7 @@ _VERSIONS = (
     .join(fetches, fetches.c.id == items.c.fetch_id)
     .join(commits, commits.c.id == versions.c.commit_id)
 )
+_SCORES = select(scores, versions.c.text).join(versions, versions.c.id == scores.c.version_id)
 _RETRACTIONS = (
     select(retractions, headlines.c.event_id, items.c.source)
     .join(items, items.c.id == retractions.c.item_id)
@@ -491,6 +570,10 @@ def _score(row: RowMapping) -> Score:
         row["neutral"],
         row["positive"],
     )
+
+
+def _scored(row: RowMapping) -> tuple[Score, str]:
+    return _score(row), row["text"]
 
 
 def _signal(row: RowMapping) -> Signal:

@@ -214,5 +214,7 @@ class Commit:
     versions: tuple[Version, ...] = ()
     retractions: tuple[Retraction, ...] = ()
     scores: tuple[Score, ...] = ()
+    scored_texts: tuple[str, ...] = ()
+    """Of the versions of these, in their order."""
     computed: Computed | None = None
     delivery: Delivery | None = None

@@ -81,6 +81,12 @@ class Signal(StrictRecord):
     """Sources of these headlines."""
     moves: int = 0
     """How many of these headlines report a move of a price."""
+    new_events: int | None = None
+    """Events that began to count in the last hour; None if it was not watched as a whole."""
+    usual_events: float | None = None
+    """How many were to be expected by the same hour of the week, in eight weeks."""
+    burst: float | None = None
+    """z of `new_events` against these; see `measures.burst`."""
     abstained: int
     """Headlines left out because they are about other companies, too."""
     incidental: int = 0

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from newsclf.common.records import StrictRecord
 from newsclf.watch.entities.listed import CompanyList, WatchedEntity
-from newsclf.watch.signals.aggregate import Aggregate
 from newsclf.watch.signals.measures.trading_time import MarketClock, TradingCalendar
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 
@@ -70,14 +69,3 @@ class Configuration(StrictRecord):
     def entities(self) -> tuple[str, ...]:
         """Names on the watch list."""
         return tuple(entity.name for entity in self.watchlist)
-
-
-def aggregate_of(configuration: Configuration, reference: ReferenceData) -> Aggregate:
-    """The signals of a configuration, without rows yet."""
-    return Aggregate(
-        configuration.signals,
-        configuration.entities,
-        configuration=configuration.digest,
-        clock=reference.clock,
-        source_weights=configuration.source_weights,
-    )

@@ -19,9 +19,10 @@ from newsclf.common.errors import reason_of
 from newsclf.common.records import StrictRecord
 from newsclf.common.visible import visible
 from newsclf.watch.signals.alerts import Alert
+from newsclf.watch.signals.measures.drift import DriftAlert
 from newsclf.watch.signals.source_alerts import SourceAlert
 
-AnyAlert = Alert | SourceAlert
+AnyAlert = Alert | SourceAlert | DriftAlert
 
 _COMMAND_LIMIT_S = 30.0
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -59,6 +60,8 @@ def alert_line(alert: AnyAlert) -> str:
     if isinstance(alert, SourceAlert):
         state = "is silent" if alert.kind == "silent" else "is back"
         return visible(f"{when} source {alert.source} {state}: {alert.words}")
+    if isinstance(alert, DriftAlert):
+        return visible(f"{when} drift: {alert.words}")
     about = "all headlines" if alert.entity is None else alert.entity
     found = alert.signal
     score = "no news" if found.score is None else f"{found.score:+.2f}"

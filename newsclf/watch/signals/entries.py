@@ -5,12 +5,13 @@ from __future__ import annotations
 from newsclf.watch.record import rows as record
 from newsclf.watch.signals.aggregate import Evidence, Signal
 from newsclf.watch.signals.alerts import Alert
-from newsclf.watch.signals.delivery import Delivery
+from newsclf.watch.signals.delivery import AnyAlert, Delivery
+from newsclf.watch.signals.measures.drift import DriftAlert
 from newsclf.watch.signals.source_alerts import SourceAlert
 
 ALL_HEADLINES = ""
 """Stands in the record for the entity of signals on all headlines; no entity is named so."""
-_SCORE, _SOURCE = "score", "source"
+_SCORE, _SOURCE, _DRIFT = "score", "source", "drift"
 """Rules of alerts."""
 
 
@@ -25,25 +26,18 @@ def signal_entry(signal: Signal, evidence: Evidence) -> record.Signal:
     )
 
 
-def alert_entry(alert: Alert) -> record.Alert:
+def alert_entry(alert: AnyAlert) -> record.Alert:
     """An alert as the record keeps it."""
-    return record.Alert(
-        id=alert.id,
-        rule=_SCORE,
-        entity=ALL_HEADLINES if alert.entity is None else alert.entity,
-        detail=alert.model_dump(mode="json"),
-        evidence=[item.version_id for item in alert.evidence],
-    )
-
-
-def source_alert_entry(alert: SourceAlert) -> record.Alert:
-    """An alert on a source as the record keeps it."""
-    return record.Alert(
-        id=alert.id,
-        rule=_SOURCE,
-        entity=alert.source,
-        detail=alert.model_dump(mode="json"),
-    )
+    evidence: tuple[int, ...] = ()
+    if isinstance(alert, Alert):
+        rule, entity = _SCORE, ALL_HEADLINES if alert.entity is None else alert.entity
+        evidence = tuple(item.version_id for item in alert.evidence)
+    elif isinstance(alert, SourceAlert):
+        rule, entity = _SOURCE, alert.source
+    else:
+        rule, entity = _DRIFT, alert.measure
+    detail = alert.model_dump(mode="json")
+    return record.Alert(id=alert.id, rule=rule, entity=entity, detail=detail, evidence=evidence)
 
 
 def delivery_entry(delivery: Delivery) -> record.Delivery:
@@ -56,7 +50,7 @@ def signal_of(entry: record.Signal) -> Signal:
     return Signal.model_validate(entry.detail)
 
 
-def alert_of(entry: record.Alert) -> Alert | SourceAlert:
+def alert_of(entry: record.Alert) -> AnyAlert:
     """The alert of an entry."""
-    kind = Alert if entry.rule == _SCORE else SourceAlert
-    return kind.model_validate(entry.detail)
+    kinds: dict[str, type[AnyAlert]] = {_SCORE: Alert, _SOURCE: SourceAlert, _DRIFT: DriftAlert}
+    return kinds[entry.rule].model_validate(entry.detail)

@@ -21,6 +21,7 @@ from newsclf.data.sink import open_sink
 from newsclf.watch.entities.relevance import LISTED_BY_SOURCE
 from newsclf.watch.signals.aggregate import Signal, utc
 from newsclf.watch.signals.alerts import Alert
+from newsclf.watch.signals.measures.drift import DriftAlert
 from newsclf.watch.signals.measures.trading_time import MarketClock
 from newsclf.watch.signals.rows import ScoredRow
 from newsclf.watch.signals.score import headline_score
@@ -165,7 +166,7 @@ def export(path: Path, kind: type[_Record], records: Iterable[_Record]) -> int:
 def schema() -> str:
     """JSON Schema of both kinds of rows and of alerts, as in docs/signals.schema.json."""
     _, found = models_json_schema(
-        [(kind, "serialization") for kind in (SignalRow, ItemRow, Alert, SourceAlert)],
+        [(kind, "serialization") for kind in (SignalRow, ItemRow, Alert, SourceAlert, DriftAlert)],
         title="Exports and alerts of newsclf watch",
     )
     return json.dumps(found, indent=2, sort_keys=True) + "\n"

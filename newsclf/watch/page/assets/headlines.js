@@ -61,6 +61,7 @@ function headlineRow(headline) {
     [headline.retracted, "retracted: counts no more"],
     [headline.edited, "edited"],
     [headline.abstained, "about several, or in passing: counts for none"],
+    [headline.reports_move, "reports a price move"],
     [headline.doubtful.length > 0, `in doubt: ${headline.doubtful.join(", ")}`],
   ];
   for (const [isTrue, text] of notes) {

@@ -4,6 +4,7 @@ const DRAW_EVERY_MS = 150;
 const SILENT_AFTER_MS = 30_000; // three heartbeats
 const RETRY_MS = 5_000;
 
+const drifts = new Map(); // measure → what was said of it last
 let source = null;
 let isPaused = false;
 let isDrawing = false;
@@ -21,16 +22,30 @@ function takeState(state) {
   clearSignals();
   sources.clear();
   alerts.clear();
+  drifts.clear();
   for (const entity of state.entities) takeEntity(entity);
   for (const headline of state.headlines) headlines.set(headline.id, headline);
   for (const health of state.sources) takeSource(health);
   for (const alert of state.alerts) takeAlert(alert);
+  for (const drift of state.drifts) takeDrift(drift);
+  showDrift();
   sourcesChanged = true;
   alertsChanged = true;
   showAbout(state.watched);
   waiting = 0;
   if (isPaused) draw();
   else drawAll();
+}
+
+function takeDrift(drift) {
+  drifts.set(drift.measure, drift);
+}
+
+/** What the headlines differ in from those of the model's beginning. */
+function showDrift() {
+  const found = [...drifts.values()].filter((drift) => drift.kind === "drifted");
+  byId("drift").hidden = found.length === 0;
+  byId("drift").replaceChildren(isolated(found.map((drift) => `Drift: ${drift.words}.`).join(" ")));
 }
 
 function showAbout(watched) {
@@ -128,6 +143,10 @@ function connect() {
     takeAlert(alert);
     announce(alert);
     drawSoon();
+  });
+  on("drift", (drift) => {
+    takeDrift(drift);
+    showDrift();
   });
   on("heartbeat", ({ now }) => {
     clockSkew_ms = Date.parse(now) - Date.now();

@@ -80,6 +80,7 @@ function addCard(name) {
   const gauge = make("div", { class: "gauge", role: "meter", "aria-valuemin": "-1", "aria-valuemax": "1" }, fill);
   gauge.setAttribute("aria-label", `Signal of ${entityName(name)}`);
   const basis = make("p", { class: "faint small basis" });
+  const more = make("p", { class: "faint small more" });
   const line = make("div", { class: "line" });
   const choose = make("button", { type: "button", class: "plain", title: "Show its headlines" });
   choose.append(isolated(entityName(name)));
@@ -94,8 +95,9 @@ function addCard(name) {
     gauge,
     line,
     basis,
+    more,
   );
-  cards.set(name, { item, value, word, fill, gauge, basis, line, choose });
+  cards.set(name, { item, value, word, fill, gauge, basis, more, line, choose });
   const list = byId("entities");
   if (name === null) list.prepend(item);
   else list.append(item);
@@ -112,7 +114,8 @@ function markChosenEntity() {
 }
 
 function updateCard(card, name, entity) {
-  const { signal, low, high, events, items, sources, abstentions, incidental, doubtful } = entity.current;
+  const { signal, low, high, without_moves, moves, session, new_events, burst } = entity.current;
+  const { events, items, sources, abstentions, incidental, doubtful } = entity.current;
   const word = wordFor(signal);
   card.item.dataset.sentiment = word;
   card.value.textContent = signal === null ? "–" : signed(signal);
@@ -124,6 +127,15 @@ function updateCard(card, name, entity) {
   card.fill.style.width = `${size}%`;
   card.gauge.setAttribute("aria-valuenow", String(signal ?? 0));
   card.gauge.setAttribute("aria-valuetext", signal === null ? "no news" : `${signed(signal)}, ${word}`);
+  const more = [];
+  if (moves > 0 && signal !== null) {
+    const others = without_moves === null ? "no news" : signed(without_moves);
+    more.push(`${others} without ${counted(moves, "report")} of price moves`);
+  }
+  if (burst !== null) more.push(`${counted(new_events, "event")} in an hour (z ${burst.toFixed(1)})`);
+  if (session !== null) more.push(`counts for ${session}`);
+  card.more.textContent = more.map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
+  card.more.hidden = more.length === 0;
   const basis = [counted(events, "event"), counted(items, "headline"), counted(sources, "source")];
   if (low !== null) basis.unshift(`95 %: ${signed(low)} to ${signed(high)}`);
   const leftOut = abstentions + incidental + doubtful;

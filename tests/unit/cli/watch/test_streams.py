@@ -57,7 +57,7 @@ def test_each_change_is_a_line_of_json() -> None:
     lines = streamed([headline(1), signal("Korvath Bank"), source(Outcome.OK), alert()])
 
     assert [json.loads(line)["kind"] for line in lines] == ["headline", "signal", "source", "alert"]
-    assert {json.loads(line)["schema_version"] for line in lines} == {1}
+    assert {json.loads(line)["schema_version"] for line in lines} == {2}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
@@ -116,7 +116,7 @@ def test_a_stopped_reader_does_not_stop_the_watch() -> None:
     lines = [json.loads(line) for line in "".join(written).splitlines()]
 
     assert [line["id"] for line in lines[:-1]] == ["item-0", "item-1", "item-2", "item-3"]
-    assert lines[-1] == {"schema_version": 1, "kind": "missed", "changes": 5}
+    assert lines[-1] == {"schema_version": 2, "kind": "missed", "changes": 5}
 
 
 def test_lines_go_to_stdout_at_once(capsys: pytest.CaptureFixture[str]) -> None:

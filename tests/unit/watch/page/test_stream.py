@@ -46,7 +46,7 @@ def test_every_change_of_a_morning_follows_the_published_schema() -> None:
 def test_a_line_holds_the_fields_of_its_change(change: Change) -> None:
     document = json.loads(line_of(change).model_dump_json())
 
-    assert document.pop("schema_version") == 1
+    assert document.pop("schema_version") == 2
     assert list(json.loads(line_of(change).model_dump_json()))[:2] == ["schema_version", "kind"]
     del document["kind"]
     assert document == json.loads(change.model_dump_json())
