@@ -25,9 +25,7 @@ def test_signals_with_half_and_twice_the_half_life(newsclf: Cli, tmp_path: Path)
         watching.pass_(BAR_S)
     watching.close()
 
-    found = json.loads(
-        newsclf("watch", "replay", "--record", path, "--half-lives", "--json").out
-    )
+    found = json.loads(newsclf("watch", "replay", "--record", path, "--half-lives", "--json").out)
 
     nvidia = next(each for each in found["half_lives"] if each["entity"] == "Nvidia")
     quiet = next(each for each in found["half_lives"] if each["entity"] == "Vodafone")

@@ -20,7 +20,7 @@ MONDAY_S = 4 * 86400.0
 BARS_AN_HOUR = 6
 
 
-def bar(bursts: Bursts, at_s: float) -> dict[str | None, Burst]:
+def take_bar(bursts: Bursts, at_s: float) -> dict[str | None, Burst]:
     """The bursts of a bar, which is taken."""
     found = bursts.at(at_s)
     bursts.take(HourlyCount(at_s, {name: each.new_events for name, each in found.items()}))
@@ -39,7 +39,7 @@ def watched(
                 for _ in range(events_an_hour):
                     number += 1
                     bursts.add(scored_row(number, at_s=at_s + 1, entities=("Apple",)))
-            bar(bursts, at_s + BAR_S)
+            take_bar(bursts, at_s + BAR_S)
     return number
 
 
@@ -55,7 +55,7 @@ def test_more_events_than_usual_are_a_burst_and_as_many_are_none() -> None:
     for _ in range(10):
         number += 1
         bursts.add(scored_row(number, at_s=end_s + 1, entities=("Apple",)))
-    found = bar(bursts, end_s + BAR_S)
+    found = take_bar(bursts, end_s + BAR_S)
     assert found["Apple"].new_events == 10  # and the two of the hour before are gone
     assert (found["Apple"].z or 0) > 2.5
     assert found[None].z == found["Apple"].z
@@ -70,16 +70,16 @@ def test_an_event_is_new_once_whatever_follows() -> None:
     bursts.add(replace(row, item=2, known_s=MONDAY_S + 2))
     bursts.add(replace(row, item=3, scores=None, known_s=MONDAY_S + 3))
 
-    assert bar(bursts, MONDAY_S + HOUR_S)["Apple"].new_events == 1
-    assert bar(bursts, MONDAY_S + 2 * HOUR_S)["Apple"].new_events == 0
+    assert take_bar(bursts, MONDAY_S + HOUR_S)["Apple"].new_events == 1
+    assert take_bar(bursts, MONDAY_S + 2 * HOUR_S)["Apple"].new_events == 0
 
 
 def test_an_hour_that_was_not_watched_has_no_count_and_teaches_nothing() -> None:
     bursts = Bursts(("Apple",), bar_s=BAR_S)
 
-    assert bar(bursts, MONDAY_S + BAR_S)["Apple"].new_events is None
+    assert take_bar(bursts, MONDAY_S + BAR_S)["Apple"].new_events is None
     watched(bursts, MONDAY_S + 100 * HOUR_S, 1, 3)
-    assert bar(bursts, MONDAY_S + 101 * HOUR_S)["Apple"].new_events == 3
+    assert take_bar(bursts, MONDAY_S + 101 * HOUR_S)["Apple"].new_events == 3
 
 
 def test_what_is_recorded_of_each_hour_restores_what_is_usual() -> None:
@@ -91,7 +91,7 @@ def test_what_is_recorded_of_each_hour_restores_what_is_usual() -> None:
     for bursts in (once, again):
         bursts.add(scored_row(number + 1, at_s=end_s + 1, entities=("Apple",)))
 
-    assert bar(again, end_s + HOUR_S) == bar(once, end_s + HOUR_S)
+    assert take_bar(again, end_s + HOUR_S) == take_bar(once, end_s + HOUR_S)
 
 
 @given(st.integers(0, 200), st.floats(0.01, 100), st.floats(0.3, 100))
