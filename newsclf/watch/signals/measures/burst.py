@@ -182,9 +182,13 @@ def deviate(count: int, mean: float, shape: float) -> float:
     from scipy.special import betainc, ndtri
 
     share = mean / (shape + mean)
+    # Each tail from its own end: 1 less a small share is 1.
     at_least = float(betainc(count, shape, share)) if count else 1.0
-    more = float(betainc(count + 1, shape, share))
-    return min(float(-ndtri((at_least + more) / 2)), _LARGEST)
+    upper = (at_least + float(betainc(count + 1, shape, share))) / 2
+    less = float(betainc(shape, count, 1 - share)) if count else 0.0
+    lower = (less + float(betainc(shape, count + 1, 1 - share))) / 2
+    found = float(ndtri(lower)) if lower < upper else float(-ndtri(upper))
+    return max(-_LARGEST, min(found, _LARGEST))
 
 
 def _hour(bar_s: float) -> int:
