@@ -18,7 +18,22 @@ _URL = re.compile(
     rf"postgres(?:ql)?://(?:[^\s:@/?#\[\]]*(?::[^\s:@/?#\[\]]*)?@)?{_HOST}(?:,{_HOST})*"
     r"(?:/[^\s:@/?#\[\]]*)?(?:\?[^\s@?#]*)?"
 )
-_SECRET_PARAMETERS = ("password", "sslpassword")
+_LOOKS_LIKE_POSTGRES = re.compile(
+    r"\s*postgres(?:ql)?:|(?:^|.*\s)(?:password|dbname)\s*=", re.IGNORECASE | re.DOTALL
+)
+"""A URL with an error at its beginning, or libpq's `host=… password=…`."""
+_SECRET_PARAMETERS = (
+    "password",
+    "sslpassword",
+    "oauth_client_secret",
+    "scram_client_key",
+    "scram_server_key",
+)
+_SHOWN_PARAMETERS = (
+    *("host", "hostaddr", "port", "dbname", "user", "service", "application_name"),
+    *("sslmode", "sslrootcert", "connect_timeout", "target_session_attrs"),
+)
+"""A misspelt `passwrod` is not among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +44,11 @@ class DatabaseUrl:
     """As it was given; it may hold a password."""
 
     def __str__(self) -> str:
-        """The URL without passwords: what may be shown and logged."""
+        """The URL with what may be shown and logged: no passwords, no unknown parameters."""
         parts = urlsplit(self.text)
         user, at, host = parts.netloc.rpartition("@")
         shown = f"{parts.scheme}://{user.partition(':')[0]}{at}{host}{parts.path}"
-        kept = [(k, v) for k, v in parse_qsl(parts.query) if k not in _SECRET_PARAMETERS]
+        kept = [(k, v) for k, v in parse_qsl(parts.query) if k in _SHOWN_PARAMETERS]
         return f"{shown}?{urlencode(kept, safe='/')}" if kept else shown
 
     @property
@@ -57,7 +72,7 @@ def place_of(given: str | Path) -> Place:
             since it may hold a password.
     """
     text = str(given)
-    if isinstance(given, Path) or "://" not in text:
+    if isinstance(given, Path) or not ("://" in text or _LOOKS_LIKE_POSTGRES.match(text)):
         return Path(text)
     if not text.startswith(_SCHEMES):
         raise ConfigError("a record is a file, or a PostgreSQL database", hint=_HINT)

@@ -68,6 +68,8 @@ _AWAY = ("08", "57P", "40001", "40P01", "55P03", "53300", "25P03")
 """SQLSTATEs, or how they begin, after which the same is worth another try."""
 _AWAY_WORDS = ("starting up", "shutting down", "recovery", "too many", "remaining connection slots")
 """In what a server says that refuses connections for a while; it has no SQLSTATE."""
+_OTHER_TABLES = ("42P01", "42703", "42804", "42809", "42883")
+"""SQLSTATEs of tables, columns and their types that are missing, or others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +305,7 @@ def _parameters(url: DatabaseUrl) -> dict[str, Any]:
 
     try:
         found = conninfo_to_dict(url.text)
-    except psycopg.Error:
+    except (psycopg.Error, UnicodeDecodeError):  # %ff
         raise ConfigError(
             f"{url}: PostgreSQL's library can't read this URL, or one of its parameters",
             hint="such as postgresql://watch@db.example.com/news?sslmode=verify-full",
@@ -317,7 +319,8 @@ def _parameters(url: DatabaseUrl) -> dict[str, Any]:
     }
     if "PGCONNECT_TIMEOUT" not in os.environ:
         defaults["connect_timeout"] = _CONNECT_S
-    return defaults | found
+    # Of PGCLIENTENCODING, too; in another one many a headline can't be sent.
+    return defaults | found | {"client_encoding": "utf8"}
 
 
 def _connection_problem(url: DatabaseUrl, error: psycopg.Error) -> NewsclfError:
@@ -342,19 +345,28 @@ def _connection_problem(url: DatabaseUrl, error: psycopg.Error) -> NewsclfError:
 @contextmanager
 def _explained(url: DatabaseUrl) -> Iterator[None]:
     """Turn what PostgreSQL says into an error with the URL and a hint."""
+    import psycopg
+
     try:
         yield
     except DBAPIError as error:
-        problem = _explanation(url, error)
+        problem = _explanation(url, error.orig, went_away=error.connection_invalidated)
+        if problem is None:
+            raise
+        raise problem from None
+    except psycopg.Error as error:  # of the migrations, which the driver runs alone
+        problem = _explanation(url, error, went_away=error.sqlstate is None)
         if problem is None:
             raise
         raise problem from None
 
 
-def _explanation(url: DatabaseUrl, error: DBAPIError) -> NewsclfError | None:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    said = _first_line(error.orig)
-    if error.connection_invalidated or state.startswith(_AWAY):
+def _explanation(
+    url: DatabaseUrl, error: BaseException | None, *, went_away: bool
+) -> NewsclfError | None:
+    state = getattr(error, "sqlstate", None) or ""
+    said = _first_line(error)
+    if went_away or state.startswith(_AWAY):
         return DatabaseAwayError(
             f"{url}: the database went away ({said})",
             hint="see that it runs and is reachable: pg_isready -d URL",
@@ -372,6 +384,12 @@ def _explanation(url: DatabaseUrl, error: DBAPIError) -> NewsclfError | None:
             hint="as the owner of the database: CREATE SCHEMA newsclf AUTHORIZATION user; to read"
             " only: GRANT USAGE ON SCHEMA newsclf, GRANT SELECT ON ALL TABLES IN SCHEMA newsclf",
         )
+    return _data_problem(url, state, said)
+
+
+def _data_problem(url: DatabaseUrl, state: str, said: str) -> DataError | None:
+    if state.startswith(_OTHER_TABLES):
+        return _other_program(url)
     if state.startswith("XX"):
         return DataError(
             f"{url}: the record is damaged ({said})", hint="restore the database from its backup"
@@ -383,6 +401,13 @@ def _read_only(url: DatabaseUrl) -> StateError:
     return StateError(
         f"{url}: this server can only be read, such as a standby",
         hint="name the primary; with several hosts in the URL add target_session_attrs=read-write",
+    )
+
+
+def _other_program(url: DatabaseUrl) -> DataError:
+    return DataError(
+        f"{url}: the schema {SCHEMA} is of another program",
+        hint="name another database, or rename that schema",
     )
 
 
@@ -412,10 +437,7 @@ def _version(connection: Connection, url: DatabaseUrl) -> int:
     found = connection.execute(_OBJECTS).one()
     if found.versions is None:
         if found.objects:
-            raise DataError(
-                f"{url}: the schema {SCHEMA} is of another program",
-                hint="name another database, or rename that schema",
-            )
+            raise _other_program(url)
         return 0
     version = int(connection.execute(_VERSION).scalar_one())
     if version > len(MIGRATIONS):

@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from newsclf.common.errors import ConfigError, DataError
+from newsclf.common.errors import ConfigError, DataError, require_extra
 
 _FIRST_DAY = dt.date(2025, 1, 1)
 """No record is older than newsclf."""
@@ -82,7 +82,9 @@ def load_calendar(exchange: str, today: dt.date) -> TradingCalendar:
 
     Raises:
         ConfigError: There is no such exchange, or its holidays are not known up to today.
+        MissingExtraError: The extra `watch` was installed before it had the package.
     """
+    require_extra("exchange_calendars", extra="watch", purpose="the trading time of an exchange")
     found = _load(exchange, today.year + 1)
     if found.spans[-1].session < today:
         raise ConfigError(

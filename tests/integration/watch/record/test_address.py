@@ -17,6 +17,7 @@ URLS = (
     f"postgres://ada:{PASSWORD}@/news?host=/run/postgresql",
     f"postgresql://db/news?user=ada&password={PASSWORD}&sslmode=require",
     f"postgresql:///news?service=mine&sslpassword={PASSWORD}",
+    f"postgresql://db/news?oauth_client_id=ada&oauth_client_secret={PASSWORD}",
 )
 
 
@@ -37,6 +38,28 @@ def test_a_password_is_neither_shown_nor_taken_from_the_command_line(url: str) -
     with pytest.raises(ConfigError) as refused:
         place_of_option(url)
     assert "PGPASSWORD" in str(refused.value.hint)
+    assert "s3cret" not in f"{refused.value.message} {refused.value.hint}"
+
+
+@pytest.mark.parametrize("name", ["PASSWORD", "passwrod", "options"])
+def test_a_parameter_that_may_hold_a_password_is_not_shown(name: str) -> None:
+    assert str(place_of(f"postgresql://db/news?{name}=s3cret&port=5433")) == (
+        "postgresql://db/news?port=5433"
+    )
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        "postgresql:/ada:s3cret@db/news",
+        "Postgres:ada:s3cret@db/news",
+        "host=db password=s3cret dbname=news",
+        "password = 's3cret'",
+    ],
+)
+def test_what_was_meant_as_a_database_is_not_taken_for_a_file(given_: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        place_of_option(given_)
     assert "s3cret" not in f"{refused.value.message} {refused.value.hint}"
 
 

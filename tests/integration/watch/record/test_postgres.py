@@ -8,7 +8,7 @@ from itertools import pairwise
 import psycopg
 import pytest
 
-from newsclf.common.errors import StateError
+from newsclf.common.errors import ConfigError, DataError, StateError
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Score
@@ -41,6 +41,52 @@ def pair(url: DatabaseUrl) -> Iterator[tuple[Feeds, Feeds]]:
     yield found
     for feeds in found:
         feeds.recorder.close()
+
+
+# --- what is refused, and how
+
+
+def test_bytes_that_are_not_unicode_are_refused_in_a_url(postgres_server: PostgresServer) -> None:
+    with pytest.raises(ConfigError, match="can't read this URL"):
+        Recorder(DatabaseUrl(postgres_server.url("postgres", user="%ff")))
+
+
+@pytest.mark.parametrize("columns", ["version text", "other int", "version int"])
+def test_tables_of_another_program_are_told_apart(
+    postgres_server: PostgresServer, url: DatabaseUrl, columns: str
+) -> None:
+    with postgres_server.connect(url.text.rpartition("/")[2]) as connection:
+        connection.execute("CREATE SCHEMA newsclf")
+        connection.execute(f"CREATE TABLE newsclf.schema_version ({columns})")
+        if columns == "version int":
+            connection.execute("INSERT INTO newsclf.schema_version VALUES (1)")
+    with pytest.raises(DataError, match="of another program"), Record(url) as record:
+        list(record.commits())
+
+
+def test_a_user_who_may_not_make_tables_is_told_so(
+    postgres_server: PostgresServer, url: DatabaseUrl
+) -> None:
+    database = url.text.rpartition("/")[2]
+    with postgres_server.connect(database) as connection:
+        connection.execute("CREATE SCHEMA newsclf")
+        connection.execute("CREATE ROLE guest LOGIN")
+        connection.execute("GRANT USAGE ON SCHEMA newsclf TO guest")
+    with pytest.raises(StateError, match="may not do that") as refused:
+        Recorder(DatabaseUrl(postgres_server.url(database, user="guest")))
+    assert "CREATE SCHEMA newsclf AUTHORIZATION" in str(refused.value.hint)
+
+
+def test_headlines_of_every_script_are_recorded_whatever_encoding_the_environment_names(
+    url: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    feeds = Feeds(url, clock=Clock())
+    feeds.deliver("wire", item("Toyota \u2013 \u682a\u4fa1", id="g1"))
+    feeds.recorder.close()
+    with Record(url) as record:
+        [version] = [version for commit in record.commits() for version in commit.versions]
+    assert version.text == "Toyota \u2013 \u682a\u4fa1"
 
 
 # --- several writers

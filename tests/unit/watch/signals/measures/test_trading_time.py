@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsclf.common.errors import ConfigError, DataError
+from newsclf.common.errors import ConfigError, DataError, MissingExtraError
 from newsclf.watch.signals.measures.trading_time import (
     MarketClock,
     load_calendar,
@@ -162,3 +163,11 @@ def test_an_unknown_exchange_and_one_whose_days_are_not_known_are_named() -> Non
     assert "XNYS" in str(caught.value.hint)
     with pytest.raises(ConfigError, match="known until"):
         load_calendar("XSHG", dt.date(2090, 1, 1))
+
+
+def test_the_hours_of_an_exchange_need_the_extra_watch_of_today(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+    with pytest.raises(MissingExtraError, match="exchange_calendars"):
+        load_calendar("XNYS", TODAY)
