@@ -24,10 +24,10 @@ def utc_time(text: str | dt.datetime) -> dt.datetime:
         return text
     try:
         at = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         message = f"{text}: expected a time such as 2026-11-26T12:00, in UTC, or with +01:00"
         raise ValueError(message) from None
-    return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
 
 
 FileOpt = Annotated[

@@ -142,7 +142,8 @@ def _moment(place: str, text: str, zone: ZoneInfo, close: dt.time) -> tuple[dt.d
             day = dt.date.fromisoformat(text)
             return day, dt.datetime.combine(day, close, zone).timestamp()
         at = dt.datetime.fromisoformat(text)
-    except ValueError:
+        day = at.astimezone(zone).date()
+    except (ValueError, OverflowError):  # near the years 1 and 9999
         raise DataError(
             f"{place}: {text!r} is neither a date nor a time",
             hint="write 2026-11-26, or 2026-11-26T16:00-05:00",
@@ -157,7 +158,7 @@ def _moment(place: str, text: str, zone: ZoneInfo, close: dt.time) -> tuple[dt.d
             f"{place}: {text} is midnight, when no exchange closes",
             hint="write the date alone; --time-zone and --close say when the day ends",
         )
-    return at.astimezone(zone).date(), at.timestamp()
+    return day, at.timestamp()
 
 
 def _price(place: str, name: str, text: str | None) -> float:

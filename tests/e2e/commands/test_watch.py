@@ -156,6 +156,7 @@ def test_sources_are_tried_and_nothing_is_recorded(newsclf: Cli) -> None:
         (["watch", "--record", "r.db", "replay"], 2, "stand behind it"),
         (["watch", "replay"], 3, "record.db"),
         (["watch", "replay", "--until", "noon"], 2, "noon"),
+        (["watch", "replay", "--until", "0001-01-01T00:00+14:00"], 2, "expected a time"),
         (["watch", "--duration", "0.1s"], 2, "at least 1 s"),
     ],
 )

@@ -160,6 +160,8 @@ def _open_to_read(path: Path) -> Engine:
     """
     if not path.exists():
         raise StateError(f"{path}: no such record", hint="newsclf watch writes one")
+    if not path.is_file():  # SQLite would wait for someone to write to a pipe
+        raise StateError(f"{path}: not a file", hint="name the file that newsclf watch wrote")
     # Without permission to write there are no shared files; then nothing can be writing, either.
     unwritable = not os.access(path.parent, os.W_OK) and not _has_wal(path)
     mode = "mode=ro&immutable=1" if unwritable else "mode=ro"

@@ -18,6 +18,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from newsclf.common.errors import ConfigError, DataError, require_extra
+from newsclf.common.suggestions import closest
 
 _FIRST_DAY = dt.date(2025, 1, 1)
 """No record is older than newsclf."""
@@ -107,10 +108,11 @@ def _load(exchange: str, last_year: int) -> TradingCalendar:
             # A month of it, since the twenty years of the default take seconds.
             bound = exchange_calendars.get_calendar(exchange, start=first, end=soon).bound_max()
         except InvalidCalendarName as error:
-            codes = exchange_calendars.get_calendar_names(include_aliases=False)
+            known = exchange_calendars.get_calendar_names(include_aliases=False)
             raise ConfigError(
                 f"exchange: {exchange} has no calendar",
-                hint=f"give a market identifier code such as XNYS; known are {', '.join(codes)}",
+                hint="give a market identifier code (ISO 10383) such as"
+                f" {closest(exchange.upper(), known) or 'XNYS'}",
             ) from error
         last = dt.date(last_year, 12, 31)
         end = min(last, bound.date()) if bound is not None else last

@@ -177,6 +177,14 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path, path: Path) -> None
     assert "is a link" in refusal(link).message
 
 
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(StateError, match="not a file"):
+            Record(path)
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert isinstance(refusal(tmp_path / "missing" / "news.db"), StateError)
     with pytest.raises(StateError, match="no such record"):

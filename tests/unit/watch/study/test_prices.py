@@ -68,6 +68,7 @@ def test_a_listing_that_begins_or_ends_is_no_gap() -> None:
         (GOOD + "2026-03-03,NVDX,11\n", "line 8: NVDX is neither on the watch list"),
         (GOOD + "2026-03-03,TBK,11\n", "TBK is Tarnholt, which has prices under another symbol"),
         (GOOD + "2026-03-04 16:00,ORV,11\n", "has no time zone"),
+        (GOOD + "9999-12-31T23:59-14:00,ORV,11\n", "neither a date nor a time"),
         (GOOD + "2026-03-04T00:00Z,ORV,11\n", "midnight"),
         (GOOD + "yesterday,ORV,11\n", "neither a date nor a time"),
         (GOOD + "2026-03-04,ORV,\n", "the close '' is not a price"),

@@ -161,6 +161,9 @@ def test_an_unknown_exchange_and_one_whose_days_are_not_known_are_named() -> Non
     with pytest.raises(ConfigError, match="NASDAQ-100 has no calendar") as caught:
         load_calendar("NASDAQ-100", TODAY)
     assert "XNYS" in str(caught.value.hint)
+    with pytest.raises(ConfigError, match="xlom has no calendar") as caught:
+        load_calendar("xlom", TODAY)
+    assert "XLON" in str(caught.value.hint)
     with pytest.raises(ConfigError, match="known until"):
         load_calendar("XSHG", dt.date(2090, 1, 1))
 
