@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[()][A-B0-2]|.)")
-_WITHIN_S = 60.0
+_WITHIN_S = 240.0
+"""A busy machine may take this long to train what a program has to train before it draws."""
 _ROOT = Path(__file__).parents[2]
 
 

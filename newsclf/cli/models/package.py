@@ -37,7 +37,7 @@ def package(
     gpu: Annotated[
         bool,
         typer.Option(
-            "--gpu", help="For ml.g5 and ml.g6: float weights for the GPU's PyTorch, no int8."
+            "--gpu", help="Pack for ml.g5 and ml.g6: float weights for the GPU's PyTorch, no int8."
         ),
     ] = False,
     wheels: Annotated[

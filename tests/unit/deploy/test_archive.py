@@ -16,10 +16,16 @@ from hypothesis import strategies as st
 
 from newsclf.common.errors import ModelError
 from newsclf.common.files import file_digest
-from newsclf.deploy.package.archive import SUMS, check_archive, write_archive
+from newsclf.deploy.package.archive import ENGINE, SUMS, check_archive, write_archive
 from newsclf.model.directory import CARD_FILE, ENGINE_FILES
 
 Members = dict[str, bytes | tarfile.TarInfo]
+CODE: dict[str, Path | bytes] = {
+    "inference.py": b"",
+    ENGINE: b"",
+    "packages/onnxruntime/__init__.py": b"",
+    "packages/a.py": b"a",
+}
 
 
 @pytest.fixture
@@ -34,12 +40,7 @@ def archive(tmp_path: Path) -> Path:
     }
     (folder / CARD_FILE).write_text(json.dumps({"files": files}), encoding="utf-8")
     path = tmp_path / "model.tar.gz"
-    code: dict[str, Path | bytes] = {
-        "inference.py": b"",
-        "packages/onnxruntime/__init__.py": b"",
-        "packages/a.py": b"a",
-    }
-    write_archive(path, {name: folder / name for name in (*ENGINE_FILES, CARD_FILE)}, code)
+    write_archive(path, {name: folder / name for name in (*ENGINE_FILES, CARD_FILE)}, CODE)
     return path
 
 
@@ -105,11 +106,7 @@ def test_the_same_contents_are_the_same_bytes(archive: Path, tmp_path: Path) -> 
             (source / name).chmod(0o600)
             os.utime(source / name, (1, 1))
         again = tmp_path / "again.tar.gz"
-        code: dict[str, Path | bytes] = {
-            "packages/a.py": b"a",
-            "packages/onnxruntime/__init__.py": b"",
-            "inference.py": b"",
-        }
+        code = dict(reversed(CODE.items()))
         write_archive(again, {name: source / name for name in (CARD_FILE, *ENGINE_FILES)}, code)
     finally:
         os.umask(before)
@@ -124,7 +121,7 @@ def test_what_tar_itself_makes_of_the_folder_is_accepted(archive: Path, tmp_path
     with tarfile.open(archive, "w:gz") as members:
         members.add(folder, ".")  # with folders, and names that begin with ./
 
-    assert len(check_archive(archive).members) == len(ENGINE_FILES) + 5
+    assert len(check_archive(archive).members) == len((*ENGINE_FILES, CARD_FILE, *CODE, SUMS))
 
 
 @pytest.mark.parametrize(
@@ -133,6 +130,7 @@ def test_what_tar_itself_makes_of_the_folder_is_accepted(archive: Path, tmp_path
         (in_folder, "must be at the root of the archive, not in news/"),
         (drop("model.onnx"), "it has no model.onnx"),
         (drop("code/inference.py"), "it has no code/inference.py"),
+        (drop(f"code/{ENGINE}"), f"it has no code/{ENGINE}"),
         (drop("code/packages/onnxruntime/__init__.py"), "it has no code/packages/onnxruntime"),
         (drop("code/packages/a.py"), "which code/SHA256SUMS lists"),
         (add("model.onnx", b"other"), "model.onnx is not the file that card.json describes"),
