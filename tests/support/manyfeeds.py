@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Thread
 
-_SYLLABLES = ("ka", "lo", "mi", "ren", "tu", "vas", "pel", "dor", "shi", "nem", "qua", "bri")
+_SYLLABLES = ("ka", "lo", "mi", "ren", "tu", "vel", "pel", "dor", "shi", "nem", "qua", "bri")
 
 
 @dataclass

@@ -53,7 +53,7 @@ RecordOpt = Annotated[
     str | None,
     typer.Option(
         metavar="FILE|URL",
-        help="Record of what was seen, and when: a file, or postgresql://HOST/DATABASE, which"
+        help="Record of what was seen, and when: a file, or postgresql://HOST/NAME, which"
         " several watches can share.",
         show_default=".newsclf/watch/record.db",
     ),

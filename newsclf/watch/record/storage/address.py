@@ -33,7 +33,7 @@ _SHOWN_PARAMETERS = (
     *("host", "hostaddr", "port", "dbname", "user", "service", "application_name"),
     *("sslmode", "sslrootcert", "connect_timeout", "target_session_attrs"),
 )
-"""A misspelt `passwrod` is not among them."""
+"""Whatever is not among them, such as a misspelt password, is left out."""
 
 
 @dataclass(frozen=True, slots=True)
