@@ -57,9 +57,8 @@ def test_a_text_of_any_length_is_cut(model: Path) -> None:
     assert sum(found.scores) == pytest.approx(1)
 
 
-def test_without_a_gpu_it_says_so(model: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
+def test_without_a_gpu_it_says_so(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ModelError, match="PyTorch finds none here") as raised:
         GpuEngine(model)
 
