@@ -194,8 +194,8 @@ def test_a_server_that_crashes_is_waited_for_and_nothing_is_lost(
 
 
 def follow(path: Path, process: subprocess.Popen[bytes], words: str) -> None:
-    """Wait until a process has written some words to a file, which tail follows."""
-    command = ["tail", "-n", "+1", "-f", f"--pid={process.pid}", str(path)]
+    """Wait until a process has written some words to a file, which tail follows for two minutes."""
+    command = ["timeout", "120", "tail", "-n", "+1", "-f", f"--pid={process.pid}", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tail:
         assert tail.stdout is not None
         assert any(words in line for line in tail.stdout), path.read_text("utf-8")[-2000:]
