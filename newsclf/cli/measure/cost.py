@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.loadtest.analysis.costs import CostBasis
     from newsclf.loadtest.cost_table import Costs
-
-_DEFAULT_REGION = "us-east-1"
 
 
 @grouped
@@ -161,10 +160,12 @@ def cost(
         output.note(f"load test: {run}")
     volumes = _volumes(volume) if volume is not None else list(VOLUMES)
     summary = read_summary(run)
-    basis = CostBasis(
-        region=region or summary.run.region or _DEFAULT_REGION,
-        price_as=price_as or summary.run.price_as,
-        utilisation=utilisation or summary.run.utilisation,
+    measured = CostBasis.of_run(summary.run)
+    basis = replace(
+        measured,
+        region=region or measured.region,
+        price_as=price_as or measured.price_as,
+        utilisation=utilisation or measured.utilisation,
         peak_factor=peak_factor,
         minimum=2 if ha else 1,
         path=path,

@@ -293,6 +293,17 @@ def test_cost_as_json_follows_its_options(run: Path, newsclf: Cli) -> None:
     assert path == pytest.approx(2.5 + 0.25 * 0.08 * 16.6667, rel=1e-3)
 
 
+def test_all_instances_behind_an_endpoint_are_paid_for(tmp_path: Path, newsclf: Cli) -> None:
+    run = write(tmp_path / "run", summary([point(throughput_per_s=300)], instance_count=3))
+
+    found = json.loads(newsclf("cost", run, "--json", "--volume", "1e8").out)
+
+    (row,) = found["costs"]
+    assert (row["count"], row["usd_per_hour"]) == (3, pytest.approx(3 * 0.204))
+    assert row["usd_per_million"] == pytest.approx(0.5667, abs=1e-4)  # as of one with 100 a second
+    assert found["months"][0]["instances"] == [3]  # 38 a second, 115 at the peak, 50 on each
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "said"),
     [
