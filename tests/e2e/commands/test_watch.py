@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from newsclf.common.settings import DistilSettings
+from newsclf.training.distil.unlabelled import read_unlabelled
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.storage.sqlite import check
 from tests.conftest import Cli
@@ -71,6 +73,8 @@ def test_headlines_become_signals_that_a_replay_computes_again(newsclf: Cli, mod
     assert found["differing"] == 0
     assert Path("signals.parquet").stat().st_size > 0
     assert len(Path("items.csv").read_text("utf-8").splitlines()) == 1 + len(TITLES) + 1
+    fed = read_unlabelled(Path("items.csv"), DistilSettings(), training=[], held_out=[], seed=0)
+    assert set(fed.texts) == set(TITLES), "a student can learn from what was watched"
     assert newsclf("watch", "replay", *files).exit_code == 2, "files are not overwritten unasked"
     other = newsclf("watch", "replay", "--file", "watch.toml", "--until", "2020-01-01", "--json")
     assert (other.exit_code, json.loads(other.out)["bars"]) == (0, 0)

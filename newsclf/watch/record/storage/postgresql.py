@@ -13,7 +13,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -66,8 +66,8 @@ _ADD_VERSION = text("INSERT INTO schema_version VALUES (:number)")
 
 _AWAY = ("08", "57P", "40001", "40P01", "55P03", "53300", "25P03")
 """SQLSTATEs, or how they begin, after which the same is worth another try."""
-_AWAY_WORDS = ("starting up", "shutting down", "recovery", "too many", "remaining connection slots")
-"""In what a server says that refuses connections for a while; it has no SQLSTATE."""
+_FULL_WORDS = ("too many", "remaining connection slots")
+"""In what a server says that has no connection left; libpq passes its text on, not its SQLSTATE."""
 _OTHER_TABLES = ("42P01", "42703", "42804", "42809", "42883")
 """SQLSTATEs of tables, columns and their types that are missing, or others."""
 
@@ -274,7 +274,7 @@ class _Server:
         try:
             return psycopg.connect(**self._parameters)
         except psycopg.Error as error:
-            raise _connection_problem(self.url, error) from None
+            raise _connection_problem(self.url, error, self._parameters) from None
 
 
 class _ServerClock:
@@ -323,7 +323,9 @@ def _parameters(url: DatabaseUrl) -> dict[str, Any]:
     return defaults | found | {"client_encoding": "utf8"}
 
 
-def _connection_problem(url: DatabaseUrl, error: psycopg.Error) -> NewsclfError:
+def _connection_problem(
+    url: DatabaseUrl, error: psycopg.Error, parameters: Mapping[str, Any]
+) -> NewsclfError:
     """What it means that no connection came about; libpq gives a text alone."""
     said = _first_line(error).removeprefix("connection failed: ")
     if "password" in said or "authentication failed" in said or "pg_hba.conf" in said:
@@ -331,7 +333,8 @@ def _connection_problem(url: DatabaseUrl, error: psycopg.Error) -> NewsclfError:
             f"{url}: the server refuses this user ({said})",
             hint="export PGPASSWORD, write ~/.pgpass (chmod 600), or name another user in the URL",
         )
-    if "FATAL:" in said and not any(words in said for words in _AWAY_WORDS):
+    full = any(words in said for words in _FULL_WORDS)
+    if "FATAL:" in said and not full and _takes_connections(parameters):
         return StateError(
             f"{url}: the server refuses the connection ({said})",
             hint="psql shows whether user and database exist: psql URL -c 'SELECT 1'",
@@ -340,6 +343,17 @@ def _connection_problem(url: DatabaseUrl, error: psycopg.Error) -> NewsclfError:
         f"{url}: the database is away ({said})",
         hint="see that it runs and is reachable: pg_isready -d URL",
     )
+
+
+def _takes_connections(parameters: Mapping[str, Any]) -> bool:
+    """Whether the server would connect anyone: not while it starts, recovers or shuts down.
+
+    How it says so differs by version and by its language; `PQping` goes by the SQLSTATE.
+    """
+    from psycopg.conninfo import make_conninfo
+    from psycopg.pq import PGconn, Ping
+
+    return PGconn.ping(make_conninfo(**parameters).encode()) == Ping.OK
 
 
 @contextmanager
