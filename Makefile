@@ -64,7 +64,7 @@ test-wheel: ## Run the unit tests and the demo with the wheel, as users install 
 	$(WHEEL_VENV)/bin/python -m build
 	$(WHEEL_VENV)/bin/python -m pip install $(PIP_QUIETLY) -c constraints.txt --group dev \
 		"$$(echo dist/newsclf-*.whl)[demo,sagemaker]"
-	cp -r tests configs docs container constraints.txt pyproject.toml README.md $(WHEEL_VENV)
+	cp -r tests benchmarks configs docs container constraints.txt pyproject.toml README.md $(WHEEL_VENV)
 	cd $(WHEEL_VENV) && bin/python -m pytest -n 2 tests/unit
 	mkdir $(WHEEL_VENV)/elsewhere
 	cd $(WHEEL_VENV)/elsewhere && ../bin/newsclf demo

@@ -1,6 +1,6 @@
-"""Make the pictures of docs/label.md (the page of a review, the terminal) and docs/serving.md.
+"""Make the pictures of docs/label.md, docs/serving.md and docs/watch.md.
 
-.venv/bin/python docs/pictures.py     needs Chromium
+.venv/bin/python docs/pictures.py     needs Chromium; prints the terminal that docs/watch.md quotes
 """
 
 from __future__ import annotations
@@ -12,24 +12,30 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
 from newsclf.cli.label.screen import Shown, render
+from newsclf.cli.watch.screen import render as render_watch
 from newsclf.label.review.page.server import serving_review
 from newsclf.label.review.session import Session
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from newsclf.watch.page.hub import Hub
 from newsclf.watch.page.picture import find_browser
+from newsclf.watch.page.server import serving
 from tests.support.chromium import Tab, open_browser
 from tests.support.playground import serving_playground
 from tests.support.review import NOON, items, ticking
+from tests.support.watch_morning import explain, morning
 
 _FOLDER = Path(__file__).parent / "images"
 _WIDTH = 1000
 _PLAYGROUND_WIDTH = 1200
 _CELLS = (92, 15)
+_WATCH_CELLS = (118, 33)
 _WITHOUT_FONTS = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 """Rich's picture, but without fonts from the network."""
 
@@ -65,14 +71,34 @@ async def draw_playground(browser: str, folder: Path, *, dark: bool) -> None:
         await save(tab, name, _PLAYGROUND_WIDTH)
 
 
-async def save(tab: Tab, name: str, width: int) -> None:
-    """Write a picture of the page, as high as it is."""
-    height = await tab.evaluate(
+async def draw_watch(browser: str, folder: Path, hub: Hub, name: str, *, dark: bool) -> None:
+    """Take a picture of the page of a watch, in a wide window or on a phone."""
+    width, height = (390, 1300) if "phone" in name else (1100, 1660)
+    async with serving(hub, explain) as address, open_browser(browser, folder) as tab:
+        await tab.open(address, width=width, dark=dark)
+        await tab.until("document.querySelector('#stream > li')")
+        await save(tab, name, width, height)
+
+
+def draw_watch_terminal(hub: Hub) -> str:
+    """What the terminal shows of the same watch."""
+    width, height = _WATCH_CELLS
+    console = Console(file=io.StringIO(), width=width)
+    with console.capture() as printed:
+        console.print(render_watch(hub.state(), width=width, height=height))
+    return "\n".join(line.rstrip() for line in printed.get().splitlines())
+
+
+async def save(tab: Tab, name: str, width: int, height: int | None = None) -> None:
+    """Write a picture of the page, as high as it is if no height is given."""
+    height = height or await tab.evaluate(
         "Math.ceil(document.querySelector('main').getBoundingClientRect().bottom) + 24"
     )
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     await tab.send("Emulation.setDeviceMetricsOverride", **size)
-    (_FOLDER / name).write_bytes(await tab.screenshot())
+    picture = Image.open(io.BytesIO(await tab.screenshot())).convert("RGB")
+    small = picture.quantize(colors=256, dither=Image.Dither.NONE)
+    small.save(_FOLDER / name, optimize=True)
 
 
 def draw_terminal(folder: Path) -> None:
@@ -103,3 +129,8 @@ if __name__ == "__main__":
             profile = _made(Path(place) / f"playground-{is_dark}")
             asyncio.run(draw_playground(browser, profile, dark=is_dark))
         draw_terminal(_made(Path(place) / "terminal"))
+        news = morning(_made(Path(place) / "morning"))
+        for name in ("watch-light.png", "watch-dark.png", "watch-phone.png"):
+            profile, is_dark = _made(Path(place) / name), name != "watch-light.png"
+            asyncio.run(draw_watch(browser, profile, news, name, dark=is_dark))
+        sys.stdout.write(f"{draw_watch_terminal(news)}\n")

@@ -19,7 +19,7 @@ def duration_s(text: str | float) -> float:
     found = _DURATION.fullmatch(str(text).strip())
     seconds = float(found[1]) * _UNITS_S[found[2]] if found else math.inf
     if not math.isfinite(seconds):
-        message = f"{text}: expected a duration such as 20s, 250ms, 2m or 1h"
+        message = "expected a duration such as 20s, 250ms, 2m or 1h"
         raise ValueError(message)
     return seconds
 
@@ -30,7 +30,7 @@ def duration_from(minimum_s: float) -> Callable[[str | float], float]:
     def read(text: str | float) -> float:
         seconds = duration_s(text)
         if seconds < minimum_s:
-            message = f"{text}: at least {minimum_s:g} s"
+            message = f"at least {minimum_s:g} s"
             raise ValueError(message)
         return seconds
 

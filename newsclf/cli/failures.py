@@ -53,6 +53,14 @@ class _Common:
         if epilog:
             typer.echo(f" {epilog.replace(chr(10), chr(10) + ' ')}\n")
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse a command line; an error has the command that it is of, whose help is the hint."""
+        try:
+            return list(super().parse_args(ctx, args))  # type: ignore[misc]
+        except typer.TyperException as error:
+            error.ctx = getattr(error, "ctx", None) or ctx  # type: ignore[attr-defined]
+            raise
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
@@ -208,7 +216,7 @@ def _of_a_value(error: typer.BadParameter) -> Failure:
     if problems:
         said = f"{name} {short(problems[0]['input'])}: {describe_problem(problems[0])}"
     elif error.message:
-        said = f"{name}: {_lowered(error.message)}"
+        said = f"{name}: {re.sub('^dir ', 'folder ', _lowered(error.message))}"
     else:
         said = f"{name} is missing"
     return Failure(said, _help_of(error), _USAGE)

@@ -220,7 +220,7 @@ def read_prices(path: Path) -> PriceBook:
         path,
         lambda text: PriceBook.model_validate(tomllib.loads(text.decode())),
         error=ConfigError,
-        hint="configs/prices.toml shows the form",
+        hint=f"{shipped_config(PRICES_FILE)} shows the form",
         follow=True,
     )
     if found is None:

@@ -51,9 +51,10 @@ def find_model(path: Path) -> Path:
     if (path / SEEDS_FILE).is_file():
         path = path / _seed_names(path)[0]
     if not (path / CARD_FILE).is_file():
+        known = f"it has no {CARD_FILE}" if path.is_dir() else "there is no such folder"
         raise ModelError(
-            f"{path}: not a model directory (it has no {CARD_FILE})",
-            hint=f"newsclf train --out {path}, or name another with --model",
+            f"{path}: not a model directory ({known})",
+            hint=f"newsclf runs lists the models here, newsclf train --out {path} makes one",
         )
     return path
 

@@ -30,7 +30,7 @@ from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 WATCH_FILE = "watch.toml"
 STDIN = "-"
 _NO_LIST = "none"
-_HINT = "configs/watch.toml shows the form"
+_HINT = "newsclf watch --init writes one that shows the form, to a new file with --file"
 _LONGEST_KEY_BYTES = 4096
 _LONGEST_NAME = 80
 

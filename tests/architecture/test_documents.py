@@ -19,6 +19,7 @@ from benchmarks.accuracy import read_record, short_table, table
 from lambda_src.openapi import document
 from newsclf.common.settings import load_settings
 from tests.conftest import Cli
+from tests.support.watch_morning import morning
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -157,6 +158,13 @@ def test_the_postman_collection_is_made_of_the_openapi_document() -> None:
         validator.validate(body)
 
 
+def test_the_terminal_of_watch_is_what_it_prints(tmp_path: Path) -> None:
+    printed = script("pictures.py").draw_watch_terminal(morning(tmp_path))
+
+    guide = (ROOT / "docs/watch.md").read_text(encoding="utf-8")
+    assert f"```text\n{printed}\n```" in guide, "docs/pictures.py makes it and the pictures"
+
+
 def test_the_table_of_accuracy_is_what_was_recorded() -> None:
     for made, page in ((table, ROOT / "docs/results.md"), (short_table, ROOT / "README.md")):
         assert made(read_record()) in page.read_text(encoding="utf-8"), (
@@ -175,3 +183,15 @@ def test_each_demand_on_signals_is_proved_by_tests_that_exist() -> None:
         for file, name in nodes:
             tests = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
             assert name in {each.name for each in tests if isinstance(each, ast.FunctionDef)}, name
+
+
+def test_the_tests_of_the_wheel_get_all_that_they_import() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    found = re.search(r"^\tcp -r (.+) \$\(WHEEL_VENV\)$", makefile, flags=re.MULTILINE)
+    assert found is not None
+    installed = {"newsclf", "lambda_src"}
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")]
+    imported = set(re.findall(r"^(?:from|import) (\w+)", "\n".join(texts), flags=re.MULTILINE))
+
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    assert imported & folders - installed <= set(found[1].split())

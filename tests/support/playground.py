@@ -34,6 +34,22 @@ _WEIGHTS = {
     "rise": 0.5,
     "rose": 1.4,
     "lending": 0.2,
+    "beats": 3.0,
+    "raises": 3.1,
+    "wins": 3.4,
+    "grows": 3.0,
+    "climb": 2.9,
+    "doubled": 2.7,
+    "falls": -3.0,
+    "fall": -2.8,
+    "recalls": -3.0,
+    "fines": -3.3,
+    "loss": -2.4,
+    "widened": -1.2,
+    "strike": -3.0,
+    "halts": -2.9,
+    "signs": 2.5,
+    "buy-back": 2.2,
 }
 
 

@@ -39,18 +39,18 @@ def configuration(model: str = "5f" * 32) -> Configuration:
 class Watching:
     """A chain with its record and clock, which can be ended and go on."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, used: Configuration | None = None) -> None:
         self.place = place
         self.clock = Clock(START + dt.timedelta(seconds=BAR_S / 2))
         self.sent: list[AnyAlert] = []
-        self._open(configuration())
+        self._open(used or configuration())
 
     def _open(self, used: Configuration) -> None:
         self.recorder = Recorder(self.place, now=self.clock)
         self.record = Record(self.place)
         self.sharing = self.recorder.sharing()
         self.sharing.join(used.digest)
-        self.sharing.renew([frozenset(SOURCES)], [])
+        self.sharing.renew([frozenset(used.sources)], [])
         self.chain = Chain(self.recorder, self.record, used, sharing=self.sharing)
         self.chain.restore()
 

@@ -26,7 +26,7 @@ def utc_time(text: str | dt.datetime) -> dt.datetime:
         at = dt.datetime.fromisoformat(text)
         return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
     except (ValueError, OverflowError):
-        message = f"{text}: expected a time such as 2026-11-26T12:00, in UTC, or with +01:00"
+        message = "expected a time such as 2026-11-26T12:00, in UTC, or with +01:00"
         raise ValueError(message) from None
 
 

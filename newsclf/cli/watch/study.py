@@ -32,7 +32,7 @@ def clock_time(text: str | dt.time) -> dt.time:
     except ValueError:
         at = None
     if at is None or at.tzinfo is not None:
-        raise ValueError(f"{text}: expected a time of day such as 16:00")
+        raise ValueError("expected a time of day such as 16:00")
     return at
 
 

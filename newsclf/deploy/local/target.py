@@ -394,8 +394,8 @@ class LocalTarget:
 
         Raises:
             ConfigError: There are headers.
-            ServiceError: It is down; another process that listens on its port now gets neither the
-                key nor headlines.
+            ServiceError: It is down or paused; another process that listens on its port now gets
+                neither the key nor headlines.
             StateError: The credential of its API is missing.
         """
         if headers:
@@ -403,17 +403,18 @@ class LocalTarget:
                 "--header-file is for an API that accepts tokens, or for loadtest --url"
             )
         api = None if direct else deployment.api
-        known, log, what, command = (
-            (deployment.server, deployment.server_log, "model server", "deploy")
-            if api is None
-            else (api, deployment.gateway_log, "API", "wire-api")
-        )
-        if not process.listening(known, log):
-            down = _down(f"the {what} of '{deployment.name}' is", deployment, command)
-            raise ServiceError(down.message, hint=down.hint)
+        parts: list[tuple[Process, Path, str, str]] = []
+        if api is None or deployment.paused_since is not None:
+            parts.append((deployment.server, deployment.server_log, "model server", "deploy"))
+        if api is not None:
+            parts.append((api, deployment.gateway_log, "API", "wire-api"))
+        for known, log, what, command in parts:
+            if not process.listening(known, log):
+                down = _down(f"the {what} of '{deployment.name}' is", deployment, command)
+                raise ServiceError(down.message, hint=down.hint)
         if api is None:
-            return Address(f"{known.url}/invocations", "endpoint")
-        return Address(f"{known.url}/classify", "api", auth=auth_of(deployment))
+            return Address(f"{deployment.server.url}/invocations", "endpoint")
+        return Address(f"{api.url}/classify", "api", auth=auth_of(deployment))
 
     def page(self, deployment: LocalDeployment) -> str:
         """Address of the page to try headlines on.

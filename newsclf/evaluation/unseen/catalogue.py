@@ -145,6 +145,6 @@ def read_catalogue(path: Path | None = None) -> Catalogue:
         path or shipped_config(CATALOGUE_FILE),
         lambda text: Catalogue.model_validate(tomllib.loads(text.decode())),
         error=ConfigError,
-        hint="configs/unseen.toml shows the form",
+        hint=f"{shipped_config(CATALOGUE_FILE)} shows the form",
         follow=True,
     )

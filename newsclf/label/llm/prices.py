@@ -130,7 +130,7 @@ def load_prices(path: Path | None = None) -> LlmPrices:
         path or shipped_config(PRICES_FILE),
         lambda text: LlmPrices.model_validate(tomllib.loads(text.decode(), parse_float=Decimal)),
         error=ConfigError,
-        hint=f"configs/{PRICES_FILE} shows the form",
+        hint=f"{shipped_config(PRICES_FILE)} shows the form",
         follow=True,
     )
 

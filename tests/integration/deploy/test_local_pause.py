@@ -62,6 +62,9 @@ def test_a_pause_stops_the_server_and_a_resume_starts_it_on_its_port(
     assert classify(deployed).status_code == 503
     assert "paused" in classify(deployed).json()["error"]["message"]
     assert "already paused" in ran(newsclf("pause")).err
+    refused = newsclf("predict", "Profit rose")
+    assert refused.exit_code == 5
+    assert "is paused\nhint: newsclf resume --deployment news" in refused.err
     direct = newsclf("wire-api", "--auth", "none")
     assert direct.exit_code == 3
     assert "newsclf resume" in direct.err

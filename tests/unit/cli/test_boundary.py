@@ -48,9 +48,12 @@ def raising(error: BaseException) -> Callable[[], None]:
         ("serve --port 99999", "error: --port 99999: at most 65535\nhint: newsclf serve --help\n"),
         ("loadtest --utilisation 0", "error: --utilisation 0: at least 0.01\n"),
         ("data overlap", "error: A is missing\nhint: newsclf data overlap --help\n"),
-        ("predict --count", "error: option '--count' requires an argument\n"),
+        (
+            "predict --count",
+            "error: option '--count' requires an argument\nhint: newsclf predict --help\n",
+        ),
         ("train extra", "error: unexpected: extra\nhint: newsclf train --help\n"),
-        ("package --wheels none", "error: --wheels: dir 'none' does not exist\n"),
+        ("package --wheels none", "error: --wheels: folder 'none' does not exist\n"),
     ],
 )
 def test_a_wrong_command_line_is_told_like_any_error(
