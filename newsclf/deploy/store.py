@@ -118,7 +118,7 @@ class Deployments:
             partial(_parse, folder=self.folder(name)),
             error=StateError,
             hint=f"use the version that wrote it; or: rm {path};"
-            f" newsclf teardown --deployment {name}",
+            f" newsclf teardown --deployment {name}, with --region if it is on AWS",
         )
 
     def get(self, name: str) -> Deployment:

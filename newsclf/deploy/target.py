@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from newsclf.common.errors import ConfigError, reason_of, require_extra
+from newsclf.common.errors import ConfigError, NewsclfError, reason_of, require_extra
+from newsclf.costs.prices import prices_at
 from newsclf.deploy.records import ApiRequest, AwsDeployment, Deployment, LocalDeployment
 from newsclf.deploy.store import Deployments
 
 if TYPE_CHECKING:
+    from newsclf.deploy.aws.status import AwsStatus
     from newsclf.deploy.aws.target import AwsTarget
     from newsclf.deploy.client import Address
     from newsclf.deploy.hosting import Hosting
@@ -119,26 +121,32 @@ def aws_target(state_dir: Path, region: str | None, profile: str | None) -> AwsT
     return AwsTarget(state_dir, Clients(region, profile))
 
 
-def aws_targets(
+def status_on_aws(
     state_dir: Path,
     recorded: list[AwsDeployment],
     *,
     region: str | None = None,
     profile: str | None = None,
-) -> list[AwsTarget]:
-    """AWS wherever something is recorded, and in the region that the user named, if any.
+) -> tuple[list[AwsStatus], list[NewsclfError]]:
+    """Everything on AWS wherever something is recorded, and in the region that the user named.
 
-    Raises:
-        MissingExtraError: boto3 is not installed.
+    Returns:
+        What there is, and why it is not known of some region, account or profile.
     """
     places: set[tuple[str | None, str | None]] = {(each.region, each.profile) for each in recorded}
     if region is not None or profile is not None:
         places.add((region, profile))
-    found: dict[str, AwsTarget] = {}
+    found: dict[tuple[str, str | None], list[AwsStatus]] = {}
+    problems: dict[str, NewsclfError] = {}
     for each_region, each_profile in sorted(places, key=str):
-        target = aws_target(state_dir, each_region, each_profile)
-        found.setdefault(f"{target.region} {each_profile}", target)
-    return list(found.values())
+        try:
+            target = aws_target(state_dir, each_region, each_profile)
+            if (target.region, each_profile) not in found:
+                prices = prices_at(state_dir)
+                found[target.region, each_profile] = target.status(prices)
+        except NewsclfError as error:  # the others are shown all the same
+            problems.setdefault(error.message, error)
+    return [status for every in found.values() for status in every], list(problems.values())
 
 
 def read_headers(path: Path | None) -> dict[str, str]:

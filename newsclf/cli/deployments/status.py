@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import RegionOptions, StateOptions, deployment_option
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from newsclf.common.errors import NewsclfError
-    from newsclf.deploy.aws.status import AwsStatus
-    from newsclf.deploy.local.target import Status
-    from newsclf.deploy.store import Recorded
 
 
 @grouped
@@ -42,7 +34,9 @@ def status(
     """
     output = general.start()
     from newsclf.cli.deployments.status_view import Seen, view_of
+    from newsclf.deploy.local.target import LocalTarget
     from newsclf.deploy.store import Deployments
+    from newsclf.deploy.target import status_on_aws
 
     folder = general.settings().state_dir
     records = Deployments(folder)
@@ -51,10 +45,14 @@ def status(
 
     def look() -> Seen:
         recorded = records.load(name)
-        here = _here(folder, recorded)
+        here = [LocalTarget(folder).status(each) for each in recorded.local]
         if here and not watch:
             view_of(output, Seen(here)).show(output)  # whatever AWS says
-        seen = Seen(here, *_on_aws(folder, recorded, name, place))
+        on_aws, problems = status_on_aws(
+            folder, recorded.aws, region=place.region, profile=place.profile
+        )
+        named = [each for each in on_aws if name in (None, each.name)]
+        seen = Seen(here, named, [*recorded.damaged.values(), *problems])
         if name is not None and seen.is_empty:
             raise records.unknown(name)
         return seen
@@ -69,28 +67,3 @@ def status(
     if seen.on_aws or not seen.here:
         view_of(output, Seen((), seen.on_aws, seen.problems)).show(output)
     output.raise_all(seen.problems)
-
-
-def _here(folder: Path, recorded: Recorded) -> list[Status]:
-    from newsclf.deploy.local.target import LocalTarget
-
-    return [LocalTarget(folder).status(each) for each in recorded.local]
-
-
-def _on_aws(
-    folder: Path, recorded: Recorded, name: str | None, place: RegionOptions
-) -> tuple[list[AwsStatus], list[NewsclfError]]:
-    """Everything on AWS, as far as AWS answers, and what can't be read there or here."""
-    from newsclf.common.errors import NewsclfError
-    from newsclf.costs.prices import prices_at
-    from newsclf.deploy.target import aws_targets
-
-    found: list[AwsStatus] = []
-    problems: list[NewsclfError] = [*recorded.damaged.values()]
-    try:
-        prices = prices_at(folder)
-        for target in aws_targets(folder, recorded.aws, region=place.region, profile=place.profile):
-            found += target.status(prices)
-    except NewsclfError as error:
-        problems.append(error)
-    return [each for each in found if name in (None, each.name)], problems

@@ -329,7 +329,9 @@ class AwsTarget:
         }
         return [
             status_of(
-                Scope.of(self._clients, recorded[name]) if name in recorded else self._scope(name),
+                Scope.of(self._clients, recorded[name])
+                if name in recorded
+                else Scope.named(self._clients, name),
                 prices,
                 known=recorded.get(name),
             )
@@ -363,7 +365,8 @@ class AwsTarget:
         """Whether anything of what carries a deployment's tag still exists."""
         if any(discovery.is_stray(arn) for arn in arns):
             return True
-        every = reversed(self._deletables(self._scope(name), None))  # the endpoint is near the end
+        scope = Scope.named(self._clients, name)  # a record, if there is one, is of elsewhere
+        every = reversed(self._deletables(scope, None))  # the endpoint is near the end
         return any(_is_left(each, []) for each in every if not isinstance(each, Bucket))
 
     @staticmethod

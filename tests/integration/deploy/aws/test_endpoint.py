@@ -413,6 +413,37 @@ def test_with_the_state_lost_all_is_found_by_tag_and_removed_twice_in_a_row(
     assert aws.world.left() == []
 
 
+def test_a_damaged_record_hides_nothing_on_aws_and_keeps_nothing_else_from_being_removed(
+    aws: FakeAws, deploy: Deploy, newsclf: Cli
+) -> None:
+    deploy()
+    deploy("--deployment", "other", "--serverless")
+    Path(".newsclf/deployments/news.json").write_text("{")
+
+    shown = newsclf("status", "--json")
+    assert shown.exit_code == 3
+    assert "newsclf teardown --deployment news, with --region if it is on AWS" in shown.err
+    found = {each["name"]: each["endpoint"] for each in json.loads(shown.out)}
+    assert found == {"news": "InService", "other": "InService"}
+
+    assert newsclf("teardown", "--all", "--region", "us-east-1", "--yes").exit_code == 3
+    assert [line for line in aws.world.left() if " endpoint " in line] != []
+    assert not [line for line in aws.world.left() if "other" in line]
+    Path(".newsclf/deployments/news.json").unlink()
+    assert newsclf("teardown", "--deployment", "news", "--region", "us-east-1").exit_code == 0
+    assert aws.world.left() == []
+
+
+def test_a_region_that_can_not_be_asked_hides_no_other(deploy: Deploy, newsclf: Cli) -> None:
+    deploy()
+
+    shown = newsclf("status", "--json", "--region", "cn-north-1")
+
+    assert shown.exit_code == 2
+    assert [each["name"] for each in json.loads(shown.out)] == ["news"]
+    assert "commercial regions" in shown.err
+
+
 def test_a_name_that_is_taken_elsewhere_is_refused(deploy: Deploy, newsclf: Cli) -> None:
     deploy()
 
