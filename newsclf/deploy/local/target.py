@@ -92,8 +92,8 @@ class LocalTarget:
     ) -> tuple[LocalDeployment, bool]:
         """Start a server for a model, wait until it answers, and record it.
 
-        Deploying the same model again changes nothing while it is running, and starts it again if
-        it has died.
+        Deploying the same model again changes nothing while it is running. If it has died or is
+        paused, it is started again as it was, and an API in front of it stays.
 
         Args:
             port: Port to listen on; 0 takes a free one.
@@ -129,14 +129,15 @@ class LocalTarget:
                         hint="add --replace, which keeps its address,"
                         " or deploy this one under another name with --deployment",
                     )
-                if is_paused:
-                    check_deployed(found, port=port, workers=workers)
-                    return self._resumed(found, status), True
-                if status.healthy:
+                if status.healthy and not is_paused:
                     check_deployed(found, port=port, workers=workers)
                     return found, False
-                if status.running and found.server.status == "ready":  # it may only be busy
-                    raise _unhealthy(name, "server", answers=status.answers)
+                if status.running and found.server.status == "ready" and not is_paused:
+                    raise _unhealthy(name, "server", answers=status.answers)  # maybe only busy
+                if found.model_digest == card.digest:  # paused, dead or half begun
+                    check_deployed(found, port=port, workers=workers)
+                    found = found.model_copy(update={"model": folder.resolve()})
+                    return self._resumed(found, status), True
                 self._remove(found)
                 workers = workers or found.workers
             with process.listen(port) as listener:
@@ -203,12 +204,12 @@ class LocalTarget:
             return found, False
 
     def _resumed(self, deployment: LocalDeployment, status: Status) -> LocalDeployment:
-        """A paused deployment, running again."""
+        """A paused or dead deployment, running again."""
         folder, card = read_card(deployment.model)
         check_files(folder, card.files, ENGINE_FILES)
         if card.digest != deployment.model_digest:
             raise StateError(
-                f"{deployment.model} holds another model than the one that was paused",
+                f"{deployment.model} holds another model than the one that was deployed",
                 hint=f"newsclf deploy --deployment {deployment.name} --replace --model"
                 f" {shlex.quote(str(deployment.model))} serves that one",
             )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from newsclf.deploy.local.target import LocalTarget
@@ -48,6 +49,25 @@ def classify(url: str) -> httpx.Response:
 def status(newsclf: Cli) -> dict[str, Any]:
     (found,) = json.loads(ran(newsclf("status", "--json")).out)
     return dict(found)
+
+
+def test_a_server_that_has_died_is_started_again_on_its_port_behind_its_api(
+    newsclf: Cli, deployed: str
+) -> None:
+    before = recorded()
+    process = psutil.Process(before.server.pid)
+    process.kill()
+    process.wait()
+    assert classify(deployed).status_code == 503
+
+    other = newsclf("deploy", "--port", 9)
+    assert (other.exit_code, "--port 9 needs a teardown" in other.err) == (3, True)
+    ran(newsclf("deploy"))
+
+    after = recorded()
+    assert after.api == before.api
+    assert (after.server.port, after.workers) == (before.server.port, before.workers)
+    assert classify(deployed).status_code == 200
 
 
 def test_a_pause_stops_the_server_and_a_resume_starts_it_on_its_port(
