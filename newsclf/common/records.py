@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from newsclf.common.errors import NewsclfError, reason_of
 from newsclf.common.files import read_regular, write_text
-from newsclf.common.validation import first_problem
+from newsclf.common.validation import first_problem, misread_numbers, placed_problem
 
 _T = TypeVar("_T")
+_Model = TypeVar("_Model", bound=BaseModel)
 _MAX_BYTES = 16 << 20
 
 
@@ -77,6 +79,21 @@ def read_record(
     if found is None:
         raise error(f"{path}: no such file", hint=hint)
     return found
+
+
+def from_toml(
+    kind: type[_Model], content: bytes, *, parse_float: Callable[[str], Any] = float
+) -> _Model:
+    """Make a record of a configuration in TOML.
+
+    Raises:
+        ValueError: It is not TOML, or not of this form.
+    """
+    document = tomllib.loads(content.decode(), parse_float=parse_float)
+    record = kind.model_validate(document)
+    for problem in misread_numbers(document, record):
+        raise ValueError(placed_problem(problem))
+    return record
 
 
 def write_record(path: Path, record: BaseModel) -> None:

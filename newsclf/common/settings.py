@@ -20,7 +20,7 @@ from newsclf.common.errors import ConfigError, reason_of
 from newsclf.common.machine import Device, Precision
 from newsclf.common.records import StrictRecord
 from newsclf.common.suggestions import did_you_mean
-from newsclf.common.validation import describe_problem, short
+from newsclf.common.validation import describe_problem, misread_numbers, short
 from newsclf.contract.labels import LABELS
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -157,10 +157,10 @@ class TrainSettings(StrictRecord):
     """Size of a student that is made of the base, as layers × width: `3x384` keeps three layers;
     without it, all are kept."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    epochs: Annotated[int, Field(ge=1)] = 6
-    patience: Annotated[int, Field(ge=1)] = 5
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 6
+    patience: Annotated[int, Field(ge=1, le=100_000)] = 5
     """Stop after this many epochs without a better validation macro-F1."""
-    batch_size: Annotated[int, Field(ge=1)] = 32
+    batch_size: Annotated[int, Field(ge=1, le=100_000)] = 32
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     """Peak rate of the head; without one, 1e-4, and 2e-4 for bases less than 512 wide."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.75
@@ -191,7 +191,7 @@ class TrainSettings(StrictRecord):
     device: Device = "auto"
     """`auto`, here and in `precision`, is what takes the least time for a step on this machine."""
     precision: Precision = "auto"
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     """CPU threads; without it, one per core that this process may use."""
 
 
@@ -214,7 +214,7 @@ class DistilSettings(StrictRecord):
     """A file of headlines without labels, for which the teacher's answers are learnt too."""
     unlabelled_column: str | None = None
     """Its column with the headlines; by default found as in labelled data."""
-    unlabelled_rows: Annotated[int, Field(ge=1)] = 8000
+    unlabelled_rows: Annotated[int, Field(ge=1, le=10**9)] = 8000
     """How many of its headlines are used at most, chosen at random."""
     temperature: Annotated[float, Field(gt=0)] = 2.0
     """Divides the logits of teacher and student where they are compared."""
@@ -294,12 +294,16 @@ def load_settings(
     for _, layer in layers:
         merged = _merged(merged, layer)
     try:
-        return Settings.model_validate(merged)
+        found = Settings.model_validate(merged)
+        problems: list[Any] = list(misread_numbers(merged, found))
     except ValidationError as error:
+        problems = list(error.errors())
+    if problems:
         raise ConfigError(
-            "; ".join(_describe(problem, layers) for problem in error.errors()),
+            "; ".join(_describe(problem, layers) for problem in problems),
             hint="configs/default.toml lists every setting with its default",
-        ) from None
+        )
+    return found
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import zip_longest
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pydantic import BaseModel
 
+if TYPE_CHECKING:
     from pydantic import ValidationError
 
 _WORDS = {
@@ -23,6 +27,7 @@ _WORDS = {
     "greater_than_equal": "at least {ge}",
     "less_than": "must be less than {lt}",
     "less_than_equal": "at most {le}",
+    "multiple_of": "not a multiple of {multiple_of}",
     "bool_parsing": "neither true nor false",
     "bool_type": "neither true nor false",
     "literal_error": "not one of {expected}",
@@ -60,9 +65,49 @@ def describe_problem(problem: Mapping[str, Any]) -> str:
 
 def first_problem(error: ValidationError) -> str:
     """The first problem of an invalid record, with its place: `server.port: not a whole number`."""
-    problem = error.errors()[0]
+    return placed_problem(error.errors()[0])
+
+
+def placed_problem(problem: Mapping[str, Any]) -> str:
+    """A problem with its place: `server.port: not a whole number`."""
     place = ".".join(str(part) for part in problem["loc"])
     return f"{place}: {describe_problem(problem)}" if place else describe_problem(problem)
+
+
+def misread_numbers(given: object, taken: object) -> Iterator[dict[str, Any]]:
+    """What pydantic takes for a number of a configuration and no one can mean: true, inf and nan.
+
+    Args:
+        given: The configuration as it was read.
+        taken: The valid record that was made of it, or a part.
+
+    Yields:
+        A problem in the form of `ValidationError.errors()`.
+    """
+    if isinstance(given, Mapping):
+        parts = [(name, value, _part(taken, str(name))) for name, value in given.items()]
+    elif isinstance(given, list) and isinstance(taken, list | tuple):
+        parts = [(n, *pair) for n, pair in enumerate(zip_longest(given, taken))]
+    else:
+        parts = []
+        if isinstance(taken, int | float | Decimal) and not isinstance(taken, bool):
+            if isinstance(given, bool):
+                yield {"loc": (), "type": "float_type", "input": given}
+            elif not math.isfinite(taken):
+                yield {"loc": (), "type": "finite_number", "input": given}
+    for name, value, part in parts:
+        for problem in misread_numbers(value, part):
+            yield problem | {"loc": (name, *problem["loc"])}
+
+
+def _part(record: object, name: str) -> object:
+    """What a record or a table has under a name; None without."""
+    if isinstance(record, BaseModel):
+        fields = type(record).model_fields.items()
+        return next((getattr(record, n) for n, f in fields if name in (n, f.alias)), None)
+    if isinstance(record, Mapping):
+        return next((value for key, value in record.items() if str(key) == name), None)
+    return None
 
 
 def short(value: object) -> str:

@@ -11,16 +11,16 @@ measured figure anyway.
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
 from newsclf.common.errors import ConfigError
-from newsclf.common.records import StrictRecord, find_record
+from newsclf.common.records import StrictRecord, find_record, from_toml
 from newsclf.common.settings import shipped_config
 from newsclf.common.suggestions import INSTANCE, closest_instance, closest_region
 
@@ -218,7 +218,7 @@ def read_prices(path: Path) -> PriceBook:
     """Read one price file; ConfigError with the place if it can't be used."""
     found = find_record(
         path,
-        lambda text: PriceBook.model_validate(tomllib.loads(text.decode())),
+        partial(from_toml, PriceBook),
         error=ConfigError,
         hint=f"{shipped_config(PRICES_FILE)} shows the form",
         follow=True,

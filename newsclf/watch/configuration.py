@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
 from newsclf.common.errors import ConfigError, reason_of
 from newsclf.common.files import read_regular
-from newsclf.common.records import StrictRecord, read_record
+from newsclf.common.records import StrictRecord, from_toml, read_record
 from newsclf.common.settings import shipped_config
+from newsclf.common.urls import is_web_address
 from newsclf.watch.entities.listed import SHIPPED, CompanyList, WatchedEntity, load_list
 from newsclf.watch.entities.matcher import EntityMatcher
 from newsclf.watch.feeds.documents.vendors import Vendor, Wanted, check_wanted, load_vendor
@@ -36,12 +36,7 @@ _LONGEST_NAME = 80
 
 
 def _web_address(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable or any(character.isspace() for character in url):
+    if not is_web_address(url):
         raise ValueError("should be an address such as https://example.com/feed.xml")
     return url
 
@@ -54,12 +49,20 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _program(command: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if command is not None and not "".join(command[:1]).strip():
+        raise ValueError("should begin with the name of a program")
+    return command
+
+
 def _plain_name(name: str) -> str:
     if name != " ".join(name.split()) or not name.isprintable():
         raise ValueError("should be printable, with single spaces between words")
     return name
 
 
+Given = Annotated[str, Field(min_length=1)]
+"""A text that says something: where it may be left out, an empty one is a mistake."""
 Name = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME), AfterValidator(_plain_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -70,25 +73,25 @@ class Source(StrictRecord):
     name: Name
     feed: Annotated[WebAddress | None, Field(repr=False)] = None
     """Address of an RSS, RDF, Atom or JSON feed; some hold a token, so it isn't shown."""
-    api: str | None = None
+    api: Given | None = None
     """A news API of `configs/news/`, such as `finnhub`, or the path of one's own description."""
-    path: str | None = None
+    path: Given | None = None
     """A file or folder of JSON lines; `-` is standard input."""
     every_s: Annotated[float | None, Field(ge=10, le=86_400)] = None
     """Interval between requests; by default the source's own rhythm."""
     weight: Annotated[float, Field(gt=0, le=1)] = 1
     """How much its headlines weigh; what several sources show weighs as with the heaviest."""
-    per_day: Annotated[float | None, Field(gt=0)] = None
+    per_day: Annotated[float | None, Field(ge=1, le=1_000_000)] = None
     """Requests in 24 hours that the plan allows."""
     time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
     """Clock of a source whose times have no zone; by default UTC."""
-    tickers: tuple[str, ...] = ()
+    tickers: tuple[Given, ...] = ()
     """What a news API is asked for, as are the next two."""
-    query: str | None = None
+    query: Given | None = None
     parameters: dict[str, str] = Field(default_factory=dict)
-    key_env: str | None = None
+    key_env: Given | None = None
     """Environment variable with the API key, instead of the one in the description."""
-    key_file: str | None = None
+    key_file: Given | None = None
     """File with the API key."""
 
     @model_validator(mode="after")
@@ -119,11 +122,11 @@ class Entity(StrictRecord):
     """An entity of the watch list."""
 
     name: Name
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[Given, ...] = ()
     """Other names, each as it is written: case counts."""
-    tickers: tuple[str, ...] = ()
+    tickers: tuple[Given, ...] = ()
     """`AAPL`, or with an exchange `LON:VOD`."""
-    isins: tuple[str, ...] = ()
+    isins: tuple[Given, ...] = ()
     """By which some sources name it."""
 
 
@@ -131,10 +134,10 @@ class WebhookSettings(StrictRecord):
     """Where alerts are posted, and the secret that signs them."""
 
     url: Annotated[WebAddress | None, Field(repr=False)] = None
-    url_env: str | None = None
+    url_env: Given | None = None
     """Environment variable with the address, which is often a secret by itself."""
-    secret_env: str | None = None
-    secret_file: str | None = None
+    secret_env: Given | None = None
+    secret_file: Given | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -150,7 +153,7 @@ class DeliverySettings(StrictRecord):
 
     terminal: bool = True
     webhook: WebhookSettings | None = None
-    command: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    command: Annotated[tuple[str, ...] | None, AfterValidator(_program)] = None
     """Program and arguments; it gets the alert as JSON on standard input."""
 
 
@@ -169,7 +172,7 @@ class WatchSettings(StrictRecord):
     """Mail or web address at which operators of feeds reach the user, sent in User-Agent."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     watchlist: tuple[Entity, ...] = ()
-    entity_list: str = SHIPPED
+    entity_list: Given = SHIPPED
     """Companies that are told from those of the watch list, and complete it: `sec` is the shipped
     list, `none` does without, anything else is the path of a CSV file."""
     signals: SignalSettings = SignalSettings()
@@ -225,7 +228,7 @@ def load_watch(path: Path) -> WatchSettings:
     """
     settings = read_record(
         path,
-        lambda text: WatchSettings.model_validate(tomllib.loads(text.decode())),
+        partial(from_toml, WatchSettings),
         error=ConfigError,
         hint=_HINT,
         follow=True,

@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from newsclf.common.errors import ConfigError
-from newsclf.common.records import StrictRecord, read_record
+from newsclf.common.records import StrictRecord, from_toml, read_record
 from newsclf.common.settings import shipped_config
 from newsclf.common.suggestions import did_you_mean
 
@@ -143,7 +143,7 @@ def read_catalogue(path: Path | None = None) -> Catalogue:
     """
     return read_record(
         path or shipped_config(CATALOGUE_FILE),
-        lambda text: Catalogue.model_validate(tomllib.loads(text.decode())),
+        partial(from_toml, Catalogue),
         error=ConfigError,
         hint=f"{shipped_config(CATALOGUE_FILE)} shows the form",
         follow=True,

@@ -10,7 +10,6 @@ import datetime as dt
 import json
 import math
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -20,7 +19,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from newsclf.common.errors import ConfigError
-from newsclf.common.records import StrictRecord, read_record
+from newsclf.common.records import StrictRecord, from_toml, read_record
 from newsclf.common.settings import shipped_config
 from newsclf.common.suggestions import did_you_mean
 from newsclf.label.llm.model import Sampling, Usage
@@ -128,7 +127,7 @@ def load_prices(path: Path | None = None) -> LlmPrices:
     """
     return read_record(
         path or shipped_config(PRICES_FILE),
-        lambda text: LlmPrices.model_validate(tomllib.loads(text.decode(), parse_float=Decimal)),
+        lambda text: from_toml(LlmPrices, text, parse_float=Decimal),
         error=ConfigError,
         hint=f"{shipped_config(PRICES_FILE)} shows the form",
         follow=True,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import Field
 
 from newsclf.common.errors import StateError
 from newsclf.common.records import (
     LenientRecord,
     StrictRecord,
     find_record,
+    from_toml,
     read_record,
     write_record,
 )
@@ -83,3 +86,43 @@ def test_a_link_is_followed_only_if_asked(tmp_path: Path) -> None:
         read(link)
     parse = Strict.model_validate_json
     assert read_record(link, parse, error=StateError, hint="", follow=True) == Strict(port=80)
+
+
+class Priced(StrictRecord):
+    """A part of a configuration."""
+
+    usd: float
+
+
+class Configured(StrictRecord):
+    """A configuration."""
+
+    port: int = 1
+    is_open: bool = False
+    limit: Decimal | None = None
+    prices: tuple[Priced, ...] = ()
+    by_name: dict[str, float] = Field(default_factory=dict)
+    tiers: tuple[float, ...] = Field(default=(), alias="levels")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("port = true", "port: not a number"),
+        ("limit = false", "(?s)limit.*Decimal"),
+        ("limit = nan", "(?s)limit.*finite number"),
+        ("prices = [{usd = 1}, {usd = true}]", "prices.1.usd: not a number"),
+        ("by_name = {a = 1.5, b = inf}", "by_name.b: not a finite number"),
+        ("levels = [1, true]", "levels.1: not a number"),
+    ],
+)
+def test_a_configuration_has_no_number_that_is_none(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        from_toml(Configured, text.encode())
+
+
+def test_a_configuration_may_say_true_where_that_is_meant() -> None:
+    text = "port = 80\nis_open = true\nlimit = 0.1\nlevels = [1, 2.5]"
+    found = from_toml(Configured, text.encode(), parse_float=Decimal)
+
+    assert found == Configured(port=80, is_open=True, limit=Decimal("0.1"), levels=(1, 2.5))

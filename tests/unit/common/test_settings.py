@@ -60,6 +60,12 @@ def test_labels_of_a_flag_add_to_those_of_the_file(tmp_path: Path) -> None:
         ("[train]\nepochs = 'x'\n", "train.epochs = x in {file}: not a whole number"),
         ("[data]\nagreement = 80\n", "data.agreement = 80 in {file}: not one of 50, 66, 75"),
         ("train = 3\n", "train = 3 in {file}: not a table"),
+        ("[labelled]\nweight = true\n", "labelled.weight = True in {file}: not a number"),
+        (f"[train]\nthreads = {10**30}\n", "in {file}: at most 1024"),
+        (f"[train]\nbatch_size = {10**30}\n", "in {file}: at most 100000"),
+        ("[train]\nepochs = true\n", "train.epochs = True in {file}: not a number"),
+        ("[train]\nweight_decay = inf\n", "train.weight_decay = inf in {file}: not a finite"),
+        ("[train.agreement_smoothing]\n100 = false\n", "100 = False in {file}: not a number"),
         ("[train\n", "{file}: "),
     ],
 )

@@ -11,19 +11,20 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from newsclf.common.errors import ConfigError
-from newsclf.common.records import StrictRecord, read_record
+from newsclf.common.records import StrictRecord, from_toml, read_record
 from newsclf.common.settings import shipped_config
 from newsclf.common.suggestions import did_you_mean
+from newsclf.common.urls import is_web_address
 from newsclf.watch.feeds.documents.json_paths import JsonPath, compact, text_at, value_at, values_at
 from newsclf.watch.feeds.documents.reading import Reading, Repair, failed, read
 from newsclf.watch.feeds.documents.syndication import MAX_ITEMS, MAX_RAW, read_feed
@@ -56,14 +57,24 @@ _REASONS = {
 }
 
 
+def _address(url: str) -> str:
+    if not url.startswith("https://") or not is_web_address(url):
+        raise ValueError("should be an address such as https://api.example.com/news")
+    return url
+
+
+_Given = Annotated[str, Field(min_length=1)]
+_Status = Annotated[int, Field(ge=100, le=599)]
+
+
 class KeyForm(StrictRecord):
     """Where an API key goes in a request; one of a parameter and a header."""
 
-    parameter: str | None = None
-    header: str | None = None
+    parameter: _Given | None = None
+    header: _Given | None = None
     prefix: str = ""
     """Before the key in the header, such as `Bearer `."""
-    environment: str
+    environment: _Given
     """Variable that holds the key, unless a source names another place."""
 
     @model_validator(mode="after")
@@ -80,7 +91,7 @@ class RequestForm(StrictRecord):
     source asks for; a parameter whose value is not known is left out.
     """
 
-    url: Annotated[str, Field(pattern=r"^https://")]
+    url: Annotated[str, AfterValidator(_address)]
     parameters: dict[str, str] = Field(default_factory=dict)
     needs: tuple[Literal["ticker", "tickers", "query"], ...] = ()
     """What a source must name."""
@@ -95,16 +106,16 @@ class Paging(StrictRecord):
     """How further pages are asked for."""
 
     kind: Literal["page", "offset", "next_url"]
-    parameter: str | None = None
+    parameter: _Given | None = None
     """Number of the page, or of the first item."""
-    first: int = 1
+    first: Annotated[int, Field(ge=0)] = 1
     size: Annotated[int, Field(ge=1)] = 100
     """Items of a full page; one with fewer is the last."""
     size_path: JsonPath | None = None
     """Where the answer says how many that are, if it depends on the plan."""
     path: JsonPath | None = None
     """Where the answer has the address of the next page."""
-    end_status: int | None = None
+    end_status: _Status | None = None
     """HTTP status for a page beyond the last."""
     oldest_first: bool = False
     """Whether the newest items are on the last page, so that all are asked for."""
@@ -136,7 +147,7 @@ class FieldNames(StrictRecord):
 class Refusal(StrictRecord):
     """A way in which the vendor says no; all conditions that are given must hold."""
 
-    status: int | None = None
+    status: _Status | None = None
     path: JsonPath | None = None
     """There is something at this place."""
     contains: str | None = None
@@ -220,7 +231,7 @@ def load_vendor(name: str, *, folder: Path | None = None) -> Vendor:
     path = (folder or Path()) / name if own else shipped_config(_FOLDER) / f"{name}.toml"
     return read_record(
         path,
-        lambda text: Vendor.model_validate(tomllib.loads(text.decode())),
+        partial(from_toml, Vendor),
         error=ConfigError,
         hint="configs/news/ has descriptions that show the form",
         follow=True,

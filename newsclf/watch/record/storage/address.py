@@ -68,10 +68,14 @@ def place_of(given: str | Path) -> Place:
     """Read where a record is: a path, or a URL that begins with `postgresql://`.
 
     Raises:
-        ConfigError: It is another URL, or one that can't be read. The message doesn't repeat it,
-            since it may hold a password.
+        ConfigError: It is empty, another URL, or one that can't be read. The message doesn't
+            repeat it, since it may hold a password.
     """
     text = str(given)
+    if not text.strip():
+        raise ConfigError(
+            "the record has an empty name", hint="name a file, such as news.db, or a database"
+        )
     if isinstance(given, Path) or not ("://" in text or _LOOKS_LIKE_POSTGRES.match(text)):
         return Path(text)
     if not text.startswith(_SCHEMES):

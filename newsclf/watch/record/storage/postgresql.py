@@ -11,6 +11,7 @@ import datetime as dt
 import logging
 import math
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +69,11 @@ _AWAY = ("08", "57P", "40001", "40P01", "55P03", "53300", "25P03")
 """SQLSTATEs, or how they begin, after which the same is worth another try."""
 _FULL_WORDS = ("too many", "remaining connection slots")
 """In what a server says that has no connection left; libpq passes its text on, not its SQLSTATE."""
+_WRONG_PARAMETER = re.compile(
+    r"invalid (?:\S+ value|port number|integer value)|bad value for|definition of service .* not found"
+)
+"""In what libpq and psycopg say of a parameter of the URL, or of PGPORT and the like."""
+_LAST_PORT = 65_535
 _OTHER_TABLES = ("42P01", "42703", "42804", "42809", "42883")
 """SQLSTATEs of tables, columns and their types that are missing, or others."""
 
@@ -310,6 +316,12 @@ def _parameters(url: DatabaseUrl) -> dict[str, Any]:
             f"{url}: PostgreSQL's library can't read this URL, or one of its parameters",
             hint="such as postgresql://watch@db.example.com/news?sslmode=verify-full",
         ) from None
+    ports = (found.get("port") or "").split(",")
+    if not all(port == "" or (port.isdecimal() and 0 < int(port) <= _LAST_PORT) for port in ports):
+        raise ConfigError(
+            f"{url}: the port is not a number from 1 to {_LAST_PORT}",
+            hint="PostgreSQL's usual port is 5432: postgresql://watch@db.example.com:5432/news",
+        )
     defaults: dict[str, Any] = {
         "application_name": "newsclf watch",
         "keepalives_idle": 30,
@@ -338,6 +350,11 @@ def _connection_problem(
         return StateError(
             f"{url}: the server refuses the connection ({said})",
             hint="psql shows whether user and database exist: psql URL -c 'SELECT 1'",
+        )
+    if _WRONG_PARAMETER.search(said):
+        return ConfigError(
+            f"{url}: PostgreSQL's library can't use one of its parameters ({said})",
+            hint="mend it in the URL, or in the environment variable (PG…) that sets it",
         )
     return DatabaseAwayError(
         f"{url}: the database is away ({said})",
