@@ -70,7 +70,7 @@ _AWAY = ("08", "57P", "40001", "40P01", "55P03", "53300", "25P03")
 _FULL_WORDS = ("too many", "remaining connection slots")
 """In what a server says that has no connection left; libpq passes its text on, not its SQLSTATE."""
 _WRONG_PARAMETER = re.compile(
-    r"invalid (?:\S+ value|port number|integer value)|bad value for|definition of service .* not found"
+    r"invalid (?:\S+ value|port number)|bad value for|definition of service .* not found"
 )
 """In what libpq and psycopg say of a parameter of the URL, or of PGPORT and the like."""
 _LAST_PORT = 65_535
@@ -287,17 +287,19 @@ class _ServerClock:
     """The server's clock, carried on by this machine's monotonic clock between two readings."""
 
     def __init__(self) -> None:
-        self._at = dt.datetime.fromtimestamp(0, dt.UTC)
-        self._read_at_s = time.monotonic()
+        # One value, since threads read it while another one sets it.
+        self._reading = (dt.datetime.fromtimestamp(0, dt.UTC), time.monotonic())
 
     def set(self, at: dt.datetime) -> dt.datetime:
         """Take a reading; returns it in UTC."""
-        self._at, self._read_at_s = at.astimezone(dt.UTC), time.monotonic()
-        return self._at
+        at = at.astimezone(dt.UTC)
+        self._reading = (at, time.monotonic())
+        return at
 
     def now(self) -> dt.datetime:
         """The time, UTC: late by as long as the reading was on its way, and never early."""
-        return self._at + dt.timedelta(seconds=time.monotonic() - self._read_at_s)
+        at, read_at_s = self._reading
+        return at + dt.timedelta(seconds=time.monotonic() - read_at_s)
 
 
 def _parameters(url: DatabaseUrl) -> dict[str, Any]:
@@ -316,7 +318,7 @@ def _parameters(url: DatabaseUrl) -> dict[str, Any]:
             f"{url}: PostgreSQL's library can't read this URL, or one of its parameters",
             hint="such as postgresql://watch@db.example.com/news?sslmode=verify-full",
         ) from None
-    ports = (found.get("port") or "").split(",")
+    ports = str(found.get("port") or "").split(",")
     if not all(port == "" or (port.isdecimal() and 0 < int(port) <= _LAST_PORT) for port in ports):
         raise ConfigError(
             f"{url}: the port is not a number from 1 to {_LAST_PORT}",
@@ -351,7 +353,7 @@ def _connection_problem(
             f"{url}: the server refuses the connection ({said})",
             hint="psql shows whether user and database exist: psql URL -c 'SELECT 1'",
         )
-    if _WRONG_PARAMETER.search(said):
+    if "FATAL:" not in said and _WRONG_PARAMETER.search(said):
         return ConfigError(
             f"{url}: PostgreSQL's library can't use one of its parameters ({said})",
             hint="mend it in the URL, or in the environment variable (PG…) that sets it",

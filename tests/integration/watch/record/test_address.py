@@ -28,6 +28,12 @@ def test_a_path_is_a_file_and_a_url_a_database() -> None:
         place_of("mysql://ada:s3cret@db/news")
 
 
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_record_has_a_name(name: str) -> None:
+    with pytest.raises(ConfigError, match="empty name"):
+        place_of_option(name)
+
+
 @pytest.mark.parametrize("url", URLS)
 def test_a_password_is_neither_shown_nor_taken_from_the_command_line(url: str) -> None:
     place = place_of(url)
