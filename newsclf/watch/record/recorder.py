@@ -107,11 +107,10 @@ class Recorder:
         self._known_at = 0
         self._recent = RecentHeadlines()
         self._is_settled = False
-        """Whether the last transaction ended well, so that memory and database agree."""
+        """Whether memory and database agree: not while a transaction may still be undone."""
         self._database = open_to_write(place, now=now)
         try:
             self._database.read(self._catch_up)
-            self._is_settled = True
             self._check_clock()
         except BaseException:
             self._database.close()
@@ -366,13 +365,14 @@ class Recorder:
         after = self._ids["commits"] if self._is_settled else 0
         if self._is_settled and last == after:
             return
+        self._is_settled = False  # until all of it has been read
         newest = [
             select(func.max(table.c.id)).scalar_subquery().label(name)
             for name, table in METADATA.tables.items()
         ]
         known_at = select(func.max(commits.c.known_at)).scalar_subquery()
         *ids, known = connection.execute(select(*newest, known_at)).one()
-        if not self._is_settled:
+        if not after:
             self._recent = RecentHeadlines()
         self._ids = {name: id_ or 0 for name, id_ in zip(METADATA.tables, ids, strict=True)}
         self._known_at = known or 0
@@ -387,6 +387,7 @@ class Recorder:
         )
         for text, event, began_at in connection.execute(recent):
             self._recent.add(story_text(text), event=event, began_s=began_at / 1e6)
+        self._is_settled = True
 
     def _check_clock(self) -> None:
         last = moment(self._known_at)

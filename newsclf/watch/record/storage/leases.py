@@ -87,7 +87,8 @@ class Leases:
             connection.execute(delete(_watches).where(_watches.c.id.in_(gone)))
             wanted = _resources(*units) | to_channels
             rows = [{"resource": resource} for resource in sorted(wanted)]
-            connection.execute(insert(_leases).on_conflict_do_nothing(), rows)
+            if rows:  # a watch of standard input alone wants nothing
+                connection.execute(insert(_leases).on_conflict_do_nothing(), rows)
             present = select(func.count(), _NOW).where(_watches.c.until >= _NOW)
             watches, clock = connection.execute(present).one()
             self._set_clock(clock)

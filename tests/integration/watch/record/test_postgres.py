@@ -16,7 +16,7 @@ from newsclf.watch.record.storage.address import DatabaseUrl
 from newsclf.watch.record.storage.errors import LeaseLostError
 from newsclf.watch.record.storage.postgresql_schema import SCHEMA
 from newsclf.watch.record.storage.schema import METADATA
-from newsclf.watch.record.storage.sharing import Sharing, Unit
+from newsclf.watch.record.storage.sharing import Share, Sharing, Unit
 from tests.support.cutting import CutLine, cut_line
 from tests.support.newsrecord import Clock, Feeds, contents, fetch, item
 from tests.support.postgres import PostgresServer
@@ -49,6 +49,30 @@ def pair(url: DatabaseUrl) -> Iterator[tuple[Feeds, Feeds]]:
 def test_bytes_that_are_not_unicode_are_refused_in_a_url(postgres_server: PostgresServer) -> None:
     with pytest.raises(ConfigError, match="can't read this URL"):
         Recorder(DatabaseUrl(postgres_server.url("postgres", user="%ff")))
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("127.0.0.1:99999999/news", "the port is not a number"),
+        ("db:0/news", "the port is not a number"),
+        ("one:5432,other:65536/news", "the port is not a number"),
+        ("db/news?port=abc", "the port is not a number"),
+        ("127.0.0.1/news?connect_timeout=abc", "one of its parameters .*connect_timeout"),
+        ("127.0.0.1/news?sslmode=maybe", "one of its parameters .*sslmode"),
+        ("127.0.0.1/news?keepalives_idle=x", "one of its parameters .*keepalives_idle"),
+        ("127.0.0.1/news?service=nowhere", "one of its parameters .*nowhere"),
+    ],
+)
+def test_a_wrong_parameter_is_no_database_that_is_away(part: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Recorder(DatabaseUrl(f"postgresql://{part}"))
+
+
+def test_a_wrong_port_of_the_environment_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", "99999999")
+    with pytest.raises(ConfigError, match="invalid port number"):
+        Recorder(DatabaseUrl("postgresql://127.0.0.1/news"))
 
 
 @pytest.mark.parametrize("columns", ["version text", "other int", "version int"])
@@ -180,6 +204,21 @@ def test_a_line_that_is_cut_makes_nothing_twice_and_loses_nothing(
     assert (len(rows["fetches"]), len(rows["items"]), len(rows["headlines"])) == (3, 2, 2)
 
 
+def test_a_line_that_is_cut_while_others_news_is_read_loses_none_of_it(
+    url: DatabaseUrl, line: CutLine
+) -> None:
+    database = url.text.rpartition("/")[2]
+    place = DatabaseUrl(f"postgresql://watcher@127.0.0.1:{line.port}/{database}?sslmode=disable")
+    one, other = Feeds(place), Feeds(url)
+    other.deliver("paper", item(PROFIT, id="p1"))
+    line.words = b"SELECT versions.text"
+    near = one.deliver("wire", item(f"{PROFIT} this year", id="g1"))
+    assert line.words == b"", "the line was cut"
+    for feeds in (one, other):
+        feeds.recorder.close()
+    assert (near.headlines, near.events) == (1, 0), "it is known to tell the same"
+
+
 # --- leases
 
 
@@ -205,6 +244,15 @@ def test_watches_share_sources_and_channels(pair: tuple[Feeds, Feeds]) -> None:
     one.leave()
     assert share(other) == set(UNITS)
     assert other.holds("webhook")
+
+
+def test_a_watch_of_standard_input_alone_has_nothing_to_share(
+    pair: tuple[Feeds, Feeds],
+) -> None:
+    one, other = (feeds.recorder.sharing() for feeds in pair)
+    for each in (one, other):
+        each.join("c0ffee")
+    assert one.renew([], []) == Share(watches=2)
 
 
 def test_what_a_watch_lost_it_can_not_record(pair: tuple[Feeds, Feeds]) -> None:
