@@ -308,10 +308,9 @@ class Watch:
                     await self._do(self._sharing.release, share.surplus)
                 for unit in mine - self._readers.keys():
                     self._readers[unit] = tasks.create_task(self._read(unit))
-                new_channels = share.channels - self._share.channels
                 before, self._share = self._share, replace(share, units=mine)
                 self._tell_share(before)
-                await self._send_to(new_channels)
+                await self._send_unsent()
                 self._news.set()
                 if self._sharing.renew_every_s is None:
                     return
@@ -346,9 +345,9 @@ class Watch:
             for name in unit & self._sources.followed.keys():
                 tasks.create_task(self._follow(name, self._sources.followed[name]))
 
-    async def _send_to(self, channels: Iterable[str]) -> None:
-        """Send what a killed watch had still to send."""
-        for channel in channels:
+    async def _send_unsent(self) -> None:
+        """Send what a killed watch had still to send, or this one while it had no lease."""
+        for channel in self._share.channels:
             since = self._now() - _RESENT_FOR
             for alert in await self._do(self._chain.unsent, channel, since=since):
                 self.outbox.send(alert, to=channel)
@@ -462,15 +461,13 @@ class Watch:
 
     async def _explain(self) -> None:
         """Weigh the words of what is shown, the newest first, while nothing waits for a score."""
-        tried: set[int] = set()
         while True:
             await asyncio.sleep(_EXPLAIN_EVERY_S)
             await self._all_scored.wait()
-            found = await self._do(self._chain.shown.unexplained, tried)
+            found = await self._do(self._chain.shown.next_to_explain)
             if found is None:
                 continue
             version, text = found
-            tried.add(version)
             with suppress(NewsclfError):  # the headline is shown without
                 _, words = await self.explain(text)
                 change = await self._do(self._chain.shown.explained, version, words)

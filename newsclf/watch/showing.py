@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -40,6 +40,8 @@ class _Entry:
     version: int
     sources: set[str]
     """Those that still show it."""
+    is_tried: bool = False
+    """Whether its words were to be weighed, whatever came of it."""
 
 
 class Shown:
@@ -99,17 +101,14 @@ class Shown:
         explained = Classification.of(Prediction(found.probabilities), words)
         return self._update(id_, classification=explained)
 
-    def unexplained(self, tried: Container[int]) -> tuple[int, str] | None:
-        """Version and text of the newest headline whose words have not been weighed.
+    def next_to_explain(self) -> tuple[int, str] | None:
+        """Version and text of the newest headline whose words are to be weighed; each comes once.
 
         Only the last few are looked at.
-
-        Args:
-            tried: Versions that are passed over.
         """
         for entry in islice(reversed(self._entries.values()), _EXPLAINED):
-            found = entry.headline.classification
-            if found is not None and not found.words and entry.version not in tried:
+            if entry.headline.classification is not None and not entry.is_tried:
+                entry.is_tried = True
                 return entry.version, entry.headline.title
         return None
 

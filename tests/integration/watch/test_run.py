@@ -1,0 +1,92 @@
+"""A watch as a whole, with its sources and channels in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from newsclf.contract.answers import Prediction
+from newsclf.predict.classifier import Classifier, Source
+from newsclf.watch.configuration import WatchSettings
+from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.record.recorder import BarEntries, Recorder
+from newsclf.watch.record.replay import Record
+from newsclf.watch.record.storage.sharing import Alone
+from newsclf.watch.run import WatchRequest, opened
+from newsclf.watch.signals.entries import alert_entry
+from newsclf.watch.signals.source_alerts import SourceAlert
+
+
+class Lapsing(Alone):
+    """A lease that has ended when the first alert is to be sent, and is renewed at once."""
+
+    def __init__(self) -> None:
+        self.renew_every_s = 0.0
+        self._held = iter([False])
+
+    def holds(self, channel: str) -> bool:
+        """Not at first."""
+        del channel
+        return next(self._held, True)
+
+
+def request(folder: Path, **delivery: object) -> WatchRequest:
+    settings = WatchSettings.model_validate(
+        {
+            "schema_version": 1,
+            "contact": "test@example.com",
+            "sources": [{"name": "own", "path": "news.jsonl"}],
+            "entity_list": "none",
+            "delivery": delivery,
+        }
+    )
+    (folder / "news.jsonl").touch()
+    return WatchRequest(
+        settings=settings,
+        folder=folder,
+        record=folder / "news.db",
+        classifier=Classifier(
+            lambda texts: [Prediction((0.1, 0.2, 0.7))] * len(texts),
+            Source("model", "a model", "5f" * 32, "here"),
+        ),
+        explains=False,
+        environ={},
+        stdin=io.BytesIO(),
+    )
+
+
+def test_an_alert_that_a_lapsed_lease_held_back_is_sent_once_the_lease_is_renewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = SourceAlert(
+        id="a1",
+        kind="silent",
+        source="own",
+        at=dt.datetime.now(dt.UTC),
+        verdict=Outcome.STALE,
+        words="stale",
+    )
+    with Recorder(tmp_path / "news.db") as recorder:
+        recorder.add_computed(
+            lambda _: BarEntries(alerts=[alert_entry(waiting)]), configuration=("d1", "{}")
+        )
+    monkeypatch.setattr(Recorder, "sharing", lambda _: Lapsing())
+    command = [sys.executable, "-c", "import sys; open(sys.argv[1], 'x')", str(tmp_path / "sent")]
+
+    async def until_it_is_sent() -> None:
+        async with asyncio.timeout(60), opened(request(tmp_path, command=command)) as watch:
+            running = asyncio.create_task(watch.run())
+            while not (tmp_path / "sent").exists():  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0)
+            await watch.outbox.settle_of("command")
+            running.cancel()
+
+    asyncio.run(until_it_is_sent())
+    with Record(tmp_path / "news.db") as record:
+        deliveries = [commit.delivery for commit in record.commits() if commit.delivery]
+    assert [(each.alert, each.delivered) for each in deliveries] == [("a1", True)]
