@@ -136,9 +136,9 @@ class Chain:
         sources = self._computation.sources
         for name, history in self._history.items():
             if history.last is not None:
-                found = self._health[name] = history.health(now=history.last.at)
-                if sources.at(history.last.at)[name] is None:  # asked before the window
-                    sources.add_verdict(name, history.last.at, found.live_until)
+                self._health[name] = history.health(now=history.last.at)
+            if not sources.knows(name) and (last := self._record.last_fetch(name)) is not None:
+                sources.add_verdict(name, last.fetched_at, last.live_until)  # before the window
         return [
             *self._shown_sources(self._health),
             *self.shown.headlines,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from newsclf.watch.record.rows import Commit
 from newsclf.watch.signals.aggregate import Coverage
@@ -35,19 +35,19 @@ class Sources:
         if source in self._verdicts:
             self._verdicts[source].append((known_at, live_until))
 
-    def at(self, at: dt.datetime) -> Mapping[str, bool | None]:
-        """Whether each source was live; None: it had not been asked."""
-        return {name: self._live(name, at) for name in self._verdicts}
+    def knows(self, source: str) -> bool:
+        """Whether there is a verdict on a source."""
+        return bool(self._verdicts.get(source))
 
     def coverage(self, at: dt.datetime) -> Coverage:
-        """How many were live."""
-        return Coverage(sum(bool(live) for live in self.at(at).values()), len(self._verdicts))
+        """How many were live at a time, which rises from call to call."""
+        return Coverage(sum(self._live(name, at) for name in self._verdicts), len(self._verdicts))
 
-    def _live(self, name: str, at: dt.datetime) -> bool | None:
+    def _live(self, name: str, at: dt.datetime) -> bool:
         verdicts = self._verdicts[name]
         while len(verdicts) > 1 and verdicts[1][0] <= at:
             verdicts.popleft()
-        if not verdicts or verdicts[0][0] > at:
-            return None
+        if not verdicts or verdicts[0][0] > at:  # not asked yet
+            return False
         until = verdicts[0][1]
         return until is not None and until >= at

@@ -19,6 +19,7 @@ from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.configuration import ReferenceData
 from newsclf.watch.signals.entries import alert_of
 from newsclf.watch.signals.source_alerts import SourceAlert
+from tests.support.newsrecord import HOUR, fetch
 from tests.support.records import NewRecord
 from tests.support.watching import BAR_S, SOURCES, Watching, configuration
 
@@ -171,6 +172,22 @@ def test_a_source_that_falls_silent_and_comes_back_is_told_once_each(watching: W
         watching.restart()
 
     assert kinds(watching) == [("wire", "silent"), ("wire", "back")]
+
+
+@pytest.mark.parametrize(
+    ("hours", "live_for_h", "live"), [(0, None, 0), (0, 10, 1), (5, None, 0), (5, 10, 1)]
+)
+def test_a_restart_goes_by_the_verdicts_on_record(
+    watching: Watching, hours: int, live_for_h: int | None, live: int
+) -> None:
+    now = watching.clock.now
+    until = now + live_for_h * HOUR if live_for_h is not None else None
+    watching.recorder.add_fetch(fetch("wire", now, live_until=until))
+    watching.clock.pass_(hours * HOUR)
+    watching.restart()
+    watching.pass_(BAR_S)
+
+    assert {entry.detail["sources_live"] for entry in watching.computed()[0]} == {live}
 
 
 def test_a_source_that_was_never_live_is_told_after_three_failures(watching: Watching) -> None:
