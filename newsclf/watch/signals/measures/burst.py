@@ -124,20 +124,21 @@ class Bursts:
         counts = [before.counts.get(group) for group in self._groups]
         hour = _hour(before.bar_s)
         if None not in counts:
-            local = dt.datetime.fromtimestamp(hour * HOUR_S, self._zone)
-            of_week = 24 * local.weekday() + local.hour
-            self._hours.append((hour, of_week, [count or 0 for count in counts]))
+            self._hours.append((hour, self._of_week(hour), [count or 0 for count in counts]))
         while self._hours and self._hours[0][0] < _hour(found.bar_s) - WEEKS * HOURS_OF_WEEK:
             self._hours.popleft()
         self._usual = None
+
+    def _of_week(self, hour: int) -> int:
+        """The hour of the week, by the local clock, in which an hour of UTC begins."""
+        local = dt.datetime.fromtimestamp(hour * HOUR_S, self._zone)
+        return 24 * local.weekday() + local.hour
 
     def _burst(self, place: int, count: int | None, at_s: float) -> Burst:
         if count is None or not self._hours:
             return Burst(count)
         shapes, hours, is_known = self._learned()
-        end = dt.datetime.fromtimestamp(np.nextafter(at_s, 0), self._zone)
-        begin = dt.datetime.fromtimestamp(np.nextafter(at_s - HOUR_S, 0), self._zone)
-        parts = [24 * each.weekday() + each.hour for each in (end, begin)]
+        parts = [self._of_week(_hour(at_s)), self._of_week(_hour(at_s - HOUR_S))]
         if not is_known[place, parts].all():
             return Burst(count)
         share = (at_s - _hour(at_s) * HOUR_S) / HOUR_S

@@ -95,6 +95,25 @@ def test_what_is_recorded_of_each_hour_restores_what_is_usual() -> None:
     assert take_bar(again, end_s + HOUR_S) == take_bar(once, end_s + HOUR_S)
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Australia/Adelaide", "Asia/Kathmandu"])
+def test_the_usual_is_that_of_the_same_hour_in_zones_of_half_hours_too(zone: str) -> None:
+    bursts = Bursts(("Apple",), bar_s=BAR_S, time_zone=zone)
+    number = 0
+    for hour in range(17 * 24):
+        busy = hour % 24 == 4
+        for bar in range(BARS_AN_HOUR):
+            at_s = MONDAY_S + hour * HOUR_S + bar * BAR_S
+            for _ in range(2 * busy):
+                number += 1
+                bursts.add(scored_row(number, at_s=at_s + 1, entities=("Apple",)))
+            take_bar(bursts, at_s + BAR_S)
+    busy_s = MONDAY_S + (17 * 24 + 4) * HOUR_S
+    watched(bursts, busy_s - HOUR_S, 1, 0)
+    usual = [take_bar(bursts, busy_s + n * BAR_S)["Apple"].usual for n in range(1, 7)]
+
+    assert usual == pytest.approx([12 * n / 6 for n in range(1, 7)], abs=1.5)
+
+
 def mid_p_deviate(count: int, distribution: Any) -> float:
     """By the tail that is smaller, as SciPy has it."""
     half = distribution.pmf(count) / 2
