@@ -41,9 +41,10 @@ MAX_MARKERS = 120
 """Headlines marked on a time line."""
 MAX_ALERTS = 100
 MAX_ENTITIES = 500
+"""Those that come first are shown; each bar brings the signals of all of them at once."""
 MAX_SOURCES = 1000
-MAX_WAITING = 512
-"""Messages that may wait for one page: ten seconds of 50 headlines each."""
+MAX_WAITING = MAX_ENTITIES + 500
+"""Messages that may wait for one page: a bar, and ten seconds of 50 headlines each."""
 MAX_PAGES = 16
 
 _K = TypeVar("_K")
@@ -137,7 +138,7 @@ class Hub:
         self._pages: set[Subscription] = set()
         self._listeners: list[Callable[[Change], None]] = []
         self._headlines: OrderedDict[str, Headline] = OrderedDict()
-        self._entities: OrderedDict[str | None, _Entity] = OrderedDict()
+        self._entities: dict[str | None, _Entity] = {None: _Entity()}
         self._sources: OrderedDict[str, SourceHealth] = OrderedDict()
         self._alerts: OrderedDict[str, Alert] = OrderedDict()
         self._drifts: dict[str, Drift] = {}
@@ -151,13 +152,21 @@ class Hub:
         """Take a change into the state, and send it to the open pages.
 
         A headline, a source or an alert replaces the one of the same id or name; a signal becomes
-        the newest point of its entity's time line. The oldest are let go beyond the limits.
+        the newest point of its entity's time line. The oldest are let go beyond the limits;
+        signals of entities beyond theirs go to listeners alone.
         """
+        if not isinstance(change, EntitySignal) or self._entity(change.entity) is not None:
+            self._keep(change)
+            self._send(change)
+        for callback in tuple(self._listeners):
+            callback(change)
+
+    def _keep(self, change: Change) -> None:
         if isinstance(change, Headline):
             _keep(self._headlines, change.id, change, MAX_HEADLINES)
             self._mark(change)
         elif isinstance(change, EntitySignal):
-            entity = self._entity(change.entity)
+            entity = self._entities[change.entity]
             entity.current = change
             entity.points.append(TimePoint(change.at, change.signal, change.low, change.high))
         elif isinstance(change, SourceHealth):
@@ -166,6 +175,8 @@ class Hub:
             self._drifts[change.measure] = change
         else:
             _keep(self._alerts, change.id, change, MAX_ALERTS)
+
+    def _send(self, change: Change) -> None:
         self._number += 1
         message = _message(_NAMES[type(change)], change, self._id(self._number))
         self._recent.append((self._number, message))
@@ -173,8 +184,6 @@ class Hub:
             page.put(message)
             if page.is_dropped:
                 self._pages.discard(page)
-        for callback in tuple(self._listeners):
-            callback(change)
 
     @contextmanager
     def listen(self, callback: Callable[[Change], None]) -> Iterator[None]:
@@ -249,10 +258,11 @@ class Hub:
             now=self._clock(),
         )
 
-    def _entity(self, name: str | None) -> _Entity:
-        if name not in self._entities:
-            _keep(self._entities, name, _Entity(), MAX_ENTITIES)
-        return self._entities[name]
+    def _entity(self, name: str | None) -> _Entity | None:
+        """What is kept of an entity; None beyond the limit, where it would push out another one."""
+        if name not in self._entities and len(self._entities) < MAX_ENTITIES:
+            self._entities[name] = _Entity()
+        return self._entities.get(name)
 
     def _mark(self, headline: Headline) -> None:
         """Update the marks of a headline on the time lines; a retracted one has none."""
@@ -261,7 +271,8 @@ class Hub:
         marker = marker_of(headline)
         if marker is not None:
             for name in headline.entities:
-                _keep(self._entity(name).markers, headline.id, marker, MAX_MARKERS)
+                if (named := self._entity(name)) is not None:
+                    _keep(named.markers, headline.id, marker, MAX_MARKERS)
 
     def _id(self, number: int) -> str:
         return f"{self._run}-{number}"

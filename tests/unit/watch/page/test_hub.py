@@ -183,6 +183,24 @@ def test_nothing_grows_without_bound() -> None:
     assert max(len(entity.markers) for entity in state.entities) <= hubs.MAX_MARKERS
 
 
+def test_a_watch_list_beyond_the_limit_keeps_its_time_lines_and_its_pages() -> None:
+    hub = hub_with()
+    names = [None, *(f"entity {number}" for number in range(hubs.MAX_ENTITIES + 100))]
+    page = hub.subscribe()
+    heard: list[Change] = []
+    with hub.listen(heard.append):
+        for at in range(3):
+            read(page)
+            for name in names:
+                hub.publish(signal(name, at))
+
+    entities = hub.state().entities
+    assert [each.current.entity for each in entities] == names[: hubs.MAX_ENTITIES]
+    assert {len(each.points) for each in entities} == {3}
+    assert not page.is_dropped
+    assert len(heard) == 3 * len(names), "listeners get all"
+
+
 @given(st.text(st.characters(exclude_categories=[])))
 def test_no_text_breaks_the_frame_of_a_message(text: str) -> None:
     hub = hub_with()
