@@ -206,12 +206,15 @@ class Record:
 
     def configurations(self) -> list[str]:
         """Contents of the configurations of signals, the one that was used last at the end."""
-        query = (
-            select(configurations.c.content)
-            .join(signals, signals.c.configuration_id == configurations.c.id)
-            .group_by(configurations.c.id)
-            .order_by(func.max(signals.c.id))
+        # The last of each by the index of its bars: a record has millions of signals.
+        of_it = select(signals.c.id).where(signals.c.configuration_id == configurations.c.id)
+        last = (
+            of_it.order_by(signals.c.bar_at.desc(), signals.c.entity.desc())
+            .limit(1)
+            .scalar_subquery()
         )
+        used = select(configurations.c.content, last.label("last")).subquery()
+        query = select(used.c.content).where(used.c.last.is_not(None)).order_by(used.c.last)
         return self._database.read(lambda connection: list(connection.execute(query).scalars()))
 
     def text(self, digest: str) -> str | None:
@@ -413,14 +416,14 @@ def _commits(connection: Connection, after: int, upto: int) -> list[Commit]:
             .where(column.c.commit_id > after, column.c.commit_id <= upto)
             .order_by(column.c.id)
         ).mappings()
-        found: defaultdict[int, tuple[_T, ...]] = defaultdict(tuple)
+        found: defaultdict[int, list[_T]] = defaultdict(list)
         for row in rows:
-            found[row["of_commit"]] += (make(row),)
-        return found
+            found[row["of_commit"]].append(make(row))
+        return {commit: tuple(of_it) for commit, of_it in found.items()}
 
     fetched = by_commit(select(fetches), fetches, _fetch)
     sighted = by_commit(
-        select(items, headlines.c.event_id).join(headlines, headlines.c.id == items.c.headline_id),
+        _SIGHTINGS,
         items,
         _sighting,
     )
@@ -460,6 +463,10 @@ def _commits(connection: Connection, after: int, upto: int) -> list[Commit]:
     return found
 
 
+_SIGHTINGS = select(
+    # Not whole items: their raw texts are most of a record.
+    *(items.c.id, items.c.headline_id, items.c.source, items.c.title, headlines.c.event_id)
+).join(headlines, headlines.c.id == items.c.headline_id)
 _VERSIONS = (
     select(
         versions,
