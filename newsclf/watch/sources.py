@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from newsclf.watch.configuration import STDIN, Source, WatchSettings, key_of, vendor_of
 from newsclf.watch.feeds.asking import Asked, Feed, Fetches, NewsApi
@@ -99,10 +99,11 @@ def make_sources(
 
 
 def keys_in(url: str) -> tuple[str, ...]:
-    """What in the address of a feed may be a key: the password, and parameters named so."""
+    """What in the address of a feed may be a key: user, password, and parameters named so."""
     parts = urlsplit(url)
     named = [value for name, value in parse_qsl(parts.query) if _KEY_NAMES.search(name)]
-    return tuple(each for each in (parts.password or "", *named) if len(each) >= _SHORTEST_KEY)
+    logins = [unquote(each or "") for each in (parts.username, parts.password)]
+    return tuple(each for each in (*logins, *named) if len(each) >= _SHORTEST_KEY)
 
 
 def units_of(sources: Sources) -> list[Unit]:

@@ -141,6 +141,19 @@ def test_which_parameters_may_be_keys(query: str, keys: tuple[str, ...]) -> None
     assert keys_in(f"https://news.example.com/rss?{query}") == keys
 
 
+@pytest.mark.parametrize(
+    ("login", "keys"),
+    [
+        ("ada:s3cret-pass@", ("s3cret-pass",)),
+        ("s3cret-token@", ("s3cret-token",)),
+        ("s3cret-token:x@", ("s3cret-token",)),
+        ("ada:s3cret%2Fpass@", ("s3cret/pass",)),
+    ],
+)
+def test_a_login_may_be_a_key(login: str, keys: tuple[str, ...]) -> None:
+    assert keys_in(f"https://{login}news.example.com/rss") == keys
+
+
 def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in ("settings", "elsewhere"):
         (tmp_path / place).mkdir()
