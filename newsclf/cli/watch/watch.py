@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,11 +226,21 @@ async def _watch(
                 f"{count} recent headlines were scored by another model and don't count;"
                 " --rescore scores them again"
             )
-        try:
-            async with asyncio.timeout(duration_s):
-                await watching.run()
-        except TimeoutError:
-            return
+        await run_for(duration_s, watching.run())
+
+
+async def run_for(duration_s: float | None, work: Awaitable[None]) -> None:
+    """Wait for work until it ends, or until a duration is over; None: for ever.
+
+    Raises:
+        Exception: What the work raised; a time-out of its own is none of these.
+    """
+    try:
+        async with asyncio.timeout(duration_s) as limit:
+            await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from rich.console import Console
 from newsclf.cli.console import Output
 from newsclf.cli.watch.live import live_view
 from newsclf.cli.watch.stream import json_stream
+from newsclf.cli.watch.watch import run_for
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.page.hub import Change
 from newsclf.watch.page.view import SourceHealth
@@ -92,6 +93,19 @@ def test_an_error_of_the_watch_is_raised_as_it_is() -> None:
 
     with pytest.raises(ValueError, match="of the watch"):
         asyncio.run(run())
+
+
+def test_a_watch_ends_after_its_duration_and_a_time_out_in_it_is_an_error() -> None:
+    async def time_out() -> None:
+        raise TimeoutError("of a disk")
+
+    async def for_ever() -> None:
+        await asyncio.Event().wait()
+
+    asyncio.run(run_for(0.0, for_ever()))
+    for duration_s in (None, 60.0):
+        with pytest.raises(TimeoutError, match="of a disk"):
+            asyncio.run(run_for(duration_s, time_out()))
 
 
 def test_a_stopped_reader_does_not_stop_the_watch() -> None:
