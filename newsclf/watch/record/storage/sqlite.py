@@ -146,8 +146,12 @@ def _open_to_write(path: Path) -> Engine:
         os.fchmod(descriptor, PRIVATE)
         os.close(descriptor)
     engine = _engine(path, "mode=rw", begin="BEGIN IMMEDIATE")
-    with _explained(path), engine.connect() as connection:
-        _migrate(connection, path)
+    try:
+        with _explained(path), engine.connect() as connection:
+            _migrate(connection, path)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -206,8 +210,8 @@ def _explained(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
-        problem = _explanation(path, error.orig)
+    except (DBAPIError, sqlite3.Error) as error:  # the latter of the driver, used alone
+        problem = _explanation(path, error.orig if isinstance(error, DBAPIError) else error)
         if problem is None:
             raise
         raise problem from error

@@ -14,7 +14,7 @@ from newsclf.common.errors import DataError, NewsclfError, StateError
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Score
-from newsclf.watch.record.storage import schema
+from newsclf.watch.record.storage import schema, sqlite
 from newsclf.watch.record.storage.sqlite import SqliteToWrite, check
 from tests.support.newsrecord import HOUR, START, Clock, Feeds, contents, item
 
@@ -89,6 +89,18 @@ def test_a_second_writer_is_refused_and_readers_see_whole_commits(path: Path) ->
         assert first.versions
         assert len(list(replay)) == 1, "a replay ends where the record ended when it began"
         assert len(list(reader.commits())) == 3
+    Recorder(path, now=Clock()).close()
+
+
+def test_a_file_that_another_program_reads_while_it_is_opened_is_told_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT_S", 0)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")  # as sqlite3's .recover leaves it
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM commits").fetchall()
+        assert "another program holds the file" in refusal(path).message
     Recorder(path, now=Clock()).close()
 
 
