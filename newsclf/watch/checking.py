@@ -8,6 +8,7 @@ import io
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +74,8 @@ async def check(
             now=_now,
         )
         for followed in sources.followed.values():
-            return await anext(followed.answers())
+            async with aclosing(followed.answers()) as answers:
+                return await anext(answers)
         [one] = sources.asked.values()
         gate = gates.setdefault(one.asked.host, HostGate(timing, at_once=2, apart_s=1.0))
         async with gate.turn():

@@ -14,7 +14,7 @@ import stat
 import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
@@ -102,14 +102,14 @@ class Files:
         self._looked_at: dict[Path, tuple[int, ...]] = {}
         """What each file was when all of it had been read."""
 
-    async def answers(self) -> AsyncIterator[Answered]:
+    async def answers(self) -> AsyncGenerator[Answered, None]:
         """What was added, without end: an answer for each handful, at least one for each look."""
         while True:
-            looked = self._answered([], "")
+            problem: str | None = None
             try:
                 files = await asyncio.to_thread(files_of, self._path)
             except DataError as error:
-                files, looked = [], self._answered([], "", problem=error.message)
+                files, problem = [], error.message
             for file in files:
                 try:
                     added = self._added(file)
@@ -119,8 +119,8 @@ class Files:
                         # Behind the answer: what was not taken is read again.
                         self._places[file] = place
                 except DataError as error:  # the other files can be read
-                    looked = self._answered([], "", problem=error.message)
-            yield looked
+                    problem = error.message
+            yield self._answered([], "", problem=problem)
             await self._sleep(self._every_s)
 
     def _answered(self, lines: list[_Line], name: str, problem: str | None = None) -> Answered:
@@ -177,7 +177,7 @@ class Pipe:
         self._now = now
         self._every_s = every_s if every_s is not None else _OPEN_EVERY_S
 
-    async def answers(self) -> AsyncIterator[Answered]:
+    async def answers(self) -> AsyncGenerator[Answered, None]:
         """What comes, until the stream ends."""
         loop = asyncio.get_running_loop()
         room = threading.Semaphore(_UNTAKEN)

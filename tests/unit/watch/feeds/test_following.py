@@ -7,10 +7,11 @@ import datetime as dt
 import errno
 import gzip
 import io
+import itertools
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,6 +76,23 @@ def test_lines_that_are_added_arrive_once(tmp_path: Path) -> None:
 
     assert [titles(answers) for answers in found] == [["One", "Two"], ["Three"], []]
     assert [answered.outcome for answered in found[2]] == [Outcome.OK]
+
+
+def test_answers_are_in_the_order_of_their_times(tmp_path: Path) -> None:
+    path = tmp_path / "news.jsonl"
+    path.write_bytes(line("Profit rises") + b"{broken\n")
+    minutes = itertools.count()
+    files = Files(
+        path, zone=None, every_s=None, now=lambda: NOW + dt.timedelta(minutes=next(minutes))
+    )
+
+    async def two() -> list[Answered]:
+        async with aclosing(files.answers()) as answers:
+            return [await anext(answers), await anext(answers)]
+
+    first, look = asyncio.run(two())
+    assert (first.outcome, look.outcome) == (Outcome.REPAIRED, Outcome.OK)
+    assert first.at < look.at
 
 
 def test_a_line_that_is_being_written_waits_for_its_end(tmp_path: Path) -> None:
