@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -116,16 +117,20 @@ def by_day(prices: Prices, news: Sequence[News], time_s: Callable[[News], float 
     """
     columns = {entity: number for number, entity in enumerate(prices.entities)}
     timed = sorted(
-        (at_s, each)
-        for each in news
-        if each.entity in columns and (at_s := time_s(each)) is not None
+        (
+            (at_s, each)
+            for each in news
+            if each.entity in columns and (at_s := time_s(each)) is not None
+        ),
+        key=itemgetter(0),
     )
     first: dict[tuple[str, int], int] = {}
     cells: dict[tuple[int, int], dict[int, list[News]]] = {}
     for at_s, each in timed:
         day = trading_day(prices, at_s)
+        is_first = first.setdefault((each.entity, each.event), day) == day
         # Before the first close there is no return that the day could be compared with.
-        if day in (0, len(prices.days)) or first.setdefault((each.entity, each.event), day) != day:
+        if not is_first or day in (0, len(prices.days)):
             continue
         of_cell = cells.setdefault((day, columns[each.entity]), {})
         of_cell.setdefault(each.event, []).append(each)

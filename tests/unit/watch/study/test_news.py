@@ -49,6 +49,20 @@ def test_an_event_counts_once_and_on_its_first_day() -> None:
     assert by_day(PRICES, told, lambda each: each.published_s).days.tolist() == []
 
 
+@pytest.mark.parametrize("later", [None, 2])
+def test_an_event_of_a_day_that_can_not_be_used_is_no_news_the_day_after(later: int | None) -> None:
+    before = News("Entity 2", 1, 0.8, "Profit rises", at(10, day=0))
+    told = [before, before._replace(known_s=at(10, day=1), published_s=later)]
+
+    assert by_day(PRICES, told, lambda each: each.known_s).days.tolist() == []
+
+
+def test_headlines_in_the_same_words_at_the_same_time_are_both_counted() -> None:
+    told = [News("Entity 2", 1, 0.8, "Profit rises", at(10), when) for when in (None, at(9))]
+
+    assert by_day(PRICES, told, lambda each: each.known_s).scores.tolist() == [0.8]
+
+
 def test_a_signal_at_the_close_is_too_late_for_it() -> None:
     table = signal_table(
         PRICES,
