@@ -24,17 +24,16 @@ from newsclf.watch.page.hub import Change
 from newsclf.watch.page.view import Headline
 from newsclf.watch.record.recorder import Added, BarEntries, Recorder
 from newsclf.watch.record.replay import Record
-from newsclf.watch.record.rows import Commit, Computed, Fetch, Score
+from newsclf.watch.record.rows import Commit, Computed, Delivery, Fetch, Score
 from newsclf.watch.record.storage.sharing import Sharing
 from newsclf.watch.showing import Shown, drift, source_health
 from newsclf.watch.signals.aggregate import bar_ends, utc
 from newsclf.watch.signals.computation import Computation
 from newsclf.watch.signals.configuration import Configuration, ReferenceData
-from newsclf.watch.signals.delivery import AnyAlert, Delivery
+from newsclf.watch.signals.delivery import AnyAlert
 from newsclf.watch.signals.entries import (
     alert_entry,
     alert_of,
-    delivery_entry,
     signal_entry,
     signal_of,
 )
@@ -288,7 +287,7 @@ class Chain:
         Raises:
             StateError: The record can't be written.
         """
-        self._recorder.add_delivery(delivery_entry(delivery))
+        self._recorder.add_delivery(delivery)
 
     def advance(self) -> Step:
         """Take in what has been added to the record, by this watch and by others."""

@@ -149,9 +149,8 @@ class WebhookSettings(StrictRecord):
 
 
 class DeliverySettings(StrictRecord):
-    """Where alerts go."""
+    """Where alerts go, beside the terminal and the page."""
 
-    terminal: bool = True
     webhook: WebhookSettings | None = None
     command: Annotated[tuple[str, ...] | None, AfterValidator(_program)] = None
     """Program and arguments; it gets the alert as JSON on standard input."""

@@ -41,12 +41,12 @@ from newsclf.watch.page.hub import Hub
 from newsclf.watch.page.view import Watched
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
-from newsclf.watch.record.rows import Fetch
+from newsclf.watch.record.rows import Delivery, Fetch
 from newsclf.watch.record.storage.address import Place
 from newsclf.watch.record.storage.errors import DatabaseAwayError, LeaseLostError
 from newsclf.watch.record.storage.sharing import Share, Sharing, Unit
 from newsclf.watch.signals.configuration import Configuration, ReferenceData
-from newsclf.watch.signals.delivery import Delivery, Outbox
+from newsclf.watch.signals.delivery import Outbox
 from newsclf.watch.sources import AskedSource, Sources, make_sources, sharing, units_of
 
 log = logging.getLogger(__name__)
@@ -90,18 +90,6 @@ class WatchRequest:
     """Whether sources and the webhook may be on this machine and its networks."""
     rescore: bool = False
     """Score the headlines that count and were scored by another model."""
-
-    @property
-    def configuration(self) -> Configuration:
-        """What its signals are computed with."""
-        source = self.classifier.source
-        engine = "onnxruntime int8" if source.kind == "model" else "deployment"
-        return configuration_of(self.settings, source.digest, engine, self.reference)
-
-    @property
-    def reference(self) -> ReferenceData:
-        """The list of companies and the hours of trading."""
-        return reference_of(self.settings, self.folder)
 
 
 def reference_of(settings: WatchSettings, folder: Path) -> ReferenceData:
@@ -166,8 +154,16 @@ async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
         )
         recorder = stack.enter_context(await _recorder(request.record, sources.secrets))
         record = stack.enter_context(Record(request.record, waits=True))
+        reference = reference_of(request.settings, request.folder)
+        scored_by = request.classifier.source
+        configuration = configuration_of(
+            request.settings,
+            scored_by.digest,
+            "onnxruntime int8" if scored_by.kind == "model" else "deployment",
+            reference,
+        )
         share = recorder.sharing()
-        share.join(request.configuration.digest)
+        share.join(configuration.digest)
         stack.callback(_leave, share)
         # One thread, so that steps come one after the other, and end before the record closes.
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="record"))
@@ -175,9 +171,7 @@ async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
         classifying = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="classify"))
         stack.callback(record.stop_waiting)
         stack.callback(recorder.stop_waiting)
-        chain = Chain(
-            recorder, record, request.configuration, sharing=share, reference=request.reference
-        )
+        chain = Chain(recorder, record, configuration, sharing=share, reference=reference)
         watch = Watch(
             request,
             _Recording(recorder, record, share, chain),

@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import statistics
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,22 +89,8 @@ class SourceHealth:
     """Arrivals that the rhythm expected since the last one, while the source was watched."""
     lag_median_s: float | None = None
     """From published to seen, of the last 100 answers with something new after the first."""
-    lag_p95_s: float | None = None
     moved_to: str | None = None
     """New address, if the last three answers named the same."""
-
-
-def health_of(observations: Iterable[Observation], *, now: dt.datetime) -> SourceHealth:
-    """Judge a source by its history.
-
-    Args:
-        observations: In the order of their times, none after `now`. The last eight weeks count.
-        now: The moment to judge, in UTC.
-    """
-    history = History()
-    for observation in observations:
-        history.add(observation)
-    return history.health(now=now)
 
 
 def recorded_history(record: Record, source: str, *, now: dt.datetime) -> History:
@@ -205,9 +191,7 @@ class History:
         paused = now > until
         down = failures >= _FAILURES_UNTIL_DOWN or outcome in _DEFINITE
         live = len(watched.hours) > 0 and not (paused or down or outcome is Outcome.STALE)
-        lags_s = sorted(
-            lag_s for at, lags in self._lags_s if at >= since.timestamp() for lag_s in lags
-        )
+        lags_s = [lag_s for at, lags in self._lags_s if at >= since.timestamp() for lag_s in lags]
         health = SourceHealth(
             outcome=outcome,
             live=live,
@@ -222,7 +206,6 @@ class History:
             usual_gap_s=rhythm.usual_gap_s if rhythm else None,
             missed=missed,
             lag_median_s=statistics.median(lags_s) if lags_s else None,
-            lag_p95_s=lags_s[int(0.95 * (len(lags_s) - 1))] if lags_s else None,
             moved_to=_moved_to(recent),
         )
         return _with_words(health, last, paused=paused)

@@ -188,7 +188,7 @@ class Delivery:
     delivered: bool
     attempts: int
     problem: str | None = None
-    """Why the last attempt failed."""
+    """Why the last attempt failed, without address, key or what the receiver wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -322,26 +322,6 @@ class Aggregate:
         )
 
 
-def replay(
-    rows: Iterable[ScoredRow],
-    aggregate: Aggregate,
-    ends_s: Iterable[float],
-    coverage_at: Callable[[float], Coverage],
-) -> Iterator[list[Signal]]:
-    """Signals at each bar's end, as they were or would have been live.
-
-    Args:
-        rows: The record, in any order; those that were known after the last bar change nothing.
-        aggregate: A new one.
-        ends_s: Rising; see `bar_ends`.
-        coverage_at: How many sources were live at a time.
-    """
-    for row in rows:
-        aggregate.add(row)
-    for end_s in ends_s:
-        yield aggregate.at(end_s, coverage_at(end_s))
-
-
 def counts_from(settings: SignalSettings, clock: MarketClock) -> Callable[[float], float]:
     """Of a time, the earliest beginning of an event that may still count then."""
     return partial(clock.before, span_s=_HALF_LIVES * settings.half_life_s)

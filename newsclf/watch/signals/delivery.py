@@ -1,4 +1,4 @@
-"""Deliver alerts: as text for a terminal, to a command, and each channel by itself.
+"""Deliver alerts: to a command, and each channel by itself.
 
 A failed delivery delays nothing: `Outbox` gives each channel a queue and records what became of
 each alert. `webhook.py` has the other channel.
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from newsclf.common.errors import reason_of
-from newsclf.common.records import StrictRecord
 from newsclf.common.visible import visible
+from newsclf.watch.record.rows import Delivery
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.measures.drift import DriftAlert
 from newsclf.watch.signals.source_alerts import SourceAlert
@@ -31,18 +31,6 @@ _SHOWN_BYTES = 300
 _LONGEST_QUEUE = 1000
 
 
-class Delivery(StrictRecord):
-    """What became of sending an alert to a channel."""
-
-    alert: str
-    """Its id."""
-    channel: str
-    delivered: bool
-    attempts: int
-    problem: str | None = None
-    """Why the last attempt failed, without address, key or what the receiver wrote."""
-
-
 class Channel(Protocol):
     """Where alerts go."""
 
@@ -52,24 +40,6 @@ class Channel(Protocol):
 
     async def deliver(self, alert: AnyAlert) -> Delivery:
         """Send an alert and say what became of it."""
-
-
-def alert_line(alert: AnyAlert) -> str:
-    """An alert on one line, safe for a terminal, with the headline that moved it most."""
-    when = f"{alert.at:%Y-%m-%d %H:%M:%S} UTC"
-    if isinstance(alert, SourceAlert):
-        state = "is silent" if alert.kind == "silent" else "is back"
-        return visible(f"{when} source {alert.source} {state}: {alert.words}")
-    if isinstance(alert, DriftAlert):
-        return visible(f"{when} drift: {alert.words}")
-    about = "all headlines" if alert.entity is None else alert.entity
-    found = alert.signal
-    score = "no news" if found.score is None else f"{found.score:+.2f}"
-    moved = f": {alert.evidence[0].title}" if alert.evidence else ""
-    return visible(
-        f"{when} {alert.direction} alert {alert.kind} on {about}, "
-        f"{score} ({found.events} events, {found.sources} sources){moved}"
-    )
 
 
 def alert_body(alert: AnyAlert) -> bytes:

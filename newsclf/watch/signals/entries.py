@@ -1,11 +1,11 @@
-"""Entries of the record for signals, alerts and their deliveries, and back."""
+"""Entries of the record for signals and alerts, and back."""
 
 from __future__ import annotations
 
 from newsclf.watch.record import rows as record
 from newsclf.watch.signals.aggregate import Evidence, Signal
 from newsclf.watch.signals.alerts import Alert
-from newsclf.watch.signals.delivery import AnyAlert, Delivery
+from newsclf.watch.signals.delivery import AnyAlert
 from newsclf.watch.signals.measures.drift import DriftAlert
 from newsclf.watch.signals.source_alerts import SourceAlert
 
@@ -38,11 +38,6 @@ def alert_entry(alert: AnyAlert) -> record.Alert:
         rule, entity = _DRIFT, alert.measure
     detail = alert.model_dump(mode="json")
     return record.Alert(id=alert.id, rule=rule, entity=entity, detail=detail, evidence=evidence)
-
-
-def delivery_entry(delivery: Delivery) -> record.Delivery:
-    """What became of an alert, as the record keeps it."""
-    return record.Delivery(**delivery.model_dump())
 
 
 def signal_of(entry: record.Signal) -> Signal:

@@ -21,8 +21,9 @@ from newsclf.common.urls import is_loopback
 from newsclf.deploy.http_headers import retry_after_s
 from newsclf.watch.feeds.fetching.addresses import refusal_of_url
 from newsclf.watch.feeds.fetching.connections import AddressRefusedError, CheckedBackend, Resolver
+from newsclf.watch.record.rows import Delivery
 from newsclf.watch.signals.aggregate import utc
-from newsclf.watch.signals.delivery import AnyAlert, Delivery, alert_body
+from newsclf.watch.signals.delivery import AnyAlert, alert_body
 
 _ATTEMPTS = 5
 _FIRST_WAIT_S = 1.0

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from newsclf.watch.signals.delivery import Delivery
+from newsclf.watch.record.rows import Delivery
 from newsclf.watch.signals.webhook import CheckedPost, Webhook, post_to
 from tests.support.recorder import recorder
 from tests.support.watch_builders import MORNING_S, alert

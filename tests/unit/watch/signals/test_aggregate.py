@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsclf.watch.signals.aggregate import Aggregate, Coverage, Signal, bar_ends, replay
+from newsclf.watch.signals.aggregate import Aggregate, Coverage, Signal, bar_ends
 from newsclf.watch.signals.measures.trading_time import MarketClock, load_calendar
 from newsclf.watch.signals.rows import ScoredRow
 from newsclf.watch.signals.settings import SignalSettings
@@ -29,8 +29,10 @@ def aggregate(**more: Any) -> Aggregate:
 
 
 def signals(rows: list[ScoredRow], at_s: float, **more: Any) -> dict[str | None, Signal]:
-    (found,) = replay(rows, aggregate(**more), [at_s], lambda _: COVERAGE)
-    return {signal.entity: signal for signal in found}
+    book = aggregate(**more)
+    for row in rows:
+        book.add(row)
+    return {signal.entity: signal for signal in book.at(at_s, COVERAGE)}
 
 
 @st.composite

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from newsclf.watch.record.rows import Delivery
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.delivery import (
     AnyAlert,
     Command,
-    Delivery,
     Outbox,
-    alert_line,
 )
 from tests.support.watch_builders import alert
 
@@ -204,20 +203,3 @@ def test_a_queue_has_an_end() -> None:
     assert [found.problem for found in recorded if not found.delivered] == [
         "1000 others are waiting"
     ]
-
-
-@pytest.mark.parametrize(
-    ("sent", "expected"),
-    [
-        (
-            alert(),
-            "negative alert raised on Apple, -0.60 (5 events, 2 sources): Korvath Bank warns",
-        ),
-        (
-            alert("\x1b[2J\ngone", entity=None),
-            r"negative alert raised on all headlines, -0.60 (5 events, 2 sources): \x1b[2J\ngone",
-        ),
-    ],
-)
-def test_a_line_for_the_terminal(sent: Alert, expected: str) -> None:
-    assert alert_line(sent) == f"2026-09-21 14:13:20 UTC {expected}"
