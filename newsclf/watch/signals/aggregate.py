@@ -20,32 +20,25 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from heapq import heappop, heappush, nsmallest
-from itertools import chain, count
+from heapq import heappop, heappush
+from itertools import count
 from typing import NamedTuple
 
 from newsclf.common.records import StrictRecord
-from newsclf.watch.signals.measures.bootstrap import (
-    Replicated,
-    interval,
-    no_replicates,
-    replicates,
-)
+from newsclf.watch.signals.measures.bootstrap import interval
 from newsclf.watch.signals.measures.trading_time import MarketClock
 from newsclf.watch.signals.rows import ScoredRow
-from newsclf.watch.signals.score import event_score, headline_score
+from newsclf.watch.signals.score import headline_score
 from newsclf.watch.signals.settings import SignalSettings
+from newsclf.watch.signals.spans import MOST_EVIDENCE, MOST_RELEVANT, Span, Summing, Sums
 
 _SPANS_PER_HALF_LIFE = 8
 _HALF_LIVES = 8
 """After these an event no longer counts."""
 _SPANS = _SPANS_PER_HALF_LIFE * _HALF_LIVES
-MOST_RELEVANT = 100
-_MOST_EVIDENCE = 20
-"""Headlines that are given as evidence, those that moved the score most."""
 
 
 class Coverage(NamedTuple):
@@ -156,7 +149,7 @@ class Aggregate:
         """
         self._settings = settings
         self._clock = clock or MarketClock()
-        self._summing = _Summing(settings, source_weights or {})
+        self._summing = Summing(settings, source_weights or {})
         self._configuration = configuration
         self._span_s = settings.half_life_s / _SPANS_PER_HALF_LIFE
         self._groups = {entity: _Group() for entity in (None, *entities)}
@@ -213,7 +206,7 @@ class Aggregate:
         ]
         found.sort(key=lambda item: (-abs(item.score * item.weight), item.item))
         items = sum(total.items for total in totals)
-        return Evidence(tuple(found[:_MOST_EVIDENCE]), max(0, items - _MOST_EVIDENCE))
+        return Evidence(tuple(found[:MOST_EVIDENCE]), max(0, items - MOST_EVIDENCE))
 
     def _span(self, time_s: float) -> int:
         return math.floor(self._clock.at(time_s) / self._span_s)
@@ -241,7 +234,7 @@ class Aggregate:
                 if group := self._groups.get(entity):
                     group.span(number).leave_out(row, entity)
 
-    def _spans_of(self, row: ScoredRow) -> Iterator[_Span]:
+    def _spans_of(self, row: ScoredRow) -> Iterator[Span]:
         """Where a row is counted or left out."""
         number = self._span(row.event_began_s)
         yield self._groups[None].span(number)
@@ -270,7 +263,7 @@ class Aggregate:
         ]
         settings = self._settings
 
-        def score(sums: Sequence[tuple[float, _Sums]]) -> tuple[float | None, float]:
+        def score(sums: Sequence[tuple[float, Sums]]) -> tuple[float | None, float]:
             weight = math.fsum(decay * each.weight for decay, each in sums)
             product = math.fsum(decay * each.product for decay, each in sums)
             return (product / (settings.shrinkage + weight) if weight else None), weight
@@ -322,6 +315,16 @@ class Aggregate:
         )
 
 
+@dataclass(slots=True)
+class _Group:
+    """The headlines of an entity, or all, by the span in which their event began."""
+
+    spans: dict[int, Span] = field(default_factory=dict)
+
+    def span(self, number: int) -> Span:
+        return self.spans.setdefault(number, Span())
+
+
 def counts_from(settings: SignalSettings, clock: MarketClock) -> Callable[[float], float]:
     """Of a time, the earliest beginning of an event that may still count then."""
     return partial(clock.before, span_s=_HALF_LIVES * settings.half_life_s)
@@ -336,236 +339,3 @@ def bar_ends(after_s: float, until_s: float, bar_s: float) -> Iterator[float]:
 def utc(time_s: float) -> dt.datetime:
     """A time in seconds since 1970 as a date and time, UTC."""
     return dt.datetime.fromtimestamp(time_s, dt.UTC)
-
-
-class _Sums(NamedTuple):
-    """Σ w and Σ w·s of some events, as of the end of their span."""
-
-    weight: float
-    product: float
-
-
-class _Total(NamedTuple):
-    """A span summed up, as of its end."""
-
-    sums: _Sums
-    without_moves: _Sums
-    replicated: Replicated
-    events: int
-    items: int
-    moves: int
-    sources: frozenset[str]
-    strongest: tuple[tuple[ScoredRow, float], ...]
-    """Rows that may be among the evidence, each with its share of the relevance of its event. As
-    they all fade alike, the strongest of a span remain so."""
-
-
-@dataclass(slots=True)
-class _Summing:
-    """What sums depend on beside the rows."""
-
-    settings: SignalSettings
-    source_weights: Mapping[str, float]
-
-    def decay(self, age_s: float) -> float:
-        return math.exp2(-age_s / self.settings.half_life_s)
-
-    def source_weight(self, row: ScoredRow) -> float:
-        return max(self.source_weights.get(source, 1.0) for source in row.sources)
-
-
-class _EventFigures(NamedTuple):
-    """What an event adds to its span, as of the span's end."""
-
-    sums: _Sums
-    without_moves: _Sums
-    probabilities: tuple[float, float, float]
-    """The mean of its tellings, by their weights."""
-    sources: frozenset[str]
-    moves: int
-    strengths: tuple[tuple[float, int, ScoredRow, float], ...]
-    """For each of its rows minus its share of the product, its item, the row, and its share of the
-    event's relevance: in the order of evidence."""
-
-
-class _Telling(NamedTuple):
-    """Copies of a headline, which weigh as one."""
-
-    copies: Sequence[ScoredRow]
-    relevance: float
-    """With novelty and source, and without decay."""
-
-
-@dataclass(slots=True)
-class _Event:
-    """What happened, as several headlines tell it."""
-
-    began_s: float
-    """By the clock of ages."""
-    rows: dict[int, ScoredRow] = field(default_factory=dict)
-    """By item."""
-    relevance: dict[int, int] = field(default_factory=dict)
-    """By item, from 0 to 100."""
-    figures: _EventFigures | None = None
-    """None after a change."""
-
-    def summed(self, end_s: float, by: _Summing) -> _EventFigures:
-        if self.figures is None:
-            rows = list(self.rows.values())
-            faded = by.decay(end_s - self.began_s)
-            tellings = self._tellings(rows, by)
-            others = [row for row in rows if not row.reports_move]
-            sums = _sums(tellings, faded)
-            self.figures = _EventFigures(
-                sums=sums,
-                without_moves=sums
-                if len(others) == len(rows)
-                else _sums(self._tellings(others, by), faded),
-                probabilities=_mean_probabilities(tellings),
-                sources=frozenset(source for row in rows for source in row.sources),
-                moves=len(rows) - len(others),
-                strengths=tuple(_strengths(tellings, faded)),
-            )
-        return self.figures
-
-    def _tellings(self, rows: Sequence[ScoredRow], by: _Summing) -> list[_Telling]:
-        copies_of: dict[int, list[ScoredRow]] = {}
-        for row in rows:
-            copies_of.setdefault(row.telling, []).append(row)
-        found = []
-        # By their place among those that are still told: a retraction moves the others up.
-        for place, (_, copies) in enumerate(sorted(copies_of.items())):
-            most = max(self.relevance[row.item] for row in copies) / MOST_RELEVANT
-            source = max(by.source_weight(row) for row in copies)
-            found.append(_Telling(copies, most * source * by.settings.novelty**place))
-        return found
-
-
-def _sums(tellings: Sequence[_Telling], faded: float) -> _Sums:
-    weights = [faded * telling.relevance for telling in tellings]
-    scores = [
-        event_score([headline_score(row.scores or ()) for row in telling.copies])
-        for telling in tellings
-    ]
-    products = [weight * score for weight, score in zip(weights, scores, strict=True)]
-    return _Sums(math.fsum(weights), math.fsum(products))
-
-
-def _mean_probabilities(tellings: Sequence[_Telling]) -> tuple[float, float, float]:
-    weight = math.fsum(telling.relevance for telling in tellings)
-    negative, neutral, positive = (
-        math.fsum(
-            telling.relevance
-            * math.fsum(row.scores[n] for row in telling.copies if row.scores)
-            / len(telling.copies)
-            for telling in tellings
-        )
-        / weight
-        for n in range(3)
-    )
-    return negative, neutral, positive
-
-
-def _strengths(
-    tellings: Sequence[_Telling], faded: float
-) -> Iterator[tuple[float, int, ScoredRow, float]]:
-    for telling in tellings:
-        share = telling.relevance / len(telling.copies)
-        for row in telling.copies:
-            yield -abs(headline_score(row.scores or ())) * faded * share, row.item, row, share
-
-
-@dataclass(slots=True)
-class _Span:
-    """Events of a group that began in the same eighth of a half-life."""
-
-    events: dict[int, _Event] = field(default_factory=dict)
-    abstained: set[int] = field(default_factory=set)
-    """Items that are about several companies."""
-    incidental: set[int] = field(default_factory=set)
-    """Items that are hardly about the entity."""
-    doubtful: set[int] = field(default_factory=set)
-    """Items of which a word may be its name."""
-    _replicated: Replicated = field(default_factory=no_replicates)
-    _resampled: dict[int, tuple[float, tuple[float, float, float]]] = field(default_factory=dict)
-    """Weight and probabilities with which each event is in the replicates."""
-    _changed: set[int] = field(default_factory=set)
-    """Events whose replicates are not those of their rows."""
-    _total: _Total | None = None
-
-    def add(self, row: ScoredRow, relevance: int, began_s: float) -> None:
-        event = self.events.setdefault(row.event, _Event(began_s))
-        event.rows[row.item] = row
-        event.relevance[row.item] = relevance
-        self._change(row.event)
-
-    def leave_out(self, row: ScoredRow, entity: str) -> None:
-        if entity in row.abstained:
-            self.abstained.add(row.item)
-        elif entity in row.incidental:
-            self.incidental.add(row.item)
-        else:
-            self.doubtful.add(row.item)
-
-    def remove(self, row: ScoredRow) -> None:
-        for left_out in (self.abstained, self.incidental, self.doubtful):
-            left_out.discard(row.item)
-        event = self.events.get(row.event)
-        if event is not None and event.rows.pop(row.item, None) is not None:
-            del event.relevance[row.item]
-            self._change(row.event)
-            if not event.rows:
-                del self.events[row.event]
-
-    def _change(self, event: int) -> None:
-        self.events[event].figures = self._total = None
-        self._changed.add(event)
-
-    def total(self, end_s: float, by: _Summing) -> _Total:
-        """The sums over its events, as they weigh at its end by their age."""
-        if self._total is None:
-            # Copies arrive for hours: in each bar most spans change, but few of their events.
-            figures = [event.summed(end_s, by) for event in self.events.values()]
-            strengths = chain.from_iterable(each.strengths for each in figures)
-            self._resample()
-            self._total = _Total(
-                sums=_added(each.sums for each in figures),
-                without_moves=_added(each.without_moves for each in figures),
-                replicated=self._replicated,
-                events=len(figures),
-                items=sum(len(each.strengths) for each in figures),
-                moves=sum(each.moves for each in figures),
-                sources=frozenset().union(*(each.sources for each in figures)),
-                strongest=tuple(
-                    (row, share) for _, _, row, share in nsmallest(_MOST_EVIDENCE, strengths)
-                ),
-            )
-        return self._total
-
-    def _resample(self) -> None:
-        """Bring the replicates up to date; whole numbers can be taken out again exactly."""
-        for number in self._changed:
-            before = self._resampled.pop(number, None)
-            if before is not None:
-                self._replicated -= replicates(number, *before)
-            event = self.events.get(number)
-            if event is not None and event.figures is not None:
-                now = event.figures.sums.weight, event.figures.probabilities
-                self._replicated += replicates(number, *now)
-                self._resampled[number] = now
-        self._changed.clear()
-
-
-def _added(sums: Iterable[_Sums]) -> _Sums:
-    weights, products = zip(*sums, strict=True)
-    return _Sums(math.fsum(weights), math.fsum(products))
-
-
-@dataclass(slots=True)
-class _Group:
-    """The headlines of an entity, or all, by the span in which their event began."""
-
-    spans: dict[int, _Span] = field(default_factory=dict)
-
-    def span(self, number: int) -> _Span:
-        return self.spans.setdefault(number, _Span())
