@@ -25,8 +25,9 @@ from benchmarks.entity_sentiment import Target, annotated_targets, report
 from newsclf.common.intervals import wilson_interval
 from newsclf.common.machine import available_cores
 from newsclf.serving.engines.onnx_runtime import Engine
+from newsclf.watch.entities.forms import company_key
 from newsclf.watch.entities.listed import CompanyList, shipped_list
-from newsclf.watch.entities.matcher import EntityMatcher, Mentions, company_key
+from newsclf.watch.entities.matcher import EntityMatcher, Mentions
 from newsclf.watch.entities.names import words_of
 from newsclf.watch.entities.relevance import BESIDE_OTHERS
 

@@ -12,23 +12,26 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from newsclf.common.errors import ConfigError
-from newsclf.watch.entities.listed import CompanyList, ListedCompany, WatchedEntity, completed
+from newsclf.watch.entities.forms import (
+    Form,
+    check_names,
+    company_key,
+    forms,
+    symbols_of,
+    symbols_of_list,
+)
+from newsclf.watch.entities.listed import CompanyList, WatchedEntity, completed
 from newsclf.watch.entities.names import (
     PlainText,
     Token,
-    is_acronym,
     is_spelt,
     ordinary_words,
     plain,
     tokens,
-    words_of,
 )
 from newsclf.watch.entities.relevance import is_comment, label_length, relevance
-from newsclf.watch.entities.symbols import Symbol, SymbolTable, read_symbol, written_symbols
+from newsclf.watch.entities.symbols import SymbolTable, read_symbol, written_symbols
 
-_SHORTEST_SURE_TICKER = 3
-"""A ticker of one or two letters (F, ON, GM) is more often something else."""
-_FEW_WORDS = 2
 _LONG_WORD = 4
 """Letters from which a word tells by its first letter whether a headline is in Title Case."""
 _STARTS_A_SENTENCE = frozenset('.:;?!"“”|–—')
@@ -137,23 +140,11 @@ class Counted(NamedTuple):
     """Those that it is hardly about."""
 
 
-class _Form(NamedTuple):
-    """A way to write a company, as words."""
-
-    entities: tuple[str, ...]
-    """Several where the name is that of several companies."""
-    words: tuple[str, ...]
-    is_ticker: bool = False
-    needs_cue: bool = False
-    may_be_part: bool = False
-    """Whether a capitalised word beside it makes it another's name: Apple Hospitality."""
-
-
 @dataclass(slots=True)
 class _Found:
     """Where an entity was found, in words of the headline."""
 
-    forms: list[tuple[_Form, int]] = field(default_factory=list)
+    forms: list[tuple[Form, int]] = field(default_factory=list)
     symbols: list[Span] = field(default_factory=list)
 
 
@@ -176,14 +167,14 @@ class EntityMatcher:
             raise ConfigError(
                 "watch list: two entities have the same name", hint="make one entity of them"
             )
-        _check(watched)
+        check_names(watched)
         entities, others = completed(watched, known)
-        symbols = _symbols(entities)
-        self._symbols = SymbolTable([*symbols.items(), *_symbols_of_list(others, symbols)])
+        symbols = symbols_of(entities)
+        self._symbols = SymbolTable([*symbols.items(), *symbols_of_list(others, symbols)])
         self._isins = {isin: each.name for each in entities for isin in each.isins}
         self._isins |= {each.isin: company_key(each) for each in others if each.isin}
-        self._forms: dict[str, list[_Form]] = {}
-        for form in sorted(_forms(entities, others, symbols), key=lambda form: -len(form.words)):
+        self._forms: dict[str, list[Form]] = {}
+        for form in sorted(forms(entities, others, symbols), key=lambda form: -len(form.words)):
             self._forms.setdefault(form.words[0].casefold(), []).append(form)
 
     def mentions(self, title: str, tickers: Iterable[str] = ()) -> Mentions:
@@ -198,7 +189,7 @@ class EntityMatcher:
         listed = {entity for ticker in tickers if (entity := self._entity(ticker)) is not None}
         words = list(tokens(text.text))
         letters_tell = not text.text.isupper()
-        in_doubt: list[tuple[_Form, int]] = []
+        in_doubt: list[tuple[Form, int]] = []
         companies_at: set[int] = set()
         for form, at in self._scan(words):
             doubtful = form.needs_cue or (form.is_ticker and not letters_tell)
@@ -241,7 +232,7 @@ class EntityMatcher:
         symbol = read_symbol(identifier)
         return None if symbol is None else self._symbols.entity(symbol)
 
-    def _scan(self, words: Sequence[Token]) -> Iterator[tuple[_Form, int]]:
+    def _scan(self, words: Sequence[Token]) -> Iterator[tuple[Form, int]]:
         """Forms with the place of their first word; a longer one hides those inside it."""
         at = 0
         while at < len(words):
@@ -256,7 +247,7 @@ class EntityMatcher:
 
     def _resolve(
         self,
-        in_doubt: Sequence[tuple[_Form, int]],
+        in_doubt: Sequence[tuple[Form, int]],
         sure: dict[str, _Found],
         words: Sequence[Token],
         listed: Container[str],
@@ -268,7 +259,7 @@ class EntityMatcher:
             for entity in form.entities:
                 forms_of.setdefault(entity, set()).add(" ".join(form.words).casefold())
         doubtful: set[str] = set()
-        confirmed: list[tuple[str, _Form, int]] = []
+        confirmed: list[tuple[str, Form, int]] = []
         for form, at in in_doubt:
             certain = [
                 entity
@@ -295,117 +286,7 @@ class EntityMatcher:
         return tuple(sorted(known, key=self._order.__getitem__))
 
 
-def company_key(company: ListedCompany) -> str:
-    """What stands for a company that is not watched."""
-    return f"{company.name} ({company.tickers[0]})" if company.tickers else f"{company.name} ()"
-
-
-def _symbols(entities: Sequence[WatchedEntity]) -> dict[Symbol, str]:
-    symbols: dict[Symbol, str] = {}
-    for entity in entities:
-        for ticker in entity.tickers:
-            symbol = read_symbol(ticker)
-            if symbol is None:
-                raise ConfigError(
-                    f"watch list: {entity.name}: {ticker!r} is no ticker, or of an exchange that "
-                    "is not known",
-                    hint="write 'AAPL', or an exchange in front: 'LON:VOD'",
-                )
-            if symbols.setdefault(symbol, entity.name) != entity.name:
-                raise ConfigError(
-                    f"watch list: {symbols[symbol]} and {entity.name} share the ticker {ticker!r}",
-                    hint="write the exchange in front of one: 'ASX:ALL'",
-                )
-    return symbols
-
-
-def _check(watched: Sequence[WatchedEntity]) -> None:
-    """Refuse a watch list with a name of two entities, or one without letters."""
-    owners: dict[tuple[str, ...], str] = {}
-    for entity in watched:
-        for name in dict.fromkeys((entity.name, *entity.aliases)):
-            words = words_of(name)
-            if not any(word.isalnum() for word in words):
-                raise ConfigError(
-                    f"watch list: {entity.name!r} has a name without letters, {name!r}",
-                    hint="write the name as headlines do",
-                )
-            if owners.setdefault(words, entity.name) != entity.name:
-                raise ConfigError(
-                    f"watch list: {owners[words]} and {entity.name} share the name {name!r}",
-                    hint="make one entity of them, or leave the name with one",
-                )
-
-
-def _symbols_of_list(
-    companies: Sequence[ListedCompany], taken: Container[Symbol]
-) -> Iterator[tuple[Symbol, str]]:
-    """Symbols of companies that are not watched; the first company that has one keeps it."""
-    for company in reversed(companies):
-        for symbol in company.symbols:
-            if symbol not in taken:
-                yield symbol, company_key(company)
-
-
-def _forms(
-    watched: Sequence[WatchedEntity],
-    others: Sequence[ListedCompany],
-    symbols: dict[Symbol, str],
-) -> Iterator[_Form]:
-    taken: set[tuple[str, ...]] = set()
-    for entity in watched:
-        for name in dict.fromkeys((entity.name, *entity.aliases, *entity.uncertain)):
-            words = words_of(name)
-            folded = tuple(word.casefold() for word in words)
-            taken.add(folded)
-            uncertain = name in entity.uncertain or _is_ordinary(words)
-            yield _Form((entity.name,), words, needs_cue=uncertain, may_be_part=_may_be_part(words))
-    written = {(name, words_of(symbol.code)) for symbol, name in symbols.items()}
-    for symbol, name in symbols.items():
-        words = words_of(symbol.code)
-        if tuple(word.casefold() for word in words) in taken:
-            continue
-        if (name, words) in written:
-            written.discard((name, words))
-            short = len(words[0]) < _SHORTEST_SURE_TICKER or symbol.code.isdigit()
-            foreign = symbol.exchange != "US"
-            needs_cue = short or foreign or symbol.code.casefold() in ordinary_words()
-            yield _Form((name,), words, is_ticker=True, needs_cue=needs_cue)
-    yield from _forms_of_list(others, taken)
-
-
-def _forms_of_list(
-    companies: Sequence[ListedCompany], taken: Container[tuple[str, ...]]
-) -> Iterator[_Form]:
-    """Names of companies that are not watched; not their tickers, of which too many are words."""
-    owners: dict[tuple[str, ...], dict[str, tuple[tuple[str, ...], bool]]] = {}
-    for company in companies:
-        for name in company.names:
-            words = words_of(name)
-            folded = tuple(word.casefold() for word in words)
-            if folded and folded not in taken:
-                uncertain = name in company.uncertain or _is_ordinary(words)
-                owners.setdefault(folded, {}).setdefault(company_key(company), (words, uncertain))
-    for found in owners.values():
-        words, uncertain = next(iter(found.values()))
-        yield _Form(
-            tuple(found),
-            words,
-            needs_cue=uncertain or len(found) > 1,
-            may_be_part=_may_be_part(words),
-        )
-
-
-def _is_ordinary(words: Sequence[str]) -> bool:
-    """Whether a name is of ordinary words; three with capitals (Delta Air Lines) are a name."""
-    return len(words) <= _FEW_WORDS and all(word.casefold() in ordinary_words() for word in words)
-
-
-def _may_be_part(words: Sequence[str]) -> bool:
-    return len(words) == 1 and not is_acronym(words[0])
-
-
-def _is_written(form: _Form, words: Sequence[Token]) -> bool:
+def _is_written(form: Form, words: Sequence[Token]) -> bool:
     return len(words) == len(form.words) and all(
         is_spelt(known, token.text, exactly=form.is_ticker)
         for known, token in zip(form.words, words, strict=True)
@@ -445,7 +326,7 @@ def _with_relevance(
     return mentions
 
 
-def _is_part_of_a_name(words: Sequence[Token], form: _Form, at: int) -> bool:
+def _is_part_of_a_name(words: Sequence[Token], form: Form, at: int) -> bool:
     """Whether a capitalised word beside a name makes it another's: Jerome Powell, Ford Foundation.
 
     Where every word has a capital, this can't be told.
@@ -471,7 +352,7 @@ def _touches(left: Token, right: Token) -> bool:
     return right.start - left.end == 1
 
 
-def _is_company(words: Sequence[Token], form: _Form, at: int, companies_at: Container[int]) -> bool:
+def _is_company(words: Sequence[Token], form: Form, at: int, companies_at: Container[int]) -> bool:
     """Whether the words around a name, or its capital letter, say that it is a company's.
 
     Args:
