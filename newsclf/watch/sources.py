@@ -14,10 +14,10 @@ from newsclf.watch.configuration import STDIN, Source, WatchSettings, key_of, ve
 from newsclf.watch.feeds.asking import Asked, Feed, Fetches, NewsApi
 from newsclf.watch.feeds.following import Files, Pipe
 from newsclf.watch.feeds.schedule import Pace
+from newsclf.watch.record.redaction import SHORTEST_SECRET
 from newsclf.watch.record.storage.sharing import Unit
 
 _KEY_NAMES = re.compile(r"key|token|secret|auth|sig|pass|^id$|^u$", re.IGNORECASE)
-_SHORTEST_KEY = 8
 _AT_LEAST_S = 60.0
 
 
@@ -103,7 +103,7 @@ def keys_in(url: str) -> tuple[str, ...]:
     parts = urlsplit(url)
     named = [value for name, value in parse_qsl(parts.query) if _KEY_NAMES.search(name)]
     logins = [unquote(each or "") for each in (parts.username, parts.password)]
-    return tuple(each for each in (*logins, *named) if len(each) >= _SHORTEST_KEY)
+    return tuple(each for each in (*logins, *named) if len(each) >= SHORTEST_SECRET)
 
 
 def units_of(sources: Sources) -> list[Unit]:

@@ -13,6 +13,9 @@ from newsclf.watch.record.rows import Delivery, Fetch
 
 _Row = TypeVar("_Row", Delivery, Fetch, Item)
 _REPLACEMENT = "[redacted]"
+SHORTEST_SECRET = 8
+"""Characters; what is shorter, such as the key `demo` of some vendors, is no secret, and stands in
+words."""
 
 
 class Redaction:
@@ -22,12 +25,12 @@ class Redaction:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        """Prepare to replace API keys and other secrets; empty ones are left out."""
+        """Prepare to replace API keys and other secrets; short ones are left out."""
         self._forms = sorted(
             {
                 form
                 for secret in secrets
-                if secret
+                if len(secret) >= SHORTEST_SECRET
                 for form in (
                     secret,
                     quote(secret, safe=""),

@@ -334,6 +334,13 @@ def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
     assert b"[redacted]" in stored
 
 
+def test_a_key_that_is_a_word_is_not_cut_out_of_headlines(tmp_path: Path) -> None:
+    feeds = Feeds(tmp_path / "news.db", clock=Clock(), secrets=["demo"])
+    feeds.deliver("wire", item("Acme shows a demo of democracy", id="g1"))
+    (version,) = versions(feeds)
+    assert version.text == "Acme shows a demo of democracy"
+
+
 def test_characters_that_no_database_takes_stop_nothing(feeds: Feeds) -> None:
     odd = item("Acme \ud83d posts \x00 record profit", id="\udfff", raw="\ud800")
     assert feeds.deliver("wire", odd).headlines == 1

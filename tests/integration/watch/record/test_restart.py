@@ -259,10 +259,11 @@ def test_an_alert_is_undelivered_until_its_channel_has_an_entry(feeds: Feeds) ->
 
 
 def test_a_secret_in_a_delivery_is_not_kept_and_its_alert_is_found(tmp_path: Path) -> None:
-    feeds = Feeds(tmp_path / "news.db", clock=Clock(), secrets=["k3y"])
-    compute(feeds.recorder, "one", [], [alert("a-k3y"), alert("b")])
+    key = "k3y-of-the-plan"
+    feeds = Feeds(tmp_path / "news.db", clock=Clock(), secrets=[key])
+    compute(feeds.recorder, "one", [], [alert(f"a-{key}"), alert("b")])
     feeds.recorder.add_delivery(
-        Delivery(alert="a-k3y", channel="hook", delivered=False, attempts=1, problem="no k3y")
+        Delivery(alert=f"a-{key}", channel="hook", delivered=False, attempts=1, problem=f"no {key}")
     )
     feeds.recorder.close()
     with Record(feeds.place) as record:
