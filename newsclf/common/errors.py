@@ -23,7 +23,11 @@ SIGTERM with 143, SIGHUP with 129.
 
 from __future__ import annotations
 
+import json
+import shlex
 from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 
 class NewsclfError(Exception):
@@ -77,11 +81,28 @@ class MissingExtraError(NewsclfError):
 
 
 def install_command(extra: str) -> str:
-    """How to install an extra: from the clone, since newsclf is not on PyPI.
+    """How to install an extra: from the wheel or the clone, since newsclf is not on PyPI.
 
     A package of that name on an index would be somebody else's.
     """
+    wheel = _wheel()
+    if wheel is not None:
+        return f"pip install {shlex.quote(f'{wheel}[{extra}]')}"
     return f"pip install '.[{extra}]' in the clone of newsclf"
+
+
+def _wheel() -> Path | None:
+    """The file from which pip has installed newsclf (PEP 610); None if that was no file."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        origin = json.loads(distribution("newsclf").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        return None
+    if "archive_info" not in origin or not str(origin.get("url")).startswith("file:"):
+        return None
+    path = Path(unquote(urlsplit(origin["url"]).path))
+    return path if path.is_file() else None
 
 
 class StateError(NewsclfError):

@@ -58,7 +58,8 @@ def test_the_readme_begins_with_its_two_commands() -> None:
 def documented_commands() -> list[str]:
     texts = [path.read_text(encoding="utf-8") for path in GUIDES]
     blocks = re.findall(r"```(?:sh|console)\n(.*?)```", "\n".join(texts), flags=re.DOTALL)
-    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    joined = [block.replace(" \\\n", " ") for block in blocks]
+    lines = [line.removeprefix("$ ") for block in joined for line in block.splitlines()]
     return sorted({line for line in lines if line.startswith("newsclf ")})
 
 

@@ -22,22 +22,33 @@ def documented(page: str, command: str) -> list[str]:
 
     Args:
         page: Name of a file in docs/.
-        command: The command line up to its end, or a beginning that only one command has.
+        command: The command line, in one line.
     """
     text = (DOCS / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"^```(?:console)?\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    parts = [part for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
-    found = [part.replace("\\\n", "") for part in parts if part.startswith(command)]
-    assert len(found) == 1, f"{page}: {len(found)} times $ {command}"
-    lines = [line for line in found[0].splitlines()[1:] if line.strip("… ")]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    shown = [block for language, block in blocks if language in ("", "console")]
+    parts = [part for block in shown for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+    printed = dict(re.sub(r" \\\n *", " ", part).split("\n", 1) for part in parts)
+    assert command in printed, f"{page} has no $ {command}"
+    lines = [line for line in printed[command].splitlines() if line.strip("… ")]
     assert lines, f"{page}: nothing is printed below $ {command}"
     return lines
 
 
-def assert_printed(page: str, command: str, printed: Result | str) -> None:
-    """Fail if a guide prints a line below a command that the command does not print."""
+def assert_printed(page: str, command: str, printed: Result | str, *, skip: str = "^$") -> None:
+    """Fail if a guide prints a line below a command that the command does not print.
+
+    Args:
+        page: Name of a file in docs/.
+        command: The command line, in one line.
+        printed: What it prints; the working folder may be in front of paths.
+        skip: Regular expression of lines that depend on the model or on luck.
+    """
     text = printed if isinstance(printed, str) else f"{printed.out}\n{printed.err}"
+    text = text.replace(f"{Path.cwd()}/", "")
     for line in documented(page, command):
+        if re.search(skip, line):
+            continue
         assert re.search(_pattern(line), text, flags=re.MULTILINE), f"{line!r} is not in\n{text}"
 
 

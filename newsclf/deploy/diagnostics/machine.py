@@ -27,6 +27,7 @@ _EXTRAS = {
     "loadtest": "loadtest",
     "sagemaker": "train --on sagemaker",
     "watch": "watch",
+    "postgres": "watch with a record in PostgreSQL",
 }
 """Commands that need each extra."""
 _HUB = "https://huggingface.co"

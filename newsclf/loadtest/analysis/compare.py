@@ -44,6 +44,9 @@ def compare(
 ) -> Comparison:
     """Compare the points of two runs that had the same load on the same instance.
 
+    Two runs of one instance each are compared whatever the instances are, such as one's own API
+    and another one.
+
     A figure is better or worse when the interval of its change leaves out 0 and the change is more
     than the minimal effect. The intervals are wide enough that all of them hold in 95 of 100
     comparisons, however many loads there are (Bonferroni over loads and figures). Points limited by
@@ -57,12 +60,14 @@ def compare(
     Raises:
         DataError: the runs have no load in common.
     """
-    old, new = _group(before), _group(after)
+    subjects = [{point.instance for point in points} for points in (before, after)]
+    is_one_each = [len(found) for found in subjects] == [1, 1]
+    old, new = (_group(points, by_instance=not is_one_each) for points in (before, after))
     shared = [key for key in old if key in new]
     if not shared:
         raise DataError(
             f"{names[0]} and {names[1]} have no load in common",
-            hint="run both with the same load options, on the same instance",
+            hint="run both with the same load options, and several instances in both or in none",
         )
     confidence = 1 - (1 - CONFIDENCE) / (len(get_args(Figure)) * len(shared))
     points = [_compare_point(old[key], new[key], minimal_effect, confidence) for key in shared]
@@ -83,10 +88,13 @@ def compare(
     )
 
 
-def _group(points: Sequence[PointSummary]) -> Mapping[_Key, list[PointSummary]]:
+def _group(
+    points: Sequence[PointSummary], *, by_instance: bool
+) -> Mapping[_Key, list[PointSummary]]:
     groups: dict[_Key, list[PointSummary]] = {}
     for point in points:
-        groups.setdefault((point.instance, point.load.model_dump_json()), []).append(point)
+        instance = point.instance if by_instance else ""
+        groups.setdefault((instance, point.load.model_dump_json()), []).append(point)
     return groups
 
 
@@ -110,8 +118,9 @@ def _compare_point(
         )
     fails = any(p.verdict == "ERRORS" for p in after) and all(p.verdict != "ERRORS" for p in before)
     worse = any(c.verdict == "worse" and c.figure in _DECISIVE for c in changes)
+    instances = dict.fromkeys((before[0].instance, after[0].instance))
     return PointComparison(
-        instance=before[0].instance,
+        instance=" → ".join(instances),
         load=load,
         repeats_before=len(before),
         repeats_after=len(after),

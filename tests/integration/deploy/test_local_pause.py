@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from newsclf.deploy.records import LocalDeployment
 from newsclf.deploy.store import Deployments
 from newsclf.model.card import read_card
 from tests.conftest import Cli, Result
+from tests.support.documented import assert_printed
 
 STATE = Path(".newsclf")
 
@@ -120,6 +122,28 @@ def test_another_model_takes_the_place_and_the_address_stays(
     assert classify(deployed).json()["model"] == digest
     assert httpx.get(f"{deployed}/health").json()["model"] == digest
     assert "already running" in ran(newsclf("deploy", "--model", other_model, "--replace")).err
+
+
+def test_the_guide_prints_what_the_commands_print(
+    newsclf: Cli, trained: Path, other_model: Path
+) -> None:
+    shutil.copytree(trained / "model", "models/news")
+    shutil.copytree(other_model, "models/news2")
+    ran(newsclf("deploy", "--model", "models/news", "--workers", 1))
+    try:
+        for command in (
+            "newsclf wire-api",
+            "newsclf status",
+            "newsclf deploy --model models/news2",
+            "newsclf deploy --model models/news2 --replace",
+            "newsclf pause",
+            'newsclf predict "Profit fell"',
+            "newsclf resume",
+            "newsclf teardown",
+        ):
+            assert_printed("serving.md", command, newsclf(*shlex.split(command)[1:]))
+    finally:
+        LocalTarget(STATE).teardown("news")
 
 
 def test_a_model_that_does_not_work_leaves_the_old_one(

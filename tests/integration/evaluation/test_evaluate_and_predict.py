@@ -17,6 +17,7 @@ from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.training.seen_texts import part_of, read_seen_texts, write_seen_texts
 from tests.conftest import Cli
 from tests.support.builders import sample_rows, write_csv
+from tests.support.documented import assert_printed
 
 
 @pytest.fixture
@@ -351,6 +352,11 @@ def test_a_comparison_shows_the_headlines_that_changed(newsclf: Cli) -> None:
     save_file(weights | {head: -weights[head]}, "other/model.safetensors", {"format": "pt"})
     rewrite_digest(Path("other"), "model.safetensors")
 
+    shutil.copytree("model", "models/news")
+    shutil.copytree("other", "models/old")
+    command = "newsclf evaluate --model models/news --compare models/old --errors 3"
+    shown = newsclf(*command.split()[1:], "--float")
+    assert_printed("data.md", command, shown, skip="(negative|neutral|positive)$|^year$")
     shown = newsclf("evaluate", "--float", "--compare", "other")
     report = json.loads(newsclf("evaluate", "--float", "--compare", "other", "--json").out)
 

@@ -24,6 +24,7 @@ from newsclf.deploy.records import LocalDeployment
 from newsclf.deploy.sigv4 import Credentials
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli
+from tests.support.documented import assert_printed
 from tests.support.loadserver import Behaviour, running
 from tests.support.queues import arrivals, fifo
 from tests.support.recorder import recorder
@@ -487,6 +488,31 @@ def test_a_slower_run_is_found(newsclf: Cli) -> None:
     assert "is slower at 1 of 1 loads" in slower.err
     assert newsclf("loadtest", "--compare", *reversed(folders)).exit_code == 0
     assert newsclf("loadtest", "--compare", folders[0], folders[0]).exit_code == 0
+
+
+def test_the_guide_prints_what_a_test_of_another_api_prints(newsclf: Cli) -> None:
+    body = '{"query": {"headline": "{headline}"}}'
+    asked = (
+        f"newsclf loadtest --url http://127.0.0.1:8000/predict --body '{body}' --expect json:body"
+    )
+    answer = json.dumps({"body": json.dumps({"label": "positive", "score": 0.9})})
+    folders = []
+    with recorder(body=answer.encode()) as server:
+        given = ("loadtest", "--url", f"{server.url}/predict", "--body", body)
+        refused = newsclf(*given, "--expect", "json:body.lbl")
+        assert refused.exit_code == 5
+        assert_printed("loadtest.md", f"{asked}.lbl", refused)
+        for state in map(Path, ("before", "after")):
+            options = ("--expect", "json:body.label", "--concurrency", 4, *_QUICK)
+            found = newsclf(*given, *options, "--state-dir", state)
+            command = f"{asked}.label --concurrency 4 --duration 15"
+            assert_printed("loadtest.md", command, found, skip="closed-4")
+            folders.append(_only_run(state))
+
+    runs = ("20261127T101339Z-url", "20261127T101427Z-local")
+    command = f"newsclf loadtest --compare {' '.join(f'.newsclf/runs/{run}' for run in runs)}"
+    compared = newsclf("loadtest", "--compare", *folders)
+    assert_printed("loadtest.md", command, compared, skip="→|Z-local|^note")
 
 
 def _sent(point: dict[str, Any]) -> int:

@@ -17,6 +17,8 @@ import httpx
 import pytest
 import yaml
 
+from tests.support.documented import assert_printed
+
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "container" / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
 
@@ -91,7 +93,9 @@ def test_the_entry_point_serves_is_healthy_and_stops_on_sigterm(
     environment: dict[str, str], arguments: list[str]
 ) -> None:
     check = json.loads(instruction(r"^HEALTHCHECK .*CMD (\[.*\])$")[1])
-    process = subprocess.Popen([entry_point(), *arguments], env=environment)
+    process = subprocess.Popen(
+        [entry_point(), *arguments], env=environment, stderr=subprocess.PIPE, text=True
+    )
     try:
         url = f"http://127.0.0.1:{environment['SAGEMAKER_BIND_TO_PORT']}"
         deadline = time.monotonic() + 60
@@ -103,7 +107,10 @@ def test_the_entry_point_serves_is_healthy_and_stops_on_sigterm(
         assert httpx.post(f"{url}/classify", json={"headline": "Profit"}).status_code == 404
         # The shell has given its place to the server: what is process 1 gets the signal.
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 0
+        command = 'SAGEMAKER_BASE_DIR="$PWD/ml" SAGEMAKER_BIND_TO_PORT=8080 container/serve'
+        assert_printed("serving.md", command, said)
     finally:
         process.kill()
         process.wait()

@@ -125,6 +125,18 @@ def test_points_of_a_limited_client_decide_nothing_and_new_errors_do() -> None:
     assert comparison.points[0].warnings == ["after, repeat 1: ERRORS: 2%"]
 
 
+def test_runs_of_one_instance_each_are_compared_whatever_it_is() -> None:
+    before = _closed(np.random.default_rng(7), 1, 1, 1000)
+    after = [point.model_copy(update={"instance": "url"}) for point in before]
+    both = [*before, *after]
+
+    points = compare(before, after, names=NAMES).points
+    assert {point.instance for point in points} == {f"{before[0].instance} → url"}
+    assert len(points) == len(before)
+    assert len(compare(both, after, names=NAMES).points) == len(after)
+    assert compare(both, after, names=NAMES).points[0].instance == "url"
+
+
 def test_loads_that_only_one_run_has_are_named() -> None:
     before = _closed(np.random.default_rng(6), 1, 1, 1000)
 

@@ -36,6 +36,7 @@ def test_with_everything_allowed_it_says_so(aws: FakeAws, newsclf: Cli, trained:
         "extra local",
         "extra aws",
         "extra watch",
+        "extra postgres",
         "model",
         "AWS",
         "credentials",
