@@ -9,7 +9,7 @@ several watches of one record show the same. Nothing here runs by itself, and on
 from __future__ import annotations
 
 import datetime as dt
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,13 +20,12 @@ from newsclf.contract.answers import Prediction
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.health import History, Observation, SourceHealth, recorded_history
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.page.hub import Change
-from newsclf.watch.page.view import Headline
+from newsclf.watch.page.hub import MAX_POINTS, Change
 from newsclf.watch.record.recorder import Added, BarEntries, Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Commit, Computed, Delivery, Fetch, Score
 from newsclf.watch.record.storage.sharing import Sharing
-from newsclf.watch.showing import Shown, drift, source_health
+from newsclf.watch.showing import Shown, drift, entity_signal, shown_alerts, source_health
 from newsclf.watch.signals.aggregate import bar_ends, utc
 from newsclf.watch.signals.computation import Computation
 from newsclf.watch.signals.configuration import Configuration, ReferenceData
@@ -97,6 +96,7 @@ class Chain:
         self._recorder = recorder
         self._record = record
         self._configuration = configuration
+        self._digest = configuration.digest
         self._sharing = sharing
         now = recorder.now()
         reference = reference or ReferenceData()
@@ -109,7 +109,7 @@ class Chain:
         self._health: dict[str, SourceHealth] = {}
         self._judged: dict[int, _Judged] = {}
         """By the commit of an answer that has just been recorded."""
-        recorded = [alert_of(entry) for entry in record.alerts(configuration.digest)]
+        recorded = [alert_of(entry) for entry in record.alerts(self._digest)]
         self._drifts = [each for each in recorded if isinstance(each, DriftAlert)]
         self._silent = silent_after(a for a in recorded if isinstance(a, SourceAlert))
         self._unscored: OrderedDict[int, _Unscored] = OrderedDict()
@@ -127,8 +127,15 @@ class Chain:
 
     def restore(self) -> list[Change]:
         """Take in what the record holds of the window; returns what is to be shown of it."""
-        step = self.advance()
-        points = [change for change in step.changes if not isinstance(change, Headline)]
+        # Only so many bars are shown: to read all of a window takes minutes for a long watch list.
+        bars: deque[Computed] = deque(maxlen=MAX_POINTS)
+        alerts: list[Change] = []
+        for commit in self._new_commits():
+            self._take_news(commit)
+            if (found := self._bar_of(commit)) is not None:
+                bars.append(found)
+                alerts += self._take_alerts(found).changes
+        points = [point for found in bars for point in self._take_signals(found)]
         self._unscored.update(
             (id_, _Unscored(text, source)) for id_, text, source in self._record.unscored()
         )
@@ -143,6 +150,7 @@ class Chain:
             *self.shown.headlines,
             *map(drift, self._drifts),
             *points,
+            *alerts,
         ]
 
     @property
@@ -250,7 +258,7 @@ class Chain:
         if self.next_bar() < self._recorder.now():
             self._recorder.add_computed(
                 partial(self._entries, step),
-                configuration=(self._configuration.digest, self._configuration.content),
+                configuration=(self._digest, self._configuration.content),
                 texts=self._texts,
             )
             step.extend(self.advance())
@@ -302,18 +310,27 @@ class Chain:
             yield commit
 
     def _take(self, commit: Commit) -> Step:
+        step = Step(changes=self._take_news(commit))
+        if (found := self._bar_of(commit)) is not None:
+            step.changes.extend(self._take_signals(found))
+            step.extend(self._take_alerts(found))
+        return step
+
+    def _bar_of(self, commit: Commit) -> Computed | None:
+        """Signals and alerts of this configuration, if the commit has some."""
+        found = commit.computed
+        return found if found is not None and found.configuration == self._digest else None
+
+    def _take_news(self, commit: Commit) -> list[Change]:
         self._computation.take(commit)
-        step = Step(changes=self.shown.changes(commit))
+        changes = self.shown.changes(commit)
         for version in commit.versions:
             self._unscored[version.id] = _Unscored(version.text, version.source)
         for score in commit.scores:
             self._unscored.pop(score.version, None)
         if commit.fetch is not None and commit.fetch.source in self._history:
-            step.changes.extend(self._shown_sources(self._observe(commit.fetch, commit)))
-        found = commit.computed
-        if found is not None and found.configuration == self._configuration.digest:
-            step.extend(self._take_bar(found))
-        return step
+            changes.extend(self._shown_sources(self._observe(commit.fetch, commit)))
+        return changes
 
     def _observe(self, fetch: Fetch, commit: Commit) -> dict[str, SourceHealth]:
         """Take in an answer; returns the health of its source, if it wasn't known."""
@@ -327,16 +344,20 @@ class Chain:
         self._history[fetch.source], self._health[fetch.source] = judged
         return {fetch.source: judged.health}
 
-    def _take_bar(self, found: Computed) -> Step:
-        for signal in found.signals:
-            self._last_bar_s = max(self._last_bar_s, signal.bar_at.timestamp())
-        self._computation.take_bar([signal_of(entry) for entry in found.signals])
+    def _take_signals(self, found: Computed) -> list[Change]:
+        signals = [signal_of(entry) for entry in found.signals]
+        for signal in signals:
+            self._last_bar_s = max(self._last_bar_s, signal.at.timestamp())
+        self._computation.take_bar(signals)
+        return [entity_signal(signal) for signal in signals]
+
+    def _take_alerts(self, found: Computed) -> Step:
         alerts = [alert_of(entry) for entry in found.alerts]
         on_sources = [alert for alert in alerts if isinstance(alert, SourceAlert)]
         self._computation.take_alerts(alerts)
         self._silent |= silent_after(on_sources)
         changed = {a.source: self._health[a.source] for a in on_sources if a.source in self._health}
-        return Step(changes=self._shown_sources(changed), alerts=alerts)
+        return Step(changes=[*shown_alerts(alerts), *self._shown_sources(changed)], alerts=alerts)
 
     def _health_at(self, at: dt.datetime) -> dict[str, SourceHealth]:
         """The health of each source; judged again where its last verdict holds no more."""

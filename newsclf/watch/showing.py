@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -26,7 +26,7 @@ from newsclf.watch.record.rows import Commit, Retraction, Score, Sighting, Versi
 from newsclf.watch.signals.aggregate import Signal
 from newsclf.watch.signals.alerts import Alert as ScoreAlert
 from newsclf.watch.signals.configuration import Configuration
-from newsclf.watch.signals.entries import alert_of, signal_of
+from newsclf.watch.signals.delivery import AnyAlert
 from newsclf.watch.signals.measures.drift import DriftAlert
 from newsclf.watch.signals.measures.price_moves import reports_move
 
@@ -51,10 +51,9 @@ class Shown:
         """Begin with none.
 
         Args:
-            configuration: Whose scores, signals and alerts are shown.
+            configuration: Whose scores are shown.
             matcher: Of its watch list.
         """
-        self._configuration = configuration.digest
         self._matcher = matcher
         self._min_relevance = configuration.signals.min_relevance
         self._scored_by = (configuration.model, configuration.engine)
@@ -69,7 +68,7 @@ class Shown:
         return [entry.headline for entry in self._entries.values()]
 
     def changes(self, commit: Commit) -> list[Change]:
-        """Take in the next commit; returns what it changes."""
+        """Take in the news of the next commit; returns the headlines that it changes."""
         changed: dict[int, None] = {}
         for version in commit.versions:
             self._put(version)
@@ -80,18 +79,7 @@ class Shown:
             changed |= dict.fromkeys(self._retracted(retraction))
         for score in commit.scores:
             changed |= dict.fromkeys(self._scored(score))
-        found: list[Change] = [
-            self._entries[id_].headline for id_ in changed if id_ in self._entries
-        ]
-        if commit.computed is not None and commit.computed.configuration == self._configuration:
-            found += [entity_signal(signal_of(entry)) for entry in commit.computed.signals]
-            alerts = (alert_of(entry) for entry in commit.computed.alerts)
-            for alert in alerts:
-                if isinstance(alert, ScoreAlert):
-                    found.append(score_alert(alert))
-                elif isinstance(alert, DriftAlert):
-                    found.append(drift(alert))
-        return found
+        return [self._entries[id_].headline for id_ in changed if id_ in self._entries]
 
     def explained(self, version: int, words: Sequence[WordWeight]) -> Headline | None:
         """A headline with the weights of its words; None if it has another text by now."""
@@ -187,6 +175,15 @@ def entity_signal(signal: Signal) -> EntitySignal:
         incidental=signal.incidental,
         doubtful=signal.doubtful,
     )
+
+
+def shown_alerts(alerts: Iterable[AnyAlert]) -> Iterator[Change]:
+    """Alerts as they are shown; those on sources are part of the sources' states."""
+    for alert in alerts:
+        if isinstance(alert, ScoreAlert):
+            yield score_alert(alert)
+        elif isinstance(alert, DriftAlert):
+            yield drift(alert)
 
 
 def score_alert(alert: ScoreAlert) -> Alert:

@@ -52,7 +52,7 @@ class Watching:
         self.sharing.join(used.digest)
         self.sharing.renew([frozenset(used.sources)], [])
         self.chain = Chain(self.recorder, self.record, used, sharing=self.sharing)
-        self.chain.restore()
+        self.restored = self.chain.restore()
 
     def close(self) -> None:
         """End, as a kill does: nothing more is written to the record."""

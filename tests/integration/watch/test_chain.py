@@ -12,8 +12,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from newsclf.watch import chain
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
+from newsclf.watch.page.view import Alert as ShownAlert
+from newsclf.watch.page.view import EntitySignal
 from newsclf.watch.replaying import replay
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.configuration import ReferenceData
@@ -122,6 +125,28 @@ def test_a_bar_has_not_ended_before_the_clock_is_past_it(watching: Watching) -> 
 
     watching.pass_(1e-6)
     assert {signal.bar_at for signal in watching.computed()[0]} == {end}
+
+
+def test_a_restart_shows_the_last_bars_and_every_alert(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain, "MAX_POINTS", 3)
+    for title in ("Nvidia rises on strong demand", "Vodafone falls after a weak quarter"):
+        watching.deliver("wire", Item(title=title))
+        watching.score()
+        for _ in range(3):
+            watching.pass_(BAR_S)
+
+    watching.restart()
+
+    shown = [each for each in watching.restored if isinstance(each, EntitySignal)]
+    times = sorted({signal.bar_at for signal in watching.computed()[0]})
+    assert sorted({each.at for each in shown}) == times[-3:]
+    assert len(shown) == 3 * 3, "of all headlines and of both entities"
+    alerts = [each.id for each in watching.restored if isinstance(each, ShownAlert)]
+    assert alerts == [each.id for each in watching.sent]
+    assert alerts
+    assert watching.chain.next_bar() > times[-1]
 
 
 # --- scores
