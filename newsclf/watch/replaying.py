@@ -120,16 +120,22 @@ def replay(
         until: Nothing that became known later is used.
     """
     computation = Computation(configuration, reference)
+    digest = configuration.digest
     for commit in record.commits(until=until):
-        for end_s, recorded in bars_again(commit, configuration).items():
+        for end_s, recorded in bars_again(commit, digest).items():
             yield _bar(computation, end_s, recorded)
         computation.take(commit)
 
 
-def bars_again(commit: Commit, configuration: Configuration) -> dict[float, list[Signal]]:
-    """The bar of a configuration that a commit has, by its end, with its signals; or none."""
+def bars_again(commit: Commit, configuration: str) -> dict[float, list[Signal]]:
+    """The bar that a commit has, by its end, with its signals; or none.
+
+    Args:
+        commit: The commit.
+        configuration: Digest of the one whose bars are wanted.
+    """
     computed = commit.computed
-    if computed is None or computed.configuration != configuration.digest or not computed.signals:
+    if computed is None or computed.configuration != configuration or not computed.signals:
         return {}
     recorded = [signal_of(entry) for entry in computed.signals]
     return {recorded[0].at.timestamp(): recorded}

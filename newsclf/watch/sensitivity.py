@@ -108,8 +108,9 @@ def _together(
     computations: list[Computation],
     until: dt.datetime | None,
 ) -> Iterator[list[ComputedBar]]:
+    digest = configuration.digest
     for commit in record.commits(until=until):
-        for end_s in bars_again(commit, configuration):
+        for end_s in bars_again(commit, digest):
             yield [_bar(computation, end_s) for computation in computations]
         for computation in computations:
             computation.take(commit)

@@ -55,6 +55,7 @@ class Computation:
         """
         settings = configuration.signals
         self._configuration = configuration
+        self._digest = configuration.digest
         self.matcher = EntityMatcher(configuration.watchlist, reference.companies)
         self._counts_from = counts_from(settings, reference.clock)
         self.intake = self._intake(0)
@@ -62,7 +63,7 @@ class Computation:
         self._aggregate = Aggregate(
             settings,
             configuration.entities,
-            configuration=configuration.digest,
+            configuration=self._digest,
             clock=reference.clock,
             source_weights=configuration.source_weights,
         )
@@ -143,7 +144,7 @@ class Computation:
             signals.append(signal.model_copy(update=more))
         _, alerts = alerts_at(self._states, signals, self._configuration.alerts, self.evidence)
         drift = self._drift.drift
-        on_drift = drift_alerts(self._drifted, drift, at, self._configuration.digest)
+        on_drift = drift_alerts(self._drifted, drift, at, self._digest)
         return ComputedBar(signals, [*alerts, *on_drift], drift)
 
     def _intake(self, last_event: int) -> Intake:
@@ -157,7 +158,7 @@ class Computation:
         )
 
     def _restore_bursts(self, record: Record) -> None:
-        digest = self._configuration.digest
+        digest = self._digest
         last = record.last_bar(digest)
         if last is None:
             return
