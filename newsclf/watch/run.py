@@ -132,10 +132,15 @@ async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
     async with AsyncExitStack() as stack:
         resolver = SystemResolver()
         stack.callback(resolver.close)
+
+        def now() -> dt.datetime:
+            return recorder.now()  # which is opened below
+
         fetcher = Fetcher(
             user_agent(request.settings.contact),
             resolver=resolver,
             allow_private=request.allow_private,
+            now=now,
         )
         sources = make_sources(
             request.settings,
@@ -143,7 +148,7 @@ async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
             folder=request.folder,
             environ=request.environ,
             stdin=request.stdin,
-            now=lambda: recorder.now(),  # noqa: PLW0108 - it is opened below
+            now=now,
         )
         channels = make_channels(
             request.settings.delivery,

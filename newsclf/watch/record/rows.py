@@ -17,7 +17,7 @@ class Fetch:
     source: str
     """Its name in watch.toml; never its address, which may hold a key."""
     fetched_at: dt.datetime
-    """When the answer was complete, by this machine's clock."""
+    """When the answer was complete, by the record's clock."""
     monotonic_s: float
     """The same by the monotonic clock, which no adjustment moves; comparable within one boot."""
     outcome: str

@@ -6,6 +6,8 @@ import asyncio
 import datetime as dt
 import io
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,10 @@ from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.record.recorder import BarEntries, Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.storage.sharing import Alone
-from newsclf.watch.run import WatchRequest, opened
+from newsclf.watch.run import Watch, WatchRequest, opened
 from newsclf.watch.signals.entries import alert_entry
 from newsclf.watch.signals.source_alerts import SourceAlert
+from tests.support.feedserver import feed_server, reply
 
 
 class Lapsing(Alone):
@@ -35,12 +38,14 @@ class Lapsing(Alone):
         return next(self._held, True)
 
 
-def request(folder: Path, **delivery: object) -> WatchRequest:
+def request(
+    folder: Path, source: dict[str, object] | None = None, **delivery: object
+) -> WatchRequest:
     settings = WatchSettings.model_validate(
         {
             "schema_version": 1,
             "contact": "test@example.com",
-            "sources": [{"name": "own", "path": "news.jsonl"}],
+            "sources": [{"name": "own", **(source or {"path": "news.jsonl"})}],
             "entity_list": "none",
             "delivery": delivery,
         }
@@ -57,7 +62,21 @@ def request(folder: Path, **delivery: object) -> WatchRequest:
         explains=False,
         environ={},
         stdin=io.BytesIO(),
+        allow_private=True,
     )
+
+
+@asynccontextmanager
+async def running(asked: WatchRequest) -> AsyncIterator[Watch]:
+    """A watch at work, for at most a minute."""
+    async with asyncio.timeout(60), opened(asked) as watch:
+        work = asyncio.create_task(watch.run())
+        try:
+            yield watch
+        finally:
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
 
 
 def test_an_alert_that_a_lapsed_lease_held_back_is_sent_once_the_lease_is_renewed(
@@ -79,14 +98,32 @@ def test_an_alert_that_a_lapsed_lease_held_back_is_sent_once_the_lease_is_renewe
     command = [sys.executable, "-c", "import sys; open(sys.argv[1], 'x')", str(tmp_path / "sent")]
 
     async def until_it_is_sent() -> None:
-        async with asyncio.timeout(60), opened(request(tmp_path, command=command)) as watch:
-            running = asyncio.create_task(watch.run())
+        async with running(request(tmp_path, command=command)) as watch:
             while not (tmp_path / "sent").exists():  # noqa: ASYNC110 - a file
                 await asyncio.sleep(0)
             await watch.outbox.settle_of("command")
-            running.cancel()
 
     asyncio.run(until_it_is_sent())
     with Record(tmp_path / "news.db") as record:
         deliveries = [commit.delivery for commit in record.commits() if commit.delivery]
     assert [(each.alert, each.delivered) for each in deliveries] == [("a1", True)]
+
+
+def test_answers_are_recorded_by_the_clock_of_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock_of_the_server = dt.datetime(2026, 3, 2, 9, 30, tzinfo=dt.UTC)
+    monkeypatch.setattr(Recorder, "now", lambda _: clock_of_the_server)
+
+    async def until_it_is_recorded() -> None:
+        async with (
+            feed_server({"/rss": reply()}) as server,
+            running(request(tmp_path, {"feed": f"{server.url}/rss"})) as watch,
+        ):
+            while not watch.hub.state().headlines:  # noqa: ASYNC110 - of another thread
+                await asyncio.sleep(0)
+
+    asyncio.run(until_it_is_recorded())
+    with Record(tmp_path / "news.db") as record:
+        fetches = [commit.fetch for commit in record.commits() if commit.fetch is not None]
+    assert [each.fetched_at for each in fetches] == [clock_of_the_server]

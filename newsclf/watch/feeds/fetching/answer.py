@@ -42,7 +42,7 @@ class Times:
     """When a request was made and answered."""
 
     started_at: dt.datetime
-    """UTC, by this machine's clock."""
+    """UTC, by the clock that the fetcher was given."""
     ended_at: dt.datetime
     took_s: float
     """Until the last byte, by a clock that is never set."""
