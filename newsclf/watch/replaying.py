@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
+
+from pydantic import ValidationError
 
 from newsclf.common.errors import DataError, StateError
 from newsclf.watch.entities.listed import read_list
@@ -51,15 +53,13 @@ class Bar:
 def configurations(record: Record) -> list[Configuration]:
     """What the signals of a record were computed with, in the order in which it was used.
 
-    Those of an earlier newsclf, which found companies by other rules, are passed over.
+    Those of an earlier newsclf, which went by other rules or took other settings, are passed over.
     """
-    current = Configuration.model_fields["schema_version"].default
-    contents = record.configurations()
-    return [
-        Configuration.model_validate_json(each)
-        for each in contents
-        if json.loads(each)["schema_version"] == current
-    ]
+    found = []
+    for content in record.configurations():
+        with suppress(ValidationError):
+            found.append(Configuration.model_validate_json(content))
+    return found
 
 
 def last_configuration(record: Record) -> Configuration:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,12 +13,15 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from newsclf.common.errors import StateError
 from newsclf.watch import chain
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
 from newsclf.watch.page.view import Alert as ShownAlert
 from newsclf.watch.page.view import EntitySignal
-from newsclf.watch.replaying import replay
+from newsclf.watch.record.recorder import BarEntries
+from newsclf.watch.record.rows import Signal as SignalEntry
+from newsclf.watch.replaying import last_configuration, replay
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.configuration import ReferenceData
 from newsclf.watch.signals.entries import alert_of
@@ -147,6 +151,21 @@ def test_a_restart_shows_the_last_bars_and_every_alert(
     assert alerts == [each.id for each in watching.sent]
     assert alerts
     assert watching.chain.next_bar() > times[-1]
+
+
+@pytest.mark.parametrize("other", [{"schema_version": 3}, {"signals": {"bar_s": 7.3}}])
+def test_what_an_earlier_newsclf_computed_with_is_passed_over(
+    watching: Watching, other: dict[str, object]
+) -> None:
+    content = json.dumps(configuration().model_dump(mode="json") | other)
+    entry = SignalEntry(entity="", bar_at=watching.clock.now, value=None, detail={})
+    watching.recorder.add_computed(
+        lambda _: BarEntries(signals=[entry]), configuration=("c0ffee", content)
+    )
+    with pytest.raises(StateError, match="no signals in it"):
+        last_configuration(watching.record)
+    watching.pass_(BAR_S)
+    assert last_configuration(watching.record) == configuration()
 
 
 # --- scores
