@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 import gzip
 import io
+import os
 import stat
 import threading
 import time
@@ -107,7 +108,7 @@ class Files:
         while True:
             problem: str | None = None
             try:
-                files = await asyncio.to_thread(files_of, self._path)
+                files = await asyncio.to_thread(self._changed)
             except DataError as error:
                 files, problem = [], error.message
             for file in files:
@@ -126,6 +127,19 @@ class Files:
     def _answered(self, lines: list[_Line], name: str, problem: str | None = None) -> Answered:
         return _answered(self._now(), lines, self._zone, name=name, problem=problem)
 
+    def _changed(self) -> list[Path]:
+        """The files that are to be read, found in one go: a folder may have thousands.
+
+        Raises:
+            DataError: The folder can't be read.
+        """
+        return [file for file in files_of(self._path) if not self._is_read(file)]
+
+    def _is_read(self, file: Path) -> bool:
+        with suppress(OSError):  # which reading it will tell
+            return self._looked_at.get(file) == _state(file.stat())
+        return False
+
     def _added(self, file: Path) -> Iterator[tuple[list[_Line], _Place]]:
         """Handfuls of lines that were added to a file, and the places behind them."""
         before = self._places.get(file, _Place())
@@ -133,9 +147,7 @@ class Files:
             found = file.stat()
             if not stat.S_ISREG(found.st_mode):
                 raise DataError(f"{file}: it is not a regular file")
-            state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-            if state == self._looked_at.get(file):
-                return
+            state = _state(found)
             place = _Place(state[:2], found.st_size)
             if place.file == before.file and place.size >= before.size:
                 place = replace(before, size=place.size)
@@ -215,6 +227,11 @@ class Pipe:
                 yield _answered(self._now(), [], self._zone, name="stdin", problem=said)
             for _ in lines:
                 room.release()
+
+
+def _state(found: os.stat_result) -> tuple[int, int, int, int]:
+    """Device, inode, size and time of the last change."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _lines(stream: io.BufferedIOBase, place: _Place) -> Iterator[_Line]:
