@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,8 +23,6 @@ from newsclf.common.validation import first_problem
 from newsclf.deploy.records import AwsDeployment, Deployment, LocalDeployment
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
-
-
 _DEPLOYMENT: TypeAdapter[Deployment] = TypeAdapter(
     Annotated[Deployment, Field(discriminator="target")]
 )
@@ -52,6 +51,11 @@ def check_deployment_name(text: str) -> None:
             f"'{text}' is not a valid deployment name",
             hint="use up to 40 lower-case letters, digits and hyphens",
         )
+
+
+def temporary_name(begin: str) -> str:
+    """A name for what is removed soon; no other command has it, be it elsewhere in the account."""
+    return f"{begin}-{secrets.token_hex(4)}"
 
 
 class Deployments:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from newsclf.common.errors import ConfigError, InterruptedRunError, ServiceError
 from newsclf.common.intervals import Interval
 from newsclf.common.machine import available_cores, cpu_name, instruction_sets
 from newsclf.deploy.local.target import LocalTarget
+from newsclf.deploy.store import temporary_name
 from newsclf.frontier.records import Host, Speed
 from newsclf.frontier.rows import Named
 from newsclf.frontier.store import StartUp, Store, key_of
@@ -224,7 +224,7 @@ def _context(folder: RunFolder, url: str, measuring: _Measuring) -> RunContext:
 def _served(named: Named, request: SpeedRequest) -> Iterator[tuple[str, float]]:
     """A model's server on its cores: address, and the seconds that its start took."""
     target = LocalTarget(request.state_dir)
-    name = f"frontier-{os.getpid()}"  # unique on this machine
+    name = temporary_name("frontier")
     began_s = time.monotonic()
     deployment, _ = target.deploy(
         name, named.model.folder, workers=request.cores, cores=request.cores

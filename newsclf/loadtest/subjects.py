@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -23,7 +22,7 @@ from newsclf.costs.prices import PriceBook
 from newsclf.deploy.client import Address
 from newsclf.deploy.hosting import Hosting
 from newsclf.deploy.records import AwsSpec, Deployment
-from newsclf.deploy.store import Deployments
+from newsclf.deploy.store import Deployments, temporary_name
 from newsclf.deploy.target import aws_target, read_headers, target_of
 from newsclf.loadtest.recommender import Recommend
 from newsclf.model.card import read_card
@@ -216,7 +215,7 @@ def _on_this_machine(request: SubjectRequest, instance: str) -> Subject:
     @contextmanager
     def deployed() -> Iterator[Address]:
         target = LocalTarget(request.settings.state_dir)
-        name = f"loadtest-{cores}-{os.getpid()}"  # unique on this machine
+        name = temporary_name(f"loadtest-{cores}")
         deployment, _ = target.deploy(name, model, workers=cores, cores=cores)
         try:
             yield target.address(deployment, direct=True)
@@ -279,7 +278,7 @@ class _TemporaryModel:
         if not instance.startswith(_AWS):
             raise ConfigError(f"--instances {instance}: there is no such instance")
         target, region = self.target, self.target.region
-        name = f"loadtest-{instance.removeprefix('ml.').replace('.', '-')}-{os.getpid()}"
+        name = temporary_name(f"loadtest-{instance.removeprefix('ml.').replace('.', '-')}")
         spec = spec_for(
             region,
             self.request.prices,
@@ -329,7 +328,7 @@ class _TemporaryModel:
         from newsclf.deploy.aws.images import stock_image
         from newsclf.deploy.aws.jobs.recommender import RecommenderRequest
 
-        name = f"recommender-{os.getpid()}"  # unique on this machine
+        name = temporary_name("recommender")
         (image,) = {stock_image(self.target.region, each) for each in instances}
         request = RecommenderRequest(instances=instances, bodies=bodies, in_use=1)
         spec = AwsSpec(image=image, rules=self.request.settings.aws)
