@@ -101,14 +101,14 @@ def loadtest(request: LoadtestRequest, callbacks: Callbacks) -> tuple[Path, Summ
         CheckFailedError: A limit of the request ended the run before its first point was complete.
         InterruptedRunError: Ctrl-C did.
     """
-    usd_per_hour = _usd_per_hour(request)
+    billed_usd_per_hour = usd_per_hour(request)
     texts = read_headlines(request.payloads, request.text_column)
     run = _describe(request, texts)
     _check_names(request)
     folder, run = _open_folder(request, run)
     interrupt = Interrupt()
     request_limit = RequestLimit(request.max_requests, sent=_sent(folder))
-    cost_limit = CostLimit(request.max_cost_usd, usd_per_hour)
+    cost_limit = CostLimit(request.max_cost_usd, billed_usd_per_hour)
     stop = StopConditions(request_limit, cost_limit, interrupt)
     searches: list[Search] = []
     failed: list[TargetError] = []
@@ -168,20 +168,24 @@ def _sent(folder: RunFolder) -> int:
     return sum(len(run.samples(point.id)) for point in run.points)
 
 
-def _usd_per_hour(request: LoadtestRequest) -> float:
-    """What the run costs by the hour; a missing price is an error before anything is measured."""
+def usd_per_hour(request: LoadtestRequest) -> float:
+    """What the run is billed by the hour; a machine that nobody bills costs what it is priced as.
+
+    Raises:
+        ConfigError: A price is missing, which is said before anything is measured.
+    """
     region, prices = _region(request), request.prices
     path_prices(prices, region, RequestPath())
     prices.serverless_price(region)
-    usd_per_hour = max(each.hosting.usd_per_hour for each in request.subjects.found)
+    billed = max(each.hosting.usd_per_hour for each in request.subjects.found)
     if request.price_as:
         if any(subject.hosting.kind == "local" for subject in request.subjects.found):
             check_measured_on_cpu(request.price_as, "--price-as")
-        usd_per_hour = prices.hosting_usd_per_hour(request.price_as, region)
-    usd_per_hour += request.subjects.recommender_usd_per_hour
-    if request.max_cost_usd is not None and not usd_per_hour:
+        billed = billed or prices.hosting_usd_per_hour(request.price_as, region)
+    billed += request.subjects.recommender_usd_per_hour
+    if request.max_cost_usd is not None and not billed:
         raise ConfigError("--max-cost needs a price", hint="--price-as ml.c5.large gives it one")
-    return usd_per_hour
+    return billed
 
 
 def _region(request: LoadtestRequest) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
+
 import pytest
 
+from newsclf.costs.prices import load_prices
+from newsclf.deploy.client import Address
+from newsclf.deploy.hosting import Hosting
+from newsclf.loadtest.run import LoadtestRequest, usd_per_hour
 from newsclf.loadtest.stop_conditions.condition import CANCEL, DRAIN, StopConditions
 from newsclf.loadtest.stop_conditions.interrupt import Interrupt
 from newsclf.loadtest.stop_conditions.limits import CostLimit, RequestLimit
 from newsclf.loadtest.stop_conditions.unresponsive import Unresponsive
+from newsclf.loadtest.subjects import Subject, Subjects
 
 
 class Clock:
@@ -60,6 +68,31 @@ def test_a_limit_that_is_reached_is_named_with_its_option() -> None:
         "--max-requests 10 was reached",
     )
     assert (cost.option, cost.reason()) == ("--max-cost", "--max-cost 0.5 was reached")
+
+
+@pytest.mark.parametrize(
+    ("hosting", "usd"),
+    [
+        (Hosting(kind="sagemaker", instance="ml.c5.9xlarge", usd_per_hour=1.836), 1.836),
+        (Hosting(kind="url", instance="url"), 0.102),
+    ],
+)
+def test_the_cost_of_a_run_is_what_is_billed_and_only_else_what_it_is_priced_as(
+    hosting: Hosting, usd: float
+) -> None:
+    address = Address("http://127.0.0.1:1", "endpoint")
+    subject = Subject(
+        hosting=hosting, identity="", model_digest=None, open=lambda: nullcontext(address)
+    )
+    request = LoadtestRequest(
+        subjects=Subjects([subject]),
+        loads=[],
+        prices=load_prices(),
+        price_as="ml.c5.large",
+        runs=Path("runs"),
+    )
+
+    assert usd_per_hour(request) == usd
 
 
 def test_without_limits_nothing_stops() -> None:
