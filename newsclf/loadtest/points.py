@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from newsclf.common.errors import ServiceError
@@ -98,7 +97,6 @@ def _run(context: RunContext, load: Load, repeat: int, name: str) -> tuple[Point
         raise StoppedError
     seed = point_seed(context.seed, name)
     due = make_schedule(load, seed, context.timestamps_s)
-    started = datetime.now(UTC)
     generated = generate(
         load,
         context.target,
@@ -123,7 +121,7 @@ def _run(context: RunContext, load: Load, repeat: int, name: str) -> tuple[Point
         load=load,
         repeat=repeat,
         instance=context.instance,
-        started_utc=started.isoformat(timespec="milliseconds"),
+        started_utc=generated.started.isoformat(timespec="milliseconds"),
         window_begin_ns=window_begin_ns,
         window_end_ns=generated.window_end_ns,
         schedule_sha256=None if due is None else digest(due),

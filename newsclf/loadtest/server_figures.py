@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from newsclf.common.errors import NewsclfError
 from newsclf.deploy.hosting import ReadFigures
@@ -29,10 +30,12 @@ def read_figures(
         points = [point for point in run.points if point.instance == instance]
         if not points:
             continue
-        begins, ends = zip(*map(window_of, points), strict=True)
+        # From the first warm-up on, since its requests are counted as sent, too.
+        begin = min(datetime.fromisoformat(point.started_utc) for point in points)
+        end = max(window_of(point)[1] for point in points)
         sent = sum(int((run.samples(point.id)["sent_ns"] != NEVER).sum()) for point in points)
         try:
-            figures = read(instance, (min(begins), max(ends)), sent, goes_on)
+            figures = read(instance, (begin, end), sent, goes_on)
         except NewsclfError as error:
             return in_full(error)
         folder.write_server_figures(figures)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from typing import cast
@@ -38,6 +39,8 @@ class Generated:
     """Samples of one load, and how it ended."""
 
     samples: Samples
+    started: datetime
+    """Time of day at which the clock of the samples began, once all processes were connected."""
     window_end_ns: int
     """Earlier than planned if the load was stopped."""
     results: Sequence[Result]
@@ -100,6 +103,7 @@ def generate(
         for pipe in pipes:
             _expect_connected(pipe, target.url)
         start_ns = time.perf_counter_ns() + _START_PAUSE_NS
+        started = datetime.now(UTC) + timedelta(microseconds=_START_PAUSE_NS / 1000)
         with _workers_alive():
             for pipe in pipes:
                 pipe.send(start_ns)
@@ -116,6 +120,7 @@ def generate(
         early_ns.append(stopped_ns - start_ns)
     return Generated(
         samples=samples[np.argsort(samples["intended_ns"], kind="stable")],
+        started=started,
         window_end_ns=min([round((load.warmup_s + load.duration_s) * 1e9), *early_ns]),
         results=results,
         stopped_by=stopped_by,

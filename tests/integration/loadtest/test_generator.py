@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -98,6 +100,25 @@ def _response_ms(generated: Generated) -> npt.NDArray[np.float64]:
     samples = generated.samples
     response_ms: npt.NDArray[np.float64] = (samples["ended_ns"] - samples["intended_ns"]) / 1e6
     return response_ms
+
+
+def test_the_clock_begins_when_all_are_connected_not_when_processes_are_started() -> None:
+    connected: list[datetime] = []
+
+    def answer(listener: socket.socket) -> None:
+        with listener.accept()[0] as peer:
+            connected.append(datetime.now(UTC))
+            while peer.recv(65_536):
+                peer.sendall(b"HTTP/1.1 500 no\r\ncontent-length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=[listener])
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        generated = _run(url, _closed(1, duration_s=0.1, warmup_s=0))
+        thread.join()
+
+    assert connected[0] < generated.started
 
 
 @pytest.mark.parametrize(

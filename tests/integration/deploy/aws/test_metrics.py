@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -19,7 +20,10 @@ from newsclf.deploy.aws.metrics import EndpointMetrics
 from newsclf.deploy.server_figures import Datapoint, ServerFigures, mean_ms
 from newsclf.loadtest.analysis.server_side import server_side
 from newsclf.loadtest.report.headline import warnings
+from newsclf.loadtest.server_figures import read_figures
 from newsclf.loadtest.store.records import Point
+from newsclf.loadtest.store.run_folder import RunFolder
+from newsclf.loadtest.store.samples import SAMPLE
 from tests.conftest import Cli
 from tests.integration.deploy.aws.test_extras import HastyClock
 from tests.support.loadserver import Behaviour, running
@@ -158,6 +162,21 @@ FIGURES = ServerFigures(
         *(datapoint("CPUUtilization", k, 100 * k, 1, "Percent") for k in range(4)),
     ],
 )
+
+
+def test_figures_are_read_from_the_first_request_of_the_warm_up_on(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_run(summary([point()]).run)
+    folder.write_point(measured(63, 20), np.zeros(0, dtype=SAMPLE))
+    asked: list[object] = []
+
+    def read(instance: str, window: object, *_: object) -> ServerFigures:
+        asked.append((instance, window))
+        return FIGURES
+
+    assert read_figures({"ml.c5.large": read}, folder, lambda: True) is None
+    seconds = (timedelta(seconds=58), timedelta(seconds=83))
+    assert asked == [("ml.c5.large", tuple(NOON + each for each in seconds))]
 
 
 def test_only_minutes_within_the_window_count_if_there_is_one() -> None:
