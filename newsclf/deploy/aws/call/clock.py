@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from newsclf.common.errors import ServiceError
+
 log = logging.getLogger(__name__)
 
 _Found = TypeVar("_Found")
@@ -16,6 +18,7 @@ _REPEAT_S = 5 * 60.0
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 15.0
 _GROWTH = 1.5
+_UNREACHABLE_AT_MOST_S = 600.0
 
 
 class Clock:
@@ -50,18 +53,30 @@ class Clock:
     ) -> _Found | None:
         """Look until there is a result, and log each new status; None when the time is over.
 
+        What takes hours is not given up because a look fails: it fails all the time only after ten
+        minutes.
+
         Args:
             what: What is followed, for the log: `endpoint newsclf-news`.
             look: Finds its status, empty if there is nothing to log, and a result once it has
                 ended.
+
+        Raises:
+            ServiceError: AWS can't be reached, is busy, or failed for ten minutes.
         """
-        began_s = self.now_s()
+        began_s = reached_s = self.now_s()
         logged: tuple[str, float] = ("", began_s)
 
         def result() -> _Found | None:
-            nonlocal logged
-            status, found = look()
-            now_s = self.now_s()
+            nonlocal logged, reached_s
+            try:
+                status, found = look()
+                now_s = reached_s = self.now_s()
+            except ServiceError as error:
+                now_s = self.now_s()
+                if now_s - reached_s > _UNREACHABLE_AT_MOST_S:
+                    raise
+                status, found = f"{error.message}; trying again", None
             if status and (status != logged[0] or now_s - logged[1] > _REPEAT_S):
                 minutes, seconds = divmod(int(now_s - began_s), 60)
                 log.info("%d:%02d %s: %s", minutes, seconds, what, status)

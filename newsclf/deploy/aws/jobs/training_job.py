@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from newsclf.common.errors import NewsclfError, ServiceError, TargetError
+from newsclf.common.errors import NewsclfError, TargetError
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.call.names import TRAINING_LOG
@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 _LINES: Final = 50
 _SEEN_AT_MOST_S: Final = 60.0
 """How long SageMaker may not see what was created a moment ago."""
-_UNREACHABLE_AT_MOST_S: Final = 600.0
 
 
 class TrainingJob(Job):
@@ -127,19 +126,13 @@ class _Watch:
         self._log = _Log(job.scope.clients, job.name)
         self._log_is_readable = True
         self._clock = job.scope.clock
-        self._started_s = self._reached_s = self._clock.now_s()
+        self._started_s = self._clock.now_s()
 
     def __call__(self) -> tuple[str, dict[str, Any] | None]:
         """The status of the job, and what AWS says of it when it has ended."""
-        try:
-            found = self._job.find()
-        except ServiceError as error:
-            if self._clock.now_s() - self._reached_s > _UNREACHABLE_AT_MOST_S:
-                raise
-            return f"{error.message}; trying again", None
-        self._reached_s = self._clock.now_s()
+        found = self._job.find()
         if found is None:
-            if self._reached_s - self._started_s > _SEEN_AT_MOST_S:
+            if self._clock.now_s() - self._started_s > _SEEN_AT_MOST_S:
                 raise TargetError(f"there is no training job {self._job.name}")
             return "", None
         self._pass_on_log()

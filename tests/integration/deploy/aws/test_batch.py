@@ -14,7 +14,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from newsclf.common.errors import ConfigError, InterruptedRunError, TargetError
+from newsclf.common.errors import ConfigError, InterruptedRunError, ServiceError, TargetError
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.images import stock_image
@@ -267,6 +267,32 @@ def test_a_job_that_fails_says_why_and_where_to_look(clients: Clients, status: s
         with pytest.raises(TargetError, match=rf"{status.lower()}: no memory") as raised:
             transform(clients, WITH_MODEL, REQUEST)
     assert "TransformJobs" in (raised.value.hint or "")
+    assert policies(clients) == []
+
+
+def test_a_job_outlives_looks_at_it_that_fail(clients: Clients) -> None:
+    with Stubber(clients.client("sagemaker")) as stub:
+        begins(stub)
+        for each in ("InProgress", None, None, "Completed"):
+            if each is None:
+                stub.add_client_error("describe_transform_job", "ThrottlingException")
+            else:
+                stub.add_response("describe_transform_job", described(each))
+        done = transform(clients, WITH_MODEL, REQUEST)
+
+    assert done.output == REQUEST.output.uri
+    assert policies(clients) == []
+
+
+def test_a_job_that_can_not_be_looked_at_for_ten_minutes_is_told_to_stop(clients: Clients) -> None:
+    with Stubber(clients.client("sagemaker")) as stub:
+        begins(stub)
+        for _ in range(46):  # from a second apart to a quarter of a minute
+            stub.add_client_error("describe_transform_job", "ThrottlingException")
+        stub.add_response("stop_transform_job", {})
+        with pytest.raises(ServiceError, match="throttling"):
+            transform(clients, WITH_MODEL, REQUEST)
+        stub.assert_no_pending_responses()
     assert policies(clients) == []
 
 
