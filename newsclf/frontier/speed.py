@@ -153,50 +153,53 @@ def _measure(named: Named, number: int, measuring: _Measuring) -> _Round:
         store.discard(folder)
     start_up = store.start_up(folder)
     place = f"{named.name}, round {number} of {request.rounds}"
+    if start_up is None and measuring.stop.met():
+        raise _interrupted()
     try:
         if start_up is not None:  # both points of it are on the disk, so no server is asked
             context = _context(folder, "", measuring)
             return _Round(*_points(context, request, number, place), start_up)
-        _check_not_stopped(measuring.stop)
         with _served(named, request) as (url, seconds):
             context = _context(folder, url, measuring)
             preflight.check(context.target)
             full, opened = _points(context, request, number, place)
     except StoppedError:
-        raise InterruptedRunError(
-            "interrupted; what was measured is kept",
-            hint="the same command, without --again, goes on from there",
-        ) from None
+        raise _interrupted() from None
     start_up = StartUp(seconds=seconds, measured_on=dt.datetime.now(dt.UTC).date().isoformat())
     store.keep_start_up(folder, start_up)
     return _Round(full, opened, start_up)
 
 
-def _check_not_stopped(stop: StopConditions) -> None:
-    if stop.met():
-        raise StoppedError
+def _interrupted() -> InterruptedRunError:
+    return InterruptedRunError(
+        "interrupted; what was measured is kept",
+        hint="the same command, without --again, goes on from there",
+    )
 
 
 def _points(
     context: RunContext, request: SpeedRequest, number: int, place: str
 ) -> tuple[PointSummary, PointSummary]:
+    """The full load, and the open load at a share of its rate."""
+
+    def measured(load: Load) -> PointSummary:
+        point, _, summary = measure(context, load, number, point_id(load, number), place)
+        if point.interrupted:
+            raise StoppedError
+        if summary.throughput_per_s <= 0:
+            raise ServiceError(
+                f"{place}: not one of {summary.requests} requests was answered well",
+                hint="newsclf serve MODEL shows the server in the foreground",
+            )
+        return summary
+
     timing: dict[str, Any] = {"warmup_s": request.warmup_s, "duration_s": request.duration_s}
     users = request.users * request.cores
-    closed = Load(model="closed", concurrency=users, max_in_flight=users, **timing)
-    full = measure(context, closed, number, point_id(closed, number), place)
-    if full.point.interrupted:
-        raise StoppedError
-    if full.summary.throughput_per_s <= 0:
-        raise ServiceError(
-            f"{place}: not one of {full.summary.requests} requests was answered well",
-            hint="newsclf serve MODEL shows the server in the foreground",
-        )
-    rate = float(f"{request.utilisation * full.summary.throughput_per_s:.3g}")
-    arrivals = Load(model="poisson", rate_per_s=rate, max_in_flight=_IN_FLIGHT, **timing)
-    opened = measure(context, arrivals, number, point_id(arrivals, number), place)
-    if opened.point.interrupted:
-        raise StoppedError
-    return full.summary, opened.summary
+    full = measured(Load(model="closed", concurrency=users, max_in_flight=users, **timing))
+    rate = float(f"{request.utilisation * full.throughput_per_s:.3g}")
+    return full, measured(
+        Load(model="poisson", rate_per_s=rate, max_in_flight=_IN_FLIGHT, **timing)
+    )
 
 
 def _context(folder: RunFolder, url: str, measuring: _Measuring) -> RunContext:
