@@ -153,18 +153,24 @@ def path_usd(requests: float, latency_ms: float, path: RequestPath, prices: Path
     Args:
         latency_ms: Latency of the endpoint: the Lambda is billed while it waits.
     """
-    gb = requests * path.data_bytes / _BYTES_PER_GB
-    usd = 2 * gb * prices.endpoint_usd_per_gb + gb * prices.internet_usd_per_gb
+    usd = 2 * _gb(requests, path) * prices.endpoint_usd_per_gb
     if prices.function is not None:
         usd += lambda_usd(requests, latency_ms, path.memory_mb, prices.function)
-    return usd + api_usd(requests, prices)
+    return usd + gateway_usd(requests, path, prices)
 
 
-def api_usd(requests: float, prices: PathPrices) -> float:
-    """Cost of API Gateway for a month's requests."""
-    if prices.api is None:
-        return 0.0
-    return tiered_usd(prices.api.usd_per_request, requests, what="requests of API Gateway")
+def gateway_usd(requests: float, path: RequestPath, prices: PathPrices) -> float:
+    """Cost of a month's requests where they come in: API Gateway, and answers to the internet."""
+    usd = _gb(requests, path) * prices.internet_usd_per_gb
+    if prices.api is not None:
+        tiers = prices.api.usd_per_request
+        usd += tiered_usd(tiers, requests, what="requests of API Gateway")
+    return usd
+
+
+def _gb(requests: float, path: RequestPath) -> float:
+    """Data of a month's requests, and again of their answers."""
+    return requests * path.data_bytes / _BYTES_PER_GB
 
 
 def serverless_usd_per_request(

@@ -13,9 +13,9 @@ from newsclf.costs.formulas import (
     MonthlyCost,
     PathPrices,
     RequestPath,
-    api_usd,
     breakeven_requests_per_month,
     capacity_per_month,
+    gateway_usd,
     instances_needed,
     lambda_usd,
     path_prices,
@@ -119,7 +119,8 @@ class RunCosts:
         }
         if path.function is not None:
             ways["Lambda with the model"] = [
-                lambda_usd(d, latency_ms, basis.memory_mb, path.function) + api_usd(d, path)
+                lambda_usd(d, latency_ms, basis.memory_mb, path.function)
+                + gateway_usd(d, basis.path, path)
                 for d in volumes
             ]
         return [

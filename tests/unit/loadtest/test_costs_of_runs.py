@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from newsclf.common.errors import ConfigError
-from newsclf.costs.formulas import CostRow, RequestPath
+from newsclf.costs.formulas import CostRow, MonthlyCost, RequestPath
 from newsclf.costs.prices import PriceBook, load_prices
 from newsclf.loadtest.analysis.costs import CostBasis, RunCosts
 from newsclf.loadtest.store.records import PointSummary, Search, Summary
@@ -232,6 +232,20 @@ def test_months_count_instances_path_and_the_alternatives(book: PriceBook) -> No
     assert instance.usd_per_month == pytest.approx([148.92 + 1.45, 3 * 148.92 + 145], rel=1e-6)
     assert serverless.usd_per_month == pytest.approx([2.4 + 1.45, 240 + 145], rel=1e-6)
     assert function.usd_per_month == pytest.approx([2.2 + 1, 220 + 100], rel=1e-4)
+
+
+def test_answers_to_the_internet_are_paid_for_by_every_way_of_hosting(book: PriceBook) -> None:
+    def months(data_bytes: int) -> list[MonthlyCost]:
+        basis = CostBasis(region="us-east-1", path=RequestPath(data_bytes=data_bytes))
+        return RunCosts([point()], [], book, basis).months([1e6])
+
+    more = [
+        after.usd_per_month[0] - before.usd_per_month[0]
+        for before, after in zip(months(0), months(2**30), strict=True)
+    ]
+
+    internet, endpoint = 0.09e6, 0.016e6  # per GB of an answer, and of a request or an answer
+    assert more == pytest.approx([internet + 2 * endpoint, internet + 2 * endpoint, internet])
 
 
 def write(folder: Path, document: Summary) -> Path:
