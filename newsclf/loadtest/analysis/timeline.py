@@ -90,13 +90,13 @@ def _held(
     held = dropped.copy()
     if point.load.model == "closed":
         return held
-    share = point.load.max_in_flight // max(len(point.workers), 1)
     for number in np.unique(worker):
+        connections = point.load.connections_of(int(number), max(len(point.workers), 1))
         mine = worker == number
         entered = mine & ~dropped
         before = np.cumsum(entered)[mine] - entered[mine]
         ended = np.searchsorted(np.sort(end_s[entered]), due_s[mine], side="right")
-        held[mine] |= before - ended >= share
+        held[mine] |= before - ended >= connections
     return held
 
 

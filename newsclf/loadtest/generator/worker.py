@@ -60,8 +60,7 @@ class _Worker:
             self._schedule = task.schedule.tolist()
         self._choices: list[int] = task.choices.tolist()
         self._sender = Sender(task.target, task.worker)
-        share, rest = divmod(task.load.max_in_flight, task.workers)
-        count = share + (task.worker < rest)
+        count = task.load.connections_of(task.worker, task.workers)
         self._idle = [self._sender.connection(i) for i in range(count)]
         self._connections = tuple(self._idle)
         # A burst is all backlog, which the generator must not drop.

@@ -49,6 +49,11 @@ class Load(StrictRecord):
     max_in_flight: int
     """Connections, and so requests at once."""
 
+    def connections_of(self, worker: int, workers: int) -> int:
+        """How many of the connections one of several processes of the generator has."""
+        share, rest = divmod(self.max_in_flight, workers)
+        return share + (worker < rest)
+
 
 class WorkerHealth(StrictRecord):
     """How one process of the generator was doing during the measured window."""

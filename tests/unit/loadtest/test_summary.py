@@ -118,6 +118,17 @@ def _overload(connections: int) -> PointSummary:
     return summarise(point((5.0, 35.0), rate_per_s=65.0, max_in_flight=connections), found)
 
 
+def test_a_request_waits_for_the_server_only_if_its_own_worker_has_no_connection_left() -> None:
+    """Three connections: two of the first worker, one of the second; each has two requests."""
+    due_s = np.array([6.0, 6.1, 6.2, 6.3])
+    found = samples(due_s, due_s + 1)
+    found["worker"] = [0, 1, 0, 1]
+    load = point((5.0, 15.0), rate_per_s=1.0, max_in_flight=3)
+    two = load.model_copy(update={"workers": 2 * load.workers})
+
+    assert summarise(two, found).held_fraction == 0.25
+
+
 @pytest.mark.parametrize("connections", [8, 1000])
 def test_overload_of_an_open_loop_is_unstable_and_not_the_clients_fault(connections: int) -> None:
     summary = _overload(connections)
