@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Interrupt(StopCondition):
         """Count signals instead of ending at once; the third raises KeyboardInterrupt.
 
         This includes SIGHUP: what the load test has deployed must be removed when the terminal
-        closes, too.
+        closes, too. Python hears signals in the main thread only; another one just runs the block.
         """
 
         def count(_number: int, _frame: FrameType | None) -> None:
@@ -43,7 +44,8 @@ class Interrupt(StopCondition):
         before = {
             number: signal.signal(number, count)
             for number in SIGNALS
-            if signal.getsignal(number) is not signal.SIG_IGN  # which is how nohup works
+            if threading.current_thread() is threading.main_thread()
+            and signal.getsignal(number) is not signal.SIG_IGN  # which is how nohup works
         }
         try:
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -112,3 +113,12 @@ def test_the_first_condition_that_is_met_counts_and_the_most_urgent_decides() ->
     interrupt.asked = 2
     assert stop.met() is requests
     assert stop.urgency() == CANCEL
+
+
+def test_a_load_test_may_run_in_a_thread_which_hears_no_signals() -> None:
+    def run() -> bool:
+        with Interrupt().on_signals():
+            return True
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(run).result()
