@@ -25,6 +25,8 @@ SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
 MILLION = 1e6
 _MB_PER_GB = 1024
 _BYTES_PER_GB = 2**30
+_ROUNDING = 1e-9
+"""A quotient that is a whole number but for rounding, such as 0.3 / 0.1, needs no instance more."""
 
 
 class CostRow(StrictRecord):
@@ -191,12 +193,12 @@ def capacity_per_month(rate_per_s: float, *, headroom: float, peak_factor: float
     return rate_per_s * headroom / peak_factor * SECONDS_PER_MONTH
 
 
-def instances_needed(requests_per_month: float, capacity: float, *, minimum: int = 1) -> int:
+def instances_needed(volume: float, capacity: float, *, minimum: int = 1) -> int:
     """Instances for a volume: N(D) = max(N_min, ceil(peak / (X·headroom))).
 
-    Linear scaling is assumed, not measured.
+    Linear scaling is assumed, not measured. Both arguments are of the same time, such as a month.
     """
-    return max(minimum, math.ceil(requests_per_month / capacity))
+    return max(minimum, math.ceil(volume / capacity - _ROUNDING))
 
 
 def breakeven_requests_per_month(

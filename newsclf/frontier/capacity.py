@@ -7,7 +7,6 @@ while the server stalls.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,16 +17,18 @@ from newsclf.common.records import StrictRecord
 from newsclf.costs.formulas import (
     HOURS_PER_MONTH,
     SECONDS_PER_MONTH,
-    PathPrices,
     RequestPath,
+    instances_needed,
     path_prices,
     path_usd,
 )
 from newsclf.costs.instances import check_measured_on_cpu, family, has_gpu, vcpus
 from newsclf.costs.prices import PriceBook
+from newsclf.data.examples import counted
 from newsclf.frontier.records import Frontier, FrontierRow
 from newsclf.frontier.store import RESULT_FILE, read_frontier
 from newsclf.loadtest.cost_table import SUMMARY_FILE, read_summary
+from newsclf.loadtest.report.tables import objective_words
 from newsclf.loadtest.store.records import Objective, PointSummary, Search, Summary
 from newsclf.reporting.text import amount, percentile_name
 
@@ -133,8 +134,9 @@ def plan_capacity(request: CapacityRequest) -> CapacityPlan:
         )
     if not planner.options:
         raise CheckFailedError(
-            f"no measurement shows {_words(request.objectives)}: {'; '.join(planner.unusable)}",
-            hint=f"newsclf loadtest --slo {_typed(request.objectives[0])} --price-as ml.c5.large"
+            f"no measurement shows {objective_words(request.objectives)}:"
+            f" {'; '.join(planner.unusable)}",
+            hint=f"newsclf loadtest --slo {request.objectives[0].typed} --price-as ml.c5.large"
             " looks for a rate that meets it",
         )
     ordered = sorted(
@@ -212,7 +214,7 @@ class _Planner:
                 )
                 notes = [
                     f"measured on {here}, not on {instance}",
-                    f"scaled from {_counted(speed.cores, 'core')} to {count} vCPUs",
+                    f"scaled from {counted(speed.cores, 'core', 'cores')} to {count} vCPUs",
                 ]
                 measured = _Measured(
                     model=row.name,
@@ -272,11 +274,12 @@ class _Planner:
         price = request.prices.hosting_price(measured.instance, measured.region)
         self.region = measured.region
         carried = evidence.rate_per_s * request.utilisation
-        count = max(request.minimum, math.ceil(request.rate_per_s / carried - 1e-9))
+        count = instances_needed(request.rate_per_s, carried, minimum=request.minimum)
         known = measured.judged
         hosting = count * price.usd_per_hour * HOURS_PER_MONTH
         monthly = request.rate_per_s / request.peak_factor * SECONDS_PER_MONTH
-        path = path_usd(monthly, evidence.latency_ms, request.path, self._path(measured.region))
+        path_price = path_prices(request.prices, measured.region, request.path)
+        path = path_usd(monthly, evidence.latency_ms, request.path, path_price)
         if count > 1:
             notes = [
                 *notes,
@@ -300,9 +303,6 @@ class _Planner:
                 notes=notes if known else [*notes, "its accuracy is in no frontier"],
             )
         )
-
-    def _path(self, region: str) -> PathPrices:
-        return path_prices(self.request.prices, region, self.request.path)
 
 
 def _worse(row: FrontierRow, found: Frontier) -> str | None:
@@ -330,7 +330,7 @@ def _of_run(
         if shown:
             rate = point.throughput_per_s
             words = f"{why} at {amount(rate)}/s of {point.load.model} arrivals"
-            found.append(_Evidence(rate_per_s=rate, latency_ms=_mean_ms(point), words=words))
+            found.append(_Evidence(rate_per_s=rate, latency_ms=point.mean_ms, words=words))
         else:
             reasons.append(why)
     if found:
@@ -361,7 +361,7 @@ def _from_searches(
             confirmed = "" if search.confirmed else ", not confirmed"
             yield _Evidence(
                 rate_per_s=rate,
-                latency_ms=_mean_ms(points[best.point]),
+                latency_ms=points[best.point].mean_ms,
                 words=f"searched: met at {amount(rate)}/s{confirmed}",
             )
 
@@ -392,22 +392,3 @@ def _shown(
             return False, f"{shown}, which is not within {amount(objective.limit_ms)} ms"
         words.append(shown)
     return True, "; ".join(words)
-
-
-def _mean_ms(point: PointSummary) -> float:
-    """Mean latency by Little's law."""
-    return 1000 * point.mean_in_flight / point.throughput_per_s
-
-
-def _words(objectives: Sequence[Objective]) -> str:
-    return " and ".join(
-        f"{percentile_name(each.percentile)} ≤ {amount(each.limit_ms)} ms" for each in objectives
-    )
-
-
-def _typed(objective: Objective) -> str:
-    return f"{percentile_name(objective.percentile)}={objective.limit_ms:g}ms"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"

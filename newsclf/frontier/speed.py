@@ -258,7 +258,7 @@ def _speed(named: Named, rounds: Sequence[_Round], request: SpeedRequest) -> Spe
         users=request.users * request.cores,
         open_per_s=fmean(each.throughput_per_s for each in opened),
         percentiles_ms={name: _middle([p.response_ms[name] for p in opened]) for name in names},
-        mean_ms=fmean(1000 * p.mean_in_flight / p.throughput_per_s for p in opened),
+        mean_ms=fmean(each.mean_ms for each in opened),
         start_up_s=median(each.start_up.seconds for each in rounds),
         serving_bytes=sum((named.model.folder / name).stat().st_size for name in ENGINE_FILES),
         measured_on=max(each.start_up.measured_on for each in rounds),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from newsclf.common.intervals import percent
 from newsclf.frontier.capacity import CapacityOption, CapacityRequest, plan_capacity
 from newsclf.loadtest.cost_table import SUMMARY_FILE
-from newsclf.reporting.text import NONE, amount, number, percentile_name, usd
+from newsclf.loadtest.report.tables import objective_words
+from newsclf.reporting.text import NONE, amount, number, usd
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -44,10 +45,7 @@ def show_capacity(output: Output, request: CapacityRequest) -> None:
             "runner_up": runner_up and runner_up.model_dump(mode="json"),
         }
     )
-    objective = " and ".join(
-        f"{percentile_name(each.percentile)} ≤ {amount(each.limit_ms)} ms"
-        for each in plan.objectives
-    )
+    objective = objective_words(plan.objectives)
     title = f"{amount(plan.rate_per_s)} requests/s at the peak within {objective}, {plan.region}"
     columns = ["model", "instance", "accuracy", "rate/s each", "instances", "$/month", "hosting"]
     rows = [_cells(each) for each in plan.options[:_SHOWN]]

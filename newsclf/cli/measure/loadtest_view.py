@@ -145,5 +145,5 @@ def _searched(search: Search) -> str:
     found = tables.rate_words(search.low_per_s, search.high_per_s)
     confirmed = "" if search.confirmed else ", not confirmed"
     note = f" ({search.note})" if search.note else ""
-    objective = tables.objective_words(search)
+    objective = tables.objective_words(search.objectives)
     return f"{search.instance}: {objective} holds at {found} Poisson requests/s{confirmed}{note}"

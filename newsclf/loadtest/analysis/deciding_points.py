@@ -68,9 +68,9 @@ def _measured(instance: str, points: Sequence[PointSummary], search: Search | No
         unmeasured_above_users=above,
         search=search,
         rate_per_s=search.low_per_s if search else peak.throughput_per_s if peak else None,
-        latency_ms=_mean_ms(operating) if operating else None,
+        latency_ms=operating.mean_ms if operating else None,
         attempts_per_answer=1 / (1 - operating.error_fraction) if operating else 1.0,
-        alone_ms=_mean_ms(levels[0]) if levels else _mean_ms(operating) if operating else None,
+        alone_ms=levels[0].mean_ms if levels else operating.mean_ms if operating else None,
     )
 
 
@@ -138,8 +138,3 @@ def _passed(points: Sequence[PointSummary], search: Search | None) -> PointSumma
 def _worst(points: Sequence[PointSummary]) -> PointSummary:
     """Point to show when none is OK: that of the highest throughput."""
     return max(points, key=lambda point: point.throughput_per_s)
-
-
-def _mean_ms(point: PointSummary) -> float:
-    """Mean latency by Little's law, R = N / X, which each OK point obeys within 3 %."""
-    return 1000 * point.mean_in_flight / point.throughput_per_s

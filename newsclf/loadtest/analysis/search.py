@@ -220,7 +220,7 @@ class _Search:
             if "fail" in words or unstable > 1:
                 objective = self.objectives[words.index("fail")] if "fail" in words else None
                 decision = "fail"
-                reason = f"misses {_name(objective)}" if objective else "; ".join(result.reasons)
+                reason = f"misses {objective.typed}" if objective else "; ".join(result.reasons)
                 break
             if result.verdict == "OK" and all(word == "pass" for word in words):
                 decision, reason = "pass", "meets all objectives"
@@ -263,7 +263,3 @@ class _Search:
     def _excess(self, results: list[ProbeResult], i: int) -> float:
         """Ratio of an objective's misses to the fraction that it allows."""
         return sum(r.tallies[i].misses for r in results) / allowed_fraction(self.objectives[i])
-
-
-def _name(objective: Objective) -> str:
-    return f"p{objective.percentile:g}={objective.limit_ms:g}ms"

@@ -194,7 +194,7 @@ def _users(count: int) -> str:
 
 
 def _search_answer(search: Search) -> tuple[str, bool, str]:
-    aim = objective_words(search)
+    aim = objective_words(search.objectives)
     if search.low_per_s is None:
         at = "" if search.high_per_s is None else f", not even at {amount(search.high_per_s)}/s"
         return "no rate", False, f"{aim} was not met{at}."

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 from newsclf.common.intervals import percent
 from newsclf.loadtest.report.groups import MODELS, Group, load_words, middle, size_of, subtitle
-from newsclf.loadtest.report.tables import point_table
+from newsclf.loadtest.report.tables import objective_words, point_table
 from newsclf.loadtest.store.records import Objective, PointSummary, Search
 from newsclf.reporting.figure import Figure
 from newsclf.reporting.panel import HEIGHT, LEFT, RIGHT, Key, Mark, Panel, chart, legend
 from newsclf.reporting.scale import Scale, Tick, linear, suited
 from newsclf.reporting.svg import SERIES, SHAPES
-from newsclf.reporting.text import amount, interval, number, percentile_name, short
+from newsclf.reporting.text import amount, interval, number, short
 
 PERCENTILES = ("p50", "p95", "p99")
 _LATENCY_HEADS = (
@@ -42,9 +42,7 @@ def latency_by_throughput(
         _draw_search(panel, search)
     _draw_percentiles(panel, group, lambda p: p.throughput_per_s, joined=search is None)
     for objective in objectives:
-        limit = objective.limit_ms
-        text = f"{percentile_name(objective.percentile)} ≤ {amount(limit)} ms"
-        panel.level(limit, text, "objective")
+        panel.level(objective.limit_ms, objective_words([objective]), "objective")
     caption = "Bars are 95 % intervals."
     if search is None:
         caption = f"Lines join the middle repeats. {caption}"

@@ -36,9 +36,8 @@ def render_markdown(summary: Summary) -> str:
     if (server := tables.server_table(summary.points)).rows:
         lines += ["", "## What the service measured", "", *_table(server)]
     for search in summary.searches:
-        heading = (
-            f"## Search on {markdown(search.instance)}: {markdown(tables.objective_words(search))}"
-        )
+        objective = tables.objective_words(search.objectives)
+        heading = f"## Search on {markdown(search.instance)}: {markdown(objective)}"
         lines += ["", heading, "", *_table(tables.probe_table(search))]
     lines += ["", "Brackets hold 95 % intervals. The charts are in `report.html`."]
     return "\n".join(lines) + "\n"

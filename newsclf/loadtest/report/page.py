@@ -69,7 +69,10 @@ def render_page(
         recommender_note=tables.RECOMMENDER_NOTE,
         remarks=[point for point in listed if point.reasons],
         unlisted=len(summary.points) - len(listed),
-        searches=[(s, tables.objective_words(s), tables.probe_table(s)) for s in summary.searches],
+        searches=[
+            (search, tables.objective_words(search.objectives), tables.probe_table(search))
+            for search in summary.searches
+        ],
         facts=facts(summary.run),
         load_words=load_words,
     )

@@ -15,6 +15,7 @@ from newsclf.loadtest.report.groups import load_words
 from newsclf.loadtest.store.records import (
     Change,
     Comparison,
+    Objective,
     PointComparison,
     PointSummary,
     Probe,
@@ -216,10 +217,10 @@ def error_words(point: PointSummary) -> str:
     return " · ".join([percent(point.error_fraction), *failed])
 
 
-def objective_words(search: Search) -> str:
-    """The objectives of a search."""
+def objective_words(objectives: Iterable[Objective]) -> str:
+    """Latency objectives in words."""
     return " and ".join(
-        f"{percentile_name(o.percentile)} ≤ {amount(o.limit_ms)} ms" for o in search.objectives
+        f"{percentile_name(each.percentile)} ≤ {amount(each.limit_ms)} ms" for each in objectives
     )
 
 

@@ -143,6 +143,11 @@ class PointSummary(StrictRecord):
     server: ServerSide | None = None
     """What the service measured by itself; None except for an endpoint on AWS."""
 
+    @property
+    def mean_ms(self) -> float:
+        """Mean latency by Little's law, R = N / X, which each OK point obeys within 3 %."""
+        return 1000 * self.mean_in_flight / self.throughput_per_s
+
 
 class Probe(StrictRecord):
     """One rate that the search tried."""
@@ -166,6 +171,11 @@ class Objective(StrictRecord):
 
     percentile: float = Field(gt=0, lt=100)
     limit_ms: float = Field(gt=0)
+
+    @property
+    def typed(self) -> str:
+        """The objective as --slo takes it."""
+        return f"p{self.percentile:g}={self.limit_ms:g}ms"
 
 
 class Search(StrictRecord):

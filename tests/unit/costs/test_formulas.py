@@ -107,6 +107,11 @@ def test_break_even_with_paying_by_the_request(book: PriceBook) -> None:
     assert breakeven_requests_per_month(0.204, serverless, minimum=2) == pytest.approx(124.1e6)
 
 
+@pytest.mark.parametrize(("volume", "instances"), [(0.3, 3), (0.301, 4), (0.0, 1)])
+def test_rounding_needs_no_further_instance(volume: float, instances: int) -> None:
+    assert instances_needed(volume, 0.1) == instances
+
+
 @given(
     usd_per_hour=st.floats(0.05, 5),
     rate_per_s=st.floats(1, 1000),
