@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
     from newsclf.common.errors import NewsclfError
+    from newsclf.reporting.figure import Table
 
 _GAP = 2
 """Blanks between two columns of a table."""
@@ -243,6 +244,18 @@ class Output:
         if left_out := [column for i, column in enumerate(columns) if i not in kept]:
             parts.append(Text(f"(a wider terminal or --json shows {', '.join(left_out)})", "dim"))
         return Group(*parts)
+
+    def rendered(self, title: str, found: Table) -> RenderableType:
+        """A report's table as a terminal shows it: in its brief form, if it has one."""
+        brief = found.brief
+        if brief.head:
+            return self.table(title, brief.head, brief.rows, optional=brief.optional)
+        return self.table(title, found.head, found.rows)
+
+    def show_table(self, title: str, found: Table, *lines: str) -> None:
+        """Print a report's table with lines below it, if it has rows."""
+        if found.rows:
+            self.show(self.rendered(title, found), *lines, "")
 
     def note(self, message: str, *, always: bool = False) -> None:
         """Print a message on stderr; with `always`, even with --quiet."""

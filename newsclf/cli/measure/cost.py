@@ -198,16 +198,14 @@ def _volumes(text: str) -> list[float]:
 
 
 def _show(output: Output, costs: Costs, basis: CostBasis) -> None:
-    from newsclf.cli.measure.loadtest_view import table
     from newsclf.common.intervals import percent
     from newsclf.loadtest.report.tables import cost_table, month_table, price_words
 
     title = f"Cost, $ per million successful requests, {basis.region}"
     output.show(
-        table(output, title, cost_table(costs.costs)),
+        output.rendered(title, cost_table(costs.costs)),
         "",
-        table(
-            output,
+        output.rendered(
             "$ per month, by successful requests per month; (instances); * is the cheapest",
             month_table(costs.months),
         ),

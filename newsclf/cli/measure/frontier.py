@@ -214,13 +214,12 @@ def _unseen(rows: RowOptions) -> UnseenSets | None:
 
 
 def _show(output: Output, found: Frontier, folder: Path) -> None:
-    from newsclf.cli.measure.loadtest_view import table
     from newsclf.frontier.store import CHART_FILE
     from newsclf.frontier.tables import frontier_table, load_words
 
     output.data(found.model_dump(mode="json"))
     title = f"{found.rows:,} {found.part} rows of {found.data}; {found.machine.words}"
-    output.show(table(output, title, frontier_table(found)), "")
+    output.show(output.rendered(title, frontier_table(found)), "")
     verdict = f"default: {found.chosen}, {found.reason}" if found.chosen else found.reason
     output.show(verdict)
     output.note(

@@ -13,10 +13,7 @@ from newsclf.loadtest.report.headline import warnings
 from newsclf.loadtest.store.records import PointSummary, Search, Summary
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from newsclf.cli.console import Output
-    from newsclf.reporting.figure import Table
 
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -27,14 +24,16 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
     searched = {point for s in summary.searches for probe in s.probes for point in probe.points}
     points = [point for point in summary.points if point.id not in searched]
     output.show(
-        table(output, "Load", tables.point_table(points)),
+        output.rendered("Load", tables.point_table(points)),
         "",
-        table(output, "Cost, $ per million successful requests", tables.cost_table(summary.costs)),
+        output.rendered(
+            "Cost, $ per million successful requests", tables.cost_table(summary.costs)
+        ),
     )
     if (server := tables.server_table(points)).rows:
-        output.show("", table(output, "What the service measured", server))
+        output.show("", output.rendered("What the service measured", server))
     if (theirs := tables.recommender_table(summary.recommender)).rows:
-        output.show("", table(output, tables.RECOMMENDER_TITLE, theirs))
+        output.show("", output.rendered(tables.RECOMMENDER_TITLE, theirs))
         output.note(tables.RECOMMENDER_NOTE)
     for line in remarks(points):
         output.note(line)
@@ -47,14 +46,6 @@ def show(output: Output, folder: Path, summary: Summary) -> None:
     for search in summary.searches:
         output.note(_searched(search))
     output.note(f"report: {folder / 'report.html'}")
-
-
-def table(output: Output, title: str, found: Table) -> RenderableType:
-    """A table as a terminal shows it: its brief form, if it has one."""
-    brief = found.brief
-    if brief.head:
-        return output.table(title, brief.head, brief.rows, optional=brief.optional)
-    return output.table(title, found.head, found.rows)
 
 
 def remarks(points: Sequence[PointSummary]) -> list[str]:
@@ -125,7 +116,7 @@ def show_comparison(output: Output, before: Path, after: Path) -> None:
     comparison = compare(before, after)
     output.data(comparison.model_dump(mode="json"))
     title = f"{comparison.after} against {comparison.before}"
-    output.show(table(output, title, tables.comparison_table(comparison)))
+    output.show(output.rendered(title, tables.comparison_table(comparison)))
     for point in comparison.points:
         for warning in point.warnings:
             output.note(f"{point.instance} {load_words(point.load)}, {warning}")

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.evaluation.records import EvaluationReport
     from newsclf.evaluation.run import Evaluated
-    from newsclf.reporting.figure import Table
 
 
 def show(output: Output, evaluated: Evaluated, errors: int) -> None:
@@ -27,10 +26,10 @@ def show(output: Output, evaluated: Evaluated, errors: int) -> None:
         output.note(f"{report.data}: {note}")
     if not output.quiet:
         _show_details(output, report, errors)
-    _show(output, "Gates", tables.gate_table(report))
+    output.show_table("Gates", tables.gate_table(report))
     title = f"{report.model} on {report.data}, {report.part_name}, {report.score.runtime}"
     summary = tables.summary_table(report)
-    output.show(output.table(title, summary.head, summary.rows), *report.remarks)
+    output.show(output.rendered(title, summary), *report.remarks)
     if report.calibrated:
         output.note(report.calibrated.sentence)
     if evaluated.card_problem:
@@ -40,38 +39,31 @@ def show(output: Output, evaluated: Evaluated, errors: int) -> None:
 
 def _show_details(output: Output, report: EvaluationReport, errors: int) -> None:
     found = tables.error_table(report, errors)
-    _show(output, f"The {len(found.rows)} most confident errors", found)
-    _show(output, "By class", tables.class_table(report))
-    _show(output, "Confusion matrix", tables.confusion_table(report.labels, report.confusion))
+    output.show_table(f"The {len(found.rows)} most confident errors", found)
+    output.show_table("By class", tables.class_table(report))
+    output.show_table("Confusion matrix", tables.confusion_table(report.labels, report.confusion))
     curve = report.risk_coverage
     title = "Answered when the least confident are set aside"
-    _show(output, title, tables.coverage_table(curve), curve.sentence)
+    output.show_table(title, tables.coverage_table(curve), curve.sentence)
     slices = [*report.by_length, *report.by_agreement]
-    _show(output, "Accuracy by part of the data", tables.slice_table(slices))
+    output.show_table("Accuracy by part of the data", tables.slice_table(slices))
     levels = tables.level_table(report)
-    _show(output, "PhraseBank at each agreement level, rows below it held out too", levels)
+    output.show_table("PhraseBank at each agreement level, rows below it held out too", levels)
     bias = tables.bias_table(report)
-    _show(output, "Bias probe: labels that flip when a name is swapped", bias)
+    output.show_table("Bias probe: labels that flip when a name is swapped", bias)
     if not bias.rows:
         output.show(
             "Bias probe: no headline names a company, country or currency, so there is nothing to"
             " swap.",
             "",
         )
-    _show(output, "Seeds", tables.seed_table(report))
+    output.show_table("Seeds", tables.seed_table(report))
     if other := report.comparison:
-        _show(
-            output,
+        output.show_table(
             f"Against {other.other}",
             tables.comparison_table(report, other),
             f"{other.differing:,} headlines get different labels. {other.verdict}",
             *other.remarks,
         )
         changed = tables.difference_table(report.model, other, errors)
-        _show(output, f"The first {len(changed.rows)} of the headlines that changed", changed)
-
-
-def _show(output: Output, title: str, table: Table, *lines: str) -> None:
-    """Show a table that has rows, and lines below it."""
-    if table.rows:
-        output.show(output.table(title, table.head, table.rows), *lines, "")
+        output.show_table(f"The first {len(changed.rows)} of the headlines that changed", changed)
