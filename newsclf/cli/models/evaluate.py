@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from newsclf.cli.option_groups import grouped
+from newsclf.cli.option_groups import grouped, options_given
 from newsclf.cli.options import (
     CatalogueOpt,
     LabelledDataOptions,
@@ -109,10 +108,16 @@ def evaluate(
     --quiet prints only the summary.
     """
     output = general.start()
+    from newsclf.common.errors import ConfigError
+
     settings = general.settings(model=model, data={"source": data, **reading.flags()})
     runtime: Runtime = "float" if use_float else "int8"
     if unseen.on is not None:
-        _check_alone({"--data": data, **reading.flags()})
+        if given := ["--data"] * (data is not None) + options_given(reading):
+            raise ConfigError(
+                f"{given[0]} and --on cannot be combined",
+                hint="run the command once for each of them",
+            )
         from newsclf.evaluation.unseen.run import UnseenRequest
 
         request = UnseenRequest(
@@ -129,7 +134,10 @@ def evaluate(
         )
         _evaluate_unseen(output, request)
         return
-    _check_on_is_given(unseen)
+    if given := options_given(unseen):
+        raise ConfigError(
+            f"{given[0]} needs --on", hint="name test sets, such as --on finentity,tfns"
+        )
     from newsclf.cli.models.evaluate_view import show
     from newsclf.evaluation.gates import check_gates
     from newsclf.evaluation.run import REPORTED_ERRORS, EvaluationRequest
@@ -159,35 +167,6 @@ def _evaluate_unseen(output: Output, request: UnseenRequest) -> None:
     evaluated = evaluate_unseen(request)
     show(output, evaluated)
     check_gates(evaluated.report.gates)
-
-
-def _check_alone(options: Mapping[str, object]) -> None:
-    """Raise ConfigError if an option is given that chooses or reads other data than --on."""
-    from newsclf.common.errors import ConfigError
-
-    for name, value in options.items():
-        if value is not None:
-            option = name if name.startswith("--") else f"--{name.replace('_', '-')}"
-            raise ConfigError(
-                f"{option} and --on cannot be combined",
-                hint="run the command once for each of them",
-            )
-
-
-def _check_on_is_given(unseen: UnseenOptions) -> None:
-    """Raise ConfigError if an option is given that means nothing without --on."""
-    from newsclf.common.errors import ConfigError
-
-    given = {
-        "--sets": unseen.sets is not None,
-        "--catalogue": unseen.catalogue is not None,
-        "--agreement": unseen.agreement,
-    }
-    for option, is_given in given.items():
-        if is_given:
-            raise ConfigError(
-                f"{option} needs --on", hint="name test sets, such as --on finentity,tfns"
-            )
 
 
 def _gates(values: list[str] | None) -> dict[str, float]:

@@ -322,6 +322,7 @@ def test_int8_and_float_are_compared_when_asked(trained: Path, newsclf: Cli) -> 
         (("--on", ","), "--on: names no test set"),
         (("--on", "tfns", "--data", "x.csv"), "--data and --on cannot be combined"),
         (("--on", "tfns", "--text-column", "a"), "--text-column and --on cannot be combined"),
+        (("--on", "tfns", "--label", "up=positive"), "--label and --on cannot be combined"),
         (("--on", "tfns", "--sets", "absent"), "absent: no such folder"),
         (("--on", "tfns", "--catalogue", "absent.toml"), "absent.toml: no such file"),
         (("--sets", "."), "--sets needs --on"),
