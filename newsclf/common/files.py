@@ -138,10 +138,15 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_bytes(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Write a file atomically; see `replacing`."""
+    with replacing(path, mode=mode) as file:
+        file.write(content)
+
+
 def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
     """Write a text as UTF-8 atomically; see `replacing`."""
-    with replacing(path, mode=mode) as file:
-        file.write(text.encode())
+    write_bytes(path, text.encode(), mode=mode)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.cli.options import RegionOptions
     from newsclf.common.settings import Settings
-    from newsclf.deploy.aws.export.template import Template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +73,7 @@ def export(
     """
     from newsclf.cli.deployments.deploy_aws import OPTIONS
     from newsclf.common.errors import ConfigError
+    from newsclf.common.files import write_bytes, write_text
     from newsclf.costs.prices import prices_at
     from newsclf.deploy.aws.export.template import TemplateRequest
     from newsclf.deploy.package.build import packed
@@ -103,27 +103,13 @@ def export(
         output.data(dict(found.document))
         output.show(text.rstrip())
     else:
-        _write(found, text, options.out)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        for file, code in found.code.items():
+            write_bytes(options.out.parent / file, code)
+        write_text(options.out, text)
         output.data({"template": str(options.out), "code": sorted(found.code)})
         for each in (options.out, *(options.out.parent / name for name in found.code)):
             output.show(str(each))
     output.note("nothing was made; not in the template, and needed before it is used:")
     for line in found.missing:
         output.note(f"  {line}")
-
-
-def _write(found: Template, text: str, out: Path) -> None:
-    """Write the template and the code beside it.
-
-    Raises:
-        ConfigError: A file can't be written.
-    """
-    from newsclf.common.errors import ConfigError, reason_of
-
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        for name, code in found.code.items():
-            (out.parent / name).write_bytes(code)
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"--out {out}: cannot be written ({reason_of(error)})") from error

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from newsclf.common.errors import StateError, reason_of
-from newsclf.common.files import replacing
+from newsclf.common.files import write_bytes
 from newsclf.common.records import find_record, write_record
 from newsclf.costs.prices import PriceBook
 from newsclf.deploy.recommendations import Recommendations
@@ -99,8 +99,7 @@ class RunFolder:
         folder = self.point_path(point.id)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _POINT).unlink(missing_ok=True)  # of an earlier, interrupted try
-        with replacing(folder / _SAMPLES) as file:
-            file.write(_as_csv(samples))
+        write_bytes(folder / _SAMPLES, _as_csv(samples))
         write_record(folder / _POINT, point)
 
     def read_point(self, point_id: str) -> tuple[Point, Samples] | None:
