@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -119,6 +120,14 @@ RegionOpt = Annotated[
 ]
 ProfileOpt = Annotated[
     str | None, typer.Option("--profile", help="AWS profile.", show_default="AWS_PROFILE")
+]
+SeedOpt = Annotated[int | None, typer.Option(help="Random seed.", show_default="0")]
+SeedsOpt = Annotated[
+    int | None,
+    typer.Option(min=1, help="Number of seeds to train; all models are kept.", show_default="1"),
+]
+EpochsOpt = Annotated[
+    int | None, typer.Option(help="Passes over the training data.", show_default="6")
 ]
 _RULES = "Rules of your AWS account"
 RoleOpt = Annotated[
@@ -249,7 +258,21 @@ class RuleOptions:
         Raises:
             ConfigError: A tag has no `=`, or AWS does not accept it.
         """
-        return rules_from(self.role, self.permissions_boundary, self.tag)
+        from newsclf.common.account_rules import checked_tags
+        from newsclf.common.errors import ConfigError
+
+        tags = pairs(self.tag, "--tag")
+        if len(tags) < len(self.tag or []):
+            raise ConfigError("--tag: a key is given twice")
+        try:
+            checked_tags(tags)
+        except ValueError as error:
+            raise ConfigError(f"--tag: {error}") from None
+        return {
+            "role": self.role,
+            "permissions_boundary": self.permissions_boundary,
+            "tags": tags,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -396,28 +419,22 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str]:
     return found
 
 
+def usd(text: str, option: str) -> Decimal:
+    """An amount of USD, with or without a dollar sign; ConfigError if it is something else."""
+    from newsclf.common.errors import ConfigError
+
+    try:
+        value = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        raise ConfigError(f"{option} {text}: expected USD, such as 2.50")
+    return value
+
+
 def typed(text: str) -> str:
     """Decode an argument as UTF-8 even if the locale is not."""
     try:
         return os.fsencode(text).decode()
     except UnicodeError:
         return text
-
-
-def rules_from(role: str | None, boundary: str | None, tags: list[str] | None) -> dict[str, object]:
-    """The flags --role, --permissions-boundary and --tag, as the section of the settings.
-
-    Raises:
-        ConfigError: a tag has no `=`, or AWS does not accept it.
-    """
-    from newsclf.common.account_rules import checked_tags
-    from newsclf.common.errors import ConfigError
-
-    named = pairs(tags, "--tag")
-    if len(named) < len(tags or []):
-        raise ConfigError("--tag: a key is given twice")
-    try:
-        checked_tags(named)
-    except ValueError as error:
-        raise ConfigError(f"--tag: {error}") from None
-    return {"role": role, "permissions_boundary": boundary, "tags": named}

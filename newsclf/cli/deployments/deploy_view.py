@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from newsclf.deploy.aws.walk.resource import Deletable
     from newsclf.deploy.records import AwsSpec
 
-_HOURS_PER_MONTH = 730
 _STYLES = {"create": "green", "update": "yellow", "replace": "red", "delete": "red"}
 
 
@@ -35,6 +34,7 @@ def show_steps(output: Output, steps: Sequence[Step], spec: AwsSpec, *, named: b
     """
     from rich.text import Text
 
+    from newsclf.costs.formulas import HOURS_PER_MONTH
     from newsclf.reporting.text import usd
 
     for step in steps:
@@ -45,7 +45,7 @@ def show_steps(output: Output, steps: Sequence[Step], spec: AwsSpec, *, named: b
         output.show("Billed by use, and free while idle.")
         return
     hour = _usd_per_hour_of(steps)
-    day, month = usd(24 * hour), usd(_HOURS_PER_MONTH * hour)
+    day, month = usd(24 * hour), usd(HOURS_PER_MONTH * hour)
     output.show(f"While it is up: {usd(hour)} an hour, {day} a day, {month} a month.")
     if spec.scales:
         most = usd(spec.usd_per_hour * spec.max_instances)

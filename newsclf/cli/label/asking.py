@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from newsclf.cli.options import ProfileOpt, RegionOpt
+from newsclf.cli.options import ProfileOpt, RegionOpt, usd
 from newsclf.cli.signals import run_async
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def ask_models(
         votes=options.votes,
         concurrency=options.concurrency,
         max_answer_tokens=options.max_answer_tokens,
-        max_cost_usd=_usd(options.max_cost),
+        max_cost_usd=None if options.max_cost is None else usd(options.max_cost, "--max-cost"),
     )
     connecting = Connecting(
         region=options.region, profile=options.profile, connections=options.concurrency
@@ -208,17 +208,3 @@ def _note_totals(output: Output, totals: LlmTotals) -> None:
         + (f"; without a label: {failed}" if failed else "")
         + (f"; {totals.not_asked:,} not asked for, within --max-cost" if totals.not_asked else "")
     )
-
-
-def _usd(text: str | None) -> Decimal | None:
-    from newsclf.common.errors import ConfigError
-
-    if text is None:
-        return None
-    try:
-        value = Decimal(text.removeprefix("$"))
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0:
-        raise ConfigError(f"--max-cost {text}: expected USD, such as 2.50")
-    return value

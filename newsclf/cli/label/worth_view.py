@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
+
+from newsclf.cli.options import usd
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -24,7 +25,7 @@ def show_worth(
     """
     from newsclf.label.worth import read_labels, worth
 
-    price_per_label_usd = None if price is None else _price(price)
+    price_per_label_usd = None if price is None else float(usd(price, "--price-per-label"))
     labels = read_labels(data)
     left_out = {
         "near-duplicates": labels.repeated,
@@ -69,18 +70,6 @@ def sentences(found: Worth) -> list[str]:
         "A logistic regression has learnt these labels, not a model: take the gain as a hint."
     )
     return said
-
-
-def _price(text: str) -> float:
-    from newsclf.common.errors import ConfigError
-
-    try:
-        value = Decimal(text.removeprefix("$"))
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0:
-        raise ConfigError(f"--price-per-label {text}: expected USD, such as 0.05")
-    return float(value)
 
 
 def _usd(value: float | None) -> str:

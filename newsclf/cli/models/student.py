@@ -9,20 +9,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from newsclf.cli.models.train_view import show_result, training_bar
-from newsclf.cli.options import OverwriteOpt
+from newsclf.cli.options import EpochsOpt, OverwriteOpt, SeedOpt, SeedsOpt
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.common.settings import Settings
-
-StudentOpt = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LAYERSxWIDTH",
-        help="Size of a smaller model, such as 3x384: so many layers of a base, distilled.",
-        show_default=False,
-    ),
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +22,14 @@ class StudentOptions:
 
     PANEL: ClassVar[str] = "Student"
 
-    student: StudentOpt = None
+    student: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYERSxWIDTH",
+            help="Size of a smaller model, such as 3x384: so many layers of a base, distilled.",
+            show_default=False,
+        ),
+    ] = None
     student_base: Annotated[
         str | None,
         typer.Option(
@@ -64,14 +62,9 @@ class StudentOptions:
             show_default="MODEL-LAYERSxWIDTH",
         ),
     ] = None
-    seed: Annotated[int | None, typer.Option(help="Random seed.", show_default="0")] = None
-    seeds: Annotated[
-        int | None,
-        typer.Option(min=1, help="Number of seeds to train.", show_default="1"),
-    ] = None
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training data.", show_default="6")
-    ] = None
+    seed: SeedOpt = None
+    seeds: SeedsOpt = None
+    epochs: EpochsOpt = None
     overwrite: OverwriteOpt = False
 
     def train_settings(self) -> dict[str, object]:

@@ -15,11 +15,14 @@ from newsclf.cli.option_groups import grouped, options_given
 from newsclf.cli.options import (
     DATA_PANEL,
     DataOpt,
+    EpochsOpt,
     LabelledDataOptions,
     OverwriteOpt,
     RegionOptions,
     ResultOptions,
     RuleOptions,
+    SeedOpt,
+    SeedsOpt,
     YesOpt,
 )
 from newsclf.common.machine import Device
@@ -52,16 +55,9 @@ class TrainOptions:
             show_default="75",
         ),
     ] = None
-    seed: Annotated[int | None, typer.Option(help="Random seed.", show_default="0")] = None
-    seeds: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Number of seeds to train; all models are kept.", show_default="1"
-        ),
-    ] = None
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training data.", show_default="6")
-    ] = None
+    seed: SeedOpt = None
+    seeds: SeedsOpt = None
+    epochs: EpochsOpt = None
     batch_size: Annotated[
         int | None, typer.Option(help="Headlines per training step.", show_default="32")
     ] = None

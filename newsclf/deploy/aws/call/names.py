@@ -54,9 +54,7 @@ class Names:
         """The endpoint, the function, the API and whatever else there is one of."""
         return f"{PREFIX}-{self.deployment}"
 
-    def role(
-        self, purpose: Literal["endpoint", "api", "authorizer", "schedule", "training"]
-    ) -> str:
+    def role(self, purpose: RolePurpose) -> str:
         """A role of ours; IAM is global, so the region is in the name."""
         return f"{self.endpoint}-{short_region(self.region)}-{_ROLES[purpose]}"
 
