@@ -53,6 +53,8 @@ def replacing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave an empty file in place of the old
         partial.replace(path)
     except BaseException as error:
         with suppress(OSError):  # where it could not even be made, that is the error to show

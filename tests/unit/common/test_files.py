@@ -100,3 +100,19 @@ def test_a_failure_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> N
         write_text(tmp_path / "file" / "card.json", "new")
 
     assert caught.value.filename == str(tmp_path / "file" / "card.json")
+
+
+def test_what_is_written_is_on_the_disk_before_it_takes_the_place_of_the_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "news.json"
+    write_text(path, "old")
+    flushed: list[tuple[int, str]] = []
+
+    def fsync(descriptor: int) -> None:
+        flushed.append((os.fstat(descriptor).st_size, path.read_text(encoding="utf-8")))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(path, "newer")
+
+    assert flushed == [(len("newer"), "old")]
