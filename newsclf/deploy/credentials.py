@@ -144,13 +144,16 @@ def read_secret(
     return secret
 
 
-def create_key(path: Path) -> str:
-    """Make an API key and write it into a file, for the user's eyes alone.
+def kept_key(path: Path) -> str:
+    """The API key in a file; without one a new key, written there for the user's eyes alone.
 
     Raises:
         StateError: The file cannot be written.
     """
-    key = secrets.token_urlsafe(32)
+    try:
+        return read_key(path, hint="")
+    except StateError:
+        key = secrets.token_urlsafe(32)
     with writing(path):
         write_private(path, f'header = "x-api-key: {key}"\n')
     return key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from pathlib import Path
 
 import httpx
 
@@ -19,13 +20,16 @@ API_SCOPE = Scope("us-east-1", "execute-api")
 _HINT = "newsclf teardown, then newsclf deploy and newsclf wire-api"
 
 
-def create_signer(deployment: LocalDeployment) -> Credentials:
-    """Create the credentials that requests are signed with, and write them to the key file.
+def kept_signer(deployment: LocalDeployment) -> Credentials:
+    """The credentials that requests are signed with; new ones where the key file has none.
 
     Raises:
         StateError: The file cannot be written.
     """
-    signer = Credentials(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
+    try:
+        return _read_signer(deployment.key_file)
+    except StateError:
+        signer = Credentials(secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
     text = (
         f'aws-sigv4 = "aws:amz:{API_SCOPE.region}:{API_SCOPE.service}"\n'
         f'user = "{signer.access_key}:{signer.secret_key}"\n'
@@ -44,8 +48,10 @@ def read(deployment: LocalDeployment) -> str | Credentials | None:
     if deployment.api is None or deployment.api.auth == "none":
         return None
     path = deployment.key_file
-    if deployment.api.auth == "api-key":
-        return read_key(path, hint=_HINT)
+    return read_key(path, hint=_HINT) if deployment.api.auth == "api-key" else _read_signer(path)
+
+
+def _read_signer(path: Path) -> Credentials:
     text = read_curl_config(path, hint=_HINT)
     user = re.search(r'^user = "([^:\s]+):(\S+)"$', text, re.MULTILINE)
     if user is None:

@@ -290,8 +290,8 @@ class LocalTarget:
     def wire_api(self, name: str, request: ApiRequest) -> tuple[LocalDeployment, bool]:
         """Put a gateway and Lambda runtimes in front of a deployment; wait until they answer.
 
-        Wiring again changes nothing while the gateway is running, and starts it again if it has
-        died.
+        Wiring again changes nothing while the gateway is running. If it has died it is started
+        again, on its port and with its credential.
 
         Returns:
             The deployment, and whether anything was started.
@@ -318,7 +318,8 @@ class LocalTarget:
                 if status.api_running:
                     raise _unhealthy(name, "API", answers=False)
                 self._stop(deployment.api, deployment.gateway_log)
-            with process.listen(request.port) as listener:
+            port = request.port or (deployment.api.port if deployment.api else 0)
+            with process.listen(port, hint="name another with --port") as listener:
                 options = api_options(request, deployment.api)
                 api = Api(status="creating", port=listener.getsockname()[1], **options)
                 deployment = deployment.model_copy(update={"api": api})

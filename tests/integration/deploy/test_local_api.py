@@ -276,7 +276,10 @@ def test_a_gateway_that_is_killed_is_down_and_can_be_wired_again(
     _, left = psutil.wait_procs(runtimes, timeout=WITHIN_S)
     assert [runtime for runtime in left if runtime.status() != psutil.STATUS_ZOMBIE] == []
     assert deployment.api is not None
+    key = deployment.key_file.read_text(encoding="utf-8")
     with recorder(port=deployment.api.port) as somebody:
+        taken = newsclf("wire-api", "--state-dir", state)
+        assert (taken.exit_code, "name another with --port" in taken.err) == (2, True)
         asked = newsclf("predict", "--state-dir", state, "Profit rose")
     assert asked.exit_code == 5
     assert "the API of 'news' is down" in asked.err
@@ -284,7 +287,9 @@ def test_a_gateway_that_is_killed_is_down_and_can_be_wired_again(
 
     again, started = wire(LocalTarget(state))
     assert started
-    assert again.api != deployment.api
+    assert again.api is not None
+    assert again.api.port == deployment.api.port
+    assert again.key_file.read_text(encoding="utf-8") == key
     assert newsclf("predict", "--state-dir", state, "Profit rose").exit_code == 0
 
 

@@ -14,7 +14,7 @@ import pytest
 from newsclf.common import state_dir
 from newsclf.common.errors import StateError
 from newsclf.common.state_dir import RUN_FILES, private_folder
-from newsclf.deploy.credentials import create_key
+from newsclf.deploy.credentials import kept_key
 from newsclf.deploy.local.gateway.app import rotate
 from newsclf.deploy.local.gateway.settings import GatewaySettings
 from newsclf.deploy.local.target import LocalTarget
@@ -373,7 +373,7 @@ def full(*_: object, **__: object) -> None:
     "act",
     [
         lambda deployments, deployment: deployments.save(deployment),
-        lambda _, deployment: create_key(deployment.key_file),
+        lambda _, deployment: kept_key(deployment.key_file),
         lambda _, deployment: a_gateway().write(deployment.folder),
         lambda _, deployment: state_dir.open_log(deployment.server_log),
     ],

@@ -27,7 +27,7 @@ from newsclf.deploy.aws.iam.role import check_rules
 from newsclf.deploy.aws.walk.apply import ensure, remove
 from newsclf.deploy.aws.walk.journal import Journal
 from newsclf.deploy.client import classify
-from newsclf.deploy.credentials import create_key, key_digest, read_key
+from newsclf.deploy.credentials import kept_key, key_digest
 from newsclf.deploy.http_client import client_for
 from newsclf.deploy.records import AwsApi, AwsDeployment
 from newsclf.deploy.smoke_test import HEADLINES
@@ -76,7 +76,7 @@ def wire_api(
         spec = within_account(scope, spec)
         if spec.auth == "api-key":
             deployments.files.create("run", name)
-            spec = replace(spec, key_sha256=_key_sha256(key_file))
+            spec = replace(spec, key_sha256=key_digest(kept_key(key_file)))
         try:
             ids = ensure(api_resources(scope, spec, journal.deployment.model_digest), journal)
             undesired = reversed(api_undesired(scope, spec))
@@ -101,14 +101,6 @@ def _scope(clients: Clients, deployment: AwsDeployment, rules: AccountRules) -> 
     earlier = (deployment.api and deployment.api.rules) or deployment.spec.rules
     names = Scope.of(clients, deployment).names
     return Scope(clients, replace(names, rules=rules.over(earlier)))
-
-
-def _key_sha256(key_file: Path) -> str:
-    """Hash of the API key in a file, hexadecimal; a missing key is created."""
-    try:
-        return key_digest(read_key(key_file, hint=""))
-    except StateError:
-        return key_digest(create_key(key_file))
 
 
 def _require_endpoint(scope: Scope, deployment: AwsDeployment) -> None:

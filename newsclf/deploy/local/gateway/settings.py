@@ -16,8 +16,8 @@ from newsclf.common.state_dir import (
     SETTINGS_FILE,
     writing,
 )
-from newsclf.deploy.credentials import create_key, key_digest
-from newsclf.deploy.local.credentials import create_signer
+from newsclf.deploy.credentials import kept_key, key_digest
+from newsclf.deploy.local.credentials import kept_signer
 from newsclf.deploy.records import Api, LocalDeployment
 from newsclf.deploy.sigv4 import Credentials
 from newsclf.serving.playground.document import Subject, of_deployment
@@ -56,7 +56,7 @@ class GatewaySettings(StrictRecord):
 
     @classmethod
     def create(cls, deployment: LocalDeployment, api: Api) -> Self:
-        """Settings for the API of a deployment, with a new credential in its key file.
+        """Settings for the API of a deployment, with the credential in its key file, or a new one.
 
         Raises:
             StateError: The credential cannot be written.
@@ -74,9 +74,9 @@ class GatewaySettings(StrictRecord):
             },
         }
         if api.auth == "api-key":
-            fields["key_digest"] = key_digest(create_key(deployment.key_file))
+            fields["key_digest"] = key_digest(kept_key(deployment.key_file))
         elif api.auth == "iam":
-            fields["signer"] = create_signer(deployment)
+            fields["signer"] = kept_signer(deployment)
         return cls.model_validate(fields)
 
     @classmethod
