@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from newsclf.cli.deployments.aws_options import AwsOptions
     from newsclf.cli.options import RegionOptions
     from newsclf.common.settings import Settings
+    from newsclf.deploy.aws.target import AwsTarget
     from newsclf.deploy.aws.walk.plan import Plan
+    from newsclf.deploy.records import AwsSpec
 
-OPTIONS = {
+_OPTIONS = {
     "serverless.memory_mb": "--memory",
     "serverless.max_concurrency": "--concurrency",
     "serverless": "--serverless, --memory, --concurrency",
@@ -29,6 +31,20 @@ OPTIONS = {
     "budget_usd": "--budget",
 }
 """Field of the specification → the option that it comes from, if it has another name."""
+
+
+def target_and_spec(
+    settings: Settings, fields: Mapping[str, Any], place: RegionOptions, prices: Path | None
+) -> tuple[AwsTarget, AwsSpec]:
+    """Where the options deploy to, and what; ConfigError names the one that is wrong."""
+    from newsclf.costs.prices import prices_at
+    from newsclf.deploy.run import spec_for
+    from newsclf.deploy.target import aws_target
+
+    target = aws_target(settings.state_dir, place.region, place.profile)
+    book = prices_at(settings.state_dir, prices)
+    with naming_options(_OPTIONS):
+        return target, spec_for(target.region, book, rules=settings.aws, **fields)
 
 
 def deploy_on_aws(
@@ -49,15 +65,9 @@ def deploy_on_aws(
         prices: A file with prices that take precedence.
         yes: Whether the plan is approved beforehand.
     """
-    from newsclf.costs.prices import prices_at
     from newsclf.deploy.package.build import packed
-    from newsclf.deploy.run import spec_for
-    from newsclf.deploy.target import aws_target
 
-    target = aws_target(settings.state_dir, place.region, place.profile)
-    with naming_options(OPTIONS):
-        book = prices_at(settings.state_dir, prices)
-        spec = spec_for(target.region, book, rules=settings.aws, **fields)
+    target, spec = target_and_spec(settings, fields, place, prices)
     try:
         target.check_credentials()  # before the archive, which takes a while
     except CredentialsError as error:

@@ -16,7 +16,6 @@ from newsclf.cli.deployments.wire_api import (
     api_request,
 )
 from newsclf.cli.option_groups import options_given
-from newsclf.cli.options import naming_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,21 +70,15 @@ def export(
         archive: A packed model, instead of the settings' model.
         prices: A file with prices that take precedence.
     """
-    from newsclf.cli.deployments.deploy_aws import OPTIONS
+    from newsclf.cli.deployments.deploy_aws import target_and_spec
     from newsclf.common.errors import ConfigError
     from newsclf.common.files import write_bytes, write_text
-    from newsclf.costs.prices import prices_at
     from newsclf.deploy.aws.export.template import TemplateRequest
     from newsclf.deploy.package.build import packed
-    from newsclf.deploy.run import spec_for
-    from newsclf.deploy.target import aws_target
 
     if options.export is None:
         raise AssertionError  # called without --export
-    target = aws_target(settings.state_dir, place.region, place.profile)
-    with naming_options(OPTIONS):
-        book = prices_at(settings.state_dir, prices)
-        spec = spec_for(target.region, book, rules=settings.aws, **fields)
+    target, spec = target_and_spec(settings, fields, place, prices)
     request = api_request(api, api, settings.aws, LocalApiOptions()) if options_given(api) else None
     if request is not None and options.out is None:
         raise ConfigError(
