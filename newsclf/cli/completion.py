@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-_STATE_DIR = Path(".newsclf")
+from newsclf.common.state_dir import DEFAULT_STATE_DIR
 
 
 def one_of(*values: str) -> Callable[[str], list[str]]:
@@ -21,7 +21,7 @@ def one_of(*values: str) -> Callable[[str], list[str]]:
 
 def deployments(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the name of a deployment that is recorded in the state directory."""
-    folder = Path(ctx.params.get("state_dir") or _STATE_DIR) / "deployments"
+    folder = Path(ctx.params.get("state_dir") or DEFAULT_STATE_DIR) / "deployments"
     return _beginning(incomplete, (path.stem for path in folder.glob("*.json")))
 
 
@@ -36,7 +36,7 @@ def instances(incomplete: str) -> list[str]:
     """Complete an instance type whose price is known."""
     from newsclf.costs.prices import prices_at
 
-    return _beginning(incomplete, prices_at(_STATE_DIR).instances())
+    return _beginning(incomplete, prices_at(DEFAULT_STATE_DIR).instances())
 
 
 def _beginning(incomplete: str, values: Iterable[str]) -> list[str]:

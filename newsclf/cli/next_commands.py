@@ -6,6 +6,8 @@ import re
 import shlex
 from pathlib import Path
 
+from newsclf.common.state_dir import DEFAULT_STATE_DIR
+
 _COMMANDS = (
     "deploy",
     "wire-api",
@@ -19,7 +21,6 @@ _COMMANDS = (
     "loadtest",
     "cost",
 )
-_DEFAULT = Path(".newsclf")
 _COMMAND = re.compile(rf"\bnewsclf (?:{'|'.join(_COMMANDS)})(?![\w-])")
 
 
@@ -30,7 +31,7 @@ def with_state_dir(text: str, state_dir: Path | None) -> str:
         text: Such as `newsclf status; newsclf teardown --deployment foo`.
         state_dir: Where this command looked; None or the default adds nothing.
     """
-    if state_dir in (None, _DEFAULT):
+    if state_dir in (None, DEFAULT_STATE_DIR):
         return text
     option = f" --state-dir {shlex.quote(str(state_dir))}"
     return _COMMAND.sub(lambda found: found[0] + option, text)

@@ -19,6 +19,7 @@ from newsclf.common.account_rules import AccountRules
 from newsclf.common.errors import ConfigError, reason_of
 from newsclf.common.machine import Device, Precision
 from newsclf.common.records import StrictRecord
+from newsclf.common.state_dir import DEFAULT_STATE_DIR
 from newsclf.common.suggestions import did_you_mean
 from newsclf.common.validation import describe_problem, misread_numbers, short
 from newsclf.contract.labels import LABELS
@@ -251,7 +252,7 @@ class Settings(StrictRecord):
 
     model: RecordedPath = Path("model")
     """The model directory that `train` writes and the other commands read."""
-    state_dir: RecordedPath = Path(".newsclf")
+    state_dir: RecordedPath = DEFAULT_STATE_DIR
     """Where deployments are recorded."""
     data: DataSettings = Field(default_factory=DataSettings)
     train: TrainSettings = Field(default_factory=TrainSettings)

@@ -22,6 +22,7 @@ from newsclf.common.errors import StateError, reason_of
 from newsclf.common.files import PRIVATE, is_partial_of
 from newsclf.common.ownership import ownership_problem
 
+DEFAULT_STATE_DIR = Path(".newsclf")
 SERVER_LOG = "server.log"
 GATEWAY_LOG, OLD_GATEWAY_LOG = "gateway.log", "gateway.log.1"
 KEY_FILE, SETTINGS_FILE = "api.key", "gateway.json"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from newsclf.common.errors import DataError
+from newsclf.common.state_dir import DEFAULT_STATE_DIR
 from newsclf.contract.answers import Prediction
 from newsclf.predict.answer import (
     COLUMNS,
@@ -24,8 +25,6 @@ from newsclf.predict.answer import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-STATE_DIR = Path(".newsclf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ class Classifier:
         cls,
         deployment: str = "news",
         *,
-        state_dir: str | Path = STATE_DIR,
+        state_dir: str | Path = DEFAULT_STATE_DIR,
         header_file: str | Path | None = None,
     ) -> Classifier:
         """Use a deployment that `newsclf deploy` made, on this machine or on AWS.

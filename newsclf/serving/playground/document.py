@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from newsclf.common.state_dir import DEFAULT_STATE_DIR
 from newsclf.common.visible import visible
 from newsclf.serving.local_page import Document, make_document
-
-_STATE_DIR = Path(".newsclf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +48,7 @@ def of_deployment(name: str, folder: Path, key_file: Path | None) -> Subject:
     """
     state_dir = _shown(folder.parents[1])
     arguments = _literal(name)
-    if state_dir != str(_STATE_DIR):
+    if state_dir != str(DEFAULT_STATE_DIR):
         arguments += f", state_dir={_literal(state_dir)}"
     return Subject(
         name=name,
