@@ -5,6 +5,7 @@ from __future__ import annotations
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 
 from tests.conftest import Cli
+from tests.support.documented import assert_printed
 from tests.support.fakeaws.components import Component
 from tests.support.fakeaws.fixtures import REGION, Deploy
 from tests.support.fakeaws.server import FakeAws
@@ -28,7 +29,7 @@ def test_a_teardown_deletes_those_of_the_deployment_and_no_others(
     result = newsclf("teardown")
 
     assert result.exit_code == 0, result.err
-    assert "deleted inference component newsclf-news/*" in result.err
+    assert_printed("aws.md", "newsclf teardown", result)
     assert list(components) == ["stranger"]
     assert aws.world.left() == []
 

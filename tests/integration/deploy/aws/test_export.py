@@ -14,6 +14,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.iam.models import iam_backends
 
 from tests.conftest import Cli, Result
+from tests.support.documented import assert_printed
 from tests.support.fakeaws.fixtures import REGION, Deploy
 from tests.support.fakeaws.server import FakeAws
 
@@ -197,6 +198,17 @@ def test_it_says_what_is_not_in_it(newsclf: Cli, archive: Path) -> None:
     (model,) = of_type(template, "AWS::SageMaker::Model")
     assert resolved(model)["PrimaryContainer"]["ModelDataUrl"] == f"s3://{key.format(ACCOUNT)}"
     assert "AWS::S3::Bucket" not in result.out
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--auth iam --export cloudformation --out news.json", "--export terraform --out news.tf.json"],
+)
+def test_the_guide_prints_what_is_printed(newsclf: Cli, archive: Path, options: str) -> None:
+    command = f"newsclf deploy --instance ml.c5.large --region us-east-1 {options}"
+    result = ran(newsclf(*command.split()[1:], "--archive", archive))
+
+    assert_printed("aws.md", command, result, skip="packing|model.tar.gz|Function-")
 
 
 @pytest.mark.parametrize(

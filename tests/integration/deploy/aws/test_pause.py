@@ -15,6 +15,7 @@ from moto.sagemaker.models import sagemaker_backends
 from newsclf.deploy.records import AwsDeployment
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli, Result
+from tests.support.documented import assert_printed
 from tests.support.fakeaws.fixtures import REGION, Deploy
 from tests.support.fakeaws.requests import Call
 from tests.support.fakeaws.scenario import is_reading, read_state, write_state
@@ -74,7 +75,7 @@ def test_status_says_what_a_pause_saves_and_what_still_costs(
 ) -> None:
     ran(deploy("--min", 2))
     ran(newsclf("wire-api", "--auth", "none"))
-    ran(newsclf("pause"))
+    assert_printed("aws.md", "newsclf pause", ran(newsclf("pause")))
 
     found = status(newsclf)
     assert (found["endpoint"], found["on"]) == ("paused", "ml.c5.large × 2")
@@ -84,6 +85,7 @@ def test_status_says_what_a_pause_saves_and_what_still_costs(
     said = " ".join(shown.err.split())
     assert "saves $0.204 an hour, $148.92 a month" in said
     assert "the error alarm ($0.10 a month)" in said
+    assert_printed("aws.md", "newsclf status", shown, skip="^news ")
     assert aws.broken == []
 
 
@@ -102,7 +104,7 @@ def test_its_api_answers_503_meanwhile(newsclf: Cli, deploy: Deploy) -> None:
     assert "newsclf resume --deployment news" in refused.err
     assert "newsclf resume" in newsclf("wire-api").err
 
-    ran(newsclf("resume"))
+    assert_printed("aws.md", "newsclf resume", ran(newsclf("resume")))
     answer = httpx.post(f"{url}/classify", json={"headline": "Profit rose"})
     assert answer.status_code == 200
 

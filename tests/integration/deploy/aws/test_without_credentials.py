@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli
+from tests.support.documented import assert_printed
 
 SAGEMAKER = (
     "train",
@@ -43,6 +44,12 @@ def test_a_dry_run_shows_the_plan_and_the_price(newsclf: Cli) -> None:
     assert "$0.102 an hour" in result.out
     assert "nothing was checked in an account" in result.err
     assert not Path(".newsclf/deployments").exists()
+
+
+def test_the_guide_shows_the_plan_for_a_gpu(newsclf: Cli) -> None:
+    command = "newsclf deploy --instance ml.g6.xlarge --region us-east-1 --dry-run"
+
+    assert_printed("aws.md", command, newsclf(*command.split()[1:]))
 
 
 def test_a_dry_run_s_document_says_that_nothing_was_checked(newsclf: Cli) -> None:
