@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from threading import Lock
 from types import TracebackType
@@ -269,25 +269,25 @@ class Recorder:
             self._configuration(connection, named)
         basis = self._ids["commits"] - 1
         shared: Row = {"configuration_id": configuration_id, "basis": basis}
-        signal_rows = []
-        for signal in found.signals:
-            row = asdict(signal) | {"bar_at": microseconds(signal.bar_at)} | shared
-            there = select(signals.c.id).where(
-                signals.c.configuration_id == configuration_id,
-                signals.c.entity == signal.entity,
-                signals.c.bar_at == row["bar_at"],
-            )
-            if connection.execute(there).first() is None:
-                signal_rows.append(self._redacted_row("signals", row))
-        alert_rows = {}
-        for alert in found.alerts:
-            row = asdict(alert) | shared
-            alert_id = row["alert_id"] = self._redaction.text(row.pop("id"))
-            known = select(alerts.c.id).where(alerts.c.alert_id == alert_id)
-            if alert_id not in alert_rows and connection.execute(known).first() is None:
-                alert_rows[alert_id] = self._redacted_row("alerts", row)
+        # One query for all: on a server each takes a while, in which no other watch adds anything.
+        computed = {(each.entity, microseconds(each.bar_at)): each for each in found.signals}
+        there = _computed(connection, configuration_id, {bar_at for _, bar_at in computed})
+        signal_rows = [
+            self._redacted_row("signals", asdict(signal) | {"bar_at": bar_at} | shared)
+            for (entity, bar_at), signal in computed.items()
+            if (entity, bar_at) not in there
+        ]
+        raised = {self._redaction.text(alert.id): alert for alert in found.alerts}
+        query = select(alerts.c.alert_id).where(alerts.c.alert_id.in_(raised))
+        known = set(connection.execute(query).scalars())
+        alert_rows = []
+        for alert_id, alert in raised.items():
+            if alert_id not in known:
+                row = asdict(alert) | {"alert_id": alert_id} | shared
+                del row["id"]
+                alert_rows.append(self._redacted_row("alerts", row))
         self._insert(connection, signals, signal_rows)
-        self._insert(connection, alerts, list(alert_rows.values()))
+        self._insert(connection, alerts, alert_rows)
         return len(signal_rows) + len(alert_rows)
 
     def add_delivery(self, delivery: Delivery) -> None:
@@ -406,6 +406,16 @@ def _scored(connection: Connection, new: Sequence[Score]) -> set[tuple[int, str,
         scores.c.version_id.in_({score.version for score in new})
     )
     return {(version, model, engine) for version, model, engine in connection.execute(there)}
+
+
+def _computed(
+    connection: Connection, configuration: int, bars: Collection[int]
+) -> set[tuple[str, int]]:
+    """Signals of a configuration that are there: entity and end of each, of some bars."""
+    there = select(signals.c.entity, signals.c.bar_at).where(
+        signals.c.configuration_id == configuration, signals.c.bar_at.in_(bars)
+    )
+    return {(entity, bar_at) for entity, bar_at in connection.execute(there)}
 
 
 def _added(commit: int, rows: NewRows) -> Added:
