@@ -103,6 +103,11 @@ def find_subjects(request: SubjectRequest) -> Iterator[Subjects]:
         StateError: There is no such deployment.
         ModelError: There is no model, or the archive is damaged.
     """
+    if request.archive is not None and _AWS not in (request.instances or ""):
+        raise ConfigError(
+            "--archive is for endpoints on AWS that are deployed for the load test",
+            hint="add --instances ml.c5.large, or leave it out",
+        )
     with ExitStack() as kept:
         yield _find(request, kept)
 

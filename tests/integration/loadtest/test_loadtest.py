@@ -184,6 +184,7 @@ def test_a_server_that_answers_nothing_ends_the_test_until_it_does(newsclf: Cli)
         (["--arrival", "bursty", "--rate", "1"], "is not one of 'poisson', 'constant'", 2),
         (["--replay", "no-such-file"], "no such file", 2),
         (["--max-cost", "1"], "--max-cost needs a price", 2),
+        (["--archive", "model.tar.gz"], "--archive is for endpoints on AWS", 2),
         (["--url", "http://[::1"], "--url http://[::1", 2),
         (["--url", "http://127.0.0.1:99999/classify"], "99999", 2),
         (["--concurrency", "2,2"], "asked for twice", 2),
