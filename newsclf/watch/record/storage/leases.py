@@ -67,6 +67,8 @@ class Leases:
         self._name = f"{socket.gethostname()} {os.getpid()}"
         self._watch = uuid.uuid4().hex
         self._configuration = ""
+        self._shared: frozenset[str] = frozenset()
+        """Sources that have leases; standard input has none, since each watch has its own."""
         self._channels_until_s: dict[str, float] = {}
 
     def join(self, configuration: str) -> None:
@@ -77,6 +79,7 @@ class Leases:
     def renew(self, units: Sequence[Unit], channels: Sequence[str]) -> Share:
         """Renew, and take over; see `Sharing.renew`."""
         asked_s = time.monotonic()
+        self._shared = frozenset().union(*units)
         to_channels = {_CHANNEL + each for each in channels}
 
         def work(connection: Connection) -> Share:
@@ -125,6 +128,8 @@ class Leases:
 
     def check(self, connection: Connection, source: str) -> None:
         """Make sure that a source is this watch's; see `Sharing.check`."""
+        if source not in self._shared:
+            return
         held = select(_leases.c.resource).where(
             _leases.c.resource == _SOURCE + source, _leases.c.watch == self._watch
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 
 import psycopg
@@ -253,6 +254,11 @@ def test_a_watch_of_standard_input_alone_has_nothing_to_share(
     for each in (one, other):
         each.join("c0ffee")
     assert one.renew([], []) == Share(watches=2)
+    other.renew(UNITS, [])
+    for feeds, sharing in zip(pair, (one, other), strict=True):
+        guard = partial(sharing.check, source="standard input")
+        feeds.recorder.add_fetch(fetch("standard input"), [item(PROFIT)], guard=guard)
+    assert len(contents(pair[0].place)["fetches"]) == 2
 
 
 def test_what_a_watch_lost_it_can_not_record(pair: tuple[Feeds, Feeds]) -> None:
