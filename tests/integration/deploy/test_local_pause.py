@@ -60,7 +60,7 @@ def test_a_server_that_has_died_is_started_again_on_its_port_behind_its_api(
     process = psutil.Process(before.server.pid)
     process.kill()
     process.wait()
-    assert classify(deployed).status_code == 503
+    assert classify(deployed).is_server_error
 
     other = newsclf("deploy", "--port", 9)
     assert (other.exit_code, "--port 9 needs a teardown" in other.err) == (3, True)
