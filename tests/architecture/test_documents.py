@@ -148,7 +148,13 @@ def test_the_postman_collection_is_made_of_the_openapi_document() -> None:
     )
 
     assert made.FILE.read_text(encoding="utf-8") == made.text(), "type: make docs"
-    requests = [item["request"] for item in made.collection()["item"]]
+    items = made.collection()["item"]
+    requests = [item["request"] for item in items]
+    listed = "\n".join(
+        f"{each['request']['method']} {each['request']['url']['raw']}  {each['name']}"
+        for each in items
+    )
+    assert listed in (ROOT / "docs/serving.md").read_text(encoding="utf-8")
     asked = {
         (request["method"].lower(), f"/{'/'.join(request['url']['path'])}") for request in requests
     }
