@@ -16,7 +16,7 @@ from newsclf.common.errors import ConfigError
 from newsclf.watch.configuration import Source, WatchSettings
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.fetching.connections import SystemResolver
-from newsclf.watch.feeds.fetching.fetch import Fetcher, user_agent
+from newsclf.watch.feeds.fetching.fetch import polite_fetcher
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.feeds.polling import HostGate, Timing
 from newsclf.watch.sources import make_sources
@@ -60,7 +60,7 @@ async def check(
         The results, in the order of the sources.
     """
     resolver = SystemResolver()
-    fetcher = Fetcher(user_agent(settings.contact), resolver=resolver, allow_private=allow_private)
+    fetcher = polite_fetcher(settings.contact, resolver=resolver, allow_private=allow_private)
     timing = Timing(clock=time.monotonic, sleep=asyncio.sleep, chance=random.random)
     gates: dict[str, HostGate] = {}
 
@@ -79,7 +79,10 @@ async def check(
         [one] = sources.asked.values()
         gate = gates.setdefault(one.asked.host, HostGate(timing, at_once=2, apart_s=1.0))
         async with gate.turn():
-            return await one.asked.ask()
+            answered = await one.asked.ask()
+            if answered.crawl_delay_s is not None:
+                gate.keep_apart(answered.crawl_delay_s)
+            return answered
 
     async def check_one(source: Source) -> Checked:
         started_s = time.monotonic()

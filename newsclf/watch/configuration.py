@@ -77,6 +77,8 @@ class Source(StrictRecord):
     """A news API of `configs/news/`, such as `finnhub`, or the path of one's own description."""
     path: Given | None = None
     """A file or folder of JSON lines; `-` is standard input."""
+    ignore_robots: bool = False
+    """Whether a feed is read whatever the host's robots.txt says; for those who may."""
     every_s: Annotated[float | None, Field(ge=10, le=86_400)] = None
     """Interval between requests; by default the source's own rhythm."""
     weight: Annotated[float, Field(gt=0, le=1)] = 1
@@ -103,6 +105,8 @@ class Source(StrictRecord):
         extra = [name for name in given if getattr(self, name)]
         if kinds != ["api"] and extra:
             raise ValueError(f"{extra[0]} is for sources with api")
+        if kinds != ["feed"] and self.ignore_robots:
+            raise ValueError("ignore_robots is for sources with feed")
         if self.key_env is not None and self.key_file is not None:
             raise ValueError("give either key_env or key_file")
         return self

@@ -32,7 +32,7 @@ from newsclf.watch.channels import make_channels
 from newsclf.watch.configuration import WatchSettings
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.fetching.connections import SystemResolver
-from newsclf.watch.feeds.fetching.fetch import Fetcher, user_agent
+from newsclf.watch.feeds.fetching.fetch import polite_fetcher
 from newsclf.watch.feeds.following import Files, Pipe
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.feeds.polling import Polled, Poller, Quota, Timing
@@ -136,8 +136,8 @@ async def opened(request: WatchRequest) -> AsyncIterator[Watch]:
         def now() -> dt.datetime:
             return recorder.now()  # which is opened below
 
-        fetcher = Fetcher(
-            user_agent(request.settings.contact),
+        fetcher = polite_fetcher(
+            request.settings.contact,
             resolver=resolver,
             allow_private=request.allow_private,
             now=now,
@@ -387,6 +387,7 @@ class Watch:
             fresh_for_s=answered.fresh_for_s,
             ttl_s=answered.ttl_s,
             usual_gap_s=usual_gap_s,
+            crawl_delay_s=answered.crawl_delay_s,
         )
         return heard, answered
 

@@ -80,7 +80,12 @@ def make_sources(
             keys = keys_in(source.feed)
             secrets += keys
             feed = Feed(
-                source.feed, fetcher, host=_host(source.feed), zone=source.zone, secrets=keys
+                source.feed,
+                fetcher,
+                host=_host(source.feed),
+                zone=source.zone,
+                secrets=keys,
+                as_robot=not source.ignore_robots,
             )
             asked[source.name] = AskedSource(feed, _pace(source))
         else:

@@ -40,7 +40,7 @@ def demo(
     from newsclf.common.state_dir import private_folder
 
     # The watch comes last, so what it lacks is said at once.
-    require_extra("feedparser", "sqlalchemy", extra="demo", purpose="the demo")
+    require_extra("feedparser", "protego", "sqlalchemy", extra="demo", purpose="the demo")
     model, state, news = out / "model", out / "state", out / "watch"
     config = shipped_config("demo.toml")
     if out == _FOLDER:  # its contents are replaced, so it must not be a link

@@ -65,7 +65,7 @@ def require_watch(purpose: str = "watch") -> None:
     """Raise MissingExtraError unless the extra `watch` is installed."""
     from newsclf.common.errors import require_extra
 
-    require_extra("feedparser", "sqlalchemy", extra="watch", purpose=purpose)
+    require_extra("feedparser", "protego", "sqlalchemy", extra="watch", purpose=purpose)
 
 
 def settings_file(given: Path | None) -> Path:

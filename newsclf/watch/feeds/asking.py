@@ -56,6 +56,8 @@ class Answered:
     retry_after_s: float | None = None
     fresh_for_s: float | None = None
     ttl_s: float | None = None
+    crawl_delay_s: float | None = None
+    """Between requests to the host, as its robots.txt asks; None if that was not read."""
     kept: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
     """To be called once the items are in the record: the next request builds on them."""
 
@@ -93,6 +95,7 @@ class Feed:
         host: str,
         zone: ZoneInfo | None,
         secrets: tuple[str, ...] = (),
+        as_robot: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin without memory of earlier documents.
@@ -103,6 +106,7 @@ class Feed:
             host: Of the address.
             zone: The source's clock, for times without a zone.
             secrets: What in the address no message may repeat.
+            as_robot: Whether robots.txt counts.
             monotonic: A clock that is never set, in seconds.
         """
         self.host = host
@@ -110,6 +114,7 @@ class Feed:
         self._fetcher = fetcher
         self._zone = zone
         self._secrets = secrets
+        self._as_robot = as_robot
         self._monotonic = monotonic
         self._memory = FeedMemory()
         self._validators = Validators()
@@ -126,7 +131,12 @@ class Feed:
         )
         validators = Validators() if in_full else self._validators
         answer = await self._fetcher.fetch(
-            Request(url=self._url, secrets=self._secrets, validators=validators)
+            Request(
+                url=self._url,
+                secrets=self._secrets,
+                validators=validators,
+                as_robot=self._as_robot,
+            )
         )
         now_s = self._monotonic()
         if isinstance(answer, Failure):
@@ -274,6 +284,7 @@ def _answered(
         server_at=answer.server_date,
         moved_to=answer.moved_to,
         retry_after_s=answer.retry_after_s,
+        crawl_delay_s=answer.crawl_delay_s,
     )
     if isinstance(answer, Failure):
         found = replace(found, outcome=answer.outcome, detail=answer.reason)

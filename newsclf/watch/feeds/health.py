@@ -38,7 +38,7 @@ _QUIET_WITHOUT_RHYTHM_S = 7 * 86_400.0
 _GAPS_WITHOUT_RHYTHM = 3
 """Of the longest gap, where arrivals are too few for a rhythm."""
 _QUIET_WITHOUT_ITEMS_S = 86_400.0
-_DEFINITE = frozenset({Outcome.GONE, Outcome.CREDENTIALS, Outcome.HOSTILE})
+_DEFINITE = frozenset({Outcome.GONE, Outcome.CREDENTIALS, Outcome.DISALLOWED, Outcome.HOSTILE})
 """Errors that another attempt does not mend."""
 _FIRST, _LAST, _HEADLINES, _ARRIVALS, _FIRST_ARRIVAL = range(5)
 """Columns of the table of hours."""

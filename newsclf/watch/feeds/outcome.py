@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     """The API key is missing, wrong, or not entitled to this request."""
     QUOTA = "quota"
     """Too many requests, or the plan's allowance is used up."""
+    DISALLOWED = "disallowed"
+    """The host's robots.txt forbids the address, so it was not asked for."""
     GONE = "gone"
     """The source says that it has ended (404 or 410)."""
     MOVED = "moved"

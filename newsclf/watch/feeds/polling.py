@@ -67,7 +67,7 @@ class HostGate:
 
     def __init__(self, timing: Timing, *, at_once: int, apart_s: float) -> None:
         self._timing = timing
-        self._apart_s = apart_s
+        self._least_apart_s = self._apart_s = apart_s
         self._slots = asyncio.Semaphore(at_once)
         self._next = asyncio.Lock()
         self._open_at_s = 0.0
@@ -84,6 +84,12 @@ class HostGate:
     def hold(self, seconds: float) -> None:
         """Let nothing through for a while, because the host asked so."""
         self._open_at_s = max(self._open_at_s, self._timing.clock() + min(seconds, DAY_S))
+
+    def keep_apart(self, seconds: float) -> None:
+        """Let requests through at this distance, if it is more than the usual one."""
+        before, self._apart_s = self._apart_s, max(self._least_apart_s, min(seconds, DAY_S))
+        if self._apart_s > before:
+            self.hold(self._apart_s)
 
     async def _until_open(self) -> None:
         # The host may ask for more while this waits.
@@ -173,6 +179,8 @@ class Poller(Generic[_T]):
                 broken += 1
                 heard = Heard(outcome=Outcome.FAILED, failures=broken)
             answered_at_s = self._timing.clock()
+            if heard.crawl_delay_s is not None:
+                self._hosts[source.host].keep_apart(heard.crawl_delay_s)
             if heard.retry_after_s and not heard.outcome.delivers:
                 self._hosts[source.host].hold(heard.retry_after_s)
             if answer is not None:

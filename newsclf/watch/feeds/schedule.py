@@ -13,7 +13,9 @@ _LONGEST_HINT_S = 3_600.0
 """Servers of live feeds send max-age of a month by mistake; they are believed up to this."""
 _FIRST_BACK_OFF_S = 60.0
 _LONGEST_BACK_OFF_S = 6 * 3_600.0
-_NEEDS_A_PERSON = frozenset({Outcome.GONE, Outcome.CREDENTIALS, Outcome.HOSTILE})
+_NEEDS_A_PERSON = frozenset(
+    {Outcome.GONE, Outcome.CREDENTIALS, Outcome.DISALLOWED, Outcome.HOSTILE}
+)
 _BACK_OFF_FOR_A_PERSON_S = 3_600.0
 _JITTER = 0.1
 _FULL_AT_LEAST_EVERY_S = DAY_S
@@ -47,14 +49,16 @@ class Heard:
     """`ttl` of an RSS channel."""
     usual_gap_s: float | None = None
     """Between new items, by the source's history."""
+    crawl_delay_s: float | None = None
+    """Between requests, as robots.txt asks; None if it was not read."""
 
 
 def wait_s(pace: Pace, heard: Heard, *, chance: float) -> float:
     """How long to leave a source alone after an answer.
 
-    Never less than Retry-After (up to a day), than `pace.at_least_s`, or than its share of a
-    vendor's quota takes. After failures: exponential back-off with full jitter, on top of the
-    minimum (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+    Never less than Retry-After and Crawl-delay (up to a day), than `pace.at_least_s`, or than its
+    share of a vendor's quota takes. After failures: exponential back-off with full jitter, on top
+    of the minimum (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 
     Args:
         pace: Of the source.
@@ -71,7 +75,8 @@ def wait_s(pace: Pace, heard: Heard, *, chance: float) -> float:
     )
     share_s = DAY_S / pace.per_day if pace.per_day else 0.0
     asked_s = min(heard.retry_after_s or 0.0, DAY_S)
-    return max(wanted_s, pace.at_least_s, share_s, asked_s * (1 + _JITTER * chance))
+    delay_s = min(heard.crawl_delay_s or 0.0, DAY_S)
+    return max(wanted_s, pace.at_least_s, share_s, delay_s, asked_s * (1 + _JITTER * chance))
 
 
 def back_off_s(heard: Heard) -> float:

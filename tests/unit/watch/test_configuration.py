@@ -58,6 +58,7 @@ def test_what_is_commented_out_in_the_starting_file_is_usable(tmp_path: Path) ->
         (_HEAD + _FEED + 'path = "x"\n', "give one of feed, api and path"),
         (_HEAD + '[[sources]]\nname = "Wire"\n', "give one of feed, api and path"),
         (_HEAD + _FEED + 'query = "x"\n', "query is for sources with api"),
+        (_HEAD + _API + "ignore_robots = true\n", "ignore_robots is for sources with feed"),
         (_HEAD + _FEED.replace("https:", "file:"), "should be an address"),
         (_HEAD + _FEED + 'time_zone = "Mars/Base"\n', "should be a time zone"),
         (_HEAD + _FEED + 'time_zone = "../etc"\n', "should be a time zone"),

@@ -13,16 +13,29 @@ import pytest
 from newsclf.common.errors import ConfigError
 from newsclf.watch.channels import make_channels
 from newsclf.watch.configuration import WatchSettings, load_watch
-from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request
+from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request, Times
 from newsclf.watch.feeds.fetching.connections import SystemResolver
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.signals.delivery import Channel
 from newsclf.watch.sources import Sources, keys_in, make_sources, sharing, units_of
-from tests.support.newsrecord import Clock
+from tests.support.newsrecord import START, Clock
 
 KEY = "s3cret-key-of-a-plan"
 _HEAD = 'schema_version = 1\ncontact = "a@example.com"\n'
 _FEED = _HEAD + '[[sources]]\nname = "Wire"\nfeed = "https://news.example.com/rss"\n'
+
+
+class Noted:
+    """A fetcher that notes who asks as a robot, and fails."""
+
+    def __init__(self) -> None:
+        self.as_robot: list[bool] = []
+
+    async def fetch(self, request: Request) -> Fetched | Failure:
+        """Fail."""
+        self.as_robot.append(request.as_robot)
+        times = Times(started_at=START, ended_at=START, took_s=0.0)
+        return Failure(url="", times=times, outcome=Outcome.UNREACHABLE, reason="down")
 
 
 class Unasked:
@@ -125,6 +138,29 @@ def test_keys_and_what_may_be_one_in_the_address_of_a_feed_are_secrets(tmp_path:
     found = sources_of(tmp_path, text, {"FINNHUB_API_KEY": "another-key"})
     assert set(found.secrets) == {"pass-of-a-user", KEY, "another-key"}
     assert not any(secret in repr(found) for secret in found.secrets)
+
+
+def test_robots_txt_counts_for_feeds_unless_they_say_otherwise_and_not_for_news_apis(
+    tmp_path: Path,
+) -> None:
+    fetcher = Noted()
+    found = make_sources(
+        settings_of(
+            tmp_path,
+            f"{_FEED}{_FEED.replace(_HEAD, '').replace('Wire', 'Own')}ignore_robots = true\n"
+            + api("Chips"),
+        ),
+        fetcher,
+        folder=tmp_path,
+        environ={"FINNHUB_API_KEY": KEY},
+        stdin=io.BytesIO(),
+        now=Clock(),
+    )
+    for source in found.asked.values():
+        asyncio.run(source.asked.ask())
+
+    assert [*found.asked] == ["Wire", "Own", "Chips"]
+    assert fetcher.as_robot == [True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ class Request:
     accept: str = "application/rss+xml, application/atom+xml, application/feed+json, application/json;q=0.9, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"  # noqa: E501
     validators: Validators = Validators()
     """Of the version that was read last; empty to be sent the document whatever it is."""
+    as_robot: bool = False
+    """Whether robots.txt decides if it may be made, here and where it is redirected to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,8 @@ class Answer:
     """The server's clock less ours, to a second; None if it told no time."""
     retry_after_s: float | None = None
     """How long the server asks to be left alone, from its answer on."""
+    crawl_delay_s: float | None = None
+    """Between requests to the host, as its robots.txt asks; None if that was not read."""
     moved_to: str | None = None
     """Where the source has moved for good, by this answer (301 and 308 from the first hop on)."""
 

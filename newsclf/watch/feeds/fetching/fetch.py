@@ -42,6 +42,7 @@ from newsclf.watch.feeds.fetching.connections import (
 )
 from newsclf.watch.feeds.fetching.decoding import ACCEPTED, Decoder, TooLargeError, UndecodableError
 from newsclf.watch.feeds.fetching.redaction import Redaction
+from newsclf.watch.feeds.fetching.robots import AGENT, Robots
 from newsclf.watch.feeds.outcome import Outcome
 
 _REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
@@ -85,6 +86,10 @@ class Limits:
     redirects: int = 5
 
 
+_FOR_ROBOTS = Limits(whole_s=20.0)
+"""Of requests for robots.txt, which have to end before the request that waits for them."""
+
+
 def user_agent(contact: str) -> str:
     """User-Agent that tells a source's operators whom to ask.
 
@@ -100,7 +105,42 @@ def user_agent(contact: str) -> str:
             f"contact {contact[:40]!r}: not 3 to 200 printable ASCII characters",
             hint="give a mail or web address at which the operators of feeds reach you",
         )
-    return f"newsclf/{__version__} ({contact})"
+    return f"{AGENT}/{__version__} ({contact})"
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def polite_fetcher(
+    contact: str,
+    *,
+    resolver: Resolver,
+    allow_private: bool,
+    now: Callable[[], dt.datetime] = _utc_now,
+) -> Fetcher:
+    """A fetcher that asks robots.txt before it makes a request as a robot.
+
+    Args:
+        contact: Mail or web address of the user.
+        resolver: Finds the addresses of hosts.
+        allow_private: Whether sources may be on this machine and its networks.
+        now: The wall clock, in UTC.
+
+    Raises:
+        ConfigError: The contact is empty, or has characters that a header can't hold.
+    """
+    agent = user_agent(contact)
+    for_robots = Fetcher(
+        agent, resolver=resolver, limits=_FOR_ROBOTS, allow_private=allow_private, now=now
+    )
+    return Fetcher(
+        agent,
+        resolver=resolver,
+        allow_private=allow_private,
+        now=now,
+        robots=Robots(for_robots.fetch),
+    )
 
 
 class Fetcher:
@@ -117,6 +157,7 @@ class Fetcher:
         now: The wall clock, in UTC.
         monotonic: A clock that is never set, in seconds.
         network: What connects to the addresses that passed; for tests without a network.
+        robots: Says which addresses may be asked for as a robot; without it, all.
     """
 
     def __init__(
@@ -126,9 +167,10 @@ class Fetcher:
         resolver: Resolver,
         limits: Limits | None = None,
         allow_private: bool = False,
-        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+        now: Callable[[], dt.datetime] = _utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         network: httpcore.AsyncNetworkBackend | None = None,
+        robots: Robots | None = None,
     ) -> None:
         self._user_agent = user_agent
         self._limits = limits or Limits()
@@ -140,6 +182,7 @@ class Fetcher:
         logging.getLogger("httpcore").setLevel(logging.INFO)
         self._now = now
         self._monotonic = monotonic
+        self._robots = robots
 
     async def fetch(self, request: Request) -> Fetched | Failure:
         """Ask for a document. What goes wrong is returned as a failure, not raised."""
@@ -156,6 +199,7 @@ class Fetcher:
     async def _follow(self, visit: _Visit) -> Fetched:
         for _ in range(self._limits.redirects + 1):
             self._check(visit)
+            await self._check_robots(visit)
             async with self._ask(visit) as response:
                 visit.arrived(response, self._now(), self._monotonic())
                 if response.status not in _REDIRECTS:
@@ -167,6 +211,15 @@ class Fetcher:
         refusal = refusal_of_url(visit.url)
         if refusal:
             raise _FailedError(visit.refused, f"{visit.whose_address}: {refusal}")
+
+    async def _check_robots(self, visit: _Visit) -> None:
+        if not visit.request.as_robot or self._robots is None:
+            return
+        verdict = await self._robots.look_up(visit.url)
+        if visit.crawl_delay_s is None:  # of the source's own host
+            visit.crawl_delay_s = verdict.crawl_delay_s
+        if verdict.outcome is not None:
+            raise _FailedError(verdict.outcome, verdict.reason)
 
     @asynccontextmanager
     async def _ask(self, visit: _Visit) -> AsyncIterator[httpcore.Response]:
@@ -297,6 +350,7 @@ class Fetcher:
             "server_date": date,
             "clock_skew_s": skew,
             "retry_after_s": retry_after_s(visit.all_headers, now=visit.arrived_at or self._now()),
+            "crawl_delay_s": visit.crawl_delay_s,
             "moved_to": visit.moved_to,
         }
 
@@ -309,6 +363,7 @@ class _Facts(TypedDict):
     server_date: dt.datetime | None
     clock_skew_s: float | None
     retry_after_s: float | None
+    crawl_delay_s: float | None
     moved_to: str | None
 
 
@@ -327,6 +382,7 @@ class _Visit:
         self.body = b""
         self.arrived_at: dt.datetime | None = None
         self.first_byte_s: float | None = None
+        self.crawl_delay_s: float | None = None
         self.moved_to: str | None = None
         self._own = self.url
         self._seen = {self.url}

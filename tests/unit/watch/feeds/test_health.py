@@ -102,6 +102,7 @@ def test_a_source_that_was_not_asked_for_long_is_not_live() -> None:
         (Outcome.UNREACHABLE, 3, False),
         (Outcome.BLOCKED, 3, False),
         (Outcome.GONE, 1, False),
+        (Outcome.DISALLOWED, 1, False),
         (Outcome.CREDENTIALS, 1, False),
         (Outcome.HOSTILE, 1, False),
     ],

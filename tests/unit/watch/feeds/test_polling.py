@@ -71,6 +71,18 @@ def test_each_source_is_asked_at_its_interval() -> None:
     assert taken == {"a": 4, "b": 4}
 
 
+def test_requests_to_a_host_keep_the_distance_that_its_robots_txt_asks_for() -> None:
+    slow = Heard(outcome=Outcome.OK, crawl_delay_s=250)
+    answers_ = iter([slow, OK, slow, slow])
+
+    async def ask(_: VirtualTime, _name: str) -> Heard:
+        return next(answers_)
+
+    asked, _ = poll([source("a", "h"), source("b", "h")], ask, until_s=900)
+
+    assert asked == {"a": [0, 500], "b": [250, 750]}
+
+
 def test_a_restart_waits_for_what_is_left_of_the_interval() -> None:
     late = Polled(name="a", host="a", pace=Pace(every_s=100), first_in_s=40)
 

@@ -33,6 +33,7 @@ heards = st.builds(
     fresh_for_s=st.none() | seconds,
     ttl_s=st.none() | seconds,
     usual_gap_s=st.none() | seconds,
+    crawl_delay_s=st.none() | seconds,
 )
 chances = st.floats(0, 1, exclude_max=True)
 
@@ -44,6 +45,7 @@ def test_a_source_is_never_asked_earlier_than_anyone_wants(
     waited = wait_s(pace, heard, chance=chance)
 
     assert waited >= min(heard.retry_after_s or 0, DAY_S)
+    assert waited >= min(heard.crawl_delay_s or 0, DAY_S)
     assert waited >= pace.at_least_s
     assert pace.per_day is None or waited >= DAY_S / pace.per_day
     assert heard.outcome.delivers or pace.every_s is None or waited >= pace.every_s
@@ -90,6 +92,7 @@ def test_a_wrong_key_is_tried_less_often_than_a_broken_server() -> None:
         (Pace(), {"ttl_s": 1e6}, 3600),
         (Pace(every_s=120), {"ttl_s": 1e6, "usual_gap_s": 9.0}, 120),
         (Pace(every_s=120), {"retry_after_s": 500}, 500),
+        (Pace(every_s=120), {"crawl_delay_s": 500.0}, 500),
         (Pace(every_s=120, per_day=100), {}, 864),
     ],
 )
