@@ -184,6 +184,7 @@ class Chain:
             body_bytes=answered.body_bytes,
             detail=answered.detail,
             retry_after_s=answered.retry_after_s,
+            terms=answered.terms,
         )
         judged = _Judged(self._history[source], SourceHealth(outcome=None, live=False, words=""))
 

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from newsclf.common.errors import ConfigError
@@ -35,6 +35,8 @@ class Checked:
     """Of its first headline."""
     detail: str | None = None
     """What is wrong, or was not tried."""
+    terms: str | None = None
+    """On which its headlines may be used, as far as is known."""
     moved_to: str | None = None
     took_s: float = 0.0
 
@@ -75,14 +77,15 @@ async def check(
         )
         for followed in sources.followed.values():
             async with aclosing(followed.answers()) as answers:
-                return await anext(answers)
+                answered = await anext(answers)
+            return replace(answered, terms=sources.terms.get(source.name))
         [one] = sources.asked.values()
         gate = gates.setdefault(one.asked.host, HostGate(timing, at_once=2, apart_s=1.0))
         async with gate.turn():
             answered = await one.asked.ask()
             if answered.crawl_delay_s is not None:
                 gate.keep_apart(answered.crawl_delay_s)
-            return answered
+            return replace(answered, terms=sources.terms.get(source.name, answered.terms))
 
     async def check_one(source: Source) -> Checked:
         started_s = time.monotonic()
@@ -108,6 +111,7 @@ def _checked(name: str, answered: Answered, took_s: float) -> Checked:
         newest=max((stamp.at for stamp in stamps if stamp and stamp.at), default=None),
         title=next((item.title for item in answered.items if item.title), None),
         detail=answered.detail,
+        terms=answered.terms,
         moved_to=answered.moved_to,
         took_s=took_s,
     )

@@ -64,6 +64,7 @@ def _plain_name(name: str) -> str:
 Given = Annotated[str, Field(min_length=1)]
 """A text that says something: where it may be left out, an empty one is a mistake."""
 Name = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME), AfterValidator(_plain_name)]
+Terms = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_plain_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
@@ -81,6 +82,9 @@ class Source(StrictRecord):
     """Whether a feed is read whatever the host's robots.txt says; for those who may."""
     every_s: Annotated[float | None, Field(ge=10, le=86_400)] = None
     """Interval between requests; by default the source's own rhythm."""
+    terms: Terms | None = None
+    """Licence or terms of its headlines, for exports; by default what the news API's description
+    or the feed itself says."""
     weight: Annotated[float, Field(gt=0, le=1)] = 1
     """How much its headlines weigh; what several sources show weighs as with the heaviest."""
     per_day: Annotated[float | None, Field(ge=1, le=1_000_000)] = None

@@ -393,8 +393,9 @@ class Watch:
 
     async def _take(self, name: str, answered: Answered) -> None:
         """Record an answer; only then does the source build on it."""
+        terms = self._sources.terms.get(name, answered.terms)
         try:
-            step = await self._do(self._chain.add_answer, name, answered)
+            step = await self._do(self._chain.add_answer, name, replace(answered, terms=terms))
         except LeaseLostError as error:
             log.warning("%s", error.message)
             for unit in [unit for unit in self._readers if name in unit]:

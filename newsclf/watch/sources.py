@@ -39,6 +39,8 @@ class Sources:
     followed: Mapping[str, Files | Pipe]
     per_day: Mapping[str, int]
     """Requests in 24 hours that each quota allows; those of other quotas are not counted."""
+    terms: Mapping[str, str]
+    """On which headlines may be used, of the sources for which it is written down."""
     secrets: tuple[str, ...] = field(repr=False)
     """API keys, and what in the addresses of feeds may be one."""
 
@@ -68,6 +70,7 @@ def make_sources(
     asked: dict[str, AskedSource] = {}
     followed: dict[str, Files | Pipe] = {}
     per_day: dict[str, int] = {}
+    terms = {each.name: each.terms for each in settings.sources if each.terms is not None}
     secrets: list[str] = []
     first_of_key: dict[tuple[str | None, str | None], str] = {}
     for source in settings.sources:
@@ -92,6 +95,7 @@ def make_sources(
             vendor = vendor_of(source, folder=folder)
             key = key_of(source, vendor, folder=folder, environ=environ)
             secrets += [key] if key is not None else []
+            terms.setdefault(source.name, f"{vendor.title}: {vendor.terms}")
             api = NewsApi(
                 vendor, source.wanted, fetcher, host=_host(vendor.request.url), key=key, now=now
             )
@@ -100,7 +104,7 @@ def make_sources(
                 allowed = max(1, int(source.per_day))
                 per_day[quota] = min(allowed, per_day.get(quota, allowed))
             asked[source.name] = AskedSource(api, _pace(source), quota)
-    return Sources(asked, followed, per_day, tuple(secrets))
+    return Sources(asked, followed, per_day, terms, tuple(secrets))
 
 
 def keys_in(url: str) -> tuple[str, ...]:

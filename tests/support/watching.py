@@ -65,11 +65,17 @@ class Watching:
         self.close()
         self._open(used or configuration())
 
-    def deliver(self, source: str, *items: Item, outcome: Outcome = Outcome.OK) -> Step:
+    def deliver(
+        self,
+        source: str,
+        *items: Item,
+        outcome: Outcome = Outcome.OK,
+        terms: str | None = None,
+    ) -> Step:
         """Take the answer of a source."""
         return self.chain.add_answer(
             source,
-            Answered(outcome=outcome, items=items, at=self.clock.now, monotonic_s=0.0),
+            Answered(outcome=outcome, items=items, at=self.clock.now, monotonic_s=0.0, terms=terms),
         )
 
     def score(self, at_most: int = 100) -> list[str]:

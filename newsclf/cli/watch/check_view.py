@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsclf.cli.signals import run_async
+from newsclf.common.visible import visible
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -49,6 +50,8 @@ def check(output: Output, settings: WatchSettings, folder: Path, *, allow_privat
     for each in found:
         if each.detail:
             output.show(f"{each.name}: {each.detail}")
+        if each.terms:
+            output.show(f"{each.name}: terms: {visible(each.terms)}")
         if each.moved_to:
             output.show(f"{each.name}: it has moved to {each.moved_to}: change its address")
     failed = [each.name for each in found if not each.outcome.delivers]
@@ -75,6 +78,7 @@ def _document(found: Checked) -> dict[str, object]:
         "newest": found.newest.isoformat() if found.newest else None,
         "first_headline": found.title,
         "detail": found.detail,
+        "terms": found.terms,
         "moved_to": found.moved_to,
         "took_s": round(found.took_s, 3),
     }

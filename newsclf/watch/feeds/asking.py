@@ -56,6 +56,8 @@ class Answered:
     retry_after_s: float | None = None
     fresh_for_s: float | None = None
     ttl_s: float | None = None
+    terms: str | None = None
+    """On which the items may be used, as the document says."""
     crawl_delay_s: float | None = None
     """Between requests to the host, as its robots.txt asks; None if that was not read."""
     kept: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
@@ -299,6 +301,7 @@ def _answered(
             detail=reading.detail,
             items=reading.items,
             ttl_s=reading.ttl_s,
+            terms=reading.rights,
         )
     return found
 

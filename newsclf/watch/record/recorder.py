@@ -190,7 +190,13 @@ class Recorder:
             rows = assigner.assign(items, keys)
             added = _added(commit, rows)
             until = fetch.live_until if live_until is None else live_until(added)
-            counted = replace(fetch, live_until=until, items=len(items), headlines=added.headlines)
+            counted = replace(
+                fetch,
+                live_until=until,
+                items=len(items),
+                headlines=added.headlines,
+                terms=fetch.terms if rows.items else None,
+            )
             fetch_id = self._next_id("fetches")
             self._insert(connection, fetches, [_fetch_row(counted, fetch_id)])
             for row in rows.items:

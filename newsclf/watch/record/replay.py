@@ -517,6 +517,7 @@ def _fetch(row: RowMapping) -> Fetch:
         live_until=_moment_if_known(row["live_until"]),
         items=row["items"],
         headlines=row["headlines"],
+        terms=row["terms"],
     )
 
 

@@ -40,6 +40,8 @@ class Fetch:
     """In the document; the recorder counts them."""
     headlines: int = 0
     """Those that were not known before; the recorder counts them."""
+    terms: str | None = None
+    """On which its headlines may be used, as far as is known; kept where there are new ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from newsclf.watch.signals.rows import ScoredRow
 from newsclf.watch.signals.score import headline_score
 from newsclf.watch.signals.source_alerts import SourceAlert
 
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """First characters that make a cell a formula, also in full width."""
 _CHUNK = 10_000
@@ -37,7 +37,7 @@ _Record = TypeVar("_Record", bound=BaseModel)
 class SignalRow(Signal):
     """Row of an export of signals: an entity, or all headlines, and a bar."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
 
 
 class ItemRow(StrictRecord):
@@ -46,7 +46,7 @@ class ItemRow(StrictRecord):
     A headline that names several, or may name them, has a row for each; others have a single row.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     item: int
     version: int
     event: int
@@ -68,6 +68,9 @@ class ItemRow(StrictRecord):
     """Withdrawn by its sources, or replaced by a correction."""
     sources: str
     """Names of the sources that show it, with commas between them."""
+    terms: str | None
+    """On which each of them lets it be used, as far as is known: `name: terms`, with ` | ` between
+    them."""
     title: str
     url: str | None
     published: dt.datetime | None
@@ -117,6 +120,7 @@ def item_rows(rows: Iterable[ScoredRow], clock: MarketClock) -> Iterator[ItemRow
                 reports_move=row.reports_move,
                 retracted=row.scores is None,
                 sources=", ".join(row.sources),
+                terms=_terms(row),
                 title=row.title,
                 url=row.url,
                 published=None if row.published_s is None else utc(row.published_s),
@@ -129,6 +133,11 @@ def item_rows(rows: Iterable[ScoredRow], clock: MarketClock) -> Iterator[ItemRow
                 score=None if row.scores is None else headline_score(row.scores),
                 model=row.model,
             )
+
+
+def _terms(row: ScoredRow) -> str | None:
+    pairs = zip(row.sources, row.terms, strict=False)
+    return " | ".join(f"{source}: {terms}" for source, terms in pairs if terms) or None
 
 
 def _relevance(row: ScoredRow, entity: str | None) -> int | None:

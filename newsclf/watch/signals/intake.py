@@ -26,8 +26,8 @@ class _Headline:
 
     event: int
     event_began_s: float
-    sources: dict[str, None] = field(default_factory=dict)
-    """Those that show it, in their order."""
+    sources: dict[str, str | None] = field(default_factory=dict)
+    """Those that show it, in their order, with their terms."""
     scored: tuple[Version, Score, float] | None = None
     """Its latest text with scores, and when these were known."""
     unscored: set[int] = field(default_factory=set)
@@ -106,7 +106,8 @@ class Intake:
                     began_s = self._began_s[sighting.event]
                     self._headlines[sighting.headline] = _Headline(sighting.event, began_s)
                     self._of_event.setdefault(sighting.event, []).append(sighting.headline)
-                self._headlines[sighting.headline].sources[sighting.source] = None
+                terms = commit.fetch.terms if commit.fetch is not None else None
+                self._headlines[sighting.headline].sources[sighting.source] = terms
                 yield sighting.headline
         for version in commit.versions:
             if version.headline in self._headlines:
@@ -194,6 +195,7 @@ class Intake:
             event_began_s=headline.event_began_s,
             telling=headline.telling,
             sources=tuple(headline.sources),
+            terms=tuple(headline.sources.values()),
             title=version.text,
             url=version.url,
             published_s=claimed.timestamp() if claimed else None,

@@ -30,6 +30,8 @@ class ScoredRow:
     """Which of the event's tellings it is a copy of: 1 is the first, 2 the first follow-up."""
     sources: tuple[str, ...]
     """Those that show it, in the order in which they did."""
+    terms: tuple[str | None, ...] = ()
+    """Of each of these, as far as they are known."""
     title: str
     url: str | None = None
     published_s: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 import subprocess
@@ -25,7 +26,7 @@ TITLES = (
 SETTINGS = """
 schema_version = 1
 contact = "test@example.com"
-sources = [{ name = "own", path = "news" }]
+sources = [{ name = "own", path = "news", terms = "for tests" }]
 watchlist = [{ name = "Orvane Motors" }, { name = "Tarnholt" }]
 signals = { bar_s = 1 }
 """
@@ -72,7 +73,9 @@ def test_headlines_become_signals_that_a_replay_computes_again(newsclf: Cli, mod
     assert found["compared"] == found["signals"] > 0
     assert found["differing"] == 0
     assert Path("signals.parquet").stat().st_size > 0
-    assert len(Path("items.csv").read_text("utf-8").splitlines()) == 1 + len(TITLES) + 1
+    rows = list(csv.DictReader(Path("items.csv").read_text("utf-8").splitlines()))
+    assert len(rows) == len(TITLES) + 1
+    assert {row["terms"] for row in rows} == {"own: for tests"}
     fed = read_unlabelled(Path("items.csv"), DistilSettings(), training=[], held_out=[], seed=0)
     assert set(fed.texts) == set(TITLES), "a student can learn from what was watched"
     assert newsclf("watch", "replay", *files).exit_code == 2, "files are not overwritten unasked"

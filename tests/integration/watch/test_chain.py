@@ -21,7 +21,7 @@ from newsclf.watch.page.view import Alert as ShownAlert
 from newsclf.watch.page.view import EntitySignal
 from newsclf.watch.record.recorder import BarEntries
 from newsclf.watch.record.rows import Signal as SignalEntry
-from newsclf.watch.replaying import last_configuration, replay
+from newsclf.watch.replaying import headlines, last_configuration, replay
 from newsclf.watch.signals.alerts import Alert
 from newsclf.watch.signals.configuration import ReferenceData
 from newsclf.watch.signals.entries import alert_of
@@ -239,3 +239,31 @@ def test_a_source_that_was_never_live_is_told_after_three_failures(watching: Wat
         watching.deliver("wire", outcome=Outcome.UNREACHABLE)
         watching.pass_(BAR_S)
         assert kinds(watching) == [("wire", "silent")] * (failures >= 3)
+
+
+# --- terms
+
+
+def test_terms_are_those_with_which_each_source_showed_a_headline(watching: Watching) -> None:
+    watching.deliver(
+        "wire",
+        Item(title="Nvidia posts record profit on strong demand for chips", id="1"),
+        terms="CC BY 4.0",
+    )
+    watching.deliver(
+        "paper", Item(title="Nvidia posts record profit on strong demand for chips", id="2")
+    )
+    watching.score()
+    watching.deliver(
+        "wire", Item(title="Vodafone margin falls", id="3"), terms="all rights reserved"
+    )
+    watching.score()
+
+    rows = headlines(watching.record, configuration(), ReferenceData(), until=None)
+    assert {row.title: (row.sources, row.terms) for row in rows} == {
+        "Nvidia posts record profit on strong demand for chips": (
+            ("wire", "paper"),
+            ("CC BY 4.0", None),
+        ),
+        "Vodafone margin falls": (("wire",), ("all rights reserved",)),
+    }

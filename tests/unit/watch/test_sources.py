@@ -13,6 +13,7 @@ import pytest
 from newsclf.common.errors import ConfigError
 from newsclf.watch.channels import make_channels
 from newsclf.watch.configuration import WatchSettings, load_watch
+from newsclf.watch.feeds.documents.vendors import load_vendor
 from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request, Times
 from newsclf.watch.feeds.fetching.connections import SystemResolver
 from newsclf.watch.feeds.outcome import Outcome
@@ -138,6 +139,18 @@ def test_keys_and_what_may_be_one_in_the_address_of_a_feed_are_secrets(tmp_path:
     found = sources_of(tmp_path, text, {"FINNHUB_API_KEY": "another-key"})
     assert set(found.secrets) == {"pass-of-a-user", KEY, "another-key"}
     assert not any(secret in repr(found) for secret in found.secrets)
+
+
+def test_terms_are_those_of_watch_toml_else_those_of_the_news_api(tmp_path: Path) -> None:
+    own = '[[sources]]\nname = "Own"\npath = "news"\nterms = "internal use"\n'
+    text = _FEED + own + api("Chips") + api("Bonds", 'terms = "our contract of 2026"')
+    found = sources_of(tmp_path, text, {"FINNHUB_API_KEY": KEY})
+
+    assert found.terms == {
+        "Own": "internal use",
+        "Chips": f"Finnhub: {load_vendor('finnhub').terms}",
+        "Bonds": "our contract of 2026",
+    }
 
 
 def test_robots_txt_counts_for_feeds_unless_they_say_otherwise_and_not_for_news_apis(

@@ -51,6 +51,8 @@ class Reading:
     repairs: tuple[Repair, ...] = ()
     title: str | None = None
     """The source's name for itself."""
+    rights: str | None = None
+    """What it says of its copyright or licence."""
     ttl_s: float | None = None
     """How long the source asks to be left alone."""
     next_page: str | None = None
@@ -67,6 +69,7 @@ def read(
     repairs: Iterable[Repair] = (),
     *,
     title: str | None = None,
+    rights: str | None = None,
     ttl_s: float | None = None,
     next_page: str | None = None,
 ) -> Reading:
@@ -91,6 +94,7 @@ def read(
         detail=_DETAILS.get(outcome),
         repairs=tuple(sorted(found, key=order.index)),
         title=title,
+        rights=rights,
         ttl_s=ttl_s,
         next_page=next_page,
     )

@@ -27,6 +27,8 @@ MAX_ITEMS = 5_000
 """Items of one document; the largest feeds of publishers have some hundreds."""
 MAX_TAGS = 200_000
 """Tags of one document, of which broken ones take 0.1 ms each; 5,000 items have half of them."""
+MAX_RIGHTS = 500
+"""Characters of what a feed says of its copyright."""
 MAX_RAW = 100_000
 """Characters of an item that are kept as its raw text."""
 _MAX_ID = 2_000
@@ -168,6 +170,7 @@ def _read_xml(
         [*(item for item, _ in each if item), *_deleted(spans, place)],
         repairs.union(*(faults for _, faults in each)),
         title=plain_text(_text(feed.get("title")) or "") or None,
+        rights=_rights(feed),
         ttl_s=_ttl_s(feed),
     )
 
@@ -319,6 +322,12 @@ def _deleted(spans: xml_text.Spans, place: _Place) -> Iterator[Item]:
                     retracted=True,
                     raw=span.text[:MAX_RAW],
                 )
+
+
+def _rights(feed: _Entry) -> str | None:
+    """RSS's `copyright`, Atom's and Dublin Core's `rights`, else the address of a licence."""
+    said = _text(feed.get("rights")) or _text(feed.get("license")) or ""
+    return plain_text(said, at_most=MAX_RIGHTS) or None
 
 
 def _ttl_s(feed: _Entry) -> float | None:

@@ -152,6 +152,7 @@ MIGRATIONS: tuple[str, ...] = (
         " FOR EACH STATEMENT EXECUTE FUNCTION refuse();\n"
         for table in _FIRST_TABLES
     ),
+    "ALTER TABLE fetches ADD COLUMN terms text;",
 )
 """Statements that lead from each schema version to the next, beginning with an empty schema. What
 was released is never changed: add another."""

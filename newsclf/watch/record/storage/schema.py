@@ -62,6 +62,7 @@ fetches = _table(
     Column("detail", Text),
     Column("retry_after_s", Float),
     Column("live_until", BigInteger),
+    Column("terms", Text),
 )
 HOUR = literal_column("fetches.fetched_at / 3600000000", BigInteger)
 """Of the clock, as an index has it; SQLite finds that by the same words only."""
@@ -283,6 +284,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         *(statement for statement in _FIRST.split(";\n") if statement.strip()),
         *_append_only(_FIRST_UNIQUE),
     ),
+    ("ALTER TABLE fetches ADD COLUMN terms TEXT",),
 )
 """Statements that lead from each schema version to the next, beginning with an empty file. One that
 was released is never changed: add another."""

@@ -16,7 +16,7 @@ from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Score
 from newsclf.watch.record.storage import schema, sqlite
 from newsclf.watch.record.storage.sqlite import SqliteToWrite, check
-from tests.support.newsrecord import HOUR, START, Clock, Feeds, contents, item
+from tests.support.newsrecord import HOUR, START, Clock, Feeds, contents, fetch, item
 
 PROFIT = "Acme posts record profit on strong demand"
 
@@ -125,6 +125,29 @@ def test_a_migration_adds_to_a_record_that_is_there(
         Record(path)
     Recorder(path, now=Clock()).close()
     assert contents(path) == {**before, "more": []}
+
+
+def test_a_record_without_terms_gets_a_place_for_them(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as old:
+        for statement in schema.MIGRATIONS[0]:
+            old.execute(statement)
+        old.execute("INSERT INTO commits VALUES (1, 1)")
+        old.execute(
+            "INSERT INTO fetches (id, commit_id, source, fetched_at, monotonic_s, outcome, items,"
+            " headlines) VALUES (1, 1, 'wire', 1, 0.0, 'ok', 0, 0)"
+        )
+        old.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+    feeds = Feeds(path)
+    feeds.recorder.add_fetch(fetch("wire", feeds.clock.now, terms="CC0"), [item("Oil falls")])
+    feeds.recorder.add_fetch(fetch("wire", feeds.clock.now, terms="CC0"), [item("Oil falls")])
+    feeds.recorder.close()
+
+    with Record(path) as record:
+        found = [commit.fetch.terms for commit in record.commits() if commit.fetch]
+    assert found == [None, "CC0", None], "they are kept where there is something new"
 
 
 def test_the_tables_in_python_are_those_of_the_migrations(path: Path) -> None:

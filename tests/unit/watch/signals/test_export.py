@@ -82,6 +82,15 @@ def test_a_headline_has_a_row_for_each_entity_and_version() -> None:
     assert rows[-1].score is None
 
 
+def test_a_row_has_the_terms_of_each_source_as_far_as_they_are_known() -> None:
+    row = replace(
+        scored_row(1), sources=("wire", "blog", "api"), terms=("CC BY 4.0", None, "own use")
+    )
+    found = item_rows([row, replace(row, terms=(None, None, None)), scored_row(2)], PLAIN_TIME)
+
+    assert [each.terms for each in found] == ["wire: CC BY 4.0 | api: own use", None, None]
+
+
 @pytest.mark.parametrize("kind", [SignalRow, ItemRow])
 def test_parquet_has_typed_columns_with_rows_and_without(
     tmp_path: Path, kind: type[SignalRow | ItemRow]

@@ -224,6 +224,34 @@ def test_symbols_and_the_wish_to_be_left_alone() -> None:
     assert found.ttl_s == 900.0
 
 
+@pytest.mark.parametrize(
+    ("head", "rights"),
+    [
+        ("<copyright>© 2026 Example &amp; Co</copyright>", "© 2026 Example & Co"),
+        (
+            '<dc:rights xmlns:dc="http://purl.org/dc/elements/1.1/">CC BY 4.0</dc:rights>',
+            "CC BY 4.0",
+        ),
+        (
+            '<c:license xmlns:c="http://backend.userland.com/creativeCommonsRssModule">CC0</c:license>',
+            "CC0",
+        ),
+        ("<copyright> </copyright>", None),
+        ("", None),
+    ],
+)
+def test_what_a_feed_says_of_its_copyright(head: str, rights: str | None) -> None:
+    assert read(rss("<title>Profit rose</title>", head=head)).rights == rights
+
+
+def test_the_rights_of_an_atom_feed_are_not_those_of_an_entry() -> None:
+    entry = "<entry><title>Profit rose</title><rights>All rights reserved</rights></entry>"
+    feed = '<feed xmlns="http://www.w3.org/2005/Atom">{}</feed>'
+
+    assert read(feed.format(f"<rights>CC0</rights>{entry}")).rights == "CC0"
+    assert read(feed.format(entry)).rights is None
+
+
 def test_the_clock_of_a_source_without_zones() -> None:
     body = rss("<title>Profit rose</title><pubDate>2026-07-01 08:00:00</pubDate>").encode()
     found = read_feed(body, url=URL, zone=ZoneInfo("America/New_York"))
