@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from pydantic import ValidationError
 
@@ -26,6 +26,14 @@ from newsclf.watch.signals.intake import Intake
 from newsclf.watch.signals.measures.drift import DriftAlert
 from newsclf.watch.signals.measures.trading_time import read_calendar
 from newsclf.watch.signals.rows import ScoredRow
+
+
+class History(Protocol):
+    """What was known, and when: `Record`, or the same with other scores."""
+
+    def commits(self, *, until: dt.datetime | None = None) -> Iterator[Commit]:
+        """The commits in their order, those that were known by a time."""
+
 
 _R = TypeVar("_R")
 
@@ -105,7 +113,7 @@ def _recorded(
 
 
 def replay(
-    record: Record,
+    record: History,
     configuration: Configuration,
     reference: ReferenceData,
     *,
@@ -194,7 +202,7 @@ def headlines(
 
 
 def first_scored(
-    record: Record,
+    record: History,
     configuration: Configuration,
     reference: ReferenceData,
     *,

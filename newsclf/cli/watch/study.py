@@ -12,6 +12,7 @@ import typer
 from newsclf.cli.option_groups import grouped
 from newsclf.cli.options import OverwriteOpt, StateOptions
 from newsclf.cli.watch.options import RecordOpt, UntilOpt, record_place, require_watch
+from newsclf.common.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -91,6 +92,15 @@ def study(
             " is corrected for them.",
         ),
     ] = 1,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Model directory: score the headlines again without the names of companies, and"
+            " run the tests on these scores, too.",
+            show_default=False,
+        ),
+    ] = None,
     until: UntilOpt = None,
     record: RecordOpt = None,
     html: Annotated[
@@ -108,6 +118,7 @@ def study(
     require_watch("a study")
     from newsclf.common.errors import ConfigError, require_extra
     from newsclf.common.files import write_text
+    from newsclf.watch.study.anonymous import load_model
     from newsclf.watch.study.page import render_page
     from newsclf.watch.study.records import StudySettings
     from newsclf.watch.study.run import StudyRequest, run
@@ -121,6 +132,7 @@ def study(
             prices=prices,
             index=index,
             until=until,
+            model=None if model is None else load_model(model),
             settings=StudySettings(
                 time_zone=exchange.time_zone,
                 close=exchange.close,
@@ -143,6 +155,7 @@ def _show(output: Output, report: StudyReport) -> None:
         "Abnormal return in the direction of the news": tables.window_table(report),
         "Rank correlation of the signal with what follows": tables.horizon_table(report),
         "Baselines, one day ahead": tables.baseline_table(report),
+        "The same tests on anonymised headlines": tables.anonymous_table(report),
         "Portfolio by the rank of the signal": tables.cost_table(report),
     }
     for title, table in titles.items():
@@ -156,6 +169,12 @@ def _show(output: Output, report: StudyReport) -> None:
         f"{report.headlines:,} headlines, {report.events:,} entity-days with a direction,"
         f" {report.trading_days:,} trading days; returns against {report.index}"
     )
+    if report.anonymous is not None:
+        model = report.anonymous.model
+        output.note(
+            f"{report.anonymous.texts:,} headlines scored again without names, by a model of"
+            f" {model.trained:%Y-%m-%d} that was made from {visible(model.base)}"
+        )
     output.note(
         f"{report.trials} trials ({report.tests} tests × {report.settings.tried} tried): a p counts"
         f" below {report.threshold_p:.2g}"

@@ -6,16 +6,21 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from newsclf.watch.entities.listed import WatchedEntity
 from newsclf.watch.record.replay import Record
 from newsclf.watch.signals.score import headline_score
+from newsclf.watch.study.anonymous import StudyModel, WithoutNames
 from newsclf.watch.study.prices import Prices
 from newsclf.watch.study.statistics import Positions, Values
 from newsclf.watch.study.words import word_score
+
+if TYPE_CHECKING:
+    from newsclf.watch.replaying import History
+    from newsclf.watch.signals.configuration import Configuration, ReferenceData
 
 
 class News(NamedTuple):
@@ -51,18 +56,56 @@ class Recorded:
     watchlist: tuple[WatchedEntity, ...]
     news: list[News]
     readings: list[Reading]
+    nameless: Nameless | None = None
 
 
-def read_recorded(record: Record, *, until: dt.datetime | None) -> Recorded:
+@dataclass(frozen=True, slots=True)
+class Nameless:
+    """The same news and signals, with the scores that headlines have without names."""
+
+    model: StudyModel
+    scored_the_news: bool
+    """Whether the scores of the record are of the same model."""
+    texts: int
+    """How many were scored."""
+    news: list[News]
+    readings: list[Reading]
+
+
+def read_recorded(
+    record: Record, *, until: dt.datetime | None, model: StudyModel | None = None
+) -> Recorded:
     """News and signals of a record, computed again with its last configuration.
+
+    Args:
+        record: What was known, and when.
+        until: Nothing that became known later is used.
+        model: Scores the headlines again without names.
 
     Raises:
         StateError: It has no signals.
     """
-    from newsclf.watch.replaying import first_scored, last_configuration, recorded_reference, replay
+    from newsclf.watch.replaying import last_configuration, recorded_reference
 
     used = last_configuration(record)
     reference = recorded_reference(record, used)
+    news, readings = _computed(record, used, reference, until)
+    nameless = None
+    if model is not None:
+        without = WithoutNames(record, used, reference, model, until=until)
+        computed = _computed(without, used, reference, until)
+        nameless = Nameless(model, model.digest == used.model, without.texts, *computed)
+    return Recorded(used.watchlist, news, readings, nameless)
+
+
+def _computed(
+    record: History,
+    used: Configuration,
+    reference: ReferenceData,
+    until: dt.datetime | None,
+) -> tuple[list[News], list[Reading]]:
+    from newsclf.watch.replaying import first_scored, replay
+
     news = [
         News(
             row.counts_for,
@@ -81,7 +124,7 @@ def read_recorded(record: Record, *, until: dt.datetime | None) -> Recorded:
         for signal in bar.signals
         if signal.entity is not None and signal.score is not None
     ]
-    return Recorded(used.watchlist, news, readings)
+    return news, readings
 
 
 @dataclass(frozen=True, slots=True)

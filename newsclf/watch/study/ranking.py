@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +16,8 @@ from newsclf.watch.study.records import (
 from newsclf.watch.study.statistics import Values, newey_west_mean
 
 HORIZONS = (1, 2, 3, 5, 10)
+ANONYMOUS = "anonymised headlines"
+"""Name of the baseline that knows no names."""
 COSTS_BP = (5.0, 10.0, 20.0)
 _BP = 1e4
 _LEAST_ENTITIES = 3
@@ -76,16 +76,27 @@ def horizons(prices: Prices, signal: Values) -> tuple[HorizonResult, ...]:
     return tuple(results)
 
 
-def baselines(prices: Prices, signal: Values, news: DayNews) -> tuple[BaselineResult, ...]:
+def baselines(
+    prices: Prices, signal: Values, news: DayNews, nameless: Values | None = None
+) -> tuple[BaselineResult, ...]:
     """Simpler signals where the signal is, each compared with it day by day.
 
     A day on which a baseline is the same for all entities counts as a correlation of 0.
+
+    Args:
+        prices: With the trading days.
+        signal: That is compared.
+        news: From which the simpler signals are made.
+        nameless: The signal of the same headlines without names.
     """
     returns = forward_returns(prices, 1)
     own = rank_correlations(signal, returns)
     days = ~np.isnan(own)
     results = []
-    for name, table in _simpler(prices, news).items():
+    simpler = _simpler(prices, news)
+    if nameless is not None:
+        simpler[ANONYMOUS] = nameless
+    for name, table in simpler.items():
         found = rank_correlations(np.where(np.isnan(signal), np.nan, table), returns)
         found = np.where(np.isnan(found), 0.0, found)[days]
         results.append(
@@ -98,7 +109,7 @@ def baselines(prices: Prices, signal: Values, news: DayNews) -> tuple[BaselineRe
     return tuple(results)
 
 
-def _simpler(prices: Prices, news: DayNews) -> Mapping[str, Values]:
+def _simpler(prices: Prices, news: DayNews) -> dict[str, Values]:
     shape = prices.close.shape
     reversal = np.full(shape, np.nan)
     reversal[1:] = -(prices.close[1:] / prices.close[:-1] - 1)

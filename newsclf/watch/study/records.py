@@ -75,6 +75,31 @@ class BaselineResult(StrictRecord):
     """Difference of the rank correlations, day by day."""
 
 
+class ModelAge(StrictRecord):
+    """When the model that scores headlines without names was trained, beside the news."""
+
+    digest: str
+    scored_the_news: bool
+    """Whether the scores of the record are of the same model."""
+    trained: dt.datetime
+    base: str
+    """What it was fine-tuned from; the card doesn't say when that was trained."""
+    first_news: dt.datetime
+    """When the first headline of the study was known."""
+    known_before: float
+    """Share of the headlines that were known before it was trained."""
+
+
+class AnonymousResult(StrictRecord):
+    """The tests on headlines that a model scored again without names."""
+
+    texts: int
+    """How many were scored."""
+    model: ModelAge
+    windows: tuple[WindowResult, ...]
+    horizons: tuple[HorizonResult, ...]
+
+
 class CostResult(StrictRecord):
     """Return of the portfolio after costs, in basis points a day."""
 
@@ -125,4 +150,6 @@ class StudyReport(StrictRecord):
     """Of the last window, if news counted from the time that the source claims: look-ahead."""
     horizons: tuple[HorizonResult, ...]
     baselines: tuple[BaselineResult, ...]
+    anonymous: AnonymousResult | None = None
+    """None without a model to score the headlines again."""
     portfolio: PortfolioResult | None

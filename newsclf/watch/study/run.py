@@ -12,8 +12,10 @@ from newsclf.common.errors import DataError
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.storage.address import Place
 from newsclf.watch.study.abnormal import AFTER, WINDOWS, AbnormalReturns, EventStudy, directed
+from newsclf.watch.study.anonymous import StudyModel
 from newsclf.watch.study.lines import TimeLine, time_lines
 from newsclf.watch.study.news import (
+    Nameless,
     News,
     Reading,
     by_day,
@@ -23,7 +25,15 @@ from newsclf.watch.study.news import (
 )
 from newsclf.watch.study.prices import Prices, read_prices
 from newsclf.watch.study.ranking import baselines, horizons, portfolio
-from newsclf.watch.study.records import LEVEL, Estimate, StudyReport, StudySettings
+from newsclf.watch.study.records import (
+    LEVEL,
+    AnonymousResult,
+    BaselineResult,
+    Estimate,
+    ModelAge,
+    StudyReport,
+    StudySettings,
+)
 from newsclf.watch.study.verdict import Tests, verdict
 
 _CLOCK_S = 60.0
@@ -38,6 +48,8 @@ class StudyRequest:
     prices: Path
     index: str | None
     until: dt.datetime | None
+    model: StudyModel | None = None
+    """Scores the headlines again without names."""
     settings: StudySettings
 
 
@@ -58,7 +70,7 @@ def run(request: StudyRequest) -> Studied:
     """
     settings = request.settings
     with Record(request.record) as record:
-        recorded = read_recorded(record, until=request.until)
+        recorded = read_recorded(record, until=request.until, model=request.model)
     prices = read_prices(
         request.prices,
         recorded.watchlist,
@@ -74,7 +86,7 @@ def run(request: StudyRequest) -> Studied:
             " shows the news of each",
         )
     return Studied(
-        study(prices, recorded.news, recorded.readings, settings),
+        study(prices, recorded.news, recorded.readings, settings, recorded.nameless),
         time_lines(prices, recorded.news, recorded.readings),
     )
 
@@ -84,8 +96,17 @@ def study(
     news: Sequence[News],
     readings: Sequence[Reading],
     settings: StudySettings,
+    nameless: Nameless | None = None,
 ) -> StudyReport:
-    """Compare news and signals with the prices that followed."""
+    """Compare news and signals with the prices that followed.
+
+    Args:
+        prices: With the trading days.
+        news: Headlines of the record.
+        readings: Its signals.
+        settings: How to study them.
+        nameless: The same news and signals, scored without names.
+    """
     priced = [each for each in news if each.entity in prices.entities]
     by_known = by_day(prices, priced, lambda each: each.known_s)
     by_claim = by_day(prices, priced, lambda each: each.published_s)
@@ -100,7 +121,19 @@ def study(
     tests = sum(estimate.p is not None for estimate in estimates)
     trials = max(1, tests) * settings.tried
     threshold_p = LEVEL / trials
-    beside = baselines(prices, signal, by_known)
+    anonymous = nameless_signal = None
+    if nameless is not None:
+        nameless_signal = signal_table(prices, nameless.readings)
+        of_nameless = directed(
+            by_day(prices, nameless.news, lambda each: each.known_s), min_score=settings.min_score
+        )
+        anonymous = AnonymousResult(
+            texts=nameless.texts,
+            model=_age(nameless, [each.known_s for each in priced]),
+            windows=tuple(events_study.window(of_nameless, *days) for days in WINDOWS),
+            horizons=horizons(prices, nameless_signal),
+        )
+    beside = baselines(prices, signal, by_known, nameless_signal)
     held = portfolio(prices, signal)
     judged = verdict(Tests(windows, ranked, threshold_p, trials), beside, held)
     late = [each for each in priced if _later_than_claimed(prices, each)]
@@ -111,6 +144,7 @@ def study(
             *prices.warnings,
             *_warnings(news, priced, late),
             *_look_ahead(windows[-1].estimate, by_published, threshold_p),
+            *_of_names(beside[-1], anonymous, threshold_p),
         ),
         settings=settings,
         index=prices.index_name,
@@ -129,7 +163,20 @@ def study(
         by_published=by_published,
         horizons=ranked,
         baselines=beside,
+        anonymous=anonymous,
         portfolio=held,
+    )
+
+
+def _age(nameless: Nameless, known_s: Sequence[float]) -> ModelAge:
+    trained = nameless.model.trained
+    return ModelAge(
+        digest=nameless.model.digest,
+        scored_the_news=nameless.scored_the_news,
+        trained=trained,
+        base=nameless.model.base,
+        first_news=dt.datetime.fromtimestamp(min(known_s), dt.UTC),
+        known_before=sum(at < trained.timestamp() for at in known_s) / len(known_s),
     )
 
 
@@ -159,6 +206,37 @@ def _warnings(news: Sequence[News], priced: Sequence[News], late: Sequence[News]
         )
     if priced and all(each.published_s is None for each in priced):
         yield "no headline says when it was published, so late news can't be told"
+
+
+def _of_names(
+    baseline: BaselineResult, found: AnonymousResult | None, threshold_p: float
+) -> Iterator[str]:
+    """Warn of what a model may know by names, and of models that can't be compared.
+
+    Args:
+        baseline: The anonymised headlines, if there are such.
+        found: None if there are none.
+        threshold_p: What a p must be below.
+    """
+    if found is None:
+        return
+    age, better = found.model, baseline.signal_is_better_by
+    if age.known_before > 0:
+        yield (
+            f"the model{'' if age.scored_the_news else ' given with --model'} was trained on"
+            f" {age.trained:%Y-%m-%d}, after {100 * age.known_before:.0f} % of the headlines (the"
+            f" first is of {age.first_news:%Y-%m-%d}): it may know more than was known then"
+        )
+    if not age.scored_the_news:
+        yield (
+            "the headlines of the record were scored by another model than that of --model, so"
+            " anonymised headlines differ by more than the names"
+        )
+    elif better.p is not None and better.p < threshold_p and (better.mean or 0) > 0:
+        yield (
+            "the signal says more with the names of companies than without"
+            f" ({better.mean:+.3f} of rank correlation): the model may know what became of them"
+        )
 
 
 def _look_ahead(known: Estimate, claimed: Estimate, threshold_p: float) -> Iterator[str]:

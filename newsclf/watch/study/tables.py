@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from newsclf.reporting.figure import Table
+from newsclf.watch.study.ranking import ANONYMOUS
 from newsclf.watch.study.records import Estimate, StudyReport
 
 _LEAST_P = 0.0001
@@ -41,7 +42,23 @@ def baseline_table(report: StudyReport) -> Table:
         )
         for each in report.baselines
     ]
+    if report.anonymous is None:
+        rows.append((f"{ANONYMOUS} (add --model DIR)", *["–"] * 4))
     return Table(("baseline", "mean IC", "signal is better by", "95 % interval", "p"), rows)
+
+
+def anonymous_table(report: StudyReport) -> Table:
+    """The tests again, on the scores of headlines without names."""
+    found = report.anonymous
+    head = ("test", "mean", "95 % interval", "t", "p")
+    if found is None:
+        return Table(head, [])
+    rows = [
+        (f"[{each.first_day}, {each.last_day}], bp", *_cells(each.estimate, 0))
+        for each in found.windows
+    ]
+    rows += [(f"IC, {_days(each.days)}", *_cells(each.estimate, 3)) for each in found.horizons]
+    return Table(head, rows)
 
 
 def cost_table(report: StudyReport) -> Table:
@@ -68,6 +85,10 @@ def _cells(estimate: Estimate, decimals: int) -> tuple[str, str, str, str]:
         _number(estimate.t, 2),
         _p(estimate.p),
     )
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _number(value: float | None, decimals: int) -> str:

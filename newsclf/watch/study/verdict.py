@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from newsclf.watch.study.abnormal import AFTER, DRIFT, REACTION
+from newsclf.watch.study.ranking import ANONYMOUS
 from newsclf.watch.study.records import (
     LEVEL,
     BaselineResult,
@@ -18,6 +19,9 @@ from newsclf.watch.study.records import (
 
 LEAST_EVENTS, LEAST_DAYS = 30, 20
 _COST_BP = 10.0
+_NOT_TO_BE_BEATEN = ("zero", ANONYMOUS)
+"""Zero has no errors, and a signal that knows no more than headlines without names is as it should
+be."""
 
 
 class Tests(NamedTuple):
@@ -144,6 +148,7 @@ def _compared(baselines: Sequence[BaselineResult]) -> str:
     not_beaten = [
         each.name
         for each in baselines
-        if each.name != "zero" and ((low := each.signal_is_better_by.low) is None or low <= 0)
+        if each.name not in _NOT_TO_BE_BEATEN
+        and ((low := each.signal_is_better_by.low) is None or low <= 0)
     ]
     return f"; it is not shown to be better than: {', '.join(not_beaten)}" if not_beaten else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.run import configuration_of
 from newsclf.watch.signals.configuration import ReferenceData
+from newsclf.watch.study.anonymous import StudyModel
+from newsclf.watch.study.records import StudySettings
+from newsclf.watch.study.run import StudyRequest, run
 from newsclf.watch.study.statistics import Values
 from tests.conftest import Cli
 from tests.support.market import NEW_YORK, trading_days
@@ -120,11 +124,44 @@ def test_a_record_is_studied_against_prices(newsclf: Cli) -> None:
     assert (unknown.exit_code, "XYZ" in unknown.err) == (2, True)
 
 
+def test_headlines_are_scored_again_without_names_and_the_record_stays_as_it_is() -> None:
+    record_and_prices()
+    before = Path("record.db").read_bytes()
+    asked: list[str] = []
+
+    def classify(texts: Sequence[str]) -> list[Prediction]:
+        asked.extend(texts)
+        return [Prediction((0.0, 1.0, 0.0)) for _ in texts]
+
+    trained = dt.datetime.combine(DAYS[-1], dt.time(), dt.UTC)
+    found, _ = run(
+        StudyRequest(
+            record=Path("record.db"),
+            prices=Path("prices.csv"),
+            index="INDEX",
+            until=None,
+            model=StudyModel(classify=classify, digest="5f" * 32, trained=trained, base="base"),
+            settings=StudySettings(),
+        )
+    )
+
+    assert found.anonymous is not None
+    assert found.anonymous.texts == found.headlines
+    assert not any(name in text for name in NAMES for text in asked)
+    assert all(text.startswith("The company day ") for text in asked)
+    assert len(asked) == len(set(asked)), "each text is scored once"
+    assert found.anonymous.windows[-1].estimate.n == 0, "neutral news has no direction"
+    assert found.verdict_kind == "tradable"
+    assert any("trained on" in warning for warning in found.warnings)
+    assert Path("record.db").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
         (["--prices", "prices.csv"], 3, "record.db"),
         (["--prices", "prices.csv", "--close", "four"], 2, "four"),
+        (["--prices", "prices.csv", "--model", "none"], 3, "none"),
         ([], 2, "--prices"),
     ],
 )

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
+
+import numpy as np
 import pytest
 
+from newsclf.watch.study import tables
+from newsclf.watch.study.anonymous import StudyModel
+from newsclf.watch.study.news import Nameless
 from newsclf.watch.study.page import render_page
 from newsclf.watch.study.records import StudyReport, StudySettings
 from newsclf.watch.study.run import study
@@ -83,6 +90,88 @@ def test_the_page_has_the_verdict_and_loads_nothing() -> None:
     assert "http" not in html.replace("http-equiv", "").replace("http://www.w3.org", "")
     few = render_page(studied(Simulation(days=200, entities=5, news_a_day=0.02)))
     assert "Too little data" in few
+
+
+# --- headlines without names
+
+MODEL = StudyModel(
+    classify=lambda _: [],
+    digest="5f" * 32,
+    trained=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+    base="b",
+)
+
+
+def without_names(
+    wanted: Simulation, *, same: bool, model: StudyModel = MODEL, scored_the_news: bool = True
+) -> StudyReport:
+    """A study whose headlines say the same without names, or nothing."""
+    prices, news, readings = simulate(wanted, 1)
+    rng = np.random.default_rng(1)
+    random = [float(score) for score in rng.uniform(-1, 1, len(news) + len(readings))]
+    nameless = Nameless(
+        model=model,
+        scored_the_news=scored_the_news,
+        texts=len(news),
+        news=news if same else [n._replace(score=s) for n, s in zip(news, random, strict=False)],
+        readings=readings
+        if same
+        else [r._replace(score=s) for r, s in zip(readings, reversed(random), strict=False)],
+    )
+    return study(prices, news, readings, SETTINGS, nameless)
+
+
+EFFECT = Simulation(reaction_bp=80, after_bp=60)
+
+
+def test_headlines_that_say_the_same_without_names_have_the_same_results() -> None:
+    found = without_names(EFFECT, same=True)
+    alone = studied(EFFECT)
+
+    assert found.anonymous is not None
+    assert (found.anonymous.windows, found.anonymous.horizons) == (found.windows, found.horizons)
+    baseline = found.baselines[-1]
+    assert baseline.name == "anonymised headlines"
+    assert baseline.signal_is_better_by.mean == 0
+    assert (found.verdict, found.warnings, found.trials) == (
+        alone.verdict,
+        alone.warnings,
+        alone.trials,
+    )
+
+
+def test_a_signal_that_says_more_with_names_is_warned_of() -> None:
+    found = without_names(EFFECT, same=False)
+
+    assert found.anonymous is not None
+    after = found.anonymous.windows[-1].estimate
+    assert (after.low or 0) < 0 < (after.high or 0)
+    assert any("says more with the names" in warning for warning in found.warnings)
+    assert "anonymised" not in found.verdict
+
+
+def test_a_model_that_was_trained_after_the_news_is_warned_of() -> None:
+    known = sorted(each.known_s for each in simulate(EFFECT, 1)[1])
+    middle = dt.datetime.fromtimestamp(known[len(known) // 2], dt.UTC)
+    later = dataclasses.replace(MODEL, trained=middle)
+    [warning] = without_names(EFFECT, same=True, model=later).warnings
+
+    assert f"trained on {middle:%Y-%m-%d}, after 50 % of the headlines" in warning
+
+
+def test_headlines_that_another_model_scored_are_told_apart() -> None:
+    [warning] = without_names(EFFECT, same=False, scored_the_news=False).warnings
+
+    assert "scored by another model" in warning
+
+
+def test_without_a_model_the_table_says_how_to_give_one() -> None:
+    found = studied(Simulation(days=200))
+
+    assert tables.baseline_table(found).rows[-1][0] == "anonymised headlines (add --model DIR)"
+    assert not tables.anonymous_table(found).rows
+    assert len(tables.anonymous_table(without_names(EFFECT, same=True)).rows) == 9
+    assert "The same tests on anonymised headlines" in render_page(without_names(EFFECT, same=True))
 
 
 @pytest.mark.load
