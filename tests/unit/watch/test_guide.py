@@ -45,7 +45,11 @@ def test_the_settings_are_valid() -> None:
     text = "\n".join(["schema_version = 1", *blocks("toml")])
     settings = WatchSettings.model_validate(tomllib.loads(text))
 
-    assert [source.name for source in settings.sources] == ["Federal Reserve", "Finnhub AAPL"]
+    assert [source.name for source in settings.sources] == [
+        "Federal Reserve",
+        "Finnhub AAPL",
+        "Evening paper",
+    ]
     assert settings.delivery.webhook is not None
     assert settings.alerts == type(settings.alerts)()
 
