@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Container
 
 from newsclf.contract.answers import Prediction
 from newsclf.watch.chain import Chain, Step
@@ -25,9 +26,9 @@ SOURCES = ("wire", "paper")
 BAR_S = 60
 
 
-def configuration(model: str = "5f" * 32) -> Configuration:
+def configuration(model: str = "5f" * 32, *, bar_s: int = BAR_S) -> Configuration:
     return Configuration(
-        signals=SignalSettings(half_life_s=600, shrinkage=1, bar_s=BAR_S),
+        signals=SignalSettings(half_life_s=600, shrinkage=1, bar_s=bar_s),
         alerts=AlertSettings(enter=0.2, leave=0.1, cool_down_s=120, min_events=1),
         watchlist=(WatchedEntity(name="Nvidia"), WatchedEntity(name="Vodafone")),
         sources=SOURCES,
@@ -39,9 +40,18 @@ def configuration(model: str = "5f" * 32) -> Configuration:
 class Watching:
     """A chain with its record and clock, which can be ended and go on."""
 
-    def __init__(self, place: Place, used: Configuration | None = None) -> None:
+    def __init__(
+        self, place: Place, used: Configuration | None = None, *, clock: Clock | None = None
+    ) -> None:
+        """Begin, alone.
+
+        Args:
+            place: Of the record.
+            used: What signals are computed with.
+            clock: That several of one record share.
+        """
         self.place = place
-        self.clock = Clock(START + dt.timedelta(seconds=BAR_S / 2))
+        self.clock = clock or Clock(START + dt.timedelta(seconds=BAR_S / 2))
         self.sent: list[AnyAlert] = []
         self._open(used or configuration())
 
@@ -78,9 +88,9 @@ class Watching:
             Answered(outcome=outcome, items=items, at=self.clock.now, monotonic_s=0.0, terms=terms),
         )
 
-    def score(self, at_most: int = 100) -> list[str]:
-        """Score what waits; returns its texts."""
-        waiting = self.chain.to_score(at_most)
+    def score(self, at_most: int = 100, sources: Container[str] | None = None) -> list[str]:
+        """Score what waits, or what of it is of some sources; returns its texts."""
+        waiting = self.chain.to_score(at_most, sources)
         if waiting:
             self.chain.add_scores([v for v, _ in waiting], [predicted(text) for _, text in waiting])
         return [text for _, text in waiting]
@@ -88,6 +98,10 @@ class Watching:
     def pass_(self, seconds: float) -> Step:
         """Let time pass, and compute the bar that ended."""
         self.clock.pass_(dt.timedelta(seconds=seconds))
+        return self.bar()
+
+    def bar(self) -> Step:
+        """Compute the bar that ended, if no other one has."""
         step = self.chain.bar()
         self.sent += step.alerts
         return step

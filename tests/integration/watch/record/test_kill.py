@@ -12,12 +12,14 @@ import pytest
 
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.storage.address import DatabaseUrl, Place
+from newsclf.watch.record.storage.schema import METADATA
 from newsclf.watch.record.storage.sqlite import check
 from tests.support import killed_recorder
 from tests.support.newsrecord import START, contents
 from tests.support.records import NewRecord
 
 DOCUMENTS = 8
+_JUDGED = METADATA.tables["fetches"].columns.keys().index("live_until")
 
 
 def record(place: Place, *, fatal: int) -> tuple[int, list[int]]:
@@ -69,7 +71,7 @@ def test_killed_at_generated_statements_again_and_again(new_record: NewRecord, s
         check_file(place)
         fetched = contents(place)["fetches"]
         assert len({row[3] for row in fetched}) >= len(acknowledged), "what was recorded is there"
-        assert all(row[-1] is not None for row in fetched), "no fetch without its judgement"
+        assert all(row[_JUDGED] is not None for row in fetched), "no fetch without its judgement"
         raised, delivered, due = alerts(place)
         assert {*raised} == {*delivered, *due}, "no alert is lost"
         assert len(due) <= 1

@@ -102,6 +102,7 @@ def test_a_headline_is_a_row_once_it_is_scored() -> None:
         event=1,
         event_began_s=morning_s + 60,
         sources=("wire",),
+        terms=(None,),
         title="Nvidia rises",
         url="https://news.example/1",
         published_s=morning_s,
