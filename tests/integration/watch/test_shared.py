@@ -25,6 +25,8 @@ pytestmark = pytest.mark.postgres
 
 BAR_S = 1800
 """Two bars an hour: bursts need hours that were watched as a whole."""
+DAY = 48
+"""Bars."""
 USED = configuration(bar_s=BAR_S)
 LETTERS = str.maketrans("0123456789", "abcdefghij")
 WORDS = "common words in every headline are known"
@@ -39,18 +41,19 @@ class Document(NamedTuple):
 
 
 def news() -> Iterator[Document]:
-    """Two days of news: a burst at the end of the second, then words that were never there."""
+    """A day of news, a burst on the next one, then words that were never there."""
     numbers = itertools.count(1)
 
-    def titles(count: int, words: str) -> tuple[str, ...]:
+    def titles(count: int, words: str, *, rare: int = 2) -> tuple[str, ...]:
         return tuple(
-            f"{words} {str(n).translate(LETTERS)}x {str(n * 7919).translate(LETTERS)}y"
+            " ".join([words, *(str(n * 7919**place).translate(LETTERS) for place in range(rare))])
             for n in itertools.islice(numbers, count)
         )
 
     sources = itertools.cycle(SOURCES)
-    for bar in range(98):
-        yield Document(next(sources), titles(40 if bar >= 96 else 2, f"Nvidia {WORDS}"))
+    for bar in range(DAY + 6):
+        count = 40 if bar >= DAY + 4 else 2
+        yield Document(next(sources), titles(count, "Nvidia", rare=6))
     for _ in range(-(-REFERENCE // 250)):
         yield Document(next(sources), titles(250, WORDS))
     for _ in range(-(-WINDOW // 250) + 1):
@@ -74,7 +77,7 @@ def by_two(url: DatabaseUrl) -> tuple[list[Signal], list[Alert]]:
     pair = [Watching(url, clock=clock, used=USED) for _ in SOURCES]
     share(pair)
     for number, document in enumerate(news()):
-        if number == 97:  # in the middle of a burst
+        if number == DAY + 5:  # in the middle of the burst
             pair[1].close()
             pair[1] = Watching(url, clock=clock, used=USED)
             share(pair)
