@@ -59,6 +59,9 @@ def many_feeds(*, feeds: int, items: int, each_time: int) -> Iterator[ManyFeeds]
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == "/robots.txt":
+                self.send_error(404)
+                return
             body = served.document(int(self.path.strip("/")))
             self.send_response(200)
             self.send_header("Content-Type", "application/rss+xml")

@@ -153,7 +153,7 @@ def test_each_request_is_polite_and_goes_where_it_should(watched: Watched) -> No
     server = watched.server
     assert server.complaints == []
     assert server.unfinished == []
-    assert {request.split()[1] for request in server.elsewhere} == {"/steal?x=1"}
+    assert {request.split()[1] for request in server.elsewhere} == {"/robots.txt", "/steal?x=1"}
     assert not any("authorization" in request.lower() for request in server.elsewhere)
 
 

@@ -93,6 +93,8 @@ class FaultyFeeds:
     def reply_to(self, head: str) -> Reply:
         """The answer to a request."""
         _, target, _ = head.split(maxsplit=2)
+        if target == "/robots.txt":
+            return reply(b"", status="404 Not Found")
         with self._came:
             self.requests.append(target)
             self._came.notify_all()
