@@ -43,7 +43,7 @@ def baseline_table(report: StudyReport) -> Table:
         for each in report.baselines
     ]
     if report.anonymous is None:
-        rows.append((f"{ANONYMOUS} (add --model DIR)", *["–"] * 4))
+        rows.append((f"{ANONYMOUS} (add --model DIR)", "–", "–", "–", "–"))
     return Table(("baseline", "mean IC", "signal is better by", "95 % interval", "p"), rows)
 
 
