@@ -100,6 +100,8 @@ class Failure(Answer):
     outcome: Outcome
     reason: str
     """A clause for people, without secrets."""
+    refused: str | None = None
+    """Why the address may not be connected to, if that is the reason."""
     body: bytes = field(default=b"", repr=False)
     """Beginning of the answer, from which a vendor's own error message can be read."""
 

@@ -63,8 +63,9 @@ _LAST_TAG = re.compile(rb"</(rss|feed|[\w.-]+:rdf)\s*>\s*$", re.IGNORECASE)
 
 
 class _FailedError(Exception):
-    def __init__(self, outcome: Outcome, reason: str) -> None:
+    def __init__(self, outcome: Outcome, reason: str, *, refused: str | None = None) -> None:
         super().__init__(reason)
+        self.refused = refused
         self.outcome = outcome
         self.reason = reason
 
@@ -194,7 +195,7 @@ class Fetcher:
             reason = f"no complete answer within {self._limits.whole_s:g} s"
             return self._failure(visit, Outcome.UNREACHABLE, reason)
         except _FailedError as problem:
-            return self._failure(visit, problem.outcome, problem.reason)
+            return self._failure(visit, problem.outcome, problem.reason, refused=problem.refused)
 
     async def _follow(self, visit: _Visit) -> Fetched:
         for _ in range(self._limits.redirects + 1):
@@ -218,6 +219,8 @@ class Fetcher:
         verdict = await self._robots.look_up(visit.url)
         if visit.crawl_delay_s is None:  # of the source's own host
             visit.crawl_delay_s = verdict.crawl_delay_s
+        if verdict.refused is not None:
+            raise _FailedError(visit.refused, f"{visit.whose_address}: {verdict.refused}")
         if verdict.outcome is not None:
             raise _FailedError(verdict.outcome, verdict.reason)
 
@@ -253,7 +256,7 @@ class Fetcher:
             raise _FailedError(Outcome.TOO_LARGE, str(problem)) from None
         except AddressRefusedError as problem:
             reason = f"{visit.whose_address}: {problem}"
-            raise _FailedError(visit.refused, reason) from None
+            raise _FailedError(visit.refused, reason, refused=str(problem)) from None
         except _HTTP_ERRORS as problem:
             raise _FailedError(Outcome.UNREACHABLE, _words(problem)) from None
 
@@ -324,11 +327,14 @@ class Fetcher:
             wire_bytes=wire_bytes,
         )
 
-    def _failure(self, visit: _Visit, outcome: Outcome, reason: str) -> Failure:
+    def _failure(
+        self, visit: _Visit, outcome: Outcome, reason: str, *, refused: str | None = None
+    ) -> Failure:
         return Failure(
             **self._facts(visit),
             outcome=outcome,
             reason=visit.redact(reason),
+            refused=refused,
             body=visit.body[:_ERROR_BODY_BYTES],
         )
 

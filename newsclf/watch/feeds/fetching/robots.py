@@ -53,6 +53,8 @@ class Verdict:
     reason: str = ""
     crawl_delay_s: float = 0.0
     """At least this between two requests to the host."""
+    refused: str | None = None
+    """Why the host's address may not be connected to, if that is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Robots:
             return _Copy("", until_s=now_s + _LONGEST_KEPT_S)
         reason = f"{answer.reason}, when asked for robots.txt; nothing else is asked until it is"
         wait_s = max(_AGAIN_S, min(answer.retry_after_s or 0.0, _LONGEST_KEPT_S))
-        failed = Verdict(answer.outcome, f"{reason} readable")
+        failed = Verdict(answer.outcome, f"{reason} readable", refused=answer.refused)
         return replace(before, failed=failed, until_s=now_s + wait_s)
 
     def _keep(self, place: httpx.URL, copy: _Copy) -> None:

@@ -188,6 +188,15 @@ def test_where_a_feed_is_redirected_to_the_rules_of_that_place_count() -> None:
     assert asking.paths == ["/robots.txt", "/feed"]
 
 
+def test_a_redirect_to_an_address_that_is_refused_is_told_as_such() -> None:
+    asking = Asking({"/feed": redirect("http://169.254.169.254/")}, "/feed")
+    answer = asking.ask_once()
+
+    assert isinstance(answer, Failure)
+    assert answer.outcome is Outcome.MOVED
+    assert "the address redirected to" in answer.reason
+
+
 def test_a_copy_serves_for_a_day_and_is_then_asked_for_with_its_validators() -> None:
     asking = Asking({"/robots.txt": rules("User-agent: *\nDisallow: /x\n", ETag='"1"')})
 
