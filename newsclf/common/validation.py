@@ -10,8 +10,6 @@ from itertools import zip_longest
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -102,6 +100,8 @@ def misread_numbers(given: object, taken: object) -> Iterator[dict[str, Any]]:
 
 def _part(record: object, name: str) -> object:
     """What a record or a table has under a name; None without."""
+    from pydantic import BaseModel
+
     if isinstance(record, BaseModel):
         fields = type(record).model_fields.items()
         return next((getattr(record, n) for n, f in fields if name in (n, f.alias)), None)

@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -126,24 +126,21 @@ def read_list(text: str) -> CompanyList:
         ValueError: A row can't be used. The message says which and why.
     """
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    reader = csv.DictReader(lines)
-    missing = [column for column in ("name", "tickers") if column not in (reader.fieldnames or ())]
+    reader = csv.DictReader(lines, strict=True)
+    try:
+        columns, rows = reader.fieldnames or (), list(reader)
+    except csv.Error as error:  # such as a quote that nothing closes
+        raise ValueError(f"after line {reader.line_num}: {error}") from None
+    missing = [column for column in ("name", "tickers") if column not in columns]
     if missing:
         raise ValueError(f"it has no column {missing[0]}")
     companies: dict[str, ListedCompany] = {}
-    for number, row in enumerate(_rows(reader), start=1):
+    for number, row in enumerate(rows, start=1):
         company = _company(row, number)
         if company.name in companies:
             raise ValueError(f"company {number}: {company.name} is there twice")
         companies[company.name] = company
     return CompanyList(text, tuple(companies.values()))
-
-
-def _rows(reader: csv.DictReader[str]) -> Iterator[dict[str, str]]:
-    try:
-        yield from reader
-    except csv.Error as error:  # such as a quote that nothing closes
-        raise ValueError(f"line {reader.line_num}: {error}") from None
 
 
 def write_list(companies: Iterable[ListedCompany], comments: Sequence[str]) -> str:

@@ -113,7 +113,7 @@ def _rows(
     """The rows of a file; `symbol` is that of a file without such a column."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, strict=True)  # no quote may swallow the rows behind it
             names = {name.strip().lower(): name for name in reader.fieldnames or ()}
             when = names.get("datetime", names.get("date"))
             named = names.get("symbol", names.get("entity"))

@@ -63,6 +63,7 @@ def test_a_listing_that_begins_or_ends_is_no_gap() -> None:
     [
         ("when,symbol,close\n", "lacks a column"),
         ("date,symbol,close\n", "no prices"),
+        ('date,symbol,close,note\n2026-03-02,ORV,10,"as of\n2026-03-03,ORV,11,\n', "end of data"),
         (GOOD + "2026-03-03,ORV,11\n", "line 8: ORV has a second price on 2026-03-03"),
         (GOOD + "2026-02-27,ORV,11\n", "line 8: ORV goes back from 2026-03-03 to 2026-02-27"),
         (GOOD + "2026-03-03,NVDX,11\n", "line 8: NVDX is neither on the watch list"),
