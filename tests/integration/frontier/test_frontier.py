@@ -73,12 +73,12 @@ def test_models_are_compared_and_one_is_chosen(newsclf: Cli, models: Path) -> No
     )
     assert speed_files() == before
     assert json.loads(again.out)["models"] == found["models"]
-    planned = newsclf("cost", "--rate", "50/s", "--slo", "p95=5s", "--json")
+    planned = newsclf("cost", "--rate", "50/s", "--slo", "p50=5s", "--json")
     assert planned.exit_code == 0, planned.err
     plan = json.loads(planned.out)
     assert plan["best"]["model"] in ("one", "two")
     assert plan["best"]["instance"] == "ml.c5.large"
-    shown = newsclf("cost", "--rate", "3000/min", "--slo", "p95=5s")
+    shown = newsclf("cost", "--rate", "3000/min", "--slo", "p50=5s")
     assert "best: " in shown.out
     assert "runner-up: " in shown.out
     assert "not on ml.c5.large" in shown.err
