@@ -15,7 +15,7 @@ from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Score
 from newsclf.watch.record.storage.address import DatabaseUrl
 from newsclf.watch.record.storage.errors import LeaseLostError
-from newsclf.watch.record.storage.postgresql_schema import SCHEMA
+from newsclf.watch.record.storage.postgresql_schema import MIGRATIONS, SCHEMA
 from newsclf.watch.record.storage.schema import METADATA
 from newsclf.watch.record.storage.sharing import Share, Sharing, Unit
 from tests.support.cutting import CutLine, cut_line
@@ -84,7 +84,7 @@ def test_tables_of_another_program_are_told_apart(
         connection.execute("CREATE SCHEMA newsclf")
         connection.execute(f"CREATE TABLE newsclf.schema_version ({columns})")
         if columns == "version int":
-            connection.execute("INSERT INTO newsclf.schema_version VALUES (1)")
+            connection.execute("INSERT INTO newsclf.schema_version VALUES (%s)", [len(MIGRATIONS)])
     with pytest.raises(DataError, match="of another program"), Record(url) as record:
         list(record.commits())
 
