@@ -215,7 +215,7 @@ def _of_names(
 
     Args:
         baseline: The anonymised headlines, if there are such.
-        found: None if there are none.
+        found: None without a model.
         threshold_p: What a p must be below.
     """
     if found is None:

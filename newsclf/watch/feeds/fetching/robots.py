@@ -3,7 +3,7 @@
 An address counts as in robots.txt of its own host, port and scheme:
 
     2xx              as it says, by the group of `newsclf`, else of `*`
-    4xx              there is none, so all is allowed; 429 is taken for the last of these
+    4xx              no rules, so all is allowed; 429 is taken for the last of these
     redirects        followed five times; further on, or where they may not go, as with 4xx
     5xx, no answer   nothing is allowed, unless an earlier copy says what is
 
