@@ -169,7 +169,7 @@ def _sent(folder: RunFolder) -> int:
 
 
 def usd_per_hour(request: LoadtestRequest) -> float:
-    """What the run is billed by the hour; a machine without a bill costs what it is priced as.
+    """What the run is billed by the hour; a machine of your own counts at the price of --price-as.
 
     Raises:
         ConfigError: A price is missing, which is said before anything is measured.

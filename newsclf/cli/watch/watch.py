@@ -233,7 +233,7 @@ async def run_for(duration_s: float | None, work: Awaitable[None]) -> None:
     """Wait for work until it ends, or until a duration is over; None: for ever.
 
     Raises:
-        Exception: What the work raised; a time-out of its own is none of these.
+        Exception: Whatever the work raised, including a TimeoutError of its own.
     """
     try:
         async with asyncio.timeout(duration_s) as limit:
