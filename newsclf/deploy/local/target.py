@@ -299,7 +299,8 @@ class LocalTarget:
         Raises:
             StateError: There is no such deployment, it is down, or its API has other options.
             ConfigError: The port is in use, or the authentication is only for AWS.
-            TargetError: The gateway did not become ready, and was removed.
+            TargetError: The gateway did not become ready. A new one was removed; one that had run
+                before is down, and keeps its credential.
         """
         if request.auth == "jwt":
             raise ConfigError("--auth jwt: on this machine there are api-key, iam and none")
@@ -311,23 +312,28 @@ class LocalTarget:
                 raise _down(f"'{name}' is", deployment, "deploy")
             if not status.healthy:
                 raise _unhealthy(name, "server", answers=status.answers)
-            if deployment.api is not None:
+            earlier = deployment.api
+            if earlier is not None:
                 if status.api_answers:
-                    check_wired(deployment, deployment.api, request)
+                    check_wired(deployment, earlier, request)
                     return deployment, False
                 if status.api_running:
                     raise _unhealthy(name, "API", answers=False)
-                self._stop(deployment.api, deployment.gateway_log)
-            port = request.port or (deployment.api.port if deployment.api else 0)
+                self._stop(earlier, deployment.gateway_log)
+            port = request.port or (earlier.port if earlier else 0)
             with process.listen(port, hint="name another with --port") as listener:
-                options = api_options(request, deployment.api)
+                options = api_options(request, earlier)
                 api = Api(status="creating", port=listener.getsockname()[1], **options)
                 deployment = deployment.model_copy(update={"api": api})
                 self._deployments.save(deployment)
                 try:
                     return self._start_gateway(deployment, api, listener), True
-                except BaseException:  # on Ctrl-C too, nothing may be left running
-                    self._remove_api(self.get(name))
+                except BaseException:  # on Ctrl-C too, nothing may be left half made
+                    if earlier is None:
+                        self._remove_api(self.get(name))
+                    else:
+                        kept = self.get(name).model_copy(update={"api": earlier})
+                        self._deployments.save(kept)
                     raise
 
     def _start_gateway(
@@ -340,8 +346,14 @@ class LocalTarget:
         self, deployment: LocalDeployment, settings: Path, listener: socket.socket
     ) -> LocalDeployment:
         arguments = [_GATEWAY, "{socket}", str(settings)]
-        hint = f"newsclf logs --deployment {deployment.name} --api shows more of the API's log"
-        deployment = self._start(deployment, "api", arguments, listener, hint=hint)
+        name, log = deployment.name, deployment.gateway_log
+        hint = f"newsclf logs --deployment {name} --api shows more of the API's log"
+        try:
+            deployment = self._start(deployment, "api", arguments, listener, hint=hint)
+        except BaseException:  # on Ctrl-C too, nothing may be left running
+            if (api := self.get(name).api) is not None:
+                self._stop(api, log)
+            raise
         return self._record(deployment, "api", {"status": "ready"})
 
     def _start(

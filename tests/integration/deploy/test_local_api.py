@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from newsclf.common.state_dir import SETTINGS_FILE
 from newsclf.deploy.local import process
 from newsclf.deploy.local.credentials import auth_of
 from newsclf.deploy.local.target import LocalTarget
@@ -290,6 +291,28 @@ def test_a_gateway_that_is_killed_is_down_and_can_be_wired_again(
     assert again.api is not None
     assert again.api.port == deployment.api.port
     assert again.key_file.read_text(encoding="utf-8") == key
+    assert newsclf("predict", "--state-dir", state, "Profit rose").exit_code == 0
+
+
+def test_an_api_that_cannot_be_started_again_keeps_its_key(
+    state: Path, deployment: LocalDeployment, newsclf: Cli
+) -> None:
+    gateway = gateway_of(deployment)
+    gateway.send_signal(signal.SIGKILL)
+    gateway.wait()
+    key = deployment.key_file.read_text(encoding="utf-8")
+    settings = deployment.folder / SETTINGS_FILE
+    settings.unlink()
+    settings.mkdir()  # so that it can't be written
+
+    failed = newsclf("wire-api", "--runtimes", "3", "--state-dir", state)
+    settings.rmdir()
+
+    assert (failed.exit_code, str(settings) in failed.err) == (3, True)
+    assert deployment.key_file.read_text(encoding="utf-8") == key
+    assert LocalTarget(state).get("news") == deployment
+    assert newsclf("wire-api", "--state-dir", state).exit_code == 0
+    assert deployment.key_file.read_text(encoding="utf-8") == key
     assert newsclf("predict", "--state-dir", state, "Profit rose").exit_code == 0
 
 
