@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _RARE_SHARE = 0.05
+_NOTE_EVERY_S = 60
+"""Time between two lines on progress where no bar can be drawn, such as in the log of a job."""
 
 
 def show_data(output: Output, data: LabelledData, parts: Split) -> None:
@@ -164,16 +168,27 @@ def training_bar(output: Output, request: TrainRequest) -> Iterator[TrainingBar]
 
 
 class TrainingBar:
-    """A progress bar for each seed."""
+    """A progress bar for each seed; a line a minute where no bar can be drawn."""
 
     def __init__(
-        self, output: Output, progress: Progress, epochs: int, *, is_teacher: bool = False
+        self,
+        output: Output,
+        progress: Progress,
+        epochs: int,
+        *,
+        is_teacher: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._output = output
         self._progress = progress
         self._epochs = epochs
         self._of = "teacher, " if is_teacher else ""
         self._tasks: dict[int, TaskID] = {}
+        self._clock = clock
+        self._begun: dict[int, tuple[int, float]] = {}
+        """By seed: the first step that was shown, and when, in seconds."""
+        self._noted_s: dict[int, float] = {}
+        """By seed: when a line was last written."""
 
     def on_data(self, data: LabelledData, parts: Split) -> None:
         """Show the data."""
@@ -220,6 +235,21 @@ class TrainingBar:
                 "", total=now.steps, of=self._of, seed=now.seed, **fields
             )
         self._progress.update(self._tasks[now.seed], completed=now.step, **fields)
+        if self._progress.disable:
+            self._note_each_minute(now)
+
+    def _note_each_minute(self, now: StepProgress) -> None:
+        time_s = self._clock()
+        first_step, begun_s = self._begun.setdefault(now.seed, (now.step, time_s))
+        if time_s - self._noted_s.setdefault(now.seed, begun_s) < _NOTE_EVERY_S:
+            return
+        self._noted_s[now.seed] = time_s
+        left_s = (time_s - begun_s) / (now.step - first_step) * (now.steps - now.step)
+        self._output.note(
+            f"{self._of}seed {now.seed}, epoch {now.epoch} of {now.epochs}:"
+            f" step {now.step} of {now.steps}, loss {now.loss:.3f},"
+            f" {now.rows_per_s:.0f} rows/s, {dt.timedelta(seconds=round(left_s))} left"
+        )
 
     def on_epoch(self, seed: int, result: EpochResult) -> None:
         """Show the results of an epoch."""
