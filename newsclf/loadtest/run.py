@@ -151,15 +151,21 @@ def loadtest(request: LoadtestRequest, callbacks: Callbacks) -> tuple[Path, Summ
     reason = stopped_by.reason() if stopped_by else None
     if failed and reason is None:
         reason = FAILED + "; ".join(error.message for error in failed)
-    folder.write_run(
-        run.model_copy(
-            update={"interrupted": bool(reason), "stop_reason": reason, "server_unread": unread}
-        )
-    )
+    ended = {"interrupted": bool(reason), "stop_reason": reason, "server_unread": unread}
+    folder.write_run(run.model_copy(update={**ended, **_instances(run, request)}))
     folder.write_searches(searches)
     if not folder.points():
         raise _nothing_measured(reason, stopped_by)
     return folder.path, report(folder.path)
+
+
+def _instances(run: Run, request: LoadtestRequest) -> dict[str, object]:
+    """How many instances there were at most, and whether autoscaling changed their number."""
+    counts = {run.instance_count}
+    for subject in request.subjects.found:
+        if subject.count_instances is not None:
+            counts |= {subject.hosting.instance_count, subject.count_instances()}
+    return {"instance_count": max(counts), "rescaled": run.rescaled or len(counts) > 1}
 
 
 def _sent(folder: RunFolder) -> int:

@@ -140,6 +140,12 @@ def _warnings(summary: Summary) -> Iterator[str]:
             "The client runs on the server's machine and competes with it for"
             f" {run.machine.cores} cores: a server on its own machine would do better."
         )
+    if run.rescaled:
+        yield (
+            "Autoscaling changed the number of instances during the run, and costs are those of"
+            f" the most that were seen, {run.instance_count}. To measure without scaling, fix their"
+            " number: newsclf deploy --min 2 --max 2."
+        )
     if any(p.load.model == "closed" for p in points):
         yield (
             "A closed loop says nothing about stalls seen by independent users: while the server"

@@ -18,6 +18,7 @@ from newsclf.deploy.aws.call.clock import Clock
 from tests.conftest import Cli
 from tests.support.fakeaws.fixtures import REGION, ROOT, Deploy, environment
 from tests.support.fakeaws.requests import Call
+from tests.support.fakeaws.sagemaker import backend
 from tests.support.fakeaws.scenario import assert_teardown_removes_all
 from tests.support.fakeaws.server import FakeAws
 from tests.support.fakeaws.services import usage_metric
@@ -320,6 +321,28 @@ def test_a_load_test_counts_the_instances_that_run(
     (cost,), (point,) = found["costs"], found["points"]
     assert (found["run"]["instance_count"], cost["count"]) == (2, 2)
     assert cost["usd_per_hour"] == (0.204 if point["verdict"] == "OK" else None)
+
+
+def test_a_load_test_says_that_the_number_of_instances_has_changed(
+    aws: FakeAws, deploy: Deploy, newsclf: Cli
+) -> None:
+    assert deploy("--min", 1, "--max", 4).exit_code == 0
+    looks = []
+
+    def scale_out(_: object, call: Call) -> None:
+        if call.operation == "DescribeEndpoint":
+            looks.append(call)
+            (endpoint,) = backend(call).endpoints.values()
+            endpoint.production_variants[0]["CurrentInstanceCount"] = 1 if len(looks) == 1 else 3
+
+    aws.fault = scale_out
+    tested = newsclf("loadtest", "--concurrency", 1, "--duration", 1, "--warmup", 0)
+
+    found = assert_complete(tested)
+
+    assert (found["run"]["instance_count"], found["run"]["rescaled"]) == (3, True)
+    assert found["costs"][0]["count"] == 3
+    assert "Autoscaling changed the number of instances" in tested.err
 
 
 def test_a_role_with_a_path_is_simulated_by_its_whole_name(aws: FakeAws, newsclf: Cli) -> None:
