@@ -257,6 +257,8 @@ class _Planner:
                 notes.append("its accuracy is that of int8; a GPU computes in bfloat16")
             if run.shares_host:
                 notes.append("client and server shared the machine")
+            if run.rescaled:
+                notes.append("the number of instances changed during the run")
             rate = evidence.rate_per_s / run.instance_count
             measured = _Measured(
                 model=name,
