@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.common.errors import NewsclfError
     from newsclf.deploy.aws.status import AwsStatus
-    from newsclf.deploy.local.target import Status
+    from newsclf.deploy.local.status import Status
 
 
 _FIGURES = (

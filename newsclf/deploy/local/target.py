@@ -7,11 +7,8 @@ import os
 import shlex
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -21,7 +18,6 @@ import psutil
 
 from newsclf.common.errors import (
     ConfigError,
-    ServiceError,
     StateError,
     TargetError,
     require_extra,
@@ -32,9 +28,11 @@ from newsclf.deploy.client import Address
 from newsclf.deploy.hosting import Hosting
 from newsclf.deploy.http_client import client_for
 from newsclf.deploy.local import process
+from newsclf.deploy.local.address import address_of, down, page_of
 from newsclf.deploy.local.changed_options import api_options, check_deployed, check_wired
 from newsclf.deploy.local.credentials import auth_of
 from newsclf.deploy.local.gateway.settings import GatewaySettings, remove_files
+from newsclf.deploy.local.status import Status, status_of
 from newsclf.deploy.records import Api, ApiRequest, LocalDeployment, Process
 from newsclf.deploy.smoke_test import REQUEST, is_classified
 from newsclf.deploy.store import Deployments
@@ -45,33 +43,6 @@ _GATEWAY = "newsclf.deploy.local.gateway.app"
 _LOOK_AGAIN_S = 0.3
 """Pause between two reads of a log that is followed."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """Health of a deployment."""
-
-    deployment: LocalDeployment
-    running: bool
-    answers: bool = False
-    """Whether /ping answered at all."""
-    healthy: bool = False
-    """Whether /ping answered 200."""
-    api_running: bool = False
-    api_answers: bool = False
-    """Whether the gateway answered at all."""
-    uptime_s: float | None = None
-    requests: int | None = None
-    """Requests answered since the start, with any status."""
-    original: Path | None = None
-    """The folder of the deployment that the recorded server belongs to, in a copied project."""
-
-    @property
-    def url(self) -> str:
-        """Address for headlines: of the API, if there is one, else of the model server."""
-        if self.deployment.api is not None:
-            return f"{self.deployment.api.url}/classify"
-        return f"{self.deployment.server.url}/invocations"
 
 
 class LocalTarget:
@@ -309,7 +280,7 @@ class LocalTarget:
             deployment = self.get(name)
             status = self.status(deployment)
             if not status.running:
-                raise _down(f"'{name}' is", deployment, "deploy")
+                raise down(f"'{name}' is", deployment, "deploy")
             if not status.healthy:
                 raise _unhealthy(name, "server", answers=status.answers)
             earlier = deployment.api
@@ -404,61 +375,16 @@ class LocalTarget:
         direct: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> Address:
-        """Address of the API or the model server; see `Target.address`.
-
-        Raises:
-            ConfigError: There are headers.
-            ServiceError: It is down or paused; another process that listens on its port now gets
-                neither the key nor headlines.
-            StateError: The credential of its API is missing.
-        """
-        if headers:
-            raise ConfigError(
-                "--header-file is for an API that accepts tokens, or for loadtest --url"
-            )
-        api = None if direct else deployment.api
-        parts: list[tuple[Process, Path, str, str]] = []
-        if api is None or deployment.paused_since is not None:
-            parts.append((deployment.server, deployment.server_log, "model server", "deploy"))
-        if api is not None:
-            parts.append((api, deployment.gateway_log, "API", "wire-api"))
-        for known, log, what, command in parts:
-            if not process.listening(known, log):
-                down = _down(f"the {what} of '{deployment.name}' is", deployment, command)
-                raise ServiceError(down.message, hint=down.hint)
-        if api is None:
-            return Address(f"{deployment.server.url}/invocations", "endpoint")
-        return Address(f"{api.url}/classify", "api", auth=auth_of(deployment))
+        """Address of the API or the model server; errors are those of `address_of`."""
+        return address_of(deployment, direct=direct, headers=headers)
 
     def page(self, deployment: LocalDeployment) -> str:
-        """Address of the page to try headlines on.
+        """Address of the page to try headlines on; errors are those of `page_of`."""
+        return page_of(deployment)
 
-        Raises:
-            StateError: It has no API, or one without a page.
-            ServiceError: The API is down, or was started by a version without the page.
-        """
-        name, api = deployment.name, deployment.api
-        if api is None:
-            hint = f"newsclf wire-api --deployment {name} makes one, with a page"
-            raise StateError(f"'{name}' has no API", hint=hint)
-        again = f"newsclf teardown --deployment {name}, then newsclf deploy and newsclf wire-api"
-        if not api.shows_page:
-            reason = "requests are signed" if api.page else "it was wired with --no-page"
-            raise StateError(f"the API of '{name}' has no page: {reason}", hint=again)
-        self.address(deployment)
-        with client_for(api.url, timeout_s=5) as client:
-            try:
-                found = client.get(api.url)
-            except httpx.TransportError as error:
-                logs = f"newsclf logs --deployment {name} --api may show why"
-                reason = type(error).__name__
-                raise ServiceError(f"the API of '{name}' fails ({reason})", hint=logs) from None
-        if found.status_code != httpx.codes.OK:
-            raise ServiceError(
-                f"the API of '{name}' shows no page (status {found.status_code})",
-                hint=f"if an older newsclf started it: {again}",
-            )
-        return f"{api.url}/"
+    def status(self, deployment: LocalDeployment) -> Status:
+        """Check the health of a deployment; changes nothing."""
+        return status_of(deployment)
 
     def hosting(
         self,
@@ -492,36 +418,6 @@ class LocalTarget:
                 threading.Event().wait(_LOOK_AGAIN_S)
                 if os.fstat(file.fileno()).st_size < file.tell():  # it was rotated
                     file.seek(0)
-
-    def status(self, deployment: LocalDeployment) -> Status:
-        """Check the health of a deployment; changes nothing."""
-        running = process.find(deployment.server, deployment.server_log)
-        if running is None:
-            log = process.log_of_stranger(deployment.server, deployment.server_log)
-            original = log.parent if log is not None else None
-            return Status(deployment=deployment, running=False, original=original)
-        answers, healthy, requests = False, False, None
-        url = deployment.server.url
-        with suppress(httpx.TransportError), client_for(url, timeout_s=2) as client:
-            healthy = client.get(f"{url}/ping").status_code == httpx.codes.OK
-            answers = True
-            requests = _answered(client.get(f"{url}/metrics").text)
-        api, api_running, api_answers = deployment.api, False, False
-        if api is not None and process.find(api, deployment.gateway_log) is not None:
-            api_running = True
-            with suppress(httpx.TransportError), client_for(api.url, timeout_s=2) as client:
-                client.post(f"{api.url}/health")  # refused by the gateway, so it takes no token
-                api_answers = True
-        return Status(
-            deployment=deployment,
-            running=True,
-            answers=answers,
-            healthy=healthy,
-            api_running=api_running,
-            api_answers=api_answers,
-            uptime_s=time.time() - running.create_time(),
-            requests=requests,
-        )
 
     def teardown(self, name: str) -> bool:
         """Stop a deployment's processes and remove its files and record.
@@ -596,22 +492,3 @@ def _unhealthy(name: str, part: Literal["server", "API"], *, answers: bool) -> S
         f"the {part} of '{name}' is {'not ready' if answers else 'running but does not answer'}",
         hint=f"{logs} may show why; newsclf teardown --deployment {name} removes it",
     )
-
-
-def _down(what: str, deployment: LocalDeployment, command: str) -> StateError:
-    """The error for a server or API that does not run, with the command that starts it."""
-    is_paused = deployment.paused_since is not None and command == "deploy"
-    state, command = ("paused", "resume") if is_paused else ("down", command)
-    return StateError(
-        f"{what} {state}",
-        hint=f"newsclf {command} --deployment {deployment.name} starts it again",
-    )
-
-
-def _answered(metrics: str) -> int:
-    """The number of requests in the metrics of a model server."""
-    from prometheus_client.parser import text_string_to_metric_families
-
-    families = text_string_to_metric_families(metrics)
-    samples = [sample for family in families for sample in family.samples]
-    return int(sum(each.value for each in samples if each.name == "newsclf_requests_total"))
