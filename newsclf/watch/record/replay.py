@@ -5,28 +5,23 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from sqlalchemy import Connection, Row, RowMapping, ScalarSelect, Select, case, exists, func, select
+from sqlalchemy import Connection, Row, ScalarSelect, Select, case, exists, func, select
 
-from newsclf.watch.item import Stamp
+from newsclf.watch.record.commits import SCORES, read_commits
+from newsclf.watch.record.decode import alert_of, fetch_of, scored_of
 from newsclf.watch.record.rows import (
     Alert,
     Attempt,
     Commit,
-    Computed,
-    Delivery,
     Fetch,
     Hour,
-    Retraction,
     Score,
-    Sighting,
-    Signal,
     SourcePast,
-    Version,
 )
 from newsclf.watch.record.storage.address import Place
 from newsclf.watch.record.storage.database import open_to_read
@@ -38,16 +33,13 @@ from newsclf.watch.record.storage.schema import (
     deliveries,
     events,
     fetches,
-    headlines,
     items,
-    retractions,
     scores,
     signals,
     versions,
 )
-from newsclf.watch.record.times import microseconds, moment
+from newsclf.watch.record.times import microseconds, moment, moment_if_known
 
-_T = TypeVar("_T")
 _HOUR = 3_600_000_000
 _AT_ONCE = 500
 """Commits that are read in one transaction."""
@@ -111,7 +103,7 @@ class Record:
         last = until if isinstance(until, int) else self.last_commit(until=until)
         while after < last:
             upto = min(last, after + _AT_ONCE)
-            yield from self._database.read(partial(_commits, after=after, upto=upto))
+            yield from self._database.read(partial(read_commits, after=after, upto=upto))
             after = upto
 
     def unscored(self) -> list[tuple[int, str, str]]:
@@ -139,7 +131,7 @@ class Record:
             first: How many, from the beginning.
             last: How many, up to the end.
         """
-        query = _SCORES.where(
+        query = SCORES.where(
             scores.c.model == model, scores.c.engine == engine, scores.c.commit_id <= until
         )
 
@@ -148,7 +140,7 @@ class Record:
             behind = query.where(scores.c.id > (begin[-1]["id"] if begin else 0))
             newest = behind.order_by(scores.c.id.desc()).limit(last)
             end = connection.execute(newest).mappings().all()
-            return [_scored(row) for row in (*begin, *reversed(end))]
+            return [scored_of(row) for row in (*begin, *reversed(end))]
 
         return self._database.read(read)
 
@@ -273,7 +265,7 @@ class Record:
             return SourcePast(
                 first=_attempts(connection, [first])[0] if first else None,
                 hours=tuple(
-                    Hour(moment(start), moment(end), headlines, count, _moment_if_known(new_at))
+                    Hour(moment(start), moment(end), headlines, count, moment_if_known(new_at))
                     for start, end, headlines, count, new_at in connection.execute(by_hour)
                 ),
                 arrivals=tuple(map(moment, reversed(times.all()))),
@@ -292,7 +284,7 @@ class Record:
         newest_first = (HOUR.desc(), fetches.c.fetched_at.desc(), fetches.c.id.desc())
         last = query.order_by(*newest_first).limit(1)
         row = self._database.read(lambda connection: connection.execute(last).mappings().first())
-        return _fetch(row) if row is not None else None
+        return fetch_of(row) if row is not None else None
 
     def asked_at(self, sources: Collection[str], *, since: dt.datetime) -> list[dt.datetime]:
         """When any of some sources was asked from a time on, ascending: for daily quotas."""
@@ -361,7 +353,7 @@ class Record:
     def _alerts(self, query: Select[Any]) -> list[Alert]:
         in_order = query.order_by(alerts.c.commit_id, alerts.c.id)
         return self._database.read(
-            lambda connection: [_alert(row) for row in connection.execute(in_order).mappings()]
+            lambda connection: [alert_of(row) for row in connection.execute(in_order).mappings()]
         )
 
 
@@ -403,216 +395,3 @@ def _attempt(row: Row[Any], published: Sequence[dt.datetime] = ()) -> Attempt:
 
 def _configuration_id(digest: str) -> ScalarSelect[Any]:
     return select(configurations.c.id).where(configurations.c.digest == digest).scalar_subquery()
-
-
-def _commits(connection: Connection, after: int, upto: int) -> list[Commit]:
-    """The commits after one, up to another, with all their rows."""
-
-    def by_commit(
-        query: Select[Any], column: Any, make: Callable[[RowMapping], _T]
-    ) -> Mapping[int, tuple[_T, ...]]:
-        rows = connection.execute(
-            query.add_columns(column.c.commit_id.label("of_commit"))
-            .where(column.c.commit_id > after, column.c.commit_id <= upto)
-            .order_by(column.c.id)
-        ).mappings()
-        found: defaultdict[int, list[_T]] = defaultdict(list)
-        for row in rows:
-            found[row["of_commit"]].append(make(row))
-        return {commit: tuple(of_it) for commit, of_it in found.items()}
-
-    fetched = by_commit(select(fetches), fetches, _fetch)
-    sighted = by_commit(
-        _SIGHTINGS,
-        items,
-        _sighting,
-    )
-    told = by_commit(_VERSIONS, versions, _version)
-    withdrawn = by_commit(_RETRACTIONS, retractions, _retraction)
-    scored = by_commit(_SCORES, scores, _scored)
-    bars = by_commit(select(signals), signals, _signal)
-    alarms = by_commit(select(alerts), alerts, _alert)
-    sent = by_commit(select(deliveries), deliveries, _delivery)
-    computed = by_commit(_computed(signals), signals, _basis)
-    computed = {**by_commit(_computed(alerts), alerts, _basis), **computed}
-    query = select(commits).where(commits.c.id > after, commits.c.id <= upto)
-    found = []
-    for row in connection.execute(query.order_by(commits.c.id)):
-        basis = next(iter(computed.get(row.id, ())), None)
-        found.append(
-            Commit(
-                id=row.id,
-                known_at=moment(row.known_at),
-                fetch=next(iter(fetched.get(row.id, ())), None),
-                sightings=sighted.get(row.id, ()),
-                versions=told.get(row.id, ()),
-                retractions=withdrawn.get(row.id, ()),
-                scores=tuple(score for score, _ in scored.get(row.id, ())),
-                scored_texts=tuple(text for _, text in scored.get(row.id, ())),
-                computed=None
-                if basis is None
-                else Computed(
-                    configuration=basis[0],
-                    basis=basis[1],
-                    signals=bars.get(row.id, ()),
-                    alerts=alarms.get(row.id, ()),
-                ),
-                delivery=next(iter(sent.get(row.id, ())), None),
-            )
-        )
-    return found
-
-
-_SIGHTINGS = select(
-    # Not whole items: their raw texts are most of a record.
-    *(items.c.id, items.c.headline_id, items.c.source, items.c.title, headlines.c.event_id)
-).join(headlines, headlines.c.id == items.c.headline_id)
-_VERSIONS = (
-    select(
-        versions,
-        headlines.c.event_id,
-        items.c.source,
-        items.c.url,
-        items.c.tickers,
-        items.c.published_raw,
-        items.c.published_at,
-        items.c.published_date_only,
-        items.c.updated_raw,
-        items.c.updated_at,
-        items.c.updated_date_only,
-        fetches.c.fetched_at,
-        commits.c.known_at,
-    )
-    .join(headlines, headlines.c.id == versions.c.headline_id)
-    .join(items, items.c.id == versions.c.item_id)
-    .join(fetches, fetches.c.id == items.c.fetch_id)
-    .join(commits, commits.c.id == versions.c.commit_id)
-)
-_SCORES = select(scores, versions.c.text).join(versions, versions.c.id == scores.c.version_id)
-_RETRACTIONS = (
-    select(retractions, headlines.c.event_id, items.c.source)
-    .join(items, items.c.id == retractions.c.item_id)
-    .outerjoin(headlines, headlines.c.id == retractions.c.headline_id)
-)
-
-
-def _computed(table: Any) -> Select[Any]:
-    return select(configurations.c.digest, table.c.basis).join(
-        configurations, configurations.c.id == table.c.configuration_id
-    )
-
-
-def _fetch(row: RowMapping) -> Fetch:
-    return Fetch(
-        source=row["source"],
-        fetched_at=moment(row["fetched_at"]),
-        monotonic_s=row["monotonic_s"],
-        outcome=row["outcome"],
-        status=row["status"],
-        server_at=_moment_if_known(row["server_at"]),
-        body_digest=row["body_digest"],
-        body_bytes=row["body_bytes"],
-        detail=row["detail"],
-        retry_after_s=row["retry_after_s"],
-        live_until=_moment_if_known(row["live_until"]),
-        items=row["items"],
-        headlines=row["headlines"],
-        terms=row["terms"],
-    )
-
-
-def _moment_if_known(at: int | None) -> dt.datetime | None:
-    return moment(at) if at is not None else None
-
-
-def _sighting(row: RowMapping) -> Sighting:
-    return Sighting(
-        item=row["id"],
-        headline=row["headline_id"],
-        event=row["event_id"],
-        source=row["source"],
-        title=row["title"],
-    )
-
-
-def _version(row: RowMapping) -> Version:
-    return Version(
-        id=row["id"],
-        headline=row["headline_id"],
-        event=row["event_id"],
-        number=row["number"],
-        text=row["text"],
-        source=row["source"],
-        item=row["item_id"],
-        url=row["url"],
-        tickers=tuple(json.loads(row["tickers"])),
-        published=_stamp(row, "published"),
-        updated=_stamp(row, "updated"),
-        fetched_at=moment(row["fetched_at"]),
-        known_at=moment(row["known_at"]),
-    )
-
-
-def _stamp(row: RowMapping, name: str) -> Stamp | None:
-    raw, at = row[f"{name}_raw"], row[f"{name}_at"]
-    if raw is None:
-        return None
-    return Stamp(raw, _moment_if_known(at), row[f"{name}_date_only"])
-
-
-def _retraction(row: RowMapping) -> Retraction:
-    return Retraction(
-        item=row["item_id"],
-        headline=row["headline_id"],
-        event=row["event_id"],
-        source=row["source"],
-    )
-
-
-def _score(row: RowMapping) -> Score:
-    return Score(
-        row["version_id"],
-        row["model"],
-        row["engine"],
-        row["negative"],
-        row["neutral"],
-        row["positive"],
-    )
-
-
-def _scored(row: RowMapping) -> tuple[Score, str]:
-    return _score(row), row["text"]
-
-
-def _signal(row: RowMapping) -> Signal:
-    return Signal(
-        entity=row["entity"],
-        bar_at=moment(row["bar_at"]),
-        value=row["value"],
-        detail=json.loads(row["detail"]),
-        evidence=tuple(json.loads(row["evidence"])),
-    )
-
-
-def _alert(row: RowMapping) -> Alert:
-    return Alert(
-        id=row["alert_id"],
-        rule=row["rule"],
-        entity=row["entity"],
-        detail=json.loads(row["detail"]),
-        evidence=tuple(json.loads(row["evidence"])),
-    )
-
-
-def _delivery(row: RowMapping) -> Delivery:
-    return Delivery(
-        alert=row["alert_id"],
-        channel=row["channel"],
-        delivered=row["delivered"],
-        attempts=row["attempts"],
-        problem=row["problem"],
-    )
-
-
-def _basis(row: RowMapping) -> tuple[str, int]:
-    return row["digest"], row["basis"]

@@ -16,3 +16,8 @@ def microseconds(moment: dt.datetime) -> int:
 def moment(microseconds: int) -> dt.datetime:
     """The datetime, in UTC, of microseconds since 1970."""
     return _EPOCH + microseconds * _MICROSECOND
+
+
+def moment_if_known(at: int | None) -> dt.datetime | None:
+    """The same, or None."""
+    return moment(at) if at is not None else None
