@@ -30,10 +30,11 @@ from newsclf.watch.configuration import load_watch
 from newsclf.watch.entities.listed import WatchedEntity
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.opening import opened
 from newsclf.watch.page.server import serving
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
-from newsclf.watch.run import WatchRequest, opened
+from newsclf.watch.run import WatchRequest
 from newsclf.watch.signals.configuration import Configuration
 from newsclf.watch.signals.settings import AlertSettings, SignalSettings
 

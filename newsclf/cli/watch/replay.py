@@ -83,10 +83,10 @@ def replay(
     require_watch()
     from newsclf.common.errors import CheckFailedError, ConfigError
     from newsclf.watch.latency import latencies
+    from newsclf.watch.opening import configuration_of, reference_of
     from newsclf.watch.record.replay import Record
     from newsclf.watch.replaying import compute, headlines, last_configuration, recorded_reference
     from newsclf.watch.replaying import replay as recompute
-    from newsclf.watch.run import configuration_of, reference_of
     from newsclf.watch.sensitivity import sensitivity
     from newsclf.watch.signals.export import ItemRow, SignalRow, export, item_rows, signal_rows
 

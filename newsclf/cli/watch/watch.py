@@ -218,7 +218,7 @@ def _init(output: Output, path: Path, *, overwrite: bool) -> None:
 async def _watch(
     output: Output, request: WatchRequest, page: PageOptions, duration_s: float | None
 ) -> None:
-    from newsclf.watch.run import opened
+    from newsclf.watch.opening import opened
 
     async with opened(request) as watching, _shown(output, watching, page):
         if count := watching.headlines_of_other_models:

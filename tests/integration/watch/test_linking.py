@@ -15,9 +15,9 @@ from newsclf.watch.configuration import load_watch
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
+from newsclf.watch.opening import configuration_of, reference_of
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
-from newsclf.watch.run import configuration_of, reference_of
 from tests.conftest import Cli
 from tests.support.newsrecord import START, Clock
 

@@ -16,10 +16,11 @@ from newsclf.contract.answers import Prediction
 from newsclf.predict.classifier import Classifier, Source
 from newsclf.watch.configuration import WatchSettings
 from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.opening import opened
 from newsclf.watch.record.recorder import BarEntries, Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.storage.sharing import Alone
-from newsclf.watch.run import Watch, WatchRequest, opened
+from newsclf.watch.run import Watch, WatchRequest
 from newsclf.watch.signals.entries import alert_entry
 from newsclf.watch.signals.source_alerts import SourceAlert
 from tests.support.feedserver import feed_server, reply

@@ -16,9 +16,9 @@ from newsclf.watch.configuration import load_watch
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
+from newsclf.watch.opening import configuration_of
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
-from newsclf.watch.run import configuration_of
 from newsclf.watch.signals.configuration import ReferenceData
 from newsclf.watch.study.anonymous import StudyModel
 from newsclf.watch.study.records import StudySettings
