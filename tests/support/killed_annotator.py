@@ -18,9 +18,10 @@ from pathlib import Path
 
 from newsclf.label.llm import journal as journals
 from newsclf.label.llm.openai import OpenAiModel
+from newsclf.label.llm.plan import LlmAnnotator, LlmSettings
 from newsclf.label.llm.prices import price_from
 from newsclf.label.llm.prompt import Prompt
-from newsclf.label.llm.run import LlmAnnotator, LlmSettings, LlmTotals, annotate
+from newsclf.label.llm.run import LlmTotals, annotate
 
 LIMIT_USD = Decimal("0.02")
 PRICE = ("0.4", "1.6")

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.data.labelled import Vote
     from newsclf.label.llm.naming import KeySource
+    from newsclf.label.llm.plan import LlmEstimate
     from newsclf.label.llm.prompt import Prompt
-    from newsclf.label.llm.run import LlmEstimate, LlmProgress, LlmTotals, LlmVotes
+    from newsclf.label.llm.run import LlmProgress, LlmTotals, LlmVotes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +118,9 @@ def ask_models(
     """
     from newsclf.label.llm.journal import Journal
     from newsclf.label.llm.naming import Connecting, open_models
+    from newsclf.label.llm.plan import LlmAnnotator, LlmSettings, estimate
     from newsclf.label.llm.prices import load_prices, price_from
-    from newsclf.label.llm.run import LlmAnnotator, LlmSettings, annotate, estimate
+    from newsclf.label.llm.run import annotate
 
     settings = LlmSettings(
         votes=options.votes,

@@ -15,12 +15,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Final
-
-from pydantic import Field
+from typing import Final
 
 from newsclf.common.errors import (
-    ConfigError,
     NewsclfError,
     RequestRejectedError,
     ServiceError,
@@ -32,13 +29,11 @@ from newsclf.label.llm.budget import Budget
 from newsclf.label.llm.journal import Answer, Journal, PaidAnswer, key_of
 from newsclf.label.llm.model import (
     MOST_RAW_CHARACTERS,
-    Model,
     NotTakenError,
     Reply,
-    Sampling,
     UnansweredError,
 )
-from newsclf.label.llm.prices import Price, estimated_usage
+from newsclf.label.llm.plan import LlmAnnotator, LlmSettings, Wanted, sampling_of, wanted_votes
 from newsclf.label.llm.prompt import Message, Prompt
 
 log = logging.getLogger(__name__)
@@ -50,42 +45,7 @@ _FAILURES_IN_A_ROW = 10
 """Headlines in a row without an answer after which a model is given up."""
 _REASONING_TOKENS = 4_000
 """Enough for most models to reason about a headline."""
-_SEVERAL_VOTES_TEMPERATURE = 0.7
-"""At 0, a model mostly gives each headline the same vote again."""
 _RESUMES: Final = "run the same command again; it goes on where this one stopped"
-
-
-class LlmSettings(StrictRecord):
-    """How models are asked."""
-
-    votes: Annotated[int, Field(ge=1, le=100)] = 1
-    """Per headline; with several models they take turns."""
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
-    """Requests at a time to each model."""
-    attempts: Annotated[int, Field(ge=1, le=20)] = 6
-    """Requests for a vote, at most, until there is an answer."""
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    """None: 0 for a single vote of each model, 0.7 for several."""
-    max_answer_tokens: Annotated[int, Field(ge=8, le=100_000)] = 64
-    """Tokens that an answer may have, reasoning included; models that reason need some thousands.
-    They are what is set aside for each request."""
-    max_cost_usd: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
-    """What all runs with one journal may cost together."""
-
-    def sampling(self, models: int) -> Sampling:
-        """How each of that many models chooses its words."""
-        several = self.votes > models
-        usual = _SEVERAL_VOTES_TEMPERATURE if several else 0.0
-        temperature = usual if self.temperature is None else self.temperature
-        return Sampling(temperature=temperature, max_tokens=self.max_answer_tokens)
-
-
-@dataclass(frozen=True, slots=True)
-class LlmAnnotator:
-    """A model and what it costs."""
-
-    model: Model
-    price: Price
 
 
 class LlmTotals(StrictRecord):
@@ -149,64 +109,6 @@ class Waiting:
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class LlmEstimate:
-    """What a run will cost."""
-
-    requests: int
-    cached: int
-    """Votes that earlier runs have paid for."""
-    input_tokens: int
-    """At 4 bytes a token."""
-    output_tokens: int
-    usd: Decimal
-    most_usd: Decimal
-    """If each byte is a token and each answer as long as it may be; without repeated requests."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A vote of a model on a headline."""
-
-    text: str
-    place: int
-    """Among the votes on the headline."""
-    number: int
-    """Among the model's votes on the headline."""
-
-
-def estimate(
-    texts: Iterable[str],
-    annotators: Sequence[LlmAnnotator],
-    prompt: Prompt,
-    settings: LlmSettings,
-    journal: Journal,
-) -> LlmEstimate:
-    """Estimate what a run will cost, without what earlier runs have paid for.
-
-    Raises:
-        ConfigError: There are more models than votes.
-    """
-    sampling = _sampling(annotators, settings)
-    requests = cached = input_tokens = output_tokens = 0
-    usd = most_usd = Decimal(0)
-    for index, annotator in enumerate(annotators):
-        name = annotator.model.name
-        for wanted in _wanted(texts, index, len(annotators), settings.votes):
-            key = key_of(name, prompt.digest, sampling, wanted.text, wanted.number)
-            if journal.find(key):
-                cached += 1
-                continue
-            message = prompt.message(wanted.text)
-            usage = estimated_usage(message)
-            requests += 1
-            input_tokens += usage.input_tokens
-            output_tokens += usage.output_tokens
-            usd += annotator.price.of(usage)
-            most_usd += annotator.price.most(message, sampling)
-    return LlmEstimate(requests, cached, input_tokens, output_tokens, usd, most_usd)
-
-
 async def annotate(
     texts: Iterable[str],
     annotators: Sequence[LlmAnnotator],
@@ -243,27 +145,6 @@ async def annotate(
         waiting=waiting or Waiting(),
     )
     return await run.run(list(dict.fromkeys(texts)))
-
-
-def _sampling(annotators: Sequence[LlmAnnotator], settings: LlmSettings) -> Sampling:
-    """How the models choose their words; ConfigError if they can't all have a vote."""
-    names = [annotator.model.name for annotator in annotators]
-    repeated = next((name for name, count in Counter(names).items() if count > 1), None)
-    if repeated:
-        raise ConfigError(f"{repeated} is named twice", hint="--votes asks a model more than once")
-    if not annotators or settings.votes < len(annotators):
-        raise ConfigError(
-            f"--votes {settings.votes} by {len(annotators)} models: each needs at least one",
-            hint=f"--votes {len(annotators)}" if annotators else "name a model with --llm",
-        )
-    return settings.sampling(len(annotators))
-
-
-def _wanted(texts: Iterable[str], index: int, models: int, votes: int) -> Iterator[_Wanted]:
-    """The votes of a model, headline by headline, so that what a limit cuts off is whole ones."""
-    for text in dict.fromkeys(texts):
-        for number, place in enumerate(range(index, votes, models)):
-            yield _Wanted(text, place, number)
 
 
 @dataclass
@@ -319,7 +200,7 @@ class _Run:
         self._annotators = annotators
         self._prompt = prompt
         self._settings = settings
-        self._sampling = _sampling(annotators, settings)
+        self._sampling = sampling_of(annotators, settings)
         self._journal = journal
         self._on_progress = on_progress
         self._waiting = waiting
@@ -351,9 +232,9 @@ class _Run:
         }
         return LlmVotes(votes, self._totals())
 
-    def _uncached(self, lane: _Lane, index: int, texts: Sequence[str]) -> Iterator[_Wanted]:
+    def _uncached(self, lane: _Lane, index: int, texts: Sequence[str]) -> Iterator[Wanted]:
         """The votes of a model that no earlier run has paid for; the others are taken."""
-        for wanted in _wanted(texts, index, len(self._annotators), self._settings.votes):
+        for wanted in wanted_votes(texts, index, len(self._annotators), self._settings.votes):
             found = self._journal.find(self._key(lane, wanted))
             if found is None:
                 yield wanted
@@ -361,14 +242,14 @@ class _Run:
                 self._counts["cached"] += 1
                 self._take(wanted, _vote(found))
 
-    async def _ask_model(self, lane: _Lane, wanted: Iterator[_Wanted]) -> None:
+    async def _ask_model(self, lane: _Lane, wanted: Iterator[Wanted]) -> None:
         await self._work(lane, wanted, at_most=1)
         async with asyncio.TaskGroup() as group:
             for _ in range(self._settings.concurrency):
                 group.create_task(self._work(lane, wanted))
 
     async def _work(
-        self, lane: _Lane, wanted: Iterator[_Wanted], at_most: int | None = None
+        self, lane: _Lane, wanted: Iterator[Wanted], at_most: int | None = None
     ) -> None:
         """Ask for one vote after another, until there are no more or the run must end."""
         done = 0
@@ -383,7 +264,7 @@ class _Run:
                 self._error = self._error or error
             done += 1
 
-    async def _ask(self, lane: _Lane, wanted: _Wanted) -> None:
+    async def _ask(self, lane: _Lane, wanted: Wanted) -> None:
         """Ask for one vote, as often as it takes."""
         message = self._prompt.message(wanted.text)
         problem: UnansweredError | None = None
@@ -409,7 +290,7 @@ class _Run:
             self._give_up(lane, wanted, problem)
 
     async def _attempt(
-        self, lane: _Lane, wanted: _Wanted, message: Message, *, repeated: bool
+        self, lane: _Lane, wanted: Wanted, message: Message, *, repeated: bool
     ) -> Vote | None:
         """Send one request.
 
@@ -442,7 +323,7 @@ class _Run:
         finally:
             await self._settle(sent)
 
-    async def _send(self, lane: _Lane, wanted: _Wanted, message: Message, sent: _Sent) -> Vote:
+    async def _send(self, lane: _Lane, wanted: Wanted, message: Message, sent: _Sent) -> Vote:
         """Send a request whose cost was set aside, and note what it brought and cost."""
         try:
             reply = await lane.annotator.model.ask(message, self._sampling)
@@ -513,7 +394,7 @@ class _Run:
             if not lane.holds:
                 lane.is_free.set()
 
-    def _give_up(self, lane: _Lane, wanted: _Wanted, problem: UnansweredError) -> None:
+    def _give_up(self, lane: _Lane, wanted: Wanted, problem: UnansweredError) -> None:
         """Take a vote that no attempt has brought for failed, or end the run."""
         lane.failed_in_a_row += 1
         if not lane.answered or lane.failed_in_a_row >= _FAILURES_IN_A_ROW:
@@ -522,7 +403,7 @@ class _Run:
         self._take(wanted, self._failure(lane, problem.failure))
         self._report()
 
-    def _answer(self, lane: _Lane, wanted: _Wanted, reply: Reply) -> Answer:
+    def _answer(self, lane: _Lane, wanted: Wanted, reply: Reply) -> Answer:
         label, failure = (None, reply.failure) if reply.failure else read_label(reply.raw)
         return Answer(
             key=self._key(lane, wanted),
@@ -547,11 +428,11 @@ class _Run:
             prompt=self._prompt.digest,
         )
 
-    def _key(self, lane: _Lane, wanted: _Wanted) -> str:
+    def _key(self, lane: _Lane, wanted: Wanted) -> str:
         digest = self._prompt.digest
         return key_of(lane.name, digest, self._sampling, wanted.text, wanted.number)
 
-    def _take(self, wanted: _Wanted, vote: Vote) -> None:
+    def _take(self, wanted: Wanted, vote: Vote) -> None:
         self._votes[wanted.text][wanted.place] = vote
         self._counts["failed"] += vote.failure is not None
 

@@ -19,9 +19,10 @@ from newsclf.common.errors import NewsclfError
 from newsclf.label.llm.journal import Journal
 from newsclf.label.llm.model import MOST_ANSWER_BYTES
 from newsclf.label.llm.openai import OpenAiModel
+from newsclf.label.llm.plan import LlmAnnotator, LlmSettings
 from newsclf.label.llm.prices import price_from
 from newsclf.label.llm.prompt import Prompt
-from newsclf.label.llm.run import LlmAnnotator, LlmSettings, LlmVotes, Waiting, annotate
+from newsclf.label.llm.run import LlmVotes, Waiting, annotate
 
 KEY = 'sk-"quoted"\\0123'
 TEXT = "Acme's profit rose"

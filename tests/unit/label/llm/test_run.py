@@ -17,17 +17,10 @@ from newsclf.common.errors import ConfigError, DataError, RequestRejectedError, 
 from newsclf.contract.labels import LABELS
 from newsclf.label.llm.journal import Journal
 from newsclf.label.llm.openai import OpenAiModel
+from newsclf.label.llm.plan import LlmAnnotator, LlmSettings, estimate
 from newsclf.label.llm.prices import price_from
 from newsclf.label.llm.prompt import Prompt
-from newsclf.label.llm.run import (
-    LlmAnnotator,
-    LlmProgress,
-    LlmSettings,
-    LlmVotes,
-    Waiting,
-    annotate,
-    estimate,
-)
+from newsclf.label.llm.run import LlmProgress, LlmVotes, Waiting, annotate
 from tests.support.llmserver import (
     KEY,
     NO_LABEL,
