@@ -21,13 +21,9 @@ from aiohttp import web
 
 from newsclf.common.errors import ConfigError
 from newsclf.contract.requests import ContractError, parse_json
-from newsclf.serving.request_limits import (
-    RefusedError,
-    check_same_site,
-    error_response,
-    make_runner,
-    media_type,
-)
+from newsclf.serving.foreign_pages import check_same_site, media_type
+from newsclf.serving.refusal import RefusedError, error_response
+from newsclf.serving.request_limits import make_runner
 
 MAX_BODY_BYTES = 16 * 1024
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from newsclf.common.interpreter import module_command
 from newsclf.contract.answers import Prediction
-from newsclf.serving.request_limits import RefusedError
+from newsclf.serving.refusal import RefusedError
 
 _HEADER = struct.Struct(">I")
 """Length of a message, as in `newsclf.serving.worker`."""

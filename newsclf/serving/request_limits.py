@@ -7,10 +7,9 @@
     a body                              BODY_WITHIN_S, MAX_BODY_BYTES 408, 413
     sizes and extensions of its chunks  MAX_HEAD_BYTES                400, and the connection closes
     bodies in memory, in sum            BODIES_BYTES                  503
-    requests of foreign web pages       refused                       403
 
-Every refusal is JSON, {"error": {"code", "message"}}, and quotes nothing of the request. Mistakes
-of clients are not logged.
+Every refusal is JSON (`refusal.py`). Mistakes of clients are not logged. Who may ask at all is a
+matter of `foreign_pages.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import logging
 import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -29,8 +27,8 @@ from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
-from newsclf.common.urls import is_loopback
 from newsclf.contract.limits import MAX_BODY_BYTES
+from newsclf.serving.refusal import RETRY_AFTER_S, RefusedError, error_response
 
 HEAD_WITHIN_S = 30
 """Time that a connection may be open without a whole head, the first or the next."""
@@ -44,8 +42,6 @@ API Gateway accepts heads of 10 kB. A body of the largest size stays below it in
 MAX_CONNECTIONS = 4096
 BODIES_BYTES = 64 * 1024 * 1024
 """Size of all bodies in memory together."""
-RETRY_AFTER_S = 1
-"""Retry-After of every 503 and 429."""
 
 _MAX_HEADERS = 64
 _M_TRIM_THRESHOLD = -1
@@ -62,95 +58,6 @@ _FULL = (
 _PARSED_AT_ONCE_BYTES = 16 * 1024
 """Parsing chunks of one byte takes long, so the limit is checked in between."""
 _TINY_CHUNKS = (400, "bad_request", "the body comes in too many chunks; send larger ones")
-_OWN_SITES = (None, "none", "same-origin")
-_ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
-
-
-@dataclass(eq=False)
-class RefusedError(Exception):
-    """A request is refused."""
-
-    status: int
-    code: str
-    message: str
-
-
-def error_response(error: RefusedError, **more: object) -> web.Response:
-    """Answer a refused request; 429 and 503 say when to try again.
-
-    Args:
-        error: Why it is refused.
-        more: Further members of the document.
-    """
-    document = {"error": {"code": error.code, "message": error.message}, **more}
-    again = {"Retry-After": str(RETRY_AFTER_S)} if error.status in (429, 503) else None
-    return web.json_response(document, status=error.status, headers=again)
-
-
-# --- protection against foreign web pages
-
-
-def host_names(host: str) -> frozenset[str] | None:
-    """Names, besides loopback's, by which clients may call a server that listens on `host`.
-
-    None stands for any name: a server on all addresses cannot know its own.
-    """
-    return None if host in _ANY_ADDRESS else frozenset({host.lower()})
-
-
-def check_host(request: web.Request, names: frozenset[str] | None) -> None:
-    """Refuse a request that names another Host, as DNS rebinding does.
-
-    Such a request comes from a web page whose name has been pointed to this machine, so that the
-    browser lets the page read the answers.
-
-    Args:
-        request: The request; without a Host it comes from no browser, and passes.
-        names: From `host_names`.
-
-    Raises:
-        RefusedError: the Host is neither loopback nor one of `names`.
-    """
-    host = request.headers.get("Host")
-    if host is None or names is None:
-        return
-    name = _name_of(host)
-    if name not in names and not is_loopback(name):
-        raise RefusedError(
-            403, "forbidden", "this server does not answer to the Host that the request names"
-        )
-
-
-def check_same_site(request: web.Request) -> None:
-    """Refuse a request that a browser sent for a web page of another origin.
-
-    Raises:
-        RefusedError: its Sec-Fetch-Site or Origin says so.
-    """
-    headers = request.headers
-    origin = headers.get("Origin")
-    foreign = origin is not None and (
-        origin.partition("://")[2].lower() != headers.get("Host", "").lower()
-    )
-    if foreign or headers.get("Sec-Fetch-Site") not in _OWN_SITES:
-        raise RefusedError(403, "forbidden", "web pages of another origin may not use this server")
-
-
-def media_type(request: web.Request) -> str:
-    """The Content-Type of a request as it was sent, without parameters; empty if it has none.
-
-    aiohttp's own property turns a missing or invalid one, which a web page may send to another
-    origin without a preflight, into application/octet-stream.
-    """
-    named = ",".join(request.headers.getall("Content-Type", ()))
-    return named.partition(";")[0].strip().lower()
-
-
-def _name_of(host: str) -> str:
-    """The name or address in a Host header, without its port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
 
 
 # --- bodies

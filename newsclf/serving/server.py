@@ -45,19 +45,12 @@ from newsclf.model.directory import (
     find_model,
     read_digests,
 )
+from newsclf.serving.foreign_pages import check_host, check_same_site, host_names, media_type
 from newsclf.serving.local_page import Document
 from newsclf.serving.playground.document import of_model, playground
 from newsclf.serving.pool import Pool, PoolOptions
-from newsclf.serving.request_limits import (
-    Bodies,
-    RefusedError,
-    check_host,
-    check_same_site,
-    error_response,
-    host_names,
-    make_runner,
-    media_type,
-)
+from newsclf.serving.refusal import RefusedError, error_response
+from newsclf.serving.request_limits import Bodies, make_runner
 
 _DRAIN_S = 25.0
 """SageMaker kills a container 30 s after SIGTERM."""

@@ -23,13 +23,14 @@ from newsclf.contract.answers import Prediction
 from newsclf.contract.explanation import WordWeight
 from newsclf.contract.limits import MAX_EXPLAINED_CHARACTERS
 from newsclf.contract.requests import ContractError, check_headlines
+from newsclf.serving.foreign_pages import check_same_site
 from newsclf.serving.local_page import (
     check_json_of_page,
     make_page_app,
     read_json,
     serving_page,
 )
-from newsclf.serving.request_limits import RefusedError, check_same_site
+from newsclf.serving.refusal import RefusedError
 from newsclf.watch.page.document import document
 from newsclf.watch.page.hub import MAX_PAGES, Hub, Subscription, TooManyPagesError
 from newsclf.watch.page.view import Classification

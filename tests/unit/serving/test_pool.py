@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from newsclf.contract.answers import Prediction
 from newsclf.serving.pool import Pool, PoolOptions
-from newsclf.serving.request_limits import RefusedError
+from newsclf.serving.refusal import RefusedError
 from newsclf.serving.server import make_app
 from tests.support.moody import SCORES
 

@@ -36,16 +36,10 @@ from newsclf.deploy.local.credentials import API_SCOPE
 from newsclf.deploy.local.gateway.lambda_runtime import FUNCTION_TIMEOUT_S, Function, FunctionError
 from newsclf.deploy.local.gateway.settings import GatewaySettings
 from newsclf.deploy.sigv4 import SignatureError, check_head, verify
+from newsclf.serving.foreign_pages import check_host, check_same_site, media_type
 from newsclf.serving.playground.document import playground
-from newsclf.serving.request_limits import (
-    Bodies,
-    RefusedError,
-    check_host,
-    check_same_site,
-    error_response,
-    make_runner,
-    media_type,
-)
+from newsclf.serving.refusal import RefusedError, error_response
+from newsclf.serving.request_limits import Bodies, make_runner
 
 _HEALTH_EVENT = {
     "version": "2.0",

@@ -29,6 +29,7 @@ from newsclf.contract.requests import ContractError
 from newsclf.data.labelled import Label
 from newsclf.label.review.page.view import item_id, state_of
 from newsclf.label.review.session import Session
+from newsclf.serving.foreign_pages import check_same_site
 from newsclf.serving.local_page import (
     Document,
     check_json_of_page,
@@ -37,7 +38,7 @@ from newsclf.serving.local_page import (
     read_json,
     serving_page,
 )
-from newsclf.serving.request_limits import RefusedError, check_same_site
+from newsclf.serving.refusal import RefusedError
 
 _SECRET_BYTES = 16
 
