@@ -15,6 +15,7 @@ import typer
 
 from newsclf.cli.classify.predict_batch import BatchOptions, predict_batch
 from newsclf.cli.option_groups import grouped, options_given
+from newsclf.cli.option_values import typed
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     ModelOpt,
@@ -22,7 +23,6 @@ from newsclf.cli.options import (
     ReadingOptions,
     StateOptions,
     deployment_option,
-    typed,
 )
 from newsclf.contract.requests import confidence_problem
 from newsclf.data.sink import StreamFormat

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from newsclf.cli.deployments.deploy_view import plan_document, show_plan, show_steps
 from newsclf.cli.next_commands import after_deployment
-from newsclf.cli.options import naming_options
+from newsclf.cli.option_values import naming_options
 from newsclf.common.errors import CredentialsError
 
 if TYPE_CHECKING:

@@ -9,13 +9,8 @@ import typer
 
 from newsclf.cli.deployments.aws_options import AWS_PANEL
 from newsclf.cli.option_groups import grouped, options_given
-from newsclf.cli.options import (
-    DEFAULT_DEPLOYMENT,
-    DeploymentOpt,
-    RuleOptions,
-    StateOptions,
-    naming_options,
-)
+from newsclf.cli.option_values import naming_options
+from newsclf.cli.options import DEFAULT_DEPLOYMENT, DeploymentOpt, RuleOptions, StateOptions
 from newsclf.deploy.auth import AwsAuth
 
 if TYPE_CHECKING:

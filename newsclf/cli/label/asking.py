@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from newsclf.cli.options import ProfileOpt, RegionOpt, usd
+from newsclf.cli.option_values import usd
+from newsclf.cli.options import ProfileOpt, RegionOpt
 from newsclf.cli.signals import run_async
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from newsclf.cli.options import usd
+from newsclf.cli.option_values import usd
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output

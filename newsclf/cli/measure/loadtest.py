@@ -11,6 +11,7 @@ import typer
 from newsclf.cli import completion
 from newsclf.cli.durations import duration_from, duration_s
 from newsclf.cli.option_groups import grouped
+from newsclf.cli.option_values import only_one
 from newsclf.cli.options import (
     DEFAULT_DEPLOYMENT,
     DeploymentOpt,
@@ -21,7 +22,6 @@ from newsclf.cli.options import (
     StateOptions,
     TextColumnOpt,
     YesOpt,
-    only_one,
 )
 from newsclf.contract.limits import MAX_HEADLINES
 

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from newsclf.cli.option_groups import grouped, options_given
-from newsclf.cli.options import (
-    CatalogueOpt,
-    LabelledDataOptions,
-    ModelOpt,
-    ResultOptions,
-    SetsOpt,
-    pairs,
-)
+from newsclf.cli.option_values import pairs
+from newsclf.cli.options import CatalogueOpt, LabelledDataOptions, ModelOpt, ResultOptions, SetsOpt
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output

@@ -10,7 +10,7 @@ import typer
 from newsclf.cli import completion
 from newsclf.cli.durations import duration_from
 from newsclf.cli.models.train_view import show_data, show_result
-from newsclf.cli.options import naming_options
+from newsclf.cli.option_values import naming_options
 from newsclf.common.errors import ConfigError, CredentialsError, StateError
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from newsclf.cli.options import settings_from, typed
+from newsclf.cli.option_values import typed
+from newsclf.cli.options import settings_from
 from newsclf.common.errors import InterruptedRunError
 from newsclf.common.settings import Settings
 from tests.conftest import Cli
