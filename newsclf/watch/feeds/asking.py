@@ -280,7 +280,7 @@ def _answered(
     """What an answer brought: a document that was read, or a failure without a reading."""
     found = Answered(
         outcome=Outcome.FAILED,
-        at=answer.times.ended_at,
+        at=answer.ended_at,
         monotonic_s=monotonic_s,
         status=answer.status,
         server_at=answer.server_date,

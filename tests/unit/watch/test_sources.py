@@ -14,7 +14,7 @@ from newsclf.common.errors import ConfigError
 from newsclf.watch.channels import make_channels
 from newsclf.watch.configuration import WatchSettings, load_watch
 from newsclf.watch.feeds.documents.vendors import load_vendor
-from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request, Times
+from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request
 from newsclf.watch.feeds.fetching.connections import SystemResolver
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.signals.delivery import Channel
@@ -35,8 +35,7 @@ class Noted:
     async def fetch(self, request: Request) -> Fetched | Failure:
         """Fail."""
         self.as_robot.append(request.as_robot)
-        times = Times(started_at=START, ended_at=START, took_s=0.0)
-        return Failure(url="", times=times, outcome=Outcome.UNREACHABLE, reason="down")
+        return Failure(url="", ended_at=START, outcome=Outcome.UNREACHABLE, reason="down")
 
 
 class Unasked:

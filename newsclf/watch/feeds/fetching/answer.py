@@ -40,32 +40,18 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """When a request was made and answered."""
-
-    started_at: dt.datetime
-    """UTC, by the clock that the fetcher was given."""
-    ended_at: dt.datetime
-    took_s: float
-    """Until the last byte, by a clock that is never set."""
-    first_byte_s: float | None = None
-    """Until the headers of the last answer had come; None if none came."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What every answer of a server tells, beside the document."""
 
     url: str
     """After redirects, without user, password and secrets."""
-    times: Times
+    ended_at: dt.datetime
+    """When it had come, in UTC by the clock that the fetcher was given."""
     status: int | None = None
     """HTTP status; None if no answer came."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Those of `KEPT_HEADERS` that came, by their names in lower case."""
     server_date: dt.datetime | None = None
-    clock_skew_s: float | None = None
-    """The server's clock less ours, to a second; None if it told no time."""
     retry_after_s: float | None = None
     """How long the server asks to be left alone, from its answer on."""
     crawl_delay_s: float | None = None
@@ -85,7 +71,6 @@ class Fetched(Answer):
     """To send with the next request, once the items of this document are safe."""
     fresh_for_s: float | None = None
     """How long caches may keep the document; asking earlier brings nothing."""
-    wire_bytes: int = 0
 
     @property
     def digest(self) -> str:

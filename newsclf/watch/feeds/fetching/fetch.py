@@ -7,7 +7,6 @@ import base64
 import datetime as dt
 import logging
 import re
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from newsclf.deploy.http_headers import (
     fresh_for_s,
     http_date,
     retry_after_s,
-    server_now,
 )
 from newsclf.watch.feeds.fetching.addresses import refusal_of_url
 from newsclf.watch.feeds.fetching.answer import (
@@ -30,7 +28,6 @@ from newsclf.watch.feeds.fetching.answer import (
     Failure,
     Fetched,
     Request,
-    Times,
     Validators,
 )
 from newsclf.watch.feeds.fetching.connections import (
@@ -156,7 +153,6 @@ class Fetcher:
         limits: Of time and size.
         allow_private: Whether sources may be on this machine and its networks.
         now: The wall clock, in UTC.
-        monotonic: A clock that is never set, in seconds.
         network: What connects to the addresses that passed; for tests without a network.
         robots: Says which addresses may be asked for as a robot; without it, all.
     """
@@ -169,7 +165,6 @@ class Fetcher:
         limits: Limits | None = None,
         allow_private: bool = False,
         now: Callable[[], dt.datetime] = _utc_now,
-        monotonic: Callable[[], float] = time.monotonic,
         network: httpcore.AsyncNetworkBackend | None = None,
         robots: Robots | None = None,
     ) -> None:
@@ -182,12 +177,11 @@ class Fetcher:
         # At DEBUG it logs the headers of answers, in which servers repeat keys.
         logging.getLogger("httpcore").setLevel(logging.INFO)
         self._now = now
-        self._monotonic = monotonic
         self._robots = robots
 
     async def fetch(self, request: Request) -> Fetched | Failure:
         """Ask for a document. What goes wrong is returned as a failure, not raised."""
-        visit = _Visit(request, started_at=self._now(), started_s=self._monotonic())
+        visit = _Visit(request)
         try:
             async with asyncio.timeout(self._limits.whole_s):
                 return await self._follow(visit)
@@ -202,7 +196,7 @@ class Fetcher:
             self._check(visit)
             await self._check_robots(visit)
             async with self._ask(visit) as response:
-                visit.arrived(response, self._now(), self._monotonic())
+                visit.arrived(response, self._now())
                 if response.status not in _REDIRECTS:
                     return await self._take(visit, response)
             visit.redirected()
@@ -262,10 +256,9 @@ class Fetcher:
 
     async def _take(self, visit: _Visit, response: httpcore.Response) -> Fetched:
         """The document of an answer that is no redirect. Raises _FailedError."""
-        wire_bytes = 0
         failed = _outcome_of_status(response.status, with_key=bool(visit.request.secrets))
         if failed is None and response.status != httpx.codes.NOT_MODIFIED:
-            wire_bytes = await self._read(visit, response, self._limits.decoded_bytes)
+            await self._read(visit, response, self._limits.decoded_bytes)
             failed = _outcome_of_page(visit)
         elif failed is not None:
             await self._read_error(visit, response)
@@ -275,10 +268,10 @@ class Fetcher:
             failed = _FailedError(Outcome.FAILED, reason)
         if failed is not None:
             raise failed
-        return self._fetched(visit, response.status, wire_bytes)
+        return self._fetched(visit, response.status)
 
-    async def _read(self, visit: _Visit, response: httpcore.Response, at_most: int) -> int:
-        """Read and decode the body; returns its size on the wire."""
+    async def _read(self, visit: _Visit, response: httpcore.Response, at_most: int) -> None:
+        """Read and decode the body."""
         wire_bytes = 0
         cut: Exception | None = None
         encoding = visit.all_headers.get("content-encoding", "")
@@ -304,14 +297,13 @@ class Fetcher:
         if (cut or not ended) and not _LAST_TAG.search(visit.body[-100:]):
             reason = _words(cut) if cut else "its compressed data was cut short"
             raise _FailedError(Outcome.UNREACHABLE, reason)
-        return wire_bytes
 
     async def _read_error(self, visit: _Visit, response: httpcore.Response) -> None:
         # The body of an error only explains it: whatever is wrong with it, the status counts.
         with suppress(_FailedError):
             await self._read(visit, response, _ERROR_BODY_BYTES)
 
-    def _fetched(self, visit: _Visit, status: int, wire_bytes: int) -> Fetched:
+    def _fetched(self, visit: _Visit, status: int) -> Fetched:
         headers = visit.all_headers
         not_modified = status == httpx.codes.NOT_MODIFIED
         kept = visit.request.validators if not_modified else Validators()
@@ -324,7 +316,6 @@ class Fetcher:
                 headers.get("etag", kept.etag), headers.get("last-modified", kept.last_modified)
             ),
             fresh_for_s=fresh_for_s(headers),
-            wire_bytes=wire_bytes,
         )
 
     def _failure(
@@ -339,22 +330,12 @@ class Fetcher:
         )
 
     def _facts(self, visit: _Visit) -> _Facts:
-        ended_s = self._monotonic()
-        date = http_date(visit.all_headers.get("date"))
-        clock = server_now(visit.all_headers)
-        skew = (clock - visit.arrived_at).total_seconds() if clock and visit.arrived_at else None
         return {
             "url": visit.redact(str(visit.url)),
-            "times": Times(
-                started_at=visit.started_at,
-                ended_at=self._now(),
-                took_s=ended_s - visit.started_s,
-                first_byte_s=visit.first_byte_s,
-            ),
+            "ended_at": self._now(),
             "status": visit.status,
             "headers": {n: visit.all_headers[n] for n in KEPT_HEADERS if n in visit.all_headers},
-            "server_date": date,
-            "clock_skew_s": skew,
+            "server_date": http_date(visit.all_headers.get("date")),
             "retry_after_s": retry_after_s(visit.all_headers, now=visit.arrived_at or self._now()),
             "crawl_delay_s": visit.crawl_delay_s,
             "moved_to": visit.moved_to,
@@ -363,11 +344,10 @@ class Fetcher:
 
 class _Facts(TypedDict):
     url: str
-    times: Times
+    ended_at: dt.datetime
     status: int | None
     headers: Mapping[str, str]
     server_date: dt.datetime | None
-    clock_skew_s: float | None
     retry_after_s: float | None
     crawl_delay_s: float | None
     moved_to: str | None
@@ -376,10 +356,8 @@ class _Facts(TypedDict):
 class _Visit:
     """State of one request on its way through redirects."""
 
-    def __init__(self, request: Request, *, started_at: dt.datetime, started_s: float) -> None:
+    def __init__(self, request: Request) -> None:
         self.request = request
-        self.started_at = started_at
-        self.started_s = started_s
         given = _parsed(request.url)
         self.url = given.copy_with(userinfo=b"")
         self.redact = Redaction((*request.secrets, given.password))
@@ -387,7 +365,6 @@ class _Visit:
         self.all_headers: dict[str, str] = {}
         self.body = b""
         self.arrived_at: dt.datetime | None = None
-        self.first_byte_s: float | None = None
         self.crawl_delay_s: float | None = None
         self.moved_to: str | None = None
         self._own = self.url
@@ -423,11 +400,10 @@ class _Visit:
         # What a server sent goes back as it came; what a user wrote may be in any language.
         return [(name.encode(), _as_it_came(value)) for name, value in fields.items()]
 
-    def arrived(self, response: httpcore.Response, at: dt.datetime, at_s: float) -> None:
+    def arrived(self, response: httpcore.Response, at: dt.datetime) -> None:
         """Take note of the headers of an answer."""
         self.status = response.status
         self.arrived_at = at
-        self.first_byte_s = at_s - self.started_s
         self.all_headers = {}
         for raw_name, raw_value in response.headers:
             name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")

@@ -12,13 +12,12 @@ import pytest
 
 from newsclf.watch.feeds.asking import Answered, Feed, NewsApi
 from newsclf.watch.feeds.documents.vendors import Vendor, Wanted
-from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request, Times, Validators
+from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request, Validators
 from newsclf.watch.feeds.outcome import Outcome
 from tests.support.newsrecord import HOUR, START, Clock
 
 KEY = "s3cret-key-of-a-plan"
 DAY_S = 86_400.0
-TIMES = Times(started_at=START, ended_at=START, took_s=0.1)
 SIZE = 3
 """Items of a full page."""
 
@@ -43,14 +42,18 @@ def rss(*titles: str) -> bytes:
 
 def document(body: bytes, etag: str | None = None) -> Fetched:
     return Fetched(
-        url="https://news.example/", times=TIMES, status=200, body=body, validators=Validators(etag)
+        url="https://news.example/",
+        ended_at=START,
+        status=200,
+        body=body,
+        validators=Validators(etag),
     )
 
 
 def not_modified(etag: str) -> Fetched:
     return Fetched(
         url="https://news.example/",
-        times=TIMES,
+        ended_at=START,
         status=304,
         body=b"",
         not_modified=True,
@@ -61,7 +64,7 @@ def not_modified(etag: str) -> Fetched:
 def failure(outcome: Outcome, status: int | None = None, body: bytes = b"") -> Failure:
     return Failure(
         url="https://news.example/",
-        times=TIMES,
+        ended_at=START,
         status=status,
         outcome=outcome,
         reason=f"the server answered {status}",
