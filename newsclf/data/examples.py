@@ -47,6 +47,11 @@ class LabelledData:
     notes: Sequence[str] = ()
     """Guesses about the file, as phrases for the user."""
 
+    @property
+    def of_all_parts(self) -> list[Example]:
+        """The examples with those of separate parts, without extra ones."""
+        return [*self.examples, *(self.validation or ()), *(self.test or ())]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:

@@ -153,6 +153,25 @@ def load_again(
     return data, settings
 
 
+def is_training_data(
+    data: LabelledData, settings: DataSettings, *, digest: str, source: str
+) -> bool:
+    """Whether data that were read are those that a model was trained on, wherever they are now.
+
+    Args:
+        data: What was read at the source.
+        settings: Data settings of the training.
+        digest: Digest of the training data.
+        source: The source; validation and test part may have been files of their own beside it.
+    """
+    if data.digest == digest or (settings.validation is None and settings.test is None):
+        return data.digest == digest
+    try:
+        return load_data(_with_source(settings, source)).digest == digest
+    except DataError:
+        return False
+
+
 def _load_source(settings: DataSettings, at: Path | None) -> LabelledData:
     if settings.source.endswith(WITH_HEADLINES):
         source = _added_to(settings.source)

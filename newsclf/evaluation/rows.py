@@ -19,7 +19,7 @@ from newsclf.common.settings import DataSettings
 from newsclf.contract.answers import Prediction
 from newsclf.data import headlines, phrasebank
 from newsclf.data.examples import Example, LabelledData, Split
-from newsclf.data.sources import load_again, load_data
+from newsclf.data.sources import is_training_data, load_again, load_data
 from newsclf.data.split import split
 from newsclf.evaluation.records import SeenRows
 from newsclf.model.card import ModelCard, read_card, with_known_columns
@@ -118,7 +118,7 @@ def choose_rows(
     known = model.card.data
     if data is not None:
         labelled = _load_other(data, model.card)
-        if labelled.digest != known.digest:
+        if not is_training_data(labelled, known.settings, digest=known.digest, source=data.source):
             stem = Path(data.source).stem
             return _other_rows(model, labelled, stem, compare=compare, include_seen=include_seen)
     labelled, settings = load_again(
@@ -161,7 +161,7 @@ def _other_rows(
     model: Model, labelled: LabelledData, stem: str, *, compare: Model | None, include_seen: bool
 ) -> Rows:
     """Rows of data other than the training data, without those that the model has seen."""
-    everything = labelled.examples
+    everything = labelled.of_all_parts
     seen = read_seen_texts(model.folder)
     other = read_seen_texts(compare.folder) if compare else {}
     new = without_seen(everything, seen)

@@ -200,12 +200,14 @@ def _report(
 def _data_remarks(rows: Rows, card: ModelCard) -> list[str]:
     """Caveats about the data and about what the base model knows of them, as sentences."""
     found = remarks_on(rows.labelled) if rows.part == "all" else []
-    is_phrasebank = rows.labelled.name.startswith(phrasebank.NAME)
-    if is_phrasebank and read_catalogue().has_seen(card.base.name, "phrasebank"):
-        found.append(
-            f"The base model {card.base.name} was trained on {phrasebank.NAME}, these rows"
-            " included: its scores are too high."
-        )
+    if rows.labelled.name.startswith(phrasebank.NAME):
+        catalogue = read_catalogue()
+        found += [
+            f"The base model {base} was trained on {phrasebank.NAME}, these rows included: the"
+            " scores are too high."
+            for base in dict.fromkeys(card.bases)
+            if catalogue.has_seen(base, "phrasebank")
+        ]
     return found
 
 

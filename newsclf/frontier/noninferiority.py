@@ -41,6 +41,8 @@ def loss_bound(only_reference: int, only_model: int, rows: int, alpha: float) ->
     """
     least = NormalDist().inv_cdf(alpha)
     low, high = max(0.0, (only_reference - only_model) / rows), 1.0
+    if low == high:  # nothing larger is left to rule out, and the statistic has no variance
+        return high
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         if score_statistic(only_reference, only_model, rows, middle) < least:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from newsclf.common.intervals import Interval
 from newsclf.evaluation import metrics
+from newsclf.evaluation.unseen.catalogue import read_catalogue
 from newsclf.evaluation.unseen.run import UnseenRequest, evaluate_unseen
 from newsclf.evaluation.unseen.scores import share
 from newsclf.frontier.noninferiority import discordant, loss_bound, p_value
@@ -45,8 +46,9 @@ def answers_of(named: Named, rows: CommonRows, store: Store) -> list[int]:
 def unseen_score(named: Named, sets: UnseenSets, store: Store) -> UnseenScore:
     """The mean macro-F1 over public test sets; see `evaluate_unseen` for what it raises."""
     digest = named.model.card.files.get(SEEN_FILE)
-    catalogue = str(sets.catalogue) if sets.catalogue else None
-    key = key_of(list(sets.on), catalogue, named.runtime, digest)
+    chosen = read_catalogue(sets.catalogue).choose(sets.on)
+    described = [each.model_dump(mode="json") for each in chosen]
+    key = key_of(described, named.runtime, digest)
     found = store.unseen(named.digest, key)
     if found is None:
         logger.info("%s: %s", named.name, ", ".join(sets.on))

@@ -13,7 +13,7 @@ from pathlib import Path
 from newsclf.common.errors import ConfigError, DataError, ModelError
 from newsclf.common.settings import DataSettings
 from newsclf.data.examples import Example
-from newsclf.data.sources import load_again, load_data
+from newsclf.data.sources import is_training_data, load_again, load_data
 from newsclf.data.split import split
 from newsclf.evaluation.rows import Model, Runtime
 from newsclf.frontier.records import Part
@@ -137,12 +137,14 @@ def common_rows(
         DataError: The data can't be used, or no row is left.
     """
     card = teacher.model.card
-    known = None if data is None else load_data(with_known_columns(data, card))
     seen = [read_seen_texts(each.model.folder) for each in (teacher, *models)]
-    if known is not None and known.digest != card.data.digest:
-        rows = known.examples
-        kept = [each for each in rows if all(part_of(texts, each.text) is None for texts in seen)]
-        return _checked(CommonRows(known.name, known.digest, "all", kept, len(rows) - len(kept)))
+    if data is not None:
+        other = load_data(with_known_columns(data, card))
+        of_training = {"digest": card.data.digest, "source": data.source}
+        if not is_training_data(other, card.data.settings, **of_training):
+            rows: Sequence[Example] = other.of_all_parts
+            new = [row for row in rows if all(part_of(texts, row.text) is None for texts in seen)]
+            return _checked(CommonRows(other.name, other.digest, "all", new, len(rows) - len(new)))
     if part == "all":
         raise ConfigError(
             "--part all needs data that the models were not trained on",

@@ -237,6 +237,12 @@ class ModelCard(LenientRecord):
         """The model's identity: SHA-256 over the names and digests of its files."""
         return digest_of(self.files)
 
+    @property
+    def bases(self) -> list[str]:
+        """Names of the models that it has learnt from: its base, and its teacher's."""
+        taught_by = [self.distillation.teacher_base] if self.distillation else []
+        return [self.base.name, *taught_by]
+
 
 def read_card(path: Path) -> tuple[Path, ModelCard]:
     """Find a model directory and read its card.

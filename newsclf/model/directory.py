@@ -16,6 +16,7 @@ import glob
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -54,7 +55,8 @@ def find_model(path: Path) -> Path:
         known = f"it has no {CARD_FILE}" if path.is_dir() else "there is no such folder"
         raise ModelError(
             f"{path}: not a model directory ({known})",
-            hint=f"newsclf runs lists the models here, newsclf train --out {path} makes one",
+            hint="newsclf runs lists the models here, newsclf train"
+            f"{'' if path.exists() else f' --out {shlex.quote(str(path))}'} makes one",
         )
     return path
 

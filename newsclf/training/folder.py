@@ -55,6 +55,8 @@ class TrainRequest(StrictRecord):
     optimize: bool = True
     overwrite: bool = False
     """Whether a model directory that is there may be replaced."""
+    base_revision: str | None = None
+    """Revision of the base, once it has been found."""
     data_digest: str | None = None
     """SHA-256 of the data, once it has been read."""
     extra_digest: str | None = None
@@ -111,15 +113,15 @@ def check_target(request: TrainRequest, target: Path, work: Path, *, resume: boo
     """Raise ConfigError if the model directory or an interrupted run is in the way."""
     model = request.settings.model
     if target.exists():
-        if not request.overwrite:
-            raise ConfigError(
-                f"{model} already exists",
-                hint="add --overwrite to replace it, or name another with --out",
-            )
         if not any((target / name).is_file() for name in (CARD_FILE, SEEDS_FILE)):
             raise ConfigError(
                 f"{model} is not a model directory, and will not be replaced",
                 hint="name another with --out",
+            )
+        if not request.overwrite:
+            raise ConfigError(
+                f"{model} already exists",
+                hint="add --overwrite to replace it, or name another with --out",
             )
         _check_ownership(model, shared=True)  # a group may work on the model
     _check_ownership(work)

@@ -9,6 +9,7 @@ are equal up to the order in which its kernels add.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from newsclf.common.errors import ConfigError
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import TrainSettings
 from newsclf.data.examples import Example, Split
@@ -116,6 +118,7 @@ def fit(
 
     Raises:
         ModelError: the base, or the checkpoint to resume from, can't be loaded.
+        ConfigError: the training diverges.
     """
     torch.set_num_threads(settings.threads or available_cores())
     compute = candidates(settings)[0]
@@ -155,6 +158,11 @@ def fit(
                 loss_sum += _step(training, batch.to(compute.device), loss, settings, compute)
             place = (settings.seed, epoch, settings.epochs, step + 1, steps)
             on_step(StepProgress(*place, loss_sum / (i + 1), pace.rows_per_s))
+        if not math.isfinite(loss_sum):
+            raise ConfigError(
+                f"epoch {epoch}: the training loss is no longer a finite number",
+                hint="start again with --overwrite and a lower --learning-rate",
+            )
         result = _validate(kept_model, tokenizer, split.validation, epoch, loss_sum / len(batches))
         history.append(result)
         if epoch_to_keep(history, len(split.validation)) is result:

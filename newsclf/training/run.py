@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from newsclf.common.errors import DataError, InterruptedRunError, require_extra
+from newsclf.common.errors import DataError, InterruptedRunError, ModelError, require_extra
 from newsclf.common.files import write_text
 from newsclf.common.intervals import MeanStd, mean_std
 from newsclf.common.records import write_record
@@ -163,6 +163,11 @@ def train(
 
     candidates(settings.train)  # before anything is downloaded
     base = copies.base or resolve_base(settings.train.base, revision=settings.train.revision)
+    if request.base_revision not in (None, base.revision):
+        raise ModelError(
+            f"{base.name}: the base has changed since the run was interrupted",
+            hint="start again with newsclf train --overwrite",
+        )
     seen: SeenTexts = {}
     if (base.folder / SEEN_FILE).is_file():  # the base is itself a model of ours
         seen = seen_by_origin(base.folder, parts.test, role="base")
@@ -180,6 +185,7 @@ def train(
             seen = {**seen, **lesson.seen}
         started = request.model_copy(
             update={
+                "base_revision": base.revision,
                 "data_digest": data.digest,
                 "extra_digest": extra.digest if extra else None,
                 "lesson_digest": lesson.card.digest if lesson else None,

@@ -47,6 +47,7 @@ def write_seen_texts(
     of_hash = dict(others or {})
     of_hash |= {_hash(text): "training" for text in training}
     of_hash |= {_hash(example.text): "validation" for example in validation}
+    of_hash |= {text: part for text, part in (others or {}).items() if part == "training"}
     write_text(folder / SEEN_FILE, "".join(f"{h} {part}\n" for h, part in sorted(of_hash.items())))
 
 

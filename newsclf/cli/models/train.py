@@ -207,6 +207,8 @@ def train(
     _check_extra(training.extra_weight, settings.labelled)
     if resume:
         request = interrupted_request(settings.model, device=device)
+        if overwrite:
+            request = request.model_copy(update={"overwrite": True})
         recorded = read_job(work_folder(settings.model) / JOB_FILE)
         if recorded is not None:
             train_on_sagemaker.resume(output, request, recorded)

@@ -136,7 +136,10 @@ class SetReport(LenientRecord):
         """Caveats for readers of the scores, as sentences."""
         found = [f"{self.title} is {SEALED}."] if self.use == "sealed" else []
         if self.known_to_base:
-            found.append(f"The base model was trained on {self.title}: these scores are too high.")
+            found.append(
+                f"The base model, or the teacher's, was trained on {self.title}: these scores are"
+                " too high."
+            )
         if self.seen.training or self.seen.validation or self.seen.by_other:
             found.append(f"{self.title}: {self.seen.sentence}")
         for other, count in self.shares_with.items():

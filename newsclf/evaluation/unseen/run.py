@@ -197,7 +197,9 @@ def _report(
         found = _set_report(each, classify, other, opponent)
         found = found.model_copy(
             update={
-                "known_to_base": catalogue.has_seen(shown.card.base.name, each.unseen.name),
+                "known_to_base": any(
+                    catalogue.has_seen(base, each.unseen.name) for base in shown.card.bases
+                ),
                 "seeds": [seed[i] for seed in of_seed],
                 "spread": _spread([seed[i].values for seed in of_seed]),
             }

@@ -6,7 +6,13 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from newsclf.common.errors import ConfigError, DownloadError, InterruptedRunError, ModelError
+from newsclf.common.errors import (
+    ConfigError,
+    DataError,
+    DownloadError,
+    InterruptedRunError,
+    ModelError,
+)
 from newsclf.common.files import file_digest
 from newsclf.common.settings import DataSettings, LabelledSettings, TrainSettings
 from newsclf.model.card import CardExtra
@@ -97,7 +103,7 @@ def _continue_or_start(
         if started is not None:
             train(started, resume=True)
             return
-    except ModelError:  # what is there is damaged
+    except (DataError, ModelError):  # what is there is damaged, or of another labelled file
         if not wanted.overwrite:
             raise
     train(wanted, resume=False)

@@ -149,6 +149,7 @@ def add_int8(
             "int8_rejected": None,
             "int8_rejected_parity": None,
             "int8_rejected_headlines": None,
+            "test": None,  # of the previous file
         }
     )
     write_card(folder, card)

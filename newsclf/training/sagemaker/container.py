@@ -31,7 +31,12 @@ from newsclf.common.files import write_text
 from newsclf.data.examples import remarks_on
 from newsclf.data.labelled import audit_path
 from newsclf.training.base import Base
-from newsclf.training.folder import LOCK_FILE, TrainRequest, work_folder
+from newsclf.training.folder import (
+    LOCK_FILE,
+    TrainRequest,
+    interrupted_request,
+    work_folder,
+)
 from newsclf.training.run import LocalCopies, TrainResult, train
 from newsclf.training.sagemaker.files import INPUTS
 
@@ -82,6 +87,9 @@ def run(inputs: Path, checkpoints: Path, model: Path) -> TrainResult:
         request = request.model_copy(update={"settings": settings})
         work = work_folder(settings.model)
         begun = _restore(checkpoints / _STATE, work)
+        if begun:
+            chosen = interrupted_request(settings.model).settings.train
+            request = request.computed_on(chosen.device, chosen.precision)
         callbacks = _Log(work, checkpoints / _STATE, epochs=settings.train.epochs)
         result = train(request, callbacks, resume=begun, copies=_local_copies(inputs))
         shutil.copytree(settings.model, model, dirs_exist_ok=True, copy_function=shutil.copyfile)

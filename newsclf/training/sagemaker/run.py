@@ -12,7 +12,8 @@ import logging
 import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,6 +66,7 @@ from newsclf.training.sagemaker.create import create_job
 from newsclf.training.sagemaker.fetch import MOST_BYTES, check_model, unpack
 from newsclf.training.sagemaker.files import INPUTS, SOURCE, TrainingFiles
 from newsclf.training.sagemaker.job import JobRecord
+from newsclf.training.seen_texts import SEEN_FILE, seen_by_origin
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +151,8 @@ def prepare(request: TrainRequest) -> Prepared:
     """Check everything that can be checked before anything is sent anywhere.
 
     Raises:
-        ConfigError: the model directory or an interrupted run is in the way, or there is no base.
+        ConfigError: the model directory or an interrupted run is in the way, there is no base, or
+            it was trained on rows that are held out here.
         DataError, DownloadError: the data, or a labelled file, can't be used.
         CheckFailedError: the labels of the labelled file did not meet their gate.
     """
@@ -157,7 +160,10 @@ def prepare(request: TrainRequest) -> Prepared:
     check_target(request, settings.model.resolve(), work_folder(settings.model), resume=False)
     data = read_data(request)
     parts = split(data, settings.data)
-    local_base(settings.train.base)
+    data_file(settings.data)
+    base = local_base(settings.train.base)
+    if base is not None and (base.folder / SEEN_FILE).is_file():
+        seen_by_origin(base.folder, parts.test, role="base")
     digests = {"data_digest": data.digest}
     if settings.labelled.file is not None:
         digests["extra_digest"] = with_extra(request, data, parts)[1].digest
@@ -197,7 +203,8 @@ def train_on_sagemaker(clients: Clients, request: TrainRequest, job: JobRecord) 
     A job that was recorded earlier is resumed.
 
     Raises:
-        ConfigError: another training is running in the folder.
+        ConfigError: another training is running in the folder, or something is in the model's
+            place; the model is kept until that is moved.
         TargetError: AWS refused, or the job failed; its resources are deleted.
         ServiceError: AWS can't be reached; the record keeps what exists.
         ModelError: what was fetched is not the requested model.
@@ -206,18 +213,21 @@ def train_on_sagemaker(clients: Clients, request: TrainRequest, job: JobRecord) 
     run = _Run(_scope(clients, job), request, job)
     work = run.work
     with locked(work):
-        if not (work / JOB_FILE).exists():
+        is_resumed = (work / JOB_FILE).exists()
+        if not is_resumed:
             empty(work)
             write_record(work / REQUEST_FILE, request)
             write_record(work / JOB_FILE, job)
         if job.fetched:
             found = TrainingJob(run.scope).find() or {}
         else:
-            found = run.train()
+            found = run.train(is_resumed=is_resumed)
             run.fetch(found)
             write_record(work / JOB_FILE, job.model_copy(update={"fetched": True}))
         if (work / FETCHED).exists():  # else an earlier attempt has already moved it
-            replace_directory(work / FETCHED, request.settings.model.resolve())
+            target = request.settings.model.resolve()
+            check_target(request, target, work, resume=True)  # it may have come meanwhile
+            replace_directory(work / FETCHED, target)
         run.clean_up()
     return _result(request.settings.model, job, found)
 
@@ -238,24 +248,25 @@ class _Run:
     def _resume(self) -> str:
         return f"newsclf train --resume --out {self.request.settings.model}"
 
-    def train(self) -> dict[str, Any]:
+    def train(self, *, is_resumed: bool) -> dict[str, Any]:
         """Start the job unless it exists, and wait for its end.
+
+        Args:
+            is_resumed: Whether the job was recorded before, and may exist.
 
         Returns:
             DescribeTrainingJob's answer.
         """
         training = TrainingJob(self.scope)
         try:
+            with self._kept(f"the training job {training.name} may be running and billed"):
+                is_there = is_resumed and training.find() is not None
             try:
-                self._start(training)
+                self._start(training, is_there=is_there)
             except NewsclfError as error:
                 raise self._given_up(error) from error
-            try:
+            with self._kept(f"the training job {training.name} is still running and billed"):
                 found = training.follow(_log_line)
-            except NewsclfError as error:
-                error.message += f"\nthe training job {training.name} is still running and billed"
-                error.hint = f"{f'{error.hint}; then ' if error.hint else ''}{self._resume}"
-                raise
             try:
                 training.check_end(found)
             except NewsclfError as error:
@@ -268,6 +279,16 @@ class _Run:
             )
             raise self._given_up(stopped) from None
         return found
+
+    @contextmanager
+    def _kept(self, state: str) -> Iterator[None]:
+        """Add to an error what remains of the job, and how to go on with it."""
+        try:
+            yield
+        except NewsclfError as error:
+            error.message += f"\n{state}"
+            error.hint = f"{f'{error.hint}; then ' if error.hint else ''}{self._resume}"
+            raise
 
     def _given_up(self, error: NewsclfError) -> NewsclfError:
         """The error to raise after an attempt to delete the job's resources."""
@@ -282,8 +303,8 @@ class _Run:
         error.message += "\nnothing that is billed remains of it on AWS"
         return error
 
-    def _start(self, training: TrainingJob) -> None:
-        if training.find() is not None:
+    def _start(self, training: TrainingJob, *, is_there: bool) -> None:
+        if is_there:
             log.info("the training job %s was started before", training.name)
             return
         with tempfile.TemporaryDirectory(prefix="newsclf-") as scratch:

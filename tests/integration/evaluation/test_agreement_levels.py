@@ -98,8 +98,8 @@ def test_the_shipped_headlines_are_not_part_of_phrasebank_s_levels(
 
 
 def test_a_base_that_was_trained_on_phrasebank_is_named(zip_path: str, newsclf: Cli) -> None:
-    base = CardBase(name="ProsusAI/finbert", revision="1")
-    model_of(zip_path, seen=[], base=base)
+    finbert = CardBase(name="ProsusAI/finbert", revision="1")
+    model_of(zip_path, seen=[], base=finbert)
 
     [remark] = [each for each in report(newsclf)["data_remarks"] if "finbert" in each]
 

@@ -12,7 +12,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from newsclf.common.files import file_digest
+from newsclf.common.settings import DataSettings
 from newsclf.data.examples import Example, Split
+from newsclf.data.sources import load_data
 from newsclf.serving.engines.onnx_runtime import Engine
 from newsclf.training.seen_texts import part_of, read_seen_texts, write_seen_texts
 from tests.conftest import Cli
@@ -173,6 +175,35 @@ def test_data_that_has_changed_since_training_is_an_error(model: Path, newsclf: 
 
     assert result.exit_code == 2
     assert "moved.csv: the data has changed since the model was trained" in result.err
+
+
+def test_moved_data_with_a_test_part_of_its_own_is_identified_too(
+    tiny_base: Path, newsclf: Cli
+) -> None:
+    head, *rows = [("text", "label"), *sample_rows()]
+    for name, some in (("here", rows[:100]), ("v", rows[100:130]), ("t", rows[130:160])):
+        write_csv(Path(f"{name}.csv"), [head, *some])
+    options = ("--data", "here.csv", "--validation", "v.csv", "--test", "t.csv")
+    trained = newsclf("train", *options, "--base", tiny_base, "--epochs", 1, "--no-optimize")
+    assert trained.exit_code == 0, trained.err
+    Path("here.csv").rename("there.csv")
+
+    found = newsclf("evaluate", "--float", "--json", "--data", "there.csv")
+
+    assert found.exit_code == 0, found.err
+    assert json.loads(found.out)["part"] == "test"
+    assert json.loads(found.out)["score"]["rows"] == 30
+
+
+def test_of_other_data_with_fixed_parts_all_are_evaluated(trained: Path, newsclf: Cli) -> None:
+    shutil.copytree(trained / "model", "model")
+    data = load_data(DataSettings(source="headlines"))
+    found = newsclf("evaluate", "--json", "--data", "headlines")
+
+    assert found.exit_code == 0, found.err
+    seen = json.loads(found.out)["seen"]
+    assert seen["rows"] == len(data.of_all_parts)
+    assert seen["rows"] > len(data.examples) + 700
 
 
 def test_data_that_has_moved_is_identified_by_its_contents(tiny_base: Path, newsclf: Cli) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from newsclf.data.examples import Example
-from newsclf.model.card import CardBase, read_card
+from newsclf.model.card import CardBase, CardDistillation, read_card
 from tests.conftest import Cli
 from tests.support.builders import build_card, write_json
 from tests.support.unseen_builders import CONTENTS, build_model, entry, write_catalogue, write_sets
@@ -221,9 +221,23 @@ def test_a_set_without_headlines_is_an_error_that_blames_no_training(newsclf: Cl
     assert "--include-seen" not in result.err
 
 
-def test_a_base_that_is_known_to_have_seen_a_set_is_named(newsclf: Cli) -> None:
-    base = CardBase(name="Somebody/Finbert", revision="1")
-    build_model(Path("model"), base=base)
+TAUGHT = CardDistillation(
+    teacher="teacher",
+    teacher_base="Somebody/Finbert",
+    teacher_digest="0" * 64,
+    teacher_models=1,
+    temperature=2,
+    weight=0.8,
+)
+
+
+@pytest.mark.parametrize(
+    "origin", [{"base": CardBase(name="Somebody/Finbert", revision="1")}, {"distillation": TAUGHT}]
+)
+def test_a_base_that_is_known_to_have_seen_a_set_is_named(
+    newsclf: Cli, origin: dict[str, Any]
+) -> None:
+    build_model(Path("model"), **origin)
     write_sets(Path("sets"))
     exposures = [{"base": "somebody/finbert", "set": "tfns"}]
     entries = [entry("finentity"), entry("tfns")]
@@ -233,7 +247,10 @@ def test_a_base_that_is_known_to_have_seen_a_set_is_named(newsclf: Cli) -> None:
         *("evaluate", "--on", "finentity,tfns", "--sets", "sets", "--catalogue", "sets.toml")
     )
 
-    assert "The base model was trained on The tfns set: these scores are too high." in result.out
+    said = (
+        "The base model, or the teacher's, was trained on The tfns set: these scores are too high."
+    )
+    assert said in " ".join(result.out.split())
     assert [each["known_to_base"] for each in report_of()["sets"]] == [False, True]
 
 
@@ -300,6 +317,8 @@ def test_several_seeds_give_mean_and_deviation(on: Cli) -> None:
         assert each["spread"]["accuracy"] == pytest.approx(mean_and_deviation)
         assert each["measures"]["accuracy"]["value"] == pytest.approx(values[1])  # the best seed
     assert report["mean_seeds"]["accuracy"][0] == pytest.approx(report["gates"][0]["value"])
+    page = (folder / "evaluation-unseen/report.html").read_text(encoding="utf-8")
+    assert f"± {report['mean_seeds']['macro_f1'][1]:.3f} over 3 seeds" in page
 
 
 def test_int8_and_float_are_compared_when_asked(trained: Path, newsclf: Cli) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from newsclf.common.settings import DataSettings, DistilSettings, TrainSettings
+from newsclf.data import headlines
 from newsclf.data.examples import Split
 from newsclf.data.overlap import distinct
 from newsclf.data.sources import load_data
@@ -25,6 +26,7 @@ from newsclf.training.distil.teacher import open_teacher, teacher_logits
 from newsclf.training.loop import FitResult, StepProgress, fit
 from tests.conftest import Cli, Result
 from tests.support.builders import build_tiny_base, sample_rows, write_csv
+from tests.support.labelled_builders import row_of, write_labelled_file
 from tests.support.models import tiny_settings
 
 TINY = TrainSettings(
@@ -293,6 +295,25 @@ def test_a_damaged_checkpoint_of_a_teacher_is_discarded_if_asked(
 
     assert refused.exit_code == 3
     assert "the checkpoint is damaged" in refused.err
+    assert replaced.exit_code == 0, replaced.err
+
+
+def test_an_interrupted_teacher_of_another_labelled_file_is_discarded_if_asked(
+    config: Path, tiny_base: Path, newsclf: Cli
+) -> None:
+    shutil.copytree(tiny_base, "big")
+    labelled = Path("labelled.jsonl")
+    rows = [row_of(row["text"], row["label"]) for row in headlines.rows()[-60:]]
+    write_labelled_file(labelled, rows)
+    asked = ("train", "--config", config, "--epochs", 1, "--teacher", "big", "--extra", labelled)
+    interrupted_at_writing(newsclf, *asked)
+    write_labelled_file(labelled, rows[:30])
+
+    refused = newsclf(*asked)
+    replaced = newsclf(*asked, "--overwrite")
+
+    assert refused.exit_code == 2
+    assert "the labelled file has changed since the run was interrupted" in refused.err
     assert replaced.exit_code == 0, replaced.err
 
 

@@ -14,9 +14,13 @@ import pytest
 import newsclf
 from newsclf.common.errors import ModelError
 from newsclf.common.settings import load_settings
+from newsclf.model.card import read_card
+from newsclf.training import rehearsal
+from newsclf.training.devices import Compute
 from newsclf.training.folder import TrainRequest
 from newsclf.training.sagemaker import container, fetch
 from newsclf.training.sagemaker.source import requirements, write_source
+from tests.support.models import tiny_settings
 
 
 def test_pip_is_asked_for_what_trains_here_but_torch() -> None:
@@ -56,6 +60,34 @@ def test_a_job_that_can_not_train_says_why(
     reason = (tmp_path / "output/failure").read_text(encoding="utf-8")
     assert "not a folder with a model" in reason
     assert f"newsclf: {reason}" in capfd.readouterr().out
+
+
+def test_a_resumed_job_goes_on_in_the_precision_in_which_it_began(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tiny_settings(tiny_base, epochs=2).replace('"float32"', '"auto"')
+    (tmp_path / "tiny.toml").write_text(text, encoding="utf-8")
+    settings = load_settings(tmp_path / "tiny.toml", environ={})
+    request = TrainRequest(settings=settings, optimize=False)
+    inputs, checkpoints, model = (tmp_path / name for name in ("inputs", "checkpoints", "model"))
+    inputs.mkdir()
+    (inputs / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
+    # As where bfloat16 is the faster one.
+    monkeypatch.setattr(rehearsal, "fastest_compute", lambda *_: Compute("cpu", "bfloat16"))
+
+    def taken_away(work: Path, state: Path) -> None:
+        keep_state(work, state)
+        raise SystemExit
+
+    keep_state = container.keep_state
+    with monkeypatch.context() as first:
+        first.setattr(container, "keep_state", taken_away)
+        with pytest.raises(SystemExit):
+            container.run(inputs, checkpoints, model)
+    container.run(inputs, checkpoints, model)
+
+    card = read_card(model)[1]
+    assert (card.training.precision, card.epochs_run) == ("bfloat16", 2)
 
 
 def test_the_state_of_a_job_is_written_behind_no_link(tmp_path: Path) -> None:

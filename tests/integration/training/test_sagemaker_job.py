@@ -344,6 +344,8 @@ def test_options_that_do_not_go_together(
         (("--base", "./nowhere/at all"), "not a folder with a model"),
         (("--teacher", "minilm"), "--teacher minilm: not a model directory"),
         (("--teacher", "TRAINED", "--unlabelled", "no.csv"), "no.csv: not a file"),
+        (("--data", "good.csv", "--validation", "few.csv"), "separate files for validation"),
+        (("--data", "good.csv", "--base", "TRAINED"), "this base was trained on"),
     ],
 )
 def test_bad_input_is_found_before_anything_is_asked_of_aws(
@@ -352,6 +354,8 @@ def test_bad_input_is_found_before_anything_is_asked_of_aws(
     options = tuple(str(trained / "model") if each == "TRAINED" else each for each in options)
     with Path("bad.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label"), ("Up", "positive"), ("Down", "awful")])
+    write_csv(Path("good.csv"), [("text", "label"), *sample_rows()])
+    write_csv(Path("few.csv"), [("text", "label"), *sample_rows()[:50]])
 
     result = train(*options)
 
@@ -456,6 +460,40 @@ def test_a_lost_connection_leaves_the_job_and_resume_follows_it_again(
     assert resumed.exit_code == 0, resumed.err
     assert "was started before" in resumed.err
     assert json.loads(resumed.out)["job"] == name
+    assert left(aws) == []
+
+
+def test_a_job_that_cannot_be_looked_at_for_a_moment_goes_on(
+    aws: FakeAws, newsclf: Cli, job: Moment
+) -> None:
+    restore(aws, job)
+    aws.fault = lambda _, call: "failure" if call.operation == "DescribeTrainingJob" else None
+    lost = newsclf("train", "--resume")
+    aws.fault = lambda _, __: None
+    resumed = newsclf("train", "--resume")
+
+    assert lost.exit_code == 5
+    assert "may be running and billed" in lost.err
+    assert "newsclf train --resume --out model" in lost.err
+    assert resumed.exit_code == 0, resumed.err
+    assert left(aws) == []
+
+
+def test_a_folder_that_came_meanwhile_is_not_replaced(
+    aws: FakeAws, newsclf: Cli, job: Moment
+) -> None:
+    restore(aws, job)
+    Path("model").mkdir()
+    Path("model/thesis.txt").write_text("years of work", encoding="utf-8")
+
+    refused = newsclf("train", "--resume")
+    kept = Path("model/thesis.txt").read_text(encoding="utf-8")
+    shutil.rmtree("model")
+    resumed = newsclf("train", "--resume")
+
+    assert (refused.exit_code, kept) == (2, "years of work")
+    assert "model is not a model directory, and will not be replaced" in refused.err
+    assert resumed.exit_code == 0, resumed.err
     assert left(aws) == []
 
 

@@ -349,11 +349,35 @@ def test_a_folder_that_is_no_model_is_never_replaced(config: Path, newsclf: Cli)
     Path("model").mkdir()
     Path("model/thesis.txt").write_text("years of work", encoding="utf-8")
 
-    result = newsclf("train", "--config", config, "--overwrite")
+    for options in ([], ["--overwrite"]):
+        result = newsclf("train", "--config", config, *options)
+
+        assert result.exit_code == 2
+        assert "model is not a model directory, and will not be replaced" in result.err
+        assert "hint: name another with --out" in result.err
+    assert Path("model/thesis.txt").read_text(encoding="utf-8") == "years of work"
+
+
+def test_a_training_that_diverges_ends_and_says_so(config: Path, newsclf: Cli) -> None:
+    result = newsclf("train", "--config", config, "--learning-rate", 2e4)
 
     assert result.exit_code == 2
-    assert "model is not a model directory, and will not be replaced" in result.err
-    assert Path("model/thesis.txt").read_text(encoding="utf-8") == "years of work"
+    assert "epoch 1: the training loss is no longer a finite number" in result.err
+    assert "a lower --learning-rate" in result.err
+    assert not Path("model.partial").exists()
+
+
+def test_a_run_is_not_resumed_with_another_base(config: Path, trained: Path, newsclf: Cli) -> None:
+    shutil.copytree(trained / "model", "base")
+    interrupt(config, Interrupted(seed=1, step=1), seeds=2, train={"base": "base"})
+    card = json.loads(Path("base/card.json").read_text(encoding="utf-8"))
+    card["files"]["config.json"] = "0" * 64
+    Path("base/card.json").write_text(json.dumps(card), encoding="utf-8")
+
+    result = newsclf("train", "--resume")
+
+    assert result.exit_code == 3
+    assert "base: the base has changed since the run was interrupted" in result.err
 
 
 def test_bad_data_leaves_nothing_behind(config: Path, newsclf: Cli) -> None:

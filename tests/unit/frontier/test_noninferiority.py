@@ -66,6 +66,11 @@ def test_the_bound_lies_below_delta_exactly_where_the_test_passes() -> None:
             assert (p_value(b, c, rows, delta) < 0.05) == (bound < delta)
 
 
+def test_a_model_that_is_always_wrong_may_lose_everything() -> None:
+    assert loss_bound(3, 0, 3, 0.05) == 1
+    assert not against_teacher([0] * 3, [0] * 3, [1] * 3, delta=0.02, models=1).not_worse
+
+
 def test_tango_s_published_example() -> None:
     # Tango 1998, table II: crossover of soft contact lenses, n = 44, b = 1, c = 0, interval
     # (−0.027, 0.118) for b − c: its ends are where the statistic is ±1.96.

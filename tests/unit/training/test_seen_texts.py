@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from newsclf.data.examples import Example, Split
 from newsclf.model.card import read_card, with_known_columns
 from newsclf.training.seen_texts import (
     SEEN_FILE,
+    SeenTexts,
     part_of,
     read_seen_texts,
     without_seen,
@@ -30,10 +32,25 @@ PARTS = Split(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_seen_texts(tmp_path, PARTS)
-    files = {SEEN_FILE: file_digest(tmp_path / SEEN_FILE)}
-    (tmp_path / "card.json").write_text(json.dumps({"files": files}), encoding="utf-8")
-    return tmp_path
+    return described(tmp_path, PARTS)
+
+
+def described(folder: Path, parts: Split, others: SeenTexts | None = None) -> Path:
+    """A folder with a record of seen texts, and a card that knows it."""
+    write_seen_texts(folder, parts, others=others)
+    files = {SEEN_FILE: file_digest(folder / SEEN_FILE)}
+    (folder / "card.json").write_text(json.dumps({"files": files}), encoding="utf-8")
+    return folder
+
+
+def test_what_the_base_was_trained_on_stays_a_training_text(tmp_path: Path) -> None:
+    base, model = tmp_path / "base", tmp_path / "model"
+    base.mkdir()
+    model.mkdir()
+    described(base, replace(PARTS, train=PARTS.validation, validation=[]))
+    described(model, PARTS, others=read_seen_texts(base))
+
+    assert part_of(read_seen_texts(model), PARTS.validation[0].text) == "training"
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def _cards(report: UnseenReport) -> list[Card]:
             "macro-F1",
             f"{report.mean_value('macro_f1') or 0:.3f}",
             words,
-            _range(report.mean["macro_f1"]),
+            _spread(report) or _range(report.mean["macro_f1"]),
         ),
         Card("accuracy", percent(report.mean_value("accuracy")), words),
         Card(
@@ -67,6 +67,12 @@ def _cards(report: UnseenReport) -> list[Card]:
             "of those that are called negative or positive",
         ),
     ]
+
+
+def _spread(report: UnseenReport) -> str:
+    """How far the seeds lie apart; empty for a single one."""
+    found = report.mean_seeds.get("macro_f1")
+    return f"± {found.deviation:.3f} over {report.seeds} seeds" if found else ""
 
 
 def _range(interval: Interval) -> str:

@@ -1,0 +1,30 @@
+"""What a frontier keeps of a model's scores on public test sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from newsclf.evaluation.rows import Model
+from newsclf.frontier.quality import UnseenSets, unseen_score
+from newsclf.frontier.rows import Named
+from newsclf.frontier.store import Store
+from tests.support.unseen_builders import build_model, entry, write_catalogue, write_sets
+
+
+def test_a_score_is_kept_until_the_description_of_its_set_changes(tmp_path: Path) -> None:
+    named = Named("model", Model.open(build_model(tmp_path / "model")))
+    store = Store(tmp_path / "frontier")
+    catalogue = tmp_path / "sets.toml"
+    sets = UnseenSets(on=["tfns"], folder=write_sets(tmp_path / "sets"), catalogue=catalogue)
+    write_catalogue(catalogue, entry("tfns"))
+    first = unseen_score(named, sets, store)
+    (tmp_path / "sets").rename(tmp_path / "gone")
+    again = unseen_score(named, sets, store)
+    (tmp_path / "gone").rename(tmp_path / "sets")
+
+    other = {"0": "positive", "1": "negative", "2": "neutral"}
+    write_catalogue(catalogue, entry("tfns", labels=other))
+    changed = unseen_score(named, sets, store)
+
+    assert again == first
+    assert changed != first
