@@ -1,4 +1,4 @@
-"""Write a report's files into a folder, all of them or none."""
+"""Write a report's files into a folder."""
 
 from __future__ import annotations
 

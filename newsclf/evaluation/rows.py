@@ -117,7 +117,7 @@ def choose_rows(
     """
     known = model.card.data
     if data is not None:
-        labelled = _load_other(data, model.card)
+        labelled = load_other(data, model.card)
         if not is_training_data(labelled, known.settings, digest=known.digest, source=data.source):
             stem = Path(data.source).stem
             return _other_rows(model, labelled, stem, compare=compare, include_seen=include_seen)
@@ -141,8 +141,12 @@ def _at_levels(model: Model, labelled: LabelledData, parts: Split) -> list[Examp
     return own if any(example.extra for example in own) else []
 
 
-def _load_other(data: DataSettings, card: ModelCard) -> LabelledData:
-    """Read other data; if it lacks a column of the training data, find one by its usual names."""
+def load_other(data: DataSettings, card: ModelCard) -> LabelledData:
+    """Read other data; if it lacks a column of the training data, find one by its usual names.
+
+    Raises:
+        DataError, DownloadError: as `load_data`.
+    """
     settings, notes = with_known_columns(data, card), []
     while True:
         try:

@@ -184,7 +184,12 @@ class _Planner:
         self.request = request
         self.options: list[CapacityOption] = []
         self.unusable: list[str] = []
-        self.region = request.region or "us-east-1"
+        self._regions: dict[str, None] = {}
+
+    @property
+    def region(self) -> str:
+        """The region of the prices; several with commas between."""
+        return ", ".join(self._regions) or self.request.region or "us-east-1"
 
     def add_frontier(self, path: Path, found: Frontier) -> None:
         """The models of a frontier, on the instance that it names and larger ones of its family."""
@@ -274,7 +279,7 @@ class _Planner:
     def _add(self, measured: _Measured, evidence: _Evidence, notes: list[str]) -> None:
         request = self.request
         price = request.prices.hosting_price(measured.instance, measured.region)
-        self.region = measured.region
+        self._regions[measured.region] = None
         carried = evidence.rate_per_s * request.utilisation
         count = instances_needed(request.rate_per_s, carried, minimum=request.minimum)
         known = measured.judged

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from newsclf.common.errors import ConfigError, DataError, ModelError
 from newsclf.common.settings import DataSettings
 from newsclf.data.examples import Example
-from newsclf.data.sources import is_training_data, load_again, load_data
+from newsclf.data.sources import is_training_data, load_again
 from newsclf.data.split import split
-from newsclf.evaluation.rows import Model, Runtime
+from newsclf.evaluation.rows import Model, Runtime, load_other
 from newsclf.frontier.records import Part
-from newsclf.model.card import with_known_columns
 from newsclf.model.directory import CARD_FILE, ONNX_FILE, SEEDS_FILE
 from newsclf.training.seen_texts import SeenTexts, part_of, read_seen_texts
 
@@ -118,7 +118,10 @@ def _is_model(path: Path) -> bool:
 
 
 def common_rows(
-    teacher: Named, models: Sequence[Named], part: Part, data: DataSettings | None
+    teacher: Named,
+    models: Sequence[Named],
+    part: Literal["validation", "test"] | None,
+    data: DataSettings | None,
 ) -> CommonRows:
     """The rows on which all models are scored.
 
@@ -129,27 +132,29 @@ def common_rows(
     Args:
         teacher: The model that the others are compared with.
         models: The others.
-        part: A part of the teacher's data; `all` means other data.
+        part: A part of the teacher's data, by default `validation`; of other data all are taken.
         data: Other data, or the place where the teacher's data is now.
 
     Raises:
-        ConfigError: `part` is a part and `data` is other data, or the other way round.
+        ConfigError: A part is named, and `data` is other data.
         DataError: The data can't be used, or no row is left.
     """
     card = teacher.model.card
     seen = [read_seen_texts(each.model.folder) for each in (teacher, *models)]
     if data is not None:
-        other = load_data(with_known_columns(data, card))
+        other = load_other(data, card)
         of_training = {"digest": card.data.digest, "source": data.source}
         if not is_training_data(other, card.data.settings, **of_training):
+            if part is not None:
+                raise ConfigError(
+                    f"--part {part}: {data.source} is not the data that {teacher.name} was trained"
+                    " on, and has no such part",
+                    hint="leave out --part, or --data",
+                )
             rows: Sequence[Example] = other.of_all_parts
             new = [row for row in rows if all(part_of(texts, row.text) is None for texts in seen)]
             return _checked(CommonRows(other.name, other.digest, "all", new, len(rows) - len(new)))
-    if part == "all":
-        raise ConfigError(
-            "--part all needs data that the models were not trained on",
-            hint="name a labelled file with --data",
-        )
+    part = part or "validation"
     labelled, settings = load_again(
         card.data.settings, digest=card.data.digest, source=data.source if data else None
     )

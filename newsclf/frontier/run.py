@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from newsclf.common.errors import ConfigError, require_extra
 from newsclf.common.files import write_text
@@ -24,7 +25,7 @@ from newsclf.frontier.quality import (
     quality_of,
     unseen_score,
 )
-from newsclf.frontier.records import Frontier, FrontierRow, Part, Unseen
+from newsclf.frontier.records import Frontier, FrontierRow, Unseen
 from newsclf.frontier.rows import Named, common_rows, find_models
 from newsclf.frontier.speed import SpeedRequest, speeds_of, this_machine
 from newsclf.frontier.store import CHART_FILE, RESULT_FILE, Store, UnseenScore
@@ -47,7 +48,8 @@ class FrontierRequest:
     are asked for."""
     delta: float = 0.02
     """How much lower an accuracy may be, as a share."""
-    part: Part = "validation"
+    part: Literal["validation", "test"] | None = None
+    """Of the teacher's data; None: `validation`, or all rows of other data."""
     data: DataSettings | None = None
     """Other data, or the place where the teacher's data is now."""
     unseen: UnseenSets | None = None

@@ -32,12 +32,13 @@ class RowOptions:
 
     PANEL: ClassVar = "Accuracy"
     part: Annotated[
-        Literal["validation", "test"],
+        Literal["validation", "test"] | None,
         typer.Option(
             help="Part of the training data to score on. Choose on validation rows; read the test"
-            " rows once, to report."
+            " rows once, to report.",
+            show_default="validation",
         ),
-    ] = "validation"
+    ] = None
     data: Annotated[
         str | None,
         typer.Option(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from newsclf.evaluation.rows import Runtime
     from newsclf.evaluation.unseen.run import UnseenRequest
 
+_ERRORS = 5
+"""Errors that are printed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class UnseenOptions:
@@ -81,8 +84,13 @@ def evaluate(
         ),
     ] = None,
     errors: Annotated[
-        int, typer.Option(min=0, help="Number of errors to print; the report lists at least 20.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Number of errors to print; the report lists at least 20.",
+            show_default=str(_ERRORS),
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -107,7 +115,8 @@ def evaluate(
     settings = general.settings(model=model, data={"source": data, **reading.flags()})
     runtime: Runtime = "float" if use_float else "int8"
     if unseen.on is not None:
-        if given := ["--data"] * (data is not None) + options_given(reading):
+        given = ["--data"] * (data is not None) + ["--errors"] * (errors is not None)
+        if given := [*given, *options_given(reading)]:
             raise ConfigError(
                 f"{given[0]} and --on cannot be combined",
                 hint="run the command once for each of them",
@@ -137,6 +146,7 @@ def evaluate(
     from newsclf.evaluation.run import REPORTED_ERRORS, EvaluationRequest
     from newsclf.evaluation.run import evaluate as run
 
+    errors = _ERRORS if errors is None else errors
     evaluated = run(
         EvaluationRequest(
             model=settings.model,

@@ -187,8 +187,9 @@ def _check_lesson(distil: DistilSettings, parts: Split) -> None:
     except ModelError as error:
         raise ConfigError(
             f"--teacher {error.message}",
-            hint="a job takes a teacher that has been trained: newsclf train --on sagemaker --base"
-            f" {distil.teacher} --no-optimize --out teacher, then --teacher teacher",
+            hint="a job takes a teacher that has been trained: newsclf train --on sagemaker"
+            f" --instance ml.g5.xlarge --base {distil.teacher} --no-optimize --out teacher, then"
+            " --teacher teacher",
         ) from error
     seen_by(teacher, parts.test)
     if distil.unlabelled is not None and not Path(distil.unlabelled).is_file():

@@ -340,6 +340,7 @@ def test_int8_and_float_are_compared_when_asked(trained: Path, newsclf: Cli) -> 
         (("--on", "finentiti"), "did you mean finentity?"),
         (("--on", ","), "--on: names no test set"),
         (("--on", "tfns", "--data", "x.csv"), "--data and --on cannot be combined"),
+        (("--on", "tfns", "--errors", "9"), "--errors and --on cannot be combined"),
         (("--on", "tfns", "--text-column", "a"), "--text-column and --on cannot be combined"),
         (("--on", "tfns", "--label", "up=positive"), "--label and --on cannot be combined"),
         (("--on", "tfns", "--sets", "absent"), "absent: no such folder"),

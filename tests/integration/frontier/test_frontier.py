@@ -116,6 +116,7 @@ def test_mistakes_are_named(newsclf: Cli, models: Path, tmp_path: Path) -> None:
         ((tmp_path,), "neither a model directory nor a folder with models"),
         ((models / "one", "--delta", 2), "--delta 0.02"),
         ((models / "one", "--sets", tmp_path), "--sets needs --on"),
+        ((models / "one", "--part", "test", "--data", "headlines"), "has no such part"),
         ((models / "one", "--cores", 999), "--cores 999: this machine has"),
         ((models / "one", "--instance", "ml.c5.lrage"), "ml.c5.large"),
     ]
