@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from newsclf.contract.labels import LABELS
 from newsclf.contract.requests import ContractError
 
-_ROUNDING = 1e-3
+_ROUNDING = 1.5e-3
 """Tolerance for the sum of scores: three scores, each rounded to three decimals or more."""
 
 

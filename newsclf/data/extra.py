@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from newsclf.common.errors import CheckFailedError, DataError
 from newsclf.contract.labels import LABELS
@@ -63,8 +64,8 @@ def read_accepted_audit(path: Path) -> Audit:
     gate = ", ".join(f"{name}={minimum:g}" for name, minimum in audit.gate.items())
     raise CheckFailedError(
         f"{path}: its labels did not meet their gate {gate} ({figures})",
-        hint=f"newsclf label --audit {path} ranks the labels that are most likely wrong, to correct"
-        " them",
+        hint=f"newsclf label --audit {quote(str(path))} ranks the labels that are most likely"
+        " wrong, to correct them",
     )
 
 

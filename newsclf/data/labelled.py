@@ -153,6 +153,22 @@ def read_labelled(path: Path) -> Iterator[LabelledRow]:
         raise DataError(f"{path}: cannot be read ({error.strerror})", hint=_HINT) from error
 
 
+def read_if_labelled(path: Path) -> list[LabelledRow] | None:
+    """The rows of a file of `newsclf label`; None for other data.
+
+    Raises:
+        DataError: A row behind the first is no such row.
+    """
+    if not path.is_file():
+        return None
+    rows = read_labelled(path)
+    try:
+        first = next(rows, None)
+    except DataError:
+        return None
+    return None if first is None else [first, *rows]
+
+
 def read_audit(path: Path) -> Audit:
     """Read the audit of a labelled file, and check that it is of the file as it is now.
 

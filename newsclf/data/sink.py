@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -97,7 +98,7 @@ def _jsonl_sink(file: BinaryIO, columns: Columns | None = None) -> Iterator[Writ
     del columns  # each line names its own
 
     def write(rows: Rows) -> None:
-        lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+        lines = (json.dumps(_finite(row), ensure_ascii=False, default=str) + "\n" for row in rows)
         file.write("".join(lines).encode())
         file.flush()
 
@@ -154,6 +155,15 @@ _SINKS: dict[str, Callable[..., AbstractContextManager[Write]]] = {
     ".jsonl": _jsonl_sink,
     ".parquet": _parquet_sink,
 }
+
+
+def _finite(value: object) -> object:
+    """A value as JSON can hold it: numbers that are none, or infinite, are null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list) else value
 
 
 def _cell(value: object) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -69,11 +69,21 @@ def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData
     digests = "".join([data.digest, *(f" {name} {part.digest}" for name, part in parts.items())])
     return replace(
         data,
-        validation=parts["validation"].examples if "validation" in parts else None,
-        test=parts["test"].examples if "test" in parts else None,
+        validation=_rows_for("validation", parts),
+        test=_rows_for("test", parts),
         digest=hashlib.sha256(digests.encode()).hexdigest(),
         notes=tuple(dict.fromkeys(note for each in (data, *parts.values()) for note in each.notes)),
     )
+
+
+def _rows_for(
+    part: Literal["validation", "test"], sources: Mapping[str, LabelledData]
+) -> Sequence[Example] | None:
+    """All rows of the source of a part; of one with fixed parts, the part of that name."""
+    if part not in sources:
+        return None
+    fixed: Sequence[Example] | None = getattr(sources[part], part)
+    return sources[part].examples if fixed is None else fixed
 
 
 def load_texts(settings: DataSettings) -> Texts:
@@ -116,7 +126,7 @@ def load_part(settings: DataSettings, part: Part) -> Texts:
 
 
 def _all_texts(name: str, data: LabelledData) -> Texts:
-    several = (data.examples, data.extra, data.validation or (), data.test or ())
+    several = (data.of_all_parts, data.extra, data.extra_test or ())
     return Texts(name, [each.text for part in several for each in part], data.notes)
 
 
@@ -212,7 +222,7 @@ def _joined(first: LabelledData, second: LabelledData, settings: DataSettings) -
         test=[*one.test, *other.test],
         extra_test=[*one.extra_test, *other.extra_test],
         digest=hashlib.sha256(f"{first.digest} {second.digest}".encode()).hexdigest(),
-        licence=f"{first.licence}; {second.licence}",
+        licence="; ".join(each.licence or "not stated" for each in (first, second)),
         repeated=first.repeated + second.repeated,
         contradictory=contradictory_texts(examples),
         notes=(*first.notes, *second.notes),

@@ -79,11 +79,13 @@ def krippendorff_alpha(units: Sequence[Sequence[Hashable]]) -> Measured | None:
     for row, values in zip(counts, pairable, strict=True):
         for value in values:
             row[classes[value]] += 1
-    value = float(_alphas(counts, np.ones((1, len(counts))))[0])
+    # Units with the same counts are interchangeable, so it is their kinds that are drawn.
+    kinds, frequencies = np.unique(counts, axis=0, return_counts=True)
+    value = float(_alphas(kinds, frequencies[None, :])[0])
     drawn = np.random.default_rng(0).multinomial(
-        len(counts), np.full(len(counts), 1 / len(counts)), size=_BOOTSTRAP_SAMPLES
+        len(counts), frequencies / len(counts), size=_BOOTSTRAP_SAMPLES
     )
-    low, high = np.nanquantile(_alphas(counts, drawn), [0.025, 0.975])
+    low, high = np.nanquantile(_alphas(kinds, drawn), [0.025, 0.975])
     return Measured(value=value, low=float(low), high=float(high))
 
 
@@ -91,8 +93,9 @@ def _alphas(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Alpha of each sample: 1 - observed / expected disagreement; NaN without variation.
 
     Args:
-        counts: (units, classes): how many annotators gave a unit the class; at least two in all.
-        weights: (samples, units): how often a sample has the unit.
+        counts: (kinds, classes): how many annotators gave a unit of this kind the class; at least
+            two in all.
+        weights: (samples, kinds): how many units of the kind a sample has.
     """
     sizes = counts.sum(axis=1)
     # A unit's coincidences are its ordered pairs of values, each pair with the weight 1 / (m - 1).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 
 from newsclf.common.errors import CheckFailedError, ConfigError
 from newsclf.common.suggestions import did_you_mean
@@ -71,8 +72,8 @@ def check_gate(audit: Audit, path: Path) -> None:
     raise CheckFailedError(
         f"{path}: gate not met on {counted(audit.gold_rows, 'hidden row', 'hidden rows')} of known"
         " label: " + ", ".join(missed),
-        hint=f"newsclf label --audit {path} ranks the labels that are most likely wrong, to correct"
-        " them",
+        hint=f"newsclf label --audit {quote(str(path))} ranks the labels that are most likely"
+        " wrong, to correct them",
     )
 
 

@@ -9,12 +9,13 @@ OUT.review   every decision of a person
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from newsclf.common.errors import DataError
+from newsclf.common.settings import ReadingSettings
 from newsclf.contract.requests import headline_problem
 from newsclf.data.formats.columns import TEXT_COLUMN
 from newsclf.data.formats.rows import BadRow, Record, headline_of
@@ -31,6 +32,7 @@ from newsclf.data.records import open_records
 from newsclf.label.firewall import passed
 from newsclf.label.gold import GoldRow, GoldSource, Mixed, gold_path, mixed, read_gold, write_gold
 from newsclf.label.measure import measure
+from newsclf.label.review.journal import Decision, votes_of
 from newsclf.label.votes import labelled_row
 
 MAX_CHARACTERS = 2000
@@ -67,12 +69,12 @@ class Task:
     """Headlines that stand in, or resemble, a validation or test part."""
 
 
-def read_headlines(source: Path | BinaryIO, *, text_column: str | None) -> Headlines:
+def read_headlines(source: Path | BinaryIO, reading: ReadingSettings) -> Headlines:
     """Read headlines from a file or from a stream.
 
     Args:
         source: Any file or stream that `predict` reads.
-        text_column: Its column with the headlines; by default found as in labelled data.
+        reading: How its rows are read; what is not set is found as in labelled data.
 
     Raises:
         DataError: There is no such file, or it can't be read.
@@ -80,8 +82,8 @@ def read_headlines(source: Path | BinaryIO, *, text_column: str | None) -> Headl
     if isinstance(source, Path) and not source.exists():
         raise DataError(f"{source}: no such file", hint="name a file of headlines to label")
     unusable, texts = 0, []
-    with open_records(source) as records:
-        column = records.column(TEXT_COLUMN, text_column)
+    with open_records(source, reading) as records:
+        column = records.column(TEXT_COLUMN, reading.text_column)
         for row in records:
             text = headline_of(row, column) if isinstance(row, Record) else row
             if isinstance(text, BadRow) or not _is_usable(text):
@@ -148,13 +150,42 @@ def votes_of_models(out: Path) -> dict[str, tuple[Vote, ...]]:
     Raises:
         DataError: One of the files can't be read.
     """
-    rows: list[tuple[str, Iterable[Vote]]] = []
+    return _chosen(_votes_in(out), lambda _, vote: vote.kind == "llm")
+
+
+def votes_of_people(out: Path, decisions: Sequence[Decision]) -> dict[str, tuple[Vote, ...]]:
+    """The votes of people: those of the journal, and those that only the files hold.
+
+    A file that was moved without its journal holds votes that the journal doesn't know of.
+
+    Args:
+        out: The labelled file.
+        decisions: All of the journal.
+
+    Raises:
+        DataError: One of the files can't be read.
+    """
+    known = {(each.text, each.annotator) for each in decisions}
+    kept = _chosen(
+        _votes_in(out),
+        lambda text, vote: vote.kind == "human" and (text, vote.annotator) not in known,
+    )
+    return joined(kept, votes_of(list(decisions)))
+
+
+def _votes_in(out: Path) -> Iterator[tuple[str, Sequence[Vote]]]:
+    """The votes on each row of a labelled file and on each hidden one."""
     if out.exists():
-        rows += [(row.text, row.votes) for row in read_labelled(out)]
+        yield from ((row.text, row.votes) for row in read_labelled(out))
     if gold_path(out).exists():
-        rows += [(row.text, row.votes) for row in read_gold(out)]
-    found = {text: tuple(vote for vote in votes if vote.kind == "llm") for text, votes in rows}
-    return {text: votes for text, votes in found.items() if votes}
+        yield from ((row.text, row.votes) for row in read_gold(out))
+
+
+def _chosen(
+    votes: Iterable[tuple[str, Sequence[Vote]]], chooses: Callable[[str, Vote], bool]
+) -> dict[str, tuple[Vote, ...]]:
+    found = {text: tuple(vote for vote in given if chooses(text, vote)) for text, given in votes}
+    return {text: given for text, given in found.items() if given}
 
 
 def joined(*votes: Votes) -> dict[str, tuple[Vote, ...]]:

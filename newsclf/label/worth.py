@@ -22,11 +22,12 @@ from newsclf.common.records import StrictRecord
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example, class_counts
-from newsclf.data.labelled import LabelledRow, read_labelled
+from newsclf.data.labelled import read_if_labelled
 from newsclf.data.overlap import distinct
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.evaluation.metrics import macro_f1s_of
+from newsclf.label.gold import gold_path, read_gold
 from newsclf.label.power_law import Curve, extrapolate
 from newsclf.label.reading import embedded
 
@@ -55,7 +56,7 @@ class Labels:
     held_out: int
     """Rows of a validation or test part, which are not used."""
     cost_per_label_usd: float | None
-    """None if it is not recorded."""
+    """With what the hidden rows have cost; None if it is not recorded."""
 
 
 class Point(StrictRecord):
@@ -97,31 +98,22 @@ def read_labels(data: DataSettings) -> Labels:
         DataError: There is no such source, or it has too few labels.
         DownloadError: The Hub does not deliver the data.
     """
-    labelled = _labelled_rows(Path(data.source))
+    path = Path(data.source)
+    labelled = read_if_labelled(path)
     if labelled is not None:
+        hidden = read_gold(path) if gold_path(path).exists() else []
         rows = [
             Example(row.text, LABELS.index(row.label)) for row in labelled if row.label is not None
         ]
-        cost = sum(vote.cost_usd for row in labelled for vote in row.votes)
+        votes = [*(row.votes for row in labelled), *(row.votes for row in hidden)]
+        cost = sum(vote.cost_usd for of_row in votes for vote in of_row)
         per_label = cost / len(rows) if cost and rows else None
-        return _labels(Path(data.source).name, rows, held_out=0, cost_per_label_usd=per_label)
+        return _labels(path.name, rows, held_out=0, cost_per_label_usd=per_label)
     loaded = load_data(data)
     parts = split(loaded, data)
     held_out = len(parts.validation) + len(parts.test)
     train = [row for row in parts.train if not row.extra]
     return _labels(loaded.name, train, held_out=held_out, cost_per_label_usd=None)
-
-
-def _labelled_rows(path: Path) -> list[LabelledRow] | None:
-    """The rows of a file of `newsclf label`; None for other data."""
-    if not path.is_file():
-        return None
-    rows = read_labelled(path)
-    try:
-        first = next(rows, None)
-    except DataError:
-        return None
-    return None if first is None else [first, *rows]
 
 
 def _labels(

@@ -37,8 +37,9 @@ _UNUSUAL_BITS = 4.3
 _LAST_LATIN = "\u024f"
 _WORD = re.compile(r"(?<![\w.])[^\W\d_]+")
 _LETTER = re.compile(r"[^\W\d_]")
-_ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+|\S+@\S+\.\S+", re.IGNORECASE)
-_FILE = re.compile(r"\S*(?:[\\/]\S*){2,}|\S*\w_\w\S*|\S+\.[a-z]{2,4}")
+# No two parts in a row match the same characters, so that no text takes long.
+_ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+|[^\s@]+@[^\s@.]+\.\S+", re.IGNORECASE)
+_FILE = re.compile(r"(?:[^\s\\/]*[\\/]){2,}\S*|\S*\w_\w\S*|\S+\.[a-z]{2,4}")
 _SYMBOLS = re.compile(r"[{}=;\\|*^~_`]")
 _MARKUP = re.compile(
     r"</\w+>|<(?:[abpi]|br|div|span|html|body|head|script|style|img|li|ul|h\d|table|t[dr])\b[^>]*>"

@@ -6,7 +6,7 @@ import io
 import select
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,13 +189,13 @@ def classify_rows(
     records = open_records(request.source, request.reading, form=request.form)
     column = _text_column(records, request)
     tally.notes += records.notes
-    if taken := [name for name in columns_added(request.asked) if name in records.columns]:
-        raise DataError(
-            f"{records.name}: it already has a column '{taken[0]}'",
-            hint="rename that column, or score the original file",
-        )
+    added = columns_added(request.asked)
+    _check_free(added, records.columns, records.name)
     size = _EXPLAINED_WINDOW_ROWS if request.asked.explain else _WINDOW_ROWS
     for window in _windows(records, request.source, size):
+        for row in window:
+            if isinstance(row, Record):  # in JSON each row names its own columns
+                _check_free(added, row.values, f"{records.name}, {row.place}")
         found = [
             (row, headline_of(row, column) if isinstance(row, Record) else row) for row in window
         ]
@@ -219,6 +219,15 @@ def classify_rows(
         tally.rows += len(window)
         tally.add([row.answer for row in classified if row.answer], request.asked)
         yield classified
+
+
+def _check_free(added: Sequence[str], columns: Collection[str], place: str) -> None:
+    """Raise DataError if a column that is to be added is there already."""
+    if taken := [name for name in added if name in columns]:
+        raise DataError(
+            f"{place}: it already has a column '{taken[0]}'",
+            hint="rename that column, or score the original file",
+        )
 
 
 def columns_added(asked: Asked) -> tuple[str, ...]:

@@ -116,7 +116,9 @@ def predict(
     skip_bad: Annotated[
         bool,
         typer.Option(
-            "--skip-bad", help="Leave the scores of unusable rows empty instead of stopping."
+            "--skip-bad",
+            help="Leave the scores of unusable rows empty instead of stopping; rows that cannot be"
+            " parsed are left out.",
         ),
     ] = False,
     answers: AnswerOptions,

@@ -154,6 +154,11 @@ def ask_models(
                 await model.close()
 
     with Journal(out.with_name(f"{out.name}.answers")) as journal:
+        if journal.damaged_lines:
+            output.note(
+                f"{journal.damaged_lines:,} damaged lines of the answers' journal are left out;"
+                " what they cost does not count towards --max-cost"
+            )
         expected = estimate(texts, annotators, prompt, settings, journal)
         output.note(_plan(expected))
         with _progress(output) as on_progress:
@@ -208,6 +213,11 @@ def _note_totals(output: Output, totals: LlmTotals) -> None:
     output.note(
         counted(totals.answered, "vote", "votes")
         + f" for ${totals.cost_usd:.4f}"
+        + (
+            f", and at most ${totals.unreported_usd:.4f} more, which the server did not report"
+            if totals.unreported_usd
+            else ""
+        )
         + (f"; without a label: {failed}" if failed else "")
         + (f"; {totals.not_asked:,} not asked for, within --max-cost" if totals.not_asked else "")
     )

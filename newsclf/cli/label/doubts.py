@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -19,18 +19,27 @@ _MOST_CHARACTERS = 80
 
 def show_doubts(output: Output, data: DataSettings, *, base: str, seed: int) -> None:
     """Rank the rows of a labelled file by how much their label is doubted, and show the first."""
-    from newsclf.contract.labels import LABELS
-    from newsclf.data.sources import load_data
+    from newsclf.data.examples import counted
+    from newsclf.data.labelled import read_if_labelled
+    from newsclf.label.correction import LabelledTable
     from newsclf.label.doubts import doubts
 
-    rows_of_file = load_data(data).examples
-    texts = [row.text for row in rows_of_file]
-    labels = [cast("Label", LABELS[row.label_id]) for row in rows_of_file]
+    rows: list[tuple[str, Label | None]]
+    if (labelled := read_if_labelled(Path(data.source))) is not None:
+        rows = [(row.text, row.label) for row in labelled]
+    else:
+        rows = [*LabelledTable.read(data).rows]
+    places = [i for i, (_, label) in enumerate(rows, start=1) if label is not None]
+    texts = [text for text, label in rows if label is not None]
+    labels = [label for _, label in rows if label is not None]
+    if len(texts) < len(rows):
+        without = counted(len(rows) - len(texts), "row has", "rows have")
+        output.note(f"{without} no label, and no place in the ranking")
     found = doubts(texts, labels, base=base, seed=seed)
     output.data(
         [
             {
-                "row": each.row + 1,
+                "row": places[each.row],
                 "headline": texts[each.row],
                 "label": each.label,
                 "suggested": each.suggested,
@@ -39,13 +48,13 @@ def show_doubts(output: Output, data: DataSettings, *, base: str, seed: int) -> 
             for each in found
         ]
     )
-    rows = [
+    shown = [
         (_shortened(texts[each.row]), each.label, each.suggested, f"{100 * each.probability:.0f} %")
         for each in found[:_SHOWN]
     ]
     columns = ("headline", "label", "rather", "probability")
     title = f"Labels of {Path(data.source).name} that are most doubted"
-    output.show(output.table(title, columns, rows))
+    output.show(output.table(title, columns, shown))
     output.note(f"{len(found):,} rows ranked; --json prints all of them")
 
 
@@ -112,6 +121,15 @@ def _review_table(
     out = out or path.with_name(f"{path.stem}-corrected.csv")
     if out.exists() and path.exists() and out.samefile(path):
         raise ConfigError(f"--out {out}: the same as --audit", hint="name another file")
+    if out.suffix.lower() not in (".csv", ".jsonl"):
+        raise ConfigError(
+            f"--out {out}: a corrected copy is CSV or JSON Lines",
+            hint="name a file that ends in .csv or .jsonl",
+        )
+    if out.exists() and not journal_path(out).exists():
+        raise ConfigError(
+            f"{out} already exists, and is of no review", hint="name another file with --out"
+        )
     table = LabelledTable.read(data)
     votes = table.votes()
     output.note(f"ranking {len(votes):,} rows")

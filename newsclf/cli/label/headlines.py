@@ -66,8 +66,6 @@ def find_headlines(
     settings: Settings,
     file: Path | None,
     watch: WatchOptions,
-    *,
-    text_column: str | None,
 ) -> Headlines:
     """Read the headlines to label.
 
@@ -93,8 +91,8 @@ def find_headlines(
         if file == _STDIN:
             if sys.stdin.isatty():
                 output.note("type headlines, one per line; Ctrl-D ends")
-            return read_headlines(sys.stdin.buffer, text_column=text_column)
-        return read_headlines(file, text_column=text_column)
+            return read_headlines(sys.stdin.buffer, settings.data)
+        return read_headlines(file, settings.data)
     if file is not None:
         raise ConfigError(
             f"{file} and --from watch: headlines come from one of them",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from newsclf.common.settings import DataSettings
     from newsclf.data.examples import Example
     from newsclf.data.labelled import Vote
-    from newsclf.label.labelling import Task
+    from newsclf.label.labelling import Task, Votes
 
 _EXAMPLES = 6
 """Rows of the training part that a prompt shows with their label."""
@@ -122,7 +122,7 @@ def label(
     from newsclf.cli.label.scores import show_scores
     from newsclf.cli.label.worth_view import show_worth
     from newsclf.common.errors import ConfigError
-    from newsclf.common.settings import DataSettings
+    from newsclf.common.settings import ReadingSettings
     from newsclf.label.firewall import held_out_texts
     from newsclf.label.gate import check_gate, parse_gate
     from newsclf.label.gold import gold_source
@@ -131,10 +131,11 @@ def label(
         journal_path,
         make_task,
         votes_of_models,
+        votes_of_people,
         write_labels,
     )
     from newsclf.label.llm.prompt import make_prompt
-    from newsclf.label.review.journal import read_votes
+    from newsclf.label.review.journal import read_decisions
 
     if audit is not None:
         if file is not None or llm.llm or human.model is not None:
@@ -159,31 +160,37 @@ def label(
         _check_keyboard(output, file)
     gate = parse_gate(trust.gate or ["kappa=0.7"])
     settings = general.settings(data=reading.flags())
-    headlines = find_headlines(output, settings, file, watch, text_column=settings.data.text_column)
-    source = gold_source(DataSettings(source=trust.data))
+    headlines = find_headlines(output, settings, file, watch)
+    # How rows are read is of FILE; labels and parts are of --data, as `train --data` has them.
+    of_file = ReadingSettings().model_dump()
+    trusted = settings.data.model_copy(update={**of_file, "source": trust.data})
+    source = gold_source(trusted)
     examples = _examples(source.examples)
-    shown = [example.text for example in examples]
     task = make_task(
         headlines,
-        held_out=held_out_texts([DataSettings(source=trust.data)]),
+        held_out=held_out_texts([trusted]),
         gold=source,
         gold_share=trust.gold_share,
         seed=seed,
-        shown=shown,
+        shown=[example.text for example in examples],
     )
     _note_task(output, task)
     _check_same_headlines(output, out, task)
     out.parent.mkdir(parents=True, exist_ok=True)
     journal = journal_path(out)
-    read_votes(journal)  # says that it can't be read before anything is paid for
+
+    def by_people() -> Votes:
+        return votes_of_people(out, read_decisions(journal))
+
+    by_people()  # says that they can't be read before anything is paid for
     by_models: Mapping[str, Sequence[Vote]] = votes_of_models(out)
     if llm.llm:
         by_models = ask_models(output, task.mixed.texts, llm, make_prompt(examples), out)
     if human.human:
-        _review(output, task, joined(by_models, read_votes(journal)), human, journal, seed=seed)
+        _review(output, task, joined(by_models, by_people()), human, journal, seed=seed)
     if not llm.llm:  # a review takes hours, in which an LLM's run may have written its votes
         by_models = votes_of_models(out)
-    votes = joined(by_models, read_votes(journal))
+    votes = joined(by_models, by_people())
     found = write_labels(out, task, votes, gate=gate)
     show_scores(output, out, found)
     check_gate(found, out)
@@ -226,7 +233,8 @@ def _check_keyboard(output: Output, file: Path | None) -> None:
 def _examples(rows: Sequence[Example]) -> list[Example]:
     """Short rows of each class in turn: they cost least."""
     shortest = sorted(rows, key=lambda row: (len(row.text), row.text))
-    by_class = [[row for row in shortest if row.label_id == i] for i in range(len(LABELS))]
+    of_each = [[row for row in shortest if row.label_id == i] for i in range(len(LABELS))]
+    by_class = [rows for rows in of_each if rows]
     return [row for together in zip(*by_class, strict=False) for row in together][:_EXAMPLES]
 
 

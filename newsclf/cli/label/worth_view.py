@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from newsclf.cli.option_values import usd
+from newsclf.reporting.text import number
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -75,7 +76,9 @@ def sentences(found: Worth) -> list[str]:
 def _usd(value: float | None) -> str:
     """An amount, with as many places as a small one needs."""
     amount = value or 0.0
-    return f"${amount:.2f}" if amount == 0 or amount >= 1 else f"${amount:.2g}"
+    if amount == 0 or amount >= 1:
+        return f"${amount:.2f}"
+    return f"${number(amount, 2).rstrip('0').rstrip('.')}"
 
 
 def _cell(found: Interval) -> str:

@@ -20,6 +20,8 @@ _DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "pipe"}
 _ALIKE = 0.9
 """Share of sampled rows that must have as many fields as the first."""
 
+csv.field_size_limit(MAX_LINE_CHARACTERS)  # of all readers of this process
+
 
 class Lines:
     """Numbered lines with push-back."""
@@ -94,7 +96,6 @@ def read_delimited(
     Raises:
         ConfigError, DataError: see `find_header`.
     """
-    csv.field_size_limit(MAX_LINE_CHARACTERS)
     stated = _excel_line(lines)
     sample = lines.peek(1 if once else _SAMPLE_LINES)
     delimiter = reading.delimiter or stated or guess_delimiter(sample, usual)

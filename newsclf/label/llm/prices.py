@@ -58,10 +58,6 @@ class Price:
         tokens = usage.input_tokens * self.input_usd + usage.output_tokens * self.output_usd
         return tokens / _MILLION
 
-    def estimate(self, message: Message) -> Decimal:
-        """Likely cost of a request, in USD, from its size."""
-        return self.of(estimated_usage(message))
-
     def most(self, message: Message, sampling: Sampling) -> Decimal:
         """What a request can cost at most, in USD.
 

@@ -26,7 +26,8 @@ from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.label.gold import gold_path
 from tests.conftest import Cli
-from tests.support.builders import write_csv
+from tests.support.builders import sample_rows, write_csv
+from tests.support.labelled_builders import row_of, write_labelled_file
 from tests.support.llmserver import Deed, Llm, always, llm_server
 from tests.support.newsrecord import HOUR, Feeds, item
 from tests.support.terminal import opened
@@ -288,6 +289,19 @@ def test_no_headline_drives_the_terminal_or_the_prompt(
     assert not {"\x07", "\u202e"} & {*result.out, *result.err}
 
 
+def test_what_a_server_does_not_report_is_said_to_cost_something(
+    newsclf: Cli, headlines: Path, truth: dict[str, str]
+) -> None:
+    with serving(Llm(truth, script=always("no usage"))) as llm:
+        result = newsclf(*asked(llm, headlines))
+
+    assert result.exit_code == 0, result.err
+    assert re.search(
+        r"votes for \$0\.0000, and at most \$0\.\d{4} more, which the server did not report",
+        result.err,
+    )
+
+
 def test_every_row_is_ranked_by_doubt(newsclf: Cli, truth: dict[str, str], trained: Path) -> None:
     learnt = {row.text for row in load_data(DataSettings(source="sample")).examples}
     headlines = written([text for text in truth if text not in learnt][:HEADLINES])
@@ -303,6 +317,57 @@ def test_every_row_is_ranked_by_doubt(newsclf: Cli, truth: dict[str, str], train
     labels = {row.text: row.label for row in read_labelled(Path("labelled.jsonl"))}
     assert {row["headline"]: row["label"] for row in ranked} == labels
     assert all(row["suggested"] != row["label"] for row in ranked)
+
+
+def test_rows_without_a_label_are_not_ranked(newsclf: Cli, trained: Path) -> None:
+    known = {row.text for row in load_data(DataSettings(source="sample")).examples}
+    settings = DataSettings(source="headlines")
+    rows = [
+        row_of(each.text, LABELS[each.label_id])
+        for each in split(load_data(settings), settings).train
+        if each.text not in known
+    ]
+    undecided = row_of("A headline on which nothing was decided", None)
+    write_labelled_file(Path("labelled.jsonl"), [undecided, *rows[:HEADLINES]])
+
+    base = ["--base", trained / "model"]
+    result = newsclf("label", "--audit", "labelled.jsonl", *base, "--json")
+
+    assert result.exit_code == 0, result.err
+    assert "1 row has no label, and no place in the ranking" in result.err
+    ranked = sorted(row["row"] for row in json.loads(result.out))
+    assert ranked == [*range(2, HEADLINES + 2)]
+
+
+def test_labels_and_parts_of_the_data_are_those_of_a_training(
+    newsclf: Cli, truth: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = {"negative": "down", "neutral": "flat", "positive": "up"}
+    own = [(text, theirs[label]) for text, label in sample_rows()[:150]]
+    write_csv(Path("own.csv"), [("text", "label"), *own])
+    taken = {text for text, _ in own}
+    texts = [text for text in truth if text.isascii() and text not in taken][:HEADLINES]
+    with Path("news.csv").open("w", encoding="cp1251", newline="") as file:
+        csv.writer(file).writerows([["headline"], *([text] for text in texts), ["Акции растут"]])
+    labels = [f"--label={each}={ours}" for ours, each in theirs.items()]
+    monkeypatch.setenv("NEWSCLF_DATA_SPLIT_SEED", "1")
+    with serving(Llm(truth)) as llm:
+        result = newsclf(
+            *asked(llm, "news.csv", "--encoding", "cp1251", "--data", "own.csv", *labels),
+            "--gate",
+            "kappa=0",
+        )
+
+    assert result.exit_code == 0, result.err
+    settings = DataSettings(
+        source="own.csv", split_seed=1, labels={each: ours for ours, each in theirs.items()}
+    )
+    parts = split(load_data(settings), settings)
+    held_out = {row.text for row in (*parts.validation, *parts.test)}
+    lines = gold_path(Path("labelled.jsonl")).read_text(encoding="utf-8").splitlines()
+    gold = [json.loads(line)["text"] for line in lines]
+    assert gold
+    assert not held_out & {*gold, *(done.text for done in llm.done)}
 
 
 def test_a_table_with_columns_of_its_own_is_audited(

@@ -23,7 +23,7 @@ from newsclf.label.review.journal import read_votes
 from newsclf.label.votes import labelled_row
 from newsclf.training.base import MINILM_PACKAGE
 from tests.conftest import Cli
-from tests.support.builders import REAL_PHRASEBANK, needs_phrasebank
+from tests.support.builders import REAL_PHRASEBANK, needs_phrasebank, sample_rows, write_csv
 from tests.support.labelled_builders import votes_of
 from tests.support.terminal import opened
 
@@ -120,6 +120,22 @@ def test_review_of_the_first_quarter_brings_a_refused_file_over_its_gate(
     assert still_wrong == (wrong & rows.keys()) - reviewed.keys()
     taken = newsclf(*train)
     assert taken.exit_code == 0, taken.err
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [("c.parquet", "a corrected copy is CSV or JSON Lines"), ("other.csv", "is of no review")],
+)
+def test_a_corrected_copy_takes_no_other_file_s_place(newsclf: Cli, out: str, said: str) -> None:
+    write_csv(Path("news.csv"), [("text", "label"), *sample_rows()])
+    Path("other.csv").write_text("mine", encoding="utf-8")
+    review = ("--human", "ana", "--page", "--out", out)
+
+    result = newsclf("label", "--audit", "news.csv", *review)
+
+    assert (result.exit_code, said in result.err) == (2, True)
+    assert Path("other.csv").read_text(encoding="utf-8") == "mine"
+    assert not Path("c.parquet").exists()
 
 
 def test_review_of_any_labelled_file_makes_a_corrected_copy(trained: Path, tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def test_gain_and_cost_are_told_in_words() -> None:
     assert gain == f"{more} would raise accuracy by about 1.2 points (95 %: 0.4\u20132.1)."
     assert unknown == f"It can't be told what {more} would bring to macro-F1: it may be chance."
     assert cost == "They would cost $0.3, at $0.0003 each."
+    *_, small, _ = sentences(worth_of(cost_usd=0.07, cost_per_label_usd=0.00007))
+    assert small == "They would cost $0.07, at $0.00007 each."
 
 
 def test_a_cost_that_is_not_known_is_not_made_up() -> None:

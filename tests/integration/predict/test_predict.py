@@ -217,6 +217,11 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
             2,
             "it already has a column 'predicted_label'",
         ),
+        (
+            ["--input", "later.jsonl", "--output", "o.jsonl"],
+            2,
+            "later.jsonl, line 2: it already has a column 'predicted_label'",
+        ),
         (["Profit rose", "--model", "nowhere"], 3, "nowhere: not a model directory"),
         (["Profit rose", "--min-confidence", "60"], 2, "a number above 0 and at most 1"),
         (["Profit rose", "--min-confidence", "nan"], 2, "a number above 0 and at most 1"),
@@ -253,6 +258,8 @@ def test_what_predict_says_when_it_cannot(
     write_csv(Path("in.csv"), [("text",), ("Profit rose",)])
     write_csv(Path("scored.csv"), [("text", "predicted_label"), ("Profit rose", "positive")])
     write_csv(Path("flagged.csv"), [("text", "uncertain"), ("Profit rose", "no")])
+    lines = [{"text": "Profit rose"}, {"text": "Profit fell", "predicted_label": "mine"}]
+    Path("later.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     Path("empty.csv").touch()
     Path("there.csv").write_text("mine", encoding="utf-8")
 

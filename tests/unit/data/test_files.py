@@ -10,6 +10,8 @@ import io
 import json
 import lzma
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -703,3 +705,17 @@ def test_a_binary_file_is_not_a_text(tmp_path: Path, content: bytes) -> None:
         list(read_records(path))
 
     assert "encoding" not in (caught.value.hint or "")
+
+
+def test_a_long_first_line_of_a_text_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("word " * 40_000 + "\nSales fall\n", encoding="utf-8")
+    # In a process of its own: Python's limit on fields holds for a whole one.
+    code = f"""
+from pathlib import Path
+from newsclf.data.records import open_records
+print(len(list(open_records(Path({str(path)!r})))))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "2\n"

@@ -13,10 +13,10 @@ import pytest
 import newsclf
 from newsclf.common.settings import DataSettings
 from newsclf.contract.labels import LABELS
-from newsclf.data import phrasebank
+from newsclf.data import headlines, phrasebank
 from newsclf.data.examples import Example, normalised
 from newsclf.data.overlap import overlap
-from newsclf.data.sources import load_data
+from newsclf.data.sources import load_data, load_texts
 from newsclf.data.split import split
 from tests.support.builders import REAL_PHRASEBANK, needs_phrasebank, sample_rows, write_csv
 
@@ -139,6 +139,27 @@ def test_it_is_added_to_another_source_whose_parts_stay(tmp_path: Path) -> None:
     for part in ("train", "validation", "test"):
         together = _texts(getattr(own, part)) | _texts(getattr(corpus, part))
         assert _texts(getattr(both, part)) == together
+
+
+def test_as_the_test_part_of_other_data_its_own_test_part_is_taken(
+    tmp_path: Path, rows: list[dict[str, str]]
+) -> None:
+    path = write_csv(tmp_path / "own.csv", [("text", "label"), *sample_rows()])
+    data = load_data(DataSettings(source=str(path), validation="headlines", test="headlines"))
+
+    for part, found in (("validation", data.validation), ("test", data.test)):
+        expected = {r["text"] for r in rows if r["part"] == part and r["agreement"] == "100"}
+        assert _texts(found) == expected
+
+
+def test_a_licence_that_is_not_known_is_not_stated(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "own.csv", [("text", "label"), *sample_rows()])
+    both = load_data(DataSettings(source=f"{path}+headlines"))
+    assert both.licence == "not stated; Apache-2.0"
+
+
+def test_all_of_its_texts_are_read_where_labels_do_not_matter() -> None:
+    assert set(load_texts(DataSettings(source="headlines")).texts) == headlines.texts()
 
 
 def _texts(examples: object) -> set[str]:

@@ -28,6 +28,15 @@ def test_objects_in_a_cell_are_json(tmp_path: Path, suffix: str, delimiter: str)
     assert row["id"] == "7"
 
 
+def test_numbers_that_json_does_not_have_are_null(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with open_sink(path) as write:
+        write([{"x": float("nan"), "y": [float("inf"), 1.5], "z": {"a": -float("inf")}}])
+
+    row = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    assert row == {"x": None, "y": [None, 1.5], "z": {"a": None}}
+
+
 def test_parquet_asks_for_pyarrow_and_not_for_all_that_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

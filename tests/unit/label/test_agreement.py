@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from itertools import permutations
 from typing import get_args
@@ -41,6 +42,18 @@ def test_alpha_of_four_observers_with_gaps_is_as_krippendorff_computes_it() -> N
     assert found is not None
     assert found.value == pytest.approx(0.743, abs=0.0005)
     assert 0 < found.low < found.value < found.high <= 1
+
+
+def test_alpha_of_many_headlines_takes_little_memory() -> None:
+    units = [["positive", "positive"] if i % 10 else ["positive", "neutral"] for i in range(20_000)]
+    tracemalloc.start()
+    found = krippendorff_alpha(units)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found is not None
+    assert found.low < found.value < found.high
+    assert peak_bytes < 50e6
 
 
 def plain_alpha(units: Sequence[Sequence[str]]) -> float | None:

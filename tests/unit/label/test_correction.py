@@ -13,7 +13,9 @@ from newsclf.data.labelled import LabelledRow, Vote, read_audit, read_labelled
 from newsclf.data.sources import load_data
 from newsclf.label.correction import LabelledTable, MeasuredFile, is_measured, write_corrected
 from newsclf.label.gold import GoldRow
-from newsclf.label.labelling import write_measured
+from newsclf.label.labelling import votes_of_people, write_measured
+from newsclf.label.review.journal import Decision
+from newsclf.label.votes import labelled_row
 from tests.support.labelled_builders import NOON, row_of, votes_of
 
 TEXTS = ("Acme's profit rose", 'Globex, "the firm",\nfell', "=HYPERLINK(1)\u202e", "Meeting in May")
@@ -58,6 +60,23 @@ def test_a_file_that_changes_during_its_review_is_not_written_over(tmp_path: Pat
 
     assert len(list(read_labelled(path))) == 2
     assert read_audit(path).rows == 2
+
+
+def test_votes_of_people_outlive_the_journal_that_is_gone_and_not_an_undo(tmp_path: Path) -> None:
+    path = tmp_path / "labelled.jsonl"
+    measured(path, [labelled_row(TEXTS[0], (*votes_of("neutral"), person("positive")))])
+    of_ana = {"session": "1", "annotator": "ana", "text": TEXTS[0], "at": NOON}
+    given, undone = (
+        Decision.model_validate(of_ana | more)
+        for more in (
+            {"id": "1", "action": "label", "label": "positive"},
+            {"id": "2", "action": "undo", "undone": "1"},
+        )
+    )
+
+    assert votes_of_people(path, []) == {TEXTS[0]: (person("positive"),)}
+    assert votes_of_people(path, [given]) == {TEXTS[0]: (person("positive"),)}
+    assert votes_of_people(path, [given, undone]) == {}
 
 
 @pytest.mark.parametrize("ending", ["audit", "gold"])

@@ -12,6 +12,7 @@ from newsclf.common.settings import DataSettings
 from newsclf.data.labelled import Label, Vote, write_labelled
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
+from newsclf.label.gold import GoldRow, write_gold
 from newsclf.label.power_law import extrapolate
 from newsclf.label.votes import labelled_row
 from newsclf.label.worth import learning_curve, read_labels, summarised
@@ -109,6 +110,11 @@ def test_all_rows_of_a_labelled_file_are_used_and_their_cost_is_known(tmp_path: 
     assert len(labels.examples) == 119
     assert labels.held_out == 0
     assert labels.cost_per_label_usd == pytest.approx((119 * 0.002 + 0.002) / 119)
+
+    hidden = Vote(annotator="llm", kind="llm", label="neutral", at=NOON, cost_usd=0.1)
+    write_gold(path, [GoldRow(text="hidden", known="neutral", votes=(hidden,))])
+    with_hidden = read_labels(DataSettings(source=str(path)))
+    assert with_hidden.cost_per_label_usd == pytest.approx((119 * 0.002 + 0.002 + 0.1) / 119)
 
 
 def test_too_few_labels_are_an_error(tmp_path: Path) -> None:
