@@ -9,6 +9,7 @@ it is, and so is the time that work takes.
 from __future__ import annotations
 
 import selectors
+import signal
 import sys
 import time
 
@@ -18,6 +19,7 @@ _select = selectors.DefaultSelector.select
 
 def main() -> None:
     """Change the clock, then run the command line."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell puts aside
     speed = float(sys.argv.pop(1))
 
     def monotonic() -> float:

@@ -46,8 +46,8 @@ contact = "test@example.com"
 [signals]
 bar_s = 2
 [alerts]
-enter = 0.02
-leave = 0.01
+enter = 0.001
+leave = 0.0005
 cool_down_s = 0
 min_events = 1
 [delivery]
