@@ -87,8 +87,8 @@ test-browser: $(INSTALLED) ## Open the reports and the page of watch in Chromium
 test-terminal: $(INSTALLED) ## Drive reviews in tmux, which must be installed.
 	$(BIN)/python -m pytest tests/e2e/terminal
 
-test-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Test the archive under SageMaker's own toolkit and Java.
-	$(BIN)/python -m pytest tests/e2e/dlc
+test-dlc: $(INSTALLED) $(DLC_INSTALLED) ## Test the archive under SageMaker's own toolkit and Java; ARGS="--model DIR".
+	$(BIN)/python -m pytest tests/e2e/dlc $(ARGS)
 
 docs: $(INSTALLED) $(DOCS_INSTALLED) ## Write the command reference, and build the pages into site/.
 	$(BIN)/python docs/command_reference.py

@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,8 @@ def main() -> None:
         if asked.train:
             _train_students(asked)
         _measure(asked)
-    sys.stdout.write(table(read_record()))
+    record = read_record()
+    sys.stdout.write(f"{short_table(record)}\n{table(record)}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -336,46 +337,58 @@ def _append(line: Line) -> None:
 
 
 def table(record: Sequence[Line]) -> str:
-    """The README's table in Markdown, one for each machine: means over seeds ± their deviation."""
+    """The table of docs/loadtest.md in Markdown, one for each machine: means ± their deviation."""
+    return _tables(record, _COLUMNS)
+
+
+def short_table(record: Sequence[Line]) -> str:
+    """The README's table: what people ask for first."""
+    return _tables(record, _SHORT_COLUMNS)
+
+
+_Columns = Mapping[str, Callable[[Sequence[Line], float | None], str]]
+"""Cells by the heads of their columns, of a model's lines and the reference stack's speed."""
+_COLUMNS: _Columns = {
+    "seeds": lambda lines, _: str(len({line.seed for line in lines} - {None}) or "–"),
+    "accuracy": lambda lines, _: _cell([line.accuracy for line in lines], 100, 2, " %"),
+    "macro-F1": lambda lines, _: _cell([line.macro_f1 for line in lines], 100, 2, " %"),
+    "unseen macro-F1": lambda lines, _: _cell([line.unseen_macro_f1 for line in lines], 1, 3),
+    "requests/s per core": lambda lines, _: _cell([line.per_core_per_s for line in lines], 1, 0),
+    "× reference": lambda lines, reference_per_s: _cell(
+        [reference_per_s and line.per_core_per_s / reference_per_s for line in lines], 1, 1
+    ),
+    "p95, ms": lambda lines, _: _cell([line.p95_ms for line in lines], 1, 1),
+    "start-up, s": lambda lines, _: _cell([line.start_up_s for line in lines], 1, 1),
+    "MB": lambda lines, _: _cell([line.megabytes for line in lines], 1, 1),
+    "$ per million": lambda lines, _: _cell([line.usd_per_million for line in lines], 1, 3),
+}
+_SHORT_COLUMNS: _Columns = {
+    name: _COLUMNS[name]
+    for name in ("seeds", "accuracy", "requests/s per core", "× reference", "MB", "$ per million")
+}
+
+
+def _tables(record: Sequence[Line], columns: _Columns) -> str:
     return "\n".join(
-        _table_of([line for line in record if line.machine == machine], machine)
+        _table_of([line for line in record if line.machine == machine], machine, columns)
         for machine in dict.fromkeys(line.machine for line in record)
     )
 
 
-def _table_of(record: Sequence[Line], machine: str) -> str:
-    instance = record[0].instance
-    heads = ["model", "seeds", "accuracy", "macro-F1", "unseen macro-F1", "requests/s per core"]
-    heads += ["× reference", "p95, ms", "start-up, s", "MB", f"$ per million as {instance}"]
+def _table_of(record: Sequence[Line], machine: str, columns: _Columns) -> str:
     names = dict.fromkeys((REFERENCE, DISTILBERT, MINILM, *(line.model for line in record)))
     of_model = {name: [line for line in record if line.model == name] for name in names}
-    reference = [line.per_core_per_s for line in of_model[REFERENCE]]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
-    for name, found in of_model.items():
-        if not found:
-            continue
-        seeds = len({line.seed for line in found if line.seed is not None})
-        rates = [line.per_core_per_s for line in found]
-        factor = [rate / reference[-1] for rate in rates] if reference else []
-        lines.append(
-            [
-                name,
-                str(seeds or "–"),
-                _cell([line.accuracy for line in found], 100, 2, " %"),
-                _cell([line.macro_f1 for line in found], 100, 2, " %"),
-                _cell([line.unseen_macro_f1 for line in found], 1, 3),
-                _cell(rates, 1, 0),
-                _cell(factor, 1, 1),
-                _cell([line.p95_ms for line in found], 1, 1),
-                _cell([line.start_up_s for line in found], 1, 1),
-                _cell([line.megabytes for line in found], 1, 1),
-                _cell([line.usd_per_million for line in found], 1, 3),
-            ]
-        )
+    reference_per_s = next((line.per_core_per_s for line in of_model[REFERENCE][-1:]), None)
+    rows = [["model", *columns], ["---", *["---:"] * len(columns)]]
+    rows += [
+        [name, *(cell(lines, reference_per_s) for cell in columns.values())]
+        for name, lines in of_model.items()
+        if lines
+    ]
     days = sorted({line.date for line in record})
     measured = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    rows = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return f"{machine}, {measured}:\n\n{rows}"
+    text = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return f"{machine}, {measured}, priced as {record[0].instance}:\n\n{text}"
 
 
 def _cell(values: Sequence[float | None], unit: float, decimals: int, after: str = "") -> str:

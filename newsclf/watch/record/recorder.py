@@ -18,7 +18,7 @@ from newsclf.watch.record.assign import Assigner, NewRows, Row
 from newsclf.watch.record.identity import keys_of, story_text
 from newsclf.watch.record.known import look_up
 from newsclf.watch.record.near import WINDOW_S, RecentHeadlines
-from newsclf.watch.record.redaction import Redaction
+from newsclf.watch.record.redaction import RecordRedaction
 from newsclf.watch.record.rows import Alert, Delivery, Fetch, Score, Signal
 from newsclf.watch.record.storage.address import DatabaseUrl, Place
 from newsclf.watch.record.storage.database import open_to_write
@@ -101,7 +101,7 @@ class Recorder:
         """
         self.place = place
         passwords = place.passwords if isinstance(place, DatabaseUrl) else ()
-        self._redaction = Redaction((*secrets, *passwords))
+        self._redaction = RecordRedaction((*secrets, *passwords))
         self._thread_lock = Lock()
         self._ids: dict[str, int] = {}
         self._known_at = 0

@@ -18,7 +18,7 @@ SHORTEST_SECRET = 8
 words."""
 
 
-class Redaction:
+class RecordRedaction:
     """Replaces secrets, as they are and as URLs and JSON write them, in whatever is recorded.
 
     Some vendors repeat the key of a request in their error message.

@@ -14,13 +14,27 @@ import pytest
 from tests.e2e.dlc.toolkit import PYTHON
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--model", type=Path, help="model directory to test instead of a tiny one")
+
+
 @pytest.fixture(scope="session")
-def archive(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(request: pytest.FixtureRequest) -> Path:
+    """The model directory that is tested."""
+    named: Path | None = request.config.getoption("--model", default=None)
+    if named is not None:
+        return named
+    trained: Path = request.getfixturevalue("trained")
+    return trained / "model"
+
+
+@pytest.fixture(scope="session")
+def archive(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made by the real command, of the real wheels; those stay in `.venv-dlc/wheels`."""
     out = tmp_path_factory.mktemp("archive") / "model.tar.gz"
     command: list[str | Path] = [
         "package",
-        trained / "model",
+        model,
         "--out",
         out,
         "--state-dir",

@@ -59,10 +59,10 @@ def test_it_starts_without_pip_and_leaves_the_container_s_packages_alone(
     assert {name: installed[name].partition("+")[0] for name in before} == before
 
 
-def test_answers_are_those_of_our_server_and_engine(toolkit: Toolkit, trained: Path) -> None:
+def test_answers_are_those_of_our_server_and_engine(toolkit: Toolkit, model: Path) -> None:
     texts = [text for text, _ in sample_rows()[:200]]
-    engine = Engine(trained / "model")
-    with serving(trained / "model", "--workers", "2") as server:
+    engine = Engine(model)
+    with serving(model, "--workers", "2") as server:
         for inputs in (texts, texts[:1], *texts[:20], "Ä – “€” \0", "long " * 100_000):
             body = {"inputs": inputs}
             answer = toolkit.post(body)

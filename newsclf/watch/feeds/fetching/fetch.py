@@ -38,7 +38,7 @@ from newsclf.watch.feeds.fetching.connections import (
     Resolver,
 )
 from newsclf.watch.feeds.fetching.decoding import ACCEPTED, Decoder, TooLargeError, UndecodableError
-from newsclf.watch.feeds.fetching.redaction import Redaction
+from newsclf.watch.feeds.fetching.redaction import RequestRedaction
 from newsclf.watch.feeds.fetching.robots import AGENT, Robots
 from newsclf.watch.feeds.outcome import Outcome
 
@@ -360,7 +360,7 @@ class _Visit:
         self.request = request
         given = _parsed(request.url)
         self.url = given.copy_with(userinfo=b"")
-        self.redact = Redaction((*request.secrets, given.password))
+        self.redact = RequestRedaction((*request.secrets, given.password))
         self.status: int | None = None
         self.all_headers: dict[str, str] = {}
         self.body = b""

@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 _HIDDEN = "***"
 
 
-class Redaction:
+class RequestRedaction:
     """Replaces the secrets of a request by asterisks, in each form that a URL gives them."""
 
     def __init__(self, secrets: tuple[str, ...]) -> None:

@@ -24,7 +24,7 @@ from newsclf.watch.feeds.documents.vendors import (
     request,
     vendor_names,
 )
-from newsclf.watch.feeds.fetching.redaction import Redaction
+from newsclf.watch.feeds.fetching.redaction import RequestRedaction
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.item import Item
 
@@ -374,7 +374,7 @@ def test_a_key_goes_where_the_vendor_wants_it_and_is_shown_nowhere(name: str) ->
     vendor = load_vendor(name)
     found = request(vendor, WANTED, key=KEY)
     assert "s3cret" not in repr(found)
-    assert "s3cret" not in Redaction(found.secrets)(found.url)
+    assert "s3cret" not in RequestRedaction(found.secrets)(found.url)
     if vendor.key is None:
         assert found.secrets == ()
         return
