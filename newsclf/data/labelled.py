@@ -157,7 +157,7 @@ def read_if_labelled(path: Path) -> list[LabelledRow] | None:
     """The rows of a file of `newsclf label`; None for other data.
 
     Raises:
-        DataError: A row behind the first is no such row.
+        DataError: A row after the first is not a row of a labelled file.
     """
     if not path.is_file():
         return None

@@ -158,7 +158,7 @@ _SINKS: dict[str, Callable[..., AbstractContextManager[Write]]] = {
 
 
 def _finite(value: object) -> object:
-    """A value as JSON can hold it: numbers that are none, or infinite, are null."""
+    """A value as JSON can hold it: NaN and infinities become null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -168,4 +168,6 @@ def _finite(value: object) -> object:
 
 def _cell(value: object) -> object:
     """A value as CSV shows it: objects, lists and truth as JSON, not as Python writes them."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
+    if isinstance(value, dict | list | bool):
+        return json.dumps(_finite(value), ensure_ascii=False)
+    return value

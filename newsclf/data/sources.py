@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Literal, NamedTuple
 
-from newsclf.common.errors import DataError
+from newsclf.common.errors import DataError, DownloadError
 from newsclf.common.settings import DataSettings
 from newsclf.common.suggestions import did_you_mean
 from newsclf.data import headlines, hub, phrasebank, table
@@ -178,7 +178,7 @@ def is_training_data(
         return data.digest == digest
     try:
         return load_data(_with_source(settings, source)).digest == digest
-    except DataError:
+    except (DataError, DownloadError):
         return False
 
 

@@ -23,6 +23,8 @@ class Hosting:
     """`ml.c5.large`, `serverless` or `local`."""
     region: str | None = None
     instance_count: int = 1
+    is_counted: bool = True
+    """False: AWS did not tell, and the count is what was desired."""
     usd_per_hour: float = 0.0
     """Price of all instances together."""
     figures: ReadFigures | None = None

@@ -147,7 +147,9 @@ def load_other(data: DataSettings, card: ModelCard) -> LabelledData:
     Raises:
         DataError, DownloadError: as `load_data`.
     """
-    settings, notes = with_known_columns(data, card), []
+    own_parts = {"validation": None, "test": None}  # of a training, as a configuration has them
+    settings = with_known_columns(data, card).model_copy(update=own_parts)
+    notes: list[str] = []
     while True:
         try:
             labelled = load_data(settings)

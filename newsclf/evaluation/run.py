@@ -203,8 +203,8 @@ def _data_remarks(rows: Rows, card: ModelCard) -> list[str]:
     if rows.labelled.name.startswith(phrasebank.NAME):
         catalogue = read_catalogue()
         found += [
-            f"The base model {base} was trained on {phrasebank.NAME}, these rows included: the"
-            " scores are too high."
+            f"{base}, the base of the model or of its teacher, was trained on {phrasebank.NAME},"
+            " these rows included: the scores are too high."
             for base in dict.fromkeys(card.bases)
             if catalogue.has_seen(base, "phrasebank")
         ]

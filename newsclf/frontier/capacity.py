@@ -47,6 +47,8 @@ class CapacityOption(StrictRecord):
     accuracy: float | None
     """On the rows of the frontier; None: not measured there."""
     instance: str
+    region: str
+    """AWS region of its price."""
     measured_on: str
     source: str
     """File with the measurement."""
@@ -298,6 +300,7 @@ class _Planner:
                 model_digest=measured.digest,
                 accuracy=known[0].quality.accuracy.value if known else None,
                 instance=measured.instance,
+                region=measured.region,
                 measured_on=measured.on,
                 source=str(measured.source),
                 rate_per_instance_s=evidence.rate_per_s,

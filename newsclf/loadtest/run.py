@@ -163,8 +163,9 @@ def _instances(run: Run, request: LoadtestRequest) -> dict[str, object]:
     """How many instances there were at most, and whether autoscaling changed their number."""
     counts = {run.instance_count}
     for subject in request.subjects.found:
-        if subject.count_instances is not None:
-            counts |= {subject.hosting.instance_count, subject.count_instances()}
+        if subject.hosted_now is not None:
+            looks = (subject.hosting, subject.hosted_now())
+            counts |= {each.instance_count for each in looks if each.is_counted}
     return {"instance_count": max(counts), "rescaled": run.rescaled or len(counts) > 1}
 
 

@@ -80,8 +80,8 @@ class Subject:
     """Whether it runs on this machine."""
     open: Callable[[], AbstractContextManager[Address]]
     """Deploys it, if need be, and removes what it has deployed."""
-    count_instances: Callable[[], int] | None = None
-    """Counts its instances again; None where their number is fixed."""
+    hosted_now: Callable[[], Hosting] | None = None
+    """Looks again at what serves it; None where that can't change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _deployed(request: SubjectRequest, deployment: Deployment) -> Subject:
         model_digest=deployment.model_digest,
         shares_host=hosting.kind == "local",
         open=lambda: nullcontext(address),
-        count_instances=lambda: target.hosting(deployment, direct=direct).instance_count,
+        hosted_now=lambda: target.hosting(deployment, direct=direct),
     )
 
 

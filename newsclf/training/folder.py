@@ -112,16 +112,17 @@ def interrupted_request(model: Path, *, device: Device | None = None) -> TrainRe
 def check_target(request: TrainRequest, target: Path, work: Path, *, resume: bool) -> None:
     """Raise ConfigError if the model directory or an interrupted run is in the way."""
     model = request.settings.model
+    other = "move it, and resume again" if resume else "name another with --out"
     if target.exists():
         if not any((target / name).is_file() for name in (CARD_FILE, SEEDS_FILE)):
             raise ConfigError(
                 f"{model} is not a model directory, and will not be replaced",
-                hint="name another with --out",
+                hint=other,
             )
         if not request.overwrite:
             raise ConfigError(
                 f"{model} already exists",
-                hint="add --overwrite to replace it, or name another with --out",
+                hint=f"add --overwrite to replace it, or {other}",
             )
         _check_ownership(model, shared=True)  # a group may work on the model
     _check_ownership(work)

@@ -162,7 +162,8 @@ def train(
     from newsclf.training.rehearsal import fastest_compute, rehearse
 
     candidates(settings.train)  # before anything is downloaded
-    base = copies.base or resolve_base(settings.train.base, revision=settings.train.revision)
+    revision = request.base_revision or settings.train.revision
+    base = copies.base or resolve_base(settings.train.base, revision=revision)
     if request.base_revision not in (None, base.revision):
         raise ModelError(
             f"{base.name}: the base has changed since the run was interrupted",

@@ -19,7 +19,7 @@ _select = selectors.DefaultSelector.select
 
 def main() -> None:
     """Change the clock, then run the command line."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell puts aside
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     speed = float(sys.argv.pop(1))
 
     def monotonic() -> float:

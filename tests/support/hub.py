@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ class Hub:
     """`models/<id>` or `datasets/<id>` → folder."""
     url: str = ""
     requests: list[str] = field(default_factory=list)
+    commit: str = COMMIT
+    """The newest of each repository; all have the same files."""
 
 
 @contextmanager
@@ -75,7 +78,9 @@ def _respond(hub: Hub, path: str) -> tuple[int, bytes, dict[str, str]]:
     for name, folder in hub.repositories.items():
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         if path.startswith(f"/api/{name}/revision/"):
-            return _json({"id": name.partition("/")[2], "sha": COMMIT})
+            asked = path.rpartition("/")[2]
+            sha = asked if re.fullmatch("[0-9a-f]{40}", asked) else hub.commit
+            return _json({"id": name.partition("/")[2], "sha": sha})
         if path.startswith(f"/api/{name}/tree/"):
             return _json(
                 [
@@ -91,10 +96,12 @@ def _respond(hub: Hub, path: str) -> tuple[int, bytes, dict[str, str]]:
         # Models live at the root, data sets under /datasets.
         prefix = f"/{name.removeprefix('models/')}/resolve/"
         if path.startswith(prefix):
-            file = folder / path.removeprefix(prefix).partition("/")[2]
+            asked, _, rest = path.removeprefix(prefix).partition("/")
+            of_commit = {"X-Repo-Commit": asked if asked != "main" else hub.commit}
+            file = folder / rest
             if file.is_file():
                 body = file.read_bytes()
                 etag = hashlib.sha256(body).hexdigest()
-                return 200, body, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}
-            return 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}
+                return 200, body, {"ETag": f'"{etag}"', **of_commit}
+            return 404, b"", {"X-Error-Code": "EntryNotFound", **of_commit}
     return 404, b"", {"X-Error-Code": "RepoNotFound"}

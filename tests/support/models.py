@@ -138,4 +138,4 @@ def _train(folder: Path) -> None:
     config = trained / "tiny.toml"
     config.write_text(tiny_settings(base), encoding="utf-8")
     settings = load_settings(config, environ={}, flags={"model": trained / "model"})
-    train(TrainRequest(settings=settings), Unwatched())
+    train(TrainRequest(settings=settings), Unwatched()).check_int8()

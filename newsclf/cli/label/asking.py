@@ -15,6 +15,7 @@ import typer
 from newsclf.cli.option_values import usd
 from newsclf.cli.options import ProfileOpt, RegionOpt
 from newsclf.cli.signals import run_async
+from newsclf.data.examples import counted
 
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
@@ -156,8 +157,8 @@ def ask_models(
     with Journal(out.with_name(f"{out.name}.answers")) as journal:
         if journal.damaged_lines:
             output.note(
-                f"{journal.damaged_lines:,} damaged lines of the answers' journal are left out;"
-                " what they cost does not count towards --max-cost"
+                f"{counted(journal.damaged_lines, 'damaged line', 'damaged lines')} of"
+                f" {journal.path.name} left out; answers in them are asked for again"
             )
         expected = estimate(texts, annotators, prompt, settings, journal)
         output.note(_plan(expected))

@@ -128,7 +128,8 @@ def _review_table(
         )
     if out.exists() and not journal_path(out).exists():
         raise ConfigError(
-            f"{out} already exists, and is of no review", hint="name another file with --out"
+            f"{out} already exists and was not written by a review",
+            hint="name another file with --out",
         )
     table = LabelledTable.read(data)
     votes = table.votes()

@@ -161,9 +161,13 @@ def label(
     gate = parse_gate(trust.gate or ["kappa=0.7"])
     settings = general.settings(data=reading.flags())
     headlines = find_headlines(output, settings, file, watch)
-    # How rows are read is of FILE; labels and parts are of --data, as `train --data` has them.
-    of_file = ReadingSettings().model_dump()
-    trusted = settings.data.model_copy(update={**of_file, "source": trust.data})
+    # The options of reading rows are of FILE; those of labels are of --data, as of `train --data`.
+    of_labels = {
+        name: value
+        for name, value in reading.flags().items()
+        if name not in ReadingSettings.model_fields
+    }
+    trusted = general.settings(data={**of_labels, "source": trust.data}).data
     source = gold_source(trusted)
     examples = _examples(source.examples)
     task = make_task(

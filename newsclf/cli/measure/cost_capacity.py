@@ -47,9 +47,10 @@ def show_capacity(output: Output, request: CapacityRequest) -> None:
     )
     objective = objective_words(plan.objectives)
     title = f"{amount(plan.rate_per_s)} requests/s at the peak within {objective}, {plan.region}"
-    columns = ["model", "instance", "accuracy", "rate/s each", "instances", "$/month", "hosting"]
+    columns = ["model", "instance", "region", "accuracy", "rate/s each", "instances"]
     rows = [_cells(each) for each in plan.options[:_SHOWN]]
-    output.show(output.table(title, columns, rows, optional=["hosting", "accuracy"]), "")
+    optional = ["hosting", "region", "accuracy"]
+    output.show(output.table(title, [*columns, "$/month", "hosting"], rows, optional=optional), "")
     for word, option in (("best", best), ("runner-up", runner_up)):
         if option is not None:
             output.show(f"{word}: {_sentence(option)}")
@@ -80,6 +81,7 @@ def _cells(option: CapacityOption) -> Sequence[str]:
     return [
         f"{option.model}{mark}",
         option.instance,
+        option.region,
         percent(option.accuracy) if option.accuracy is not None else NONE,
         number(option.rate_per_instance_s),
         str(option.instances),

@@ -228,7 +228,11 @@ class RunOptions:
     ] = None
     max_cost: Annotated[
         float | None,
-        typer.Option(min=0, metavar="USD", help="Stop when the run has cost this much."),
+        typer.Option(
+            min=0,
+            metavar="USD",
+            help="Stop when the run, with as many instances as at its start, has cost this much.",
+        ),
     ] = None
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Continue an interrupted run: its folder.")

@@ -119,12 +119,14 @@ class AwsTarget:
             found = describe_endpoint(self._scope(deployment.name))
         except NewsclfError:  # such as without credentials, where a key is enough for the API
             found = None
-        count = (found and found.running_count) or spec.min_instances
+        running = found and found.running_count
+        count = running or spec.min_instances
         return Hosting(
             kind="sagemaker" if deployment.api is None or direct else "api-gateway",
             instance=spec.instance or "serverless",
             region=deployment.region,
             instance_count=count,
+            is_counted=bool(running),
             usd_per_hour=count * (spec.usd_per_hour or 0.0),
             figures=self.metrics(deployment.name).read,
         )

@@ -39,6 +39,14 @@ def kept_signer(deployment: LocalDeployment) -> Credentials:
     return signer
 
 
+def key_text(deployment: LocalDeployment) -> str | None:
+    """All of the key file; None if there is none that can be read."""
+    try:
+        return deployment.key_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def read(deployment: LocalDeployment) -> str | Credentials | None:
     """The API key, or the access key and its secret; None if the API needs neither.
 

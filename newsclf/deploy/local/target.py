@@ -22,6 +22,7 @@ from newsclf.common.errors import (
     TargetError,
     require_extra,
 )
+from newsclf.common.files import write_private
 from newsclf.common.machine import available_cores
 from newsclf.common.state_dir import GATEWAY_LOG, SERVER_LOG
 from newsclf.deploy.client import Address
@@ -30,7 +31,7 @@ from newsclf.deploy.http_client import client_for
 from newsclf.deploy.local import process
 from newsclf.deploy.local.address import address_of, down, page_of
 from newsclf.deploy.local.changed_options import api_options, check_deployed, check_wired
-from newsclf.deploy.local.credentials import auth_of
+from newsclf.deploy.local.credentials import auth_of, key_text
 from newsclf.deploy.local.gateway.settings import GatewaySettings, remove_files
 from newsclf.deploy.local.status import Status, status_of
 from newsclf.deploy.records import Api, ApiRequest, LocalDeployment, Process
@@ -294,6 +295,7 @@ class LocalTarget:
             port = request.port or (earlier.port if earlier else 0)
             with process.listen(port, hint="name another with --port") as listener:
                 options = api_options(request, earlier)
+                key = key_text(deployment)
                 api = Api(status="creating", port=listener.getsockname()[1], **options)
                 deployment = deployment.model_copy(update={"api": api})
                 self._deployments.save(deployment)
@@ -303,6 +305,8 @@ class LocalTarget:
                     if earlier is None:
                         self._remove_api(self.get(name))
                     else:
+                        if key is not None:
+                            write_private(deployment.key_file, key)
                         kept = self.get(name).model_copy(update={"api": earlier})
                         self._deployments.save(kept)
                     raise
@@ -321,11 +325,11 @@ class LocalTarget:
         hint = f"newsclf logs --deployment {name} --api shows more of the API's log"
         try:
             deployment = self._start(deployment, "api", arguments, listener, hint=hint)
+            return self._record(deployment, "api", {"status": "ready"})
         except BaseException:  # on Ctrl-C too, nothing may be left running
             if (api := self.get(name).api) is not None:
                 self._stop(api, log)
             raise
-        return self._record(deployment, "api", {"status": "ready"})
 
     def _start(
         self,

@@ -137,8 +137,8 @@ class SetReport(LenientRecord):
         found = [f"{self.title} is {SEALED}."] if self.use == "sealed" else []
         if self.known_to_base:
             found.append(
-                f"The base model, or the teacher's, was trained on {self.title}: these scores are"
-                " too high."
+                f"The base of the model, or of its teacher, was trained on {self.title}: these"
+                " scores are too high."
             )
         if self.seen.training or self.seen.validation or self.seen.by_other:
             found.append(f"{self.title}: {self.seen.sentence}")

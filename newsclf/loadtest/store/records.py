@@ -294,7 +294,8 @@ class Run(StrictRecord):
     region: str = "us-east-1"
     """AWS region of the prices."""
     instance_count: int = 1
-    """Instances behind the endpoint, each of which is billed: the most at its start and end."""
+    """Instances behind the endpoint, each of which is billed: the most that were
+    seen at the start or the end of a session."""
     rescaled: bool = False
     """The number of instances was another at its end than at its start."""
     utilisation: float = 0.5

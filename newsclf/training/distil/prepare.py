@@ -135,7 +135,12 @@ def teacher_request(request: TrainRequest) -> TrainRequest:
     distil = settings.distil.model_copy(update={"teacher": None, "unlabelled": None})
     update = {"model": model, "train": train, "distil": distil}
     return request.model_copy(
-        update={"settings": settings.model_copy(update=update), "seeds": 1, "optimize": False}
+        update={
+            "settings": settings.model_copy(update=update),
+            "seeds": 1,
+            "optimize": False,
+            "base_revision": None,  # the request's is that of the student's base
+        }
     )
 
 

@@ -227,7 +227,12 @@ def train_on_sagemaker(clients: Clients, request: TrainRequest, job: JobRecord) 
             write_record(work / JOB_FILE, job.model_copy(update={"fetched": True}))
         if (work / FETCHED).exists():  # else an earlier attempt has already moved it
             target = request.settings.model.resolve()
-            check_target(request, target, work, resume=True)  # it may have come meanwhile
+            try:
+                check_target(request, target, work, resume=True)  # it may have come meanwhile
+            except ConfigError as error:
+                error.message += f"\nthe trained model is kept in {work}"
+                error.hint = f"move what is in its place, then {run.resume}"
+                raise
             replace_directory(work / FETCHED, target)
         run.clean_up()
     return _result(request.settings.model, job, found)
@@ -246,7 +251,7 @@ class _Run:
         return work_folder(self.request.settings.model)
 
     @property
-    def _resume(self) -> str:
+    def resume(self) -> str:
         return f"newsclf train --resume --out {self.request.settings.model}"
 
     def train(self, *, is_resumed: bool) -> dict[str, Any]:
@@ -288,7 +293,7 @@ class _Run:
             yield
         except NewsclfError as error:
             error.message += f"\n{state}"
-            error.hint = f"{f'{error.hint}; then ' if error.hint else ''}{self._resume}"
+            error.hint = f"{f'{error.hint}; then ' if error.hint else ''}{self.resume}"
             raise
 
     def _given_up(self, error: NewsclfError) -> NewsclfError:
@@ -298,7 +303,7 @@ class _Run:
         except (NewsclfError, KeyboardInterrupt) as problem:
             said = problem.message if isinstance(problem, NewsclfError) else "interrupted"
             error.message += f"\nresources of {self.scope.names.endpoint} remain: {said}"
-            error.hint = f"{self.scope.names.teardown}, or {self._resume}"
+            error.hint = f"{self.scope.names.teardown}, or {self.resume}"
             return error
         remove(self.work)
         error.message += "\nnothing that is billed remains of it on AWS"
@@ -331,11 +336,11 @@ class _Run:
             check_model(new, self.request)
         except OSError as error:
             raise ModelError(
-                f"{self.work}: the model can't be written ({error})", hint=self._resume
+                f"{self.work}: the model can't be written ({error})", hint=self.resume
             ) from error
         except NewsclfError as error:
             error.message += f"\nthe model of {self.scope.names.endpoint} is kept in S3"
-            error.hint = f"{self._resume} fetches it again, {self.scope.names.teardown} deletes it"
+            error.hint = f"{self.resume} fetches it again, {self.scope.names.teardown} deletes it"
             raise
         archive.unlink()
         new.rename(self.work / FETCHED)
@@ -349,7 +354,7 @@ class _Run:
                 f"{self.request.settings.model} is finished, but resources of the training job"
                 f" {self.scope.names.deployment} remain: {error.message}"
             )
-            error.hint = f"{f'{error.hint}; then ' if error.hint else ''}{self._resume}"
+            error.hint = f"{f'{error.hint}; then ' if error.hint else ''}{self.resume}"
             raise
         remove(self.work)
 

@@ -19,5 +19,5 @@ def moment(microseconds: int) -> dt.datetime:
 
 
 def moment_if_known(at: int | None) -> dt.datetime | None:
-    """The same, or None."""
+    """The datetime of microseconds since 1970; None where there is none."""
     return moment(at) if at is not None else None

@@ -344,23 +344,26 @@ def test_labels_and_parts_of_the_data_are_those_of_a_training(
 ) -> None:
     theirs = {"negative": "down", "neutral": "flat", "positive": "up"}
     own = [(text, theirs[label]) for text, label in sample_rows()[:150]]
-    write_csv(Path("own.csv"), [("text", "label"), *own])
+    write_csv(Path("own.csv"), [("nachricht", "label"), *own])
     taken = {text for text, _ in own}
     texts = [text for text in truth if text.isascii() and text not in taken][:HEADLINES]
     with Path("news.csv").open("w", encoding="cp1251", newline="") as file:
         csv.writer(file).writerows([["headline"], *([text] for text in texts), ["Акции растут"]])
     labels = [f"--label={each}={ours}" for ours, each in theirs.items()]
     monkeypatch.setenv("NEWSCLF_DATA_SPLIT_SEED", "1")
+    monkeypatch.setenv("NEWSCLF_DATA_TEXT_COLUMN", "nachricht")
     with serving(Llm(truth)) as llm:
         result = newsclf(
-            *asked(llm, "news.csv", "--encoding", "cp1251", "--data", "own.csv", *labels),
-            "--gate",
-            "kappa=0",
+            *asked(llm, "news.csv", "--encoding", "cp1251", "--text-column", "headline"),
+            *("--data", "own.csv", *labels, "--gate", "kappa=0"),
         )
 
     assert result.exit_code == 0, result.err
     settings = DataSettings(
-        source="own.csv", split_seed=1, labels={each: ours for ours, each in theirs.items()}
+        source="own.csv",
+        text_column="nachricht",
+        split_seed=1,
+        labels={each: ours for ours, each in theirs.items()},
     )
     parts = split(load_data(settings), settings)
     held_out = {row.text for row in (*parts.validation, *parts.test)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -46,21 +47,25 @@ def hub(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
         yield server
 
 
+def environment(folder: Path, endpoint: str) -> dict[str, str]:
+    """Environment of a user with an empty home and this Hub."""
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HF_", "NEWSCLF_", "XDG_"))
+    }
+    return environ | {"HOME": str(folder / "home"), "HF_ENDPOINT": endpoint}
+
+
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
     """Run `newsclf` in a process of its own, with an empty home and this Hub."""
 
     def run(endpoint: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environ = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("HF_", "NEWSCLF_", "XDG_"))
-        }
-        environ |= {"HOME": str(tmp_path / "home"), "HF_ENDPOINT": endpoint}
         return subprocess.run(
             [sys.executable, "-m", "newsclf", *arguments],
             cwd=tmp_path,
-            env=environ,
+            env=environment(tmp_path, endpoint),
             capture_output=True,
             text=True,
             check=False,
@@ -96,6 +101,33 @@ def test_distilbert_and_phrasebank_go_from_the_hub_to_a_prediction(
     assert predicted.returncode == 0, predicted.stderr
     scores = json.loads(predicted.stdout)["predictions"][0]["scores"]
     assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_run_goes_on_with_the_base_s_commit_that_it_began_with(
+    tiny_base: Path, command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "fast.toml").write_text(FAST, encoding="utf-8")
+    arguments = ["--config", "fast.toml", "--data", "sample", "--base", "org/base"]
+    with serve_hub({"models/org/base": tiny_base}) as hub:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "newsclf", "train", *arguments, "--epochs", "9"],
+            cwd=tmp_path,
+            env=environment(tmp_path, hub.url) | {"PYTHONUNBUFFERED": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        seen = next(line for line in process.stderr if "epoch 1 of" in line)
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+        assert process.returncode == 130, seen + rest
+        hub.commit = "decade" + "0" * 34
+
+        resumed = command(hub.url, "train", "--resume")
+
+    assert resumed.returncode == 0, resumed.stderr
+    card = json.loads((tmp_path / "model" / "card.json").read_text(encoding="utf-8"))
+    assert card["base"] == {"name": "org/base", "revision": COMMIT}
 
 
 def test_a_hub_out_of_reach_is_an_error_that_says_what_to_pass(

@@ -294,8 +294,9 @@ def test_a_gateway_that_is_killed_is_down_and_can_be_wired_again(
     assert newsclf("predict", "--state-dir", state, "Profit rose").exit_code == 0
 
 
+@pytest.mark.parametrize("changed", [("--runtimes", 3), ("--auth", "iam")])
 def test_an_api_that_cannot_be_started_again_keeps_its_key(
-    state: Path, deployment: LocalDeployment, newsclf: Cli
+    state: Path, deployment: LocalDeployment, newsclf: Cli, changed: tuple[object, ...]
 ) -> None:
     gateway = gateway_of(deployment)
     gateway.send_signal(signal.SIGKILL)
@@ -305,7 +306,7 @@ def test_an_api_that_cannot_be_started_again_keeps_its_key(
     settings.unlink()
     settings.mkdir()  # so that it can't be written
 
-    failed = newsclf("wire-api", "--runtimes", "3", "--state-dir", state)
+    failed = newsclf("wire-api", *changed, "--state-dir", state)
     settings.rmdir()
 
     assert (failed.exit_code, str(settings) in failed.err) == (3, True)

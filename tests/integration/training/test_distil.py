@@ -173,6 +173,21 @@ def test_a_base_is_trained_as_the_teacher_first_and_kept_beside_its_student(
     assert "Taught by model3-teacher" in Path("model3/README.md").read_text(encoding="utf-8")
 
 
+def test_a_student_is_resumed_without_the_teacher_that_was_trained_for_it(
+    config: Path, newsclf: Cli
+) -> None:
+    build_tiny_base(Path("big"), "bert")
+    asked = ("train", "--config", config, "--epochs", 1, "--teacher", "big")
+    interrupted_at_writing(newsclf, *asked, of=2)
+    shutil.rmtree("model-teacher")
+
+    resumed = newsclf("train", "--resume")
+
+    assert resumed.exit_code == 0, resumed.err
+    assert "teacher, seed 0, epoch 1" in resumed.err
+    assert card_of("model-teacher")["base"]["name"] == "big"
+
+
 def test_a_student_is_checked_before_its_teacher_is_trained(
     config: Path, tiny_base: Path, newsclf: Cli
 ) -> None:

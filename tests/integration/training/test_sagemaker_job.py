@@ -493,6 +493,8 @@ def test_a_folder_that_came_meanwhile_is_not_replaced(
 
     assert (refused.exit_code, kept) == (2, "years of work")
     assert "model is not a model directory, and will not be replaced" in refused.err
+    assert "the trained model is kept in " in refused.err
+    assert "move what is in its place, then newsclf train --resume --out model" in refused.err
     assert resumed.exit_code == 0, resumed.err
     assert left(aws) == []
 

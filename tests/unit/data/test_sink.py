@@ -37,6 +37,17 @@ def test_numbers_that_json_does_not_have_are_null(tmp_path: Path) -> None:
     assert row == {"x": None, "y": [None, 1.5], "z": {"a": None}}
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_numbers_that_json_does_not_have_are_null_in_cells_too(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    with open_sink(path) as write:
+        write([{"x": {"a": [float("nan"), 1.5]}}])
+
+    with path.open(encoding="utf-8", newline="") as file:
+        [row] = csv.DictReader(file, delimiter="," if suffix == ".csv" else "\t")
+    assert json.loads(row["x"], parse_constant=pytest.fail) == {"a": [None, 1.5]}
+
+
 def test_parquet_asks_for_pyarrow_and_not_for_all_that_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,7 @@ def test_the_cheapest_model_that_is_good_enough_and_as_many_instances_as_it_take
     assert second is not None
     # A core carried 150/s within the objective, so an ml.c5.xlarge with four vCPUs 600/s.
     assert (best.model, best.instance, best.rate_per_instance_s) == ("mini", "ml.c5.xlarge", 600)
+    assert best.region == plan.region == "us-east-1"
     assert best.instances == 1  # as dear as two of half the size, and simpler
     assert best.usd_per_month == pytest.approx(0.204 * 730)
     assert "measured on Example CPU, 2 cores, not on ml.c5.xlarge" in best.notes

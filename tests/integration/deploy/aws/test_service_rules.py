@@ -345,6 +345,28 @@ def test_a_load_test_says_that_the_number_of_instances_has_changed(
     assert "Autoscaling changed the number of instances" in tested.err
 
 
+def test_a_number_of_instances_that_aws_no_longer_tells_has_not_changed(
+    aws: FakeAws, deploy: Deploy, newsclf: Cli
+) -> None:
+    assert deploy("--min", 1, "--max", 4).exit_code == 0
+    looks = []
+
+    def expire(_: object, call: Call) -> str | None:
+        if call.operation != "DescribeEndpoint":
+            return None
+        looks.append(call)
+        (endpoint,) = backend(call).endpoints.values()
+        endpoint.production_variants[0]["CurrentInstanceCount"] = 3
+        return None if len(looks) == 1 else "denied"
+
+    aws.fault = expire
+    tested = newsclf("loadtest", "--concurrency", 1, "--duration", 1, "--warmup", 0)
+
+    found = assert_complete(tested)
+    assert len(looks) > 1
+    assert (found["run"]["instance_count"], found["run"]["rescaled"]) == (3, False)
+
+
 def test_a_role_with_a_path_is_simulated_by_its_whole_name(aws: FakeAws, newsclf: Cli) -> None:
     path = "/aws-reserved/sso.amazonaws.com/eu-west-1/"
     boto3.Session("admin", "admin").client("iam").create_role(
