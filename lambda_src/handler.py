@@ -67,6 +67,8 @@ class _ApiError(Exception):
     message: str
     retry_after_s: int = 1
     """With a status that says that a later request may be answered."""
+    allow: str | None = None
+    """Method that the route takes."""
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -84,6 +86,8 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         document = {"error": problem, "request_id": request_id}
         if status in _BUSY_STATUSES:
             headers["retry-after"] = str(error.retry_after_s)
+        if error.allow is not None:
+            headers["allow"] = error.allow
     figures["LatencyMs"] = 1000 * (time.perf_counter() - started)
     _log(request_id, status, figures)
     return {
@@ -106,10 +110,11 @@ def _route(event: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
         raise _ApiError(400, "bad_event", message)
     route = path.rstrip("/").rpartition("/")[2]
     if route not in _METHODS:
-        message = "there are POST /classify, GET /health and GET /openapi.json"
+        message = "no such route; use POST /classify, GET /health or GET /openapi.json"
         raise _ApiError(404, "not_found", message)
     if method.upper() != _METHODS[route]:
-        raise _ApiError(405, "method_not_allowed", f"use {_METHODS[route]}")
+        allowed = _METHODS[route]
+        raise _ApiError(405, "method_not_allowed", f"use {allowed}", allow=allowed)
     if route == "health":
         return {"status": "ok", "model": os.environ["MODEL_DIGEST"]}
     if route == "openapi.json":
@@ -173,9 +178,15 @@ def _invoke(body: bytes) -> bytes:
 def _translated(response: Any) -> _ApiError:
     """The answer for an error of InvokeEndpoint, whose shapes botocore's service model lists."""
     code = response["Error"]["Code"]
-    if code in ("ThrottlingException", "Throttling", "TooManyRequestsException"):
+    if code in ("ThrottlingException", "Throttling", "TooManyRequestsException", "429"):
         return _ApiError(429, "throttled", "too many requests; try again later")
-    if code in ("ModelNotReadyException", "ServiceUnavailable", "ServiceUnavailableException"):
+    # An answer without AWS's error type has its status for a code.
+    if code in (
+        "ModelNotReadyException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "503",
+    ):
         return _ApiError(503, "endpoint_busy", "the endpoint is not ready; try again later")
     if code == "ModelError":
         return _translated_answer(response)
@@ -198,7 +209,7 @@ def _translated_answer(response: Any) -> _ApiError:
     status = int(response.get("OriginalStatusCode") or 500)
     message = str(response.get("OriginalMessage") or "")
     if status in _BUSY_STATUSES:
-        return _ApiError(503, "endpoint_busy", "the endpoint has too much to do; try again later")
+        return _ApiError(503, "endpoint_busy", "the endpoint is overloaded; try again later")
     # The stock Hugging Face container can turn a failure into 400; its message names the side at
     # fault, see newsclf/serving/sagemaker_hooks.py.
     if status in _CLIENT_STATUSES and "internal:" not in message:

@@ -82,7 +82,7 @@ def _errors(*statuses: int) -> _Schema:
         413: "The body is too large.",
         429: "Too many requests.",
         502: "The model failed.",
-        503: "The model has too much to do, is starting or paused, or cannot be reached.",
+        503: "The model is overloaded, starting or paused, or cannot be reached.",
         504: "The model did not answer in time.",
     }
     # API Gateway's own refusals have a body of another form.

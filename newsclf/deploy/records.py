@@ -247,7 +247,8 @@ class Jwt(LenientRecord):
 
 
 def _origin(text: str) -> str:
-    if text != "*" and not text.startswith(("https://", "http://")):
+    # As browsers send it: in lower case, without a path.
+    if text != "*" and not re.fullmatch(r"https?://[^\s/?#@A-Z]+", text):
         raise ValueError("expected https://host, * for every page, or none")
     return text
 

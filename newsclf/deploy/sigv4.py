@@ -192,7 +192,10 @@ def _parse(values: Sequence[str]) -> tuple[str, Sequence[str], str]:
     expected = ["Credential", "Signature", "SignedHeaders"]
     given = sorted(name for name, _, _ in pairs)
     if len(values) > 1 or algorithm != _ALGORITHM or given != expected:
-        raise _malformed(f"the Authorization header must be one of {_ALGORITHM}, with {expected}")
+        raise _malformed(
+            f"the Authorization header must have the form {_ALGORITHM} Credential=…,"
+            " SignedHeaders=…, Signature=…"
+        )
     names = fields["SignedHeaders"].split(";")
     if names != sorted(set(names)):
         raise _malformed("SignedHeaders must be sorted, each once")

@@ -203,7 +203,7 @@ class Deployments:
             lock.acquire()
         except Timeout:
             raise StateError(
-                f"another command works on '{name}'", hint="wait until it is done"
+                f"another command is working on '{name}'", hint="wait until it is done"
             ) from None
         except OSError as error:
             raise unusable(path, error) from None

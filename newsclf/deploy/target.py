@@ -158,11 +158,14 @@ def read_headers(path: Path | None) -> dict[str, str]:
     if path is None:
         return {}
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({reason_of(error)})") from None
-    found = [_HEADER.fullmatch(line.strip()) for line in lines]
-    if not all(found):  # the line itself is not quoted: it may hold a key
-        number = found.index(None) + 1
-        raise ConfigError(f"{path}: line {number} is not of the form `name: value`, in ASCII")
-    return {match[1].lower(): match[2] for match in found if match is not None}
+    found = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        if (match := _HEADER.fullmatch(line.strip())) is None:  # not quoted: it may hold a key
+            raise ConfigError(f"{path}: line {number} is not of the form `name: value`, in ASCII")
+        found[match[1].lower()] = match[2]
+    return found

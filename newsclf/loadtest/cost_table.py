@@ -62,24 +62,30 @@ def cost(
         raise _without_price(rows)
     months = found.months(volumes)
     if not months:
-        raise ConfigError(
-            "the run found no rate that can be priced",
-            hint="newsclf loadtest with --concurrency or --slo finds one",
-        )
+        raise _without_rate()
     return Costs(region=basis.region, costs=rows, months=months)
+
+
+def _without_rate() -> ConfigError:
+    return ConfigError(
+        "the run found no rate that can be priced",
+        hint="newsclf loadtest with --concurrency or --slo finds one",
+    )
 
 
 def _without_price(rows: Sequence[CostRow]) -> ConfigError:
     """The error for a run without costs: no point is OK, or the machine has no price."""
     measured = ", ".join(f"{row.instance} ({row.status})" for row in rows) or "nothing"
     verdicts = [row.status for row in rows if row.max_invocations_per_minute is None]
-    if rows and len(verdicts) == len(rows):
+    if rows and len(verdicts) == len(rows) and "OK" not in verdicts:
         helps = dict.fromkeys(_WHAT_HELPS[verdict] for verdict in verdicts)
         return ConfigError(
             f"nothing in this run can be priced: no point has a verdict of OK; it measured"
             f" {measured}",
             hint=f"newsclf loadtest again; what helps: {'; '.join(helps)}",
         )
+    if "OK" in verdicts:  # an open load alone, which does not show how much more is possible
+        return _without_rate()
     return ConfigError(
         f"nothing in this run can be priced; it measured {measured}",
         hint="--price-as ml.c5.xlarge gives another machine that instance's price"

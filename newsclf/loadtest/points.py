@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,7 +27,7 @@ from newsclf.loadtest.store.samples import Outcome, Samples
 
 _PROBE_WARMUP_S = 2.0
 _COOLDOWN_S = 0.5
-_COOLDOWN_TRIES = 60
+_COOLDOWN_LIMIT_S = 30.0
 _COOLED = 2.0
 _PROBE_CONNECTIONS = 256
 _ALONE = Load(model="closed", concurrency=1, warmup_s=1, duration_s=4, max_in_flight=1)
@@ -134,10 +136,12 @@ def _run(context: RunContext, load: Load, repeat: int, name: str) -> tuple[Point
 
 def _cool_down(context: RunContext, alone_s: float) -> None:
     """Wait until one request alone is answered as fast as before, or for half a minute."""
-    for _ in range(_COOLDOWN_TRIES):
+    until_s = time.monotonic() + _COOLDOWN_LIMIT_S
+    while context.stop.met() is None and time.monotonic() < until_s:
         context.stop.wait(_COOLDOWN_S)
-        if context.stop.met() or preflight.service_s(context.target) <= _COOLED * alone_s:
-            return
+        with suppress(ServiceError):  # it is still overloaded
+            if preflight.service_s(context.target) <= _COOLED * alone_s:
+                return
 
 
 def search_rate(

@@ -108,7 +108,8 @@ def loadtest(request: LoadtestRequest, callbacks: Callbacks) -> tuple[Path, Summ
     folder, run = _open_folder(request, run)
     interrupt = Interrupt()
     request_limit = RequestLimit(request.max_requests, sent=_sent(folder))
-    cost_limit = CostLimit(request.max_cost_usd, billed_usd_per_hour)
+    spent_usd = _measured_s(folder) / 3600 * billed_usd_per_hour
+    cost_limit = CostLimit(request.max_cost_usd, billed_usd_per_hour, spent_usd)
     stop = StopConditions(request_limit, cost_limit, interrupt)
     searches: list[Search] = []
     failed: list[TargetError] = []
@@ -173,6 +174,11 @@ def _sent(folder: RunFolder) -> int:
     """Requests of the points that are complete."""
     run = folder.load()
     return sum(len(run.samples(point.id)) for point in run.points)
+
+
+def _measured_s(folder: RunFolder) -> float:
+    """How long the points that are complete were loaded."""
+    return sum(point.window_end_ns for point in folder.points()) / 1e9
 
 
 def usd_per_hour(request: LoadtestRequest) -> float:

@@ -55,7 +55,7 @@ class _WorkerRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    texts: Sequence[str]
+    texts: list[str]
     answer: asyncio.Future[list[Prediction]]
 
 
@@ -133,7 +133,7 @@ class Pool:
         self.check_admits()
         loop = asyncio.get_running_loop()
         jobs = [
-            _Job(texts[i : i + _CHUNK_HEADLINES], loop.create_future())
+            _Job(list(texts[i : i + _CHUNK_HEADLINES]), loop.create_future())
             for i in range(0, len(texts), _CHUNK_HEADLINES)
         ]
         self.waiting_headlines += len(texts)
@@ -147,6 +147,7 @@ class Pool:
         finally:
             for job in jobs:
                 job.answer.cancel()  # workers skip such jobs
+                job.texts.clear()  # those that are still queued need not hold them
             self.waiting_headlines -= len(texts)
         return [prediction for answer in answers for prediction in answer]
 

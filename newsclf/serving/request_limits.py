@@ -46,6 +46,8 @@ BODIES_BYTES = 64 * 1024 * 1024
 _MAX_HEADERS = 64
 _M_TRIM_THRESHOLD = -1
 """From malloc.h."""
+_OPEN_MAX = 10_240
+"""Descriptors that macOS grants where no limit is set (OPEN_MAX, as setrlimit(2) says there)."""
 _OTHER_DESCRIPTORS = 48
 """File descriptors for everything but connections: workers, logs, libraries, the model."""
 _LINGER_S = 1.0
@@ -196,9 +198,10 @@ def _give_memory_back() -> None:
 
 def _raise_descriptor_limit() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    most = _OPEN_MAX if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
 
 
 class _Connection(RequestHandler):

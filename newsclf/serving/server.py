@@ -32,12 +32,19 @@ from pathlib import Path
 
 import uvloop
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from newsclf.common.errors import ConfigError, ModelError
 from newsclf.contract.explanation import encode_answer, texts_of
 from newsclf.contract.limits import MAX_READ_CHARACTERS
-from newsclf.contract.requests import ContractError, parse_classify, parse_inputs, parse_json
+from newsclf.contract.requests import (
+    ClassifyRequest,
+    ContractError,
+    parse_classify,
+    parse_inputs,
+    parse_json,
+)
 from newsclf.model.directory import (
     ENGINE_FILES,
     check_files,
@@ -132,6 +139,8 @@ async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) ->
                 else web.SockSite(runner, socket.socket(fileno=options.descriptor))
             )
             await site.start()
+        except socket.gaierror as error:
+            raise ConfigError(f"--host {options.host}: unknown host ({error.strerror})") from None
         except OSError as error:
             raise ConfigError(
                 f"{options.host}:{options.port}: the port cannot be opened"
@@ -140,7 +149,7 @@ async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) ->
             ) from None
         pool.start()
         host, port = runner.addresses[0][:2]
-        on_listening(f"http://{host}:{port}")
+        on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         waiting = [asyncio.create_task(event.wait()) for event in (stop, pool.failed)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if pool.failed.is_set() and not stop.is_set():
@@ -167,20 +176,6 @@ def make_app(
     bodies = Bodies()
     metrics = _Metrics(pool, digest)
 
-    @web.middleware
-    async def measured(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        if request.method != "POST":
-            return await _guarded(request, handler, names)
-        started = time.perf_counter()
-        status = _CUT_OFF
-        try:
-            response = await _guarded(request, handler, names)
-            status = response.status
-        finally:
-            metrics.requests.labels(str(status)).inc()
-            metrics.seconds.observe(time.perf_counter() - started)
-        return response
-
     async def ping(_: web.Request) -> web.Response:
         ready, workers = sum(pool.workers_ready), len(pool.workers_ready)
         document = {"workers_ready": ready, "workers": workers, "model": digest}
@@ -202,7 +197,7 @@ def make_app(
         answer = await _guarded(request, invocations, names)
         return answer if answer.status == HTTPStatus.OK else _as_model_error(answer)
 
-    app = web.Application(middlewares=[measured])
+    app = web.Application(middlewares=[_measuring(metrics, names)])
     app.router.add_get("/ping", ping)
     app.router.add_post("/invocations", invocations)
     app.router.add_post("/endpoints/{name}/invocations", invoke_endpoint)
@@ -213,6 +208,32 @@ def make_app(
     return app
 
 
+def _measuring(metrics: _Metrics, names: frozenset[str] | None) -> Middleware:
+    """Make the middleware that guards all handlers, and counts and times what is posted."""
+
+    @web.middleware
+    async def measured(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        if request.method != "POST":
+            return await _guarded(request, handler, names)
+        started = time.perf_counter()
+        status = _CUT_OFF
+        try:
+            response = await _guarded(request, handler, names)
+            status = response.status
+        except web.HTTPException as error:  # aiohttp's own, such as for a path that is not there
+            status = error.status
+            raise
+        except Exception:
+            status = 500
+            raise
+        finally:
+            metrics.requests.labels(str(status)).inc()
+            metrics.seconds.observe(time.perf_counter() - started)
+        return response
+
+    return measured
+
+
 def _classifying(pool: Pool, digest: str, bodies: Bodies, metrics: _Metrics) -> _Handler:
     """Make the handler of requests in the form of the public API."""
 
@@ -220,15 +241,27 @@ def _classifying(pool: Pool, digest: str, bodies: Bodies, metrics: _Metrics) -> 
         pool.check_admits()
         if media_type(request) != "application/json":
             raise RefusedError(415, "unsupported_media_type", "send application/json")
-        async with bodies.reading(request) as body:
-            asked = parse_classify(parse_json(body))
-        texts = texts_of(asked)
+        asked, texts = await _read_classify(request, bodies)
         metrics.batch.observe(len(texts))
-        predictions = await pool.classify([text[:MAX_READ_CHARACTERS] for text in texts])
+        predictions = await pool.classify(texts)
         answers = encode_answer(asked, predictions)
         return web.json_response({"predictions": answers, "model": digest})
 
     return classify
+
+
+async def _read_classify(request: web.Request, bodies: Bodies) -> tuple[ClassifyRequest, list[str]]:
+    """Read a request in the form of the public API, and the texts to classify for it.
+
+    Raises:
+        RefusedError: the body exceeds a limit.
+        ContractError: the body is not of the contract.
+    """
+    async with bodies.reading(request) as body:
+        asked = parse_classify(parse_json(body))
+    # As `_read_inputs`; headlines that are explained are short, and needed as they are.
+    texts = [text[:MAX_READ_CHARACTERS] for text in texts_of(asked)]
+    return asked if asked.explain else asked._replace(headlines=texts), texts
 
 
 async def _read_inputs(request: web.Request, bodies: Bodies) -> tuple[list[str], bool]:

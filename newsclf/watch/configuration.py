@@ -168,7 +168,7 @@ def _different(items: tuple[Source | Entity, ...]) -> None:
     counted = Counter(item.name.casefold() for item in items)
     for item in items:
         if counted[item.name.casefold()] > 1:
-            raise ValueError(f"the name {item.name} is there twice")
+            raise ValueError(f"the name {item.name} appears twice")
 
 
 class WatchSettings(StrictRecord):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from newsclf.common.records import StrictRecord
-from newsclf.watch.record.rows import Commit, Version
+from newsclf.watch.record.rows import Alert, Commit, Version
 
 
 class Percentiles(StrictRecord):
@@ -29,7 +29,8 @@ class SourceLatency(StrictRecord):
     seen_to_scored: Percentiles
     """From the answer that had it until its first score was in the record."""
     scored_to_alert: Percentiles
-    """From the score of the last headline behind an alert until the alert was in the record."""
+    """From the score of the last headline behind an alert until the alert was raised in the
+    record."""
 
 
 @dataclass(slots=True)
@@ -64,13 +65,19 @@ def latencies(commits: Iterable[Commit]) -> list[SourceLatency]:
                 if found.number == 1:
                     took = commit.known_at - found.fetched_at
                     of_source.setdefault(found.source, _Times()).scored.append(took.total_seconds())
-        for alert in commit.computed.alerts if commit.computed is not None else ():
+        for alert in _raised(commit):
             behind = [scored[version] for version in alert.evidence if version in scored]
             if behind:
                 source, at = max(behind, key=lambda each: each[1])
                 took = commit.known_at - at
                 of_source.setdefault(source, _Times()).alerted.append(took.total_seconds())
     return _summed(of_source)
+
+
+def _raised(commit: Commit) -> list[Alert]:
+    """Its alerts but those that were cleared: of news that fade, not of news that came."""
+    alerts = commit.computed.alerts if commit.computed is not None else ()
+    return [alert for alert in alerts if alert.detail.get("kind") != "cleared"]
 
 
 def _published(times: _Times, version: Version) -> None:

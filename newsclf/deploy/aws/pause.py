@@ -38,7 +38,7 @@ def pause(deployments: Deployments, clients: Clients, name: str) -> tuple[AwsDep
 
     Raises:
         StateError: There is no such deployment, it has no endpoint that could be created again,
-            the credentials are of another account, or another command works on it.
+            the credentials are of another account, or another command is working on it.
         TargetError: AWS refused; the same command tries again.
         ServiceError: AWS can't be reached, is busy, or failed.
         InterruptedRunError: Ctrl-C.
@@ -72,8 +72,8 @@ def resume(deployments: Deployments, clients: Clients, name: str) -> tuple[AwsDe
 
     Raises:
         StateError: There is no such deployment, it is not paused and has no endpoint, what it was
-            made from is gone, the credentials are of another account, or another command works on
-            it.
+            made from is gone, the credentials are of another account, or another command is
+            working on it.
         TargetError: AWS refused, the quota is too small, or the endpoint did not come up.
         ServiceError: AWS can't be reached, is busy, or failed.
         InterruptedRunError: Ctrl-C.

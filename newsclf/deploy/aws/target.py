@@ -219,7 +219,7 @@ class AwsTarget:
         """Apply a plan, and record each step before and after it.
 
         Raises:
-            StateError: another command works on the deployment.
+            StateError: another command is working on the deployment.
             TargetError: AWS refused, or the endpoint did not come up; what there is, is recorded.
             ServiceError: AWS can't be reached, is busy, or failed.
             InterruptedRunError: Ctrl-C.
@@ -262,7 +262,7 @@ class AwsTarget:
             Whether there was anything to delete, be it a record.
 
         Raises:
-            StateError: another command works on it.
+            StateError: another command is working on it.
             NewsclfError: something is left; it says what, and why.
             InterruptedRunError: Ctrl-C; what was not deleted yet is still there.
         """

@@ -73,7 +73,7 @@ def page_of(deployment: LocalDeployment) -> str:
         except httpx.TransportError as error:
             logs = f"newsclf logs --deployment {name} --api may show why"
             reason = type(error).__name__
-            raise ServiceError(f"the API of '{name}' fails ({reason})", hint=logs) from None
+            raise ServiceError(f"the API of '{name}' failed ({reason})", hint=logs) from None
     if found.status_code != httpx.codes.OK:
         raise ServiceError(
             f"the API of '{name}' shows no page (status {found.status_code})",

@@ -95,7 +95,9 @@ class LocalTarget:
                     changes = {"model": folder.resolve(), "model_digest": card.digest}
                     changes["workers"] = workers or found.workers
                     return self._replace(found, found.model_copy(update=changes)), True
-                if found.model_digest != card.digest and (status.running or is_paused):
+                if found.model_digest != card.digest and (
+                    status.running or is_paused or found.api is not None
+                ):
                     raise StateError(
                         f"another model is deployed as '{name}'",
                         hint="add --replace, which keeps its address,"
@@ -103,7 +105,8 @@ class LocalTarget:
                     )
                 if status.healthy and not is_paused:
                     check_deployed(found, port=port, workers=workers)
-                    return found, False
+                    serving = self._with_its_digest(found)  # unless a --replace was killed
+                    return serving, serving is not found
                 if status.running and found.server.status == "ready" and not is_paused:
                     raise _unhealthy(name, "server", answers=status.answers)  # maybe only busy
                 if found.model_digest == card.digest:  # paused, dead or half begun
@@ -190,7 +193,7 @@ class LocalTarget:
             deployment = self._start_on_its_port(deployment)
         deployment = deployment.model_copy(update={"paused_since": None})
         self._deployments.save(deployment)
-        return deployment
+        return self._with_its_digest(deployment)
 
     def _replace(self, old: LocalDeployment, new: LocalDeployment) -> LocalDeployment:
         """Serve another model on the same ports; if it does not work, the old one again.
@@ -216,13 +219,20 @@ class LocalTarget:
             ) from error
         new = new.model_copy(update={"paused_since": None})
         self._deployments.save(new)
-        if new.api is not None and process.listening(new.api, new.gateway_log):
-            self._stop(new.api, new.gateway_log)
-            hint = f"newsclf wire-api --deployment {new.name} starts its API again"
-            with process.listen(new.api.port, hint=hint) as listener:
-                settings = GatewaySettings.of_model(new).write(new.folder)
-                new = self._run_gateway(new, settings, listener)
-        return new
+        return self._with_its_digest(new)
+
+    def _with_its_digest(self, found: LocalDeployment) -> LocalDeployment:
+        """Start a gateway that runs again if its answers name another model than is served."""
+        if found.api is None or not process.listening(found.api, found.gateway_log):
+            return found
+        kept = GatewaySettings.kept(found)
+        settings = kept.of_model(found.model_digest)
+        if settings == kept:
+            return found
+        self._stop(found.api, found.gateway_log)
+        hint = f"newsclf wire-api --deployment {found.name} starts its API again"
+        with process.listen(found.api.port, hint=hint) as listener:
+            return self._run_gateway(found, settings.write(found.folder), listener)
 
     def _start_on_its_port(self, deployment: LocalDeployment) -> LocalDeployment:
         """Start the server on the port that is recorded, so that its address stays."""
@@ -249,9 +259,13 @@ class LocalTarget:
         hint = f"newsclf serve {shlex.quote(model)} shows it in the foreground"
         deployment = self._start(deployment, "server", arguments, listener, hint=hint, cores=cores)
         url = deployment.server.url
-        with client_for(url, timeout_s=30) as client:
-            json_type = {"content-type": "application/json"}
-            answer = client.post(f"{url}/invocations", content=REQUEST, headers=json_type)
+        json_type = {"content-type": "application/json"}
+        try:
+            with client_for(url, timeout_s=30) as client:
+                answer = client.post(f"{url}/invocations", content=REQUEST, headers=json_type)
+        except httpx.TransportError as error:
+            reason = type(error).__name__
+            raise TargetError(f"the model server does not answer ({reason})", hint=hint) from None
         if answer.status_code != httpx.codes.OK or not is_classified(answer.content):
             raise TargetError(
                 f"the model server does not answer correctly (status {answer.status_code})",
@@ -275,7 +289,7 @@ class LocalTarget:
                 before is down, and keeps its credential.
         """
         if request.auth == "jwt":
-            raise ConfigError("--auth jwt: on this machine there are api-key, iam and none")
+            raise ConfigError("--auth jwt is for AWS; on this machine: api-key, iam or none")
         require_extra("awslambdaric", "boto3", extra="local", purpose="the API on this machine")
         with self._deployments.locked(name):
             deployment = self.get(name)
@@ -437,7 +451,9 @@ class LocalTarget:
         files = self._deployments.files
         files.check()
         files.check_files(name)
-        if self._deployments.find_of(LocalDeployment, name) is None and not self._orphans(name):
+        recorded = self._deployments.find_of(LocalDeployment, name) is not None
+        begun = (self._deployments.folder(name) / SERVER_LOG).exists()
+        if not (recorded or begun or self._orphans(name)):
             return False
         with self._deployments.locked(name):
             found = self._deployments.find_of(LocalDeployment, name)

@@ -27,15 +27,17 @@ class RequestLimit(StopCondition):
 
 @dataclass(slots=True)
 class CostLimit(StopCondition):
-    """The limit of --max-cost: what is measured is billed by the hour."""
+    """The limit of --max-cost: what is measured is billed by the hour; earlier parts count."""
 
     limit_usd: float | None
     usd_per_hour: float
+    spent_usd: float = 0.0
+    """By earlier parts of a resumed run."""
     began_s: float = field(default_factory=time.monotonic)
     option = "--max-cost"
 
     def reason(self) -> str | None:
-        cost_usd = (self.clock() - self.began_s) / 3600 * self.usd_per_hour
+        cost_usd = self.spent_usd + (self.clock() - self.began_s) / 3600 * self.usd_per_hour
         if self.limit_usd is None or cost_usd < self.limit_usd:
             return None
         return f"{self.option} {self.limit_usd:g} was reached"

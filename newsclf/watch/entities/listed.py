@@ -138,7 +138,7 @@ def read_list(text: str) -> CompanyList:
     for number, row in enumerate(rows, start=1):
         company = _company(row, number)
         if company.name in companies:
-            raise ValueError(f"company {number}: {company.name} is there twice")
+            raise ValueError(f"company {number}: {company.name} appears twice")
         companies[company.name] = company
     return CompanyList(text, tuple(companies.values()))
 

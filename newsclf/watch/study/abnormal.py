@@ -111,13 +111,15 @@ class EventStudy:
         values = BP * news.signs * table[news.days, news.entities]
         kept = ~np.isnan(values)
         estimate = clustered_mean(values[kept], news.days[kept], overlap=last - first)
+        # What has no value here would have one elsewhere, and a mean of more values varies less.
+        used = Directed(news.days[kept], news.entities[kept], news.signs[kept])
         placebo = shuffled = None
         if estimate.p is not None and estimate.mean is not None:
             rng = np.random.default_rng(self._seed)
             size = abs(estimate.mean)
-            placebo = self._share_as_large(size, self._moved(news, table, rng))
+            placebo = self._share_as_large(size, self._moved(used, table, rng))
             if table.shape[1] >= _LEAST_ENTITIES:
-                shuffled = self._share_as_large(size, self._exchanged(news, table, rng))
+                shuffled = self._share_as_large(size, self._exchanged(used, table, rng))
         return WindowResult(
             first_day=first,
             last_day=last,

@@ -122,7 +122,7 @@ def _rows(
             for row in reader:
                 place = f"{path}: line {reader.line_num}"
                 day, closed_s = _moment(place, (row[when] or "").strip(), zone, close)
-                first = (row.get(names.get("open", "")) or "").strip()
+                first = (row[names["open"]] or "").strip() if "open" in names else ""
                 yield _Row(
                     reader.line_num,
                     day,

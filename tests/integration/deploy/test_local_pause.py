@@ -161,6 +161,60 @@ def test_a_model_that_does_not_work_leaves_the_old_one(
     assert classify(deployed).json()["model"] == before.model_digest
 
 
+def test_a_replacement_that_was_cut_off_is_finished_by_the_same_command(
+    newsclf: Cli, deployed: str, other_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> LocalDeployment:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalTarget, "_with_its_digest", killed)
+        assert newsclf("deploy", "--model", other_model, "--replace").exit_code == 130
+
+    ran(newsclf("deploy", "--model", other_model, "--replace"))
+
+    digest = read_card(other_model)[1].digest
+    assert recorded().model_digest == digest
+    assert classify(deployed).json()["model"] == digest
+
+
+def test_another_model_does_not_remove_the_api_of_a_deployment_that_is_down(
+    newsclf: Cli, deployed: str, other_model: Path
+) -> None:
+    before = recorded()
+    assert before.api is not None
+    for each in (before.server, before.api):
+        process = psutil.Process(each.pid)
+        process.kill()
+        process.wait()
+
+    refused = newsclf("deploy", "--model", other_model)
+    assert (refused.exit_code, "add --replace" in refused.err) == (3, True)
+    assert recorded() == before
+
+    ran(newsclf("deploy", "--model", other_model, "--replace"))
+    ran(newsclf("wire-api", "--auth", "none", "--runtimes", 1))
+    assert classify(deployed).json()["model"] == read_card(other_model)[1].digest
+
+
+def test_a_teardown_without_record_and_processes_leaves_no_key(newsclf: Cli, trained: Path) -> None:
+    shutil.copytree(trained / "model", "model")
+    ran(newsclf("deploy", "--workers", 1))
+    ran(newsclf("wire-api", "--runtimes", 1))
+    before = recorded()
+    assert before.api is not None
+    for each in (before.server, before.api):
+        process = psutil.Process(each.pid)
+        process.kill()
+        process.wait()
+    (STATE / "deployments" / "news.json").unlink()
+    assert before.key_file.exists()
+
+    ran(newsclf("teardown", "--deployment", "news"))
+
+    assert not [path for path in STATE.rglob("*") if path.is_file()]
+
+
 @pytest.fixture
 def other_model(trained: Path) -> Path:
     """The trained model under another digest: its card names one more file."""

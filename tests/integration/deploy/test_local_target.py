@@ -435,7 +435,7 @@ def test_state_of_another_version_is_an_error(newsclf: Cli) -> None:
 def test_two_commands_do_not_work_on_one_deployment_at_once(tmp_path: Path) -> None:
     with (
         Deployments(tmp_path).locked("news"),
-        pytest.raises(StateError, match="another command works on 'news'"),
+        pytest.raises(StateError, match="another command is working on 'news'"),
         Deployments(tmp_path).locked("news"),
     ):
         time.monotonic()

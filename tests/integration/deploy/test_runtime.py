@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import gc
 import os
 import signal
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -30,6 +34,12 @@ ENVIRONMENT = {
 }
 WITHIN_S = 60
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n"
+
+
+class Body(str):
+    """A text that can be watched."""
+
+    __slots__ = ("__weakref__",)
 
 
 @asynccontextmanager
@@ -111,6 +121,46 @@ def test_a_runtime_that_hangs_is_killed_at_its_time_out_and_replaced() -> None:
             assert runtime_of_this_process() != hung
 
     asyncio.run(hang())
+
+
+def test_a_runtime_that_cannot_be_started_for_the_moment_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = asyncio.create_subprocess_exec
+    refusals = iter([BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))])
+
+    async def forked(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        for refusal in refusals:
+            raise refusal
+        return await start(*arguments, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", forked)
+
+    async def recover() -> None:
+        async with started(timeout_s=30) as function:
+            assert (await function.invoke(EVENT))["statusCode"] == 200
+
+    asyncio.run(recover())
+
+
+def test_an_event_that_nobody_waits_for_is_not_kept() -> None:
+    async def abandon() -> None:
+        async with started(timeout_s=30) as function:
+            runtime_of_this_process().suspend()
+            bodies = [Body("x") for _ in range(3)]
+            kept = [weakref.ref(body) for body in bodies]
+            tasks = [asyncio.create_task(function.invoke(EVENT | {"body": b})) for b in bodies]
+            await asyncio.sleep(0)
+            while tasks:
+                tasks[-1].cancel()
+                await asyncio.wait([tasks.pop()])
+            bodies.clear()
+            async with asyncio.timeout(WITHIN_S):
+                while any(ref() for ref in kept[1:]):  # the runtime was given the first
+                    gc.collect()
+                    await asyncio.sleep(0.005)
+
+    asyncio.run(abandon())
 
 
 def test_runtimes_that_cannot_start_are_replaced_after_ever_longer_pauses(

@@ -228,11 +228,11 @@ def test_a_refused_credential_is_said_at_once(newsclf: Cli, tmp_path: Path) -> N
 def test_a_header_file_is_checked_and_not_quoted(
     newsclf: Cli, write_lines: Callable[[str, list[str]], Path], line: str
 ) -> None:
-    headers = write_lines("headers", ["accept: */*", line])
+    headers = write_lines("headers", ["accept: */*", "", line])
     result = newsclf("loadtest", "--url", "http://127.0.0.1:1/classify", "--header-file", headers)
 
     assert result.exit_code == 2
-    assert "line 2 is not of the form" in result.err
+    assert "line 3 is not of the form" in result.err
     assert "cret" not in result.err
 
 

@@ -184,11 +184,13 @@ def test_metrics_count_what_was_answered(server: Server) -> None:
         name = f'newsclf_requests_total{{status="{status}"}} '
         return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith(name))
 
-    good, bad = count(200), count(400)
+    good, bad, nowhere = count(200), count(400), count(404)
     server.post({"inputs": ["a", "b"]})
     server.post({"inputs": 1})
 
-    assert (count(200) - good, count(400) - bad) == (1, 1)
+    server.client.post("/nowhere", json={})
+
+    assert (count(200) - good, count(400) - bad, count(404) - nowhere) == (1, 1, 1)
     text = server.client.get("/metrics").text
     for name in (
         "newsclf_request_seconds_bucket",

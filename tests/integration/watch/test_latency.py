@@ -65,6 +65,11 @@ def test_each_step_of_each_source_is_measured(watching: Watching, newsclf: Cli) 
     assert alert["n"] >= 1
     assert 0 < alert["p50_s"] <= BAR_S
 
+    while all(sent.kind == "raised" for sent in watching.sent):
+        watching.pass_(BAR_S)
+    cleared = newsclf("watch", "replay", "--record", "record.db", "--latency", "--json")
+    assert json.loads(cleared.out)["latency"][0]["scored_to_alert"] == alert, "news that fade"
+
     shown = newsclf("watch", "replay", "--record", "record.db", "--latency")
     assert "published to seen" in shown.out
     assert "25 s" in shown.out

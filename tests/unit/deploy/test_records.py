@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from newsclf.common.validation import first_problem
-from newsclf.deploy.records import AwsSpec, Vpc
+from newsclf.deploy.records import ApiRequest, AwsSpec, Vpc
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,20 @@ def test_a_specification_that_cannot_be_is_an_error(fields: dict[str, Any], said
         AwsSpec.model_validate({"image": "i"} | fields)
 
     assert first_problem(raised.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://example.com/", "https://example.com/app", "https://Example.com", "https://", "a.b"],
+)
+def test_an_origin_that_no_browser_sends_is_an_error(origin: str) -> None:
+    with pytest.raises(ValidationError, match="expected https://host"):
+        ApiRequest(cors_origins=(origin,))
+
+
+def test_an_origin_is_a_scheme_a_host_and_maybe_a_port() -> None:
+    origins = ("http://localhost:3000", "https://example.com", "*")
+    assert ApiRequest(cors_origins=origins).cors_origins == origins
 
 
 def test_the_maximum_is_the_minimum_unless_it_is_given() -> None:

@@ -277,6 +277,8 @@ def test_what_is_not_of_the_contract_never_reaches_the_endpoint(
     ("code", "modeled", "status", "name"),
     [
         ("ThrottlingException", {}, 429, "throttled"),
+        ("429", {}, 429, "throttled"),  # without AWS's error type, as a front end may answer
+        ("503", {}, 503, "endpoint_busy"),
         ("ModelNotReadyException", {}, 503, "endpoint_busy"),
         ("ServiceUnavailable", {}, 503, "endpoint_busy"),
         ("ValidationError", {}, 502, "endpoint_failed"),

@@ -369,6 +369,7 @@ def test_a_run_that_can_not_be_priced_says_why(tmp_path: Path, newsclf: Cli) -> 
     local = newsclf("cost", write(tmp_path / "a", summary([point(instance="local:2")])))
     bad = newsclf("cost", write(tmp_path / "b", summary([point(verdict="UNSTABLE")])))
     empty = newsclf("cost", write(tmp_path / "c", summary([])))
+    open_load = newsclf("cost", write(tmp_path / "e", summary([point(concurrency=None)])))
     limited = write(tmp_path / "d", summary([point(instance="local:2", verdict="CLIENT-LIMITED")]))
     given = newsclf("cost", limited, "--price-as", "ml.c5.large")
 
@@ -382,3 +383,5 @@ def test_a_run_that_can_not_be_priced_says_why(tmp_path: Path, newsclf: Cli) -> 
     assert "no point has a verdict of OK" in bad.err
     assert "a longer --duration" in bad.err
     assert "nothing" in empty.err
+    assert "the run found no rate that can be priced" in open_load.err
+    assert "--concurrency or --slo" in open_load.err

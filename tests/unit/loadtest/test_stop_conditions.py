@@ -71,6 +71,16 @@ def test_a_limit_that_is_reached_is_named_with_its_option() -> None:
     assert (cost.option, cost.reason()) == ("--max-cost", "--max-cost 0.5 was reached")
 
 
+def test_what_earlier_parts_of_a_run_cost_counts() -> None:
+    clock = Clock()
+    cost = CostLimit(0.5, usd_per_hour=1.0, spent_usd=0.4, began_s=0.0, clock=clock)
+    assert cost.reason() is None
+
+    clock.now_s = 360
+
+    assert cost.reason() == "--max-cost 0.5 was reached"
+
+
 @pytest.mark.parametrize(
     ("hosting", "usd"),
     [

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,12 @@ WITHIN_S = 20
 @pytest.fixture(autouse=True)
 def _modules_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+class Text(str):
+    """A text that can be watched."""
+
+    __slots__ = ("__weakref__",)
 
 
 def run(folder: Path, use: Callable[[Pool], Awaitable[None]], **options: Any) -> None:
@@ -112,6 +120,26 @@ def test_a_request_that_the_model_fails_on_costs_no_worker_and_is_logged_once(
 
     assert [r.getMessage() for r in caplog.records] == ["a request failed: no memory"]
     assert (tmp_path / "starts").read_text(encoding="utf-8").count("started") == 1
+
+
+def test_headlines_that_nobody_waits_for_are_not_kept(tmp_path: Path) -> None:
+    async def use(pool: Pool) -> None:
+        await ready(pool)
+        hung = asyncio.create_task(pool.classify(["hang"]))
+        await until(lambda: pool.waiting_headlines == 1)
+        texts = [Text("good") for _ in range(3)]
+        kept = [weakref.ref(text) for text in texts]
+        tasks = [asyncio.create_task(pool.classify([text])) for text in texts]
+        await until(lambda: pool.waiting_headlines == 4)
+        while tasks:
+            tasks[-1].cancel()
+            await asyncio.wait([tasks.pop()])
+        texts.clear()
+        await until(lambda: gc.collect() >= 0 and not any(ref() for ref in kept))
+        assert not hung.done()
+        hung.cancel()
+
+    run(tmp_path, use, deadline_s=WITHIN_S)
 
 
 def test_more_than_the_queue_holds_is_told_so(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import resource
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Self
@@ -276,6 +277,19 @@ def test_connections_are_bounded_and_the_log_says_so_once(
         run(use, max_connections=4)
 
     assert len([r for r in caplog.records if "connections are open" in r.getMessage()]) == 1
+
+
+def test_where_no_limit_is_set_as_many_files_are_asked_for_as_macos_grants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+    unlimited = resource.RLIM_INFINITY
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, unlimited))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+
+    request_limits.make_runner(web.Application(), shutdown_timeout_s=1)
+
+    assert asked == [(10_240, unlimited)]
 
 
 def test_a_request_ends_with_its_client() -> None:

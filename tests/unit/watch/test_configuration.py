@@ -63,7 +63,7 @@ def test_what_is_commented_out_in_the_starting_file_is_usable(tmp_path: Path) ->
         (_HEAD + _FEED + 'time_zone = "Mars/Base"\n', "should be a time zone"),
         (_HEAD + _FEED + 'time_zone = "../etc"\n', "should be a time zone"),
         (_HEAD + _FEED + "every_s = 1\n", "at least 10"),
-        (_HEAD + _FEED + _FEED.replace("Wire", "wire"), "the name Wire is there twice"),
+        (_HEAD + _FEED + _FEED.replace("Wire", "wire"), "the name Wire appears twice"),
         (_HEAD + _FEED.replace("Wire", "W\\u001b[31m"), "should be printable"),
         (_HEAD + _FEED + "[alerts]\nenter = 0.2\n", "must be less than enter"),
         (_HEAD + _FEED + '[delivery.webhook]\nurl = "https://x.example.com"\n', "secret_env"),

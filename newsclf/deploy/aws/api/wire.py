@@ -60,7 +60,7 @@ def wire_api(
 
     Raises:
         StateError: there is no such deployment, its endpoint is not in service, the credentials are
-            of another account, or another command works on it.
+            of another account, or another command is working on it.
         TargetError: AWS refused, or the API does not answer correctly.
         ServiceError: AWS can't be reached, is busy, or failed.
         InterruptedRunError: Ctrl-C; what was made is recorded.

@@ -85,15 +85,22 @@ class Function:
             FunctionError: the function raised, or its process died.
         """
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Invocation(str(uuid.uuid4()), event, answer))
-        async with asyncio.timeout(self.timeout_s):
-            return await answer
+        queued = dict(event)
+        self._queue.put_nowait(_Invocation(str(uuid.uuid4()), queued, answer))
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await answer
+        finally:
+            queued.clear()  # an abandoned one stays in the queue until a runtime is free
 
     async def _keep_alive(self, index: int) -> None:
         pauses = 1
         while True:
             runtime = _Runtime(index, self._queue, self.environment, self.timeout_s)
-            await runtime.run()
+            try:
+                await runtime.run()
+            except OSError as error:  # such as no descriptor or process left for the moment
+                _log.error("runtime %d cannot be started: %s", index, error.strerror)
             if runtime.was_ready:
                 pauses = 1
             pause_s = pauses * self.restart_pause_s

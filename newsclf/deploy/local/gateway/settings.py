@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import Field
 
+from newsclf.common.errors import StateError
 from newsclf.common.files import write_private
 from newsclf.common.records import StrictRecord
 from newsclf.common.state_dir import (
@@ -80,11 +81,21 @@ class GatewaySettings(StrictRecord):
         return cls.model_validate(fields)
 
     @classmethod
-    def of_model(cls, deployment: LocalDeployment) -> Self:
-        """The settings that a deployment's gateway has, with the model that it serves now."""
-        known = cls.read(deployment.folder / SETTINGS_FILE)
-        model = {"MODEL_DIGEST": deployment.model_digest}
-        return known.model_copy(update={"environment": known.environment | model})
+    def kept(cls, deployment: LocalDeployment) -> Self:
+        """The settings that a deployment's gateway has; StateError if they can't be read."""
+        path = deployment.folder / SETTINGS_FILE
+        try:
+            return cls.read(path)
+        except (OSError, ValueError):
+            raise StateError(
+                f"{path}: not what newsclf wire-api writes",
+                hint="newsclf teardown, then newsclf deploy and newsclf wire-api",
+            ) from None
+
+    def of_model(self, digest: str) -> Self:
+        """The same for another model."""
+        environment = self.environment | {"MODEL_DIGEST": digest}
+        return self.model_copy(update={"environment": environment})
 
     def write(self, folder: Path) -> Path:
         """Write the file, readable by the user alone; StateError if it can't be written."""

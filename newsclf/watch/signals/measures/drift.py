@@ -33,7 +33,7 @@ _PRIOR = 0.5
 Measure = Literal["classes", "confidence", "words"]
 _NAMES: Mapping[Measure, str] = {
     "classes": "the mix of classes",
-    "confidence": "how sure the model is",
+    "confidence": "the model's confidence",
     "words": "the share of unknown words",
 }
 

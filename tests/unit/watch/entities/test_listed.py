@@ -95,7 +95,7 @@ def test_a_number_of_the_source_stands_for_its_company() -> None:
     ("text", "message"),
     [
         ("name\nApple\n", "no column tickers"),
-        (HEAD + "Apple,,AAPL,,,\nApple,,,,,\n", "company 2: Apple is there twice"),
+        (HEAD + "Apple,,AAPL,,,\nApple,,,,,\n", "company 2: Apple appears twice"),
         (HEAD + ",,AAPL,,,\n", "company 1 has no name"),
         (HEAD + "Apple,,MOON:X,,,\n", "'MOON:X' is no ticker"),
         (HEAD + "Apple,,AAPL,,,US03\n", "'US03' is no ISIN"),

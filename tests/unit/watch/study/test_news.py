@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from newsclf.watch.study.abnormal import AbnormalReturns
+from newsclf.watch.study.abnormal import AbnormalReturns, Directed, EventStudy
 from newsclf.watch.study.news import News, Reading, by_day, signal_table, trading_day
 from newsclf.watch.study.ranking import forward_returns, rank_correlations
 from newsclf.watch.study.statistics import clustered_mean
@@ -88,6 +88,23 @@ def test_abnormal_returns_are_what_least_squares_leaves() -> None:
     assert found[150, 4] == pytest.approx(expected)
     assert np.isnan(found[40]).all(), "too few days before it"
     assert np.isnan(found[-5:]).all(), "the prices end"
+
+
+def test_placebos_are_of_the_news_that_have_a_return() -> None:
+    rng = np.random.default_rng(0)
+    size, count = PRICES.close.shape
+    days, entities = rng.integers(0, size, 400), rng.integers(0, count, 400)
+    signs = rng.choice([-1.0, 1.0], 400)
+    returns = AbnormalReturns(PRICES)
+    kept = ~np.isnan(returns.around(1, 5)[days, entities])
+    study = EventStudy(returns, draws=200, seed=0)
+
+    of_all = study.window(Directed(days, entities, signs), 1, 5)
+    some = study.window(Directed(days[kept], entities[kept], signs[kept]), 1, 5)
+
+    assert 0 < kept.sum() < 400
+    assert of_all == some
+    assert of_all.placebo_p is not None
 
 
 def test_rank_correlations_pass_over_what_is_missing() -> None:

@@ -42,6 +42,12 @@ def test_symbols_and_names_become_entities_and_the_index_stands_apart() -> None:
     assert closed == dt.datetime(2026, 3, 2, 21, tzinfo=dt.UTC), "16:00 in New York"
 
 
+def test_the_number_of_a_row_is_no_opening_price() -> None:
+    head, *rows = GOOD.splitlines()
+    numbered = "\n".join([f",{head}", *(f"{i},{row}" for i, row in enumerate(rows, start=5))])
+    assert read(numbered).open is None
+
+
 def test_times_say_when_a_short_day_ended() -> None:
     prices = read(
         "datetime,entity,close,open\n2026-11-25T16:00-05:00,ORV,10,9\n2026-11-27T13:00-05:00,ORV,11,10\n"
