@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 import newsclf
+from benchmarks import frontier
 from benchmarks.accuracy import read_record, short_table, table
 from lambda_src.openapi import document
 from newsclf.common.settings import load_settings
@@ -176,6 +177,14 @@ def test_the_table_of_accuracy_is_what_was_recorded() -> None:
     for made, page in ((table, ROOT / "docs/results.md"), (short_table, ROOT / "README.md")):
         assert made(read_record()) in page.read_text(encoding="utf-8"), (
             "python -m benchmarks.accuracy --table prints it"
+        )
+
+
+def test_the_table_of_accuracy_against_cost_is_what_was_recorded() -> None:
+    record = frontier.read_record()
+    for made, page in ((frontier.table, "docs/loadtest.md"), (frontier.short_table, "README.md")):
+        assert made(record) in (ROOT / page).read_text(encoding="utf-8"), (
+            "python -m benchmarks.frontier --table prints it"
         )
 
 
