@@ -124,7 +124,10 @@ def test_review_of_the_first_quarter_brings_a_refused_file_over_its_gate(
 
 @pytest.mark.parametrize(
     ("out", "said"),
-    [("c.parquet", "a corrected copy is CSV or JSON Lines"), ("other.csv", "was not written by a review")],
+    [
+        ("c.parquet", "a corrected copy is CSV or JSON Lines"),
+        ("other.csv", "was not written by a review"),
+    ],
 )
 def test_a_corrected_copy_takes_no_other_file_s_place(newsclf: Cli, out: str, said: str) -> None:
     write_csv(Path("news.csv"), [("text", "label"), *sample_rows()])
