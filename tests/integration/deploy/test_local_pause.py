@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from newsclf.deploy.local.target import LocalTarget
-from newsclf.deploy.records import LocalDeployment
+from newsclf.deploy.records import LocalDeployment, Process
 from newsclf.deploy.store import Deployments
 from newsclf.model.card import read_card
 from tests.conftest import Cli, Result
@@ -44,6 +44,21 @@ def recorded() -> LocalDeployment:
     return Deployments(STATE).get_of(LocalDeployment, "news")
 
 
+def kill(recorded: Process) -> None:
+    process = psutil.Process(recorded.pid)
+    process.kill()
+    process.wait()
+
+
+def killed() -> LocalDeployment:
+    """The deployment, whose server and gateway have been killed."""
+    found = recorded()
+    assert found.api is not None
+    for each in (found.server, found.api):
+        kill(each)
+    return found
+
+
 def classify(url: str) -> httpx.Response:
     return httpx.post(f"{url}/classify", json={"headline": "Profit rose"}, timeout=30)
 
@@ -57,9 +72,7 @@ def test_a_server_that_has_died_is_started_again_on_its_port_behind_its_api(
     newsclf: Cli, deployed: str
 ) -> None:
     before = recorded()
-    process = psutil.Process(before.server.pid)
-    process.kill()
-    process.wait()
+    kill(before.server)
     assert classify(deployed).is_server_error
 
     other = newsclf("deploy", "--port", 9)
@@ -181,12 +194,7 @@ def test_a_replacement_that_was_cut_off_is_finished_by_the_same_command(
 def test_another_model_does_not_remove_the_api_of_a_deployment_that_is_down(
     newsclf: Cli, deployed: str, other_model: Path
 ) -> None:
-    before = recorded()
-    assert before.api is not None
-    for each in (before.server, before.api):
-        process = psutil.Process(each.pid)
-        process.kill()
-        process.wait()
+    before = killed()
 
     refused = newsclf("deploy", "--model", other_model)
     assert (refused.exit_code, "add --replace" in refused.err) == (3, True)
@@ -201,12 +209,7 @@ def test_a_teardown_without_record_and_processes_leaves_no_key(newsclf: Cli, tra
     shutil.copytree(trained / "model", "model")
     ran(newsclf("deploy", "--workers", 1))
     ran(newsclf("wire-api", "--runtimes", 1))
-    before = recorded()
-    assert before.api is not None
-    for each in (before.server, before.api):
-        process = psutil.Process(each.pid)
-        process.kill()
-        process.wait()
+    before = killed()
     (STATE / "deployments" / "news.json").unlink()
     assert before.key_file.exists()
 

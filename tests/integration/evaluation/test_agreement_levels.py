@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from newsclf.common.settings import DataSettings
+from newsclf.data import phrasebank
 from newsclf.data.examples import Example, Split
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
@@ -103,5 +104,6 @@ def test_a_base_that_was_trained_on_phrasebank_is_named(zip_path: str, newsclf: 
     [remark] = [each for each in report(newsclf)["data_remarks"] if "finbert" in each]
 
     assert remark.startswith(
-        "ProsusAI/finbert, the base of the model or of its teacher, was trained"
+        "ProsusAI/finbert, the base of the model or of its teacher, was trained on"
+        f" {phrasebank.NAME}"
     )

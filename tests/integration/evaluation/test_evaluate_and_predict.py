@@ -8,7 +8,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -113,7 +112,7 @@ def test_the_float_model_can_be_evaluated_too(newsclf: Cli) -> None:
     by_float = json.loads(newsclf("evaluate", "--json", "--float").out)
 
     assert (int8["score"]["runtime"], by_float["score"]["runtime"]) == ("int8", "float")
-    assert by_float["score"]["rows"] == int8["score"]["rows"]
+    assert by_float["score"]["accuracy"] == pytest.approx(int8["score"]["accuracy"], abs=0.1)
 
 
 @pytest.mark.usefixtures("model")
@@ -520,10 +519,8 @@ def test_int8_scores_are_near_the_float_model_s(model: Path) -> None:
     texts = [text for text, _ in sample_rows()[:40]]
     expected = classify_float(*load_trained(model), texts)
 
-    found = Engine(model).classify(texts)
-
-    difference = np.array([f.scores for f in found]) - np.array([e.scores for e in expected])
-    assert np.abs(difference).mean() < 0.1  # a processor without VNNI may saturate on one
+    for found, wanted in zip(Engine(model).classify(texts), expected, strict=True):
+        assert found.scores == pytest.approx(wanted.scores, abs=0.1)
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "config.json"])

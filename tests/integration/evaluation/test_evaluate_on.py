@@ -86,8 +86,7 @@ def test_sealed_sets_are_announced_and_show_no_errors(on: Cli) -> None:
     assert "The semeval set is sealed: read to report, not to choose" in result.err
     assert "The tfns set is sealed" not in result.err
     tfns, semeval = report_of()["sets"]
-    matrix = tfns["confusion"]
-    assert bool(tfns["errors"]) == any(matrix[i][j] for i in range(3) for j in range(3) if i != j)
+    assert tfns["errors"]
     assert semeval["errors"] == []
     assert tfns["risk_coverage"]["points"][-1]["coverage"] == 1
     assert semeval["risk_coverage"] is None
@@ -333,7 +332,7 @@ def test_int8_and_float_are_compared_when_asked(trained: Path, newsclf: Cli) -> 
 
     assert result.exit_code == 0, result.err
     assert "Agreement of int8 and float" in result.out
-    assert all(0 <= each["int8_agreement"]["value"] <= 1 for each in report_of()["sets"])
+    assert all(each["int8_agreement"]["value"] >= 0.5 for each in report_of()["sets"])
 
 
 @pytest.mark.parametrize(
