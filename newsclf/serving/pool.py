@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import socket
 import struct
 from collections import deque
@@ -21,7 +22,9 @@ from newsclf.serving.refusal import RefusedError
 _HEADER = struct.Struct(">I")
 """Length of a message, as in `newsclf.serving.worker`."""
 _CHUNK_HEADLINES = 16
-_JOBS_AHEAD = 2
+_TOGETHER_HEADLINES = 4
+"""Short jobs are sent in one message up to this sum, since each message wakes both processes."""
+_MESSAGES_AHEAD = 2
 _START_WITHIN_S = 300.0
 """Time that a worker has to load the model; SageMaker gives a container 8 minutes."""
 _MOST_RESTART_PAUSES = 64
@@ -63,8 +66,9 @@ class Pool:
     """N worker processes that classify headlines; those that die or hang are replaced.
 
     A request is split into jobs of at most 16 headlines, so that a long one uses all workers and
-    does not delay short ones. While more than `queue_headlines` headlines are waiting, requests are
-    refused at once, since an answer that comes too late costs as much as a good one.
+    does not delay short ones; short jobs that wait are sent together. While more than
+    `queue_headlines` headlines are waiting, requests are refused at once, since an answer that
+    comes too late costs as much as a good one.
 
     A worker is replaced after a pause, which grows each time; its replacement must find the files
     that the server was started with.
@@ -79,6 +83,8 @@ class Pool:
         self._problems: list[str | None] = [None] * options.workers
         self._was_ready = False
         self._idle = 0
+        self._suspects: deque[_Job] = deque()
+        """Jobs of one message that a worker died over; each is tried again in its own."""
         self._tasks: list[asyncio.Task[None]] = []
         self._spawning = asyncio.Lock()
         """Held while a process is started: cancelled then, it would never be stopped."""
@@ -211,32 +217,55 @@ class Pool:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        """Give a worker jobs until it dies, one ahead, so that it need not wait for the next.
+        """Give a worker messages until it dies, one ahead, so that it need not wait for the next.
 
-        A worker that has not answered a job within the deadline hangs, and counts as dead.
+        A worker that has not answered a message within the deadline hangs, and counts as dead.
         """
         death = asyncio.create_task(process.wait())
-        sent: deque[_Job] = deque()
+        sent: deque[list[_Job]] = deque()
         lost = RefusedError(503, "worker_lost", "the worker with this request died")
         try:
             while True:
-                if not sent:
-                    self._send(await self._next_job(death), writer, sent)
+                if not sent and not self._suspects:
+                    self._send(self._together([await self._next_job(death)]), writer, sent)
                 # Jobs that idle workers are about to take are not for a busy one.
-                while len(sent) < _JOBS_AHEAD and self._jobs.qsize() > self._idle:
-                    self._send(self._jobs.get_nowait(), writer, sent)
+                while len(sent) < _MESSAGES_AHEAD and (
+                    self._suspects or self._jobs.qsize() > self._idle
+                ):
+                    jobs = [self._suspects.popleft()] if self._suspects else self._together([])
+                    self._send(jobs, writer, sent)
                 if sent:  # else the callers of all these jobs have given up
-                    answer = await _read_message(reader, self._options.deadline_s)
-                    self._answer(sent.popleft(), answer)
+                    answers = await _read_message(reader, self._options.deadline_s)
+                    for job, answer in zip(sent.popleft(), answers, strict=True):
+                        self._answer(job, answer)
         except TimeoutError:
             lost = _not_in_time()
             raise
         finally:
             death.cancel()
-            if sent and not sent[0].answer.done():
-                sent[0].answer.set_exception(lost)
-            for job in list(sent)[1:]:  # the worker had not begun with these
-                self._jobs.put_nowait(job)
+            self._put_back(sent, lost)
+
+    def _together(self, jobs: list[_Job]) -> list[_Job]:
+        """Add to these jobs what waits, up to a few headlines and the share of one worker."""
+        share = math.ceil((len(jobs) + self._jobs.qsize()) / sum(self._ready))
+        while (
+            len(jobs) < share
+            and self._jobs.qsize() > self._idle
+            and sum(len(job.texts) for job in jobs) < _TOGETHER_HEADLINES
+        ):
+            jobs.append(self._jobs.get_nowait())
+        return jobs
+
+    def _put_back(self, sent: Sequence[list[_Job]], lost: RefusedError) -> None:
+        """Settle the jobs of a dead worker: it died over the first message, if over any."""
+        for i, jobs in enumerate(sent):
+            for job in jobs:
+                if i > 0:
+                    self._jobs.put_nowait(job)
+                elif len(jobs) > 1:
+                    self._suspects.append(job)
+                elif not job.answer.done():
+                    job.answer.set_exception(lost)
 
     def _answer(self, job: _Job, answer: Any) -> None:
         if isinstance(answer, dict) and answer["error"] not in self._failures:
@@ -268,12 +297,12 @@ class Pool:
         return arrival.result()
 
     @staticmethod
-    def _send(job: _Job, writer: asyncio.StreamWriter, sent: deque[_Job]) -> None:
-        if job.answer.done():  # its caller has given up
-            return
-        body = json.dumps(job.texts).encode()
-        writer.write(_HEADER.pack(len(body)) + body)
-        sent.append(job)
+    def _send(jobs: Sequence[_Job], writer: asyncio.StreamWriter, sent: deque[list[_Job]]) -> None:
+        wanted = [job for job in jobs if not job.answer.done()]  # the others' callers gave up
+        if wanted:
+            body = json.dumps([job.texts for job in wanted]).encode()
+            writer.write(_HEADER.pack(len(body)) + body)
+            sent.append(wanted)
 
 
 def _problem_of(error: Exception) -> str:

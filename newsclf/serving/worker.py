@@ -1,10 +1,11 @@
 """Worker process of the model server: headlines come in over a socket, scores go back.
 
 Messages are JSON, framed as `multiprocessing.connection` does it (a length of four bytes,
-big-endian): a list of headlines one way, a list of [negative, neutral, positive] probabilities the
-other, or {"error": "…"} when the model failed. The worker sends the first message unasked, once the
-engine has made a real prediction or has failed to. The process ends when its socket is closed, so
-it never outlives the server.
+big-endian). One way come jobs, each a list of headlines; the other way goes an answer for each of
+them: a list of [negative, neutral, positive] probabilities, or {"error": "…"} when the model failed
+on that job. The worker sends the first message unasked, once the engine has made a real prediction
+or, as {"error": "…"}, has failed to. The process ends when its socket is closed, so it never
+outlives the server.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ def main() -> None:
         except ModelError as error:
             connection.send_bytes(json.dumps({"error": error.message}).encode())
             sys.exit(error.exit_code)
-        texts = [PROBE]
+        jobs = [[PROBE]]
         while True:
-            connection.send_bytes(json.dumps(_answer(engine, texts)).encode())
-            texts = json.loads(connection.recv_bytes())
+            connection.send_bytes(json.dumps([_answer(engine, job) for job in jobs]).encode())
+            jobs = json.loads(connection.recv_bytes())
 
 
 def _answer(engine: Engine, texts: list[str]) -> object:

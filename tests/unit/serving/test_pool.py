@@ -104,6 +104,71 @@ def test_a_job_that_waits_behind_one_that_hangs_or_dies_is_not_lost(tmp_path: Pa
     run(tmp_path, use, deadline_s=WITHIN_S)
 
 
+@pytest.mark.parametrize("place", range(5))
+def test_only_the_request_that_kills_a_worker_is_lost_of_those_sent_together(
+    tmp_path: Path, place: int
+) -> None:
+    texts = ["good"] * 5
+    texts[place] = "die"
+
+    async def use(pool: Pool) -> None:
+        await ready(pool)
+        answers = await asyncio.gather(
+            *(pool.classify([text]) for text in texts), return_exceptions=True
+        )
+        fatal = answers.pop(place)
+        assert isinstance(fatal, RefusedError)
+        assert fatal.code == "worker_lost"
+        assert answers == [[ANSWER]] * 4
+
+    run(tmp_path, use, deadline_s=WITHIN_S)
+
+
+def test_of_requests_sent_together_only_the_one_that_the_model_fails_on_is_refused(
+    tmp_path: Path,
+) -> None:
+    async def use(pool: Pool) -> None:
+        await ready(pool)
+        answers = await asyncio.gather(
+            *(pool.classify([text]) for text in ("good", "fail", "good")), return_exceptions=True
+        )
+        assert isinstance(answers[1], RefusedError)
+        assert answers[1].code == "model_failed"
+        assert [answers[0], answers[2]] == [[ANSWER]] * 2
+
+    run(tmp_path, use)
+
+
+@pytest.mark.parametrize(
+    ("requests", "messages"),
+    [
+        ([1] * 9, [4, 4, 1]),
+        ([20, 1], [1, 1, 1]),  # 16, 4 and 1 headlines
+        ([2, 1, 1, 1, 1], [3, 2]),
+    ],
+)
+def test_requests_that_wait_are_sent_together_up_to_a_few_headlines(
+    tmp_path: Path, requests: list[int], messages: list[int]
+) -> None:
+    assert messages_of(tmp_path, requests, workers=1) == messages
+
+
+def test_no_worker_is_sent_more_than_its_share_of_what_waits(tmp_path: Path) -> None:
+    assert max(messages_of(tmp_path, [1] * 4, workers=2)) == 2
+
+
+def messages_of(folder: Path, requests: list[int], *, workers: int) -> list[int]:
+    """Jobs in each message that workers get for requests of so many headlines, sent at once."""
+
+    async def use(pool: Pool) -> None:
+        await ready(pool)
+        answers = await asyncio.gather(*(pool.classify(["good"] * size) for size in requests))
+        assert answers == [[ANSWER] * size for size in requests]
+
+    run(folder, use, queue_headlines=100, workers=workers, deadline_s=WITHIN_S)
+    return [int(jobs) for jobs in (folder / "messages").read_text(encoding="utf-8").split()]
+
+
 def test_a_request_that_the_model_fails_on_costs_no_worker_and_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
