@@ -27,6 +27,7 @@ from newsclf.data.sources import load_again
 from newsclf.data.split import split
 from newsclf.model.card import read_card
 from newsclf.model.directory import ONNX_FILE, TOKENIZER_FILES, find_model
+from newsclf.serving.engines.onnx_runtime import SLOW_FUSIONS
 from newsclf.serving.engines.tokens import TextTokenizer
 from newsclf.training.int8.export import export_float
 
@@ -124,7 +125,12 @@ def _onnx_runtime(path: Path) -> _Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        str(path),
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=SLOW_FUSIONS,
+    )
     names = {node.name for node in session.get_inputs()}
     return lambda inputs: session.run(["logits"], _only(inputs, names))[0]
 

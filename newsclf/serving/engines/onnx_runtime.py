@@ -19,7 +19,7 @@ from newsclf.serving.engines import tokens
 from newsclf.serving.engines.logits import check_classes, predictions
 
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
-_SLOW_FUSIONS = ["SkipLayerNormFusion"]
+SLOW_FUSIONS = ["SkipLayerNormFusion"]
 """The fused operator takes five times as long as the two that it replaces (decision 0099)."""
 _DAMAGED = "newsclf optimize makes model.onnx again, newsclf train the rest"
 
@@ -109,7 +109,7 @@ def _load_onnx(model: bytes) -> onnxruntime.InferenceSession:
     # not a folder refuses such a model.
     options.add_session_config_entry(_EXTERNAL_FOLDER, os.devnull)
     session = onnxruntime.InferenceSession(
-        model, options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOW_FUSIONS
+        model, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS
     )
     session._model_bytes = None  # noqa: SLF001 - frees the serialized copy
     return session
