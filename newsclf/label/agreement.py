@@ -54,7 +54,7 @@ def cohen_kappa(known: Sequence[Label], given: Sequence[Label]) -> Measured:
     value, low, high = (
         (share - chance) / (1 - chance) for share in (right / n, *wilson_interval(right, n))
     )
-    return Measured(value=value, low=low, high=high)
+    return Measured(value=value, low=max(-1.0, low), high=high)  # κ is never below -1
 
 
 def krippendorff_alpha(units: Sequence[Sequence[Hashable]]) -> Measured | None:

@@ -80,7 +80,7 @@ def extrapolate(curve: Curve, *, now: float, more: float) -> Gain:
     falls, chi2 = _chi_squared(curve, fall, deviation)
     best = float(chi2.min())
     if best > _MISFIT:
-        return Gain(None, "accuracy does not follow an inverse power law of the number of labels")
+        return Gain(None, "it does not follow an inverse power law of the number of labels")
     ahead = _shape(_EXPONENTS, now, curve.sizes) - _shape(_EXPONENTS, now + more, curve.sizes)
     gains = ahead[:, None] * falls
     possible = gains[chi2 <= best + _NOT_REJECTED]

@@ -26,7 +26,7 @@ from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Commit, Computed, Delivery, Fetch, Score
 from newsclf.watch.record.storage.sharing import Sharing
 from newsclf.watch.showing import Shown, drift, entity_signal, shown_alerts, source_health
-from newsclf.watch.signals.aggregate import bar_ends, utc
+from newsclf.watch.signals.aggregate import bar_ends, last_bar_end, utc
 from newsclf.watch.signals.computation import Computation
 from newsclf.watch.signals.configuration import Configuration, ReferenceData
 from newsclf.watch.signals.delivery import AnyAlert
@@ -274,11 +274,11 @@ class Chain:
         """
         step.extend(self.advance())
         now_s = now.timestamp()
-        ends_s = list(bar_ends(self._last_bar_s, now_s, self._configuration.signals.bar_s))
-        if not ends_s or ends_s[-1] == now_s:
+        end_s = last_bar_end(self._last_bar_s, now_s, self._configuration.signals.bar_s)
+        if end_s is None or end_s == now_s:
             return None
-        at = utc(ends_s[-1])
-        found = self._computation.bar(ends_s[-1])
+        at = utc(end_s)
+        found = self._computation.bar(end_s)
         evidence = self._computation.evidence
         on_sources = source_alerts(self._silent, self._health_at(at), at)
         return BarEntries(

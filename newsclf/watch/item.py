@@ -37,6 +37,8 @@ class Item:
     tickers: tuple[str, ...] = ()
     """Symbols, as the source gives them."""
     retracted: bool = False
-    """Whether the source withdraws the item of this id."""
+    """Whether the item of this id is withdrawn."""
+    shown_by: str | None = None
+    """Name of the source that shows the item, if that is not the one that withdraws it."""
     raw: str = ""
     """The item's own JSON or XML, for the record."""

@@ -13,7 +13,7 @@ import datetime as dt
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ from newsclf.predict.answer import Answer, Asked, answer
 from newsclf.predict.classifier import Classifier
 from newsclf.watch.chain import Chain, Step
 from newsclf.watch.configuration import WatchSettings
-from newsclf.watch.feeds.asking import Answered
+from newsclf.watch.feeds.asking import Answered, NewsApi
 from newsclf.watch.feeds.following import Files, Pipe
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.feeds.polling import Polled, Poller, Quota, Timing
@@ -62,6 +62,9 @@ _LONGEST_LAST_WAIT_S = 60.0
 _LOOK_AT_CLOCK_EVERY_S = 30.0
 _LOOK_FOR_OTHERS_EVERY_S = 1.0
 """At what other watches have added to the record."""
+_REMEMBERED_FOR = dt.timedelta(days=7)
+_REMEMBERED_ITEMS = 1_000
+"""Items of the record that a news API is told of, so that it knows where its news ends."""
 _RESENT_FOR = dt.timedelta(days=1)
 """Alerts older than this are not sent any more after a restart."""
 
@@ -270,10 +273,21 @@ class Watch:
         return heard, answered
 
     async def _take(self, name: str, answered: Answered) -> None:
-        """Record an answer; only then does the source build on it."""
-        terms = self._sources.terms.get(name, answered.terms)
+        """Record an answer and show it; only then does the source build on it.
+
+        What is being recorded when the source is given to another watch is shown, too: nothing else
+        would show it here.
+        """
+        answered = replace(answered, terms=self._sources.terms.get(name, answered.terms))
+        recording = asyncio.ensure_future(self._do(self._chain.add_answer, name, answered))
         try:
-            step = await self._do(self._chain.add_answer, name, replace(answered, terms=terms))
+            await asyncio.wait({recording})
+        finally:
+            await self._took(name, answered, recording)
+
+    async def _took(self, name: str, answered: Answered, recording: Awaitable[Step]) -> None:
+        try:
+            step = await recording
         except LeaseLostError as error:
             log.warning("%s", error.message)
             for unit in [unit for unit in self._readers if name in unit]:
@@ -368,8 +382,16 @@ class Watch:
                 self.outbox.send(alert, to=channel)
 
     def _schedule(self, unit: Unit) -> list[Polled]:
-        """When each source of a unit is asked first, so that a restart asks nothing twice."""
+        """When each source of a unit is asked first, so that a restart asks nothing twice.
+
+        News APIs are told what the record has of them, and so read on until they come to it.
+        """
         record, now, now_s = self._record, self._now(), time.monotonic()
+        for name in unit & self._sources.asked.keys():
+            asked = self._sources.asked[name].asked
+            if isinstance(asked, NewsApi):
+                since = now - _REMEMBERED_FOR
+                asked.remember(record.last_items(name, since=since, at_most=_REMEMBERED_ITEMS))
         quotas = {
             name: Quota(
                 name=name,

@@ -97,7 +97,17 @@ def make_sources(
             secrets += [key] if key is not None else []
             terms.setdefault(source.name, f"{vendor.title}: {vendor.terms}")
             api = NewsApi(
-                vendor, source.wanted, fetcher, host=_host(vendor.request.url), key=key, now=now
+                vendor,
+                source.wanted,
+                fetcher,
+                host=_host(vendor.request.url),
+                key=key,
+                now=now,
+                shown_by=[
+                    each.name
+                    for each in settings.sources
+                    if each.api is not None and each.api == vendor.retracts
+                ],
             )
             quota = first_of_key.setdefault((source.api, key), source.name)
             if source.per_day is not None:

@@ -447,6 +447,8 @@ TIMES = (
     _date("Wed, 01 Jul 2026 08:00:00 EST", NOON),
     _date("Wed, 01 Jul 2026 08:00:00 EDT", NOON),
     _date("Wed, 01 Jul 2026 14:00:00 CEST", NOON),
+    _date("Sun, 08 Mar 2026 02:30:00 EST", "2026-03-08T07:30:00+00:00"),
+    _date("Sun, 08 Mar 2026 02:30:00 EDT", "2026-03-08T06:30:00+00:00"),
     _date("Wed, 01 Jul 2026 12:00:00 -0000", NOON),
     _date("Thu, 01 Jul 2026 12:00:00 Z", NOON),
     _date("1 July 2026 12:00 UTC", NOON),

@@ -20,6 +20,7 @@ from newsclf.data.examples import counted
 if TYPE_CHECKING:
     from newsclf.cli.console import Output
     from newsclf.data.labelled import Vote
+    from newsclf.label.labelling import Votes
     from newsclf.label.llm.naming import KeySource
     from newsclf.label.llm.plan import LlmEstimate
     from newsclf.label.llm.prompt import Prompt
@@ -165,7 +166,23 @@ def ask_models(
         with _progress(output) as on_progress:
             found = run_async(ask(on_progress))
     _note_totals(output, found.totals)
+    _note_left_out(output, out, found.votes)
     return found.votes
+
+
+def _note_left_out(output: Output, out: Path, votes: Votes) -> None:
+    """Say whose votes the labelled file will lose: those of models that --llm does not name."""
+    from newsclf.label.labelling import votes_of_models
+
+    before, now = (
+        {vote.annotator for each in found.values() for vote in each}
+        for found in (votes_of_models(out), votes)
+    )
+    if left_out := sorted(before - now):
+        output.note(
+            f"votes of {', '.join(left_out)} leave {out.name}, since --llm does not name them;"
+            " naming them brings the votes back without another request"
+        )
 
 
 @contextmanager

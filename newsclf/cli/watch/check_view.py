@@ -49,11 +49,12 @@ def check(output: Output, settings: WatchSettings, folder: Path, *, allow_privat
     )
     for each in found:
         if each.detail:
-            output.show(f"{each.name}: {each.detail}")
+            output.show(f"{each.name}: {visible(each.detail)}")
         if each.terms:
             output.show(f"{each.name}: terms: {visible(each.terms)}")
         if each.moved_to:
-            output.show(f"{each.name}: it has moved to {each.moved_to}: change its address")
+            place = visible(each.moved_to)
+            output.show(f"{each.name}: it has moved to {place}: change its address")
     failed = [each.name for each in found if not each.outcome.delivers]
     if failed:
         raise CheckFailedError(

@@ -10,7 +10,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -189,6 +189,7 @@ class NewsApi:
         host: str,
         key: str | None,
         now: Callable[[], dt.datetime],
+        shown_by: Sequence[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin without memory of earlier answers.
@@ -200,9 +201,11 @@ class NewsApi:
             host: Of its address.
             key: API key.
             now: The wall clock.
+            shown_by: Names of the sources that show what it withdraws.
             monotonic: A clock that is never set, in seconds.
         """
         self.host = host
+        self._shown_by = tuple(shown_by)
         self._vendor = vendor
         self._wanted = wanted
         self._fetcher = fetcher
@@ -218,6 +221,12 @@ class NewsApi:
         self._page: str | None = None
         self._pages = 0
 
+    def remember(self, items: Iterable[Item]) -> None:
+        """Take items that were read before a restart for known."""
+        known = list(items)
+        self._known |= {_digest(item) for item in known}
+        self._note_times(known)
+
     async def ask(self, *, usual_gap_s: float | None = None) -> Answered:  # noqa: ARG002 - of Asked
         """Ask for the first page, or for the next one while there is more news than fits in one."""
         page, now = self._page, self._now()
@@ -231,6 +240,11 @@ class NewsApi:
         found = _answered(answer, now_s, reading)
         if not reading.outcome.delivers:
             return replace(found, kept=self._to_the_first_page)
+        if self._shown_by:
+            items = [
+                replace(item, shown_by=name) for item in found.items for name in self._shown_by
+            ]
+            found = replace(found, items=tuple(items))
         return replace(found, kept=lambda: self._keep(reading, page))
 
     async def _read(self, answer: Fetched | Failure, page: str | None) -> Reading | None:
@@ -261,14 +275,17 @@ class NewsApi:
             self._known, self._seen = self._seen or self._known, frozenset()
         only_news = bool(self._known and digests - self._seen) and not digests & self._known
         self._seen |= digests
-        stamps = [stamp for item in reading.items for stamp in (item.published, item.updated)]
+        self._note_times(reading.items)
+        more = (oldest_first or only_news) and self._pages < _MOST_PAGES
+        self._page = reading.next_page if more else None
+        self._pages = self._pages + 1 if self._page is not None else 0
+
+    def _note_times(self, items: Iterable[Item]) -> None:
+        stamps = [stamp for item in items for stamp in (item.published, item.updated)]
         claimed = [stamp.at for stamp in stamps if stamp and stamp.at]
         if claimed:
             newest = min(max(claimed), self._now())
             self._newest = max(self._newest, newest) if self._newest else newest
-        more = (oldest_first or only_news) and self._pages < _MOST_PAGES
-        self._page = reading.next_page if more else None
-        self._pages = self._pages + 1 if self._page is not None else 0
 
     def _to_the_first_page(self) -> None:
         self._page, self._pages = None, 0

@@ -14,7 +14,7 @@ from newsclf.watch.record.times import microseconds
 
 _SAME_STORY = 0.2
 """Share of words in common below which an item with another address is another item, whatever its
-identifier says."""
+identifier says, and one with another identifier, whatever its address says."""
 
 Row = dict[str, object]
 
@@ -65,7 +65,7 @@ class Assigner:
         if not any(map(str.isalnum, item.title)):  # nothing to classify; kept as it came
             self._add_item(item, keys, listing, None)
             return
-        headline = self._headline(keys, before)
+        headline = self._headline(item, keys, before)
         if headline is None:
             self._begin(item, keys, listing)
             return
@@ -89,12 +89,20 @@ class Assigner:
             before = next((each for each in others if each and each.content == keys.content), None)
         return keys.listing, before
 
-    def _headline(self, keys: Keys, before: Listed | None) -> int | None:
+    def _headline(self, item: Item, keys: Keys, before: Listed | None) -> int | None:
         if before is not None and before.headline is not None:
             return before.headline
-        if keys.url is not None and keys.url in self.known.by_url:
-            return self.known.by_url[keys.url]
+        there = self.known.by_url.get(keys.url) if keys.url is not None else None
+        if there is not None and not self._is_at_anothers_address(item, there):
+            return there
         return self.known.by_text.get(keys.text) if keys.text is not None else None
+
+    def _is_at_anothers_address(self, item: Item, headline: int) -> bool:
+        """Whether the source has used the address for another item, as for a page of its news."""
+        shown = self.known.titles.get(headline)
+        if not (shown and item.id and item.title):
+            return False
+        return _are_two_stories(shown, item.title)
 
     def _begin(self, item: Item, keys: Keys, listing: bytes) -> None:
         """Begin a headline, of an event that is told already or of a new one."""
@@ -117,7 +125,7 @@ class Assigner:
 
     def _retract(self, item: Item, keys: Keys) -> None:
         before = self.known.listed.get(keys.listing) or self.known.listed.get(keys.fallback)
-        headline = self._headline(keys, before)
+        headline = self._headline(item, keys, before)
         withdrawn = self.known.listed.get(keys.retraction)
         if withdrawn is not None:
             return
@@ -132,7 +140,7 @@ class Assigner:
             {
                 "id": item_id,
                 "headline_id": headline,
-                "source": self.source,
+                "source": item.shown_by or self.source,
                 "source_id": item.id,
                 "title": item.title,
                 "url": item.url,
@@ -178,7 +186,11 @@ def _is_another(before: Listed, item: Item, keys: Keys) -> bool:
     """Whether a source used the identifier of one item for another."""
     if before.url_key is None or keys.url is None or before.url_key == keys.url:
         return False
-    one, other = set(words_of(before.title)), set(words_of(item.title))
+    return _are_two_stories(before.title, item.title)
+
+
+def _are_two_stories(title: str, other_title: str) -> bool:
+    one, other = set(words_of(title)), set(words_of(other_title))
     return len(one & other) < _SAME_STORY * len(one | other)
 
 

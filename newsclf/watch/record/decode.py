@@ -6,7 +6,7 @@ import json
 
 from sqlalchemy import RowMapping
 
-from newsclf.watch.item import Stamp
+from newsclf.watch.item import Item, Stamp
 from newsclf.watch.record.rows import (
     Alert,
     Delivery,
@@ -48,6 +48,17 @@ def sighting_of(row: RowMapping) -> Sighting:
         event=row["event_id"],
         source=row["source"],
         title=row["title"],
+    )
+
+
+def item_of(row: RowMapping) -> Item:
+    """What identifies an item, and when it was published."""
+    return Item(
+        title=row["title"],
+        id=row["source_id"],
+        url=row["url"],
+        published=_stamp(row, "published"),
+        updated=_stamp(row, "updated"),
     )
 
 

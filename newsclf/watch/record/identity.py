@@ -29,7 +29,7 @@ _TRACKING = re.compile(
 _AMP_VALUES = frozenset(("output=amp", "view=amp", "mode=amp", "src=rss", "source=rss", "from=rss"))
 _HOST = re.compile(r"[\w.:%-]+", re.ASCII)
 _HOST_PREFIX = re.compile(r"(?:www\d?|m|mobile|amp)\.(?=[^.]+\.[^.])")
-_AMP_CACHES = re.compile(r"(?:[^.]+\.)*cdn\.ampproject\.org|(?:www\.)?google\.[a-z.]+")
+_AMP_CACHES = re.compile(r"(?:[^.]+\.)*cdn\.ampproject\.org|google\.[a-z.]+")
 _AMP_CACHE_PATH = re.compile(r"/(?:[acvri]|amp)/(s/)?(?=[^/]+\.[^/]+)")
 _AMP_ENDING = re.compile(r"(?:/amp(?:/|$)|\.amp$|\.amp(?=\.html?$))")
 _AMP_CACHES_IN_A_ROW = 5
@@ -68,7 +68,7 @@ class Keys(NamedTuple):
     others: tuple[bytes, ...]
     """The item in documents with other neighbours, who decide what identifies it."""
     retraction: bytes
-    """The withdrawal of the item by its source."""
+    """The withdrawal of the item."""
     url: bytes | None
     """The article, in whatever source; None without an address of its own."""
     text: bytes | None
@@ -98,8 +98,7 @@ def canonical_url(url: str) -> str | None:
         return None
     if not _HOST.fullmatch(host):
         return None
-    while found := _HOST_PREFIX.match(host):
-        host = host[found.end() :]
+    host = _without_prefix(host)
     if port is not None and port not in _DEFAULT_PORTS.values():
         host = f"{host}:{port}"
     fragment = f"#{_escaped(parts.fragment)}" if parts.fragment.startswith("!") else ""
@@ -139,6 +138,7 @@ def keys_of(source: str, items: Sequence[Item]) -> list[Keys]:
     shared_urls = _shared(zip(urls, texts, strict=True))
     found = []
     for item, id_, url, text in zip(items, ids, urls, texts, strict=True):
+        shower = item.shown_by or source
         own_url = "" if url in shared_urls else url
         worded = ("id+text", id_, text) if id_ else ("text", text)
         cautious = worded
@@ -149,10 +149,10 @@ def keys_of(source: str, items: Sequence[Item]) -> list[Keys]:
         enough = len(words_of(story_text(item.title))) >= MIN_WORDS
         found.append(
             Keys(
-                listing=_digest(source, *named),
-                fallback=_digest(source, *cautious),
-                others=(_digest(source, *alone), _digest(source, *worded)),
-                retraction=_digest(source, "retraction", id_ or own_url or text),
+                listing=_digest(shower, *named),
+                fallback=_digest(shower, *cautious),
+                others=(_digest(shower, *alone), _digest(shower, *worded)),
+                retraction=_digest(shower, "retraction", id_ or own_url or text),
                 url=_digest("url", own_url) if own_url else None,
                 text=_digest("text", text) if enough or not (id_ or own_url) else None,
                 content=_digest(item.title, url, item.summary or "", *item.tickers),
@@ -171,12 +171,22 @@ def _split(url: str) -> SplitResult | None:
             return None
         if parts.scheme not in _DEFAULT_PORTS or not host:
             return None
-        inner = _AMP_CACHE_PATH.match(parts.path) if _AMP_CACHES.fullmatch(host) else None
+        inner = (
+            _AMP_CACHE_PATH.match(parts.path)
+            if _AMP_CACHES.fullmatch(_without_prefix(host))
+            else None
+        )
         if inner is None:
             return parts
         query = f"?{parts.query}" if parts.query else ""
         url = f"https://{parts.path[inner.end() :]}{query}"
     return None
+
+
+def _without_prefix(host: str) -> str:
+    while found := _HOST_PREFIX.match(host):
+        host = host[found.end() :]
+    return host
 
 
 def _article(url: str | None) -> str:
@@ -207,7 +217,7 @@ def _canonical_path(parts: SplitResult) -> str:
         elif segment not in ("", "."):
             segments.append(segment)
     path = "".join(f"/{segment}" for segment in segments)
-    while (shorter := _INDEX.sub("", _AMP_ENDING.sub(_without_amp, path))) != path:
+    while (shorter := _INDEX.sub("", _AMP_ENDING.sub(_without_amp, path)).rstrip("/")) != path:
         path = shorter
     return path
 

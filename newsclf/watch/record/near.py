@@ -21,7 +21,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
@@ -33,6 +33,8 @@ WINDOW_S = 24 * 3600
 """How long after its beginning an event is joined by near-duplicates, seconds."""
 MIN_WORDS = 4
 """Words that a headline needs to be recognised by its words alone."""
+_MOST_WORDS = 100
+"""Words that are compared; a feed of long texts would hold up all others."""
 _SEGMENT_S = 4 * 3600
 _TELLINGS = 8
 """Events of a name and kind to which follow-ups are sought in a segment; it bounds the time of a
@@ -54,8 +56,8 @@ class Near(NamedTuple):
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a headline, case-folded; `1.5` and `U.S` are one word each."""
-    return _WORD.findall(text.casefold())
+    """The first 100 words of a headline, case-folded; `1.5` and `U.S` are one word each."""
+    return [found.group() for found in islice(_WORD.finditer(text.casefold()), _MOST_WORDS)]
 
 
 def similarity(one: str, other: str) -> float:
@@ -136,11 +138,12 @@ class RecentHeadlines:
         best: Near | None = None
         for segment in self._segments.values():
             for entry in segment.comparable(sought):
+                if not correction and _each_its_own(sought.numbers, entry.numbers):
+                    continue  # cheaper to tell than how many of their parts are shared
                 found = Near(_jaccard(wanted, entry.parts), entry.event, entry.began_s)
                 if (
                     found.similarity >= NEAR
                     and at_s - WINDOW_S <= entry.began_s
-                    and (correction or not _each_its_own(sought.numbers, entry.numbers))
                     and (best is None or _before(found, best))
                     and not contradict(said, facts_of(entry.text))
                 ):

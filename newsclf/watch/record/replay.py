@@ -12,8 +12,9 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Row, ScalarSelect, Select, case, exists, func, select
 
+from newsclf.watch.item import Item
 from newsclf.watch.record.commits import SCORES, read_commits
-from newsclf.watch.record.decode import alert_of, fetch_of, scored_of
+from newsclf.watch.record.decode import alert_of, fetch_of, item_of, scored_of
 from newsclf.watch.record.rows import (
     Alert,
     Attempt,
@@ -295,6 +296,24 @@ class Record:
         )
         return self._database.read(
             lambda connection: sorted(map(moment, connection.execute(query).scalars()))
+        )
+
+    def last_items(self, source: str, *, since: dt.datetime, at_most: int) -> list[Item]:
+        """The newest items of a source that became known from a time on, as far as identified."""
+        first = (
+            select(commits.c.id)
+            .where(commits.c.known_at >= microseconds(since))
+            .order_by(commits.c.known_at, commits.c.id)
+            .limit(1)
+        )
+        query = (
+            select(items)
+            .where(items.c.commit_id >= first.scalar_subquery(), items.c.source == source)
+            .order_by(items.c.id.desc())
+            .limit(at_most)
+        )
+        return self._database.read(
+            lambda connection: [item_of(row) for row in connection.execute(query).mappings()]
         )
 
     def window_start(self, since: dt.datetime) -> tuple[int, int]:

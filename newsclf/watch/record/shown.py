@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from newsclf.watch.record.replay import Record
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Headline:
     """What is known of a headline so far."""
 
     text: str
     known_at: dt.datetime
-    sources: set[str] = field(default_factory=set)
+    sources: set[str]
     """Those that show it."""
 
 
 def shown_texts(
     record: Record, *, since: dt.datetime | None = None, until: dt.datetime | None = None
 ) -> list[str]:
-    """The last text of each headline that a source shows, in the order in which they were known.
+    """The last text of each headline that a source shows, in the order in which these were known.
 
     A headline that all of its sources have withdrawn is left out. All texts are held in memory.
 
@@ -33,8 +33,9 @@ def shown_texts(
     found: dict[int, _Headline] = {}
     for commit in record.commits(until=until):
         for version in commit.versions:
-            headline = found.setdefault(version.headline, _Headline(version.text, commit.known_at))
-            headline.text, headline.known_at = version.text, commit.known_at
+            before = found.pop(version.headline, None)  # an edit makes it the last one
+            sources = before.sources if before is not None else set()
+            found[version.headline] = _Headline(version.text, commit.known_at, sources)
         for sighting in commit.sightings:
             if sighting.headline in found:
                 found[sighting.headline].sources.add(sighting.source)

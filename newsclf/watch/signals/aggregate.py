@@ -336,6 +336,12 @@ def bar_ends(after_s: float, until_s: float, bar_s: float) -> Iterator[float]:
         yield number * bar_s
 
 
+def last_bar_end(after_s: float, until_s: float, bar_s: float) -> float | None:
+    """The last of `bar_ends`, without those between: a clock that is set may skip millions."""
+    end_s = math.floor(until_s / bar_s) * bar_s
+    return end_s if end_s > after_s else None
+
+
 def utc(time_s: float) -> dt.datetime:
     """A time in seconds since 1970 as a date and time, UTC."""
     return dt.datetime.fromtimestamp(time_s, dt.UTC)

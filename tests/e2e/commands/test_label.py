@@ -240,6 +240,22 @@ def test_what_an_llm_says_during_a_review_is_kept(
     assert "votes are there already; nothing is asked" in again.err
 
 
+def test_votes_of_a_model_that_is_no_longer_named_leave_the_file_and_can_come_back(
+    newsclf: Cli, headlines: Path, truth: dict[str, str]
+) -> None:
+    with serving(Llm(truth)) as llm:
+        both = [*asked(llm, headlines, "--votes", "2"), "--llm", f"other@{llm.url}"]
+        assert newsclf(*asked(llm, headlines)).exit_code == 0
+        other = newsclf(*[each.replace("test@", "other@") for each in asked(llm, headlines)])
+        requests = len(llm.done)
+        again = newsclf(*both)
+
+    assert other.exit_code == again.exit_code == 0, other.err + again.err
+    assert "leave labelled.jsonl, since --llm does not name them" in other.err
+    assert "leave" not in again.err
+    assert len(llm.done) == requests
+
+
 def test_a_damaged_journal_is_told_before_anything_is_paid_for(
     newsclf: Cli, headlines: Path, truth: dict[str, str]
 ) -> None:

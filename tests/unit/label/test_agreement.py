@@ -112,6 +112,15 @@ def test_a_single_class_does_not_tell_agreement_from_chance(rows: int) -> None:
     assert (found.value, found.low, found.high) == (0, -1, 1)
 
 
+def test_no_end_of_the_interval_of_kappa_is_below_minus_1() -> None:
+    known: list[Label] = ["negative"] * 29 + ["positive"]
+
+    found = cohen_kappa(known, ["negative"] * 30)
+
+    assert (found.value, found.low) == (0, -1)
+    assert 0 < found.high < 1
+
+
 def test_recall_is_of_each_class_and_accuracy_of_all_rows() -> None:
     known: list[Label] = ["negative", "negative", "neutral", "neutral"]
     given: list[Label] = ["negative", "neutral", "neutral", "neutral"]

@@ -91,7 +91,7 @@ def test_of_a_curve_of_another_shape_nothing_is_told() -> None:
     )
 
     assert found.interval is None
-    assert "does not follow" in (found.why_not or "")
+    assert (found.why_not or "").startswith("it does not follow")  # whichever measure it is
 
 
 def test_few_labels_are_not_extrapolated_to_many() -> None:

@@ -38,6 +38,17 @@ class Noted:
         return Failure(url="", ended_at=START, outcome=Outcome.UNREACHABLE, reason="down")
 
 
+class Answering:
+    """A fetcher with the same answer to all."""
+
+    def __init__(self, answer: Fetched) -> None:
+        self._answer = answer
+
+    async def fetch(self, _: Request) -> Fetched | Failure:
+        """Answer."""
+        return self._answer
+
+
 class Unasked:
     """A fetcher that must not be used: making sources asks nothing."""
 
@@ -300,3 +311,27 @@ def test_sources_of_one_host_or_key_are_one_unit(tmp_path: Path) -> None:
         frozenset({"own"}),
     }
     assert len(found) == 4
+
+
+def test_what_benzinga_withdraws_is_told_of_each_source_of_benzinga(tmp_path: Path) -> None:
+    answer = Fetched(
+        url="https://api.benzinga.com/api/v2/news-removed",
+        status=200,
+        body=json.dumps({"removed": [{"id": 7, "updated": "x"}]}).encode(),
+        headers={"content-type": "application/json"},
+        ended_at=START,
+    )
+    named = {"Bz": "benzinga", "Chips": "finnhub", "Bz too": "benzinga", "Gone": "benzinga_removed"}
+    text = "".join(f'[[sources]]\nname = "{name}"\napi = "{of}"\n' for name, of in named.items())
+    found = make_sources(
+        settings_of(tmp_path, _HEAD + text.replace('"finnhub"', '"finnhub"\ntickers = ["A"]')),
+        Answering(answer),
+        folder=tmp_path,
+        environ={"BENZINGA_TOKEN": KEY, "FINNHUB_API_KEY": KEY},
+        stdin=io.BytesIO(),
+        now=Clock(),
+    )
+
+    told = asyncio.run(found.asked["Gone"].asked.ask())
+
+    assert [(each.id, each.shown_by) for each in told.items] == [("7", "Bz"), ("7", "Bz too")]

@@ -187,7 +187,10 @@ def _in_zone(local: dt.datetime, name: str | None, default: dt.tzinfo) -> dt.dat
     zone = _zone(name)
     if isinstance(zone, ZoneInfo):
         summer = (name or "").upper().endswith(("DT", "CEST", "WEST", "EEST", "BST", "MESZ"))
-        return local.replace(tzinfo=zone, fold=0 if summer else 1)
+        at = local.replace(tzinfo=zone, fold=0 if summer else 1)
+        # In the hour that is skipped in spring, fold means the opposite (PEP 495).
+        is_skipped = at.astimezone(dt.UTC).astimezone(zone).replace(tzinfo=None) != local
+        return at.replace(fold=1 - at.fold) if is_skipped else at
     return local.replace(tzinfo=zone or default)
 
 

@@ -188,8 +188,8 @@ class Vendor(StrictRecord):
     fields: FieldNames = FieldNames()
     removed_title: str | None = None
     """Title of items whose content was withdrawn, which are left out."""
-    retracts: bool = False
-    """Whether its items are identifiers of items that are withdrawn."""
+    retracts: str | None = None
+    """Name of the API whose items it withdraws, if its own are identifiers of these."""
     paging: Paging | None = None
     refusals: tuple[Refusal, ...] = ()
 
@@ -461,7 +461,7 @@ def _item(entry: Any, vendor: Vendor, repairs: set[Repair]) -> Item | None:
     identifier = _identifier(value_at(entry, names.id))
     summary = plain_text(text_at(entry, names.summary), at_most=MAX_SUMMARY)
     title = _title(entry, names)
-    if vendor.retracts:
+    if vendor.retracts is not None:
         if identifier is None:
             repairs.add(Repair.EMPTY_ITEMS)
             return None
@@ -481,7 +481,7 @@ def _item(entry: Any, vendor: Vendor, repairs: set[Repair]) -> Item | None:
         published=stamp(value_at(entry, names.published)),
         updated=stamp(value_at(entry, names.updated)),
         tickers=_tickers(entry, names.tickers),
-        retracted=vendor.retracts,
+        retracted=vendor.retracts is not None,
         raw=compact(entry)[:MAX_RAW],
     )
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from newsclf.common.visible import visible
 from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request, Validators
 from newsclf.watch.feeds.outcome import Outcome
 
@@ -184,5 +185,5 @@ def _rule(text: str, url: str) -> str | None:
         if not _parsed("\n".join(alone)).can_fetch(url, AGENT):
             shown = rules[number]
             cut = f"{shown[:_SHOWN_CHARACTERS]}…" if len(shown) > _SHOWN_CHARACTERS else shown
-            return f"Disallow: {cut}"
+            return visible(f"Disallow: {cut}")
     return None

@@ -13,6 +13,7 @@ from newsclf.watch.item import Item, Stamp
 from newsclf.watch.record.recorder import BarEntries
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.rows import Alert, Commit, Score, Signal, Version
+from newsclf.watch.record.shown import shown_texts
 from tests.support.newsrecord import HOUR, START, Clock, Feeds, contents, fetch, item
 from tests.support.records import NewRecord
 
@@ -151,6 +152,20 @@ def test_a_feed_of_one_item_that_uses_its_identifier_again_hides_none(feeds: Fee
     assert feeds.deliver("wire", item(PROFIT, id="latest", url=URL)).headlines == 0
 
 
+def test_an_address_that_a_source_uses_again_hides_no_headline(feeds: Feeds) -> None:
+    feeds.deliver("wire", item(PROFIT, id="d1", url=URL))
+    feeds.clock.pass_(120 * HOUR)
+
+    added = feeds.deliver("wire", item(OIL, id="d2", url=URL))
+    rewritten = feeds.deliver("wire", item(f"{OIL} again", id="d3", url=URL))
+    elsewhere = feeds.deliver("other", item("Quite other words of its own", id="o1", url=URL))
+
+    assert (added.headlines, added.events, added.edits) == (1, 1, 0)
+    assert (rewritten.headlines, rewritten.edits) == (0, 1)
+    assert (elsewhere.headlines, elsewhere.edits) == (0, 0)
+    assert [each.headline for each in versions(feeds)] == [1, 2, 2]
+
+
 def test_words_identify_a_headline_for_24_hours_only(feeds: Feeds) -> None:
     feeds.deliver("wire", item(PROFIT, id="g1", url=URL))
     feeds.clock.pass_(24 * HOUR)
@@ -222,6 +237,43 @@ def test_a_retraction_by_another_source_withdraws_nothing(feeds: Feeds) -> None:
     feeds.deliver("other", item("", id="g1", retracted=True))
     (found,) = [each for commit in replayed(feeds) for each in commit.retractions]
     assert found.headline is None
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_one_source_withdraws_what_another_shows(feeds: Feeds, *, first: bool) -> None:
+    shown = [("wire", item(PROFIT, id="g1"))]
+    withdrawn = [("removed", item("", id="g1", retracted=True, shown_by="wire"))]
+    for source, each in withdrawn + shown if first else shown + withdrawn:
+        feeds.deliver(source, each)
+
+    with Record(feeds.place) as record:
+        assert shown_texts(record) == []
+    found = [each for commit in replayed(feeds) for each in commit.retractions if each.headline]
+    assert [(each.headline, each.source) for each in found] == [(1, "wire")]
+
+
+def test_an_edit_makes_a_headline_the_last_that_is_shown(feeds: Feeds) -> None:
+    feeds.deliver("wire", item(PROFIT, id="g1"))
+    feeds.deliver("wire", item(OIL, id="g2"))
+    feeds.deliver("wire", item(f"{PROFIT} at home", id="g1"))
+
+    with Record(feeds.place) as record:
+        assert shown_texts(record) == [OIL, f"{PROFIT} at home"]
+
+
+def test_the_newest_items_of_a_source_are_those_since_a_time(feeds: Feeds) -> None:
+    published = Stamp("2026-03-02T10:30:00Z", START + HOUR)
+    feeds.deliver("wire", item("An old one", id="g0"))
+    feeds.clock.pass_(HOUR)
+    feeds.deliver("wire", item(PROFIT, id="g1", url=URL, published=published), item(OIL, id="g2"))
+    feeds.deliver("other", item("Something else", id="o1"))
+
+    with Record(feeds.place) as record:
+        found = record.last_items("wire", since=START + HOUR, at_most=10)
+        assert [each.id for each in found] == ["g2", "g1"]
+        assert found[1] == item(PROFIT, id="g1", url=URL, published=published)
+        assert len(record.last_items("wire", since=START, at_most=2)) == 2
+        assert record.last_items("wire", since=START + 9 * HOUR, at_most=2) == []
 
 
 def test_an_item_without_a_title_is_kept_and_is_no_headline(feeds: Feeds) -> None:

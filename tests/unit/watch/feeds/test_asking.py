@@ -14,6 +14,7 @@ from newsclf.watch.feeds.asking import Answered, Feed, NewsApi
 from newsclf.watch.feeds.documents.vendors import Vendor, Wanted
 from newsclf.watch.feeds.fetching.answer import Failure, Fetched, Request, Validators
 from newsclf.watch.feeds.outcome import Outcome
+from newsclf.watch.item import Item, Stamp
 from tests.support.newsrecord import HOUR, START, Clock
 
 KEY = "s3cret-key-of-a-plan"
@@ -215,7 +216,12 @@ def page(*numbers: int, at: dt.datetime = START) -> Fetched:
 class AskingApi:
     """A news API that is asked, with a clock to set."""
 
-    def __init__(self, *answers: Fetched | Failure, oldest_first: bool = False) -> None:
+    def __init__(
+        self,
+        *answers: Fetched | Failure,
+        oldest_first: bool = False,
+        shown_by: Sequence[str] = (),
+    ) -> None:
         self.server = Server(*answers)
         self.clock = Clock()
         self.api = NewsApi(
@@ -225,6 +231,7 @@ class AskingApi:
             host="news.example",
             key=KEY,
             now=self.clock,
+            shown_by=shown_by,
         )
 
     def ask(self, times: int = 1) -> Answered:
@@ -254,6 +261,26 @@ def test_pages_are_asked_for_until_one_holds_what_was_known() -> None:
     api.ask(5)
 
     assert api.sent("page") == [None, None, "2", "3", None]
+
+
+def test_after_a_restart_pages_are_asked_for_until_one_holds_what_the_record_has() -> None:
+    api = AskingApi(page(9, 8, 7), page(6, 5, 4), page(3, 2, 1), page(9, 8, 7))
+    an_hour_ago = Stamp("", START - dt.timedelta(hours=1))
+    api.api.remember([Item(title="Number 2", id="2", published=an_hour_ago)])
+
+    api.ask(4)
+
+    assert api.sent("page") == [None, "2", "3", None]
+
+
+def test_what_an_api_withdraws_is_shown_by_others() -> None:
+    api = AskingApi(page(3, 2), shown_by=("wire", "paper"))
+
+    found = api.ask()
+
+    assert [(each.id, each.shown_by) for each in found.items] == [
+        (id_, name) for id_ in ("3", "2") for name in ("wire", "paper")
+    ]
 
 
 def test_a_vendor_that_gives_the_same_page_whatever_is_asked_is_not_asked_on() -> None:

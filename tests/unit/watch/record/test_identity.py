@@ -87,6 +87,9 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=14).map("".join))
 @example("amp/\ud800")
+@example("amp/.amp")
+@example("a/b.amp/.amp")
+@example("m.google.com/c/s/example.com")
 def test_a_canonical_address_is_its_own_canonical_form(rest: str) -> None:
     found = canonical_url(f"https://{rest}")
     if found is not None:

@@ -114,6 +114,13 @@ def test_a_rewording_tells_the_event_and_another_number_another_one() -> None:
     assert recent.find("Acme third-quarter profit rises 7% on strong demand", at_s=NOW) is None
 
 
+def test_words_after_the_hundredth_are_not_compared() -> None:
+    beginning = " ".join(f"word{'abcdefghij'[i // 10]}{'abcdefghij'[i % 10]}" for i in range(100))
+
+    assert len(words_of(f"{beginning} more of them")) == 100
+    assert similarity(f"{beginning} profit rises", f"{beginning} margin falls") == 1
+
+
 def test_an_event_ends_24_hours_after_it_began_also_if_it_is_told_all_the_time() -> None:
     recent = RecentHeadlines()
     text = "Stocks close higher as investors await the decision"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsclf.watch.signals.aggregate import Aggregate, Coverage, Signal, bar_ends
+from newsclf.watch.signals.aggregate import Aggregate, Coverage, Signal, bar_ends, last_bar_end
 from newsclf.watch.signals.measures.trading_time import MarketClock, load_calendar
 from newsclf.watch.signals.rows import ScoredRow
 from newsclf.watch.signals.settings import SignalSettings
@@ -390,3 +390,18 @@ def test_an_interval_narrows_with_events_and_not_with_copies() -> None:
 
     assert width(copies) == pytest.approx(width(one))
     assert width(events) < width(one) / 2
+
+
+@given(
+    after_s=st.floats(0, 2e9),
+    bars=st.floats(0, 50),
+    bar_s=st.sampled_from([60.0, 300.0, 3600.0]),
+)
+def test_the_last_end_of_a_bar_is_the_last_of_all(
+    after_s: float, bars: float, bar_s: float
+) -> None:
+    until_s = after_s + bars * bar_s
+
+    every = list(bar_ends(after_s, until_s, bar_s))
+
+    assert last_bar_end(after_s, until_s, bar_s) == (every[-1] if every else None)

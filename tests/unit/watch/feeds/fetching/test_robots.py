@@ -116,6 +116,14 @@ def test_a_feed_that_a_rule_forbids_is_not_asked_for_and_the_rule_is_named(
     assert "ignore_robots = true" in found.reason
 
 
+def test_a_rule_can_send_nothing_to_a_terminal() -> None:
+    found = refused("User-agent: *\nDisallow: /\x1b]0;title\x07\n", "/%1B]0;title%07")
+
+    assert found.outcome is Outcome.DISALLOWED
+    assert "\x1b" not in found.reason
+    assert "]0;title" in found.reason
+
+
 def test_a_query_counts_and_no_key_of_it_is_told() -> None:
     found = refused("User-agent: *\nDisallow: /*?key=s3cret\n", "/feed?key=s3cret")
     request = replace(ROBOT, secrets=("s3cret",))
