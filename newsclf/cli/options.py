@@ -347,8 +347,16 @@ class LabelledDataOptions(ReadingOptions):
         """Data settings.
 
         Raises:
-            ConfigError: More than one column of a kind is named, or a label has no `=`.
+            ConfigError: More than one column of a kind is named, a label has no `=`, or labels are
+                said to be names as well as scores.
         """
+        from newsclf.common.errors import ConfigError
+
+        if self.label and self.score_thresholds:
+            raise ConfigError(
+                "--label and --score-thresholds cannot be combined",
+                hint="--label says what names mean, --score-thresholds what numbers mean",
+            )
         return {
             **super().flags(),
             "label_column": only_one(self.label_column, "--label-column"),

@@ -51,6 +51,15 @@ class LabelReader:
             if name.strip().casefold() in KNOWN_LABELS
         }
         own = {label_name(theirs): ours.casefold() for theirs, ours in settings.labels.items()}
+        for number, label in named.items():
+            if own.get(number, label) != label:
+                name = (class_names or ())[int(number)]
+                raise DataError(
+                    f"the file calls its class {number} '{name}', and --label {number}="
+                    f"{own[number]} says otherwise",
+                    hint=f"--label {number}={label}; to change what a name means:"
+                    f" --label {shlex.quote(name)}={own[number]}",
+                )
         # A name of the file's own list may be what the user maps.
         for i, name in enumerate(class_names or ()):
             if label_name(name) in own:
@@ -62,12 +71,15 @@ class LabelReader:
         """Index in LABELS of a label's class; None if its meaning is not known."""
         if self._thresholds is not None:
             score = _number(str(value))
-            if score is None:
-                return None
+            if score is None:  # a label by name, beside scores or in other data
+                return self._named(value)
             low, high = self._thresholds
             return LABELS.index(
                 "negative" if score < low else "positive" if score > high else "neutral"
             )
+        return self._named(value)
+
+    def _named(self, value: object) -> int | None:
         name = self._known.get(label_name(value))
         return None if name is None else LABELS.index(name)
 

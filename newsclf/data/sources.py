@@ -69,21 +69,23 @@ def load_data(settings: DataSettings, *, at: Path | None = None) -> LabelledData
     digests = "".join([data.digest, *(f" {name} {part.digest}" for name, part in parts.items())])
     return replace(
         data,
-        validation=_rows_for("validation", parts),
-        test=_rows_for("test", parts),
+        validation=_rows_for("validation", parts, data),
+        test=_rows_for("test", parts, data),
         digest=hashlib.sha256(digests.encode()).hexdigest(),
         notes=tuple(dict.fromkeys(note for each in (data, *parts.values()) for note in each.notes)),
     )
 
 
 def _rows_for(
-    part: Literal["validation", "test"], sources: Mapping[str, LabelledData]
+    part: Literal["validation", "test"], sources: Mapping[str, LabelledData], data: LabelledData
 ) -> Sequence[Example] | None:
-    """All rows of the source of a part; of one with fixed parts, the part of that name."""
-    if part not in sources:
-        return None
-    fixed: Sequence[Example] | None = getattr(sources[part], part)
-    return sources[part].examples if fixed is None else fixed
+    """All rows of the source of a part; of one with fixed parts, the part of that name.
+
+    Without such a source the part stays as it is: the shipped headlines' are fixed, so that no
+    headline stands in one part and its counterpart in another.
+    """
+    fixed: Sequence[Example] | None = getattr(sources.get(part, data), part)
+    return sources[part].examples if fixed is None and part in sources else fixed
 
 
 def load_texts(settings: DataSettings) -> Texts:

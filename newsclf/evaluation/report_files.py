@@ -11,6 +11,9 @@ from newsclf.common.errors import ConfigError, reason_of
 from newsclf.common.files import write_text
 from newsclf.common.ownership import ownership_problem
 
+UNSEEN_FOLDER = "evaluation-unseen"
+"""Folder, in a model, of the report on public test sets."""
+
 
 def check_writable(folder: Path, *, inside_model: bool) -> None:
     """Raise ConfigError if a folder can't be written or created; leave nothing behind."""

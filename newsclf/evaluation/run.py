@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +37,7 @@ from newsclf.evaluation.records import (
     Speed,
     Training,
 )
-from newsclf.evaluation.report_files import check_writable, write_files
+from newsclf.evaluation.report_files import UNSEEN_FOLDER, check_writable, write_files
 from newsclf.evaluation.rows import Classify, Model, Rows, Runtime, choose_rows
 from newsclf.evaluation.unseen.catalogue import read_catalogue
 from newsclf.model.card import ModelCard, Score, read_card, write_card
@@ -112,15 +114,25 @@ def evaluate(request: EvaluationRequest) -> Evaluated:
     compare = open_other(request.compare) if request.compare else None
     rows = choose_rows(model, request.data, compare=compare, include_seen=request.include_seen)
     _check_gate_classes(request.gates, rows)
-    folder = request.out or request.model / (
-        "evaluation" if rows.part == "test" else f"evaluation-{rows.stem}"
-    )
+    folder = request.out or _report_folder(request.model, rows)
     check_writable(folder, inside_model=request.out is None)
     report = _report(model, rows, request, compare)
     _write(report, folder)
     noted = rows.part == "test" and request.out is None
     problem = _note_score(model, report.score) if noted else None
     return Evaluated(report, folder, problem, rows.labelled.notes)
+
+
+def _report_folder(model: Path, rows: Rows) -> Path:
+    """Where a report is written: over an older one of the same data, and of no others."""
+    if rows.part == "test":
+        return model / "evaluation"
+    folder = model / f"evaluation-{rows.stem}"
+    is_of_others = folder.name == UNSEEN_FOLDER
+    with suppress(OSError, ValueError, AttributeError):  # without a report, or with a damaged one
+        there = json.loads((folder / "report.json").read_text("utf-8"))
+        is_of_others = there.get("data_digest") != rows.labelled.digest
+    return model / f"{folder.name}-{rows.labelled.digest[:8]}" if is_of_others else folder
 
 
 def _check_gate(metric: str, minimum: float) -> None:

@@ -104,6 +104,15 @@ class CardDistillation(LenientRecord):
         return f"{self.teacher_digest} {self.unlabelled_digest or ''}".strip()
 
 
+class CardAncestor(LenientRecord):
+    """A model of newsclf from which this one has its weights or answers."""
+
+    base: str
+    data: str
+    licence: str | None
+    """Of its data."""
+
+
 class CardStudent(LenientRecord):
     """What a student kept of the base that it was made of."""
 
@@ -202,6 +211,8 @@ class ModelCard(LenientRecord):
     """None: the model had no teacher."""
     student: CardStudent | None = None
     """None: the model has all layers of its base."""
+    ancestors: list[CardAncestor] = Field(default_factory=list)
+    """What its base and its teacher were made of, if newsclf made them; the oldest first."""
     kept_epoch: int
     epochs_run: int
     device: str
@@ -239,9 +250,16 @@ class ModelCard(LenientRecord):
 
     @property
     def bases(self) -> list[str]:
-        """Names of the models that it has learnt from: its base, and its teacher's."""
+        """Names of the models that it has learnt from: its base, its teacher's, and theirs."""
         taught_by = [self.distillation.teacher_base] if self.distillation else []
-        return [self.base.name, *taught_by]
+        older = [each.base for each in self.ancestors]
+        return list(dict.fromkeys([self.base.name, *taught_by, *older]))
+
+    @property
+    def lineage(self) -> list[CardAncestor]:
+        """The ancestors of a model that is made of this one."""
+        own = CardAncestor(base=self.base.name, data=self.data.name, licence=self.data.licence)
+        return [*self.ancestors, own]
 
 
 def read_card(path: Path) -> tuple[Path, ModelCard]:
@@ -279,6 +297,8 @@ def with_known_columns(data: DataSettings, card: ModelCard) -> DataSettings:
         for name in ("text_column", "label_column", "score_thresholds")
         if name not in data.model_fields_set and getattr(known, name) not in _USUAL_COLUMNS
     }
+    if data.labels:  # which say that the labels of these data are no scores
+        columns.pop("score_thresholds", None)
     return data.model_copy(update={**columns, "labels": known.labels | data.labels})
 
 
@@ -341,7 +361,7 @@ Says whether a news headline is negative, neutral or positive for an investor. M
 
 ## Data
 
-{data}, SHA-256 {markdown_code(card.data.digest)}, licence: {licence}.
+{data}, SHA-256 {markdown_code(card.data.digest)}, licence: {licence}.{_ancestors_sentence(card)}
 A model trained on data that may not be used commercially should not be either.
 
 | part | {" | ".join(LABELS)} |
@@ -361,6 +381,16 @@ Epoch {card.kept_epoch} of {card.epochs_run} was kept; `training.svg` shows the 
 English business headlines of the kind above. The labels are an investor's view of one sentence
 without its context; figures, irony and several companies in one headline are where it fails most.
 """
+
+
+def _ancestors_sentence(card: ModelCard) -> str:
+    if not card.ancestors:
+        return ""
+    data = dict.fromkeys(
+        f"{markdown(each.data)} (licence: {markdown(each.licence or 'not stated')})"
+        for each in card.ancestors
+    )
+    return f"\nIts base or its teacher was trained on {', '.join(data)}."
 
 
 def _extra_sentence(found: CardExtra | None) -> str:

@@ -65,6 +65,7 @@ def training_rows(
     tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], settings: TrainSettings
 ) -> list[Row]:
     """Tokenise examples, and apply label smoothing and weights of the settings."""
+    weight_of = class_weights(examples, settings.class_weights)
     rows = []
     for token_ids, example in zip(
         token_ids_of(tokenizer, [e.text for e in examples]), examples, strict=True
@@ -73,8 +74,22 @@ def training_rows(
         if example.agreement is not None:
             smoothing = settings.agreement_smoothing.get(example.agreement, smoothing)
         weight = settings.extra_weight if example.extra else example.weight
+        weight *= weight_of[example.label_id]
         rows.append(Row(token_ids, soft_target(example.label_id, smoothing), weight))
     return rows
+
+
+def class_weights(examples: Sequence[Example], mode: str) -> list[float]:
+    """Weight of a row by its label: ones, or `balanced`: n / (classes that have rows · count).
+
+    Rows are weighed, not the classes of their softened targets: else a rare class would get what
+    smoothing gives it in every row of the others, and disputed rows another label than their own.
+    """
+    counts = [sum(example.label_id == i for example in examples) for i in range(len(LABELS))]
+    if mode == "none":
+        return [1.0] * len(LABELS)
+    present = sum(map(bool, counts))
+    return [len(examples) / (present * max(1, count)) for count in counts]
 
 
 def token_ids_of(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:

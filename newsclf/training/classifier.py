@@ -7,16 +7,16 @@ from pathlib import Path
 
 import torch
 import transformers
-from safetensors import SafetensorError
 from sklearn.metrics import accuracy_score, f1_score
 from transformers import (
+    AutoConfig,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
-from newsclf.common.errors import ModelError
+from newsclf.common.errors import ModelError, reason_of
 from newsclf.contract.answers import Prediction
 from newsclf.contract.labels import LABELS
 from newsclf.training.base import Base
@@ -26,7 +26,10 @@ _INFERENCE_BATCH = 32
 
 
 def load_base(base: Base, *, max_tokens: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load a base with a new, randomly initialised head of three classes, in float32.
+    """Load a base with a head of three classes, in float32.
+
+    The head is new and randomly initialised, unless the base is a classifier of our classes; then
+    it keeps its head, in our order.
 
     Raises:
         ModelError: the folder holds no encoder with a fast tokenizer and safetensors weights.
@@ -39,7 +42,26 @@ def load_base(base: Base, *, max_tokens: int) -> tuple[PreTrainedModel, PreTrain
         ignore_mismatched_sizes=True,  # a base that is a classifier of other classes
     )
     tokenizer.model_max_length = min(max_tokens, _positions(model) or max_tokens)
+    _reorder_head(model, _class_names(base.folder))
     return model, tokenizer
+
+
+def _class_names(folder: Path) -> list[str]:
+    """What a base calls its classes, in its order."""
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    return [str(name).casefold() for _, name in sorted(config.id2label.items())]
+
+
+@torch.no_grad()
+def _reorder_head(model: PreTrainedModel, names: Sequence[str]) -> None:
+    """Put the rows of a head that was trained for our classes in our order."""
+    if sorted(names) != sorted(LABELS) or list(names) == list(LABELS):
+        return
+    order = [names.index(label) for label in LABELS]
+    heads = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
+    head = next(m for m in reversed(heads) if m.out_features == len(LABELS))
+    for parameter in head.parameters():
+        parameter.copy_(parameter[order])
 
 
 def _positions(model: PreTrainedModel) -> int | None:
@@ -83,9 +105,11 @@ def _load(
         model = AutoModelForSequenceClassification.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **options
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # tokenizers raises plain ones
         raise ModelError(
-            f"{name}: cannot be loaded as a text classifier ({str(error).splitlines()[0]})",
+            f"{name}: cannot be loaded as a text classifier ({reason_of(error)})",
             hint="a base needs config.json, tokenizer.json and model.safetensors of an encoder",
         ) from error
     if not tokenizer.is_fast:

@@ -40,7 +40,7 @@ from newsclf.training.classifier import logits_of, scores_of
 from newsclf.training.devices import Compute, candidates
 from newsclf.training.distil.lesson import Lesson
 from newsclf.training.distil.student import load_start
-from newsclf.training.loss import Loss, class_weights
+from newsclf.training.loss import Loss
 from newsclf.training.schedule import default_rate, parameter_groups, rate_factor, set_rates
 
 
@@ -126,8 +126,7 @@ def fit(
     start = load_start(base, settings)
     model, tokenizer = start.model, start.tokenizer
     rows = training_rows(tokenizer, split.train, settings)
-    weights = class_weights(rows, settings.class_weights).to(compute.device)
-    loss = Loss(weights, lesson.settings.temperature if lesson else 1.0)
+    loss = Loss(lesson.settings.temperature if lesson else 1.0)
     if lesson is not None:
         rows = lesson.rows(rows, tokenizer)
 

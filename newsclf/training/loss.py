@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
-from newsclf.contract.labels import LABELS
-from newsclf.training.batches import Batch, Row
+from newsclf.training.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
     """Weighted mean over a batch of cross-entropy with labels and divergence from a teacher."""
 
-    class_weights: torch.Tensor
-    """(3,) float32."""
     temperature: float = 1.0
     """Divides the logits of model and teacher where they are compared."""
 
@@ -28,9 +24,7 @@ class Loss:
         temperature, so that its gradients keep their size (Hinton, Vinyals & Dean 2015).
         """
         logits = logits.float()
-        losses = batch.weights * functional.cross_entropy(
-            logits, batch.targets, weight=self.class_weights, reduction="none"
-        )
+        losses = batch.weights * functional.cross_entropy(logits, batch.targets, reduction="none")
         if batch.taught_weights.any():
             divergence = functional.kl_div(
                 functional.log_softmax(logits / self.temperature, dim=-1),
@@ -40,11 +34,3 @@ class Loss:
             ).sum(dim=-1)
             losses = losses + batch.taught_weights * self.temperature**2 * divergence
         return losses.sum() / (batch.weights + batch.taught_weights).sum().clamp_min(1e-6)
-
-
-def class_weights(rows: Sequence[Row], mode: str) -> torch.Tensor:
-    """(3,) float32: ones, or `balanced`: n / (classes · count), counting softened targets."""
-    if mode == "none":
-        return torch.ones(len(LABELS))
-    counts = torch.tensor([row.target for row in rows]).sum(dim=0)
-    return len(rows) / (len(LABELS) * counts.clamp_min(1.0))

@@ -19,7 +19,6 @@ from newsclf.common.errors import ModelError
 from newsclf.common.files import FULL_DISK, naming_full_disk
 from newsclf.common.machine import available_cores
 from newsclf.common.settings import TrainSettings
-from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example
 from newsclf.model.directory import ONNX_FILE
 from newsclf.serving.engines.onnx_runtime import Engine
@@ -125,7 +124,7 @@ def _step(
     batch = collate(
         training_rows(tokenizer, rows, settings), pad_token_id=tokenizer.pad_token_id or 0
     ).to(compute.device)
-    loss = Loss(torch.ones(len(LABELS), device=compute.device))
+    loss = Loss()
     add_gradients(model.train(), batch, loss, settings.adversarial_step, compute)
 
 

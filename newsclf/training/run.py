@@ -358,6 +358,7 @@ def _train_seeds(request: TrainRequest, callbacks: Callbacks, material: Material
     for seed in range(settings.train.seed, settings.train.seed + request.seeds):
         folder, checkpoint = work / f"seed-{seed}", work / f"seed-{seed}.checkpoint"
         if folder.exists():  # finished before an interruption
+            shutil.rmtree(checkpoint, ignore_errors=True)  # if that cut its removal short
             cards.append(read_card(folder)[1])
             continue
         checkpoint.mkdir(exist_ok=True)

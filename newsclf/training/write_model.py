@@ -14,14 +14,17 @@ from newsclf.common.files import file_digest, naming_full_disk, write_text
 from newsclf.common.settings import Settings
 from newsclf.data.examples import LabelledData, Split, class_counts
 from newsclf.model.card import (
+    CardAncestor,
     CardBase,
     CardCalibration,
     CardData,
     CardExtra,
     ModelCard,
     Score,
+    read_card,
     write_card,
 )
+from newsclf.model.directory import CARD_FILE
 from newsclf.serving.engines.tokens import count_cut
 from newsclf.training.seen_texts import SeenTexts, write_seen_texts
 
@@ -101,6 +104,7 @@ def write_model(
         distillation=material.lesson.card if material.lesson else None,
         learning_rate=fitted.learning_rate,
         student=fitted.student,
+        ancestors=_ancestors(material),
         kept_epoch=fitted.kept.epoch,
         epochs_run=len(history),
         device=fitted.device,
@@ -119,6 +123,16 @@ def write_model(
     )
     write_card(folder, card)
     return card
+
+
+def _ancestors(material: Material) -> list[CardAncestor]:
+    folder = material.base.folder
+    of_base = read_card(folder)[1].lineage if (folder / CARD_FILE).is_file() else []
+    of_teacher = material.lesson.ancestors if material.lesson else []
+    found: list[CardAncestor] = []
+    for each in (*of_base, *of_teacher):
+        found += [] if each in found else [each]
+    return found
 
 
 def _validation_scores(fitted: FitResult, parts: Split) -> tuple[float, float]:

@@ -157,7 +157,7 @@ def frontier(
     model measures only that.
     """
     output = general.start()
-    from newsclf.common.errors import require_extra
+    from newsclf.common.errors import ConfigError, require_extra
 
     require_extra("httptools", "jinja2", "scipy", extra="loadtest", purpose="a load test")
     require_extra("sklearn", extra="train", purpose="evaluating")
@@ -169,6 +169,12 @@ def frontier(
     from newsclf.frontier.speed import SpeedRequest
     from newsclf.loadtest.load.payloads import read_headlines
 
+    of_labels = (reading.label_column, reading.label, reading.score_thresholds)
+    if rows.data is None and any(of_labels):
+        raise ConfigError(
+            "--label-column, --label and --score-thresholds need --data",
+            hint="name the file that they describe: --data FILE",
+        )
     settings = general.settings(data={"source": rows.data, **reading.flags()})
     folder = out or private_folder(settings.state_dir / "frontier")
     request = FrontierRequest(

@@ -141,6 +141,10 @@ def evaluate(
         raise ConfigError(
             f"{given[0]} needs --on", hint="name test sets, such as --on finentity,tfns"
         )
+    if data is None and (given := options_given(reading)):
+        raise ConfigError(
+            f"{given[0]} needs --data", hint="name the file that it describes: --data FILE"
+        )
     from newsclf.cli.models.evaluate_view import show
     from newsclf.evaluation.gates import check_gates
     from newsclf.evaluation.run import REPORTED_ERRORS, EvaluationRequest

@@ -132,6 +132,7 @@ def _quiet(datasets: Any) -> None:
 
 def _values(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, object]]:
     for batch in batches:
+        batch.validate(full=True)  # offsets that lead out of the file end the process
         for start in range(0, batch.num_rows, _BATCH_ROWS):
             yield from batch.slice(start, _BATCH_ROWS).to_pylist()
 
@@ -158,7 +159,7 @@ def _intact(name: str, kind: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
         raise DataError(
             f"{name}: broken {kind} ({reason_of(error)})", hint="write the file again"
         ) from None

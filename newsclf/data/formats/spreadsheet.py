@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -75,9 +76,13 @@ def _intact(name: str) -> Iterator[None]:
     """Turn openpyxl's errors into DataError."""
     from openpyxl.utils.exceptions import InvalidFileException
 
+    damage = (
+        *(InvalidFileException, zipfile.BadZipFile, zlib.error, LookupError, OSError, ValueError),
+        *(SyntaxError, TypeError, AttributeError, RuntimeError),  # bad XML, odd styles, encrypted
+    )
     try:
         yield
-    except (InvalidFileException, zipfile.BadZipFile, LookupError, OSError, ValueError) as error:
+    except damage as error:
         raise DataError(
             f"{name}: not an Excel file, or a damaged one ({error})",
             hint="open it in Excel, and save it as CSV UTF-8",

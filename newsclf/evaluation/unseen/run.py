@@ -17,7 +17,7 @@ from newsclf.data.examples import Example
 from newsclf.evaluation.comparison import compared, open_other
 from newsclf.evaluation.gates import check_minimum
 from newsclf.evaluation.records import Comparison, Gate, SeenRows
-from newsclf.evaluation.report_files import check_writable, write_files
+from newsclf.evaluation.report_files import UNSEEN_FOLDER, check_writable, write_files
 from newsclf.evaluation.rows import Classify, Model, Runtime
 from newsclf.evaluation.unseen.catalogue import MEAN, Catalogue, UnseenSet, read_catalogue
 from newsclf.evaluation.unseen.fetch import cache_folder, read_files
@@ -104,7 +104,7 @@ def evaluate_unseen(request: UnseenRequest) -> UnseenEvaluated:
     models = [Model.open(folder) for folder in find_seeds(request.model)]
     shown = Model.open(request.model)
     compare = open_other(request.compare) if request.compare else None
-    folder = request.out or request.model / "evaluation-unseen"
+    folder = request.out or request.model / UNSEEN_FOLDER
     check_writable(folder, inside_model=request.out is None)
     seen: SeenTexts = {k: v for m in models for k, v in read_seen_texts(m.folder).items()}
     seen_by_other = read_seen_texts(compare.folder) if compare else {}

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 
 from newsclf.common.settings import DistilSettings
 from newsclf.data.examples import Split
-from newsclf.model.card import CardDistillation
+from newsclf.model.card import CardAncestor, CardDistillation
 from newsclf.training.batches import Row, token_ids_of
 from newsclf.training.devices import Compute
 from newsclf.training.distil.teacher import Teacher, seen_by, teacher_logits
@@ -38,6 +38,8 @@ class Lesson:
     seen: SeenTexts
     """Texts on which the teacher was trained or validated."""
     card: CardDistillation
+    ancestors: Sequence[CardAncestor]
+    """What the teacher was made of."""
 
     def rows(self, labelled: Sequence[Row], tokenizer: PreTrainedTokenizerBase) -> list[Row]:
         """The training part's rows with the teacher's answers, then the unlabelled ones.
@@ -103,4 +105,5 @@ def prepare_lesson(
             repeated=unlabelled.repeated if unlabelled else 0,
             held_out=unlabelled.held_out if unlabelled else 0,
         ),
+        ancestors=[each for _, card in teacher.models for each in card.lineage],
     )

@@ -165,6 +165,44 @@ def test_other_data_is_evaluated_row_by_row(newsclf: Cli) -> None:
     assert (report["part"], report["score"]["rows"]) == ("all", 2)
 
 
+@pytest.mark.usefixtures("model")
+def test_reports_of_different_data_stand_beside_each_other(newsclf: Cli) -> None:
+    head, *rows = [("text", "label"), ("Profit rose", "positive"), ("Loss grew", "negative")]
+    Path("b").mkdir()
+    others = [("Sales rose", "positive"), ("Sales fell", "negative")]
+    for path, some in (("mine.csv", rows), ("b/mine.csv", others), ("b/unseen.csv", rows)):
+        write_csv(Path(path), [head, *some])
+
+    for path in ("mine.csv", "b/mine.csv", "mine.csv", "b/unseen.csv"):
+        assert newsclf("evaluate", "--data", path).exit_code == 0
+
+    folders = {path.name for path in Path("model").glob("evaluation-*")}
+    assert "evaluation-mine" in folders
+    assert "evaluation-unseen" not in folders
+    assert sum(name.startswith("evaluation-mine-") for name in folders) == 1
+    assert sum(name.startswith("evaluation-unseen-") for name in folders) == 1
+
+
+@pytest.mark.parametrize("command", ["evaluate", "frontier"])
+def test_how_labels_are_read_is_said_of_data_only(model: Path, newsclf: Cli, command: str) -> None:
+    named = ["--model"] if command == "evaluate" else []
+
+    result = newsclf(command, *named, model, "--label", "up=positive")
+
+    assert result.exit_code == 2
+    assert "--label" in result.err
+    assert "--data FILE" in result.err
+
+
+def test_labels_are_names_or_scores(newsclf: Cli) -> None:
+    both = ("--label", "up=positive", "--score-thresholds=-1,1")
+
+    result = newsclf("evaluate", "--data", "mine.csv", *both)
+
+    assert result.exit_code == 2
+    assert "--label and --score-thresholds cannot be combined" in result.err
+
+
 def test_data_that_has_changed_since_training_is_an_error(model: Path, newsclf: Cli) -> None:
     write_csv(Path("moved.csv"), [("text", "label"), *sample_rows()[:400]])
     card = json.loads((model / "card.json").read_text(encoding="utf-8"))

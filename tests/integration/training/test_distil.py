@@ -74,6 +74,7 @@ def lesson_of(parts: Split, answer: Sequence[float], *, weight: float = 1.0) -> 
         texts=NEW,
         unlabelled=torch.tensor([answer] * len(NEW)),
         seen={},
+        ancestors=[],
         card=CardDistillation(
             teacher="t",
             teacher_base="b",

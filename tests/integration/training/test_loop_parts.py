@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
@@ -27,10 +30,9 @@ from newsclf.training.checkpoint import (
     save_best,
     save_state,
 )
-from newsclf.training.classifier import load_base
+from newsclf.training.classifier import load_base, logits_of
 from newsclf.training.int8.optimize import remove_stale
 from newsclf.training.loop import epoch_to_keep, epochs_without_progress
-from newsclf.training.loss import class_weights
 from newsclf.training.schedule import parameter_groups, rate_factor
 
 rows_of_any_length = st.lists(
@@ -93,6 +95,28 @@ def test_rates_rise_once_and_fall_to_nearly_nothing(steps: int, warmup_fraction:
     assert factors[: peak + 1] == sorted(factors[: peak + 1])
     assert factors[peak:] == sorted(factors[peak:], reverse=True)
     assert max(factors) == 1
+
+
+def test_a_head_that_was_trained_for_these_classes_is_put_in_their_order(
+    trained: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(trained / "model", base)
+    weights = load_file(base / "model.safetensors")
+    for name in ("classifier.weight", "classifier.bias"):
+        weights[name] = weights[name][[2, 0, 1]].contiguous()
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config["id2label"] = {"0": "Positive", "1": "Negative", "2": "Neutral"}
+    (base / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    texts = ["Profit rose", "Sales fell"]
+
+    answers = [
+        logits_of(*load_base(Base("b", folder, "local"), max_tokens=64), texts)
+        for folder in (trained / "model", base)
+    ]
+
+    assert torch.equal(*answers)
 
 
 def test_lower_layers_learn_more_slowly(tiny_base: Path) -> None:
@@ -160,13 +184,30 @@ def test_disputed_rows_have_softer_targets_and_extra_rows_weigh_less(tiny_base: 
     assert len(other.token_ids) == 16
 
 
-def test_balanced_classes_weigh_the_same_together() -> None:
-    rows = [Row([1], soft_target(label_id, 0.0)) for label_id in [0, 1, 1, 1, 2, 2]]
+@pytest.mark.parametrize("sizes", [(40, 500, 460), (500, 0, 500)])
+def test_classes_can_weigh_the_same_together_and_teach_the_same_labels(
+    tiny_base: Path, sizes: tuple[int, ...]
+) -> None:
+    _, tokenizer = load_base(Base("tiny", tiny_base, "local"), max_tokens=16)
+    examples = [
+        Example("Profit rose", label_id, agreement=(100, 50)[i % 2], weight=0.5)
+        for label_id, size in enumerate(sizes)
+        for i in range(size)
+    ]
 
-    weights = class_weights(rows, "balanced")
+    equal, balanced = (
+        training_rows(tokenizer, examples, TrainSettings(class_weights=mode))
+        for mode in ("none", "balanced")
+    )
 
-    assert weights.tolist() == pytest.approx([2.0, 2 / 3, 1.0])
-    assert class_weights(rows, "none").tolist() == [1.0, 1.0, 1.0]
+    assert [row.target for row in balanced] == [row.target for row in equal]
+    assert {row.weight for row in equal} == {0.5}
+    sums = [
+        sum(row.weight for row, e in zip(balanced, examples, strict=True) if e.label_id == label_id)
+        for label_id, size in enumerate(sizes)
+        if size
+    ]
+    assert sums == pytest.approx([sum(sizes) / len(sums) / 2] * len(sums))
 
 
 def state_of(model: PreTrainedModel) -> TrainingState:

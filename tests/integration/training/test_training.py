@@ -25,6 +25,7 @@ from newsclf.data import headlines
 from newsclf.data.examples import LabelledData, Split
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
+from newsclf.model.card import read_card
 from newsclf.training.base import Base
 from newsclf.training.checkpoint import EpochResult, save_best
 from newsclf.training.classifier import load_base
@@ -197,6 +198,20 @@ def test_resume_from_anywhere_ends_with_the_same_weights(
         "tiny.toml",
         "whole",
     ]
+
+
+def test_what_a_kill_left_of_a_finished_seed_is_not_part_of_the_model(
+    config: Path, newsclf: Cli
+) -> None:
+    interrupt(config, Interrupted(seed=1, step=1), seeds=2)
+    left = Path("model.partial/seed-0.checkpoint")
+    left.mkdir()
+    (left / "last.pt").write_bytes(b"large")
+
+    resumed = newsclf("train", "--resume")
+
+    assert resumed.exit_code == 0, resumed.err
+    assert {path.name for path in Path("model").glob("seed-*")} == {"seed-0", "seed-1"}
 
 
 def test_there_must_be_something_to_resume(newsclf: Cli) -> None:
@@ -466,6 +481,9 @@ def _export_mixed_up(folder: Path, target: Path, real_export: Callable[[Path, Pa
         ("no/such/folder", "not a folder with a model"),
         ("empty", "not a folder with a model (it has no config.json)"),
         ("broken", "cannot be loaded as a text classifier"),
+        ("newer", "cannot be loaded as a text classifier"),
+        ("list", "cannot be loaded as a text classifier"),
+        ("words", "cannot be loaded as a text classifier"),
     ],
 )
 def test_an_invalid_base_is_an_error(tiny_base: Path, newsclf: Cli, base: str, said: str) -> None:
@@ -475,6 +493,15 @@ def test_an_invalid_base_is_an_error(tiny_base: Path, newsclf: Cli, base: str, s
     Path("empty").mkdir()
     Path("broken").mkdir()
     Path("broken/config.json").write_text('{"model_type": "distilbert"}', encoding="utf-8")
+    for name, file, old, new in (
+        ("newer", "tokenizer.json", '"WordPiece"', '"OfALaterRelease"'),
+        ("list", "config.json", None, "[]"),
+        ("words", "config.json", '"vocab_size": ', '"vocab_size": "many", "was": '),
+    ):
+        path = Path(shutil.copytree(tiny_base, name)) / file
+        text = path.read_text(encoding="utf-8")
+        assert old is None or old in text
+        path.write_text(text.replace(old or text, new), encoding="utf-8")
 
     result = newsclf("train", "--data", "sample", "--base", base)
 
@@ -592,6 +619,11 @@ def test_a_model_as_the_base_of_another_passes_on_which_texts_it_has_seen(
     assert accepted.exit_code == 0, accepted.err
     before, after = (read_seen_texts(path) for path in (trained / "model", Path("model")))
     assert before.items() < after.items()
+    (_, old), (_, new) = (read_card(path) for path in (trained / "model", Path("model")))
+    assert new.ancestors == old.lineage
+    assert new.bases == [str(trained / "model"), old.base.name]
+    readme = Path("model/README.md").read_text(encoding="utf-8")
+    assert "Its base or its teacher was trained on newsclf sample" in readme
 
 
 def test_caveats_about_the_data_are_shown(config: Path, newsclf: Cli) -> None:

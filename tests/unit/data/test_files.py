@@ -10,6 +10,8 @@ import io
 import json
 import lzma
 import os
+import re
+import struct
 import subprocess
 import sys
 import zipfile
@@ -526,6 +528,67 @@ def workbook(*sheets: Sequence[Sequence[object]]) -> bytes:
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
+
+
+def with_member(book: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:
+    """A zip with one of its members changed."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as before, zipfile.ZipFile(file, "w") as after:
+        for member in before.infolist():
+            content = before.read(member)
+            after.writestr(member, change(content) if member.filename == name else content)
+    return file.getvalue()
+
+
+def overwritten(content: bytes, place: int, new: bytes) -> bytes:
+    return content[:place] + new + content[place + len(new) :]
+
+
+def damaged_workbooks() -> dict[str, bytes]:
+    book = workbook([("text", "label"), *ROWS * 20])
+    sheet = "xl/worksheets/sheet1.xml"
+    with zipfile.ZipFile(io.BytesIO(book)) as opened:
+        place = opened.getinfo(sheet).header_offset
+    return {
+        "a cut sheet": with_member(book, sheet, lambda content: content[: len(content) // 2]),
+        "a cut list of sheets": with_member(book, "xl/workbook.xml", lambda content: content[:90]),
+        "bytes lost": overwritten(book, place + 60, b"\xff" * 20),
+        "encrypted": re.sub(rb"(?s)(PK\x01\x02.{4})\x00", b"\\1\x01", book),  # by its flags
+    }
+
+
+@pytest.mark.parametrize(("name", "content"), damaged_workbooks().items())
+def test_a_damaged_excel_file_is_said_to_be_one(tmp_path: Path, name: str, content: bytes) -> None:
+    with pytest.raises(DataError, match="damaged") as caught:
+        labelled(write(tmp_path / "d.xlsx", content))
+    assert "save it as CSV" in str(caught.value.hint), name
+
+
+def damaged_tables() -> dict[str, bytes]:
+    table = pa.Table.from_pylist(RECORDS)
+    names = pa.array([text.encode().replace(b"a", b"\xff") for text, _ in ROWS], pa.binary())
+    no_text = pa.Array.from_buffers(pa.string(), len(ROWS), names.buffers())
+    with_time = [
+        table.append_column("date", pa.array([2**40, 1, 2], pa.timestamp("s"))),
+        table.append_column("date", pa.array([1, 1, 2], pa.timestamp("us", tz="Foo/Bar"))),
+    ]
+    lengths = [len(text.encode()) for text, _ in ROWS]
+    offsets = struct.pack("<4i", 0, lengths[0], sum(lengths[:2]), sum(lengths))
+    file = arrow(table, pa.ipc.new_file)
+    return {
+        "bytes that are no text": parquet(pa.table({"text": no_text, "label": table["label"]})),
+        "a year that is none": parquet(with_time[0]),
+        "a zone that is none": parquet(with_time[1]),
+        "texts outside of the file": file.replace(offsets, struct.pack("<4i", 0, 1, 2, 2**30)),
+    }
+
+
+@pytest.mark.parametrize(("name", "content"), damaged_tables().items())
+def test_a_damaged_table_is_said_to_be_one(tmp_path: Path, name: str, content: bytes) -> None:
+    path = write(tmp_path / ("d.arrow" if "outside" in name else "d.parquet"), content)
+
+    with pytest.raises(DataError, match="broken"):
+        labelled(path)
 
 
 def test_the_first_sheet_of_an_excel_file_is_read(tmp_path: Path) -> None:

@@ -152,6 +152,26 @@ def test_as_the_test_part_of_other_data_its_own_test_part_is_taken(
         assert _texts(found) == expected
 
 
+@pytest.mark.parametrize("source", ["headlines", "own.csv+headlines"])
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_with_a_part_from_elsewhere_the_other_one_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, part: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = sample_rows()
+    write_csv(tmp_path / "own.csv", [("text", "label"), *own[:200]])
+    write_csv(tmp_path / "part.csv", [("text", "label"), *own[200:240]])
+    fixed, settings = (
+        DataSettings.model_validate({"source": source, **more}) for more in ({}, {part: "part.csv"})
+    )
+
+    as_always, found = (load_data(each) for each in (fixed, settings))
+
+    other = "test" if part == "validation" else "validation"
+    assert _texts(getattr(found, other)) == _texts(getattr(as_always, other))
+    assert _texts(getattr(found, part)) == {text for text, _ in own[200:240]}
+
+
 def test_a_licence_that_is_not_known_is_not_stated(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "own.csv", [("text", "label"), *sample_rows()])
     both = load_data(DataSettings(source=f"{path}+headlines"))

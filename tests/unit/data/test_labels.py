@@ -125,6 +125,14 @@ def test_thresholds_need_numbers(tmp_path: Path) -> None:
     assert "--score-thresholds needs numbers; others are 'none' (1 row), 'nan'" in error.message
 
 
+def test_a_label_by_name_stands_beside_scores(tmp_path: Path) -> None:
+    assert labels_of(tmp_path, [0.5, "neutral", -0.5], score_thresholds="-0.1,0.1") == [
+        "positive",
+        "neutral",
+        "negative",
+    ]
+
+
 @pytest.mark.parametrize("low_high", ["1,0", "1", "a,b"])
 def test_thresholds_are_two_rising_numbers(low_high: str) -> None:
     with pytest.raises(ValueError, match="score_thresholds"):
@@ -159,6 +167,19 @@ def test_the_files_own_names_of_numbers_are_used(tmp_path: Path) -> None:
     data = load_data(DataSettings(source=str(path)))
 
     assert [LABELS[e.label_id] for e in data.examples] == ["negative", "positive", "neutral"]
+
+
+def test_a_mapping_that_contradicts_the_files_own_names_is_refused(tmp_path: Path) -> None:
+    path = class_labels(tmp_path / "d.parquet", ["positive", "negative", "neutral"])
+    mapping = {"0": "negative", "1": "neutral", "2": "positive"}
+
+    with pytest.raises(DataError, match="the file calls its class 0 'positive'") as caught:
+        load_data(DataSettings(source=str(path), labels=mapping))
+    assert str(caught.value.hint).startswith("--label 0=positive")
+
+    renamed = DataSettings(source=str(path), labels={"Positive": "negative"})
+    found = load_data(renamed).examples
+    assert [LABELS[e.label_id] for e in found] == ["negative", "negative", "neutral"]
 
 
 def test_the_files_own_names_may_be_mapped_and_are_what_is_asked_for(tmp_path: Path) -> None:

@@ -113,9 +113,10 @@ def test_a_single_class_does_not_tell_agreement_from_chance(rows: int) -> None:
 
 
 def test_no_end_of_the_interval_of_kappa_is_below_minus_1() -> None:
-    known: list[Label] = ["negative"] * 29 + ["positive"]
+    given: list[Label] = ["negative"] * 30
+    known: list[Label] = [*given[:29], "positive"]
 
-    found = cohen_kappa(known, ["negative"] * 30)
+    found = cohen_kappa(known, given)
 
     assert (found.value, found.low) == (0, -1)
     assert 0 < found.high < 1
