@@ -53,6 +53,7 @@ def find_model(path: Path) -> Path:
         path = path / _seed_names(path)[0]
     if not (path / CARD_FILE).is_file():
         known = f"it has no {CARD_FILE}" if path.is_dir() else "there is no such folder"
+        known = "it is a file" if path.is_file() else known
         raise ModelError(
             f"{path}: not a model directory ({known})",
             hint="newsclf runs lists the models here, newsclf train"

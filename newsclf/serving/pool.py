@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import math
+import os
 import socket
 import struct
 from collections import deque
@@ -62,6 +63,47 @@ class _Job:
     answer: asyncio.Future[list[Prediction]]
 
 
+class _Begun:
+    """A pipe on which a worker counts the jobs that it begins: a byte for each.
+
+    It wakes nobody: it is read when the worker has answered or died.
+    """
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        self._count = 0
+
+    def count(self) -> int:
+        """How many jobs have been begun."""
+        with suppress(BlockingIOError):
+            self._count += len(os.read(self.reader, 1024))
+        return self._count
+
+
+class _Jobs(asyncio.Queue[_Job]):
+    """A queue whose next job can be looked at."""
+
+    def _init(self, maxsize: int) -> None:  # noqa: ARG002 - of asyncio.Queue
+        self._waiting: deque[_Job] = deque()
+
+    def _put(self, item: _Job) -> None:
+        self._waiting.append(item)
+
+    def _get(self) -> _Job:
+        return self._waiting.popleft()
+
+    def qsize(self) -> int:
+        return len(self._waiting)
+
+    def empty(self) -> bool:
+        return not self._waiting
+
+    def next_headlines(self) -> int:
+        """Headlines of the job that comes next; there is one."""
+        return len(self._waiting[0].texts)
+
+
 class Pool:
     """N worker processes that classify headlines; those that die or hang are replaced.
 
@@ -78,13 +120,11 @@ class Pool:
         self._command = module_command(options.worker_module)
         self._arguments = (str(folder), str(options.threads), json.dumps(dict(digests)))
         self._options = options
-        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()  # bounded by `classify`
+        self._jobs = _Jobs()  # bounded by `classify`
         self._ready = [False] * options.workers
         self._problems: list[str | None] = [None] * options.workers
         self._was_ready = False
         self._idle = 0
-        self._suspects: deque[_Job] = deque()
-        """Jobs of one message that a worker died over; each is tried again in its own."""
         self._tasks: list[asyncio.Task[None]] = []
         self._spawning = asyncio.Lock()
         """Held while a process is started: cancelled then, it would never be stopped."""
@@ -182,20 +222,25 @@ class Pool:
 
     async def _run_worker(self, index: int) -> None:
         ours, theirs = socket.socketpair()
+        begun = _Begun()
         try:
             async with self._spawning:
                 process = await asyncio.create_subprocess_exec(
                     *self._command,
                     str(theirs.fileno()),
+                    str(begun.writer),
                     *self._arguments,
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=[theirs.fileno(), begun.writer],
+                    start_new_session=True,  # Ctrl-C in a terminal goes to a whole group
                 )
                 self._processes.add(process)
         except BaseException:
             ours.close()
+            os.close(begun.reader)
             raise
         finally:
             theirs.close()
+            os.close(begun.writer)
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             hello = await _read_message(reader, _START_WITHIN_S)
@@ -205,9 +250,10 @@ class Pool:
                 _log.warning("worker %d is ready again", index)
             self._ready[index] = self._was_ready = True
             self._problems[index] = None
-            await self._feed(process, reader, writer)
+            await self._feed(process, reader, writer, begun)
         finally:
             writer.close()
+            os.close(begun.reader)
             await _kill(process)
             self._processes.discard(process)
 
@@ -216,56 +262,57 @@ class Pool:
         process: asyncio.subprocess.Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        begun: _Begun,
     ) -> None:
         """Give a worker messages until it dies, one ahead, so that it need not wait for the next.
 
-        A worker that has not answered a message within the deadline hangs, and counts as dead.
+        A worker that has not answered a message within the deadline hangs, and counts as dead. Only
+        the job that it had begun is lost.
         """
         death = asyncio.create_task(process.wait())
         sent: deque[list[_Job]] = deque()
+        answered = 0
         lost = RefusedError(503, "worker_lost", "the worker with this request died")
         try:
             while True:
-                if not sent and not self._suspects:
+                if not sent:
                     self._send(self._together([await self._next_job(death)]), writer, sent)
                 # Jobs that idle workers are about to take are not for a busy one.
-                while len(sent) < _MESSAGES_AHEAD and (
-                    self._suspects or self._jobs.qsize() > self._idle
-                ):
-                    jobs = [self._suspects.popleft()] if self._suspects else self._together([])
-                    self._send(jobs, writer, sent)
+                while len(sent) < _MESSAGES_AHEAD and self._jobs.qsize() > self._idle:
+                    self._send(self._together([]), writer, sent)
                 if sent:  # else the callers of all these jobs have given up
                     answers = await _read_message(reader, self._options.deadline_s)
                     for job, answer in zip(sent.popleft(), answers, strict=True):
                         self._answer(job, answer)
+                    answered += len(answers)
+                    begun.count()  # so that the pipe is never full
         except TimeoutError:
             lost = _not_in_time()
             raise
         finally:
             death.cancel()
-            self._put_back(sent, lost)
+            self._put_back(sent, begun.count() - answered, lost)
 
     def _together(self, jobs: list[_Job]) -> list[_Job]:
         """Add to these jobs what waits, up to a few headlines and the share of one worker."""
         share = math.ceil((len(jobs) + self._jobs.qsize()) / sum(self._ready))
+        headlines = sum(len(job.texts) for job in jobs)
         while (
             len(jobs) < share
             and self._jobs.qsize() > self._idle
-            and sum(len(job.texts) for job in jobs) < _TOGETHER_HEADLINES
+            and (not jobs or headlines + self._jobs.next_headlines() <= _TOGETHER_HEADLINES)
         ):
+            headlines += self._jobs.next_headlines()
             jobs.append(self._jobs.get_nowait())
         return jobs
 
-    def _put_back(self, sent: Sequence[list[_Job]], lost: RefusedError) -> None:
-        """Settle the jobs of a dead worker: it died over the first message, if over any."""
-        for i, jobs in enumerate(sent):
-            for job in jobs:
-                if i > 0:
-                    self._jobs.put_nowait(job)
-                elif len(jobs) > 1:
-                    self._suspects.append(job)
-                elif not job.answer.done():
-                    job.answer.set_exception(lost)
+    def _put_back(self, sent: Sequence[list[_Job]], begun: int, lost: RefusedError) -> None:
+        """Settle the jobs of a dead worker, which died over the last one that it had begun."""
+        for number, job in enumerate((job for jobs in sent for job in jobs), start=1):
+            if number != begun:
+                self._jobs.put_nowait(job)
+            elif not job.answer.done():
+                job.answer.set_exception(lost)
 
     def _answer(self, job: _Job, answer: Any) -> None:
         if isinstance(answer, dict) and answer["error"] not in self._failures:

@@ -3,7 +3,8 @@
 Messages are JSON, framed as `multiprocessing.connection` does it (a length of four bytes,
 big-endian). One way come jobs, each a list of headlines; the other way goes an answer for each of
 them: a list of [negative, neutral, positive] probabilities, or {"error": "…"} when the model failed
-on that job. The worker sends the first message unasked, once the engine has made a real prediction
+on that job. Each job that is begun is a byte in a pipe, so that the server knows over which one a
+worker died. The worker sends the first message unasked, once the engine has made a real prediction
 or, as {"error": "…"}, has failed to. The process ends when its socket is closed, so it never
 outlives the server.
 """
@@ -11,7 +12,7 @@ outlives the server.
 from __future__ import annotations
 
 import json
-import signal
+import os
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -23,14 +24,12 @@ from newsclf.serving.engines.onnx_runtime import Engine
 
 
 def main() -> None:
-    """Serve `sys.argv`: the socket's descriptor, the model directory, the threads, the digests.
+    """Serve `sys.argv`: descriptors of socket and pipe, the model directory, threads, digests.
 
     The digests are a JSON object: the SHA-256 of each file that the engine reads, as they were when
     the server started.
     """
-    # Ctrl-C in a terminal goes to the whole group; the server decides when workers stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    descriptor, folder, threads, digests = sys.argv[1:]
+    descriptor, begun, folder, threads, digests = sys.argv[1:]
     with Connection(int(descriptor)) as connection, suppress(EOFError, ConnectionError):
         try:
             engine = Engine(Path(folder), threads=int(threads), digests=json.loads(digests))
@@ -38,10 +37,13 @@ def main() -> None:
         except ModelError as error:
             connection.send_bytes(json.dumps({"error": error.message}).encode())
             sys.exit(error.exit_code)
-        jobs = [[PROBE]]
+        connection.send_bytes(b"[]")
         while True:
-            connection.send_bytes(json.dumps([_answer(engine, job) for job in jobs]).encode())
-            jobs = json.loads(connection.recv_bytes())
+            answers = []
+            for texts in json.loads(connection.recv_bytes()):
+                os.write(int(begun), b".")
+                answers.append(_answer(engine, texts))
+            connection.send_bytes(json.dumps(answers).encode())
 
 
 def _answer(engine: Engine, texts: list[str]) -> object:

@@ -8,6 +8,7 @@ each message the number of its jobs to the file `messages`.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -19,7 +20,7 @@ SCORES = [0.2, 0.3, 0.5]
 
 def main() -> None:
     """Serve `sys.argv` as the real worker does."""
-    folder = Path(sys.argv[2])
+    begun, folder = int(sys.argv[2]), Path(sys.argv[3])
     _note(folder / "starts", "started")
     with Connection(int(sys.argv[1])) as connection, suppress(EOFError):
 
@@ -33,17 +34,16 @@ def main() -> None:
         while True:
             jobs = json.loads(connection.recv_bytes())
             _note(folder / "messages", str(len(jobs)))
-            moods = [texts[0] for texts in jobs]
-            if "hang" in moods:
-                signal.pause()
-            if "die" in moods:
-                return
-            send(
-                [
-                    {"error": "no memory"} if texts[0] == "fail" else [SCORES] * len(texts)
-                    for texts in jobs
-                ]
-            )
+            answers: list[object] = []
+            for texts in jobs:
+                os.write(begun, b".")
+                if texts[0] == "hang":
+                    signal.pause()
+                if texts[0] == "die":
+                    return
+                failed = texts[0] == "fail"
+                answers.append({"error": "no memory"} if failed else [SCORES] * len(texts))
+            send(answers)
 
 
 def _note(path: Path, line: str) -> None:

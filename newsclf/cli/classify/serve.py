@@ -37,6 +37,7 @@ def serve(
     output = general.start()
     from newsclf.common.machine import available_cores
     from newsclf.common.urls import is_loopback
+    from newsclf.data.examples import counted
     from newsclf.serving.server import ServerOptions
     from newsclf.serving.server import serve as run
 
@@ -57,6 +58,7 @@ def serve(
     run(
         options,
         on_listening=lambda url: output.note(
-            f"serving {options.model} on {url} with {options.workers} workers; Ctrl-C stops it"
+            f"serving {options.model} on {url} with"
+            f" {counted(options.workers, 'worker', 'workers')}; Ctrl-C stops it"
         ),
     )

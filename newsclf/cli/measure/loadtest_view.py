@@ -58,9 +58,9 @@ def remarks(points: Sequence[PointSummary]) -> list[str]:
     for found in groups.values():
         count = len({point for point, _ in found})
         name, reason = found[0]
-        start = name if count == 1 else f"{count} points"
+        start = name if count == 1 else f"{name} and {count - 1} more"
         differ = len({text for _, text in found}) > 1
-        lines.append(f"{start}{', such as' if differ else ':'} {reason}")
+        lines.append(f"{start}:{' for example,' if differ else ''} {reason}")
     return lines
 
 

@@ -65,7 +65,7 @@ def _show_models(output: Output, models: list[ListedModel]) -> None:
 def _show_tests(output: Output, tests: list[ListedRun]) -> None:
     from newsclf.reporting.text import number, usd
 
-    columns = ("load test", "started, UTC", "goodput/s", "$ per million", "of", "ended")
+    columns = ("load test", "started, UTC", "goodput/s", "$ per million", "measured", "ended")
     rows = [
         (
             each.path,
@@ -77,7 +77,7 @@ def _show_tests(output: Output, tests: list[ListedRun]) -> None:
         )
         for each in tests
     ]
-    output.show(output.table("Load tests", columns, rows, optional=("of", "started, UTC")))
+    output.show(output.table("Load tests", columns, rows, optional=("measured", "started, UTC")))
 
 
 def _time(moment: str | None) -> str:

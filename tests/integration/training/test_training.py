@@ -619,9 +619,9 @@ def test_a_model_as_the_base_of_another_passes_on_which_texts_it_has_seen(
     assert accepted.exit_code == 0, accepted.err
     before, after = (read_seen_texts(path) for path in (trained / "model", Path("model")))
     assert before.items() < after.items()
-    (_, old), (_, new) = (read_card(path) for path in (trained / "model", Path("model")))
-    assert new.ancestors == old.lineage
-    assert new.bases == [str(trained / "model"), old.base.name]
+    card, of_base = (read_card(path)[1] for path in (Path("model"), trained / "model"))
+    assert card.ancestors == of_base.lineage
+    assert card.bases == [str(trained / "model"), of_base.base.name]
     readme = Path("model/README.md").read_text(encoding="utf-8")
     assert "Its base or its teacher was trained on newsclf sample" in readme
 

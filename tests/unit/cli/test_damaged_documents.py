@@ -325,3 +325,19 @@ def test_any_prices_and_settings_are_read_or_refused(tmp_path: Path, data: st.Da
             continue  # what TOML can't hold
         file.write_bytes(text.encode("utf-8", "replace"))
         refused_or_read(use)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("model.onnx", "it is a file"),
+        ("folder", "it has no card.json"),
+        ("nowhere", "there is no such folder"),
+    ],
+)
+def test_what_is_no_model_directory_is_said(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "model.onnx").touch()
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(ModelError, match=f"not a model directory .{said}.$"):
+        find_model(tmp_path / name)

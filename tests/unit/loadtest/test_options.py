@@ -51,7 +51,7 @@ def test_equal_reasons_of_several_points_are_one_line() -> None:
     ]
 
     assert remarks(points) == [
-        "3 points: too short",
-        "2 points, such as busy for 97% of the time",
+        "ml.c5.xlarge-closed-1-r1 and 2 more: too short",
+        "ml.c5.xlarge-closed-1-r1 and 1 more: for example, busy for 97% of the time",
         "ml.c5.xlarge-closed-4-r1: of its own",
     ]

@@ -6,11 +6,13 @@ import asyncio
 import gc
 import json
 import logging
+import os
 import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import uvloop
 from aiohttp.test_utils import TestClient, TestServer
@@ -123,6 +125,22 @@ def test_only_the_request_that_kills_a_worker_is_lost_of_those_sent_together(
 
     run(tmp_path, use, deadline_s=WITHIN_S)
 
+    assert (tmp_path / "starts").read_text(encoding="utf-8").count("started") <= 2
+
+
+def test_requests_sent_with_one_that_kills_a_worker_go_to_another_worker(tmp_path: Path) -> None:
+    texts = ("good", "good", "die", "good", "good", "good")
+
+    async def use(pool: Pool) -> None:
+        await ready(pool)
+        answers = await asyncio.gather(
+            *(pool.classify([text]) for text in texts), return_exceptions=True
+        )
+        assert [answer for answer in answers if answer != [ANSWER]] == [answers[2]]
+
+    # No worker is replaced in time.
+    run(tmp_path, use, workers=2, restart_pause_s=1000, deadline_s=WITHIN_S / 2)
+
 
 def test_of_requests_sent_together_only_the_one_that_the_model_fails_on_is_refused(
     tmp_path: Path,
@@ -145,6 +163,8 @@ def test_of_requests_sent_together_only_the_one_that_the_model_fails_on_is_refus
         ([1] * 9, [4, 4, 1]),
         ([20, 1], [1, 1, 1]),  # 16, 4 and 1 headlines
         ([2, 1, 1, 1, 1], [3, 2]),
+        ([1, 16], [1, 1]),  # a short one does not wait for a long one
+        ([1, 1, 1, 40], [3, 1, 1, 1]),
     ],
 )
 def test_requests_that_wait_are_sent_together_up_to_a_few_headlines(
@@ -205,6 +225,16 @@ def test_headlines_that_nobody_waits_for_are_not_kept(tmp_path: Path) -> None:
         hung.cancel()
 
     run(tmp_path, use, deadline_s=WITHIN_S)
+
+
+def test_ctrl_c_in_a_terminal_does_not_reach_the_workers(tmp_path: Path) -> None:
+    async def use(pool: Pool) -> None:
+        await ready(pool)
+        workers = psutil.Process().children()
+        assert len(workers) == 2
+        assert os.getpgid(0) not in {os.getpgid(worker.pid) for worker in workers}
+
+    run(tmp_path, use, workers=2)
 
 
 def test_more_than_the_queue_holds_is_told_so(tmp_path: Path) -> None:
