@@ -84,24 +84,12 @@ class _Begun:
 class _Jobs(asyncio.Queue[_Job]):
     """A queue whose next job can be looked at."""
 
-    def _init(self, maxsize: int) -> None:  # noqa: ARG002 - of asyncio.Queue
-        self._waiting: deque[_Job] = deque()
-
-    def _put(self, item: _Job) -> None:
-        self._waiting.append(item)
-
-    def _get(self) -> _Job:
-        return self._waiting.popleft()
-
-    def qsize(self) -> int:
-        return len(self._waiting)
-
-    def empty(self) -> bool:
-        return not self._waiting
+    _queue: deque[_Job]
+    """asyncio's own, which is its subclasses' too."""
 
     def next_headlines(self) -> int:
         """Headlines of the job that comes next; there is one."""
-        return len(self._waiting[0].texts)
+        return len(self._queue[0].texts)
 
 
 class Pool:
