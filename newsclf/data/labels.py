@@ -55,8 +55,8 @@ class LabelReader:
             if own.get(number, label) != label:
                 name = (class_names or ())[int(number)]
                 raise DataError(
-                    f"the file calls its class {number} '{name}', and --label {number}="
-                    f"{own[number]} says otherwise",
+                    f"the file calls its class {number} '{name}', and the labels that were given or"
+                    f" are remembered say {number}={own[number]}",
                     hint=f"--label {number}={label}; to change what a name means:"
                     f" --label {shlex.quote(name)}={own[number]}",
                 )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,15 +122,10 @@ def evaluate(request: EvaluationRequest) -> Evaluated:
 
 
 def _report_folder(model: Path, rows: Rows) -> Path:
-    """Where a report is written: over an older one of the same data, and of no others."""
     if rows.part == "test":
         return model / "evaluation"
-    folder = model / f"evaluation-{rows.stem}"
-    is_of_others = folder.name == UNSEEN_FOLDER
-    with suppress(OSError, ValueError, AttributeError):  # without a report, or with a damaged one
-        there = json.loads((folder / "report.json").read_text("utf-8"))
-        is_of_others = there.get("data_digest") != rows.labelled.digest
-    return model / f"{folder.name}-{rows.labelled.digest[:8]}" if is_of_others else folder
+    name = f"evaluation-{rows.stem}"
+    return model / (f"{name}-file" if name == UNSEEN_FOLDER else name)
 
 
 def _check_gate(metric: str, minimum: float) -> None:
@@ -215,8 +208,8 @@ def _data_remarks(rows: Rows, card: ModelCard) -> list[str]:
     if rows.labelled.name.startswith(phrasebank.NAME):
         catalogue = read_catalogue()
         found += [
-            f"{base}, the base of the model or of its teacher, was trained on {phrasebank.NAME},"
-            " these rows included: the scores are too high."
+            f"{base}, from which the model or its teacher descends, was trained on"
+            f" {phrasebank.NAME}, these rows included: the scores are too high."
             for base in dict.fromkeys(card.bases)
             if catalogue.has_seen(base, "phrasebank")
         ]

@@ -254,8 +254,9 @@ class Pool:
     ) -> None:
         """Give a worker messages until it dies, one ahead, so that it need not wait for the next.
 
-        A worker that has not answered a message within the deadline hangs, and counts as dead. Only
-        the job that it had begun is lost.
+        A worker that has not answered a message within the deadline hangs, and counts as dead. If
+        it dies, only the job that it had begun is lost; if it hangs, those that wait behind run out
+        of time as well.
         """
         death = asyncio.create_task(process.wait())
         sent: deque[list[_Job]] = deque()

@@ -28,8 +28,8 @@ _INFERENCE_BATCH = 32
 def load_base(base: Base, *, max_tokens: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a base with a head of three classes, in float32.
 
-    The head is new and randomly initialised, unless the base is a classifier of our classes; then
-    it keeps its head, in our order.
+    The head is new and randomly initialised, unless the base has one of three outputs, which is
+    kept: one of our classes in our order.
 
     Raises:
         ModelError: the folder holds no encoder with a fast tokenizer and safetensors weights.

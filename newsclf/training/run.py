@@ -21,7 +21,7 @@ from newsclf.data.extra import read_extra
 from newsclf.data.sources import load_data
 from newsclf.data.split import split
 from newsclf.model.card import CardDistillation, CardExtra, ModelCard, read_card, write_card
-from newsclf.model.directory import SEEDS_FILE, replace_directory
+from newsclf.model.directory import CARD_FILE, SEEDS_FILE, replace_directory
 from newsclf.training.folder import (
     LOCK_FILE,
     REQUEST_FILE,
@@ -169,6 +169,9 @@ def train(
             f"{base.name}: the base has changed since the run was interrupted",
             hint="start again with newsclf train --overwrite",
         )
+    ancestors = []
+    if (base.folder / CARD_FILE).is_file():
+        ancestors = read_card(base.folder)[1].lineage
     seen: SeenTexts = {}
     if (base.folder / SEEN_FILE).is_file():  # the base is itself a model of ours
         seen = seen_by_origin(base.folder, parts.test, role="base")
@@ -184,6 +187,7 @@ def train(
             lesson = _lesson(request, callbacks, data, parts, copies)
             callbacks.on_lesson(lesson.card)
             seen = {**seen, **lesson.seen}
+            ancestors = list(dict.fromkeys([*ancestors, *lesson.ancestors]))
         started = request.model_copy(
             update={
                 "base_revision": base.revision,
@@ -193,7 +197,8 @@ def train(
             }
         )
         write_record(work / REQUEST_FILE, started)
-        result = _train_seeds(started, callbacks, Material(data, parts, base, extra, lesson, seen))
+        material = Material(data, parts, base, extra, lesson, seen, ancestors)
+        result = _train_seeds(started, callbacks, material)
         _finish(work, target, result)
     return result
 

@@ -21,10 +21,8 @@ from newsclf.model.card import (
     CardExtra,
     ModelCard,
     Score,
-    read_card,
     write_card,
 )
-from newsclf.model.directory import CARD_FILE
 from newsclf.serving.engines.tokens import count_cut
 from newsclf.training.seen_texts import SeenTexts, write_seen_texts
 
@@ -47,6 +45,7 @@ class Material:
     lesson: Lesson | None
     seen: SeenTexts
     """Texts that base and teacher have seen."""
+    ancestors: list[CardAncestor]
 
 
 def write_model(
@@ -104,7 +103,7 @@ def write_model(
         distillation=material.lesson.card if material.lesson else None,
         learning_rate=fitted.learning_rate,
         student=fitted.student,
-        ancestors=_ancestors(material),
+        ancestors=material.ancestors,
         kept_epoch=fitted.kept.epoch,
         epochs_run=len(history),
         device=fitted.device,
@@ -123,16 +122,6 @@ def write_model(
     )
     write_card(folder, card)
     return card
-
-
-def _ancestors(material: Material) -> list[CardAncestor]:
-    folder = material.base.folder
-    of_base = read_card(folder)[1].lineage if (folder / CARD_FILE).is_file() else []
-    of_teacher = material.lesson.ancestors if material.lesson else []
-    found: list[CardAncestor] = []
-    for each in (*of_base, *of_teacher):
-        found += [] if each in found else [each]
-    return found
 
 
 def _validation_scores(fitted: FitResult, parts: Split) -> tuple[float, float]:

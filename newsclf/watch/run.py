@@ -13,7 +13,7 @@ import datetime as dt
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -273,21 +273,15 @@ class Watch:
         return heard, answered
 
     async def _take(self, name: str, answered: Answered) -> None:
-        """Record an answer and show it; only then does the source build on it.
-
-        What is being recorded when the source is given to another watch is shown, too: nothing else
-        would show it here.
-        """
-        answered = replace(answered, terms=self._sources.terms.get(name, answered.terms))
+        """Record an answer; only then does the source build on it."""
+        terms = self._sources.terms.get(name, answered.terms)
+        answered = replace(answered, terms=terms)
         recording = asyncio.ensure_future(self._do(self._chain.add_answer, name, answered))
         try:
-            await asyncio.wait({recording})
-        finally:
-            await self._took(name, answered, recording)
-
-    async def _took(self, name: str, answered: Answered, recording: Awaitable[Step]) -> None:
-        try:
-            step = await recording
+            step = await asyncio.shield(recording)
+        except asyncio.CancelledError:  # the source goes to another watch, or this one ends
+            recording.add_done_callback(self._show_late)
+            raise
         except LeaseLostError as error:
             log.warning("%s", error.message)
             for unit in [unit for unit in self._readers if name in unit]:
@@ -296,6 +290,12 @@ class Watch:
         answered.kept()
         self._show(step)
         self._news.set()
+
+    def _show_late(self, recorded: asyncio.Future[Step]) -> None:
+        """Show what was being recorded when its source was given away: nothing else would here."""
+        if not recorded.cancelled() and recorded.exception() is None:
+            self._show(recorded.result())
+            self._news.set()
 
     async def _follow(self, name: str, source: Files | Pipe) -> None:
         """Record what comes; that nothing came, or the same failure, from time to time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +13,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from newsclf.watch.configuration import STDIN, Source, WatchSettings, key_of, vendor_of
 from newsclf.watch.feeds.asking import Asked, Feed, Fetches, NewsApi
+from newsclf.watch.feeds.documents.vendors import Vendor
 from newsclf.watch.feeds.following import Files, Pipe
 from newsclf.watch.feeds.schedule import Pace
 from newsclf.watch.record.redaction import SHORTEST_SECRET
 from newsclf.watch.record.storage.sharing import Unit
 
+log = logging.getLogger(__name__)
 _KEY_NAMES = re.compile(r"key|token|secret|auth|sig|pass|^id$|^u$", re.IGNORECASE)
 _AT_LEAST_S = 60.0
 
@@ -103,11 +106,7 @@ def make_sources(
                 host=_host(vendor.request.url),
                 key=key,
                 now=now,
-                shown_by=[
-                    each.name
-                    for each in settings.sources
-                    if each.api is not None and each.api == vendor.retracts
-                ],
+                shown_by=_showing(vendor, source, settings),
             )
             quota = first_of_key.setdefault((source.api, key), source.name)
             if source.per_day is not None:
@@ -115,6 +114,18 @@ def make_sources(
                 per_day[quota] = min(allowed, per_day.get(quota, allowed))
             asked[source.name] = AskedSource(api, _pace(source), quota)
     return Sources(asked, followed, per_day, terms, tuple(secrets))
+
+
+def _showing(vendor: Vendor, source: Source, settings: WatchSettings) -> list[str]:
+    """Names of the sources that show what a vendor withdraws."""
+    if vendor.retracts is None:
+        return []
+    found = [each.name for each in settings.sources if each.api == vendor.retracts]
+    if not found:
+        log.warning(
+            "%s withdraws items of the api %s, which no source has", source.name, vendor.retracts
+        )
+    return found
 
 
 def keys_in(url: str) -> tuple[str, ...]:

@@ -180,8 +180,8 @@ def _note_left_out(output: Output, out: Path, votes: Votes) -> None:
     )
     if left_out := sorted(before - now):
         output.note(
-            f"votes of {', '.join(left_out)} leave {out.name}, since --llm does not name them;"
-            " naming them brings the votes back without another request"
+            f"{out.name} loses the votes of {', '.join(left_out)}, which --llm does not name;"
+            " naming them again brings the votes back without another request"
         )
 
 

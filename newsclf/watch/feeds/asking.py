@@ -222,10 +222,12 @@ class NewsApi:
         self._pages = 0
 
     def remember(self, items: Iterable[Item]) -> None:
-        """Take items that were read before a restart for known."""
+        """Take items of the record for known, and begin with the first page."""
         known = list(items)
-        self._known |= {_digest(item) for item in known}
+        self._known |= self._seen | {_digest(item) for item in known}
+        self._seen = frozenset()
         self._note_times(known)
+        self._to_the_first_page()
 
     async def ask(self, *, usual_gap_s: float | None = None) -> Answered:  # noqa: ARG002 - of Asked
         """Ask for the first page, or for the next one while there is more news than fits in one."""

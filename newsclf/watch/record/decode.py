@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from sqlalchemy import RowMapping
 
@@ -52,13 +53,18 @@ def sighting_of(row: RowMapping) -> Sighting:
 
 
 def item_of(row: RowMapping) -> Item:
-    """What identifies an item, and when it was published."""
+    """What identifies an item, and when it was published: at the latest when it was fetched."""
+    fetched_at = moment(row["fetched_at"])
+    published, updated = (
+        stamp and replace(stamp, at=stamp.at and min(stamp.at, fetched_at))
+        for stamp in (_stamp(row, "published"), _stamp(row, "updated"))
+    )
     return Item(
         title=row["title"],
         id=row["source_id"],
         url=row["url"],
-        published=_stamp(row, "published"),
-        updated=_stamp(row, "updated"),
+        published=published,
+        updated=updated,
     )
 
 

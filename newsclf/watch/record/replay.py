@@ -299,16 +299,18 @@ class Record:
         )
 
     def last_items(self, source: str, *, since: dt.datetime, at_most: int) -> list[Item]:
-        """The newest items of a source that became known from a time on, as far as identified."""
-        first = (
-            select(commits.c.id)
-            .where(commits.c.known_at >= microseconds(since))
-            .order_by(commits.c.known_at, commits.c.id)
-            .limit(1)
-        )
+        """The newest items that a source brought from a time on, with what identifies them.
+
+        No item was published later than it was fetched, whatever it claims.
+        """
         query = (
-            select(items)
-            .where(items.c.commit_id >= first.scalar_subquery(), items.c.source == source)
+            select(items, fetches.c.fetched_at)
+            .join(fetches, fetches.c.commit_id == items.c.commit_id)  # one fetch a commit; indexed
+            .where(
+                fetches.c.source == source,  # which may withdraw what another one shows
+                microseconds(since) // _HOUR <= HOUR,
+                fetches.c.fetched_at >= microseconds(since),
+            )
             .order_by(items.c.id.desc())
             .limit(at_most)
         )

@@ -251,8 +251,8 @@ def test_votes_of_a_model_that_is_no_longer_named_leave_the_file_and_can_come_ba
         again = newsclf(*both)
 
     assert other.exit_code == again.exit_code == 0, other.err + again.err
-    assert "leave labelled.jsonl, since --llm does not name them" in other.err
-    assert "leave" not in again.err
+    assert "labelled.jsonl loses the votes of " in other.err
+    assert "loses the votes" not in again.err
     assert len(llm.done) == requests
 
 

@@ -104,6 +104,6 @@ def test_a_base_that_was_trained_on_phrasebank_is_named(zip_path: str, newsclf: 
     [remark] = [each for each in report(newsclf)["data_remarks"] if "finbert" in each]
 
     assert remark.startswith(
-        "ProsusAI/finbert, the base of the model or of its teacher, was trained on"
+        "ProsusAI/finbert, from which the model or its teacher descends, was trained on"
         f" {phrasebank.NAME}"
     )

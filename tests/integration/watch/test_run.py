@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import io
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 
 from newsclf.contract.answers import Prediction
 from newsclf.predict.classifier import Classifier, Source
+from newsclf.watch.chain import Chain, Step
 from newsclf.watch.configuration import WatchSettings
+from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.outcome import Outcome
 from newsclf.watch.opening import opened
 from newsclf.watch.record.recorder import BarEntries, Recorder
@@ -24,6 +27,26 @@ from newsclf.watch.run import Watch, WatchRequest
 from newsclf.watch.signals.entries import alert_entry
 from newsclf.watch.signals.source_alerts import SourceAlert
 from tests.support.feedserver import feed_server, reply
+
+
+class Held:
+    """Recording of answers that waits for a test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+        really = Chain.add_answer
+
+        def add_answer(chain: Chain, source: str, answered: Answered) -> Step:
+            self.begun.set()
+            self.goes_on.wait()
+            return really(chain, source, answered)
+
+        monkeypatch.setattr(Chain, "add_answer", add_answer)
+
+    async def until_begun(self) -> None:
+        """Wait until an answer is being recorded."""
+        while not self.begun.is_set():  # noqa: ASYNC110 - of another thread
+            await asyncio.sleep(0)
 
 
 class Lapsing(Alone):
@@ -108,6 +131,26 @@ def test_an_alert_that_a_lapsed_lease_held_back_is_sent_once_the_lease_is_renewe
     with Record(tmp_path / "news.db") as record:
         deliveries = [commit.delivery for commit in record.commits() if commit.delivery]
     assert [(each.alert, each.delivered) for each in deliveries] == [("a1", True)]
+
+
+def test_a_watch_ends_while_its_record_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch)
+
+    async def until_it_ends() -> None:
+        async with opened(request(tmp_path)) as watch:
+            work = asyncio.create_task(watch.run())
+            await held.until_begun()
+            work.cancel()
+            try:
+                async with asyncio.timeout(20):
+                    await asyncio.wait({work})
+            finally:
+                held.goes_on.set()
+            assert work.cancelled()
+
+    asyncio.run(until_it_ends())
 
 
 def test_answers_are_recorded_by_the_clock_of_the_record(

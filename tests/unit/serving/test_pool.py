@@ -94,7 +94,7 @@ def test_a_worker_that_hangs_is_replaced_and_is_not_ready_meanwhile(
     assert "worker 0 is replaced: it did not answer in time and was killed" in caplog.text
 
 
-def test_a_job_that_waits_behind_one_that_hangs_or_dies_is_not_lost(tmp_path: Path) -> None:
+def test_a_job_that_waits_behind_one_that_dies_is_not_lost(tmp_path: Path) -> None:
     async def use(pool: Pool) -> None:
         await ready(pool)
         first = asyncio.create_task(pool.classify(["die"]))

@@ -335,3 +335,13 @@ def test_what_benzinga_withdraws_is_told_of_each_source_of_benzinga(tmp_path: Pa
     told = asyncio.run(found.asked["Gone"].asked.ask())
 
     assert [(each.id, each.shown_by) for each in told.items] == [("7", "Bz"), ("7", "Bz too")]
+
+
+def test_a_list_of_withdrawals_without_the_source_that_it_is_about_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = _HEAD + '[[sources]]\nname = "Gone"\napi = "benzinga_removed"\n'
+
+    sources_of(tmp_path, text, {"BENZINGA_TOKEN": KEY})
+
+    assert "Gone withdraws items of the api benzinga, which no source has" in caplog.text

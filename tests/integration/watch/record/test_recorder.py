@@ -261,6 +261,21 @@ def test_an_edit_makes_a_headline_the_last_that_is_shown(feeds: Feeds) -> None:
         assert shown_texts(record) == [OIL, f"{PROFIT} at home"]
 
 
+def test_items_count_as_those_of_the_source_that_brought_them_and_not_for_later(
+    feeds: Feeds,
+) -> None:
+    ahead = Stamp("tomorrow", START + 24 * HOUR)
+    feeds.deliver("wire", item(PROFIT, id="g1", published=ahead))
+    feeds.clock.pass_(HOUR)
+    feeds.deliver("removed", item("", id="g1", retracted=True, shown_by="wire"))
+
+    with Record(feeds.place) as record:
+        (of_wire,) = record.last_items("wire", since=START, at_most=10)
+        (of_removed,) = record.last_items("removed", since=START, at_most=10)
+    assert of_wire.published == Stamp("tomorrow", START)
+    assert (of_removed.id, of_removed.title) == ("g1", "")
+
+
 def test_the_newest_items_of_a_source_are_those_since_a_time(feeds: Feeds) -> None:
     published = Stamp("2026-03-02T10:30:00Z", START + HOUR)
     feeds.deliver("wire", item("An old one", id="g0"))

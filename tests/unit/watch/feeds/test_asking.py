@@ -273,6 +273,16 @@ def test_after_a_restart_pages_are_asked_for_until_one_holds_what_the_record_has
     assert api.sent("page") == [None, "2", "3", None]
 
 
+def test_a_source_that_comes_back_begins_with_what_the_record_has() -> None:
+    api = AskingApi(page(3, 2, 1), page(6, 5, 4), page(9, 8, 7), page(9, 8, 7))
+    api.ask(2)
+    api.api.remember([Item(title=f"Number {n}", id=str(n)) for n in (9, 8, 7)])
+
+    api.ask(2)
+
+    assert api.sent("page") == [None, None, None, None]
+
+
 def test_what_an_api_withdraws_is_shown_by_others() -> None:
     api = AskingApi(page(3, 2), shown_by=("wire", "paper"))
 
