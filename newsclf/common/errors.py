@@ -127,6 +127,8 @@ class ServiceError(NewsclfError):
     """A deployment did not answer, or failed."""
 
     exit_code = 5
+    code = ""
+    """The service's own code of the failure, if it gave one."""
 
 
 class ModelError(NewsclfError):

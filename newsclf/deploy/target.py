@@ -89,7 +89,7 @@ def target_to_clear(
         recorded_first: Whether the region and profile in the record take precedence.
 
     Raises:
-        ConfigError: It is recorded in another region.
+        ConfigError: It is recorded in another region, or on this machine.
         StateError: Its record cannot be read.
         MissingExtraError: It is on AWS, and boto3 is not installed.
     """
@@ -102,6 +102,11 @@ def target_to_clear(
         return aws_target(state_dir, known.region, profile or known.profile)
     if known is None and (region is not None or profile is not None):
         return aws_target(state_dir, region, profile)
+    if not recorded_first and (region is not None or profile is not None):
+        raise ConfigError(
+            f"'{name}' is recorded here as a deployment on this machine, not on AWS",
+            hint=f"newsclf teardown --deployment {name} removes it; then --region finds the other",
+        )
     from newsclf.deploy.local.target import LocalTarget
 
     return LocalTarget(state_dir)

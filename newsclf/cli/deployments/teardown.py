@@ -126,7 +126,7 @@ def _all(output: Output, folder: Path, place: RegionOptions, *, confirmed: bool)
     if place.region is None and place.profile is None:
         return names
     target = aws_target(folder, place.region, place.profile)
-    orphans = sorted(target.found() - set(names))
+    orphans = sorted(target.unrecorded())
     if orphans and not confirmed:
         output.note(f"in {target.region}, recorded elsewhere or not at all: {', '.join(orphans)}")
         if not output.confirm("Remove them too?"):

@@ -175,9 +175,19 @@ class ModelArchive(ModelArchives, SimpleResource):
         found = self.ask("head_object")
         return found if found and found["ContentLength"] == self._bytes else None
 
+    def difference(self, found: Mapping[str, Any]) -> str | None:
+        key: str = found.get("SSEKMSKeyId", "")
+        if not (key and self.kms_key):
+            return None if key == (self.kms_key or "") else "its encryption"
+        # S3 tells the key's ARN, which does not show whether an alias is this key's.
+        is_same = key.endswith(self.kms_key) or "alias/" in self.kms_key
+        return None if is_same else "its encryption"
+
     def create(self) -> None:
         encryption = (
-            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key} if self.kms_key else {}
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key}
+            if self.kms_key
+            else {"ServerSideEncryption": "AES256"}
         )
         self.scope.forget((self.kind, self.name))
         upload(

@@ -22,6 +22,7 @@ from newsclf.deploy.aws.call.errors import RefusedError, is_denied
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.endpoint.describe import describe_endpoint
+from newsclf.deploy.aws.endpoint.end_of_life import Schedule
 from newsclf.deploy.aws.endpoint.endpoint import Endpoint
 from newsclf.deploy.aws.endpoint.failure import interrupted
 from newsclf.deploy.aws.endpoint.quota import check_endpoint_quota
@@ -167,10 +168,11 @@ class AwsTarget:
         scope = Scope.named(self._clients, request.name, spec.rules)
         names = scope.names
         check_rules(names)
-        here = (names.account, names.region)
-        if known is not None and (known.account, known.region) != here:
+        if known is not None and known.account != names.account:
+            raise _of_another_account(known, names.account)
+        if known is not None and known.region != names.region:
             raise StateError(
-                f"'{known.name}' is deployed in {known.region} of account {known.account}",
+                f"'{known.name}' is deployed in {known.region}",
                 hint=f"newsclf teardown --deployment {known.name}, or take another name",
             )
         deployment = AwsDeployment(
@@ -237,7 +239,7 @@ class AwsTarget:
                 journal.save(
                     model=desired.model,
                     model_digest=desired.model_digest,
-                    spec=desired.spec,
+                    spec=_with_end_of_life(plan.scope, desired.spec, known),
                     profile=desired.profile,
                     paused_since=None,
                     paused_config=None,
@@ -262,13 +264,16 @@ class AwsTarget:
             Whether there was anything to delete, be it a record.
 
         Raises:
-            StateError: another command is working on it.
+            StateError: another command is working on it, or it is in another account.
             NewsclfError: something is left; it says what, and why.
             InterruptedRunError: Ctrl-C; what was not deleted yet is still there.
         """
         scope = self._scope(name)
+        known = self._deployments.find(name)
+        if isinstance(known, AwsDeployment) and known.account != self._clients.account:
+            raise _of_another_account(known, self._clients.account)
         try:
-            is_recorded = self._deployments.find(name) is not None
+            is_recorded = known is not None
             return bool(self._teardown(scope)) or is_recorded
         except KeyboardInterrupt:
             raise InterruptedRunError(
@@ -323,12 +328,7 @@ class AwsTarget:
 
     def status(self, prices: PriceBook) -> list[AwsStatus]:
         """Every deployment of the account and region, found by tag or recorded here."""
-        here = (self._clients.account, self._clients.region)
-        recorded = {
-            each.name: each
-            for each in self._deployments.load().aws
-            if (each.account, each.region) == here
-        }
+        recorded = self._recorded()
         return [
             status_of(
                 Scope.of(self._clients, recorded[name])
@@ -339,6 +339,17 @@ class AwsTarget:
             )
             for name in sorted(self.found(known=recorded) | set(recorded))
         ]
+
+    def _recorded(self) -> dict[str, AwsDeployment]:
+        """The deployments of the account and region that are recorded, by name."""
+        here = (self._clients.account, self._clients.region)
+        every = self._deployments.load().aws
+        return {each.name: each for each in every if (each.account, each.region) == here}
+
+    def unrecorded(self) -> set[str]:
+        """The names of the deployments that have anything here and are not recorded."""
+        recorded = self._recorded()
+        return self.found(known=recorded) - set(recorded)
 
     def found(self, known: Collection[str] = ()) -> set[str]:
         """The names of all deployments that have anything here, recorded or not.
@@ -400,3 +411,19 @@ def _unchecked(resource: Resource) -> PlannedChange:
     if desired is None:
         return PlannedChange("create")
     return PlannedChange("create", desired.detail, desired.usd_per_hour)
+
+
+def _of_another_account(known: AwsDeployment, account: str) -> StateError:
+    return StateError(
+        f"'{known.name}' is in the account {known.account}, but these credentials belong to"
+        f" {account}",
+        hint="set AWS_PROFILE to the profile of that account, or take another name",
+    )
+
+
+def _with_end_of_life(scope: Scope, spec: AwsSpec, known: AwsDeployment | None) -> AwsSpec:
+    """The end of life of an earlier deployment stays on AWS, and so in the record."""
+    if known is None or spec.ttl_s is not None or known.spec.ttl_s is None:
+        return spec
+    stays = Schedule(scope).exists()
+    return spec.model_copy(update={"ttl_s": known.spec.ttl_s}) if stays else spec

@@ -77,8 +77,8 @@ def package(request: PackageRequest) -> Package:
     needed = GPU_FILES if request.gpu else ENGINE_FILES
     names = sorted({*needed, *(digests if request.float_weights else ())})
     check_files(folder, digests, names)
+    code = _code(request)
     try:
-        code = _code(request)
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
             unfinished = Path(scratch) / out.name
@@ -136,7 +136,13 @@ def packed(
         return
     with tempfile.TemporaryDirectory(prefix="newsclf-") as scratch:
         out = Path(scratch) / "model.tar.gz"
-        yield package(PackageRequest(model=model, out=out, cache=wheels, gpu=gpu))
+        try:
+            made = package(PackageRequest(model=model, out=out, cache=wheels, gpu=gpu))
+        except ConfigError as error:
+            if isinstance(error.__cause__, OSError):
+                error.hint = "free some space, or set TMPDIR to a folder with more"
+            raise
+        yield made
 
 
 def _code(request: PackageRequest) -> dict[str, Path | bytes]:

@@ -33,8 +33,9 @@ FAULTS = {
     "throttling": RefusedError("ThrottlingException", "Rate exceeded", 400),
     "denied": RefusedError("AccessDeniedException", "not authorized by a test", 403),
     "failure": RefusedError("InternalFailure", "We encountered an internal error", 500),
+    "starting": RefusedError("ServiceUnavailable", "The service is unavailable", 503),
 }
-"""Answers instead of the real one; `lost` is the fourth fault: the answer after the work."""
+"""Answers instead of the real one; `lost` is one more fault: the answer after the work."""
 LOST = "lost"
 
 

@@ -113,8 +113,14 @@ class Clients:
         doing = "asking AWS whose credentials these are"
         return str(self.call("sts", "get_caller_identity", doing=doing)["Account"])
 
-    def _new_client(self, service: str) -> Any:
-        return self.session.client(service, config=_CONFIG)
+    def _new_client(self, service: str, config: Config = _CONFIG) -> Any:
+        try:
+            return self.session.client(service, config=config)
+        except ValueError as error:  # botocore's of an address that is none
+            raise ConfigError(
+                f"{service} cannot be called: {error}",
+                hint="check AWS_ENDPOINT_URL, and endpoint_url in the settings of AWS",
+            ) from error
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service, for what `call` can't do."""
@@ -137,7 +143,7 @@ class Clients:
             retries={"total_max_attempts": 1},
         )
         with aws_errors(f"opening {service}", permission=f"{service}:*"):
-            return self.session.client(service, config=config)
+            return self._new_client(service, config)
 
     def call(
         self, service: str, operation: str, *, doing: str | None = None, **arguments: Any

@@ -179,7 +179,9 @@ def _from_client_error(
     elif code in _QUOTA:
         hint = _quota_hint(said)
     elif status >= _SERVER_ERROR:
-        return ServiceError(f"{doing}: AWS failed ({code}: {said})", hint="try again later")
+        failed = ServiceError(f"{doing}: AWS failed ({code}: {said})", hint="try again later")
+        failed.code = code
+        return failed
     refused = RefusedError(message, code=code, said=said, hint=hint)
     if hint is None and is_not_yet_assumable(refused):
         refused.hint = "run the command again; if AWS still refuses, check the role's trust policy"

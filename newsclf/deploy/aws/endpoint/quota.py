@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from newsclf.common.errors import NewsclfError, ServiceError, TargetError
 from newsclf.deploy.aws.call.clients import Clients
+from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.aws.endpoint.describe import describe_config, describe_endpoint
 from newsclf.deploy.aws.walk.plan import Plan
 from newsclf.deploy.records import Serverless
 
@@ -64,9 +66,32 @@ def check_endpoint_quota(clients: Clients, plan: Plan) -> str | None:
         return check_serverless_quota(clients, spec.serverless, is_new=action == "create")
     if spec.instance is None:
         return None
-    ours = spec.min_instances if action in {"keep", "update"} else 0
-    beside = spec.min_instances if action == "update" else 0  # two fleets are up for a while
-    return check_quota(clients, spec.instance, spec.max_instances + beside, ours=ours)
+    fleet = _fleet(plan.scope)
+    ours = fleet.size if fleet.instance == spec.instance else 0
+    configs = {step.resource.name for step in plan.steps}
+    is_replaced = action == "update" and fleet.config not in configs
+    beside = ours if is_replaced else 0  # two fleets are up for a while
+    started = ours if spec.scales and ours else spec.min_instances
+    count = max(spec.max_instances, started + beside)
+    return check_quota(clients, spec.instance, count, ours=ours)
+
+
+class _Fleet(NamedTuple):
+    """The instances of an endpoint."""
+
+    instance: str | None = None
+    size: int = 0
+    config: str = ""
+    """Name of the endpoint's configuration."""
+
+
+def _fleet(scope: Scope) -> _Fleet:
+    endpoint = describe_endpoint(scope)
+    config = describe_config(scope, endpoint.config) if endpoint is not None else None
+    if endpoint is None or config is None:
+        return _Fleet()
+    size = endpoint.desired_count or endpoint.running_count or config.initial_count
+    return _Fleet(config.instance, size, endpoint.config)
 
 
 def check_serverless_quota(clients: Clients, spec: Serverless, *, is_new: bool) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from newsclf.common.errors import TargetError
+from newsclf.common.errors import ServiceError, TargetError
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.smoke_test import REQUEST, is_classified
@@ -40,7 +40,7 @@ def smoke_test(scope: Scope) -> None:
                 Accept="application/json",
                 Body=REQUEST,
             )
-        except RefusedError as error:
+        except (RefusedError, ServiceError) as error:
             if error.code in _STARTING:
                 return None
             if error.code == _MODEL_FAILED:

@@ -82,6 +82,7 @@ class BatchJob(Job):
     look_up = "describe_transform_job"
     status_field = "TransformJobStatus"
     stop_operation = "stop_transform_job"
+    stopped_at_most_s = 900.0
 
 
 def parse_place(text: str, option: str) -> Place:
@@ -123,14 +124,13 @@ def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest
                 **_definition(scope, deployment.spec, request, keys[1]),
             )
             log.info("batch job %s on %d × %s", job.name, request.count, request.instance)
-            found = job.wait(at_most_s=_LONGEST_S) or {}
+            _check_end(job, job.wait(at_most_s=_LONGEST_S) or {})
         except BaseException as error:  # the job would continue, and be billed
             with suppress(NewsclfError):
                 job.tell_to_stop()
             if isinstance(error, KeyboardInterrupt):
                 raise InterruptedRunError(f"the batch job {job.name} was told to stop") from None
             raise
-    _check_end(job, found)
     return BatchDone(job.name, request.output.uri, clients.clock.now_s() - started_s)
 
 

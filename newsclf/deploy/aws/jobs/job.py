@@ -13,6 +13,9 @@ from newsclf.deploy.aws.walk.resource import Deletable
 OVER: Final = frozenset(
     {"Completed", "Failed", "Stopped", "Deleting", "COMPLETED", "FAILED", "STOPPED", "DELETED"}
 )
+_ABSENT: Final = "DELETED"
+SEEN_AT_MOST_S: Final = 60.0
+"""How long SageMaker may not see what was created a moment ago."""
 _ENDING: Final = {"Stopping", "STOPPING", "DELETING"}
 
 
@@ -30,7 +33,7 @@ class Job(Deletable):
     def look(self) -> Mapping[str, Any]:
         """What AWS says of it; only a status if there is no such job."""
         found: Mapping[str, Any] | None = self.find()
-        return {self.status_field: "DELETED"} if found is None else found
+        return {self.status_field: _ABSENT} if found is None else found
 
     def is_over(self, found: Mapping[str, Any]) -> bool:
         """Whether it has ended, so that it is no longer billed."""
@@ -57,13 +60,16 @@ class Job(Deletable):
         Raises:
             TargetError: it does not end in time; others are those of `Clients.call`.
         """
-        status = ""
+        status, was_seen, began_s = "", False, self.scope.clock.now_s()
 
         def look() -> tuple[str, tuple[Mapping[str, Any] | None] | None]:
-            nonlocal status
+            nonlocal status, was_seen
             if not goes_on():
                 return "", (None,)
             found = self.look()
+            was_seen = was_seen or found[self.status_field] != _ABSENT
+            if not was_seen and self.scope.clock.now_s() - began_s < SEEN_AT_MOST_S:
+                return "", None
             status = found[self.status_field]
             return status, (found,) if self.is_over(found) else None
 

@@ -11,14 +11,12 @@ from newsclf.common.errors import NewsclfError, TargetError
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.errors import RefusedError
 from newsclf.deploy.aws.call.names import TRAINING_LOG
-from newsclf.deploy.aws.jobs.job import Job
+from newsclf.deploy.aws.jobs.job import SEEN_AT_MOST_S, Job
 from newsclf.deploy.aws.log_group import last_lines, lines_of
 
 log = logging.getLogger(__name__)
 
 _LINES: Final = 50
-_SEEN_AT_MOST_S: Final = 60.0
-"""How long SageMaker may not see what was created a moment ago."""
 
 
 class TrainingJob(Job):
@@ -132,7 +130,7 @@ class _Watch:
         """The status of the job, and what AWS says of it when it has ended."""
         found = self._job.find()
         if found is None:
-            if self._clock.now_s() - self._started_s > _SEEN_AT_MOST_S:
+            if self._clock.now_s() - self._started_s > SEEN_AT_MOST_S:
                 raise TargetError(f"there is no training job {self._job.name}")
             return "", None
         self._pass_on_log()

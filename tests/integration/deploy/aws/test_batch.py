@@ -18,7 +18,7 @@ from newsclf.common.errors import ConfigError, InterruptedRunError, ServiceError
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.names import Names
 from newsclf.deploy.aws.images import stock_image
-from newsclf.deploy.aws.jobs.batch import BatchRequest, Place, parse_place, transform
+from newsclf.deploy.aws.jobs.batch import BatchJob, BatchRequest, Place, parse_place, transform
 from newsclf.deploy.records import AwsDeployment, AwsSpec, AwsStep
 from tests.conftest import Cli
 from tests.integration.deploy.aws.test_extras import HastyClock
@@ -126,6 +126,19 @@ def transformed(
 
 def resources(statements: list[dict[str, Any]]) -> set[str]:
     return {statement["Resource"] for statement in statements}
+
+
+def test_a_job_that_aws_does_not_see_yet_is_waited_for(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, unseen = BatchJob.find, [None, None]
+    monkeypatch.setattr(BatchJob, "find", lambda job: unseen.pop() if unseen else really(job))
+
+    done = transform(clients, WITH_MODEL, REQUEST)
+
+    assert unseen == []
+    assert done.job.startswith("newsclf-news-")
+    assert policies(clients) == []
 
 
 def test_a_job_may_use_the_key_of_its_buckets(clients: Clients) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 
 from newsclf.common.errors import StateError
 from newsclf.common.files import file_digest
@@ -23,6 +24,7 @@ from newsclf.deploy.store import Deployments
 from tests.conftest import Cli, Result
 from tests.support.builders import build_archive
 from tests.support.fakeaws.fixtures import Deploy
+from tests.support.fakeaws.requests import Call
 from tests.support.fakeaws.server import FakeAws
 
 NAMES = Names("news", "123456789012", "us-east-1")
@@ -453,6 +455,101 @@ def test_a_name_that_is_taken_elsewhere_is_refused(deploy: Deploy, newsclf: Cli)
     assert "'news' is deployed in us-east-1" in moved.err
     local = newsclf("deploy")
     assert local.exit_code != 0
+
+
+def test_the_first_container_of_an_endpoint_is_waited_for(aws: FakeAws, deploy: Deploy) -> None:
+    asked: list[int] = []
+
+    def fault(index: int, call: Call) -> str | None:
+        if call.operation == "InvokeEndpoint":
+            asked.append(index)
+        return "starting" if call.operation == "InvokeEndpoint" and len(asked) <= 20 else None
+
+    aws.fault = fault
+
+    result = deploy()
+
+    assert result.exit_code == 0, result.err
+    assert len(asked) > 20
+
+
+def test_nothing_is_removed_with_the_credentials_of_another_account(
+    aws: FakeAws, deploy: Deploy, newsclf: Cli
+) -> None:
+    deploy()
+    before = aws.world.left()
+    record = Path(".newsclf/deployments/news.json")
+    record.write_text(record.read_text("utf-8").replace(ACCOUNT, "999999999999"), "utf-8")
+
+    removed, planned = newsclf("teardown"), deploy("--min", 2)
+
+    for refused in (removed, planned):
+        assert refused.exit_code == 3
+        assert "is in the account 999999999999, but these credentials belong to" in refused.err
+        assert "AWS_PROFILE" in refused.err
+    assert record.exists()
+    assert aws.world.left() == before
+
+
+def test_a_deployment_on_this_machine_does_not_hide_one_on_aws_of_its_name(
+    aws: FakeAws, deploy: Deploy, newsclf: Cli, trained: Path
+) -> None:
+    deploy()
+    Path(".newsclf/deployments/news.json").unlink()
+    assert newsclf("deploy", "--model", trained / "model").exit_code == 0
+
+    one = newsclf("teardown", "--deployment", "news", "--region", "us-east-1")
+    assert one.exit_code == 2
+    assert "is recorded here as a deployment on this machine" in one.err
+    assert aws.world.left() != []
+
+    assert newsclf("teardown", "--all", "--region", "us-east-1", "--yes").exit_code == 0
+    assert aws.world.left() == []
+    assert not Path(".newsclf/deployments/news.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "quota", "is_refused"),
+    [
+        (("ml.c5.large", 1), ("ml.m5.large", 1), 1, False),
+        (("ml.m5.large", 1), ("ml.m5.large", 2), 3, False),
+        (("ml.m5.large", 3), ("ml.m5.large", 1), 3, True),
+    ],
+)
+def test_two_fleets_are_counted_while_one_replaces_the_other(
+    aws: FakeAws,
+    deploy: Deploy,
+    before: tuple[str, int],
+    after: tuple[str, int],
+    quota: int,
+    *,
+    is_refused: bool,
+) -> None:
+    assert deploy("--instance", before[0], "--min", before[1]).exit_code == 0
+    aws.services.quotas[f"{after[0]} for endpoint usage"] = quota
+
+    found = deploy("--instance", after[0], "--min", after[1])
+
+    assert found.exit_code == (4 if is_refused else 0), found.err
+
+
+def test_another_key_encrypts_the_archive_anew(deploy: Deploy) -> None:
+    key = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    s3 = boto3.client("s3")
+
+    def encryption() -> str:
+        (found,) = [
+            s3.head_object(Bucket=BUCKET, Key=each["Key"])
+            for each in s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+        ]
+        return found.get("SSEKMSKeyId", found["ServerSideEncryption"])
+
+    found = []
+    for options in ((), ("--kms-key", key), ("--kms-key", key), ()):
+        result = deploy(*options)
+        found.append((actions(result)["archive"], encryption()))
+
+    assert found == [("create", "AES256"), ("update", key), ("keep", key), ("update", "AES256")]
 
 
 def test_a_bucket_that_was_opened_is_closed_again(deploy: Deploy) -> None:

@@ -70,6 +70,24 @@ def test_only_the_endpoint_goes_and_it_comes_back_as_it_was(
     assert "is not paused; nothing changed" in ran(newsclf("resume")).err
 
 
+def test_an_end_of_life_goes_and_comes_back_although_a_later_deploy_did_not_name_it(
+    aws: FakeAws, newsclf: Cli, deploy: Deploy
+) -> None:
+    ran(deploy("--ttl", "2h"))
+    ran(deploy("--min", 2))
+
+    def schedules() -> list[str]:
+        return [line for line in aws.world.left() if "schedule " in line]
+
+    before = schedules()
+    ran(newsclf("pause"))
+    paused = schedules()
+    ran(newsclf("resume"))
+
+    assert (len(before), paused) == (1, [])
+    assert schedules() == before
+
+
 def test_status_says_what_a_pause_saves_and_what_still_costs(
     aws: FakeAws, newsclf: Cli, deploy: Deploy
 ) -> None:

@@ -94,3 +94,17 @@ def test_a_profile_that_is_not_there_is_named(newsclf: Cli) -> None:
 
     assert result.exit_code == 2
     assert "there is no AWS profile 'nobody' in ~/.aws" in result.err
+
+
+def test_an_address_of_aws_that_is_none_is_named(
+    newsclf: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+    result = newsclf("status", "--region", "us-east-1")
+
+    assert result.exit_code == 2
+    assert "Invalid endpoint: localhost" in result.err
+    assert "AWS_ENDPOINT_URL" in result.err
