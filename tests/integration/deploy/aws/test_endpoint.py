@@ -542,7 +542,7 @@ def test_another_key_encrypts_the_archive_anew(deploy: Deploy) -> None:
             s3.head_object(Bucket=BUCKET, Key=each["Key"])
             for each in s3.list_objects_v2(Bucket=BUCKET)["Contents"]
         ]
-        return found.get("SSEKMSKeyId", found["ServerSideEncryption"])
+        return str(found.get("SSEKMSKeyId", found["ServerSideEncryption"]))
 
     found = []
     for options in ((), ("--kms-key", key), ("--kms-key", key), ()):
