@@ -66,7 +66,7 @@ class _Job:
 class _Begun:
     """A pipe on which a worker counts the jobs that it begins: a byte for each.
 
-    It wakes nobody: it is read when the worker has answered or died.
+    It wakes no process: it is read when the worker has answered or died.
     """
 
     def __init__(self) -> None:
