@@ -28,8 +28,8 @@ _INFERENCE_BATCH = 32
 def load_base(base: Base, *, max_tokens: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a base with a head of three classes, in float32.
 
-    The head is new and randomly initialised, unless the base has one of three outputs, which is
-    kept: one of our classes in our order.
+    The head is new and randomly initialised, unless the base has one for three classes already:
+    that one is kept, and put in the order of LABELS if its classes are these.
 
     Raises:
         ModelError: the folder holds no encoder with a fast tokenizer and safetensors weights.

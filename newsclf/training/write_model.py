@@ -46,6 +46,7 @@ class Material:
     seen: SeenTexts
     """Texts that base and teacher have seen."""
     ancestors: list[CardAncestor]
+    """What base and teacher were made of, if newsclf made them."""
 
 
 def write_model(

@@ -77,8 +77,16 @@ def _intact(name: str) -> Iterator[None]:
     from openpyxl.utils.exceptions import InvalidFileException
 
     damage = (
-        *(InvalidFileException, zipfile.BadZipFile, zlib.error, LookupError, OSError, ValueError),
-        *(SyntaxError, TypeError, AttributeError, RuntimeError),  # bad XML, odd styles, encrypted
+        InvalidFileException,
+        zipfile.BadZipFile,
+        zlib.error,
+        SyntaxError,  # of the XML
+        RuntimeError,  # encrypted
+        TypeError,
+        AttributeError,
+        LookupError,
+        OSError,
+        ValueError,
     )
     try:
         yield

@@ -105,12 +105,7 @@ def _opened(
     with deployments.locked(name):
         journal = Journal(deployments, deployments.get_of(AwsDeployment, name))
         scope = Scope.of(clients, journal.deployment)
-        if scope.names.account != clients.account:
-            raise StateError(
-                f"'{name}' is in the account {scope.names.account}, but these credentials belong"
-                f" to {clients.account}",
-                hint="set AWS_PROFILE to the profile of that account",
-            )
+        scope.check_account()
         try:
             yield journal, scope
         except KeyboardInterrupt:

@@ -168,8 +168,8 @@ class AwsTarget:
         scope = Scope.named(self._clients, request.name, spec.rules)
         names = scope.names
         check_rules(names)
-        if known is not None and known.account != names.account:
-            raise _of_another_account(known, names.account)
+        if known is not None:
+            Scope.of(self._clients, known).check_account()
         if known is not None and known.region != names.region:
             raise StateError(
                 f"'{known.name}' is deployed in {known.region}",
@@ -270,8 +270,8 @@ class AwsTarget:
         """
         scope = self._scope(name)
         known = self._deployments.find(name)
-        if isinstance(known, AwsDeployment) and known.account != self._clients.account:
-            raise _of_another_account(known, self._clients.account)
+        if isinstance(known, AwsDeployment):
+            Scope.of(self._clients, known).check_account()
         try:
             is_recorded = known is not None
             return bool(self._teardown(scope)) or is_recorded
@@ -411,14 +411,6 @@ def _unchecked(resource: Resource) -> PlannedChange:
     if desired is None:
         return PlannedChange("create")
     return PlannedChange("create", desired.detail, desired.usd_per_hour)
-
-
-def _of_another_account(known: AwsDeployment, account: str) -> StateError:
-    return StateError(
-        f"'{known.name}' is in the account {known.account}, but these credentials belong to"
-        f" {account}",
-        hint="set AWS_PROFILE to the profile of that account, or take another name",
-    )
 
 
 def _with_end_of_life(scope: Scope, spec: AwsSpec, known: AwsDeployment | None) -> AwsSpec:

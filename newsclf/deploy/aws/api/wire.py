@@ -104,13 +104,8 @@ def _scope(clients: Clients, deployment: AwsDeployment, rules: AccountRules) -> 
 
 
 def _require_endpoint(scope: Scope, deployment: AwsDeployment) -> None:
+    scope.check_account()
     names = scope.names
-    if names.account != scope.clients.account:
-        raise StateError(
-            f"'{names.deployment}' is in the account {names.account}, but these credentials"
-            f" belong to {scope.clients.account}",
-            hint="set AWS_PROFILE to the profile of that account",
-        )
     found = describe_endpoint(scope)
     status = found.status if found else "not there"
     if status not in ("InService", "Updating", "SystemUpdating", "RollingBack"):  # these answer

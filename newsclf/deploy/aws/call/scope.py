@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from newsclf.common.account_rules import NO_RULES, AccountRules
+from newsclf.common.errors import StateError
 from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.clock import Clock
 from newsclf.deploy.aws.call.names import Names
@@ -33,6 +34,15 @@ class Scope:
         """The scope of a recorded deployment, in the account in which it was recorded."""
         names = Names(deployment.name, deployment.account, deployment.region, deployment.spec.rules)
         return cls(clients, names)
+
+    def check_account(self) -> None:
+        """Raise StateError if the credentials belong to another account than the deployment."""
+        if self.names.account != self.clients.account:
+            raise StateError(
+                f"'{self.names.deployment}' is in the account {self.names.account}, but these"
+                f" credentials belong to {self.clients.account}",
+                hint="set AWS_PROFILE to the profile of that account",
+            )
 
     @property
     def clock(self) -> Clock:
