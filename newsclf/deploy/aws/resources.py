@@ -24,7 +24,9 @@ from newsclf.deploy.aws.endpoint.model import Model, model_definition
 from newsclf.deploy.aws.iam import execution
 from newsclf.deploy.aws.iam.role import Role, without_replaced
 from newsclf.deploy.aws.iam.statements import Statement
-from newsclf.deploy.aws.jobs.recommender_job import RunningJobs
+from newsclf.deploy.aws.jobs.batch import BatchJob
+from newsclf.deploy.aws.jobs.job import RunningJobs
+from newsclf.deploy.aws.jobs.recommender_job import RecommenderJob
 from newsclf.deploy.aws.jobs.training import training_deletables
 from newsclf.deploy.aws.log_group import LogGroup
 from newsclf.deploy.aws.walk.resource import Deletable, Resource
@@ -106,7 +108,7 @@ def running_resources(
 def endpoint_deletables(scope: Scope) -> Sequence[Deletable]:
     """Everything that `endpoint_resources` can have created, whatever its state, in the same order.
 
-    Also what a killed load test has left running beside it, or a training has of its own.
+    Also jobs that a killed command has left running, and what a training has of its own.
     """
     return [
         Bucket(scope),
@@ -118,7 +120,8 @@ def endpoint_deletables(scope: Scope) -> Sequence[Deletable]:
         ErrorAlarms(scope),
         _schedule_role(scope),
         Schedule(scope),
-        RunningJobs(scope),
+        RunningJobs(scope, BatchJob),
+        RunningJobs(scope, RecommenderJob),
         Endpoint(scope),
         InferenceComponents(scope),
         AutoScaling(scope),

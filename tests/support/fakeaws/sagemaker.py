@@ -258,8 +258,18 @@ class SageMaker:
                     f"AccessDenied: not authorized to perform: {action} on resource: {key}"
                 )
 
-    def _before_StopTransformJob(self, _: Call) -> Answer:
-        return ok({})  # moto's have ended before anyone can stop them
+    def _before_StopTransformJob(self, call: Call) -> Answer:
+        job = backend(call).transform_jobs.get(call.params["TransformJobName"])
+        if job is None:
+            raise RefusedError("ResourceNotFound", "There is no such job.")
+        if job.transform_job_status == "InProgress":  # moto's have ended unless a test says so
+            job.transform_job_status = "Stopping"
+        return ok({})
+
+    def _after_DescribeTransformJob(self, call: Call) -> None:
+        job = backend(call).transform_jobs[call.params["TransformJobName"]]
+        if job.transform_job_status == "Stopping":
+            job.transform_job_status = "Stopped"
 
     def _before_DeleteEndpoint(self, call: Call) -> Answer:
         name = call.params["EndpointName"]

@@ -99,7 +99,7 @@ _LOOKS = (
     " application-autoscaling:DescribeScalingPolicies cloudwatch:DescribeAlarms iam:ListRoles"
     " logs:DescribeLogGroups sagemaker:ListEndpointConfigs"
     " sagemaker:ListInferenceComponents sagemaker:ListInferenceRecommendationsJobs"
-    " sagemaker:ListModels tag:GetResources"
+    " sagemaker:ListModels sagemaker:ListTransformJobs tag:GetResources"
 )
 _REQUESTS = {
     "EndpointConfigs": "sagemaker:DescribeEndpointConfig",
@@ -232,6 +232,7 @@ _ACTIONS: Mapping[Command, Mapping[str, str]] = {
         "TrainingJobs": "sagemaker:DescribeTrainingJob sagemaker:StopTrainingJob",
         "RecommenderJobs": "sagemaker:DescribeInferenceRecommendationsJob"
         " sagemaker:StopInferenceRecommendationsJob",
+        "BatchJobs": "sagemaker:DescribeTransformJob sagemaker:StopTransformJob",
         "Functions": "lambda:DeleteFunction lambda:GetFunction",
         "Apis": "apigateway:DELETE apigateway:GET",
         "LogGroups": "logs:DeleteLogGroup",

@@ -25,7 +25,7 @@ from newsclf.deploy.aws.iam.execution import key_arn
 from newsclf.deploy.aws.iam.role import LentPolicy
 from newsclf.deploy.aws.iam.statements import Statement, allow
 from newsclf.deploy.aws.images import batch_ami, check_serves
-from newsclf.deploy.aws.jobs.job import Job
+from newsclf.deploy.aws.jobs.job import TimedJob
 from newsclf.deploy.records import AwsDeployment, AwsSpec
 
 log = logging.getLogger(__name__)
@@ -73,16 +73,18 @@ class BatchDone:
 
 
 @dataclass(frozen=True)
-class BatchJob(Job):
+class BatchJob(TimedJob):
     """One job by its name."""
 
-    name: str
     kind = "batch job"
     name_argument = "TransformJobName"
     look_up = "describe_transform_job"
     status_field = "TransformJobStatus"
     stop_operation = "stop_transform_job"
     stopped_at_most_s = 900.0
+    listing = "list_transform_jobs"
+    listed = "TransformJobSummaries"
+    digits = 14
 
 
 def parse_place(text: str, option: str) -> Place:

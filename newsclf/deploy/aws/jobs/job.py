@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from newsclf.common.errors import NewsclfError, TargetError
@@ -114,3 +116,53 @@ class Job(Deletable):
                 hint=self.names.teardown,
             )
         return ended
+
+
+@dataclass(frozen=True)
+class TimedJob(Job):
+    """One of a deployment's many jobs of a kind, whose names end with the time of their start."""
+
+    name: str
+    listing: ClassVar[str]
+    """The operation that lists such jobs."""
+    listed: ClassVar[str]
+    """The field of its answer that holds them."""
+    digits: ClassVar[int]
+    """How many the time in the name has."""
+
+
+@dataclass(frozen=True)
+class RunningJobs(Deletable):
+    """The running jobs of a deployment, of one kind, left by a command that was killed.
+
+    The record of a job that has ended can't be deleted, and costs nothing.
+    """
+
+    of: type[TimedJob]
+    holds_others = True
+
+    @property
+    def kind(self) -> str:
+        return self.of.kind
+
+    @property
+    def name(self) -> str:
+        return f"{self.names.endpoint}-*"
+
+    def find(self) -> list[TimedJob]:
+        named = re.compile(rf"{re.escape(self.names.endpoint)}-\d{{{self.of.digits}}}")
+        found = self.scope.clients.listed(
+            self.of.service, self.of.listing, self.of.listed, NameContains=self.names.endpoint
+        )
+        return [
+            self.of(self.scope, each[self.of.name_argument])
+            for each in found
+            if named.fullmatch(each[self.of.name_argument])
+            and each[self.of.status_field] not in OVER
+        ]
+
+    def delete(self) -> bool:
+        found = self.find()
+        for job in found:
+            job.stop()
+        return bool(found)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from newsclf.deploy.aws.call.names import Names
-from newsclf.deploy.aws.jobs.job import OVER, Job
-from newsclf.deploy.aws.walk.resource import Deletable
+from newsclf.deploy.aws.jobs.job import TimedJob
 from newsclf.deploy.recommendations import Recommendation
 
 LONGEST_S: Final = 90 * 60.0
@@ -29,10 +27,9 @@ def name_of_job(names: Names, now: datetime) -> str:
 
 
 @dataclass(frozen=True)
-class RecommenderJob(Job):
+class RecommenderJob(TimedJob):
     """One job by its name."""
 
-    name: str
     kind = "recommender job"
     name_argument = "JobName"
     look_up = "describe_inference_recommendations_job"
@@ -40,40 +37,9 @@ class RecommenderJob(Job):
     stop_operation = "stop_inference_recommendations_job"
     stopped_at_most_s = 20 * 60.0
     """An endpoint can't be deleted while it is created, so stopping takes its time."""
-
-
-class RunningJobs(Deletable):
-    """The running jobs of a deployment, left by a command that was killed.
-
-    The record of a job that has ended can't be deleted, and costs nothing.
-    """
-
-    kind = "recommender job"
-    holds_others = True
-
-    @property
-    def name(self) -> str:
-        return f"{self.names.endpoint}-*"
-
-    def find(self) -> list[RecommenderJob]:
-        named = re.compile(rf"{re.escape(self.names.endpoint)}-\d{{15}}")
-        found = self.scope.clients.listed(
-            "sagemaker",
-            "list_inference_recommendations_jobs",
-            "InferenceRecommendationsJobs",
-            NameContains=self.names.endpoint,
-        )
-        return [
-            RecommenderJob(self.scope, each["JobName"])
-            for each in found
-            if named.fullmatch(each["JobName"]) and each["Status"] not in OVER
-        ]
-
-    def delete(self) -> bool:
-        found = self.find()
-        for job in found:
-            job.stop()
-        return bool(found)
+    listing = "list_inference_recommendations_jobs"
+    listed = "InferenceRecommendationsJobs"
+    digits = 15
 
 
 def recommendations(answer: Mapping[str, Any]) -> list[Recommendation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -10,9 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.sagemaker.models import sagemaker_backends
 
 from newsclf.common.errors import ConfigError, InterruptedRunError, ServiceError, TargetError
 from newsclf.deploy.aws.call.clients import Clients
@@ -22,6 +26,7 @@ from newsclf.deploy.aws.jobs.batch import BatchJob, BatchRequest, Place, parse_p
 from newsclf.deploy.records import AwsDeployment, AwsSpec, AwsStep
 from tests.conftest import Cli
 from tests.integration.deploy.aws.test_extras import HastyClock
+from tests.support.fakeaws.server import FakeAws
 
 NAMES = Names("news", "123456789012", "us-east-1")
 MODEL = f"{NAMES.endpoint}-{'a' * 12}"
@@ -399,3 +404,30 @@ def test_what_the_command_refuses(
     result = newsclf("predict", *arguments)
     assert result.exit_code == code
     assert said in result.err
+
+
+def test_a_teardown_stops_what_a_killed_command_has_left_running(
+    aws: FakeAws, newsclf: Cli, archive: Path
+) -> None:
+    admin = boto3.Session("admin", "admin", region_name=NAMES.region)
+    admin.client("s3").create_bucket(Bucket="theirs")
+    admin.client("s3").put_object(Bucket="theirs", Key="in.jsonl", Body=b"{}")
+    assert (
+        newsclf("deploy", "--archive", archive, "--instance", "ml.c5.large", "--yes").exit_code == 0
+    )
+    places = ("--input", "s3://theirs/in", "--output", "s3://theirs/out/")
+    assert newsclf("predict", "--deployment", "news", *places).exit_code == 0
+    (job,) = (jobs := sagemaker_backends[ACCOUNT][NAMES.region].transform_jobs).values()
+    other = copy.copy(job)
+    other.transform_job_name = f"newsclf-news-other-{'1' * 14}"
+    jobs[other.transform_job_name] = other
+    job.transform_job_status = other.transform_job_status = "InProgress"
+    aws.forget()
+
+    result = newsclf("teardown", "--yes")
+
+    assert result.exit_code == 0, result.err
+    assert (job.transform_job_status, other.transform_job_status) == ("Stopped", "InProgress")
+    called = [record.call.operation for record in aws.records]
+    assert called.index("StopTransformJob") < called.index("DeleteModel")
+    assert called.index("StopTransformJob") < called.index("DeleteRole")

@@ -15,6 +15,7 @@ import boto3
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.iam.models import iam_backends
+from moto.sagemaker.models import sagemaker_backends
 from moto.scheduler.models import scheduler_backends
 
 from newsclf.deploy.aws.iam.policy import (
@@ -189,6 +190,7 @@ def steps(aws: FakeAws, archive: Path, trained: Path) -> Steps:
         lambda: deny("DescribeTransformJob"),
         batch,
         deny,
+        leave_a_batch_job_running,
         *lost_training,
         ("status", "--region", REGION),
         lambda: setattr(aws.sagemaker, "failure", "broken"),
@@ -209,6 +211,12 @@ def add_components(aws: FakeAws) -> None:
     components["tagged"] = Component("another")
     arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:inference-component/tagged"
     aws.services.ghosts[arn] = [{"Key": "newsclf:deployment", "Value": "news"}]
+
+
+def leave_a_batch_job_running() -> None:
+    """As a kill does."""
+    for job in sagemaker_backends[ACCOUNT][REGION].transform_jobs.values():
+        job.transform_job_status = "InProgress"
 
 
 def leave_a_job_running(aws: FakeAws) -> None:
