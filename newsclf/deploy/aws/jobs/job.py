@@ -123,6 +123,7 @@ class TimedJob(Job):
     """One of a deployment's many jobs of a kind, whose names end with the time of their start."""
 
     name: str
+    kind: ClassVar[str]
     listing: ClassVar[str]
     """The operation that lists such jobs."""
     listed: ClassVar[str]
