@@ -8,7 +8,8 @@ Models are folders of --models: `LABELS-student-SEED` (MiniLM, from benchmarks.a
 stack (torch float under SageMaker's own toolkit) is measured on a core too, where `make test-dlc`
 can run. Figures are appended to docs/frontier.jsonl, a line for each model with the machine; what
 is there of this machine is not measured again, and so the 690 held-out rows of PhraseBank are read
-once for each finished model.
+once for each finished model. So seeds may be added on another day and another machine: the table
+has the accuracy of all of them, and the speeds of the last machine.
 """
 
 from __future__ import annotations
@@ -337,58 +338,75 @@ def _append(line: Line) -> None:
 
 
 def table(record: Sequence[Line]) -> str:
-    """The table of docs/loadtest.md in Markdown, one for each machine: means ± their deviation."""
-    return _tables(record, _COLUMNS)
+    """The table of docs/loadtest.md in Markdown: means ± their deviation."""
+    return _table(record, _COLUMNS)
 
 
 def short_table(record: Sequence[Line]) -> str:
     """The README's table: what people ask for first."""
-    return _tables(record, _SHORT_COLUMNS)
+    return _table(record, _SHORT_COLUMNS)
 
 
-_Columns = Mapping[str, Callable[[Sequence[Line], float | None], str]]
-"""Cells by the heads of their columns, of a model's lines and the reference stack's speed."""
-_COLUMNS: _Columns = {
-    "seeds": lambda lines, _: str(len({line.seed for line in lines} - {None}) or "–"),
-    "accuracy": lambda lines, _: _cell([line.accuracy for line in lines], 100, 2, " %"),
-    "macro-F1": lambda lines, _: _cell([line.macro_f1 for line in lines], 100, 2, " %"),
-    "unseen macro-F1": lambda lines, _: _cell([line.unseen_macro_f1 for line in lines], 1, 3),
-    "requests/s per core": lambda lines, _: _cell([line.per_core_per_s for line in lines], 1, 0),
-    "× reference": lambda lines, reference_per_s: _cell(
-        [reference_per_s and line.per_core_per_s / reference_per_s for line in lines], 1, 1
-    ),
-    "p95, ms": lambda lines, _: _cell([line.p95_ms for line in lines], 1, 1),
-    "start-up, s": lambda lines, _: _cell([line.start_up_s for line in lines], 1, 1),
-    "MB": lambda lines, _: _cell([line.megabytes for line in lines], 1, 1),
-    "$ per million": lambda lines, _: _cell([line.usd_per_million for line in lines], 1, 3),
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One kind of model."""
+
+    scored: Sequence[Line]
+    """Those whose accuracy is known, the last of each seed: it depends on no machine."""
+    timed: Sequence[Line]
+    """Those of the machine of the table."""
+    reference_per_s: float | None
+    """The reference stack's speed on it."""
+
+    @property
+    def times_reference(self) -> list[float]:
+        """How many times as fast as the reference stack they are."""
+        reference_per_s = self.reference_per_s
+        return [line.per_core_per_s / reference_per_s for line in self.timed if reference_per_s]
+
+
+_COLUMNS: Mapping[str, Callable[[_Row], str]] = {
+    "seeds": lambda row: str(sum(line.seed is not None for line in row.scored) or "–"),
+    "accuracy": lambda row: _cell([line.accuracy for line in row.scored], 100, 2, " %"),
+    "macro-F1": lambda row: _cell([line.macro_f1 for line in row.scored], 100, 2, " %"),
+    "unseen macro-F1": lambda row: _cell([line.unseen_macro_f1 for line in row.scored], 1, 3),
+    "seeds timed": lambda row: str(sum(line.seed is not None for line in row.timed) or "–"),
+    "requests/s per core": lambda row: _cell([line.per_core_per_s for line in row.timed], 1, 0),
+    "× reference": lambda row: _cell(row.times_reference, 1, 1),
+    "p95, ms": lambda row: _cell([line.p95_ms for line in row.timed], 1, 1),
+    "start-up, s": lambda row: _cell([line.start_up_s for line in row.timed], 1, 1),
+    "MB": lambda row: _cell([line.megabytes for line in row.timed], 1, 1),
+    "$ per million": lambda row: _cell([line.usd_per_million for line in row.timed], 1, 3),
 }
-_SHORT_COLUMNS: _Columns = {
+_SHORT_COLUMNS = {
     name: _COLUMNS[name]
     for name in ("seeds", "accuracy", "requests/s per core", "× reference", "MB", "$ per million")
 }
 
 
-def _tables(record: Sequence[Line], columns: _Columns) -> str:
-    return "\n".join(
-        _table_of([line for line in record if line.machine == machine], machine, columns)
-        for machine in dict.fromkeys(line.machine for line in record)
+def _table(record: Sequence[Line], columns: Mapping[str, Callable[[_Row], str]]) -> str:
+    if not record:
+        return ""
+    here = [line for line in record if line.machine == record[-1].machine]
+    reference_per_s = next(
+        (line.per_core_per_s for line in reversed(here) if line.model == REFERENCE), None
     )
-
-
-def _table_of(record: Sequence[Line], machine: str, columns: _Columns) -> str:
     names = dict.fromkeys((REFERENCE, DISTILBERT, MINILM, *(line.model for line in record)))
-    of_model = {name: [line for line in record if line.model == name] for name in names}
-    reference_per_s = next((line.per_core_per_s for line in of_model[REFERENCE][-1:]), None)
     rows = [["model", *columns], ["---", *["---:"] * len(columns)]]
-    rows += [
-        [name, *(cell(lines, reference_per_s) for cell in columns.values())]
-        for name, lines in of_model.items()
-        if lines
-    ]
-    days = sorted({line.date for line in record})
+    for name in names:
+        scored = {
+            line.seed: line for line in record if line.model == name and line.accuracy is not None
+        }
+        row = _Row(
+            scored=list(scored.values()),
+            timed=[line for line in here if line.model == name],
+            reference_per_s=reference_per_s,
+        )
+        rows.append([name, *(cell(row) for cell in columns.values())])
+    days = sorted({line.date for line in here})
     measured = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     text = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    return f"{machine}, {measured}, priced as {record[0].instance}:\n\n{text}"
+    return f"{here[-1].machine}, {measured}, priced as {here[-1].instance}:\n\n{text}"
 
 
 def _cell(values: Sequence[float | None], unit: float, decimals: int, after: str = "") -> str:

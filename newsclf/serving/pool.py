@@ -254,12 +254,12 @@ class Pool:
     ) -> None:
         """Give a worker messages until it dies, one ahead, so that it need not wait for the next.
 
-        A worker that has not answered a message within the deadline hangs, and counts as dead. If
-        it dies, only the job that it had begun is lost; if it hangs, those that wait behind run out
-        of time as well.
+        A worker that sends no answer within the deadline hangs, and counts as dead. If it dies,
+        only the job that it had begun is lost; if it hangs, those that wait behind run out of time
+        as well.
         """
         death = asyncio.create_task(process.wait())
-        sent: deque[list[_Job]] = deque()
+        sent: deque[deque[_Job]] = deque()
         answered = 0
         lost = RefusedError(503, "worker_lost", "the worker with this request died")
         try:
@@ -271,8 +271,10 @@ class Pool:
                     self._send(self._together([]), writer, sent)
                 if sent:  # else the callers of all these jobs have given up
                     answers = await _read_message(reader, self._options.deadline_s)
-                    for job, answer in zip(sent.popleft(), answers, strict=True):
-                        self._answer(job, answer)
+                    for answer in answers:  # to the first message, or a part of it
+                        self._answer(sent[0].popleft(), answer)
+                    if not sent[0]:
+                        sent.popleft()
                     answered += len(answers)
                     begun.count()  # so that the pipe is never full
         except TimeoutError:
@@ -295,7 +297,7 @@ class Pool:
             jobs.append(self._jobs.get_nowait())
         return jobs
 
-    def _put_back(self, sent: Sequence[list[_Job]], begun: int, lost: RefusedError) -> None:
+    def _put_back(self, sent: Sequence[Sequence[_Job]], begun: int, lost: RefusedError) -> None:
         """Settle the jobs of a dead worker, which died over the last one that it had begun."""
         for number, job in enumerate((job for jobs in sent for job in jobs), start=1):
             if number != begun:
@@ -333,12 +335,12 @@ class Pool:
         return arrival.result()
 
     @staticmethod
-    def _send(jobs: Sequence[_Job], writer: asyncio.StreamWriter, sent: deque[list[_Job]]) -> None:
+    def _send(jobs: Sequence[_Job], writer: asyncio.StreamWriter, sent: deque[deque[_Job]]) -> None:
         wanted = [job for job in jobs if not job.answer.done()]  # the others' callers gave up
         if wanted:
             body = json.dumps([job.texts for job in wanted]).encode()
             writer.write(_HEADER.pack(len(body)) + body)
-            sent.append(wanted)
+            sent.append(deque(wanted))
 
 
 def _problem_of(error: Exception) -> str:

@@ -1,8 +1,9 @@
 """A worker that does what the first headline of a job says: answer, hang, die, or fail.
 
-It speaks the protocol of `newsclf.serving.worker`. With a file `refusal` in its folder it refuses
-to start, with that file's text as the reason. Each start adds a line to the file `starts` there,
-each message the number of its jobs to the file `messages`.
+It speaks the protocol of `newsclf.serving.worker`; "now" sends this answer, with those before it,
+ahead of the others of its message. With a file `refusal` in its folder it refuses to start, with
+that file's text as the reason. Each start adds a line to the file `starts` there, each message the
+number of its jobs to the file `messages`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,11 @@ def main() -> None:
                     return
                 failed = texts[0] == "fail"
                 answers.append({"error": "no memory"} if failed else [SCORES] * len(texts))
-            send(answers)
+                if texts[0] == "now":
+                    send(answers)
+                    answers = []
+            if answers:
+                send(answers)
 
 
 def _note(path: Path, line: str) -> None:

@@ -106,11 +106,12 @@ def test_a_job_that_waits_behind_one_that_dies_is_not_lost(tmp_path: Path) -> No
     run(tmp_path, use, deadline_s=WITHIN_S)
 
 
+@pytest.mark.parametrize("good", ["good", "now"])
 @pytest.mark.parametrize("place", range(5))
 def test_only_the_request_that_kills_a_worker_is_lost_of_those_sent_together(
-    tmp_path: Path, place: int
+    tmp_path: Path, place: int, good: str
 ) -> None:
-    texts = ["good"] * 5
+    texts = [good] * 5
     texts[place] = "die"
 
     async def use(pool: Pool) -> None:
@@ -126,6 +127,19 @@ def test_only_the_request_that_kills_a_worker_is_lost_of_those_sent_together(
     run(tmp_path, use, deadline_s=WITHIN_S)
 
     assert (tmp_path / "starts").read_text(encoding="utf-8").count("started") <= 2
+
+
+def test_a_request_that_is_answered_does_not_wait_for_those_sent_with_it(tmp_path: Path) -> None:
+    async def use(pool: Pool) -> None:
+        await ready(pool)
+        first, behind = (asyncio.create_task(pool.classify([text])) for text in ("now", "hang"))
+        assert await first == [ANSWER]
+        assert not behind.done()
+        behind.cancel()
+
+    run(tmp_path, use, deadline_s=WITHIN_S)
+
+    assert (tmp_path / "messages").read_text(encoding="utf-8").split() == ["2"]
 
 
 def test_requests_sent_with_one_that_kills_a_worker_go_to_another_worker(tmp_path: Path) -> None:
