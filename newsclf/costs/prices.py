@@ -175,7 +175,10 @@ class PriceBook(StrictRecord):
         """Price of data transfer; ConfigError if it is not known."""
         fitting = [price for price in self.data if price.kind == kind]
         what = "an endpoint" if kind == "endpoint" else "the internet"
-        hint = "--data-bytes 0 leaves data transfer out; --prices FILE adds a price"
+        hint = (
+            "--prices FILE adds a price ([[data]], which refresh does not fetch);"
+            " newsclf cost --data-bytes 0 leaves data transfer out"
+        )
         return _first(fitting, region, f"data through {what}", hint)
 
 

@@ -25,7 +25,7 @@ from newsclf.costs.formulas import (
 from newsclf.costs.instances import check_measured_on_cpu, family, has_gpu, vcpus
 from newsclf.costs.prices import PriceBook
 from newsclf.data.examples import counted
-from newsclf.frontier.records import Frontier, FrontierRow
+from newsclf.frontier.records import FAILED, OPEN_LOAD, Frontier, FrontierRow
 from newsclf.frontier.store import RESULT_FILE, read_frontier
 from newsclf.loadtest.cost_table import SUMMARY_FILE, read_summary
 from newsclf.loadtest.report.tables import objective_words
@@ -88,7 +88,8 @@ class CapacityPlan(StrictRecord):
         """The cheapest of another model; without one, of the same on another instance."""
         fitting = [each for each in self.options if each.not_recommended is None]
         others = [each for each in fitting if each.model != fitting[0].model]
-        return next(iter([*others, *fitting[1:]]), None)
+        elsewhere = [each for each in fitting if each.instance != fitting[0].instance]
+        return next(iter([*others, *elsewhere]), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,14 @@ def plan_capacity(request: CapacityRequest) -> CapacityPlan:
         planner.add_frontier(path / RESULT_FILE, found)
     qualities = {row.digest: (row, found) for _, found in frontiers for row in found.models}
     for path in request.runs:
-        planner.add_run(path / SUMMARY_FILE, read_summary(path), qualities)
+        try:
+            summary = read_summary(path)
+        except StateError as error:
+            if len(request.runs) == 1:
+                raise
+            planner.unusable.append(error.message)
+            continue
+        planner.add_run(path / SUMMARY_FILE, summary, qualities)
     if not planner.options and not planner.unusable:
         raise StateError(
             "nothing was measured yet, so nothing can be planned",
@@ -205,6 +213,10 @@ class _Planner:
             if row.speed is None:
                 continue
             speed = row.speed
+            doubts = [doubt for doubt in speed.doubts if doubt.startswith(OPEN_LOAD)]
+            if failed := [doubt for doubt in doubts if doubt.endswith(FAILED)]:
+                self.unusable.append(f"{row.name} ({path}): {failed[0]}")
+                continue
             shown, why = _shown(speed.percentiles_ms, self.request.objectives)
             if not shown:
                 self.unusable.append(f"{row.name} ({path}): {why}")
@@ -222,6 +234,7 @@ class _Planner:
                 notes = [
                     f"measured on {here}, not on {instance}",
                     f"scaled from {counted(speed.cores, 'core', 'cores')} to {count} vCPUs",
+                    *doubts,
                 ]
                 measured = _Measured(
                     model=row.name,
@@ -336,7 +349,7 @@ def _of_run(
     for point in points.values():
         if point.load.model not in _OPEN_LOADS or point.verdict != "OK":
             continue
-        shown, why = _shown(point.response_ms, objectives)
+        shown, why = _shown(point.response_ms, objectives, failed=point.error_fraction)
         if shown:
             rate = point.throughput_per_s
             words = f"{why} at {amount(rate)}/s of {point.load.model} arrivals"
@@ -382,17 +395,23 @@ def _implies(one: Objective, other: Objective) -> bool:
 
 
 def _shown(
-    percentiles_ms: dict[str, Interval], objectives: Sequence[Objective]
+    percentiles_ms: dict[str, Interval], objectives: Sequence[Objective], *, failed: float = 0.0
 ) -> tuple[bool, str]:
-    """Whether latencies show that objectives hold: by the upper end of their intervals."""
+    """Whether latencies show that objectives hold: by the upper end of their intervals.
+
+    The percentiles are of good answers; the share of requests that `failed` misses every objective.
+    """
     words = []
     for objective in objectives:
         known = sorted(
             (float(name.removeprefix("p")), figure) for name, figure in percentiles_ms.items()
         )
-        fitting = [pair for pair in known if pair[0] >= objective.percentile]
+        fitting = [pair for pair in known if pair[0] * (1 - failed) >= objective.percentile]
         if not fitting:
-            return False, f"{percentile_name(objective.percentile)} was not measured"
+            name = percentile_name(objective.percentile)
+            if failed:
+                return False, f"{percent(failed)} of the requests failed, too many for {name}"
+            return False, f"{name} was not measured"
         percentile, figure = fitting[0]
         name = percentile_name(percentile)
         if figure.value is None or figure.high is None:

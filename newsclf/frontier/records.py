@@ -16,6 +16,9 @@ Part = Literal["validation", "test", "all"]
 """`all`: all rows of data that no model was trained on."""
 CONFIDENCE = 0.95
 """That all models which pass are not worse by δ or more; shared among them (Bonferroni)."""
+OPEN_LOAD = "open load"
+FAILED = "too many requests failed"
+"""What a doubt about the open load begins with, and how it ends when that is no evidence."""
 
 
 class Host(LenientRecord):

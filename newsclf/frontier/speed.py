@@ -19,7 +19,7 @@ from newsclf.common.intervals import Interval
 from newsclf.common.machine import available_cores, cpu_name, instruction_sets
 from newsclf.deploy.local.target import LocalTarget
 from newsclf.deploy.store import temporary_name
-from newsclf.frontier.records import Host, Speed
+from newsclf.frontier.records import FAILED, OPEN_LOAD, Host, Speed
 from newsclf.frontier.rows import Named
 from newsclf.frontier.store import StartUp, Store, key_of
 from newsclf.loadtest.generator import preflight
@@ -117,6 +117,10 @@ def speeds_of(
     )
     rounds: dict[str, list[_Round]] = {each.digest: [] for each in models}
     with interrupt.on_signals():
+        if request.again:  # all at once, so that what goes on after Ctrl-C finds no old ones
+            for each in models:
+                for number in range(1, request.rounds + 1):
+                    store.discard(store.round_folder(each.digest, _key(request), number))
         for number in range(1, request.rounds + 1):
             # ABC CBA ABC: a slow drift of the machine is the same for all.
             for named in models if number % 2 else reversed(models):
@@ -149,8 +153,6 @@ def _measure(named: Named, number: int, measuring: _Measuring) -> _Round:
     """
     request, store = measuring.request, measuring.store
     folder = store.round_folder(named.digest, _key(request), number)
-    if request.again:
-        store.discard(folder)
     start_up = store.start_up(folder)
     place = f"{named.name}, round {number} of {request.rounds}"
     if start_up is None and measuring.stop.met():
@@ -257,7 +259,9 @@ def _speed(named: Named, rounds: Sequence[_Round], request: SpeedRequest) -> Spe
         per_core_per_s=_rate([each.full for each in rounds], request.cores),
         users=request.users * request.cores,
         open_per_s=fmean(each.throughput_per_s for each in opened),
-        percentiles_ms={name: _middle([p.response_ms[name] for p in opened]) for name in names},
+        percentiles_ms={
+            name: middle_of_rounds([p.response_ms[name] for p in opened]) for name in names
+        },
         mean_ms=fmean(each.mean_ms for each in opened),
         start_up_s=median(each.start_up.seconds for each in rounds),
         serving_bytes=sum((named.model.folder / name).stat().st_size for name in ENGINE_FILES),
@@ -280,16 +284,18 @@ def _rate(points: Sequence[PointSummary], cores: int) -> Interval:
     reach = float(stats.t.ppf(0.975, len(logs) - 1)) * error
     return Interval(value=math.exp(mean), low=math.exp(mean - reach), high=math.exp(mean + reach))
 
+    """The median figure, from the least low end to the greatest high one, if each round has one."""
 
-def _middle(figures: Sequence[Interval]) -> Interval:
+
+def middle_of_rounds(figures: Sequence[Interval]) -> Interval:
     """The median figure, between the least low end and the greatest high one."""
     values = [each.value for each in figures if each.value is not None]
     lows = [each.low for each in figures if each.low is not None]
     highs = [each.high for each in figures if each.high is not None]
     return Interval(
         value=median(values) if values else None,
-        low=min(lows, default=None),
-        high=max(highs, default=None),
+        low=min(lows) if len(lows) == len(figures) else None,
+        high=max(highs) if len(highs) == len(figures) else None,
     )
 
 
@@ -298,12 +304,12 @@ def _doubts(rounds: Sequence[_Round]) -> list[str]:
     words = {
         "CLIENT-LIMITED": "the load generator was the limit, so the server can do more",
         "UNSTABLE": "no steady state was reached",
-        "ERRORS": "too many requests failed",
+        "ERRORS": FAILED,
     }
     found = []
     for name, points in (
         ("full load", [each.full for each in rounds]),
-        ("open load", [each.open for each in rounds]),
+        (OPEN_LOAD, [each.open for each in rounds]),
     ):
         for verdict, meaning in words.items():
             if count := sum(point.verdict == verdict for point in points):

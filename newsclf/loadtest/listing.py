@@ -35,13 +35,16 @@ def list_runs(runs: Path) -> list[ListedRun]:
     return [_listed(path) for path in _folders(runs)]
 
 
-def latest_run(runs: Path) -> Path:
-    """The folder of the latest load test.
+def latest_run(runs: Path, *, finished: bool = False) -> Path:
+    """The folder of the latest load test, or of the latest with a summary.
 
     Raises:
         StateError: The folder holds none.
     """
-    if not (found := _folders(runs)):
+    found = _folders(runs)
+    if finished:
+        found = [path for path in found if (path / SUMMARY_FILE).is_file()]
+    if not found:
         raise StateError(f"{runs}: no load test yet", hint="newsclf loadtest makes one")
     return found[0]
 

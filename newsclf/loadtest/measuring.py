@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +48,12 @@ def measure(
         RequestRejectedError: It refuses what is sent.
         ServiceError: It can't be reached.
     """
-    from newsclf.common.errors import require_extra
+    from newsclf.common.errors import ConfigError, require_extra
 
+    if not all(0 < each < math.inf for each in (*users, *rates_per_s, duration_s)):
+        raise ConfigError("users, rates_per_s and duration_s must be numbers above zero")
+    if any(each != int(each) for each in users):
+        raise ConfigError("users must be whole numbers")
     require_extra("httptools", "jinja2", "scipy", extra="loadtest", purpose="a load test")
     from newsclf.common.settings import Settings
     from newsclf.costs.prices import prices_at

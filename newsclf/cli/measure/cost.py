@@ -128,6 +128,8 @@ def cost(
 
     if utilisation is not None and not 0 < utilisation <= 1:
         raise ConfigError(f"--utilisation {utilisation:g}: must be above 0, and 1 at most")
+    if not math.isfinite(peak_factor):
+        raise ConfigError(f"--peak-factor {peak_factor:g}: must be a finite number")
     if serverless_memory % 1024:
         raise ConfigError(f"--serverless-memory {serverless_memory}: must be a multiple of 1024")
     path = RequestPath(api=api, memory_mb=memory or FUNCTION_MEMORY_MB, data_bytes=data_bytes)
@@ -156,7 +158,7 @@ def cost(
         return
     _check_absent({"--slo": slo, "--frontier": frontier})
     if run is None:
-        run = latest_run(folder / "runs")
+        run = latest_run(folder / "runs", finished=True)
         output.note(f"load test: {run}")
     volumes = _volumes(volume) if volume is not None else list(VOLUMES)
     summary = read_summary(run)

@@ -49,7 +49,13 @@ def read_template(given: str) -> BodyTemplate:
         raise ConfigError(f"{shown}: not JSON ({reason_of(error)})", hint=_HINT) from None
     if not any(place in text for place in (HEADLINE, HEADLINES)):
         raise ConfigError(f"{shown}: no {HEADLINE} in it", hint=_HINT)
-    return BodyTemplate(document)
+    template = BodyTemplate(document)
+    if any(place in template.filled(["x"]).decode() for place in (HEADLINE, HEADLINES)):
+        raise ConfigError(
+            f"{shown}: {HEADLINES} must be a whole value, and a name can't hold a headline",
+            hint=_HINT,
+        )
+    return template
 
 
 def _filled(value: object, headlines: Sequence[str]) -> object:

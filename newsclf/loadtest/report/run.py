@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from newsclf.common.errors import StateError
+from newsclf.common.errors import ConfigError, StateError
+from newsclf.costs.formulas import MonthlyCost
 from newsclf.loadtest.analysis.compare import compare as compare_points
 from newsclf.loadtest.analysis.costs import CostBasis, RunCosts
 from newsclf.loadtest.analysis.recommended import beside_ours
@@ -40,8 +42,16 @@ def report(path: Path) -> Summary:
     if loaded.recommendations is not None:
         beside = beside_ours(loaded.recommendations, summary)
         summary = summary.model_copy(update={"recommender": beside})
-    write_report(path, summary, loaded.samples, costs.months(_VOLUMES))
+    write_report(path, summary, loaded.samples, _months(costs))
     return summary
+
+
+def _months(costs: RunCosts) -> list[MonthlyCost]:
+    """Monthly costs up to the highest volume whose tiers all have a price."""
+    for most in range(len(_VOLUMES), 1, -1):
+        with suppress(ConfigError):
+            return costs.months(_VOLUMES[:most])
+    return costs.months(_VOLUMES[:1])  # which says what is missing
 
 
 def compare(before: Path, after: Path) -> Comparison:

@@ -176,3 +176,11 @@ def test_a_path_without_prices_costs_nothing_only_where_there_is_nothing(book: P
     path = RequestPath(api="none", data_bytes=0)
 
     assert path_usd(1e9, 50, path, path_prices(book, "nowhere", path)) == 0
+
+
+def test_a_missing_price_of_data_names_what_each_command_has(book: PriceBook) -> None:
+    with pytest.raises(ConfigError) as caught:
+        book.data_price("ca-central-1", "endpoint")
+
+    assert "--prices FILE adds a price" in (caught.value.hint or "")
+    assert "newsclf cost --data-bytes 0" in (caught.value.hint or "")

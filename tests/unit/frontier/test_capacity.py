@@ -14,7 +14,7 @@ from newsclf.costs.prices import load_prices
 from newsclf.frontier.capacity import CapacityRequest, plan_capacity
 from newsclf.frontier.records import Frontier
 from newsclf.loadtest.store.records import Objective, Probe, Search, Summary
-from tests.support.frontier_builders import build_frontier, build_row
+from tests.support.frontier_builders import build_frontier, build_row, build_speed
 from tests.support.loadtest_builders import (
     Queue,
     build_run,
@@ -51,7 +51,7 @@ def keep_run(tmp_path: Path, load: Any, instance: str = "local:1", **changes: An
     searches = changes.pop("searches", [])
     run = build_run([load], **fields | changes)
     folder = tmp_path / f"run-{load.model}"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     write_record(
         folder / "summary.json", Summary(run=run, points=[point], searches=searches, costs=[])
     )
@@ -138,3 +138,64 @@ def test_what_misses_the_objective_or_has_no_price_is_said(tmp_path: Path) -> No
         )
     with pytest.raises(StateError, match="nothing was measured yet"):
         plan_capacity(request(tmp_path, 50))
+
+
+def with_doubt(tmp_path: Path, doubt: str) -> Any:
+    """A request about a model whose speed is in doubt."""
+    row = build_row("mini", 0.95, 300)
+    row = row.model_copy(update={"speed": build_speed(300, doubts=[doubt])})
+    keep_frontier(tmp_path, build_frontier([row]))
+    return request(tmp_path, 50)
+
+
+def test_an_open_load_that_failed_is_no_evidence(tmp_path: Path) -> None:
+    asked = with_doubt(tmp_path, "open load: in 3 of 3 rounds too many requests failed")
+
+    with pytest.raises(CheckFailedError, match="too many requests failed"):
+        plan_capacity(asked)
+
+
+def test_a_doubt_about_the_open_load_is_noted(tmp_path: Path) -> None:
+    doubt = "open load: in 1 of 3 rounds no steady state was reached"
+
+    best = plan_capacity(with_doubt(tmp_path, doubt)).best
+
+    assert best is not None
+    assert doubt in best.notes
+
+
+def test_requests_that_failed_miss_the_objective(tmp_path: Path) -> None:
+    """Percentiles are of good answers: of 0.95 % failures p99 says nothing, p95 still does."""
+    run = keep_run(tmp_path, open_load(rate=60.0, duration_s=60.0, max_in_flight=256))
+    summary = Summary.model_validate_json((run / "summary.json").read_text(encoding="utf-8"))
+    failing = summary.points[0].model_copy(update={"error_fraction": 0.0095})
+    write_record(run / "summary.json", summary.model_copy(update={"points": [failing]}))
+    p99 = Objective(percentile=99, limit_ms=1000)
+
+    with pytest.raises(CheckFailedError, match=r"0\.9 % of the requests failed, too many"):
+        plan_capacity(request(tmp_path, 50, runs=[run], objectives=[p99]))
+    assert plan_capacity(request(tmp_path, 50, runs=[run])).best is not None
+
+
+def test_a_second_test_of_the_same_is_no_runner_up(tmp_path: Path) -> None:
+    load = open_load(rate=60.0, duration_s=60.0, max_in_flight=256)
+    runs = [keep_run(tmp_path / name, load) for name in ("first", "second")]
+
+    plan = plan_capacity(request(tmp_path, 50, runs=runs))
+
+    assert plan.best is not None
+    assert plan.runner_up is None
+
+
+def test_a_damaged_run_among_others_is_named_and_left_out(tmp_path: Path) -> None:
+    good = keep_run(tmp_path, open_load(rate=60.0, duration_s=60.0, max_in_flight=256))
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "summary.json").write_text("{}", encoding="utf-8")
+
+    plan = plan_capacity(request(tmp_path, 50, runs=[good, damaged]))
+
+    assert plan.best is not None
+    assert any("damaged" in each for each in plan.unusable)
+    with pytest.raises(StateError, match="damaged"):
+        plan_capacity(request(tmp_path, 50, runs=[damaged]))

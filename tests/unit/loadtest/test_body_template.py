@@ -60,6 +60,8 @@ def test_a_file_holds_a_template() -> None:
         ("{}", "no {headline} in it"),
         ("@nowhere.json", "@nowhere.json: not JSON"),
         ("[" * 100_000, "not JSON"),
+        ('{"prompt": "Classify: {headlines}"}', "must be a whole value"),
+        ('{"{headline}": 1}', "must be a whole value"),
     ],
 )
 def test_what_is_no_template_is_refused(given_: str, problem: str) -> None:

@@ -11,6 +11,7 @@ from newsclf.common.errors import ConfigError
 from newsclf.costs.formulas import CostRow, MonthlyCost, RequestPath
 from newsclf.costs.prices import PriceBook, load_prices
 from newsclf.loadtest.analysis.costs import CostBasis, RunCosts
+from newsclf.loadtest.listing import latest_run
 from newsclf.loadtest.store.records import PointSummary, Search, Summary
 from tests.conftest import Cli
 from tests.support.runs import point, search, summary
@@ -325,6 +326,7 @@ def test_all_instances_behind_an_endpoint_are_paid_for(tmp_path: Path, newsclf: 
         (["--volume", "1e6,-1"], 2, "expected requests per month"),
         (["--volume", "inf"], 2, "expected requests per month"),
         (["--utilisation", "0"], 2, "must be above 0"),
+        (["--peak-factor", "inf"], 2, "must be a finite number"),
         (["--serverless-memory", "1500"], 2, "multiple of 1024"),
         (["--api", "soap"], 2, "'soap' is not one of"),
         (["--region", "ca-central-1"], 2, "no price is known for Lambda on x86_64 in ca-central-1"),
@@ -385,3 +387,13 @@ def test_a_run_that_can_not_be_priced_says_why(tmp_path: Path, newsclf: Cli) -> 
     assert "nothing" in empty.err
     assert "the run found no rate that can be priced" in open_load.err
     assert "--concurrency or --slo" in open_load.err
+
+
+def test_an_unfinished_run_is_not_the_latest_of_which_costs_are_known(tmp_path: Path) -> None:
+    for name, files in (("1", ("run.json", "summary.json")), ("2", ("run.json",))):
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).touch()
+
+    assert latest_run(tmp_path, finished=True).name == "1"
+    assert latest_run(tmp_path).name == "2"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from newsclf.cli.measure.loadtest_view import remarks
 from newsclf.common.errors import ConfigError
 from newsclf.loadtest.load.options import parse_objective
+from newsclf.loadtest.measuring import measure
 from tests.conftest import Cli
 from tests.support.runs import point
 
@@ -55,3 +59,20 @@ def test_equal_reasons_of_several_points_are_one_line() -> None:
         "ml.c5.xlarge-closed-1-r1 and 1 more: for example, busy for 97% of the time",
         "ml.c5.xlarge-closed-4-r1: of its own",
     ]
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        {"users": [0]},
+        {"users": [1.5]},
+        {"rates_per_s": [-5.0]},
+        {"rates_per_s": [math.nan]},
+        {"duration_s": 0},
+    ],
+)
+def test_a_load_that_can_not_be_is_refused_before_anything_is_written(load: Any) -> None:
+    with pytest.raises(ConfigError, match="must be"):
+        measure(url="http://127.0.0.1:1/invocations", **load)
+
+    assert not Path(".newsclf").exists()

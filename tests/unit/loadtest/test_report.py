@@ -18,19 +18,24 @@ import numpy as np
 import pytest
 
 from newsclf.costs.formulas import CostRow
+from newsclf.costs.prices import load_prices
 from newsclf.loadtest.report.files import summary_schema, write_report
 from newsclf.loadtest.report.groups import about
 from newsclf.loadtest.report.headline import answers, title, warnings
-from newsclf.loadtest.store.records import Summary
+from newsclf.loadtest.report.run import report
+from newsclf.loadtest.store.records import Point, Summary, WorkerHealth
+from newsclf.loadtest.store.run_folder import RunFolder
 from newsclf.loadtest.store.samples import SAMPLE, Samples
 from newsclf.reporting.text import moment as moment_words
 from tests.support.loadtest_builders import (
     Case,
+    Queue,
     build_case,
     build_run,
     build_search,
     closed_load,
     open_load,
+    simulate,
     summarised,
 )
 from tests.support.runs import point as built_point
@@ -452,3 +457,28 @@ def test_a_moment_is_shown_for_people(iso: str, shown: str) -> None:
 )
 def test_the_title_names_what_was_tested(fields: dict[str, str], shown: str) -> None:
     assert title(build_run([closed_load(1)], **fields)) == shown
+
+
+def test_a_report_ends_at_the_highest_volume_that_has_a_price(tmp_path: Path) -> None:
+    """The shipped price of an API in eu-west-1 ends at 300 million requests a month."""
+    load = closed_load(2)
+    begin_ns = round(load.warmup_s * 1e9)
+    measured = Point(
+        id="p",
+        load=load,
+        instance="ml.c5.large",
+        started_utc="2026-01-02T03:04:05Z",
+        window_begin_ns=begin_ns,
+        window_end_ns=begin_ns + round(load.duration_s * 1e9),
+        workers=[WorkerHealth(cpu_fraction=0.3, lag_p99_ms=1, lag_max_ms=2)],
+        connections_opened=2,
+    )
+    folder = RunFolder.create(tmp_path / "run")
+    folder.write_run(build_run([load], objectives=[], kind="sagemaker", region="eu-west-1"))
+    folder.write_prices(load_prices())
+    folder.write_point(measured, simulate(load, Queue(1, 0.004)))
+
+    (row,) = report(folder.path).costs
+
+    assert row.total_usd_per_million is not None
+    assert (folder.path / "report.html").is_file()
