@@ -284,11 +284,9 @@ def _rate(points: Sequence[PointSummary], cores: int) -> Interval:
     reach = float(stats.t.ppf(0.975, len(logs) - 1)) * error
     return Interval(value=math.exp(mean), low=math.exp(mean - reach), high=math.exp(mean + reach))
 
-    """The median figure, from the least low end to the greatest high one, if each round has one."""
-
 
 def middle_of_rounds(figures: Sequence[Interval]) -> Interval:
-    """The median figure, between the least low end and the greatest high one."""
+    """The median figure, from the least low end to the greatest high one, if each round has one."""
     values = [each.value for each in figures if each.value is not None]
     lows = [each.low for each in figures if each.low is not None]
     highs = [each.high for each in figures if each.high is not None]
