@@ -192,7 +192,8 @@ class Output:
                 for part in parts:
                     # Text is left to the terminal to wrap, so that it can be copied and searched.
                     wrapped = isinstance(part, str)
-                    console.print(part, markup=False, highlight=False, soft_wrap=wrapped)
+                    shown = visible(part, keep="\n\t") if isinstance(part, str) else part
+                    console.print(shown, markup=False, highlight=False, soft_wrap=wrapped)
 
     def table(
         self,
@@ -217,6 +218,8 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
+        columns = [visible(each) for each in columns]
+        optional = [visible(each) for each in optional]
         cells = [
             [cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row]
             for row in rows

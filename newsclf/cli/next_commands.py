@@ -20,6 +20,14 @@ _COMMANDS = (
     "open",
     "loadtest",
     "cost",
+    "report",
+    "runs",
+    "frontier",
+    "prices refresh",
+    "prices show",
+    "watch replay",  # before the command that it begins with
+    "watch study",
+    "watch",
 )
 _COMMAND = re.compile(rf"\bnewsclf (?:{'|'.join(_COMMANDS)})(?![\w-])")
 

@@ -57,7 +57,7 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str]:
     """Split repeated `NAME=VALUE` arguments.
 
     Raises:
-        ConfigError: one has no `=`.
+        ConfigError: one has no `=`, or a name has two values.
     """
     from newsclf.common.errors import ConfigError
 
@@ -66,6 +66,8 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str]:
         name, equals, rest = value.partition("=")
         if not (name and equals and rest):
             raise ConfigError(f"{option} {value}: expected NAME=VALUE")
+        if found.get(name, rest) != rest:
+            raise ConfigError(f"{option} {name}: a key is given twice", hint="give it once")
         found[name] = rest
     return found
 

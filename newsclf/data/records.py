@@ -52,7 +52,7 @@ class Records:
         self.notes = list(found.notes)
         self.class_names = found.class_names
         self.has_names = found.has_names
-        self._rows = _until_closed(found.rows, opened)
+        self._rows = _until_closed(found.rows, opened, name)
         skipped: list[BadRow] = []
         for row in self._rows:
             if isinstance(row, Record):
@@ -167,10 +167,13 @@ def _read_lines(lines: Lines, source: Source, reading: ReadingSettings) -> Found
     )
 
 
-def _until_closed(rows: Iterator[Row], opened: ExitStack) -> Generator[Row]:
+def _until_closed(rows: Iterator[Row], opened: ExitStack, name: str) -> Generator[Row]:
     """The rows as a generator, which closes their file at its end or when it is closed."""
     with opened:
-        yield from rows
+        try:
+            yield from rows
+        except OSError as error:  # or it would be blamed on a file that is being written
+            raise DataError(f"{name}: {reason_of(error)}") from error
 
 
 def _form_of(first: str, reading: ReadingSettings) -> str | None:

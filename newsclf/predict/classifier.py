@@ -159,7 +159,7 @@ class Classifier:
         empty in rows whose text is missing or blank.
 
         Raises:
-            DataError: It has no such text column, or has one of those to be added.
+            DataError: It has no such text column or several, or has one of those to be added.
             TypeError: A text is neither missing nor a string.
             RequestRejectedError, ServiceError: The deployment refuses them or does not answer.
         """
@@ -167,6 +167,10 @@ class Classifier:
             raise DataError(
                 f"the frame has no column '{text_column}', only {', '.join(map(str, frame))}",
                 hint='name it: classify_frame(frame, text_column="headline")',
+            )
+        if list(frame.columns).count(text_column) > 1:
+            raise DataError(
+                f"the frame has several columns '{text_column}'", hint="rename all but one of them"
             )
         if taken := [name for name in COLUMNS if name in frame.columns]:
             raise DataError(

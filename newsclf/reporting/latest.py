@@ -18,7 +18,7 @@ def report_in(path: Path) -> Path:
         ConfigError: There is none.
     """
     found = path / REPORT if path.is_dir() else path
-    if found.suffix not in _PAGES:  # a system may run what it is told to show
+    if path.exists() and found.suffix not in _PAGES:  # a system may run what it is told to show
         raise ConfigError(f"{path}: not an HTML page", hint=f"name a {REPORT}, or its folder")
     if not found.is_file():
         raise ConfigError(

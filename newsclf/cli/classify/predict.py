@@ -149,7 +149,16 @@ def predict(
 
     settings = general.settings(model=model, data=reading.flags())
     if any(place is not None and place.startswith("s3://") for place in (source, target)):
-        if given := options_given(answers):
+        others = {
+            "headlines": headlines,
+            "--model": model,
+            "--format": stream_format,
+            "--skip-bad": skip_bad,
+            "--header-file": header_file,
+            "--overwrite": overwrite,
+        }
+        given = [*options_given(answers), *options_given(reading)]
+        if given := [*given, *(name for name, value in others.items() if value)]:
             raise ConfigError(
                 f"{', '.join(given)}: not for a batch job, which writes the endpoint's answers",
                 hint="leave it out, or name files with --input and --output",
@@ -166,6 +175,11 @@ def predict(
         raise ConfigError(
             "--model and --deployment: only one of them can classify", hint="leave one of them out"
         )
+    if stream_format is not None and target not in (None, _STDIN):
+        raise ConfigError(
+            f"--format {stream_format}: only for rows on stdout",
+            hint=f"leave it out: the ending of {target} decides its format",
+        )
     rows_format = stream_format or ("csv" if source or target else None)
     asked = Asked(**asdict(answers))
     if asked.explain:
@@ -178,6 +192,11 @@ def predict(
         header_file=header_file,
         use_model=model is not None or (deployment is None and source is not None),
     )
+    if header_file is not None and classifier.source.kind == "model":
+        raise ConfigError(
+            "--header-file: only for a deployment, and here a model directory classifies",
+            hint="leave it out, or name the deployment with --deployment",
+        )
     if texts and target is None and rows_format is None:
         _few(output, texts, classifier, asked)
         return

@@ -71,7 +71,7 @@ def test_a_report_is_opened_by_its_folder_its_name_or_as_the_latest(
     ("arguments", "code", "words"),
     [
         (["--report"], 3, "neither .newsclf/runs nor model holds a report"),
-        (["nothing"], 2, "nothing: not an HTML page"),
+        (["nothing"], 2, "nothing: there is no such report"),
         (["nothing.html"], 2, "nothing.html: there is no such report"),
         (["x.html", "--report"], 2, "--report finds the latest report"),
         ([], 3, "there is no deployment 'news'"),

@@ -125,3 +125,10 @@ def test_a_frame_of_other_columns_is_refused(
 def test_a_frame_of_numbers_is_a_mistake(classifier: Classifier) -> None:
     with pytest.raises(TypeError, match="headline 1 is of type int"):
         classifier.classify_frame(pd.DataFrame({"text": [1, 2]}))
+
+
+def test_a_frame_with_two_text_columns_is_refused(classifier: Classifier) -> None:
+    frame = pd.DataFrame([["Profit rose", "Loss grew"]] * 2, columns=["text", "text"])
+
+    with pytest.raises(DataError, match="several columns 'text'"):
+        classifier.classify_frame(frame)

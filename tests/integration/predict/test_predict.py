@@ -241,6 +241,12 @@ def test_a_bad_row_late_in_a_file_leaves_no_output(model: Path) -> None:
             2,
             "--explain: not for a batch job",
         ),
+        *(
+            (["--input", "s3://b/in", "--output", "s3://b/out", *more], 2, "not for a batch job")
+            for more in (["--model", "m"], ["Profit"], ["--skip-bad"], ["--text-column", "t"])
+        ),
+        (["Profit", "--format", "tsv", "--output", "o.csv"], 2, "tsv: only for rows on stdout"),
+        (["Profit", "--header-file", "no"], 2, "--header-file: only for a deployment"),
         (["--input", "in.csv", "--explain"], 2, "do not fit into a .csv file"),
         (["--input", "in.csv", "--output", "o.csv", "--explain"], 2, "into a .csv file"),
         (["--input", "in.csv", "--output", "o.parquet", "--explain"], 2, "into a .parquet file"),

@@ -53,6 +53,10 @@ def raising(error: BaseException) -> Callable[[], None]:
             "predict --count",
             "error: option '--count' requires an argument\nhint: newsclf predict --help\n",
         ),
+        (
+            "evaluate --gate accuracy=0.95 --gate accuracy=0.5",
+            "error: --gate accuracy: a key is given twice\nhint: give it once\n",
+        ),
         ("train extra", "error: unexpected: extra\nhint: newsclf train --help\n"),
         ("package --wheels none", "error: --wheels: folder 'none' does not exist\n"),
     ],

@@ -173,3 +173,13 @@ def test_a_new_line_in_a_name_adds_no_line_of_ours(capsys: pytest.CaptureFixture
         "error: x\n  hint: do this: no such file\nhint: name\\nerror: another\n"
         "wrote x\n  hint: do this\n\n$ newsclf train\n"
     )
+
+
+def test_no_shown_text_or_head_can_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+
+    output.show("a\x1b[2J\nb\tc", output.table("t", ["", "head\x1b[31m"], [["x", "1"]]))
+
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "a\\x1b[2J\nb" in out

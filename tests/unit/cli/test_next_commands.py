@@ -22,6 +22,14 @@ from tests.conftest import Cli
             "newsclf teardown --state-dir 's d' --deployment foo, then again",
         ),
         (
+            "newsclf prices refresh --region r; newsclf watch writes one",
+            (
+                "newsclf prices refresh --state-dir 's d' --region r;"
+                " newsclf watch --state-dir 's d' writes one"
+            ),
+        ),
+        ("newsclf watch replay", "newsclf watch replay --state-dir 's d'"),
+        (
             "newsclf train --out m; newsclf status-page",
             ("newsclf train --out m; newsclf status-page"),
         ),

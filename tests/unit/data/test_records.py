@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import errno
+import io
 import json
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from newsclf.common.errors import DataError
+from newsclf.data.records import open_records
 from newsclf.data.sink import open_sink
 from tests.support.rows import read_records
 
@@ -113,3 +117,27 @@ def test_json_nested_too_deeply_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="line 1: broken JSON"):
         list(read_records(path))
+
+
+class _Failing(io.RawIOBase):
+    """A source that breaks while it is read."""
+
+    def __init__(self) -> None:
+        self._blocks = [b"text\n" + b"Profit rose\n" * 100]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._blocks:
+            raise OSError(errno.EIO, "Input/output error")
+        block = self._blocks.pop()
+        buffer[: len(block)] = block
+        return len(block)
+
+
+def test_a_source_that_breaks_is_not_blamed_on_what_is_written(tmp_path: Path) -> None:
+    records = open_records(cast("BinaryIO", io.BufferedReader(_Failing())))
+
+    with pytest.raises(DataError, match="stdin: input/output error"), open_sink(tmp_path / "o.csv"):
+        list(records)
