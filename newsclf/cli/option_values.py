@@ -61,7 +61,7 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str]:
     """
     from newsclf.common.errors import ConfigError
 
-    found = {}
+    found: dict[str, str] = {}
     for value in values or []:
         name, equals, rest = value.partition("=")
         if not (name and equals and rest):
