@@ -9,7 +9,7 @@ stack (torch float under SageMaker's own toolkit) is measured on a core too, whe
 can run. Figures are appended to docs/frontier.jsonl, a line for each model with the machine; what
 is there of this machine is not measured again, and so the 690 held-out rows of PhraseBank are read
 once for each finished model. So seeds may be added on another day and another machine: the table
-has the accuracy of all of them, and the speeds of the last machine.
+has the accuracy of all of them, and the speeds of the machine with the most models.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import mode
 from typing import Any
 
 from benchmarks import wrk
@@ -387,7 +388,8 @@ _SHORT_COLUMNS = {
 def _table(record: Sequence[Line], columns: Mapping[str, Callable[[_Row], str]]) -> str:
     if not record:
         return ""
-    here = [line for line in record if line.machine == record[-1].machine]
+    machine = mode(line.machine for line in record)
+    here = [line for line in record if line.machine == machine]
     reference_per_s = next(
         (line.per_core_per_s for line in reversed(here) if line.model == REFERENCE), None
     )
@@ -406,7 +408,7 @@ def _table(record: Sequence[Line], columns: Mapping[str, Callable[[_Row], str]])
     days = sorted({line.date for line in here})
     measured = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     text = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    return f"{here[-1].machine}, {measured}, priced as {here[-1].instance}:\n\n{text}"
+    return f"{machine}, {measured}, priced as {here[-1].instance}:\n\n{text}"
 
 
 def _cell(values: Sequence[float | None], unit: float, decimals: int, after: str = "") -> str:
