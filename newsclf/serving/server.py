@@ -136,7 +136,7 @@ async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) ->
             site: web.BaseSite = (
                 web.TCPSite(runner, options.host, options.port)
                 if options.descriptor is None
-                else web.SockSite(runner, socket.socket(fileno=options.descriptor))
+                else web.SockSite(runner, _socket_of(options.descriptor))
             )
             await site.start()
         except socket.gaierror as error:
@@ -160,6 +160,13 @@ async def _serve(options: ServerOptions, on_listening: Callable[[str], None]) ->
     finally:
         await runner.cleanup()  # closes the port, then waits for the requests under way
         await pool.stop()
+
+
+def _socket_of(descriptor: int) -> socket.socket:
+    """The socket of a descriptor, kept from the workers, which would hold its port open."""
+    listener = socket.socket(fileno=descriptor)
+    listener.set_inheritable(inheritable=False)
+    return listener
 
 
 def make_app(

@@ -205,6 +205,18 @@ def test_another_model_does_not_remove_the_api_of_a_deployment_that_is_down(
     assert classify(deployed).json()["model"] == read_card(other_model)[1].digest
 
 
+@pytest.mark.usefixtures("deployed")
+def test_no_child_of_a_server_or_gateway_keeps_its_port_open() -> None:
+    """Else the port is taken for as long as the child lives on, and its connections hang."""
+    found = recorded()
+    assert found.api is not None
+    for each in (found.server, found.api):
+        children = psutil.Process(each.pid).children(recursive=True)
+        assert children
+        for child in children:
+            assert psutil.CONN_LISTEN not in [one.status for one in child.net_connections("tcp")]
+
+
 def test_a_teardown_without_record_and_processes_leaves_no_key(newsclf: Cli, trained: Path) -> None:
     shutil.copytree(trained / "model", "model")
     ran(newsclf("deploy", "--workers", 1))

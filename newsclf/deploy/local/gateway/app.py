@@ -258,6 +258,7 @@ def main() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             listener = socket.socket(fileno=int(descriptor))
+            listener.set_inheritable(inheritable=False)  # or runtimes would hold its port open
             runner.run(_serve(listener, GatewaySettings.read(Path(settings))))
         except (TimeoutError, FunctionError) as error:
             why = str(error) or f"no answer within {FUNCTION_TIMEOUT_S} s"
