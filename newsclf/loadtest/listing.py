@@ -41,11 +41,12 @@ def latest_run(runs: Path, *, finished: bool = False) -> Path:
     Raises:
         StateError: The folder holds none.
     """
-    found = _folders(runs)
-    if finished:
-        found = [path for path in found if (path / SUMMARY_FILE).is_file()]
-    if not found:
+    if not (found := _folders(runs)):
         raise StateError(f"{runs}: no load test yet", hint="newsclf loadtest makes one")
+    if finished and not (found := [path for path in found if (path / SUMMARY_FILE).is_file()]):
+        raise StateError(
+            f"{runs}: no finished load test yet", hint="newsclf loadtest --resume RUN finishes one"
+        )
     return found[0]
 
 

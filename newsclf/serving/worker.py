@@ -25,7 +25,8 @@ from newsclf.serving.engines.logits import PROBE
 from newsclf.serving.engines.onnx_runtime import Engine
 
 _HELD_S = 0.002
-"""How long an answer waits for those that are sent with it: each message wakes both processes."""
+"""How long answers are collected, since each message wakes both processes: after that they are sent
+before another headline is begun."""
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def main() -> None:
 
 
 def _answers(engine: Engine, jobs: Sequence[list[str]], begun: int) -> Iterator[list[object]]:
-    """Answers of these jobs, in messages."""
+    """Answers of these jobs, message by message."""
     answers: list[object] = []
     began_s = time.perf_counter()
     for texts in jobs:

@@ -158,10 +158,11 @@ def predict(
             "--overwrite": overwrite,
         }
         given = [*options_given(answers), *options_given(reading)]
-        if given := [*given, *(name for name, value in others.items() if value)]:
+        given += [name for name, value in others.items() if value]
+        if given:
             raise ConfigError(
                 f"{', '.join(given)}: not for a batch job, which writes the endpoint's answers",
-                hint="leave it out, or name files with --input and --output",
+                hint="leave them out, or name files with --input and --output",
             )
         name = deployment or DEFAULT_DEPLOYMENT
         predict_batch(output, settings.state_dir, name, source, target, options=batch)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from newsclf.common.errors import ConfigError
+from newsclf.common.errors import ConfigError, StateError
 from newsclf.costs.formulas import CostRow, MonthlyCost, RequestPath
 from newsclf.costs.prices import PriceBook, load_prices
 from newsclf.loadtest.analysis.costs import CostBasis, RunCosts
@@ -397,3 +397,6 @@ def test_an_unfinished_run_is_not_the_latest_of_which_costs_are_known(tmp_path: 
 
     assert latest_run(tmp_path, finished=True).name == "1"
     assert latest_run(tmp_path).name == "2"
+    (tmp_path / "1" / "summary.json").unlink()
+    with pytest.raises(StateError, match="no finished load test yet"):
+        latest_run(tmp_path, finished=True)
