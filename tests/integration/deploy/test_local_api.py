@@ -24,6 +24,7 @@ from newsclf.deploy.store import Deployments
 from newsclf.serving.engines.onnx_runtime import Engine
 from tests.conftest import Cli
 from tests.support.builders import sample_rows
+from tests.support.processes import has_ended, running_children
 from tests.support.recorder import recorder
 
 WITHIN_S = 60
@@ -68,7 +69,7 @@ def gateway_of(deployment: LocalDeployment) -> psutil.Process:
 
 
 def runtimes_of(deployment: LocalDeployment) -> list[psutil.Process]:
-    return [p for p in gateway_of(deployment).children() if "awslambdaric" in " ".join(p.cmdline())]
+    return running_children(gateway_of(deployment), "awslambdaric")
 
 
 def test_the_api_gives_the_engine_s_scores(client: httpx.Client, trained: Path) -> None:
@@ -275,7 +276,7 @@ def test_a_gateway_that_is_killed_is_down_and_can_be_wired_again(
         json.loads(newsclf("status", "--json", "--state-dir", state).out)[0]["api_running"] is False
     )
     _, left = psutil.wait_procs(runtimes, timeout=WITHIN_S)
-    assert [runtime for runtime in left if runtime.status() != psutil.STATUS_ZOMBIE] == []
+    assert all(has_ended(runtime) for runtime in left)
     assert deployment.api is not None
     key = deployment.key_file.read_text(encoding="utf-8")
     with recorder(port=deployment.api.port) as somebody:

@@ -23,6 +23,7 @@ from newsclf.deploy.local.target import LocalTarget
 from newsclf.deploy.records import LocalDeployment
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli
+from tests.support.processes import has_ended
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_a_model_is_deployed_asked_and_removed(newsclf: Cli) -> None:
     processes = [server_of(), *server_of().children(recursive=True)]
     removed = newsclf("teardown")
     assert removed.exit_code == 0, removed.err
-    assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+    assert all(has_ended(each) for each in processes)
     assert not is_open(deployed.server.port)
     assert left_behind() == []
     assert "nothing is deployed" in newsclf("status").err
@@ -196,7 +197,7 @@ def test_a_process_that_is_not_its_own_is_never_stopped(newsclf: Cli) -> None:
     assert newsclf("teardown").exit_code == 0
 
     # The one that was started for the deployment is known by its log and its port.
-    assert not real.is_running() or real.status() == psutil.STATUS_ZOMBIE
+    assert has_ended(real)
 
 
 @pytest.mark.usefixtures("model")
@@ -224,7 +225,7 @@ def test_a_copied_project_leaves_the_original_alone(
     assert (original / "server.log").exists()
     (tmp_path / ".newsclf").rename("moved")  # but one that is moved keeps its processes
     assert newsclf("teardown", "--state-dir", "moved").exit_code == 0
-    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    assert has_ended(server)
 
 
 @pytest.mark.usefixtures("model")
@@ -237,7 +238,7 @@ def test_teardown_works_from_a_half_built_state(newsclf: Cli) -> None:
     deployments.save(deployment.model_copy(update={"server": creating}))
 
     assert newsclf("teardown", "--deployment", "news").exit_code == 0
-    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    assert has_ended(server)
 
     before_the_process = creating.model_copy(update={"pid": None})
     deployments.save(deployment.model_copy(update={"server": before_the_process}))
@@ -316,7 +317,7 @@ def test_what_a_killed_command_had_just_started_is_found(
 
     if again:
         assert newsclf(command).exit_code == 0
-        assert not unrecorded.is_running() or unrecorded.status() == psutil.STATUS_ZOMBIE
+        assert has_ended(unrecorded)
     assert newsclf("teardown").exit_code == 0
 
     assert not is_open(started.port)

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from newsclf.deploy.local.gateway.lambda_runtime import Function, is_of
+from tests.support.processes import running_children
 
 EVENT = {
     "version": "2.0",
@@ -64,7 +65,7 @@ async def answered(function: Function) -> None:
 
 
 def runtime_of_this_process() -> psutil.Process:
-    [found] = [p for p in psutil.Process().children() if "awslambdaric" in " ".join(p.cmdline())]
+    [found] = running_children(psutil.Process(), "awslambdaric")
     return found
 
 

@@ -26,6 +26,7 @@ from newsclf.loadtest.stop_conditions.unresponsive import Unresponsive
 from newsclf.loadtest.store.records import Load, Point, PointSummary
 from newsclf.loadtest.store.samples import NEVER, Outcome
 from tests.support.loadserver import Behaviour, running
+from tests.support.processes import running_children
 
 pytestmark = pytest.mark.serial
 
@@ -322,11 +323,10 @@ def test_a_stalled_generator_accuses_itself() -> None:
     """Each stop of its process for 200 ms shows in the lag and in the delays of sending."""
 
     def stall(_: Progress) -> None:
-        for child in psutil.Process().children():
-            if worker.__name__ in child.cmdline():
-                child.suspend()
-                threading.Event().wait(0.2)
-                child.resume()
+        for child in running_children(psutil.Process(), worker.__name__):
+            child.suspend()
+            threading.Event().wait(0.2)
+            child.resume()
 
     load = _open(3)
     with running(Behaviour(service_s=0.005)) as server:
@@ -341,9 +341,8 @@ def test_a_stalled_generator_accuses_itself() -> None:
 
 def test_a_killed_process_of_the_generator_is_an_error() -> None:
     def kill(_: Progress) -> None:
-        for child in psutil.Process().children():
-            if worker.__name__ in child.cmdline():
-                child.kill()
+        for child in running_children(psutil.Process(), worker.__name__):
+            child.kill()
 
     with (
         running(Behaviour(service_s=0.005)) as server,

@@ -1,0 +1,24 @@
+"""What runs and what has ended, of processes that may end while they are asked."""
+
+import psutil
+
+
+def running_children(parent: psutil.Process, word: str) -> list[psutil.Process]:
+    """The children with a word in their command, without those that have ended."""
+    found = []
+    for child in parent.children():
+        try:
+            command = child.cmdline()
+        except psutil.NoSuchProcess:  # ended, or not yet waited for by its parent
+            continue
+        if word in " ".join(command):
+            found.append(child)
+    return found
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether nothing of it runs, even if its parent has not waited for it."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
