@@ -188,9 +188,9 @@ def _alive(known: Process) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(known.pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
     except (psutil.Error, ValueError):
+        return None
+    if not _runs(process):
         return None
     is_same = known.start_ticks is None or _start_of(process.pid) == {
         "boot_id": known.boot_id,
@@ -259,10 +259,29 @@ def stop(process: psutil.Process) -> None:
         process.terminate()
     except psutil.NoSuchProcess:
         return
-    _, left = psutil.wait_procs(family, timeout=_STOP_S)
-    for survivor in left:
-        survivor.kill()
-    psutil.wait_procs(left, timeout=_STOP_S)
+    for survivor in _wait(family):
+        with suppress(psutil.NoSuchProcess):
+            survivor.kill()
+    _wait(family)
+
+
+def _wait(family: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Those of some processes that still run after `_STOP_S`.
+
+    One that its parent does not wait for has ended: the first process of many containers, which
+    inherits a server, waits for none.
+    """
+    deadline = time.monotonic() + _STOP_S
+    while (left := [each for each in family if _runs(each)]) and time.monotonic() < deadline:
+        psutil.wait_procs(left, timeout=_PAUSE_S)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _holder_of(port: int) -> str | None:

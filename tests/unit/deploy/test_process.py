@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,9 @@ import pytest
 
 from newsclf.deploy.local import process
 from newsclf.deploy.records import Process
+
+WITHIN_S = 20
+"""Less than a process is given after SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,25 @@ def test_a_process_that_has_ended_is_gone(started: Started) -> None:
     process.stop(started.running)
 
     assert process.find(started.known, started.log) is None
+
+
+def test_a_process_that_its_parent_does_not_wait_for_is_stopped_at_once() -> None:
+    """As where the first process of a container has inherited it."""
+    command = (
+        "import subprocess; print(subprocess.Popen(['sleep', '600']).pid, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        stopping = threading.Thread(target=process.stop, args=[child], daemon=True)
+        stopping.start()
+        stopping.join(WITHIN_S)
+
+        assert not stopping.is_alive()
+        assert child.status() == psutil.STATUS_ZOMBIE
+        parent.communicate()
 
 
 def test_a_port_that_somebody_else_holds_is_not_listened_on(started: Started) -> None:
