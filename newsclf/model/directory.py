@@ -134,9 +134,15 @@ def replace_directory(new: Path, target: Path) -> None:
     """
     prefix = f".{target.name}-"
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix) as aside:
-        if target.exists():
-            target.rename(Path(aside) / _OLD)
-        new.rename(target)
+        old = Path(aside) / _OLD
+        try:
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+        except BaseException:  # on Ctrl-C too
+            if old.exists() and not target.exists():
+                old.rename(target)
+            raise
     _remove_stale(target.parent, prefix)
 
 

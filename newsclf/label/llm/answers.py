@@ -41,7 +41,7 @@ _LABELS: Final[dict[str, Label]] = {
     "positive": "positive",
 }
 assert tuple(_LABELS) == LABELS  # noqa: S101 - mypy needs the literals
-_BLOCK = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
+_BLOCK = re.compile(r"```(?:json)?[^\S\n]*\n(.*)\n[^\S\n]*```", re.DOTALL)
 _WORD = re.compile(r"[\"'*]{0,2}([A-Za-z]+)\.?[\"'*]{0,2}")
 
 

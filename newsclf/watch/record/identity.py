@@ -33,6 +33,8 @@ _AMP_CACHES = re.compile(r"(?:[^.]+\.)*cdn\.ampproject\.org|google\.[a-z.]+")
 _AMP_CACHE_PATH = re.compile(r"/(?:[acvri]|amp)/(s/)?(?=[^/]+\.[^/]+)")
 _AMP_ENDING = re.compile(r"(?:/amp(?:/|$)|\.amp$|\.amp(?=\.html?$))")
 _AMP_CACHES_IN_A_ROW = 5
+_LONGEST_ADDRESS = 4_096
+"""Characters. Servers refuse longer ones, and what compares addresses may take their square."""
 _INDEX = re.compile(r"/index\.(?:html?|php|aspx?)$")
 _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;]*", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9a-fA-F]{2})")
@@ -86,7 +88,7 @@ def canonical_url(url: str) -> str | None:
     percent-encoding is normalised (RFC 3986 §6.2.2).
 
     Returns:
-        `https://HOST/PATH?QUERY`; None if it is no address of the web.
+        `https://HOST/PATH?QUERY`; None if it is no address of the web, or too long for one.
     """
     parts = _split(url)
     if parts is None:
@@ -163,6 +165,8 @@ def keys_of(source: str, items: Sequence[Item]) -> list[Keys]:
 
 def _split(url: str) -> SplitResult | None:
     """Parts of an address of the web, without the AMP cache that it may be in; None for others."""
+    if len(url) > _LONGEST_ADDRESS:
+        return None
     for _ in range(_AMP_CACHES_IN_A_ROW):
         try:
             parts = urlsplit(url.strip())
@@ -213,7 +217,7 @@ def _canonical_path(parts: SplitResult) -> str:
     segments: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
-            segments = segments[:-1]
+            del segments[-1:]
         elif segment not in ("", "."):
             segments.append(segment)
     path = "".join(f"/{segment}" for segment in segments)

@@ -111,6 +111,14 @@ def test_a_directory_is_replaced_whole(model: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+def test_a_directory_that_cannot_be_replaced_stays(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        replace_directory(tmp_path / "new", model)
+
+    assert (model / "weights").read_bytes() == b"1234"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
 def test_what_a_killed_replacement_left_aside_is_deleted_and_nothing_else(
     model: Path, tmp_path: Path
 ) -> None:

@@ -65,8 +65,8 @@ class Names:
 
     @property
     def authorizer(self) -> str:
-        """The function that checks API keys."""
-        return f"{self.endpoint}-auth"
+        """The function that checks API keys; no deployment is called so, since of an underscore."""
+        return f"{self.endpoint}_auth"
 
     @property
     def teardown(self) -> str:

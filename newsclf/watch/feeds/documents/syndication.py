@@ -32,6 +32,8 @@ MAX_RIGHTS = 500
 MAX_RAW = 100_000
 """Characters of an item that are kept as its raw text."""
 _MAX_ID = 2_000
+_MOST_DIGITS = 6
+"""Of an interval in minutes, which is then below two years; Python refuses to read thousands."""
 _Entry = dict[str, Any]
 _T = TypeVar("_T")
 _ROOTS = {"rss", "rdf", "feed"}
@@ -340,8 +342,9 @@ def _ttl_s(feed: _Entry) -> float | None:
 
 
 def _number(value: object) -> float | None:
-    text = (_text(value) or "").strip()
-    return float(text) if text.isascii() and text.isdecimal() and 0 < int(text) < 10**6 else None
+    digits = (_text(value) or "").strip().lstrip("0")
+    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS
+    return float(digits) if is_number else None
 
 
 def _text(value: object) -> str | None:

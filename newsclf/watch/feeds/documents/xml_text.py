@@ -14,7 +14,8 @@ from itertools import islice
 _LITERAL = r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)"
 """CDATA and comments, in which nothing has a meaning."""
 _ENTITY_DECLARATION = re.compile(rf"{_LITERAL}|(?P<entity><!ENTITY\b)", re.DOTALL | re.IGNORECASE)
-_PROLOG = re.compile(r"\s*<\?xml\b[^>]*>")
+# Without the white space before it: a search would take the square of its length.
+_PROLOG = re.compile(r"<\?xml\b[^<>]*>")
 _DOCTYPE = re.compile(r"<!DOCTYPE\b[^<>\[]*(?:\[[^\]]*\]\s*)?>", re.IGNORECASE)
 _FEED_START = re.compile(r"<\?xml\b|<(?:[\w.-]+:)?(?:rss|rdf|feed)\b", re.IGNORECASE)
 _ROOT = re.compile(
@@ -40,7 +41,7 @@ _LONG_TAG = re.compile(
     r"""(?P<name><[A-Za-z_][^\s<>"'/=]*+)(?P<attributes>(?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+)>"""
 )
 _MOST_ATTRIBUTES = 100
-_ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ATTRIBUTE = re.compile(r"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+(?:"([^"]*)"|'([^']*)')""")
 
 
 def declares_entities(text: str) -> bool:

@@ -19,6 +19,7 @@ from newsclf.label.llm.answers import read_label
         ' {"label":"positive"}\n',
         '{"label": "Positive"}',
         '```json\n{"label": "positive"}\n```',
+        '``` \n\n {"label": "positive"}\n\n  ```',
         "positive",
         "Positive.",
         '"positive"',
@@ -49,6 +50,7 @@ def test_a_label_in_an_agreed_form(answer: str) -> None:
         ('["positive"]', "wrong form"),
         ("[" * 100_000, "wrong form"),
         ("1" * 10_000, "wrong form"),
+        (f"```{chr(10) * 100_000}x", "wrong form"),
     ],
 )
 def test_anything_else_is_a_failure(answer: str, failure: str) -> None:

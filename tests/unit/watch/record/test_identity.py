@@ -70,6 +70,8 @@ def test_order_of_parameters_and_case_of_escapes_do_not_matter() -> None:
     [
         *("", "tag:example.com,2026:1", "mailto:a@example.com", "/news/1", "http://[::1", "x" * 99),
         *("https://\ud800/a", "https:// /a", "https://a|b/", f"https://{'x' * 64}.example/a"),
+        *(f"http://a.b{'/index.html' * 100_000}", f"http://{'www.' * 500_000}a.b"),
+        f"http://a.b{'/a' * 500_000}{'/..' * 500_000}",
     ],
 )
 def test_what_is_no_address_of_the_web_has_no_canonical_form(url: str) -> None:

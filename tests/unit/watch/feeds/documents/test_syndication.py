@@ -49,12 +49,24 @@ def test_a_fault_of_real_feeds(fault: Fault) -> None:
         f"<a x='>' {' '.join(f'a{n}=' + repr(str(n)) for n in range(100_000))}/>",
         f"<description>{'&lt;!--' * 100_000}</description>",
         f"<description>{'&lt;script&gt;' * 50_000}</description>",
+        " " * 1_000_000,
+        f"<a {'=' * 101}{'a' * 500_000}/>",
+        f"<deleted-entry {'a' * 500_000}/>",
+        f"<link>http://a.b{'/index.html' * 100_000}</link>",
     ],
 )
 def test_no_text_takes_the_square_of_its_length(costly: str) -> None:
     # If it did, this would not end within the hour.
-    for where in (rss(f"{_ONE}{costly}"), rss(_ONE, head=costly)):
+    for where in (rss(f"{_ONE}{costly}"), rss(_ONE, head=costly), rss(_ONE, costly, prolog="")):
         assert [item.title for item in read(where).items] == ["Profit rose"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "ttl_s"),
+    [("000030", 1800.0), ("999999", 59_999_940.0), ("0", None), ("1" * 5_000, None), ("1e3", None)],
+)
+def test_an_interval_is_a_number_of_minutes_or_none(minutes: str, ttl_s: float | None) -> None:
+    assert read(rss(_ONE, head=f"<ttl>{minutes}</ttl>")).ttl_s == ttl_s
 
 
 @pytest.mark.parametrize("close", ["</a>", ""])
