@@ -377,19 +377,27 @@ def test_without_the_endpoint_gone_nothing_that_it_needs_is_touched(
 # --- deployments beside each other, and lost ones
 
 
+@pytest.mark.parametrize("other", ["news-2", "news-auth"])
 def test_deployments_share_a_bucket_and_nothing_else(
-    aws: FakeAws, deploy: Deploy, newsclf: Cli
+    aws: FakeAws, deploy: Deploy, newsclf: Cli, other: str
 ) -> None:
-    deploy()
-    alone = aws.world.left()
-    deploy("--deployment", "news-2")
+    def make(name: str, auth: str) -> list[str]:
+        deploy("--deployment", name)
+        wired = newsclf("wire-api", "--deployment", name, "--auth", auth)
+        assert wired.exit_code == 0, wired.err
+        return [line for line in aws.world.left() if other in line]
 
-    assert newsclf("teardown", "--deployment", "news-2").exit_code == 0
+    assert make("news", "api-key") == []
+    alone = aws.world.left()
+    of_other = make(other, "iam")
+    assert of_other
+    assert make("news", "iam") == make("news", "api-key") == of_other
+
+    assert newsclf("teardown", "--deployment", other).exit_code == 0
     assert aws.world.left() == alone
-    deploy("--deployment", "news-2")
+    make(other, "iam")
     assert newsclf("teardown", "--deployment", "news").exit_code == 0
-    assert aws.world.left() != []
-    assert all("news-2" in line or line == f"bucket {BUCKET}" for line in aws.world.left())
+    assert sorted(aws.world.left()) == sorted([*of_other, f"bucket {BUCKET}"])
     assert newsclf("teardown", "--all").exit_code == 0
     assert aws.world.left() == []
 
