@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from newsclf.common.errors import ConfigError, TargetError
+from newsclf.common.errors import ConfigError, NewsclfError, TargetError
 from newsclf.deploy.aws.call.names import TAG, Names
 from newsclf.deploy.aws.call.scope import Scope
 from newsclf.deploy.aws.iam.statements import Statement, document
 from newsclf.deploy.aws.walk.resource import Deletable, Resource
+
+log = logging.getLogger(__name__)
 
 _Kind = TypeVar("_Kind", bound=Deletable)
 POLICY = "newsclf"
@@ -146,14 +149,25 @@ class LentPolicy:
             )
             try:
                 self.scope.clock.sleep(_SETTLE_S)
-            except BaseException:
-                self.__exit__()
+            except BaseException as error:
+                self.__exit__(type(error))
                 raise
 
-    def __exit__(self, *_: object) -> None:
-        """Remove the policy."""
-        if self.scope.names.rules.role is None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Remove the policy; where something else has failed, that is the error to show."""
+        if self.scope.names.rules.role is not None:
+            return
+        try:
             self.scope.clients.find("iam", "delete_role_policy", **self._identity)
+        except NewsclfError as error:
+            if kind is None:
+                raise
+            log.warning(
+                "the role %s keeps the policy %s until the teardown: %s",
+                self.role,
+                self.job,
+                error.message,
+            )
 
     @property
     def _identity(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -118,7 +118,10 @@ def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest
     job = BatchJob(scope, f"{scope.names.endpoint}-{datetime.now(UTC):%Y%m%d%H%M%S}")
     statements = _statements(scope.names, request, keys)
     started_s = clients.clock.now_s()
-    with LentPolicy(scope, scope.names.role("endpoint"), job.name, statements):
+    with ExitStack() as borrowed:
+        borrowed.enter_context(
+            LentPolicy(scope, scope.names.role("endpoint"), job.name, statements)
+        )
         try:
             job.call(
                 "create_transform_job",
@@ -126,14 +129,31 @@ def transform(clients: Clients, deployment: AwsDeployment, request: BatchRequest
                 **_definition(scope, deployment.spec, request, keys[1]),
             )
             log.info("batch job %s on %d × %s", job.name, request.count, request.instance)
-            _check_end(job, job.wait(at_most_s=_LONGEST_S) or {})
+            ended = job.wait(at_most_s=_LONGEST_S) or {}
         except BaseException as error:  # the job would continue, and be billed
-            with suppress(NewsclfError):
-                job.tell_to_stop()
+            told = _tell_to_stop(job, borrowed)
             if isinstance(error, KeyboardInterrupt):
-                raise InterruptedRunError(f"the batch job {job.name} was told to stop") from None
+                raise InterruptedRunError(told) from None
             raise
+        _check_end(job, ended)
     return BatchDone(job.name, request.output.uri, clients.clock.now_s() - started_s)
+
+
+def _tell_to_stop(job: BatchJob, borrowed: ExitStack) -> str:
+    """Tell a job to stop, and what to say then; one that could not be told keeps its policy."""
+    try:
+        job.tell_to_stop()
+    except (NewsclfError, KeyboardInterrupt):  # such as a second Ctrl-C
+        borrowed.pop_all()
+        log.warning(
+            "the batch job %s may still run and be billed: aws sagemaker stop-transform-job"
+            " --transform-job-name %s --region %s; its policy stays until the teardown",
+            job.name,
+            job.name,
+            job.names.region,
+        )
+        return f"the batch job {job.name} could not be told to stop"
+    return f"the batch job {job.name} was told to stop"
 
 
 def _check_source(clients: Clients, source: Place) -> None:

@@ -353,6 +353,43 @@ def test_ctrl_c_stops_the_job(clients: Clients) -> None:
     assert policies(clients) == []
 
 
+def test_a_job_that_cannot_be_told_to_stop_is_named_with_what_stops_it(
+    clients: Clients, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupt(line: str) -> None:
+        if line.endswith("InProgress"):
+            raise KeyboardInterrupt
+
+    with Stubber(clients.client("sagemaker")) as stub, logged(interrupt):
+        begins(stub)
+        stub.add_response("describe_transform_job", described("InProgress"))
+        stub.add_client_error("stop_transform_job", "ExpiredToken", "expired")
+        with pytest.raises(InterruptedRunError, match="could not be told to stop") as stopped:
+            transform(clients, WITH_MODEL, REQUEST)
+    (policy,) = policies(clients)
+    assert policy in stopped.value.message
+    stops = f"aws sagemaker stop-transform-job --transform-job-name {policy} --region us-east-1"
+    assert f"may still run and be billed: {stops}" in caplog.text
+
+
+def test_a_policy_that_cannot_be_taken_back_hides_no_other_error(
+    clients: Clients, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        Stubber(clients.client("sagemaker")) as stub,
+        Stubber(clients.client("iam")) as iam,
+    ):
+        begins(stub)
+        iam.add_response("put_role_policy", {})
+        stub.add_client_error("describe_transform_job", "AccessDeniedException", "no")
+        stub.add_response("stop_transform_job", {})
+        iam.add_client_error("delete_role_policy", "AccessDenied", "not this one")
+        with pytest.raises(TargetError, match="looking"):
+            transform(clients, WITH_MODEL, REQUEST)
+    assert "until the teardown: " in caplog.text
+    assert "not this one" in caplog.text or "iam:DeleteRolePolicy" in caplog.text
+
+
 def test_a_job_that_can_not_be_looked_at_is_stopped_too(clients: Clients) -> None:
     with Stubber(clients.client("sagemaker")) as stub:
         begins(stub)
