@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from newsclf.common.errors import NewsclfError
 from newsclf.common.state_dir import DEFAULT_STATE_DIR
 
 
@@ -36,7 +37,11 @@ def instances(incomplete: str) -> list[str]:
     """Complete an instance type whose price is known."""
     from newsclf.costs.prices import prices_at
 
-    return _beginning(incomplete, prices_at(DEFAULT_STATE_DIR).instances())
+    try:
+        found = prices_at(DEFAULT_STATE_DIR)
+    except NewsclfError:  # the command itself says what is wrong
+        return []
+    return _beginning(incomplete, found.instances())
 
 
 def _beginning(incomplete: str, values: Iterable[str]) -> list[str]:

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, Field
 from newsclf.common.errors import ConfigError
 from newsclf.common.records import StrictRecord, find_record, from_toml
 from newsclf.common.settings import shipped_config
+from newsclf.common.state_dir import StateDir
 from newsclf.common.suggestions import INSTANCE, closest_instance, closest_region
 
 PRICES_FILE = "prices.toml"
@@ -211,10 +212,18 @@ def load_prices(*files: Path) -> PriceBook:
 
 
 def prices_at(state_dir: Path, own: Path | None = None) -> PriceBook:
-    """Prices of the user's own file, if any, of the last refresh, and of the package."""
-    refreshed = state_dir / PRICES_FILE
+    """Prices of the user's own file, if any, of the last refresh, and of the package.
+
+    Raises:
+        ConfigError: a file is missing or has another form than configs/prices.toml.
+        StateError: somebody else could have written those of the last refresh.
+    """
     files = [own] if own is not None else []
-    return load_prices(*files, *([refreshed] if refreshed.is_file() else []))
+    refreshed = state_dir / PRICES_FILE
+    if refreshed.is_file():
+        StateDir(state_dir).check()
+        files.append(refreshed)
+    return load_prices(*files)
 
 
 def read_prices(path: Path) -> PriceBook:

@@ -105,6 +105,7 @@ class LocalTarget:
                     )
                 if status.healthy and not is_paused:
                     check_deployed(found, port=port, workers=workers)
+                    found = self._seen_ready(found)
                     serving = self._with_its_digest(found)  # unless a --replace was killed
                     return serving, serving is not found
                 if status.running and found.server.status == "ready" and not is_paused:
@@ -188,7 +189,9 @@ class LocalTarget:
                 hint=f"newsclf deploy --deployment {deployment.name} --replace --model"
                 f" {shlex.quote(str(deployment.model))} serves that one",
             )
-        if not status.healthy:  # else a resume was cut off at its end
+        if status.healthy:  # a resume was cut off at its end
+            deployment = self._seen_ready(deployment)
+        else:
             self._stop(deployment.server, deployment.server_log)
             deployment = self._start_on_its_port(deployment)
         deployment = deployment.model_copy(update={"paused_since": None})
@@ -220,6 +223,15 @@ class LocalTarget:
         new = new.model_copy(update={"paused_since": None})
         self._deployments.save(new)
         return self._with_its_digest(new)
+
+    def _seen_ready(self, found: LocalDeployment) -> LocalDeployment:
+        """A deployment whose server answers, recorded so if the command that started it was killed.
+
+        Else a later command would take a busy server for one that never became ready.
+        """
+        if found.server.status == "ready":
+            return found
+        return self._record(found, "server", {"status": "ready"})
 
     def _with_its_digest(self, found: LocalDeployment) -> LocalDeployment:
         """Start a gateway that runs again if its answers name another model than is served."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from newsclf.common.errors import reason_of
+from newsclf.common.errors import StateError, reason_of
 from newsclf.common.files import read_regular, replacing
+from newsclf.common.state_dir import private_folder
 from newsclf.contract.labels import LABELS
 from newsclf.data.examples import Example
 from newsclf.model.card import ModelCard, read_card
@@ -83,18 +84,26 @@ def teacher_logits(
     """
     key = hashlib.sha256("\0".join([teacher.digest, compute.precision, *texts]).encode())
     path = cache / key.hexdigest()
+    try:
+        private_folder(cache)
+    except StateError as error:  # what is in there may be somebody else's
+        logger.warning("the teacher's answers cannot be kept: %s", error.message)
+        return _answers(teacher, texts, compute)
     found = _read(path, len(texts))
     if found is None:
-        found = torch.stack([_logits(folder, texts, compute) for folder, _ in teacher.models])
-        found = found.mean(dim=0)
+        found = _answers(teacher, texts, compute)
         try:
-            cache.mkdir(parents=True, exist_ok=True)
             with replacing(path) as file:
                 answers = found.numpy().tobytes()
                 file.write(_checksum(path, answers) + answers)
         except OSError as error:  # the answers are there all the same
             logger.warning("%s: the teacher's answers cannot be kept (%s)", path, reason_of(error))
     return found
+
+
+def _answers(teacher: Teacher, texts: Sequence[str], compute: Compute) -> torch.Tensor:
+    each = [_logits(folder, texts, compute) for folder, _ in teacher.models]
+    return torch.stack(each).mean(dim=0)
 
 
 def _logits(folder: Path, texts: Sequence[str], compute: Compute) -> torch.Tensor:
@@ -108,7 +117,7 @@ def _read(path: Path, texts: int) -> torch.Tensor | None:
     """Answers of an earlier run; None if there are none, or damaged ones, or others than these."""
     expected = _CHECKSUM_BYTES + texts * len(LABELS) * np.dtype(np.float32).itemsize
     try:
-        content = read_regular(path, at_most_bytes=expected, follow=True)
+        content = read_regular(path, at_most_bytes=expected, follow=False)
     except OSError:
         return None
     checksum, answers = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]

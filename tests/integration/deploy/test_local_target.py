@@ -118,9 +118,18 @@ def test_deploying_again_changes_nothing_while_it_runs(newsclf: Cli) -> None:
     assert "--workers 1" in newsclf("deploy", "--port", 9).err.partition("newsclf deploy")[2]
 
 
+@pytest.mark.parametrize("first_was_killed", [False, True])
 @pytest.mark.usefixtures("model")
-def test_what_runs_but_does_not_answer_is_left_alone(newsclf: Cli) -> None:
+def test_what_runs_but_does_not_answer_is_left_alone(
+    newsclf: Cli, *, first_was_killed: bool
+) -> None:
     deploy(newsclf)
+    if first_was_killed:  # before it had recorded that the server is ready
+        deployments = Deployments(Path(".newsclf"))
+        deployment = deployments.get_of(LocalDeployment, "news")
+        creating = deployment.server.model_copy(update={"status": "creating"})
+        deployments.save(deployment.model_copy(update={"server": creating}))
+        assert "already running" in newsclf("deploy").err
     server = server_of()
     server.suspend()
     try:

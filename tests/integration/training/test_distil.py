@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -465,6 +468,21 @@ def test_answers_that_cannot_be_kept_do_not_stop_the_training(
 
     assert len(found) == len(NEW)
     assert "the teacher's answers cannot be kept" in caplog.text
+
+
+def test_answers_that_somebody_else_may_have_written_are_not_read(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    teacher, cache = open_teacher(trained / "model"), tmp_path / "state" / "soft-labels"
+    answers = teacher_logits(teacher, NEW, CPU, cache=cache)
+    assert stat.S_IMODE(cache.parent.stat().st_mode) == stat.S_IMODE(cache.stat().st_mode) == 0o700
+    (kept,) = cache.iterdir()
+    planted = np.zeros(answers.shape, np.float32).tobytes()
+    kept.write_bytes(hashlib.sha256(kept.name.encode() + planted).digest() + planted)
+    cache.chmod(0o777)
+
+    assert torch.equal(teacher_logits(teacher, NEW, CPU, cache=cache), answers)
+    assert "can be written by other users" in caplog.text
 
 
 def test_a_student_does_not_replace_its_teacher(config: Path, trained: Path, newsclf: Cli) -> None:

@@ -27,6 +27,7 @@ def offered(words: str, folder: Path) -> list[str]:
         text=True,
         check=False,
     )
+    assert done.stderr == ""
     return done.stdout.split()
 
 
@@ -49,3 +50,10 @@ def test_names_and_values_are_offered(tmp_path: Path, words: str, expected: list
         path.touch()
 
     assert offered(words, tmp_path) == expected
+
+
+def test_a_file_of_prices_that_cannot_be_used_offers_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".newsclf").mkdir()
+    (tmp_path / ".newsclf/prices.toml").write_text("damaged")
+
+    assert offered("deploy --instance ml.c5.xl", tmp_path) == []

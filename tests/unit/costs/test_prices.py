@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from newsclf.common.errors import ConfigError
+from newsclf.common.errors import ConfigError, StateError
 from newsclf.costs.prices import PriceBook, Tier, load_prices, prices_at, tiered_usd
 
 HEAD = "schema_version = 1\n"
@@ -78,6 +78,10 @@ def test_the_users_file_comes_before_the_refreshed_one_and_that_before_what_ship
     assert book.hosting_usd_per_hour("ml.c5.xlarge", "us-east-1") == 0.2
     assert book.hosting_usd_per_hour("ml.c5.2xlarge", "us-east-1") == 0.408
     assert prices_at(state).hosting_usd_per_hour("ml.c5.large", "us-east-1") == 0.1
+
+    state.chmod(0o777)
+    with pytest.raises(StateError, match="can be written by other users"):
+        prices_at(state)
 
 
 @pytest.mark.parametrize(
