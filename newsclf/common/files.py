@@ -65,6 +65,20 @@ def replacing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
         raise
 
 
+def synced(path: Path) -> Path:
+    """The path of a file whose bytes are on the disk, so that it may take another's place.
+
+    Raises:
+        OSError: They can't be written.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return path
+
+
 @contextmanager
 def naming_full_disk(folder: Path) -> Iterator[None]:
     """Turn what a full disk makes of a library's writing into an OSError with a place.

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from newsclf.common.errors import ModelError, reason_of
-from newsclf.common.files import file_digest, read_regular
+from newsclf.common.files import file_digest, read_regular, synced
 
 CARD_FILE = "card.json"
 SEEDS_FILE = "seeds.json"
@@ -132,6 +132,9 @@ def replace_directory(new: Path, target: Path) -> None:
 
     What an earlier call left aside that was killed is deleted, too.
     """
+    for file in new.rglob("*"):
+        if file.is_file():
+            synced(file)  # or a power cut may leave neither the old model nor the new one
     prefix = f".{target.name}-"
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix) as aside:
         old = Path(aside) / _OLD

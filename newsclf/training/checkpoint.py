@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel
 from transformers import PreTrainedModel
 
 from newsclf.common.errors import ModelError
-from newsclf.common.files import naming_full_disk, replacing
+from newsclf.common.files import naming_full_disk, replacing, synced
 
 BEST_FILE = "best.safetensors"
 _STATE_FILE = "last.pt"
@@ -129,7 +129,7 @@ def save_best(folder: Path, model: PreTrainedModel) -> None:
     with naming_full_disk(folder), tempfile.TemporaryDirectory(dir=folder) as scratch:
         partial = Path(scratch) / BEST_FILE
         save_model(model, str(partial))
-        partial.replace(folder / BEST_FILE)
+        synced(partial).replace(folder / BEST_FILE)  # before the state that goes with it
 
 
 def load_best(folder: Path, model: PreTrainedModel) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import newsclf
 from newsclf.common.errors import ConfigError, reason_of
-from newsclf.common.files import file_digest
+from newsclf.common.files import file_digest, synced
 from newsclf.common.settings import shipped_config
 from newsclf.costs.instances import has_gpu
 from newsclf.deploy.package import archive
@@ -85,7 +85,7 @@ def package(request: PackageRequest) -> Package:
             model = {name: folder / name for name in (*names, CARD_FILE)}
             archive.write_archive(unfinished, model, code)
             packed = check(unfinished)  # a file may have changed while it was packed
-            unfinished.replace(out)
+            synced(unfinished).replace(out)
     except OSError as error:
         raise ConfigError(
             f"{out}: the archive cannot be written ({reason_of(error)})",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from newsclf.common.errors import CheckFailedError, require_extra
-from newsclf.common.files import file_digest, naming_full_disk
+from newsclf.common.files import file_digest, naming_full_disk, synced
 from newsclf.common.machine import available_cores
 from newsclf.common.ownership import ownership_problem
 from newsclf.common.settings import DataSettings, OptimizeSettings, Settings
@@ -140,7 +140,7 @@ def add_int8(
         if against := _problems(compared, limits):
             raise Int8RejectedError(folder, compared, against)
         files = card.files | {ONNX_FILE: file_digest(candidate)}
-        candidate.replace(folder / ONNX_FILE)
+        synced(candidate).replace(folder / ONNX_FILE)
     card = card.model_copy(
         update={
             "files": files,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -326,3 +327,15 @@ def test_a_checkpoint_is_written_behind_no_link(tiny_base: Path, tmp_path: Path)
     load_best(folder, model)
     left = {path.name for path in folder.iterdir() if not path.is_symlink()}
     assert left == {"last.pt", "best.safetensors"}
+
+
+def test_weights_are_on_the_disk_before_the_state_that_names_them(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = load_base(Base("tiny", tiny_base, "local"), max_tokens=16)
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: flushed.append(os.fstat(file).st_ino))
+
+    save_best(tmp_path, model)
+
+    assert flushed == [(tmp_path / "best.safetensors").stat().st_ino]

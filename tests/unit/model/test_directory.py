@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,26 @@ def test_a_directory_is_replaced_whole(model: Path, tmp_path: Path) -> None:
 
     assert [path.name for path in model.iterdir()] == ["other"]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_directory_is_on_the_disk_before_it_takes_the_place_of_the_old(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = tmp_path / "new"
+    (new / "tokenizer").mkdir(parents=True)
+    files = {new / "weights": "56789", new / "tokenizer/vocabulary": "12"}
+    for path, text in files.items():
+        path.write_text(text)
+    flushed: set[tuple[int, bytes]] = set()
+
+    def fsync(descriptor: int) -> None:
+        flushed.add((os.fstat(descriptor).st_ino, (model / "weights").read_bytes()))
+
+    expected = {(path.stat().st_ino, b"1234") for path in files}
+    monkeypatch.setattr(os, "fsync", fsync)
+    replace_directory(new, model)
+
+    assert flushed == expected
 
 
 def test_a_directory_that_cannot_be_replaced_stays(model: Path, tmp_path: Path) -> None:

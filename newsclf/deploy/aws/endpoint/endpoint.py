@@ -10,10 +10,11 @@ from newsclf.common.errors import NewsclfError, TargetError
 from newsclf.deploy.aws.call.errors import RefusedError, is_not_found
 from newsclf.deploy.aws.call.names import TAG
 from newsclf.deploy.aws.endpoint.alarms import ErrorAlarm
+from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling
 from newsclf.deploy.aws.endpoint.config import VARIANT
 from newsclf.deploy.aws.endpoint.describe import EndpointState, describe_config, describe_endpoint
 from newsclf.deploy.aws.endpoint.failure import failure
-from newsclf.deploy.aws.endpoint.rollout import AT_MOST_S, is_moving, roll_out
+from newsclf.deploy.aws.endpoint.rollout import AT_MOST_S, is_moving, roll_out, scale_again
 from newsclf.deploy.aws.endpoint.smoke import BadAnswerError, smoke_test
 from newsclf.deploy.aws.log_group import LogGroup
 from newsclf.deploy.aws.walk.resource import Action, NamedLikeDeployment, PlannedChange, Resource
@@ -92,6 +93,7 @@ class Endpoint(NamedLikeDeployment, Resource):
     def ensure(self) -> Mapping[str, str]:
         desired = self._desired()
         before = self._settle()
+        scaling: AutoScaling | None = None
         action: Action = "create"
         if before is not None:
             self._check_ours(before)
@@ -112,19 +114,23 @@ class Endpoint(NamedLikeDeployment, Resource):
                 "update_endpoint_weights_and_capacities", DesiredWeightsAndCapacities=[variant]
             )
         elif action == "update":
-            roll_out(
+            scaling = roll_out(
                 self.scope,
                 (before.config, desired.config),
                 alarm=None if desired.alarm is None or desired.force else desired.alarm.name,
                 keeps_count=desired.alarm is not None and desired.instances is None,
             )
-        self._check_in_service(before if action == "keep" else self._settle())
+        found = before if action == "keep" else self._settle()
+        if found and before and found.config == before.config != desired.config:  # rolled back
+            scale_again(scaling)
+        self._check_in_service(found)
         try:
             smoke_test(self.scope)
         except BadAnswerError as error:  # other errors, as of the network, do not blame the model
             if before is None or before.config == desired.config:
                 raise self._failure(f"the endpoint does not work: {error.message}") from error
             self._back_to(before.config)
+            scale_again(scaling)
             raise TargetError(
                 "the new model does not work, so the endpoint is back on the old one"
                 f" ({error.message})",

@@ -14,7 +14,11 @@ from pathlib import Path
 import boto3
 import pytest
 
+from newsclf.deploy.aws.call.clients import Clients
 from newsclf.deploy.aws.call.clock import Clock
+from newsclf.deploy.aws.call.names import Names
+from newsclf.deploy.aws.call.scope import Scope
+from newsclf.deploy.aws.endpoint.autoscaling import AutoScaling
 from tests.conftest import Cli
 from tests.support.fakeaws.fixtures import REGION, ROOT, Deploy, environment
 from tests.support.fakeaws.requests import Call
@@ -24,6 +28,7 @@ from tests.support.fakeaws.server import FakeAws
 from tests.support.fakeaws.services import usage_metric
 from tests.support.runs import assert_complete
 
+NAMES = Names("news", "123456789012", REGION)
 QUOTA = "ml.c5.large for endpoint usage"
 # As it is, waits included; a shell that runs the tests in the background has Ctrl-C ignored.
 COMMAND = """
@@ -55,6 +60,23 @@ def test_an_endpoint_that_scales_gets_another_instance(
     assert done.index("UpdateEndpoint") < done.index("RegisterScalableTarget")
     assert deploy("--instance", "ml.c5.xlarge", "--max", 3).exit_code == 0
     assert_teardown_removes_all(aws, newsclf)
+
+
+@pytest.mark.parametrize("failure", ["rolled back", "refused", "bad answer"])
+def test_an_endpoint_that_stays_as_it_was_scales_as_it_did(
+    aws: FakeAws, deploy: Deploy, failure: str
+) -> None:
+    assert deploy("--max", 3).exit_code == 0
+    aws.sagemaker.rolls_back = failure == "rolled back"
+    aws.data_plane.model_fails = failure == "bad answer"
+    if failure == "refused":
+        aws.fault = lambda _, call: "denied" if call.operation == "UpdateEndpoint" else None
+    other = deploy("--instance", "ml.c5.xlarge", "--max", 3)
+
+    assert other.exit_code == 4
+    assert "DeregisterScalableTarget" in operations(aws)
+    as_before = AutoScaling(Scope(Clients(REGION), NAMES), "ml.c5.large", 1, 3)
+    assert as_before.planned().action == "keep"
 
 
 def test_bounds_of_scaling_change_in_place(aws: FakeAws, deploy: Deploy) -> None:
