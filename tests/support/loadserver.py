@@ -176,7 +176,7 @@ class Running:
 
     def seen(self) -> dict[str, int]:
         """Numbers of connections and of requests by outcome."""
-        counts: dict[str, int] = httpx.get(f"http://127.0.0.1:{self.port}/").json()
+        counts: dict[str, int] = httpx.get(f"http://127.0.0.1:{self.port}/", timeout=60).json()
         return counts | {"connections": counts["connections"] - 1}
 
 

@@ -37,7 +37,7 @@ class ManyFeeds:
         """Wait until any feed has been asked once more."""
         with self._came:
             before = self.answered.total()
-            self._came.wait_for(lambda: self.answered.total() > before, timeout=60)
+            assert self._came.wait_for(lambda: self.answered.total() > before, timeout=60)
 
     def document(self, feed: int) -> bytes:
         """What a feed lists now."""

@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,8 +55,9 @@ def _remove_old(folder: Path) -> None:
     """Remove the models of other sources, but not those that a run may still be using."""
     a_day_ago_s = time.time() - 86_400
     for other in folder.parent.glob("tiny-model-*/complete"):
-        if other.stat().st_mtime < a_day_ago_s:
-            shutil.rmtree(other.parent, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another run removes it too
+            if other.stat().st_mtime < a_day_ago_s:
+                shutil.rmtree(other.parent, ignore_errors=True)
 
 
 def _digest() -> str:

@@ -1,6 +1,23 @@
-"""What runs and what has ended, of processes that may end while they are asked."""
+"""Processes that tests start, and what of them runs or has ended."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import psutil
+
+
+@contextmanager
+def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Run a command, which does not outlive the block, however that ends."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def running_children(parent: psutil.Process, word: str) -> list[psutil.Process]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -31,6 +32,7 @@ class Terminal:
         self._controller = controller
         self._terminal = terminal
         self._seen = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def resize(self, width: int, height: int) -> None:
         """Give the window another size."""
@@ -62,7 +64,8 @@ class Terminal:
         while self.process.poll() is None:
             assert time.monotonic() < end_s, "it did not end"
             self._read()
-        self._read()
+        while self._can_read():
+            self._read()
         return self.process.returncode
 
     def _can_read(self) -> bool:
@@ -70,7 +73,7 @@ class Terminal:
 
     def _read(self) -> None:
         if self._can_read():
-            self.raw += os.read(self._controller, 65536).decode("utf-8", "replace")
+            self.raw += self._decoder.decode(os.read(self._controller, 65536))
 
     def _new(self) -> str:
         return _ESCAPES.sub("", self.raw[self._seen :])

@@ -135,7 +135,7 @@ def test_changes_appear_and_an_alert_leads_to_its_headline(chromium: str, tmp_pa
         await tab.until("document.querySelector('.entity .gauge')")
         gauge = "document.querySelector('.entity .gauge').getAttribute('aria-valuetext')"
         assert await tab.evaluate(gauge) == "−0.58, negative"
-        assert await tab.evaluate(said) == "Alert: Nimbus Air: negative (−0.58)"
+        await tab.until(f"{said} === 'Alert: Nimbus Air: negative (−0.58)'")
         hub.publish(signal("Nimbus Air", 2, signal=None))
         await tab.until(f"{gauge} === 'no news'")
         # The filter hides it; the jump shows it again.

@@ -14,6 +14,7 @@ from newsclf.cli.setup import demo_news
 from newsclf.common import settings
 from newsclf.watch.page import picture
 from tests.conftest import Cli
+from tests.support.processes import running_children
 
 
 def test_the_demo_runs_the_whole_life_and_leaves_only_its_results(
@@ -48,8 +49,7 @@ def test_the_demo_runs_the_whole_life_and_leaves_only_its_results(
     assert Path(".newsclf/demo/watch/signals.csv").is_file()
     assert Path(".newsclf/demo/model/evaluation/report.html").is_file()
     assert not list(Path(".newsclf/demo/state/deployments").glob("*.json"))
-    here = [p for p in psutil.Process().children(recursive=True) if "newsclf" in p.name()]
-    assert here == []
+    assert running_children(psutil.Process(), "newsclf_log=") == []
 
     last = shlex.split(lines[-1].strip())
     assert last[:2] == ["newsclf", "predict"]

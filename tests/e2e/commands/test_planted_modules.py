@@ -11,6 +11,7 @@ from newsclf.deploy.local.target import LocalTarget
 from newsclf.deploy.store import Deployments
 from tests.conftest import Cli
 from tests.support.builders import build_serving_model
+from tests.support.runs import assert_complete
 
 PLANTED = (
     "newsclf",
@@ -71,6 +72,10 @@ def test_no_file_of_the_working_directory_is_run(
                 "hint: newsclf logs --deployment news --api shows more of the API's log",
             )
         done = newsclf(*command)
-        assert done.exit_code == 0, done.err
+        if command[0] == "loadtest":
+            (measured,) = assert_complete(done)["points"]
+            assert set(measured["outcomes"]) == {"OK"}
+        else:
+            assert done.exit_code == 0, done.err
 
     assert list(planted.iterdir()) == []

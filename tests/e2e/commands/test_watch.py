@@ -16,6 +16,7 @@ from newsclf.training.distil.unlabelled import read_unlabelled
 from newsclf.watch.record.replay import Record
 from newsclf.watch.record.storage.sqlite import check
 from tests.conftest import Cli
+from tests.support.processes import started
 
 TITLES = (
     "Orvane Motors lifts its forecast as orders jump",
@@ -103,7 +104,7 @@ def test_a_signal_ends_it_and_the_record_is_whole(
     model: str, number: signal.Signals, code: int
 ) -> None:
     command = [sys.executable, "-m", "newsclf", "watch", "--model", model, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()  # it watches
         process.send_signal(number)
@@ -115,7 +116,7 @@ def test_a_signal_ends_it_and_the_record_is_whole(
 
 def test_a_pipe_that_is_closed_ends_it(model: str) -> None:
     command = [sys.executable, "-m", "newsclf", "watch", "--model", model, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.readline()
@@ -126,7 +127,7 @@ def test_a_pipe_that_is_closed_ends_it(model: str) -> None:
 
 def test_two_watches_do_not_write_one_record(newsclf: Cli, model: str) -> None:
     command = [sys.executable, "-m", "newsclf", "watch", "--model", model, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as first:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as first:
         assert first.stdout is not None
         first.stdout.readline()
         second = newsclf("watch", "--model", model, "--duration", "1s")

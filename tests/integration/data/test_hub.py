@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.builders import sample_as_phrasebank
 from tests.support.hub import COMMIT, Hub, serve_hub
+from tests.support.processes import started
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -109,18 +110,18 @@ def test_a_run_goes_on_with_the_base_s_commit_that_it_began_with(
     (tmp_path / "fast.toml").write_text(FAST, encoding="utf-8")
     arguments = ["--config", "fast.toml", "--data", "sample", "--base", "org/base"]
     with serve_hub({"models/org/base": tiny_base}) as hub:
-        process = subprocess.Popen(
+        with started(
             [sys.executable, "-m", "newsclf", "train", *arguments, "--epochs", "9"],
             cwd=tmp_path,
             env=environment(tmp_path, hub.url) | {"PYTHONUNBUFFERED": "1"},
             stderr=subprocess.PIPE,
             text=True,
-        )
-        assert process.stderr is not None
-        seen = next(line for line in process.stderr if "epoch 1 of" in line)
-        process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=60)
-        assert process.returncode == 130, seen + rest
+        ) as process:
+            assert process.stderr is not None
+            seen = next(line for line in process.stderr if "epoch 1 of" in line)
+            process.send_signal(signal.SIGINT)
+            _, rest = process.communicate(timeout=60)
+            assert process.returncode == 130, seen + rest
         hub.commit = "decade" + "0" * 34
 
         resumed = command(hub.url, "train", "--resume")

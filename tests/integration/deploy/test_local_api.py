@@ -322,6 +322,7 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
     """The commands themselves, with an API that asks for no key and lets two through."""
     shutil.copytree(trained / "model", "model")
     assert newsclf("deploy", "--workers", 1).exit_code == 0
+    before_s = time.monotonic()
     wired = newsclf(
         "wire-api",
         "--json",
@@ -330,7 +331,7 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
         "--rate",
         "0.1",
         "--burst",
-        5,
+        20,
         "--runtimes",
         1,
         "--cors",
@@ -343,26 +344,29 @@ def test_a_throttled_open_api_is_wired_called_and_removed(trained: Path, newsclf
     url = f"http://127.0.0.1:{api['port']}/classify"
 
     assert json.loads(wired.out)["api"]["cors_origins"] == ["https://a.example"]
-    page = httpx.options(url, headers={"Origin": "https://a.example"})
+    page = httpx.options(url, headers={"Origin": "https://a.example"}, timeout=WITHIN_S)
     assert page.headers["Access-Control-Allow-Origin"] == "https://a.example"
     assert "already running" in newsclf("wire-api").err
     otherwise = newsclf("wire-api", "--cors", "https://b.example")
     both = "is up with --cors https://a.example; --cors https://b.example needs a teardown"
     assert both in otherwise.err
-    wire_again = "--auth none --cors https://b.example --runtimes 1 --rate 0.1 --burst 5"
+    wire_again = "--auth none --cors https://b.example --runtimes 1 --rate 0.1 --burst 20"
     assert f"newsclf wire-api --deployment news {wire_again}" in " ".join(otherwise.err.split())
     assert newsclf("wire-api", "--cors", "b.example").exit_code == 2
 
-    statuses = [httpx.post(url, json={"headline": "Profit rose"}).status_code for _ in range(8)]
-    assert set(statuses) == {200, 429}
-    assert statuses == sorted(statuses)
-    throttled = httpx.post(url, json={"headline": "Profit rose"})
-    assert throttled.headers["Retry-After"] == "1"
+    passed = 0
+    with httpx.Client(timeout=WITHIN_S) as caller:
+        while (answer := caller.post(url, json={"headline": "Profit rose"})).status_code == 200:
+            passed += 1
+            assert passed <= 20 + 0.1 * (time.monotonic() - before_s)
+    assert passed > 0
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
 
     assert "POST /classify 200" in newsclf("logs", "--api").out
     assert "request_id" in newsclf("logs", "--api", "--raw").out
+    gateway = psutil.Process(api["pid"])
     assert newsclf("teardown").exit_code == 0
-    assert not psutil.pid_exists(api["pid"])
+    assert has_ended(gateway)
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", api["port"])) != 0
     assert [p for p in Path(".newsclf").rglob("*") if p.is_file()] == []

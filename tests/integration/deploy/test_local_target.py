@@ -52,7 +52,7 @@ def server_of(name: str = "news") -> psutil.Process:
 
 def wait_for(happened: Callable[[], bool]) -> None:
     """Ask until something has happened."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120  # a worker is started anew after up to 32 s
     while not happened():
         assert time.monotonic() < deadline
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,7 @@ import pytest
 
 from newsclf.deploy.local.target import LocalTarget
 from tests.conftest import Cli
+from tests.support.processes import started
 from tests.support.terminal import opened
 
 NEWSCLF = ("-c", "from newsclf.cli.main import main; main()")
@@ -32,8 +34,8 @@ def deployed(trained: Path, newsclf: Cli) -> Iterator[None]:
     LocalTarget(Path(".newsclf")).teardown("news")
 
 
-def watching(*options: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+def watching(*options: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return started(
         [sys.executable, *NEWSCLF, "status", "--watch", *options],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -48,7 +50,11 @@ def stdout_of(process: subprocess.Popen[str]) -> IO[str]:
 
 
 def read_block(process: subprocess.Popen[str]) -> list[str]:
-    return list(iter(stdout_of(process).readline, "\n"))
+    lines: list[str] = []
+    while (line := stdout_of(process).readline()) != "\n":
+        assert line, lines
+        lines.append(line)
+    return lines
 
 
 @pytest.mark.usefixtures("deployed")
@@ -59,9 +65,11 @@ def test_in_a_pipe_each_change_is_a_line_of_json(newsclf: Cli) -> None:
         lines = map(json.loads, stdout_of(process))
         second = next(line for line in lines if not line["deployments"][0]["running"])
         process.send_signal(signal.SIGINT)
-        rest, err = process.communicate()
+        rest = stdout_of(process).read()
+        assert process.stderr is not None
+        err = process.stderr.read()
+        assert process.wait(60) == 0, err
 
-    assert process.returncode == 0, err
     assert first["deployments"][0]["healthy"] is True
     assert second["deployments"][0]["running"] is False
     assert second["at"] > first["at"]

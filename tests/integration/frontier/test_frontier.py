@@ -15,6 +15,7 @@ import pytest
 
 from newsclf.model.card import read_card, write_card
 from tests.conftest import Cli
+from tests.support.processes import started
 
 pytestmark = pytest.mark.serial
 QUICK = ("--rounds", "1", "--users", "2", "--warmup", "0.3s", "--duration", "2s")
@@ -86,7 +87,7 @@ def test_models_are_compared_and_one_is_chosen(newsclf: Cli, models: Path) -> No
 
 def test_an_interrupted_one_goes_on(newsclf: Cli, models: Path) -> None:
     command = ["frontier", str(models / "one"), str(models / "two"), *QUICK]
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-m", "newsclf", *command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

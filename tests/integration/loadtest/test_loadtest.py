@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +24,11 @@ from newsclf.deploy.local.credentials import read as read_credential
 from newsclf.deploy.records import LocalDeployment
 from newsclf.deploy.sigv4 import Credentials
 from newsclf.deploy.store import Deployments
+from newsclf.loadtest.generator import worker
 from tests.conftest import Cli
 from tests.support.documented import assert_printed
 from tests.support.loadserver import Behaviour, running
+from tests.support.processes import has_ended, running_children
 from tests.support.queues import arrivals, fifo
 from tests.support.recorder import recorder
 from tests.support.runs import assert_complete
@@ -420,10 +423,13 @@ def test_killed_it_leaves_nothing_running_and_can_be_gone_on_with(newsclf: Cli) 
         )
         with _started(*options) as process:
             _read_until(process, b"url-closed-1-r1")
-            children = psutil.Process(process.pid).children(recursive=True)
+            parent = psutil.Process(process.pid)
+            while not (children := running_children(parent, worker.__name__)):
+                assert process.poll() is None  # those of the second point have yet to start
             process.kill()
-        _, alive = psutil.wait_procs(children, timeout=15)
-        assert not alive, "the generator ends with its parent"
+        deadline = time.monotonic() + 60
+        while not all(has_ended(child) for child in children):
+            assert time.monotonic() < deadline, "the generator ends with its parent"
         assert_complete(newsclf("loadtest", *options[1:], "--resume", _only_run()))
 
 

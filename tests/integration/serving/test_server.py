@@ -201,16 +201,20 @@ def test_metrics_count_what_was_answered(server: Server) -> None:
         assert name in text
 
 
-def test_a_worker_that_is_killed_is_replaced_and_ping_says_so_meanwhile(server: Server) -> None:
-    before = server.worker_pids()
-    assert len(before) == 2
+def test_a_worker_that_is_killed_is_replaced_and_ping_says_so_meanwhile(tmp_path: Path) -> None:
+    model = build_serving_model(tmp_path / "model")
+    with running(model, "--workers", "2") as server:
+        before = server.worker_pids()
+        assert len(before) == 2
 
-    os.kill(min(before), signal.SIGKILL)
-    server.wait_for_ping(503)
-    assert server.post({"inputs": "Profit rose"}).status_code == 200  # by the other one
-    server.wait_for_ping(200)
+        (model / "model.onnx").rename(tmp_path / "kept")  # not replaced until it is back
+        os.kill(min(before), signal.SIGKILL)
+        server.wait_for_ping(503)
+        assert server.post({"inputs": "Profit rose"}).status_code == 200  # by the other one
+        (tmp_path / "kept").rename(model / "model.onnx")
+        server.wait_for_ping(200)
+        after = server.worker_pids()
 
-    after = server.worker_pids()
     assert len(after) == 2
     assert len(before & after) == 1
 
@@ -223,8 +227,9 @@ def test_a_worker_is_not_replaced_by_one_of_another_model(tmp_path: Path) -> Non
         os.kill(server.worker_pids().pop(), signal.SIGKILL)
         server.wait_for_ping(503)
         problem = f"{model}: model.onnx has changed since the model was first loaded"
+        deadline = time.monotonic() + READY_WITHIN_S
         while server.client.get("/ping").json()["problems"] != [problem]:
-            pass
+            assert time.monotonic() < deadline
         answer = server.post({"inputs": "Profit rose"})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
@@ -293,10 +298,15 @@ def test_a_signal_finishes_what_was_begun_and_exits_0(
         ).encode()
         url = server.client.base_url
         with socket.create_connection((url.host, url.port or 80)) as connection:
+            for pid in workers:
+                os.kill(pid, signal.SIGSTOP)  # the answer cannot come before the signal
             connection.sendall(head + body)
+            deadline = time.monotonic() + READY_WITHIN_S
             while "newsclf_waiting_headlines 512.0" not in server.client.get("/metrics").text:
-                pass
+                assert time.monotonic() < deadline
             server.process.send_signal(number)
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
             answer = connection.recv(100)
 
         assert answer.startswith(b"HTTP/1.1 200")

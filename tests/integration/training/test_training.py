@@ -36,6 +36,7 @@ from newsclf.training.seen_texts import read_seen_texts
 from tests.conftest import Cli
 from tests.support.builders import sample_rows, write_csv
 from tests.support.models import Unwatched, tiny_settings
+from tests.support.processes import started
 
 TINY = TrainSettings(
     epochs=3, batch_size=64, learning_rate=2e-3, ema_decay=0.9, adversarial_step=0.1, threads=1
@@ -139,21 +140,21 @@ def interrupt(config: Path, callbacks: Interrupted, *, seeds: int = 1, **flags: 
 def test_ctrl_c_keeps_a_checkpoint_and_resume_continues(
     config: Path, tmp_path: Path, newsclf: Cli
 ) -> None:
-    process = subprocess.Popen(
+    with started(
         [sys.executable, "-m", "newsclf", "train", "--config", str(config), "--epochs", "500"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr is not None
-    seen = ""
-    while "epoch 2 of" not in seen:
-        line = process.stderr.readline()
-        assert line, seen
-        seen += line
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=60)
+    ) as process:
+        assert process.stderr is not None
+        seen = ""
+        while "epoch 2 of" not in seen:
+            line = process.stderr.readline()
+            assert line, seen
+            seen += line
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
 
     assert process.returncode == 130
     assert "error: training was interrupted; its finished epochs are kept in model.partial" in rest

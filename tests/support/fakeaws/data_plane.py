@@ -55,7 +55,7 @@ class DataPlane:
     def __init__(self, aws: FakeAws) -> None:
         self._aws = aws
         self._runtimes: dict[str, Runtime] = {}
-        self._http = httpx.Client()
+        self._http = httpx.Client(timeout=60)
         self.model_url = ""
         """Where the real model server listens."""
         self.model_fails = False

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, Event, Thread
+from typing import Any
 
 from tests.support.faultyfeeds.fault import Asked, Fault, answer_of
 from tests.support.feedserver import Reply, reply
 
 _FIRST_HOST = 256
 """Hosts are 127.0.1.0 and those behind it: each source is on its own, as sources are."""
+_TURNS_TO_A_TASK = 10
+"""Turns of the loop from a connection that is accepted to its task, and more."""
 
 
 @dataclass
@@ -40,6 +44,8 @@ class FaultyFeeds:
     _stages: dict[str, int] = field(default_factory=dict)
     _repeated: set[str] = field(default_factory=set)
     _answering: set[asyncio.Task[object]] = field(default_factory=set)
+    _listening: Sequence[Any] = ()
+    """Sockets, as asyncio wraps them."""
     _loop: asyncio.AbstractEventLoop | None = None
     _came: Condition = field(default_factory=Condition)
 
@@ -79,7 +85,11 @@ class FaultyFeeds:
 
         async def repeat() -> None:
             # What the dead process asked last may still be on its way, or being answered.
-            await asyncio.sleep(0)
+            quiet = 0
+            while quiet < _TURNS_TO_A_TASK:
+                to_accept = select.select(self._listening, [], [], 0)[0]
+                quiet = 0 if to_accept else quiet + 1
+                await asyncio.sleep(0)
             while self._answering:
                 await asyncio.wait(self._answering)
                 await asyncio.sleep(0)
@@ -158,6 +168,7 @@ class FaultyFeeds:
         feeds = await asyncio.start_server(self.answer, first, 0)
         self.port = feeds.sockets[0].getsockname()[1]
         others = await asyncio.start_server(self.answer, more, self.port) if more else feeds
+        self._listening = [*feeds.sockets, *others.sockets]
         started.set()
         await stop.wait()
         for server in (feeds, others, other):

@@ -240,7 +240,13 @@ def recorded(
         aws.forget()
         result = newsclf(*step)
         denied = [record for record in aws.records if record.fault is not None]
-        expected = (4,) if denied or aws.sagemaker.failure else (0, 6, 130)
+        expected = {0}
+        if denied or aws.sagemaker.failure:
+            expected = {4}
+        elif step[-1] == "stopped":  # by Ctrl-C
+            expected = {130}
+        elif step[0] == "loadtest":  # a busy machine decides its verdict
+            expected = {0, 6}
         assert result.exit_code in expected, f"{step}: {result.err}"
         needed = {each for record in aws.records for each in record.permissions}
         found.setdefault(command_of(step), set()).update(needed | aws.invoked)

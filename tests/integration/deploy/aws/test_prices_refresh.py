@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,14 +127,14 @@ def test_a_profile_that_does_not_exist(
 
 
 def test_without_a_network_it_says_so(newsclf: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve(PriceList()) as prices:
-        url = prices.url
-    monkeypatch.setenv("AWS_ENDPOINT_URL_PRICING", url)  # nobody listens there any more
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-
-    result = newsclf("prices", "refresh", "--region", "us-east-1")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_PRICING", url)
+        result = newsclf("prices", "refresh", "--region", "us-east-1")
 
     assert result.exit_code == 5
     assert "can't be reached" in result.err

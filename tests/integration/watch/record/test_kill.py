@@ -16,6 +16,7 @@ from newsclf.watch.record.storage.schema import METADATA
 from newsclf.watch.record.storage.sqlite import check
 from tests.support import killed_recorder
 from tests.support.newsrecord import START, contents
+from tests.support.processes import started
 from tests.support.records import NewRecord
 
 DOCUMENTS = 8
@@ -90,7 +91,7 @@ def test_killed_at_generated_statements_again_and_again(new_record: NewRecord, s
 def test_killed_between_two_transactions(new_record: NewRecord) -> None:
     place = new_record()
     command = [sys.executable, killed_recorder.__file__, argument(place), "100000", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with started(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         for _ in range(5):
             last = int(process.stdout.readline())

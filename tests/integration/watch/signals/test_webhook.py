@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 
 import pytest
 
@@ -61,8 +62,9 @@ def test_a_public_name_that_leads_to_this_machine_is_refused() -> None:
 
 
 def test_a_receiver_that_is_not_there_is_tried_again() -> None:
-    with recorder() as server:
-        url = f"{server.url}/hook"
-    found = deliver(url, post_to(url, no_resolver, allow_private=False))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/hook"
+        found = deliver(url, post_to(url, no_resolver, allow_private=False))
 
     assert (found.attempts, found.problem) == (5, "the connection failed (ConnectError)")
