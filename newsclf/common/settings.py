@@ -220,7 +220,8 @@ class DistilSettings(StrictRecord):
     temperature: Annotated[float, Field(gt=0)] = 2.0
     """Divides the logits of teacher and student where they are compared."""
     weight: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """The teacher's share of the loss of a labelled row; the label has the rest."""
+    """The teacher's share of the loss of a labelled row; the label has the rest, times the weight
+    of its row, so the text of a row that weighs little teaches as much as one without a label."""
 
 
 class OptimizeSettings(StrictRecord):

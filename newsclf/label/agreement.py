@@ -63,7 +63,9 @@ def krippendorff_alpha(units: Sequence[Sequence[Hashable]]) -> Measured | None:
     Source: K. Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C. The
     interval has the percentiles of 2,000 bootstrap samples of the units, as A. Zapf et al. 2016
     recommend: "Measuring inter-rater reliability for nominal data – which coefficients and
-    confidence intervals are appropriate?", BMC Medical Research Methodology 16:93.
+    confidence intervals are appropriate?", BMC Medical Research Methodology 16:93. Where all
+    headlines agree, or none does, samples do not vary: then it is Wilson's for the share that
+    agrees, corrected for chance as alpha is.
 
     Args:
         units: The values that the annotators gave to each headline; one without two doesn't count.
@@ -86,7 +88,15 @@ def krippendorff_alpha(units: Sequence[Sequence[Hashable]]) -> Measured | None:
         len(counts), frequencies / len(counts), size=_BOOTSTRAP_SAMPLES
     )
     low, high = np.nanquantile(_alphas(kinds, drawn), [0.025, 0.975])
-    return Measured(value=value, low=float(low), high=float(high))
+    agreeing = int((counts.max(axis=1) == counts.sum(axis=1)).sum())
+    if agreeing in (0, len(counts)):  # no sample differs from the others in that
+        of_class, n = counts.sum(axis=0), counts.sum()
+        by_chance = (of_class * (of_class - 1)).sum() / (n * (n - 1))
+        alike = wilson_interval(agreeing, len(counts))
+        low, high = ((share - by_chance) / (1 - by_chance) for share in alike)
+    return Measured(
+        value=value, low=max(-1.0, min(float(low), value)), high=min(1.0, max(float(high), value))
+    )
 
 
 def _alphas(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -44,7 +44,8 @@ class Lesson:
     def rows(self, labelled: Sequence[Row], tokenizer: PreTrainedTokenizerBase) -> list[Row]:
         """The training part's rows with the teacher's answers, then the unlabelled ones.
 
-        The teacher has the share `settings.weight` of a row's loss, and the label the rest.
+        The teacher has the share `settings.weight` of a row's loss, and the label the rest. A row's
+        own weight is that of its label: its text teaches as much as any.
         """
         share = self.settings.weight
         found = [

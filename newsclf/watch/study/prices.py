@@ -153,7 +153,7 @@ def _moment(place: str, text: str, zone: ZoneInfo, close: dt.time) -> tuple[dt.d
             f"{place}: {text} has no time zone",
             hint="write 2026-11-26T16:00-05:00, or dates alone with --time-zone and --close",
         )
-    if at.time() == dt.time(0):
+    if dt.time(0) in (at.time(), at.astimezone(zone).time()):  # as daily bars are often stamped
         raise DataError(
             f"{place}: {text} is midnight, when no exchange closes",
             hint="write the date alone; --time-zone and --close say when the day ends",

@@ -83,9 +83,19 @@ def verdict(
         )
     return Verdict(
         "none",
-        "No evidence that prices follow the news: none of the tests passes"
-        f" ({_threshold(tests)}); the return of days 1 to 5 is {_bp(found)}.",
+        "No evidence that prices follow the news: no test of what comes after it passes"
+        f" ({_threshold(tests)}); the return of days 1 to 5 is {_bp(found)}{_before(tests)}.",
     )
+
+
+def _before(tests: Tests) -> str:
+    """What passes of the windows that begin before the news, which is no evidence."""
+    found = [
+        f"{_bp(each.estimate)} in [{each.first_day}, {each.last_day}]"
+        for each in tests.windows
+        if _passes(tests, each)
+    ]
+    return f"; what passes begins before it: {', '.join(found)}" if found else ""
 
 
 def _evidence(tests: Tests, after: WindowResult) -> list[tuple[str, int]]:

@@ -132,6 +132,16 @@ def test_the_interval_covers_the_true_error_of_most_samples() -> None:
     assert covered >= 34
 
 
+def test_the_interval_of_a_calibrated_model_holds_0() -> None:
+    draws = np.random.default_rng(1)
+    held = 0
+    for _ in range(40):
+        confidence = draws.uniform(0.5, 1, 200)
+        held += calibration_interval(confidence, draws.random(200) < confidence)[0] == 0
+
+    assert held >= 36
+
+
 @given(st.lists(st.tuples(st.floats(0.34, 1), st.booleans()), min_size=1, max_size=60))
 def test_the_interval_holds_the_error_and_lies_between_0_and_1(
     rows: list[tuple[float, bool]],

@@ -78,6 +78,24 @@ def test_alpha_is_what_its_definition_says(units: list[list[str]]) -> None:
         assert found.value == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("units", "value", "low", "high"),
+    [
+        # Wilson's interval of 3 of 3 begins at 0.438, and 14 of 30 pairs agree by chance.
+        ([["a", "a"], ["b", "b"], ["a", "a"]], 1.0, -0.05, 1.0),
+        # Of 0 of 1 it ends at 0.793, and no pair can agree by chance.
+        ([["a", "b"]], 0.0, 0.0, 0.793),
+    ],
+)
+def test_few_headlines_on_which_all_agree_or_none_say_little(
+    units: list[list[str]], value: float, low: float, high: float
+) -> None:
+    found = krippendorff_alpha(units)
+
+    assert found is not None
+    assert (found.value, found.low, found.high) == pytest.approx((value, low, high), abs=0.01)
+
+
 @pytest.mark.parametrize("units", [[], [["a"], ["b"]], [["a", "a"], ["a", "a", "a"]]])
 def test_without_pairs_or_variation_there_is_no_alpha(units: list[list[str]]) -> None:
     assert krippendorff_alpha(units) is None

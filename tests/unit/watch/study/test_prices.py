@@ -77,6 +77,7 @@ def test_a_listing_that_begins_or_ends_is_no_gap() -> None:
         (GOOD + "2026-03-04 16:00,ORV,11\n", "has no time zone"),
         (GOOD + "9999-12-31T23:59-14:00,ORV,11\n", "neither a date nor a time"),
         (GOOD + "2026-03-04T00:00Z,ORV,11\n", "midnight"),
+        (GOOD + "2026-03-04T05:00Z,ORV,11\n", "midnight"),  # in New York
         (GOOD + "yesterday,ORV,11\n", "neither a date nor a time"),
         (GOOD + "2026-03-04,ORV,\n", "the close '' is not a price"),
         (GOOD + "2026-03-04,ORV,0\n", "is not a price"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 
 import numpy as np
 import pytest
@@ -52,6 +53,18 @@ def test_without_an_effect_the_verdict_is_no_evidence() -> None:
     kinds = [studied(Simulation(days=300), seed).verdict_kind for seed in range(20)]
     # At a level of 5 % more than 4 of 20 happen once in 400 times; the seeds are fixed.
     assert kinds.count("none") >= 16
+
+
+def test_what_passes_before_the_news_is_told_and_no_evidence() -> None:
+    found = studied(Simulation(reaction_bp=-100))
+
+    assert found.verdict_kind == "none"
+    assert "no test of what comes after it passes" in found.verdict
+    told = found.verdict.partition("what passes begins before it: ")[2]
+    assert re.findall(r"-\d+ bp \(95 %: -\d+ to -\d+\) in (\[\S+ \S+\])", told) == [
+        "[-1, 0]",
+        "[0, 1]",
+    ]
 
 
 def test_an_effect_that_goes_against_the_news_is_a_reversal() -> None:
