@@ -217,7 +217,9 @@ class _Planner:
             if failed := [doubt for doubt in doubts if doubt.endswith(FAILED)]:
                 self.unusable.append(f"{row.name} ({path}): {failed[0]}")
                 continue
-            shown, why = _shown(speed.percentiles_ms, self.request.objectives)
+            shown, why = _shown(
+                speed.percentiles_ms, self.request.objectives, failed=speed.failed_fraction
+            )
             if not shown:
                 self.unusable.append(f"{row.name} ({path}): {why}")
                 continue

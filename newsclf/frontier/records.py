@@ -53,6 +53,8 @@ class Speed(LenientRecord):
     greatest high one of the rounds."""
     mean_ms: float
     """Mean latency at `open_per_s`."""
+    failed_fraction: float = 0.0
+    """Share of the open load's requests that failed, in the round with most of them."""
     start_up_s: float
     """From starting the process until /ping answers 200 and a first headline is classified: the
     median round."""

@@ -263,6 +263,7 @@ def _speed(named: Named, rounds: Sequence[_Round], request: SpeedRequest) -> Spe
             name: middle_of_rounds([p.response_ms[name] for p in opened]) for name in names
         },
         mean_ms=fmean(each.mean_ms for each in opened),
+        failed_fraction=max(each.error_fraction for each in opened),
         start_up_s=median(each.start_up.seconds for each in rounds),
         serving_bytes=sum((named.model.folder / name).stat().st_size for name in ENGINE_FILES),
         measured_on=max(each.start_up.measured_on for each in rounds),

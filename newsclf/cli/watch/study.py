@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -42,18 +42,28 @@ class ExchangeOptions:
     """Options that say when trading days end."""
 
     time_zone: Annotated[
-        str, typer.Option("--time-zone", metavar="ZONE", help="Time zone of the exchange.")
-    ] = "America/New_York"
+        str | None,
+        typer.Option(
+            "--time-zone",
+            metavar="ZONE",
+            help="Time zone of the exchange.",
+            show_default="that of the record's exchange, else America/New_York",
+        ),
+    ] = None
     close: Annotated[
-        dt.time,
+        dt.time | None,
         typer.Option(
             parser=clock_time,
             metavar="TIME",
             help="When a trading day ends, for prices with a date only; news from then on counts"
             " for the next one.",
-            show_default="16:00",
+            show_default="as the record's exchange closes, else 16:00",
         ),
-    ] = dt.time(16)
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 @grouped
@@ -133,12 +143,7 @@ def study(
             index=index,
             until=until,
             model=None if model is None else load_model(model),
-            settings=StudySettings(
-                time_zone=exchange.time_zone,
-                close=exchange.close,
-                min_score=min_score,
-                tried=tried,
-            ),
+            settings=StudySettings(min_score=min_score, tried=tried, **exchange.given()),
         )
     )
     _show(output, found.report)

@@ -21,6 +21,7 @@ from newsclf.watch.study.words import word_score
 if TYPE_CHECKING:
     from newsclf.watch.replaying import History
     from newsclf.watch.signals.configuration import Configuration, ReferenceData
+    from newsclf.watch.signals.measures.trading_time import TradingCalendar
 
 
 class News(NamedTuple):
@@ -57,6 +58,8 @@ class Recorded:
     news: list[News]
     readings: list[Reading]
     nameless: Nameless | None = None
+    calendar: TradingCalendar | None = None
+    """Of the exchange by whose days its signals count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def read_recorded(
         without = WithoutNames(record, used, reference, model, until=until)
         computed = _computed(without, used, reference, until)
         nameless = Nameless(model, model.digest == used.model, without.texts, *computed)
-    return Recorded(used.watchlist, news, readings, nameless)
+    return Recorded(used.watchlist, news, readings, nameless, reference.calendar)
 
 
 def _computed(

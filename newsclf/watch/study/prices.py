@@ -1,7 +1,7 @@
 """Daily prices from a CSV file, checked, as one table of trading days and entities.
 
-The trading days are those of the file: no calendar knows the holidays and early closes of an
-exchange better than its prices do.
+The trading days are those of the file: no calendar knows the holidays of an exchange better than
+its prices do.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 
 from newsclf.common.errors import ConfigError, DataError, reason_of
 from newsclf.watch.entities.listed import WatchedEntity
+
+if TYPE_CHECKING:
+    from newsclf.watch.signals.measures.trading_time import TradingCalendar
 
 Values = NDArray[np.float64]
 MEAN_INDEX = "the mean of the entities"
@@ -55,6 +58,20 @@ class _Row(NamedTuple):
     open: float | None
 
 
+class _Exchange(NamedTuple):
+    """When trading days end, for rows with a date."""
+
+    zone: ZoneInfo
+    close: dt.time
+    known: Mapping[dt.date, float]
+    """Of the days of a calendar: when they end."""
+
+    def closed_s(self, day: dt.date) -> float:
+        """The end of a day."""
+        by_the_clock = dt.datetime.combine(day, self.close, self.zone).timestamp()
+        return self.known.get(day, by_the_clock)
+
+
 def read_prices(
     path: Path,
     watchlist: Sequence[WatchedEntity],
@@ -62,6 +79,7 @@ def read_prices(
     index: str | None,
     time_zone: str,
     close: dt.time,
+    calendar: TradingCalendar | None = None,
 ) -> Prices:
     """Read prices, and those of an index.
 
@@ -71,6 +89,7 @@ def read_prices(
         index: A symbol of the file, or the path of another one; None: the mean of the entities.
         time_zone: Of the exchange.
         close: When its trading days end, for rows with a date.
+        calendar: Says when each of them ends, where it has that day.
 
     Raises:
         ConfigError: The index or the time zone doesn't exist.
@@ -83,12 +102,14 @@ def read_prices(
             f"--time-zone {time_zone}: there is no such time zone",
             hint="--time-zone America/New_York",
         ) from None
-    series = _series(path, _rows(path, zone, close))
+    known = {each.session: float(each.closes_s) for each in calendar.spans} if calendar else {}
+    exchange = _Exchange(zone, close, known)
+    series = _series(path, _rows(path, exchange))
     index_series: Mapping[dt.date, _Row] | None = None
     if index is not None and index in series:
         index_series = series.pop(index)
     elif index is not None:
-        index_series = _index_file(path, index, zone, close)
+        index_series = _index_file(path, index, exchange)
     columns = _by_entity(path, series, watchlist)
     days = sorted({day for rows in columns.values() for day in rows})
     _check_gaps(path, columns, days)
@@ -107,9 +128,7 @@ def read_prices(
     )
 
 
-def _rows(
-    path: Path, zone: ZoneInfo, close: dt.time, *, symbol: str | None = None
-) -> Iterator[_Row]:
+def _rows(path: Path, exchange: _Exchange, *, symbol: str | None = None) -> Iterator[_Row]:
     """The rows of a file; `symbol` is that of a file without such a column."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -121,7 +140,7 @@ def _rows(
                 raise DataError(f"{path}: it lacks a column of prices", hint=_COLUMNS)
             for row in reader:
                 place = f"{path}: line {reader.line_num}"
-                day, closed_s = _moment(place, (row[when] or "").strip(), zone, close)
+                day, closed_s = _moment(place, (row[when] or "").strip(), exchange)
                 first = (row[names["open"]] or "").strip() if "open" in names else ""
                 yield _Row(
                     reader.line_num,
@@ -135,14 +154,14 @@ def _rows(
         raise DataError(f"{path}: cannot be read ({reason_of(error)})", hint=_COLUMNS) from error
 
 
-def _moment(place: str, text: str, zone: ZoneInfo, close: dt.time) -> tuple[dt.date, float]:
+def _moment(place: str, text: str, exchange: _Exchange) -> tuple[dt.date, float]:
     """The trading day of a row, and when it closed."""
     try:
         if len(text) == len("2026-11-26"):
             day = dt.date.fromisoformat(text)
-            return day, dt.datetime.combine(day, close, zone).timestamp()
+            return day, exchange.closed_s(day)
         at = dt.datetime.fromisoformat(text)
-        day = at.astimezone(zone).date()
+        day = at.astimezone(exchange.zone).date()
     except (ValueError, OverflowError):  # near the years 1 and 9999
         raise DataError(
             f"{place}: {text!r} is neither a date nor a time",
@@ -153,7 +172,8 @@ def _moment(place: str, text: str, zone: ZoneInfo, close: dt.time) -> tuple[dt.d
             f"{place}: {text} has no time zone",
             hint="write 2026-11-26T16:00-05:00, or dates alone with --time-zone and --close",
         )
-    if dt.time(0) in (at.time(), at.astimezone(zone).time()):  # as daily bars are often stamped
+    # Daily bars are often stamped so, with the midnight of the exchange in UTC.
+    if dt.time(0) in (at.time(), at.astimezone(exchange.zone).time()):
         raise DataError(
             f"{place}: {text} is midnight, when no exchange closes",
             hint="write the date alone; --time-zone and --close say when the day ends",
@@ -198,14 +218,14 @@ def _series(path: Path, rows: Iterator[_Row]) -> dict[str, dict[dt.date, _Row]]:
     return series
 
 
-def _index_file(path: Path, index: str, zone: ZoneInfo, close: dt.time) -> dict[dt.date, _Row]:
+def _index_file(path: Path, index: str, exchange: _Exchange) -> dict[dt.date, _Row]:
     file = Path(index)
     if not file.is_file():
         raise ConfigError(
             f"--index {index}: neither a symbol of {path} nor a file",
             hint="name a symbol as the file has it, or a CSV file with the index alone",
         )
-    series = _series(file, _rows(file, zone, close, symbol=index))
+    series = _series(file, _rows(file, exchange, symbol=index))
     if len(series) > 1:
         raise DataError(
             f"{file}: it has {len(series)} symbols, and an index is one",

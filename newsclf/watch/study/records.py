@@ -21,6 +21,9 @@ class StudySettings(StrictRecord):
     """Of the exchange; dates are its dates."""
     close: dt.time = dt.time(16)
     """End of a trading day, for prices that have a date only."""
+    exchange: str | None = None
+    """Market identifier code of the record's exchange, whose calendar says when each day ends;
+    None: `close` does. It is used unless time zone or close are given."""
     min_score: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """News whose score is nearer to 0 has no direction, and is left out of the event study."""
     tried: Annotated[int, Field(ge=1)] = 1

@@ -71,12 +71,18 @@ def run(request: StudyRequest) -> Studied:
     settings = request.settings
     with Record(request.record) as record:
         recorded = read_recorded(record, until=request.until, model=request.model)
+    said = settings.model_fields_set & {"time_zone", "close"}
+    calendar = None if said else recorded.calendar
+    if calendar is not None:
+        of_record = {"exchange": calendar.exchange, "time_zone": calendar.time_zone}
+        settings = settings.model_copy(update=of_record)
     prices = read_prices(
         request.prices,
         recorded.watchlist,
         index=request.index,
         time_zone=settings.time_zone,
         close=settings.close,
+        calendar=calendar,
     )
     priced = [each for each in recorded.news if each.entity in prices.entities]
     if not priced:

@@ -20,6 +20,7 @@ from newsclf.watch.opening import configuration_of
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.signals.configuration import ReferenceData
+from newsclf.watch.signals.measures.trading_time import read_calendar
 from newsclf.watch.study.anonymous import StudyModel
 from newsclf.watch.study.records import StudySettings
 from newsclf.watch.study.run import StudyRequest, run
@@ -42,7 +43,7 @@ signals = {{ bar_s = 60, half_life_s = 86400 }}
 """
 
 
-def record_and_prices() -> None:
+def record_and_prices(reference: ReferenceData | None = None) -> None:
     """News of three entities each second day at noon; prices follow on the next day."""
     Path("watch.toml").write_text(SETTINGS, encoding="utf-8")
     rng = np.random.default_rng(5)
@@ -50,10 +51,12 @@ def record_and_prices() -> None:
     returns = index[:, None] + rng.normal(0, 0.01, (len(DAYS), len(NAMES)))
     here, path = Path(), Path("record.db")
     settings = load_watch(here / "watch.toml")
-    configuration = configuration_of(settings, "5f" * 32, "a test", ReferenceData())
+    configuration = configuration_of(settings, "5f" * 32, "a test", reference or ReferenceData())
     clock = Clock(dt.datetime.combine(DAYS[0], dt.time(12), dt.UTC))
     with Recorder(path, now=clock) as recorder, Record(path) as record:
-        chain = Chain(recorder, record, configuration, sharing=recorder.sharing())
+        chain = Chain(
+            recorder, record, configuration, sharing=recorder.sharing(), reference=reference
+        )
         chain.restore()
         for day in range(_FIRST_NEWS, len(DAYS) - 8, 2):
             chosen = rng.choice(len(NAMES), 3, replace=False)
@@ -122,6 +125,22 @@ def test_a_record_is_studied_against_prices(newsclf: Cli) -> None:
     Path("prices.csv").write_text("date,symbol,close\n2024-01-02,XYZ,1\n", encoding="utf-8")
     unknown = newsclf(*command)
     assert (unknown.exit_code, "XYZ" in unknown.err) == (2, True)
+
+
+def test_days_end_when_the_exchange_of_the_record_closes_unless_it_is_said(newsclf: Cli) -> None:
+    """It closes before the news, which then counts for the day on which prices move."""
+    closes = [int(dt.datetime.combine(day, dt.time(11, 30), NEW_YORK).timestamp()) for day in DAYS]
+    hours = [f"{day} {at - 3600} {at}\n" for day, at in zip(DAYS, closes, strict=True)]
+    record_and_prices(
+        ReferenceData(calendar=read_calendar(f"XSOM America/New_York\n{''.join(hours)}"))
+    )
+    command = ["watch", "study", "--record", "record.db", "--prices", "prices.csv", "--json"]
+
+    of_record = json.loads(newsclf(*command, "--index", "INDEX").out)
+    said = json.loads(newsclf(*command, "--index", "INDEX", "--close", "16:00").out)
+
+    assert (of_record["verdict_kind"], of_record["settings"]["exchange"]) == ("reaction", "XSOM")
+    assert (said["verdict_kind"], said["settings"]["exchange"]) == ("tradable", None)
 
 
 def test_headlines_are_scored_again_without_names_and_the_record_stays_as_it_is() -> None:

@@ -177,6 +177,17 @@ def test_requests_that_failed_miss_the_objective(tmp_path: Path) -> None:
     assert plan_capacity(request(tmp_path, 50, runs=[run])).best is not None
 
 
+def test_requests_of_a_frontier_that_failed_miss_the_objective(tmp_path: Path) -> None:
+    row = build_row("mini", 0.95, 300)
+    row = row.model_copy(update={"speed": build_speed(300, failed_fraction=0.0095)})
+    keep_frontier(tmp_path, build_frontier([row]))
+    p99 = Objective(percentile=99, limit_ms=1000)
+
+    with pytest.raises(CheckFailedError, match=r"0\.9 % of the requests failed, too many"):
+        plan_capacity(request(tmp_path, 50, objectives=[p99]))
+    assert plan_capacity(request(tmp_path, 50)).best is not None
+
+
 def test_a_second_test_of_the_same_is_no_runner_up(tmp_path: Path) -> None:
     load = open_load(rate=60.0, duration_s=60.0, max_in_flight=256)
     runs = [keep_run(tmp_path / name, load) for name in ("first", "second")]

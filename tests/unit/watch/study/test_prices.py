@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from newsclf.common.errors import ConfigError, DataError
 from newsclf.watch.entities.listed import WatchedEntity
+from newsclf.watch.signals.measures.trading_time import read_calendar
 from newsclf.watch.study.prices import Prices, read_prices
 
 WATCHLIST = (
@@ -30,6 +32,29 @@ def read(text: str, *, index: str | None = "SPY", time_zone: str = "America/New_
     path = Path("prices.csv")
     path.write_text(text, encoding="utf-8")
     return read_prices(path, WATCHLIST, index=index, time_zone=time_zone, close=dt.time(16))
+
+
+def test_a_row_with_a_date_closes_when_the_exchange_of_the_record_does() -> None:
+    Path("prices.csv").write_text(GOOD, encoding="utf-8")
+    london = ZoneInfo("Europe/London")
+    ends = [
+        dt.datetime(2026, 3, 2, 12, 30, tzinfo=london).timestamp(),  # an early close
+        dt.datetime(2026, 3, 3, 16, tzinfo=london).timestamp(),  # not in the calendar
+    ]
+    calendar = read_calendar(
+        f"XLON Europe/London\n2026-03-02 {int(ends[0]) - 3600} {int(ends[0])}\n"
+    )
+
+    prices = read_prices(
+        Path("prices.csv"),
+        WATCHLIST,
+        index="SPY",
+        time_zone="Europe/London",
+        close=dt.time(16),
+        calendar=calendar,
+    )
+
+    assert prices.closed_s.tolist() == ends
 
 
 def test_symbols_and_names_become_entities_and_the_index_stands_apart() -> None:
