@@ -36,6 +36,8 @@ class Vote(StrictRecord):
     label: Label | None
     """None where the answer was none of the three, or there was none."""
     at: dt.datetime
+    blind: bool = True
+    """Whether it was given before the annotator saw what others had said."""
     raw: str | None = None
     """The LLM's answer, word for word."""
     failure: str | None = None

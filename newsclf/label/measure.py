@@ -62,7 +62,7 @@ def measure(
 
 
 def agreement_between(votes: Sequence[Sequence[Vote]]) -> Measured | None:
-    """Krippendorff's alpha between annotators, each with the label of most of its own votes.
+    """Krippendorff's alpha between annotators, each with the label of most of its own blind votes.
 
     Args:
         votes: All votes for each headline.
@@ -72,8 +72,12 @@ def agreement_between(votes: Sequence[Sequence[Vote]]) -> Measured | None:
     """
     return krippendorff_alpha(
         [
-            [label for own in by_annotator(each).values() if (label := decided(own)[0]) is not None]
-            for each in votes
+            [
+                label
+                for own in by_annotator(blind).values()
+                if (label := decided(own)[0]) is not None
+            ]
+            for blind in ([vote for vote in each if vote.blind] for each in votes)
         ]
     )
 

@@ -183,7 +183,13 @@ def votes_of(decisions: list[Decision]) -> dict[str, tuple[Vote, ...]]:
     votes: dict[str, tuple[Vote, ...]] = {}
     for each in last.values():
         if each.label is not None:
-            vote = Vote(annotator=each.annotator, kind="human", label=each.label, at=each.at)
+            vote = Vote(
+                annotator=each.annotator,
+                kind="human",
+                label=each.label,
+                at=each.at,
+                blind=each.blind,
+            )
             votes[each.text] = (*votes.get(each.text, ()), vote)
     return votes
 

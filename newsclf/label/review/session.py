@@ -274,7 +274,10 @@ class Session:
     def _agreements(self, mine: Iterable[Decision]) -> tuple[Agreement, ...]:
         both: Counter[tuple[Literal["llm", "human", "model"], str]] = Counter()
         agreed: Counter[tuple[Literal["llm", "human", "model"], str]] = Counter()
-        votes = votes_of(self._journal.decisions)
+        votes = {
+            text: tuple(vote for vote in cast if vote.blind)
+            for text, cast in votes_of(self._journal.decisions).items()
+        }
         for decision in mine:
             if decision.label is None or not decision.blind:
                 continue

@@ -12,7 +12,7 @@ from newsclf.common.errors import CheckFailedError, ConfigError
 from newsclf.data.labelled import Label, LabelledRow, Vote
 from newsclf.label.gate import check_gate, parse_gate
 from newsclf.label.gold import GoldRow
-from newsclf.label.measure import measure
+from newsclf.label.measure import agreement_between, measure
 from newsclf.label.votes import decided, labelled_row
 
 NOON = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
@@ -99,6 +99,23 @@ def test_an_audit_scores_each_annotator_and_what_their_votes_lead_to() -> None:
     assert audit.alpha is not None
     assert audit.cost_usd == 0.75
     assert audit.gate_met
+
+
+def test_what_was_said_after_a_look_at_the_others_is_no_agreement() -> None:
+    def votes(*, blind: bool) -> list[list[Vote]]:
+        said: tuple[Label, ...] = ("positive", "negative", "negative") * 4
+        return [
+            [
+                Vote(annotator="llm", kind="llm", label=label, at=NOON),
+                Vote(annotator="ana", kind="human", label=label, at=NOON, blind=blind),
+            ]
+            for label in said
+        ]
+
+    agreed = agreement_between(votes(blind=True))
+    assert agreed is not None
+    assert agreed.value == 1
+    assert agreement_between(votes(blind=False)) is None
 
 
 def test_a_single_annotator_has_no_agreement_with_others() -> None:

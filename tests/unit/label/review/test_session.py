@@ -84,7 +84,9 @@ def test_a_decision_after_others_were_seen_is_not_blind(path: Path) -> None:
         assert review.last is None
         review.label("negative")
         assert review.progress().agreements == ()
-        assert review.votes()[FIRST] == (vote("negative", "ana"),)
+        assert review.votes()[FIRST] == (
+            vote("negative", "ana").model_copy(update={"blind": False}),
+        )
     blind = [json.loads(line)["blind"] for line in path.read_text().splitlines()]
     assert blind == [True, False, False]
 
