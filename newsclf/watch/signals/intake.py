@@ -199,6 +199,7 @@ class Intake:
             title=version.text,
             url=version.url,
             published_s=claimed.timestamp() if claimed else None,
+            published_day_only=version.published is not None and version.published.date_only,
             first_seen_s=version.fetched_at.timestamp(),
             scored_s=scored_s,
             scores=(score.negative, score.neutral, score.positive) if counts else None,

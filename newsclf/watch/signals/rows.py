@@ -36,6 +36,8 @@ class ScoredRow:
     url: str | None = None
     published_s: float | None = None
     """As the source claims."""
+    published_day_only: bool = False
+    """Whether it claims a day without a time of day; `published_s` is its midnight, UTC."""
     first_seen_s: float
     """When this text was fetched for the first time."""
     scored_s: float | None = None

@@ -36,7 +36,7 @@ class News(NamedTuple):
     known_s: float
     """When the record had it with its score."""
     published_s: float | None = None
-    """As the source claims."""
+    """As the source claims; None where it claims no time of day."""
 
 
 class Reading(NamedTuple):
@@ -116,7 +116,7 @@ def _computed(
             headline_score(row.scores),
             row.title,
             row.known_s,
-            row.published_s,
+            None if row.published_day_only else row.published_s,
         )
         for row in first_scored(record, used, reference, until=until)
         if row.counts_for is not None and row.scores is not None

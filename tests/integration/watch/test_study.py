@@ -15,13 +15,14 @@ from newsclf.watch.chain import Chain
 from newsclf.watch.configuration import load_watch
 from newsclf.watch.feeds.asking import Answered
 from newsclf.watch.feeds.outcome import Outcome
-from newsclf.watch.item import Item
+from newsclf.watch.item import Item, Stamp
 from newsclf.watch.opening import configuration_of
 from newsclf.watch.record.recorder import Recorder
 from newsclf.watch.record.replay import Record
 from newsclf.watch.signals.configuration import ReferenceData
 from newsclf.watch.signals.measures.trading_time import read_calendar
 from newsclf.watch.study.anonymous import StudyModel
+from newsclf.watch.study.news import read_recorded
 from newsclf.watch.study.records import StudySettings
 from newsclf.watch.study.run import StudyRequest, run
 from newsclf.watch.study.statistics import Values
@@ -43,7 +44,9 @@ signals = {{ bar_s = 60, half_life_s = 86400 }}
 """
 
 
-def record_and_prices(reference: ReferenceData | None = None) -> None:
+def record_and_prices(
+    reference: ReferenceData | None = None, *, published: Stamp | None = None
+) -> None:
     """News of three entities each second day at noon; prices follow on the next day."""
     Path("watch.toml").write_text(SETTINGS, encoding="utf-8")
     rng = np.random.default_rng(5)
@@ -66,12 +69,17 @@ def record_and_prices(reference: ReferenceData | None = None) -> None:
             clock.now = dt.datetime.combine(DAYS[day], dt.time(12, 0, 30), NEW_YORK).astimezone(
                 dt.UTC
             )
-            _deliver(chain, clock, day, signs)
+            _deliver(chain, clock, day, signs, published)
     _write_prices(returns, index)
 
 
-def _deliver(chain: Chain, clock: Clock, day: int, signs: dict[int, int]) -> None:
-    items = [Item(title=f"{NAMES[each]} day {day}: news", id=f"{day} {each}") for each in signs]
+def _deliver(
+    chain: Chain, clock: Clock, day: int, signs: dict[int, int], published: Stamp | None
+) -> None:
+    items = [
+        Item(title=f"{NAMES[each]} day {day}: news", id=f"{day} {each}", published=published)
+        for each in signs
+    ]
     answered = Answered(outcome=Outcome.OK, items=tuple(items), at=clock.now, monotonic_s=day * 1.0)
     chain.add_answer("wire", answered)
     up = {NAMES[each] for each, sign in signs.items() if sign > 0}
@@ -141,6 +149,17 @@ def test_days_end_when_the_exchange_of_the_record_closes_unless_it_is_said(newsc
 
     assert (of_record["verdict_kind"], of_record["settings"]["exchange"]) == ("reaction", "XSOM")
     assert (said["verdict_kind"], said["settings"]["exchange"]) == ("tradable", None)
+
+
+@pytest.mark.parametrize("date_only", [False, True])
+def test_a_day_that_a_source_claims_is_no_time(*, date_only: bool) -> None:
+    at = dt.datetime.combine(DAYS[_FIRST_NEWS], dt.time(), dt.UTC)
+    record_and_prices(published=Stamp(raw="a claim", at=at, date_only=date_only))
+
+    with Record(Path("record.db")) as record:
+        news = read_recorded(record, until=None).news
+
+    assert {each.published_s for each in news} == {None if date_only else at.timestamp()}
 
 
 def test_headlines_are_scored_again_without_names_and_the_record_stays_as_it_is() -> None:
