@@ -175,7 +175,7 @@ def _moment(place: str, text: str, exchange: _Exchange) -> tuple[dt.date, float]
     # Daily bars are often stamped so, with the midnight of the exchange in UTC.
     if dt.time(0) in (at.time(), at.astimezone(exchange.zone).time()):
         raise DataError(
-            f"{place}: {text} is midnight, when no exchange closes",
+            f"{place}: {text} is midnight there or in {exchange.zone.key}, when no exchange closes",
             hint="write the date alone; --time-zone and --close say when the day ends",
         )
     return day, at.timestamp()

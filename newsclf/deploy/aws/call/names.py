@@ -65,7 +65,7 @@ class Names:
 
     @property
     def authorizer(self) -> str:
-        """The function that checks API keys; no deployment is called so, since of an underscore."""
+        """The function that checks API keys; deployments' names have no underscore."""
         return f"{self.endpoint}_auth"
 
     @property
