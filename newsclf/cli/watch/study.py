@@ -174,6 +174,8 @@ def _show(output: Output, report: StudyReport) -> None:
         f"{report.headlines:,} headlines, {report.events:,} entity-days with a direction,"
         f" {report.trading_days:,} trading days; returns against {report.index}"
     )
+    if report.settings.exchange is not None:
+        output.note(f"days of prices with a date only end as {report.settings.exchange} closes")
     if report.anonymous is not None:
         model = report.anonymous.model
         output.note(

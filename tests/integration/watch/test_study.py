@@ -144,7 +144,9 @@ def test_days_end_when_the_exchange_of_the_record_closes_unless_it_is_said(newsc
     )
     command = ["watch", "study", "--record", "record.db", "--prices", "prices.csv", "--json"]
 
-    of_record = json.loads(newsclf(*command, "--index", "INDEX").out)
+    result = newsclf(*command, "--index", "INDEX")
+    assert "end as XSOM closes" in result.err
+    of_record = json.loads(result.out)
     said = json.loads(newsclf(*command, "--index", "INDEX", "--close", "16:00").out)
 
     assert (of_record["verdict_kind"], of_record["settings"]["exchange"]) == ("reaction", "XSOM")
